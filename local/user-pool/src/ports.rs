@@ -1,0 +1,99 @@
+//! What a user pool needs from the rest of the cloud. The pool knows nothing of how functions are
+//! run or how messages travel; the local cloud plugs its Lambda host, outbox and KMS in here.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// Lambda's Invoke API as a user pool sees it.
+#[async_trait]
+pub trait Functions: Send + Sync {
+    /// `RequestResponse`: waits for the function's answer. The caller bounds the wait.
+    async fn invoke(&self, call: FunctionCall) -> Result<Value, FunctionFault>;
+
+    /// `Event`: hands the event over and returns; retries and dead letters are Lambda's.
+    async fn invoke_async(&self, call: FunctionCall) -> Result<(), FunctionFault>;
+}
+
+/// One invocation of a trigger.
+#[derive(Debug, Clone)]
+pub struct FunctionCall {
+    /// Function ARN out of the pool's `LambdaConfig`.
+    pub function_arn: String,
+    /// `PreSignUp_SignUp` and the like, for timelines.
+    pub trigger_source: String,
+    /// 1 for the first delivery, 2 and 3 for the retries.
+    pub attempt: u8,
+    /// The trigger event.
+    pub payload: Value,
+}
+
+/// Why an invocation gave no answer (COGNITO.md §1.2).
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum FunctionFault {
+    /// The function ran and returned an error (`X-Amz-Function-Error`).
+    #[error("function error: {message}")]
+    Function { message: String },
+    /// Lambda did not run it: `AccessDeniedException`, `TooManyRequestsException`, …
+    #[error("could not invoke: {code}")]
+    Invoke { code: String },
+    /// What came back is not JSON.
+    #[error("answer is not JSON")]
+    NotJson,
+}
+
+/// Where Cognito's own messages go when no custom sender takes them.
+pub trait Outbox: Send + Sync {
+    fn deliver(&self, message: Message);
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub channel: Channel,
+    /// E-mail address or E.164 number.
+    pub to: String,
+    pub subject: Option<String>,
+    pub text: String,
+    /// The one-time code or temporary password in `text`.
+    pub code: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    Email,
+    Sms,
+}
+
+/// KMS `GenerateDataKey` for custom-sender codes.
+#[async_trait]
+pub trait DataKeys: Send + Sync {
+    /// A fresh 32-byte key under `key_arn`, bound to `context`.
+    async fn generate(
+        &self,
+        key_arn: &str,
+        context: &BTreeMap<String, String>,
+    ) -> Result<DataKey, DataKeyFault>;
+}
+
+pub struct DataKey {
+    pub plaintext: [u8; 32],
+    /// What KMS `Decrypt` takes to give `plaintext` back.
+    pub ciphertext: Vec<u8>,
+}
+
+impl std::fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DataKey(..)")
+    }
+}
+
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("KMS refused: {0}")]
+pub struct DataKeyFault(pub String);
+
+/// The time, as a source that tests can set.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+}
