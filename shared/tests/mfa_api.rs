@@ -1,5 +1,11 @@
 //! The MFA API's router on in-memory ports, called with API Gateway's own events.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is a failed test"
+)]
+
 use std::sync::Arc;
 
 use axum::{
@@ -36,13 +42,27 @@ fn api(factors: &[Factor]) -> Api {
     let table = Arc::new(InMemoryTable::default());
     let clock = Arc::new(ManualClock::at(SIGNED_IN_AT + SignedDuration::from_mins(1)));
     let entropy = Arc::new(SeededEntropy::new(1));
-    let factors = Factors::new(pool.clone(), table.clone(), clock.clone(), entropy, &Policy::default());
-    Api { pool, table, clock, router: mfa_api(Arc::new(factors)) }
+    let factors = Factors::new(
+        pool.clone(),
+        table.clone(),
+        clock.clone(),
+        entropy,
+        &Policy::default(),
+    );
+    Api {
+        pool,
+        table,
+        clock,
+        router: mfa_api(Arc::new(factors)),
+    }
 }
 
 /// A sample event with another method, path and body.
 fn event(file: &str, method: &str, path: &str, body: Option<&str>) -> Value {
-    let file = format!("{}/../events/apigw-http-v2.{file}.json", env!("CARGO_MANIFEST_DIR"));
+    let file = format!(
+        "{}/../events/apigw-http-v2.{file}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
     let mut event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     event["rawPath"] = json!(path);
     event["requestContext"]["http"]["method"] = json!(method);
@@ -60,7 +80,11 @@ impl Api {
 
     async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let body = body.map(|body| body.to_string());
-        read(self.send(&event("access-token", method, path, body.as_deref())).await).await
+        read(
+            self.send(&event("access-token", method, path, body.as_deref()))
+                .await,
+        )
+        .await
     }
 }
 
@@ -68,12 +92,19 @@ async fn read(response: Response<Body>) -> (u16, Value) {
     let status = response.status();
     assert_eq!(response.headers()["cache-control"], "no-store");
     let problem = response.headers()["content-type"] == "application/problem+json";
-    assert_eq!(problem, !status.is_success(), "a problem document exactly where it failed");
+    assert_eq!(
+        problem,
+        !status.is_success(),
+        "a problem document exactly where it failed"
+    );
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     let body: Value = serde_json::from_slice(&bytes).unwrap();
     if problem {
         assert_eq!(body["status"], status.as_u16());
-        assert_eq!(body["type"], format!("urn:cognito-mfa:problem:{}", body["code"].as_str().unwrap()));
+        assert_eq!(
+            body["type"],
+            format!("urn:cognito-mfa:problem:{}", body["code"].as_str().unwrap())
+        );
     }
     (status.as_u16(), body)
 }
@@ -82,9 +113,15 @@ async fn read(response: Response<Body>) -> (u16, Value) {
 async fn the_overview_says_what_is_on() {
     let (status, body) = api(&[Factor::Totp, Factor::Sms]).call("GET", "/mfa", None).await;
     assert_eq!(status, 200);
-    assert_eq!(body, json!({ "enabled": ["SMS", "TOTP"], "preferred": "TOTP", "totp": { "enabled": true } }));
+    assert_eq!(
+        body,
+        json!({ "enabled": ["SMS", "TOTP"], "preferred": "TOTP", "totp": { "enabled": true } })
+    );
     let (_, body) = api(&[]).call("GET", "/mfa", None).await;
-    assert_eq!(body, json!({ "enabled": [], "preferred": null, "totp": { "enabled": false } }));
+    assert_eq!(
+        body,
+        json!({ "enabled": [], "preferred": null, "totp": { "enabled": false } })
+    );
 }
 
 #[tokio::test]
@@ -98,7 +135,12 @@ async fn an_authenticator_is_set_up_and_made_the_preferred_factor() {
         "otpauth://totp/Example:alex%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example"
     );
     assert!(body["qr"]["svg"].as_str().unwrap().starts_with("<svg "));
-    assert!(body["qr"]["png"].as_str().unwrap().starts_with("data:image/png;base64,"));
+    assert!(
+        body["qr"]["png"]
+            .as_str()
+            .unwrap()
+            .starts_with("data:image/png;base64,")
+    );
 
     let wrong = json!({ "code": "000000" });
     let (status, body) = api.call("POST", "/mfa/totp/verify", Some(wrong)).await;
@@ -109,15 +151,27 @@ async fn an_authenticator_is_set_up_and_made_the_preferred_factor() {
     let (status, body) = api.call("POST", "/mfa/totp/verify", Some(right)).await;
     assert_eq!((status, body["code"].as_str()), (422, Some("code-already-used")));
 
-    let (status, body) = api.call("PUT", "/mfa/preference", Some(json!({ "totp": "PREFERRED" }))).await;
-    assert_eq!((status, body), (200, json!({ "sms": "DISABLED", "totp": "PREFERRED", "email": "DISABLED" })));
+    let (status, body) = api
+        .call("PUT", "/mfa/preference", Some(json!({ "totp": "PREFERRED" })))
+        .await;
+    assert_eq!(
+        (status, body),
+        (
+            200,
+            json!({ "sms": "DISABLED", "totp": "PREFERRED", "email": "DISABLED" })
+        )
+    );
     let actions: Vec<Action> = api.table.audit().iter().map(|entry| entry.action).collect();
     assert_eq!(
         actions,
         [
             Action::TotpStarted { replace: false },
             Action::TotpVerified,
-            Action::PreferenceChanged { factor: Factor::Totp, enabled: true, preferred: true },
+            Action::PreferenceChanged {
+                factor: Factor::Totp,
+                enabled: true,
+                preferred: true
+            },
         ]
     );
 }
@@ -125,14 +179,27 @@ async fn an_authenticator_is_set_up_and_made_the_preferred_factor() {
 #[tokio::test]
 async fn whoever_has_an_authenticator_loses_it_only_by_asking_for_it() {
     let api = api(&[Factor::Totp]);
-    for body in [None, Some(json!({})), Some(json!({ "replace": false })), Some(json!({ "replace": null }))] {
+    for body in [
+        None,
+        Some(json!({})),
+        Some(json!({ "replace": false })),
+        Some(json!({ "replace": null })),
+    ] {
         let (status, body) = api.call("POST", "/mfa/totp", body).await;
-        assert_eq!((status, body["code"].as_str()), (409, Some("totp-already-set-up")));
+        assert_eq!(
+            (status, body["code"].as_str()),
+            (409, Some("totp-already-set-up"))
+        );
     }
     assert!(!api.pool.calls().contains(&"AssociateSoftwareToken"));
-    let (status, _) = api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await;
+    let (status, _) = api
+        .call("POST", "/mfa/totp", Some(json!({ "replace": true })))
+        .await;
     assert_eq!(status, 200);
-    assert_eq!(api.table.audit().last().unwrap().action, Action::TotpStarted { replace: true });
+    assert_eq!(
+        api.table.audit().last().unwrap().action,
+        Action::TotpStarted { replace: true }
+    );
 }
 
 #[rstest]
@@ -145,9 +212,22 @@ async fn whoever_has_an_authenticator_loses_it_only_by_asking_for_it() {
 #[tokio::test]
 async fn preferences(#[case] request: Value, #[case] after: Value, #[case] writes: usize) {
     let api = api(&[Factor::Totp, Factor::Sms]);
-    assert_eq!(api.call("PUT", "/mfa/preference", Some(request)).await, (200, after.clone()));
-    assert_eq!(api.call("GET", "/mfa/preference", None).await, (200, after.clone()));
-    assert_eq!(api.pool.calls().iter().filter(|call| **call == "SetUserMFAPreference").count(), writes);
+    assert_eq!(
+        api.call("PUT", "/mfa/preference", Some(request)).await,
+        (200, after.clone())
+    );
+    assert_eq!(
+        api.call("GET", "/mfa/preference", None).await,
+        (200, after.clone())
+    );
+    assert_eq!(
+        api.pool
+            .calls()
+            .iter()
+            .filter(|call| **call == "SetUserMFAPreference")
+            .count(),
+        writes
+    );
     assert_eq!(api.call("PUT", "/mfa/preference", Some(after.clone())).await.1, {
         // What was answered can be sent back: `ENABLED` keeps the mark, so nothing moves.
         after
@@ -157,30 +237,135 @@ async fn preferences(#[case] request: Value, #[case] after: Value, #[case] write
 #[tokio::test]
 async fn preferences_that_cannot_be() {
     let api = api(&[Factor::Sms]);
-    let (status, body) = api.call("PUT", "/mfa/preference", Some(json!({ "sms": "PREFERRED", "totp": "PREFERRED" }))).await;
-    assert_eq!((status, body["code"].as_str()), (409, Some("two-preferred-factors")));
-    let (status, body) = api.call("PUT", "/mfa/preference", Some(json!({ "totp": "ENABLED" }))).await;
+    let (status, body) = api
+        .call(
+            "PUT",
+            "/mfa/preference",
+            Some(json!({ "sms": "PREFERRED", "totp": "PREFERRED" })),
+        )
+        .await;
+    assert_eq!(
+        (status, body["code"].as_str()),
+        (409, Some("two-preferred-factors"))
+    );
+    let (status, body) = api
+        .call("PUT", "/mfa/preference", Some(json!({ "totp": "ENABLED" })))
+        .await;
     assert_eq!((status, body["code"].as_str()), (409, Some("factor-not-set-up")));
     api.pool.ignore_preferences();
-    let (status, body) = api.call("PUT", "/mfa/preference", Some(json!({ "sms": "DISABLED" }))).await;
-    assert_eq!((status, body["code"].as_str()), (409, Some("factor-not-changeable")), "never a success that changed nothing");
+    let (status, body) = api
+        .call("PUT", "/mfa/preference", Some(json!({ "sms": "DISABLED" })))
+        .await;
+    assert_eq!(
+        (status, body["code"].as_str()),
+        (409, Some("factor-not-changeable")),
+        "never a success that changed nothing"
+    );
 }
 
 #[rstest]
 #[case::unknown_route("GET", "/mfa/nothing", None, None, 404, "route-not-found", None)]
 #[case::other_root("GET", "/", None, None, 404, "route-not-found", None)]
 #[case::wrong_method("DELETE", "/mfa", None, None, 405, "method-not-allowed", None)]
-#[case::wrong_content_type("POST", "/mfa/totp/verify", Some("code=1"), Some("application/x-www-form-urlencoded"), 415, "content-type-not-supported", None)]
-#[case::no_content_type("POST", "/mfa/totp/verify", Some("{}"), None, 415, "content-type-not-supported", None)]
-#[case::broken_json("POST", "/mfa/totp/verify", Some("{\"code\":"), Some("application/json"), 400, "json-malformed", None)]
-#[case::no_object("POST", "/mfa/totp/verify", Some("[1]"), Some("application/json"), 422, "field-not-valid", Some("$"))]
-#[case::missing("POST", "/mfa/totp/verify", Some("{}"), Some("application/json; charset=utf-8"), 422, "field-not-valid", Some("$.code"))]
-#[case::empty_body("POST", "/mfa/totp/verify", None, Some("application/json"), 422, "field-not-valid", Some("$.code"))]
-#[case::mistyped("POST", "/mfa/totp/verify", Some("{\"code\":123456}"), Some("application/json"), 422, "field-not-valid", Some("$.code"))]
-#[case::no_code("POST", "/mfa/totp/verify", Some("{\"code\":\"12345\"}"), Some("application/json"), 422, "field-not-valid", Some("$.code"))]
-#[case::no_name("POST", "/mfa/totp/verify", Some("{\"code\":\"123456\",\"friendlyDeviceName\":\"\"}"), Some("application/json"), 422, "field-not-valid", Some("$.friendlyDeviceName"))]
-#[case::misspelt("PUT", "/mfa/preference", Some("{\"topt\":\"PREFERRED\"}"), Some("application/json"), 422, "field-not-valid", Some("$.topt"))]
-#[case::unknown_word("PUT", "/mfa/preference", Some("{\"totp\":\"ON\"}"), Some("application/json"), 422, "field-not-valid", Some("$.totp"))]
+#[case::wrong_content_type(
+    "POST",
+    "/mfa/totp/verify",
+    Some("code=1"),
+    Some("application/x-www-form-urlencoded"),
+    415,
+    "content-type-not-supported",
+    None
+)]
+#[case::no_content_type(
+    "POST",
+    "/mfa/totp/verify",
+    Some("{}"),
+    None,
+    415,
+    "content-type-not-supported",
+    None
+)]
+#[case::broken_json(
+    "POST",
+    "/mfa/totp/verify",
+    Some("{\"code\":"),
+    Some("application/json"),
+    400,
+    "json-malformed",
+    None
+)]
+#[case::no_object(
+    "POST",
+    "/mfa/totp/verify",
+    Some("[1]"),
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$")
+)]
+#[case::missing(
+    "POST",
+    "/mfa/totp/verify",
+    Some("{}"),
+    Some("application/json; charset=utf-8"),
+    422,
+    "field-not-valid",
+    Some("$.code")
+)]
+#[case::empty_body(
+    "POST",
+    "/mfa/totp/verify",
+    None,
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$.code")
+)]
+#[case::mistyped(
+    "POST",
+    "/mfa/totp/verify",
+    Some("{\"code\":123456}"),
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$.code")
+)]
+#[case::no_code(
+    "POST",
+    "/mfa/totp/verify",
+    Some("{\"code\":\"12345\"}"),
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$.code")
+)]
+#[case::no_name(
+    "POST",
+    "/mfa/totp/verify",
+    Some("{\"code\":\"123456\",\"friendlyDeviceName\":\"\"}"),
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$.friendlyDeviceName")
+)]
+#[case::misspelt(
+    "PUT",
+    "/mfa/preference",
+    Some("{\"topt\":\"PREFERRED\"}"),
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$.topt")
+)]
+#[case::unknown_word(
+    "PUT",
+    "/mfa/preference",
+    Some("{\"totp\":\"ON\"}"),
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$.totp")
+)]
 #[tokio::test]
 async fn bad_input(
     #[case] method: &str,
@@ -199,7 +384,10 @@ async fn bad_input(
     let (answered, problem) = read(api.send(&event).await).await;
     assert_eq!((answered, problem["code"].as_str()), (status, Some(code)));
     assert_eq!(problem.get("path").and_then(Value::as_str), member);
-    assert!(api.pool.calls().iter().all(|call| *call == "GetUser"), "nothing changed");
+    assert!(
+        api.pool.calls().iter().all(|call| *call == "GetUser"),
+        "nothing changed"
+    );
 }
 
 #[tokio::test]
@@ -227,11 +415,18 @@ async fn only_the_users_own_access_token_opens_a_route() {
         ];
         for (file, code) in refused {
             let (status, problem) = read(api.send(&event(file, method, path, body)).await).await;
-            assert_eq!((status, problem["code"].as_str()), (401, Some(code)), "{method} {path}");
+            assert_eq!(
+                (status, problem["code"].as_str()),
+                (401, Some(code)),
+                "{method} {path}"
+            );
         }
         for claim in ["token_use", "scope", "sub", "auth_time"] {
             let mut without = event("access-token", method, path, body);
-            without["requestContext"]["authorizer"]["jwt"]["claims"].as_object_mut().unwrap().remove(claim);
+            without["requestContext"]["authorizer"]["jwt"]["claims"]
+                .as_object_mut()
+                .unwrap()
+                .remove(claim);
             let (status, _) = read(api.send(&without).await).await;
             assert_eq!(status, 401, "{method} {path} without {claim}");
         }
@@ -243,7 +438,10 @@ async fn only_the_users_own_access_token_opens_a_route() {
         api.pool.revoke();
         let (status, problem) = read(api.send(&event("access-token", method, path, body)).await).await;
         assert_eq!((status, problem["code"].as_str()), (401, Some("not-signed-in")));
-        assert!(api.pool.calls().iter().all(|call| *call == "GetUser"), "a revoked token is found out before any change");
+        assert!(
+            api.pool.calls().iter().all(|call| *call == "GetUser"),
+            "a revoked token is found out before any change"
+        );
         assert!(api.table.audit().is_empty());
     }
 }
@@ -252,14 +450,24 @@ async fn only_the_users_own_access_token_opens_a_route() {
 async fn a_change_needs_a_fresh_sign_in_and_a_look_does_not() {
     let api = api(&[Factor::Totp]);
     api.clock.advance(SignedDuration::from_mins(4));
-    assert_eq!(api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await.0, 200, "5 minutes after the sign-in");
+    assert_eq!(
+        api.call("POST", "/mfa/totp", Some(json!({ "replace": true })))
+            .await
+            .0,
+        200,
+        "5 minutes after the sign-in"
+    );
     api.clock.advance(SignedDuration::from_secs(1));
     for (method, path, body) in ROUTES {
         let (status, problem) = read(api.send(&event("access-token", method, path, body)).await).await;
         if method == "GET" {
             assert_eq!(status, 200);
         } else {
-            assert_eq!((status, problem["code"].as_str()), (401, Some("reauthentication-required")), "{path}");
+            assert_eq!(
+                (status, problem["code"].as_str()),
+                (401, Some("reauthentication-required")),
+                "{path}"
+            );
             assert_eq!(problem["maxAge"], 300);
         }
     }
@@ -269,9 +477,15 @@ async fn a_change_needs_a_fresh_sign_in_and_a_look_does_not() {
 async fn no_internal_error_reaches_the_user_and_nothing_changes_unaudited() {
     let api = api(&[]);
     api.table.fail();
-    for (method, path, body) in [("POST", "/mfa/totp", json!({})), ("PUT", "/mfa/preference", json!({ "sms": "ENABLED" }))] {
+    for (method, path, body) in [
+        ("POST", "/mfa/totp", json!({})),
+        ("PUT", "/mfa/preference", json!({ "sms": "ENABLED" })),
+    ] {
         let (status, problem) = api.call(method, path, Some(body)).await;
-        assert_eq!((status, problem["code"].as_str()), (503, Some("temporarily-unavailable")));
+        assert_eq!(
+            (status, problem["code"].as_str()),
+            (503, Some("temporarily-unavailable"))
+        );
     }
     assert!(api.pool.calls().iter().all(|call| *call == "GetUser"));
     api.pool.fail();

@@ -15,11 +15,22 @@ use shared_aws::{Aws, AwsSettings, Table, UserPool};
 async fn main() -> Result<(), lambda_runtime::Error> {
     let (level, policy, aws, table) = config::load(&process_environment, |environment| {
         let policy = environment.policy();
-        (telemetry::log_level(environment), policy, AwsSettings::read(environment), Table::name(environment))
+        (
+            telemetry::log_level(environment),
+            policy,
+            AwsSettings::read(environment),
+            Table::name(environment),
+        )
     })?;
     telemetry::start(level);
     let aws = Aws::new(aws)?;
     let (pool, table) = (Arc::new(UserPool::new(&aws)), Arc::new(Table::new(&aws, table)));
-    let factors = Factors::new(pool, table, Arc::new(SystemClock), Arc::new(SystemEntropy), &policy);
+    let factors = Factors::new(
+        pool,
+        table,
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+        &policy,
+    );
     serve(mfa_api(Arc::new(factors))).await
 }

@@ -13,7 +13,11 @@ use shared_aws::{Aws, AwsSettings, Table};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let (level, aws, table) = config::load(&process_environment, |environment| {
-        (telemetry::log_level(environment), AwsSettings::read(environment), Table::name(environment))
+        (
+            telemetry::log_level(environment),
+            AwsSettings::read(environment),
+            Table::name(environment),
+        )
     })?;
     telemetry::start(level);
     let table = Arc::new(Table::new(&Aws::new(aws)?, table));

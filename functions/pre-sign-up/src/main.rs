@@ -8,8 +8,9 @@ use shared::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (level, policy) =
-        config::load(&process_environment, |environment| (telemetry::log_level(environment), environment.policy()))?;
+    let (level, policy) = config::load(&process_environment, |environment| {
+        (telemetry::log_level(environment), environment.policy())
+    })?;
     telemetry::start(level);
     serve(PreSignUp::new(policy.sign_up)).await
 }

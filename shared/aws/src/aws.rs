@@ -24,7 +24,7 @@ const TRUST_ROOTS: [&str; 5] = [
 /// Cognito waits 5 s for a trigger, the start of the function included: two tries of 1 s and what is
 /// around them fit.
 const CONNECT: Duration = Duration::from_millis(800);
-const ATTEMPT: Duration = Duration::from_millis(1_000);
+const ATTEMPT: Duration = Duration::from_secs(1);
 const OPERATION: Duration = Duration::from_millis(2_200);
 
 /// Where AWS is, and who we are there. Lambda gives both in the environment.
@@ -61,7 +61,9 @@ fn endpoint(environment: &mut Environment<'_>, name: &str) -> Option<String> {
         Some(Host::Domain(_)) | None => false,
     });
     if !is_loopback {
-        environment.problem(format!("{name} may only name a loopback address, 127.0.0.1 for example"));
+        environment.problem(format!(
+            "{name} may only name a loopback address, 127.0.0.1 for example"
+        ));
         return None;
     }
     Some(value)
@@ -90,7 +92,11 @@ impl Aws {
             .region(Region::new(settings.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(settings.credentials.clone()))
             .http_client(http)
-            .retry_config(RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50)))
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(2)
+                    .with_initial_backoff(Duration::from_millis(50)),
+            )
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT)
@@ -120,7 +126,10 @@ mod tests {
     #[test]
     fn an_endpoint_override_is_taken_for_loopback_only() {
         for endpoint in ["http://127.0.0.1:8000", "http://127.1.2.3", "http://[::1]:8000/"] {
-            assert_eq!(settings(endpoint).unwrap().dynamodb_endpoint.as_deref(), Some(endpoint));
+            assert_eq!(
+                settings(endpoint).unwrap().dynamodb_endpoint.as_deref(),
+                Some(endpoint)
+            );
         }
         for endpoint in [
             "https://example.com",
@@ -138,17 +147,25 @@ mod tests {
 
     #[test]
     fn everything_missing_is_named_at_once() {
-        let shared::config::Problems(problems) = shared::config::load(&|_| None, AwsSettings::read).unwrap_err();
+        let shared::config::Problems(problems) =
+            shared::config::load(&|_| None, AwsSettings::read).unwrap_err();
         assert_eq!(
             problems,
-            ["AWS_REGION is not set", "AWS_ACCESS_KEY_ID is not set", "AWS_SECRET_ACCESS_KEY is not set"]
+            [
+                "AWS_REGION is not set",
+                "AWS_ACCESS_KEY_ID is not set",
+                "AWS_SECRET_ACCESS_KEY is not set"
+            ]
         );
     }
 
     #[test]
     fn credentials_are_not_printed() {
         let printed = format!("{:?}", settings("http://127.0.0.1").unwrap().credentials);
-        assert!(!printed.contains("canary") || !printed.contains("secret_access_key: \"canary\""), "{printed}");
+        assert!(
+            !printed.contains("canary") || !printed.contains("secret_access_key: \"canary\""),
+            "{printed}"
+        );
     }
 
     #[test]

@@ -54,12 +54,17 @@ impl FactorState {
     }
 
     fn block(&self, factor: Factor) -> Block {
-        Block { enabled: self.enabled.contains(&factor), preferred: self.preferred == Some(factor) }
+        Block {
+            enabled: self.enabled.contains(&factor),
+            preferred: self.preferred == Some(factor),
+        }
     }
 
     /// The blocks that turn this state into the one asked for.
     pub fn plan(&self, request: &PreferenceRequest) -> Result<PreferenceChange, Refusal> {
-        let mut preferred = request.iter().filter(|(_, setting)| **setting == Setting::Preferred);
+        let mut preferred = request
+            .iter()
+            .filter(|(_, setting)| **setting == Setting::Preferred);
         let takes_the_mark = preferred.next().map(|(factor, _)| *factor);
         if preferred.next().is_some() {
             return Err(Refusal::TwoPreferredFactors);
@@ -67,11 +72,26 @@ impl FactorState {
         let target = |factor: Factor| {
             let now = self.block(factor);
             match request.get(&factor) {
-                Some(Setting::Preferred) => Block { enabled: true, preferred: true },
-                Some(Setting::NotPreferred) => Block { enabled: true, preferred: false },
-                Some(Setting::Disabled) => Block { enabled: false, preferred: false },
-                Some(Setting::Enabled) => Block { enabled: true, preferred: now.preferred && takes_the_mark.is_none() },
-                None => Block { enabled: now.enabled, preferred: now.preferred && takes_the_mark.is_none() },
+                Some(Setting::Preferred) => Block {
+                    enabled: true,
+                    preferred: true,
+                },
+                Some(Setting::NotPreferred) => Block {
+                    enabled: true,
+                    preferred: false,
+                },
+                Some(Setting::Disabled) => Block {
+                    enabled: false,
+                    preferred: false,
+                },
+                Some(Setting::Enabled) => Block {
+                    enabled: true,
+                    preferred: now.preferred && takes_the_mark.is_none(),
+                },
+                None => Block {
+                    enabled: now.enabled,
+                    preferred: now.preferred && takes_the_mark.is_none(),
+                },
             }
         };
         let blocks = Factor::ALL
@@ -86,14 +106,20 @@ impl FactorState {
 impl PreferenceChange {
     /// Does `state` hold what this change asked for?
     pub fn holds_in(&self, state: &FactorState) -> bool {
-        self.blocks.iter().all(|(factor, block)| state.block(*factor) == *block)
+        self.blocks
+            .iter()
+            .all(|(factor, block)| state.block(*factor) == *block)
     }
 
     /// `state` with the change done.
     pub fn applied_to(&self, state: &FactorState) -> FactorState {
         let mut state = state.clone();
         for (factor, block) in &self.blocks {
-            if block.enabled { state.enabled.insert(*factor) } else { state.enabled.remove(factor) };
+            if block.enabled {
+                state.enabled.insert(*factor)
+            } else {
+                state.enabled.remove(factor)
+            };
             match (block.preferred, state.preferred == Some(*factor)) {
                 (true, _) => state.preferred = Some(*factor),
                 (false, true) => state.preferred = None,
@@ -114,7 +140,10 @@ mod tests {
     use Setting::{Disabled, Enabled, NotPreferred, Preferred};
 
     fn state(enabled: &[Factor], preferred: Option<Factor>) -> FactorState {
-        FactorState { enabled: enabled.iter().copied().collect(), preferred }
+        FactorState {
+            enabled: enabled.iter().copied().collect(),
+            preferred,
+        }
     }
 
     fn request(settings: &[(Factor, Setting)]) -> PreferenceRequest {
@@ -138,19 +167,35 @@ mod tests {
         #[case] blocks: &[(Factor, bool, bool)],
     ) {
         let change = state(enabled, preferred).plan(&request(settings)).unwrap();
-        let expected =
-            blocks.iter().map(|(factor, enabled, preferred)| (*factor, Block { enabled: *enabled, preferred: *preferred }));
+        let expected = blocks.iter().map(|(factor, enabled, preferred)| {
+            (
+                *factor,
+                Block {
+                    enabled: *enabled,
+                    preferred: *preferred,
+                },
+            )
+        });
         assert_eq!(change.blocks, expected.collect());
     }
 
     #[test]
     fn two_preferred_factors_are_refused() {
         let asked = request(&[(Sms, Preferred), (Totp, Preferred)]);
-        assert_eq!(state(&[Sms, Totp], None).plan(&asked), Err(Refusal::TwoPreferredFactors));
+        assert_eq!(
+            state(&[Sms, Totp], None).plan(&asked),
+            Err(Refusal::TwoPreferredFactors)
+        );
     }
 
     fn any_setting() -> impl Strategy<Value = Option<Setting>> {
-        prop_oneof![Just(None), Just(Some(Enabled)), Just(Some(Disabled)), Just(Some(Preferred)), Just(Some(NotPreferred))]
+        prop_oneof![
+            Just(None),
+            Just(Some(Enabled)),
+            Just(Some(Disabled)),
+            Just(Some(Preferred)),
+            Just(Some(NotPreferred))
+        ]
     }
 
     proptest! {

@@ -45,7 +45,9 @@ struct TotpState {
 async fn overview(State(factors): State<Arc<Factors>>, caller: SignedIn) -> Answer<Overview> {
     let state = factors.state(&caller).await?;
     Ok(Json(Overview {
-        totp: TotpState { enabled: state.enabled.contains(&Factor::Totp) },
+        totp: TotpState {
+            enabled: state.enabled.contains(&Factor::Totp),
+        },
         preferred: state.preferred,
         enabled: state.enabled.into_iter().collect(),
     }))
@@ -65,14 +67,21 @@ struct Pictures {
 }
 
 /// `POST /mfa/totp {replace?}`
-async fn start_totp(State(factors): State<Arc<Factors>>, caller: SignedIn, mut body: Body) -> Answer<NewTotp> {
+async fn start_totp(
+    State(factors): State<Arc<Factors>>,
+    caller: SignedIn,
+    mut body: Body,
+) -> Answer<NewTotp> {
     let replace = body.optional("replace")?.unwrap_or(false);
     body.finish()?;
     let enrolment = factors.start_totp(&caller, replace).await?;
     Ok(Json(NewTotp {
         secret: enrolment.secret.expose().to_owned(),
         uri: enrolment.uri.to_string(),
-        qr: Pictures { svg: enrolment.svg.to_string(), png: enrolment.png.to_string() },
+        qr: Pictures {
+            svg: enrolment.svg.to_string(),
+            png: enrolment.png.to_string(),
+        },
     }))
 }
 
@@ -82,7 +91,11 @@ struct Verified {
 }
 
 /// `POST /mfa/totp/verify {code, friendlyDeviceName?}`
-async fn verify_totp(State(factors): State<Arc<Factors>>, caller: SignedIn, mut body: Body) -> Answer<Verified> {
+async fn verify_totp(
+    State(factors): State<Arc<Factors>>,
+    caller: SignedIn,
+    mut body: Body,
+) -> Answer<Verified> {
     let code: String = body.required("code")?;
     let device: Option<String> = body.optional("friendlyDeviceName")?;
     body.finish()?;
@@ -117,9 +130,17 @@ async fn preference(State(factors): State<Arc<Factors>>, caller: SignedIn) -> An
 }
 
 /// `PUT /mfa/preference {sms?, totp?, email?}`
-async fn set_preference(State(factors): State<Arc<Factors>>, caller: SignedIn, mut body: Body) -> Answer<Preference> {
+async fn set_preference(
+    State(factors): State<Arc<Factors>>,
+    caller: SignedIn,
+    mut body: Body,
+) -> Answer<Preference> {
     let mut request = PreferenceRequest::new();
-    for (name, factor) in [("sms", Factor::Sms), ("totp", Factor::Totp), ("email", Factor::Email)] {
+    for (name, factor) in [
+        ("sms", Factor::Sms),
+        ("totp", Factor::Totp),
+        ("email", Factor::Email),
+    ] {
         if let Some(setting) = body.optional(name)? {
             request.insert(factor, setting);
         }

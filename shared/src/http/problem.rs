@@ -34,7 +34,10 @@ impl Problem {
         let status = refusal.status();
         Self {
             kind: format!("urn:cognito-mfa:problem:{}", refusal.code()),
-            title: StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default(),
+            title: StatusCode::from_u16(status)
+                .ok()
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or_default(),
             status,
             code: refusal.code(),
             detail: refusal.text(),
@@ -45,12 +48,18 @@ impl Problem {
 
     /// A member of the body that is missing, unknown or of a wrong kind.
     pub fn field(name: &str) -> Self {
-        Self { path: Some(format!("$.{name}")), ..Self::new(Refusal::FieldNotValid) }
+        Self {
+            path: Some(format!("$.{name}")),
+            ..Self::new(Refusal::FieldNotValid)
+        }
     }
 
     /// A body that is JSON, but no object.
     pub fn not_an_object() -> Self {
-        Self { path: Some("$".into()), ..Self::new(Refusal::FieldNotValid) }
+        Self {
+            path: Some("$".into()),
+            ..Self::new(Refusal::FieldNotValid)
+        }
     }
 }
 
@@ -64,9 +73,10 @@ impl From<FactorFault> for Problem {
     fn from(fault: FactorFault) -> Self {
         match fault {
             FactorFault::Refused(refusal) => refusal.into(),
-            FactorFault::Stale { max_age } => {
-                Self { max_age: Some(max_age.as_secs()), ..Self::new(Refusal::ReauthenticationRequired) }
-            }
+            FactorFault::Stale { max_age } => Self {
+                max_age: Some(max_age.as_secs()),
+                ..Self::new(Refusal::ReauthenticationRequired)
+            },
             FactorFault::Port(fault) => {
                 telemetry::dependency_failed(&fault);
                 Refusal::TemporarilyUnavailable.into()

@@ -29,14 +29,28 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
             return Err(Refusal::AccessTokenNeeded.into());
         }
         let user = UserId::parse(claim("sub")).map_err(|_| Refusal::AccessTokenNeeded)?;
-        let at = claim("auth_time").parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = header.and_then(AccessToken::from_authorization).ok_or(Refusal::NotSignedIn)?;
-        Ok(Self { user, token, at: at.ok_or(Refusal::AccessTokenNeeded)? })
+        let at = claim("auth_time")
+            .parse()
+            .ok()
+            .and_then(|seconds| Timestamp::from_second(seconds).ok());
+        let header = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let token = header
+            .and_then(AccessToken::from_authorization)
+            .ok_or(Refusal::NotSignedIn)?;
+        Ok(Self {
+            user,
+            token,
+            at: at.ok_or(Refusal::AccessTokenNeeded)?,
+        })
     }
 }
 
 fn claims(parts: &Parts) -> Option<&HashMap<String, String>> {
-    let RequestContext::ApiGatewayV2(context) = parts.extensions.get::<RequestContext>()? else { return None };
+    let RequestContext::ApiGatewayV2(context) = parts.extensions.get::<RequestContext>()? else {
+        return None;
+    };
     Some(&context.authorizer.as_ref()?.jwt.as_ref()?.claims)
 }

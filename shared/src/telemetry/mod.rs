@@ -12,7 +12,9 @@ use crate::{config::Environment, kernel::PortError};
 
 /// `LOG_LEVEL`: error, warn, info (default) or debug.
 pub fn log_level(environment: &mut Environment<'_>) -> LevelFilter {
-    let Some(level) = environment.optional("LOG_LEVEL") else { return LevelFilter::INFO };
+    let Some(level) = environment.optional("LOG_LEVEL") else {
+        return LevelFilter::INFO;
+    };
     match level.to_ascii_lowercase().as_str() {
         "error" => LevelFilter::ERROR,
         "warn" => LevelFilter::WARN,
@@ -44,6 +46,10 @@ pub fn start(level: LevelFilter) {
 
 /// Notes a failed dependency. Logged once, where the failure is answered for.
 pub fn dependency_failed(fault: &PortError) {
-    tracing::error!(operation = fault.operation, fault = fault.chain(), "a dependency failed");
+    tracing::error!(
+        operation = fault.operation,
+        fault = fault.chain(),
+        "a dependency failed"
+    );
     Metric::DependencyFailed.emit();
 }

@@ -21,8 +21,16 @@ pub struct PostConfirmation {
 }
 
 impl PostConfirmation {
-    pub fn new(confirmed: Arc<dyn ConfirmedUsers>, ledger: Arc<dyn SignInLedger>, clock: Arc<dyn Clock>) -> Self {
-        Self { confirmed, ledger, clock }
+    pub fn new(
+        confirmed: Arc<dyn ConfirmedUsers>,
+        ledger: Arc<dyn SignInLedger>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            confirmed,
+            ledger,
+            clock,
+        }
     }
 }
 

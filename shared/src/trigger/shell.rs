@@ -14,7 +14,10 @@ use crate::{
 /// What a trigger function does with an event.
 pub trait Trigger: Send + Sync + 'static {
     /// The members of `response` to set; empty leaves Cognito's defaults.
-    fn handle(&self, event: Event<'_>) -> impl Future<Output = Result<Map<String, Value>, TriggerFault>> + Send;
+    fn handle(
+        &self,
+        event: Event<'_>,
+    ) -> impl Future<Output = Result<Map<String, Value>, TriggerFault>> + Send;
 }
 
 /// Why a trigger answers with an error.
@@ -33,8 +36,16 @@ pub async fn serve(trigger: impl Trigger) -> Result<(), lambda_runtime::Error> {
         let trigger = Arc::clone(&trigger);
         async move {
             let request_id = invocation.context.request_id;
-            let span = tracing::info_span!("invocation", request_id, trigger = tracing::field::Empty, user = tracing::field::Empty);
-            answer(trigger.as_ref(), invocation.payload).instrument(span).await.map_err(public)
+            let span = tracing::info_span!(
+                "invocation",
+                request_id,
+                trigger = tracing::field::Empty,
+                user = tracing::field::Empty
+            );
+            answer(trigger.as_ref(), invocation.payload)
+                .instrument(span)
+                .await
+                .map_err(public)
         }
     }))
     .await
@@ -52,7 +63,9 @@ pub async fn answer(trigger: &impl Trigger, mut event: Value) -> Result<Value, R
     if let Some(user) = read.user() {
         span.record("user", user.pseudonym());
     }
-    let outcome = AssertUnwindSafe(async { trigger.handle(read).await }).catch_unwind().await;
+    let outcome = AssertUnwindSafe(async { trigger.handle(read).await })
+        .catch_unwind()
+        .await;
     let response = match outcome {
         Ok(Ok(response)) => response,
         Ok(Err(TriggerFault::Refused(refusal))) => {
@@ -83,7 +96,10 @@ pub async fn answer(trigger: &impl Trigger, mut event: Value) -> Result<Value, R
 
 /// Cognito passes on `errorMessage` only, word for word (COGNITO.md §1.2).
 fn public(refusal: Refusal) -> Diagnostic {
-    Diagnostic { error_type: refusal.code().into(), error_message: refusal.text().into() }
+    Diagnostic {
+        error_type: refusal.code().into(),
+        error_message: refusal.text().into(),
+    }
 }
 
 #[cfg(test)]
@@ -123,7 +139,10 @@ mod tests {
         for event in [json!({ "a": 1 }), json!({ "a": 1, "response": null })] {
             assert_eq!(answer(&silent, event.clone()).await.unwrap(), event);
             let speaks = Answers(|| Ok(members(json!({ "b": 2 }))));
-            assert_eq!(answer(&speaks, event).await.unwrap(), json!({ "a": 1, "response": { "b": 2 } }));
+            assert_eq!(
+                answer(&speaks, event).await.unwrap(),
+                json!({ "a": 1, "response": { "b": 2 } })
+            );
         }
     }
 
@@ -132,9 +151,15 @@ mod tests {
         let fails = Answers(|| Err(PortError::new("dynamodb.UpdateItem", "arn:aws:canary").into()));
         let panics = Answers(|| panic!("canary"));
         for trigger in [fails, panics] {
-            assert_eq!(answer(&trigger, json!({})).await, Err(Refusal::TemporarilyUnavailable));
+            assert_eq!(
+                answer(&trigger, json!({})).await,
+                Err(Refusal::TemporarilyUnavailable)
+            );
         }
-        assert_eq!(answer(&Answers(|| Ok(Map::new())), json!("text")).await, Err(Refusal::TemporarilyUnavailable));
+        assert_eq!(
+            answer(&Answers(|| Ok(Map::new())), json!("text")).await,
+            Err(Refusal::TemporarilyUnavailable)
+        );
     }
 
     #[tokio::test]
@@ -142,6 +167,9 @@ mod tests {
         let trigger = Answers(|| Err(Refusal::SignUpClosed.into()));
         let refusal = answer(&trigger, json!({})).await.unwrap_err();
         let diagnostic = public(refusal);
-        assert_eq!((diagnostic.error_type.as_str(), diagnostic.error_message.as_str()), ("sign-up-closed", "Sign-up is closed"));
+        assert_eq!(
+            (diagnostic.error_type.as_str(), diagnostic.error_message.as_str()),
+            ("sign-up-closed", "Sign-up is closed")
+        );
     }
 }

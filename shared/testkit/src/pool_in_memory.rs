@@ -6,8 +6,8 @@ use std::{
 use async_trait::async_trait;
 use shared::{
     factors::{
-        FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, Profile, TotpSecret, TotpVerification,
-        UserPoolFault,
+        FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, Profile, TotpSecret,
+        TotpVerification, UserPoolFault,
     },
     kernel::{AccessToken, Factor, OneTimeCode, PortError, UserId},
 };
@@ -20,6 +20,10 @@ pub struct InMemoryUserPool {
 }
 
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of a test, each independent of the others"
+)]
 struct State {
     factors: FactorState,
     revoked: bool,
@@ -36,7 +40,10 @@ impl InMemoryUserPool {
     pub const CODE: &str = "492039";
 
     pub fn new(user: UserId) -> Self {
-        Self { user, state: Mutex::default() }
+        Self {
+            user,
+            state: Mutex::default(),
+        }
     }
 
     /// Turns `factors` on, the first of them preferred.
@@ -44,14 +51,16 @@ impl InMemoryUserPool {
     pub fn with_factors(self, factors: &[Factor]) -> Self {
         {
             let mut state = self.lock();
-            state.factors =
-                FactorState { enabled: factors.iter().copied().collect::<BTreeSet<_>>(), preferred: factors.first().copied() };
+            state.factors = FactorState {
+                enabled: factors.iter().copied().collect::<BTreeSet<_>>(),
+                preferred: factors.first().copied(),
+            };
             state.verified = factors.contains(&Factor::Totp);
         }
         self
     }
 
-    /// As after GlobalSignOut.
+    /// As after `GlobalSignOut`.
     pub fn revoke(&self) {
         self.lock().revoked = true;
     }
@@ -85,7 +94,11 @@ impl InMemoryUserPool {
         if state.failing {
             return Err(PortError::new(operation, "told to fail at arn:aws:canary").into());
         }
-        if state.revoked { Err(UserPoolFault::NotSignedIn) } else { Ok(state) }
+        if state.revoked {
+            Err(UserPoolFault::NotSignedIn)
+        } else {
+            Ok(state)
+        }
     }
 }
 
@@ -93,7 +106,11 @@ impl InMemoryUserPool {
 impl NativeFactors for InMemoryUserPool {
     async fn profile(&self, _: &AccessToken) -> Result<Profile, UserPoolFault> {
         let factors = self.call("GetUser")?.factors.clone();
-        Ok(Profile { user: self.user.clone(), account: "alex@example.com".into(), factors })
+        Ok(Profile {
+            user: self.user.clone(),
+            account: "alex@example.com".into(),
+            factors,
+        })
     }
 
     async fn associate_totp(&self, _: &AccessToken) -> Result<TotpSecret, UserPoolFault> {
@@ -125,7 +142,10 @@ impl NativeFactors for InMemoryUserPool {
 
     async fn set_preference(&self, _: &AccessToken, change: &PreferenceChange) -> Result<(), UserPoolFault> {
         let mut state = self.call("SetUserMFAPreference")?;
-        let turns_totp_on = change.blocks.get(&Factor::Totp).is_some_and(|block| block.enabled);
+        let turns_totp_on = change
+            .blocks
+            .get(&Factor::Totp)
+            .is_some_and(|block| block.enabled);
         if turns_totp_on && !state.verified {
             return Err(UserPoolFault::FactorNotSetUp);
         }

@@ -37,7 +37,10 @@ impl Table {
     pub fn new(aws: &Aws, name: String) -> Self {
         let mut config = aws_sdk_dynamodb::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.dynamodb_endpoint.clone());
-        Self { client: Client::from_conf(config.build()), name }
+        Self {
+            client: Client::from_conf(config.build()),
+            name,
+        }
     }
 
     /// `MFA_TABLE`: the table's name.
@@ -50,8 +53,8 @@ fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+fn number(value: impl Into<i64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
 }
 
 fn version() -> AttributeValue {
