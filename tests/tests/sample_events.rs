@@ -1,5 +1,7 @@
 //! Every sample event through the function it is meant for, as the binary that gets deployed.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails where its own steps do")]
+
 use std::collections::BTreeMap;
 
 use end_to_end::{Cloud, Function, SampleEvent, binary, functions, sample_events};
