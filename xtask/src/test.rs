@@ -40,6 +40,7 @@ pub(crate) fn run(parts: &[Part]) -> Result<()> {
         parts
     };
     let mut needed: Vec<_> = parts.iter().flat_map(|part| part.needs()).copied().collect();
+    needed.sort();
     needed.dedup();
     prerequisite::check(&needed)?;
 

@@ -68,11 +68,14 @@ pub(crate) fn build(arguments: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
 }
 
 /// What the local cloud consists of: its own binary and every function.
+///
+/// Chosen by binary, not by package: so dependencies get the features that the whole workspace asks
+/// for, as under `cargo lambda`, and nothing is compiled twice.
 pub(crate) fn build_local() -> Result<BTreeMap<String, PathBuf>> {
     let functions = functions()?;
-    let mut arguments = vec!["--package", "local"];
+    let mut arguments = vec!["--bin", "local"];
     for function in &functions {
-        arguments.extend(["--package", function]);
+        arguments.extend(["--bin", function]);
     }
     build(&arguments)
 }
