@@ -66,11 +66,15 @@ async fn main() -> Result<()> {
     for _ in 0..arguments.rounds {
         for (build, folder) in &arguments.builds {
             let echo = start(FunctionSpec::new(ECHO, folder.join(ECHO)), &json!({})).await?;
-            rows.entry((build.clone(), ECHO.to_owned())).or_default().push((echo, echo));
+            rows.entry((build.clone(), ECHO.to_owned()))
+                .or_default()
+                .push((echo, echo));
             for (function, event) in &subjects {
                 let spec = cloud.function(function, &folder.join(function.name))?;
                 let measured = start(spec, event).await.context(function.name)?;
-                rows.entry((build.clone(), function.name.to_owned())).or_default().push((measured, echo));
+                rows.entry((build.clone(), function.name.to_owned()))
+                    .or_default()
+                    .push((measured, echo));
             }
         }
     }
@@ -80,7 +84,9 @@ async fn main() -> Result<()> {
         .builds
         .iter()
         .flat_map(|(build, folder)| {
-            rows.iter().filter(move |((of, _), _)| of == build).map(move |((_, name), starts)| (build, folder, name, starts))
+            rows.iter()
+                .filter(move |((of, _), _)| of == build)
+                .map(move |((_, name), starts)| (build, folder, name, starts))
         })
         .map(|(build, folder, name, starts)| figures(build, &folder.join(name), name, starts))
         .collect::<Result<Vec<_>>>()?;
@@ -98,7 +104,7 @@ async fn subjects(cloud: &Cloud) -> Result<Vec<(Function, Value)>> {
             let events = sample_events(function)?;
             events.into_iter().next().context("no sample event")?.payload
         } else {
-            cloud.api_event("GET /mfa").await?
+            cloud.signed_in_request("/mfa").await?
         };
         subjects.push((*function, event));
     }
@@ -110,8 +116,10 @@ async fn start(spec: FunctionSpec, event: &Value) -> Result<Start> {
     let name = spec.name.clone();
     let host = LambdaHost::start(vec![spec])?;
     let cold = succeeded(host.invoke(&name, event).await?)?;
-    let (init_usage, usage) =
-        cold.init_usage.zip(cold.usage).context("no figures of processes on this system: run it on Linux")?;
+    let (init_usage, usage) = cold
+        .init_usage
+        .zip(cold.usage)
+        .context("no figures of processes on this system: run it on Linux")?;
     let mut warm = Vec::new();
     let mut peak = usage;
     for _ in 0..WARM_INVOCATIONS {
@@ -134,17 +142,29 @@ fn succeeded(invocation: Invocation) -> Result<Invocation> {
     if let Err(error) = &invocation.result {
         return Err(anyhow!("{error}"));
     }
-    let status = invocation.json().and_then(|answer| answer.get("statusCode")?.as_u64());
-    ensure!(status.is_none_or(|status| status == 200), "answered with {status:?}");
+    let status = invocation
+        .json()
+        .and_then(|answer| answer.get("statusCode")?.as_u64());
+    ensure!(
+        status.is_none_or(|status| status == 200),
+        "answered with {status:?}"
+    );
     Ok(invocation)
 }
 
 fn figures(build: &str, binary: &Path, name: &str, starts: &[(Start, Start)]) -> Result<Value> {
     let of = |figure: fn(&Start) -> f64| median(starts.iter().map(|(start, _)| figure(start)).collect());
     let ratio = |figure: fn(&Start) -> f64| {
-        median(starts.iter().map(|(start, echo)| figure(start) / figure(echo)).collect())
+        median(
+            starts
+                .iter()
+                .map(|(start, echo)| figure(start) / figure(echo))
+                .collect(),
+        )
     };
-    let size = fs::metadata(binary).with_context(|| binary.display().to_string())?.len();
+    let size = fs::metadata(binary)
+        .with_context(|| binary.display().to_string())?
+        .len();
     Ok(json!({
         "build": build,
         "function": name,
@@ -166,11 +186,23 @@ fn figures(build: &str, binary: &Path, name: &str, starts: &[(Start, Start)]) ->
 fn table(figures: &[Value]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN).set_header([
-        "build", "binary", "size MB", "init ms (CPU)", "first ms (CPU)", "cold ms (CPU)", "× echo (CPU)", "warm ms",
+        "build",
+        "binary",
+        "size MB",
+        "init ms (CPU)",
+        "first ms (CPU)",
+        "cold ms (CPU)",
+        "× echo (CPU)",
+        "warm ms",
         "peak MiB",
     ]);
     for row in figures {
-        let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |key: &str| {
+            row.get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         let number = |key: &str| row.get(key).and_then(Value::as_f64).unwrap_or_default();
         let with_cpu = |wall: &str, cpu: &str| format!("{:.1} ({:.1})", number(wall), number(cpu));
         table.add_row([
