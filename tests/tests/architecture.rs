@@ -86,7 +86,7 @@ fn the_main_of_a_function_is_thin() {
     for function in fs::read_dir(root().join("functions")).unwrap() {
         let main = function.unwrap().path().join("src/main.rs");
         let lines = fs::read_to_string(&main).unwrap().lines().count();
-        assert!(lines <= 40, "{} has {lines} lines", main.display());
+        assert!(lines <= 30, "{} has {lines} lines", main.display());
     }
 }
 
