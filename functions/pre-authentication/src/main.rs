@@ -3,25 +3,21 @@
 use std::sync::Arc;
 
 use shared::{
-    config::{self, process_environment},
+    init,
     kernel::SystemClock,
-    telemetry,
     trigger::{PreAuthentication, serve},
 };
 use shared_aws::{Aws, AwsSettings, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (level, policy, aws, table) = config::load(&process_environment, |environment| {
-        let policy = environment.policy();
+    let (policy, aws, table) = init(|environment| {
         (
-            telemetry::log_level(environment),
-            policy,
+            environment.policy(),
             AwsSettings::read(environment),
             Table::name(environment),
         )
     })?;
-    telemetry::start(level);
     let table = Arc::new(Table::new(&Aws::new(aws)?, table));
     serve(PreAuthentication::new(
         policy.sign_in,
