@@ -42,27 +42,13 @@ fn api(factors: &[Factor]) -> Api {
     let table = Arc::new(InMemoryTable::default());
     let clock = Arc::new(ManualClock::at(SIGNED_IN_AT + SignedDuration::from_mins(1)));
     let entropy = Arc::new(SeededEntropy::new(1));
-    let factors = Factors::new(
-        pool.clone(),
-        table.clone(),
-        clock.clone(),
-        entropy,
-        &Policy::default(),
-    );
-    Api {
-        pool,
-        table,
-        clock,
-        router: mfa_api(Arc::new(factors)),
-    }
+    let factors = Factors::new(pool.clone(), table.clone(), clock.clone(), entropy, &Policy::default());
+    Api { pool, table, clock, router: mfa_api(Arc::new(factors)) }
 }
 
 /// A sample event with another method, path and body.
 fn event(file: &str, method: &str, path: &str, body: Option<&str>) -> Value {
-    let file = format!(
-        "{}/../events/apigw-http-v2.{file}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
+    let file = format!("{}/../events/apigw-http-v2.{file}.json", env!("CARGO_MANIFEST_DIR"));
     let mut event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     event["rawPath"] = json!(path);
     event["requestContext"]["http"]["method"] = json!(method);
@@ -80,11 +66,7 @@ impl Api {
 
     async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let body = body.map(|body| body.to_string());
-        read(
-            self.send(&event("access-token", method, path, body.as_deref()))
-                .await,
-        )
-        .await
+        read(self.send(&event("access-token", method, path, body.as_deref())).await).await
     }
 }
 
@@ -92,19 +74,12 @@ async fn read(response: Response<Body>) -> (u16, Value) {
     let status = response.status();
     assert_eq!(response.headers()["cache-control"], "no-store");
     let problem = response.headers()["content-type"] == "application/problem+json";
-    assert_eq!(
-        problem,
-        !status.is_success(),
-        "a problem document exactly where it failed"
-    );
+    assert_eq!(problem, !status.is_success(), "a problem document exactly where it failed");
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     let body: Value = serde_json::from_slice(&bytes).unwrap();
     if problem {
         assert_eq!(body["status"], status.as_u16());
-        assert_eq!(
-            body["type"],
-            format!("urn:cognito-mfa:problem:{}", body["code"].as_str().unwrap())
-        );
+        assert_eq!(body["type"], format!("urn:cognito-mfa:problem:{}", body["code"].as_str().unwrap()));
     }
     (status.as_u16(), body)
 }
@@ -113,15 +88,9 @@ async fn read(response: Response<Body>) -> (u16, Value) {
 async fn the_overview_says_what_is_on() {
     let (status, body) = api(&[Factor::Totp, Factor::Sms]).call("GET", "/mfa", None).await;
     assert_eq!(status, 200);
-    assert_eq!(
-        body,
-        json!({ "enabled": ["SMS", "TOTP"], "preferred": "TOTP", "totp": { "enabled": true } })
-    );
+    assert_eq!(body, json!({ "enabled": ["SMS", "TOTP"], "preferred": "TOTP", "totp": { "enabled": true } }));
     let (_, body) = api(&[]).call("GET", "/mfa", None).await;
-    assert_eq!(
-        body,
-        json!({ "enabled": [], "preferred": null, "totp": { "enabled": false } })
-    );
+    assert_eq!(body, json!({ "enabled": [], "preferred": null, "totp": { "enabled": false } }));
 }
 
 #[tokio::test]
@@ -135,12 +104,7 @@ async fn an_authenticator_is_set_up_and_made_the_preferred_factor() {
         "otpauth://totp/Example:alex%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example"
     );
     assert!(body["qr"]["svg"].as_str().unwrap().starts_with("<svg "));
-    assert!(
-        body["qr"]["png"]
-            .as_str()
-            .unwrap()
-            .starts_with("data:image/png;base64,")
-    );
+    assert!(body["qr"]["png"].as_str().unwrap().starts_with("data:image/png;base64,"));
 
     let wrong = json!({ "code": "000000" });
     let (status, body) = api.call("POST", "/mfa/totp/verify", Some(wrong)).await;
@@ -151,27 +115,15 @@ async fn an_authenticator_is_set_up_and_made_the_preferred_factor() {
     let (status, body) = api.call("POST", "/mfa/totp/verify", Some(right)).await;
     assert_eq!((status, body["code"].as_str()), (422, Some("code-already-used")));
 
-    let (status, body) = api
-        .call("PUT", "/mfa/preference", Some(json!({ "totp": "PREFERRED" })))
-        .await;
-    assert_eq!(
-        (status, body),
-        (
-            200,
-            json!({ "sms": "DISABLED", "totp": "PREFERRED", "email": "DISABLED" })
-        )
-    );
+    let (status, body) = api.call("PUT", "/mfa/preference", Some(json!({ "totp": "PREFERRED" }))).await;
+    assert_eq!((status, body), (200, json!({ "sms": "DISABLED", "totp": "PREFERRED", "email": "DISABLED" })));
     let actions: Vec<Action> = api.table.audit().iter().map(|entry| entry.action).collect();
     assert_eq!(
         actions,
         [
             Action::TotpStarted { replace: false },
             Action::TotpVerified,
-            Action::PreferenceChanged {
-                factor: Factor::Totp,
-                enabled: true,
-                preferred: true
-            },
+            Action::PreferenceChanged { factor: Factor::Totp, enabled: true, preferred: true },
         ]
     );
 }
@@ -179,27 +131,14 @@ async fn an_authenticator_is_set_up_and_made_the_preferred_factor() {
 #[tokio::test]
 async fn whoever_has_an_authenticator_loses_it_only_by_asking_for_it() {
     let api = api(&[Factor::Totp]);
-    for body in [
-        None,
-        Some(json!({})),
-        Some(json!({ "replace": false })),
-        Some(json!({ "replace": null })),
-    ] {
+    for body in [None, Some(json!({})), Some(json!({ "replace": false })), Some(json!({ "replace": null }))] {
         let (status, body) = api.call("POST", "/mfa/totp", body).await;
-        assert_eq!(
-            (status, body["code"].as_str()),
-            (409, Some("totp-already-set-up"))
-        );
+        assert_eq!((status, body["code"].as_str()), (409, Some("totp-already-set-up")));
     }
     assert!(!api.pool.calls().contains(&"AssociateSoftwareToken"));
-    let (status, _) = api
-        .call("POST", "/mfa/totp", Some(json!({ "replace": true })))
-        .await;
+    let (status, _) = api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await;
     assert_eq!(status, 200);
-    assert_eq!(
-        api.table.audit().last().unwrap().action,
-        Action::TotpStarted { replace: true }
-    );
+    assert_eq!(api.table.audit().last().unwrap().action, Action::TotpStarted { replace: true });
 }
 
 #[rstest]
@@ -212,22 +151,9 @@ async fn whoever_has_an_authenticator_loses_it_only_by_asking_for_it() {
 #[tokio::test]
 async fn preferences(#[case] request: Value, #[case] after: Value, #[case] writes: usize) {
     let api = api(&[Factor::Totp, Factor::Sms]);
-    assert_eq!(
-        api.call("PUT", "/mfa/preference", Some(request)).await,
-        (200, after.clone())
-    );
-    assert_eq!(
-        api.call("GET", "/mfa/preference", None).await,
-        (200, after.clone())
-    );
-    assert_eq!(
-        api.pool
-            .calls()
-            .iter()
-            .filter(|call| **call == "SetUserMFAPreference")
-            .count(),
-        writes
-    );
+    assert_eq!(api.call("PUT", "/mfa/preference", Some(request)).await, (200, after.clone()));
+    assert_eq!(api.call("GET", "/mfa/preference", None).await, (200, after.clone()));
+    assert_eq!(api.pool.calls().iter().filter(|call| **call == "SetUserMFAPreference").count(), writes);
     assert_eq!(api.call("PUT", "/mfa/preference", Some(after.clone())).await.1, {
         // What was answered can be sent back: `ENABLED` keeps the mark, so nothing moves.
         after
@@ -237,25 +163,13 @@ async fn preferences(#[case] request: Value, #[case] after: Value, #[case] write
 #[tokio::test]
 async fn preferences_that_cannot_be() {
     let api = api(&[Factor::Sms]);
-    let (status, body) = api
-        .call(
-            "PUT",
-            "/mfa/preference",
-            Some(json!({ "sms": "PREFERRED", "totp": "PREFERRED" })),
-        )
-        .await;
-    assert_eq!(
-        (status, body["code"].as_str()),
-        (409, Some("two-preferred-factors"))
-    );
-    let (status, body) = api
-        .call("PUT", "/mfa/preference", Some(json!({ "totp": "ENABLED" })))
-        .await;
+    let (status, body) =
+        api.call("PUT", "/mfa/preference", Some(json!({ "sms": "PREFERRED", "totp": "PREFERRED" }))).await;
+    assert_eq!((status, body["code"].as_str()), (409, Some("two-preferred-factors")));
+    let (status, body) = api.call("PUT", "/mfa/preference", Some(json!({ "totp": "ENABLED" }))).await;
     assert_eq!((status, body["code"].as_str()), (409, Some("factor-not-set-up")));
     api.pool.ignore_preferences();
-    let (status, body) = api
-        .call("PUT", "/mfa/preference", Some(json!({ "sms": "DISABLED" })))
-        .await;
+    let (status, body) = api.call("PUT", "/mfa/preference", Some(json!({ "sms": "DISABLED" }))).await;
     assert_eq!(
         (status, body["code"].as_str()),
         (409, Some("factor-not-changeable")),
@@ -384,10 +298,7 @@ async fn bad_input(
     let (answered, problem) = read(api.send(&event).await).await;
     assert_eq!((answered, problem["code"].as_str()), (status, Some(code)));
     assert_eq!(problem.get("path").and_then(Value::as_str), member);
-    assert!(
-        api.pool.calls().iter().all(|call| *call == "GetUser"),
-        "nothing changed"
-    );
+    assert!(api.pool.calls().iter().all(|call| *call == "GetUser"), "nothing changed");
 }
 
 #[tokio::test]
@@ -409,24 +320,15 @@ const ROUTES: [(&str, &str, Option<&str>); 5] = [
 async fn only_the_users_own_access_token_opens_a_route() {
     for (method, path, body) in ROUTES {
         let api = api(&[Factor::Totp]);
-        let refused = [
-            ("no-authorizer", "not-signed-in"),
-            ("id-token-must-be-refused", "access-token-needed"),
-        ];
+        let refused =
+            [("no-authorizer", "not-signed-in"), ("id-token-must-be-refused", "access-token-needed")];
         for (file, code) in refused {
             let (status, problem) = read(api.send(&event(file, method, path, body)).await).await;
-            assert_eq!(
-                (status, problem["code"].as_str()),
-                (401, Some(code)),
-                "{method} {path}"
-            );
+            assert_eq!((status, problem["code"].as_str()), (401, Some(code)), "{method} {path}");
         }
         for claim in ["token_use", "scope", "sub", "auth_time"] {
             let mut without = event("access-token", method, path, body);
-            without["requestContext"]["authorizer"]["jwt"]["claims"]
-                .as_object_mut()
-                .unwrap()
-                .remove(claim);
+            without["requestContext"]["authorizer"]["jwt"]["claims"].as_object_mut().unwrap().remove(claim);
             let (status, _) = read(api.send(&without).await).await;
             assert_eq!(status, 401, "{method} {path} without {claim}");
         }
@@ -451,9 +353,7 @@ async fn a_change_needs_a_fresh_sign_in_and_a_look_does_not() {
     let api = api(&[Factor::Totp]);
     api.clock.advance(SignedDuration::from_mins(4));
     assert_eq!(
-        api.call("POST", "/mfa/totp", Some(json!({ "replace": true })))
-            .await
-            .0,
+        api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await.0,
         200,
         "5 minutes after the sign-in"
     );
@@ -477,15 +377,11 @@ async fn a_change_needs_a_fresh_sign_in_and_a_look_does_not() {
 async fn no_internal_error_reaches_the_user_and_nothing_changes_unaudited() {
     let api = api(&[]);
     api.table.fail();
-    for (method, path, body) in [
-        ("POST", "/mfa/totp", json!({})),
-        ("PUT", "/mfa/preference", json!({ "sms": "ENABLED" })),
-    ] {
+    for (method, path, body) in
+        [("POST", "/mfa/totp", json!({})), ("PUT", "/mfa/preference", json!({ "sms": "ENABLED" }))]
+    {
         let (status, problem) = api.call(method, path, Some(body)).await;
-        assert_eq!(
-            (status, problem["code"].as_str()),
-            (503, Some("temporarily-unavailable"))
-        );
+        assert_eq!((status, problem["code"].as_str()), (503, Some("temporarily-unavailable")));
     }
     assert!(api.pool.calls().iter().all(|call| *call == "GetUser"));
     api.pool.fail();

@@ -1,9 +1,6 @@
 //! The triggers on in-memory ports.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "test code: a failed expectation is a failed test"
-)]
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
 use std::sync::Arc;
 
@@ -30,11 +27,7 @@ fn event(source: &str) -> Value {
 }
 
 fn parts() -> (Arc<InMemoryTable>, Arc<ManualClock>, UserId) {
-    (
-        Arc::default(),
-        Arc::new(ManualClock::at(NOW)),
-        UserId::parse(SUB).unwrap(),
-    )
+    (Arc::default(), Arc::new(ManualClock::at(NOW)), UserId::parse(SUB).unwrap())
 }
 
 fn pre_authentication(table: &Arc<InMemoryTable>, policy: SignInPolicy) -> PreAuthentication {
@@ -75,21 +68,9 @@ async fn an_unknown_user_is_counted_too_and_passes() {
 #[tokio::test]
 async fn a_closed_sign_in_refuses_known_and_unknown_alike() {
     let (table, ..) = parts();
-    let pre = pre_authentication(
-        &table,
-        SignInPolicy {
-            open: false,
-            ..Policy::default().sign_in
-        },
-    );
-    assert_eq!(
-        answer(&pre, event("PreAuthentication_Authentication")).await,
-        Err(Refusal::SignInClosed)
-    );
-    assert_eq!(
-        answer(&pre, json!({ "userName": "nobody" })).await,
-        Err(Refusal::SignInClosed)
-    );
+    let pre = pre_authentication(&table, SignInPolicy { open: false, ..Policy::default().sign_in });
+    assert_eq!(answer(&pre, event("PreAuthentication_Authentication")).await, Err(Refusal::SignInClosed));
+    assert_eq!(answer(&pre, json!({ "userName": "nobody" })).await, Err(Refusal::SignInClosed));
 }
 
 #[tokio::test]
@@ -97,28 +78,12 @@ async fn a_dead_table_fails_no_sign_in_and_no_confirmation() {
     let (table, clock, _) = parts();
     table.fail();
     let pre = pre_authentication(&table, Policy::default().sign_in);
-    assert!(
-        answer(&pre, event("PreAuthentication_Authentication"))
-            .await
-            .is_ok()
-    );
+    assert!(answer(&pre, event("PreAuthentication_Authentication")).await.is_ok());
     let post = PostAuthentication::new(table.clone(), clock.clone());
-    assert!(
-        answer(&post, event("PostAuthentication_Authentication"))
-            .await
-            .is_ok()
-    );
+    assert!(answer(&post, event("PostAuthentication_Authentication")).await.is_ok());
     let confirmation = PostConfirmation::new(table.clone(), table, clock);
-    assert!(
-        answer(&confirmation, event("PostConfirmation_ConfirmSignUp"))
-            .await
-            .is_ok()
-    );
-    assert!(
-        answer(&confirmation, event("PostConfirmation_ConfirmForgotPassword"))
-            .await
-            .is_ok()
-    );
+    assert!(answer(&confirmation, event("PostConfirmation_ConfirmSignUp")).await.is_ok());
+    assert!(answer(&confirmation, event("PostConfirmation_ConfirmForgotPassword")).await.is_ok());
 }
 
 /// A ledger whose table never answers.
@@ -143,18 +108,10 @@ async fn a_hanging_table_costs_a_sign_in_its_limit_and_no_more() {
     let clock = Arc::new(ManualClock::at(NOW));
     let started = tokio::time::Instant::now();
     let pre = PreAuthentication::new(Policy::default().sign_in, Arc::new(Hangs), clock.clone());
-    assert!(
-        answer(&pre, event("PreAuthentication_Authentication"))
-            .await
-            .is_ok()
-    );
+    assert!(answer(&pre, event("PreAuthentication_Authentication")).await.is_ok());
     assert_eq!(started.elapsed().as_millis(), 1_500);
     let post = PostAuthentication::new(Arc::new(Hangs), clock);
-    assert!(
-        answer(&post, event("PostAuthentication_Authentication"))
-            .await
-            .is_ok()
-    );
+    assert!(answer(&post, event("PostAuthentication_Authentication")).await.is_ok());
     assert_eq!(started.elapsed().as_millis(), 2_000);
 }
 
@@ -163,16 +120,12 @@ async fn a_confirmation_is_kept_once_and_a_reset_password_starts_the_count_anew(
     let (table, clock, user) = parts();
     let trigger = PostConfirmation::new(table.clone(), table.clone(), clock);
     for _ in 0..3 {
-        answer(&trigger, event("PostConfirmation_ConfirmSignUp"))
-            .await
-            .unwrap();
+        answer(&trigger, event("PostConfirmation_ConfirmSignUp")).await.unwrap();
     }
     assert_eq!(table.record(&user, NOW).await.unwrap(), Recorded::Before);
 
     let subject = Subject::User(user);
     table.count_attempt(&subject, NOW).await.unwrap();
-    answer(&trigger, event("PostConfirmation_ConfirmForgotPassword"))
-        .await
-        .unwrap();
+    answer(&trigger, event("PostConfirmation_ConfirmForgotPassword")).await.unwrap();
     assert_eq!(table.count_attempt(&subject, NOW).await.unwrap(), 1);
 }

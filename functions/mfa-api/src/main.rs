@@ -12,21 +12,9 @@ use shared_aws::{Aws, AwsSettings, Table, UserPool};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (policy, aws, table) = init(|environment| {
-        (
-            environment.policy(),
-            AwsSettings::read(environment),
-            Table::name(environment),
-        )
-    })?;
+    let (policy, aws) = init(|environment| (environment.policy(), AwsSettings::read(environment)))?;
     let aws = Aws::new(aws)?;
-    let (pool, table) = (Arc::new(UserPool::new(&aws)), Arc::new(Table::new(&aws, table)));
-    let factors = Factors::new(
-        pool,
-        table,
-        Arc::new(SystemClock),
-        Arc::new(SystemEntropy),
-        &policy,
-    );
+    let (pool, table) = (Arc::new(UserPool::new(&aws)), Arc::new(Table::new(&aws)));
+    let factors = Factors::new(pool, table, Arc::new(SystemClock), Arc::new(SystemEntropy), &policy);
     serve(mfa_api(Arc::new(factors))).await
 }

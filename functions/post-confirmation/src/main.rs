@@ -11,7 +11,7 @@ use shared_aws::{Aws, AwsSettings, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (aws, table) = init(|environment| (AwsSettings::read(environment), Table::name(environment)))?;
-    let table = Arc::new(Table::new(&Aws::new(aws)?, table));
+    let aws = Aws::new(init(AwsSettings::read)?)?;
+    let table = Arc::new(Table::new(&aws));
     serve(PostConfirmation::new(table.clone(), table, Arc::new(SystemClock))).await
 }

@@ -27,11 +27,13 @@ const CONNECT: Duration = Duration::from_millis(800);
 const ATTEMPT: Duration = Duration::from_secs(1);
 const OPERATION: Duration = Duration::from_millis(2_200);
 
-/// Where AWS is, and who we are there. Lambda gives both in the environment.
+/// Where AWS is, who we are there, and our table (`MFA_TABLE`). Lambda gives it all in the
+/// environment.
 #[derive(Debug, Clone)]
 pub struct AwsSettings {
     region: String,
     credentials: Credentials,
+    pub(crate) table: String,
     pub(crate) dynamodb_endpoint: Option<String>,
     pub(crate) cognito_endpoint: Option<String>,
 }
@@ -45,6 +47,7 @@ impl AwsSettings {
         Self {
             region,
             credentials: Credentials::new(key, secret, token, None, "lambda"),
+            table: environment.required("MFA_TABLE"),
             dynamodb_endpoint: endpoint(environment, "AWS_ENDPOINT_URL_DYNAMODB"),
             cognito_endpoint: endpoint(environment, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
         }
@@ -61,9 +64,7 @@ fn endpoint(environment: &mut Environment<'_>, name: &str) -> Option<String> {
         Some(Host::Domain(_)) | None => false,
     });
     if !is_loopback {
-        environment.problem(format!(
-            "{name} may only name a loopback address, 127.0.0.1 for example"
-        ));
+        environment.problem(format!("{name} may only name a loopback address, 127.0.0.1 for example"));
         return None;
     }
     Some(value)
@@ -93,9 +94,7 @@ impl Aws {
             .credentials_provider(SharedCredentialsProvider::new(settings.credentials.clone()))
             .http_client(http)
             .retry_config(
-                RetryConfig::standard()
-                    .with_max_attempts(2)
-                    .with_initial_backoff(Duration::from_millis(50)),
+                RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50)),
             )
             .timeout_config(
                 TimeoutConfig::builder()
@@ -116,7 +115,9 @@ mod tests {
     fn settings(endpoint: &str) -> Result<AwsSettings, shared::config::Problems> {
         let lookup = |name: &str| match name {
             "AWS_REGION" => Some("us-east-1".to_owned()),
-            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("canary".to_owned()),
+            "AWS_ACCESS_KEY_ID" => Some("key".to_owned()),
+            "AWS_SECRET_ACCESS_KEY" => Some("canary-secret".to_owned()),
+            "MFA_TABLE" => Some("mfa".to_owned()),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(endpoint.to_owned()),
             _ => None,
         };
@@ -126,10 +127,7 @@ mod tests {
     #[test]
     fn an_endpoint_override_is_taken_for_loopback_only() {
         for endpoint in ["http://127.0.0.1:8000", "http://127.1.2.3", "http://[::1]:8000/"] {
-            assert_eq!(
-                settings(endpoint).unwrap().dynamodb_endpoint.as_deref(),
-                Some(endpoint)
-            );
+            assert_eq!(settings(endpoint).unwrap().dynamodb_endpoint.as_deref(), Some(endpoint));
         }
         for endpoint in [
             "https://example.com",
@@ -149,14 +147,8 @@ mod tests {
     fn everything_missing_is_named_at_once() {
         let shared::config::Problems(problems) =
             shared::config::load(&|_| None, AwsSettings::read).unwrap_err();
-        assert_eq!(
-            problems,
-            [
-                "AWS_REGION is not set",
-                "AWS_ACCESS_KEY_ID is not set",
-                "AWS_SECRET_ACCESS_KEY is not set"
-            ]
-        );
+        let names = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MFA_TABLE"];
+        assert_eq!(problems, names.map(|name| format!("{name} is not set")));
     }
 
     #[test]

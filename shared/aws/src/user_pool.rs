@@ -29,9 +29,7 @@ impl UserPool {
     pub fn new(aws: &Aws) -> Self {
         let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.cognito_endpoint.clone());
-        Self {
-            client: Client::from_conf(config.build()),
-        }
+        Self { client: Client::from_conf(config.build()) }
     }
 }
 
@@ -39,10 +37,7 @@ impl UserPool {
 impl NativeFactors for UserPool {
     async fn profile(&self, token: &AccessToken) -> Result<Profile, UserPoolFault> {
         let call = self.client.get_user().access_token(token.expose());
-        let answer = call
-            .send()
-            .await
-            .map_err(|fault| user_pool_fault("cognito.GetUser", fault))?;
+        let answer = call.send().await.map_err(|fault| user_pool_fault("cognito.GetUser", fault))?;
         let user = attribute(&answer, "sub").and_then(|sub| UserId::parse(sub).ok());
         let user = user.ok_or_else(|| PortError::new("cognito.GetUser", "the answer holds no sub"))?;
         let account = attribute(&answer, "email").or_else(|| attribute(&answer, "phone_number"));
@@ -61,14 +56,9 @@ impl NativeFactors for UserPool {
     }
 
     async fn associate_totp(&self, token: &AccessToken) -> Result<TotpSecret, UserPoolFault> {
-        let call = self
-            .client
-            .associate_software_token()
-            .access_token(token.expose());
-        let answer = call
-            .send()
-            .await
-            .map_err(|fault| user_pool_fault("cognito.AssociateSoftwareToken", fault))?;
+        let call = self.client.associate_software_token().access_token(token.expose());
+        let answer =
+            call.send().await.map_err(|fault| user_pool_fault("cognito.AssociateSoftwareToken", fault))?;
         let secret = answer
             .secret_code
             .ok_or_else(|| PortError::new("cognito.AssociateSoftwareToken", "the answer holds no secret"))?;
@@ -118,46 +108,30 @@ impl NativeFactors for UserPool {
             let (enabled, preferred) = (block.enabled, block.preferred);
             call = match factor {
                 Factor::Sms => call.sms_mfa_settings(
-                    SmsMfaSettingsType::builder()
-                        .enabled(enabled)
-                        .preferred_mfa(preferred)
-                        .build(),
+                    SmsMfaSettingsType::builder().enabled(enabled).preferred_mfa(preferred).build(),
                 ),
                 Factor::Totp => call.software_token_mfa_settings(
-                    SoftwareTokenMfaSettingsType::builder()
-                        .enabled(enabled)
-                        .preferred_mfa(preferred)
-                        .build(),
+                    SoftwareTokenMfaSettingsType::builder().enabled(enabled).preferred_mfa(preferred).build(),
                 ),
                 Factor::Email => call.email_mfa_settings(
-                    EmailMfaSettingsType::builder()
-                        .enabled(enabled)
-                        .preferred_mfa(preferred)
-                        .build(),
+                    EmailMfaSettingsType::builder().enabled(enabled).preferred_mfa(preferred).build(),
                 ),
             };
         }
-        call.send()
-            .await
-            .map_err(|fault| user_pool_fault("cognito.SetUserMFAPreference", fault))?;
+        call.send().await.map_err(|fault| user_pool_fault("cognito.SetUserMFAPreference", fault))?;
         Ok(())
     }
 }
 
 fn attribute<'a>(answer: &'a GetUserOutput, name: &str) -> Option<&'a str> {
-    let attribute = answer
-        .user_attributes()
-        .iter()
-        .find(|attribute| attribute.name() == name)?;
+    let attribute = answer.user_attributes().iter().find(|attribute| attribute.name() == name)?;
     attribute.value().filter(|value| !value.is_empty())
 }
 
 /// `SoftwareTokenMFANotFoundException` stands for two things; only its text tells them apart, and
 /// texts are matched by a fragment (COGNITO.md §6.3).
 fn is_not_offered<E: ProvideErrorMetadata, R>(fault: &SdkError<E, R>) -> bool {
-    fault
-        .message()
-        .is_some_and(|text| text.to_ascii_lowercase().contains("enabled by the userpool"))
+    fault.message().is_some_and(|text| text.to_ascii_lowercase().contains("enabled by the userpool"))
 }
 
 /// COGNITO.md §6.2, §6.3: what the user can do something about has a variant, the rest is a fault.

@@ -30,15 +30,10 @@ async fn table() -> (Table, Database) {
             { "AttributeName": "sk", "KeyType": "RANGE" },
         ],
     });
-    db.create_table(serde_json::from_value(definition).unwrap())
-        .unwrap();
+    db.create_table(serde_json::from_value(definition).unwrap()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(dynoxide::server::serve_with_shutdown(
-        listener,
-        db.clone(),
-        std::future::pending(),
-    ));
+    tokio::spawn(dynoxide::server::serve_with_shutdown(listener, db.clone(), std::future::pending()));
     (adapter(&endpoint), db)
 }
 
@@ -46,13 +41,11 @@ fn adapter(endpoint: &str) -> Table {
     let lookup = |name: &str| match name {
         "AWS_REGION" => Some("us-east-1".to_owned()),
         "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
+        "MFA_TABLE" => Some(TABLE.to_owned()),
         "AWS_ENDPOINT_URL_DYNAMODB" => Some(endpoint.to_owned()),
         _ => None,
     };
-    Table::new(
-        &Aws::new(config::load(&lookup, AwsSettings::read).unwrap()).unwrap(),
-        TABLE.into(),
-    )
+    Table::new(&Aws::new(config::load(&lookup, AwsSettings::read).unwrap()).unwrap())
 }
 
 fn items(db: &Database, pk: &str, sk_prefix: &str) -> Vec<Value> {
@@ -75,10 +68,7 @@ async fn sign_in_ledger() {
     let (table, db) = table().await;
     contract::sign_in_ledger(&table).await;
     let unknown = items(&db, "UNKNOWN#07", "SIGN_IN");
-    assert_eq!(
-        unknown[0]["ttl"]["N"], "86400",
-        "names that are no user's are kept for a day"
-    );
+    assert_eq!(unknown[0]["ttl"]["N"], "86400", "names that are no user's are kept for a day");
     assert!(items(&db, "USER#ledger-alex", "SIGN_IN")[0].get("ttl").is_none());
 }
 
@@ -103,10 +93,5 @@ async fn a_dead_table_is_a_fault_and_not_an_answer() {
     drop(listener);
     let (table, user) = (adapter(&endpoint), UserId::parse("alex").unwrap());
     assert!(table.record(&user, jiff::Timestamp::UNIX_EPOCH).await.is_err());
-    assert!(
-        table
-            .count_attempt(&Subject::User(user), jiff::Timestamp::UNIX_EPOCH)
-            .await
-            .is_err()
-    );
+    assert!(table.count_attempt(&Subject::User(user), jiff::Timestamp::UNIX_EPOCH).await.is_err());
 }

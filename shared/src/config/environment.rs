@@ -10,17 +10,12 @@ pub struct Environment<'a> {
 
 impl<'a> Environment<'a> {
     pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self {
-            lookup,
-            problems: Vec::new(),
-        }
+        Self { lookup, problems: Vec::new() }
     }
 
     /// A variable that is set and not empty.
     pub fn optional(&self, name: &str) -> Option<String> {
-        (self.lookup)(name)
-            .map(|value| value.trim().to_owned())
-            .filter(|value| !value.is_empty())
+        (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
     /// A variable that must be there. Where it is not, the problem is noted and an empty text
@@ -51,37 +46,24 @@ impl<'a> Environment<'a> {
             }
         });
         Policy::read(overrides.as_deref()).unwrap_or_else(|Problems(problems)| {
-            self.problems.extend(
-                problems
-                    .into_iter()
-                    .map(|problem| format!("policy.toml: {problem}")),
-            );
+            self.problems.extend(problems.into_iter().map(|problem| format!("policy.toml: {problem}")));
             Policy::default()
         })
     }
 
     pub(super) fn finish<T>(self, settings: T) -> Result<T, Problems> {
-        if self.problems.is_empty() {
-            Ok(settings)
-        } else {
-            Err(Problems(self.problems))
-        }
+        if self.problems.is_empty() { Ok(settings) } else { Err(Problems(self.problems)) }
     }
 }
 
 impl std::fmt::Debug for Environment<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Environment")
-            .field("problems", &self.problems)
-            .finish_non_exhaustive()
+        f.debug_struct("Environment").field("problems", &self.problems).finish_non_exhaustive()
     }
 }
 
 /// The process's own environment.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the ambient environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the ambient environment")]
 pub fn process_environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

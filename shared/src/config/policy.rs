@@ -57,24 +57,16 @@ impl Policy {
             }
         };
         policy.check(&mut problems);
-        if problems.is_empty() {
-            Ok(policy)
-        } else {
-            Err(Problems(problems))
-        }
+        if problems.is_empty() { Ok(policy) } else { Err(Problems(problems)) }
     }
 
     fn check(&self, problems: &mut Vec<String>) {
         let domains = [
-            (
-                "sign_up.allowed_email_domains",
-                &self.sign_up.allowed_email_domains,
-            ),
+            ("sign_up.allowed_email_domains", &self.sign_up.allowed_email_domains),
             ("sign_up.denied_email_domains", &self.sign_up.denied_email_domains),
         ];
-        for (key, domain) in domains
-            .iter()
-            .flat_map(|(key, list)| list.iter().map(move |domain| (key, domain)))
+        for (key, domain) in
+            domains.iter().flat_map(|(key, list)| list.iter().map(move |domain| (key, domain)))
         {
             // Compared with `EmailAddress::domain`, which is ASCII and lower case.
             if idna::domain_to_ascii_strict(domain).ok().as_deref() != Some(domain) {
@@ -104,10 +96,7 @@ impl Default for Policy {
     }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "compiled in; a test reads it, so it can't fail in a deployed binary"
-)]
+#[expect(clippy::expect_used, reason = "compiled in; a test reads it, so it can't fail in a deployed binary")]
 fn defaults() -> Table {
     toml::from_str(DEFAULTS).expect("the compiled-in policy.toml is TOML")
 }
@@ -115,21 +104,13 @@ fn defaults() -> Table {
 /// Lays `overrides` over `base`. A key that `base` lacks, or holds with another type, is a problem.
 fn merge(base: &mut Table, overrides: Table, path: &str, problems: &mut Vec<String>) {
     for (key, value) in overrides {
-        let path = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
-        };
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         match (base.get_mut(&key), value) {
             (None, _) => problems.push(format!("{path} is not a key of the policy")),
             (Some(Value::Table(below)), Value::Table(overrides)) => merge(below, overrides, &path, problems),
             (Some(current), value) if current.same_type(&value) => *current = value,
             (Some(current), value) => {
-                problems.push(format!(
-                    "{path} must be {}, not {}",
-                    current.type_str(),
-                    value.type_str()
-                ));
+                problems.push(format!("{path} must be {}, not {}", current.type_str(), value.type_str()));
             }
         }
     }

@@ -8,11 +8,7 @@ use zeroize::Zeroizing;
 use crate::kernel::PortError;
 
 /// RFC 3986 unreserved characters stay.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Modules of blank margin that a reader needs around a symbol (ISO/IEC 18004 §6.3.8).
 const QUIET_ZONE: usize = 4;
@@ -83,12 +79,7 @@ impl Enrolment {
             .map_err(|fault| PortError::new("qr.encode", fault.to_string()))?;
         let svg = Zeroizing::new(svg(&symbol));
         let png = Zeroizing::new(png_data_uri(&symbol).map_err(|fault| PortError::new("png.encode", fault))?);
-        Ok(Self {
-            secret,
-            uri,
-            svg,
-            png,
-        })
+        Ok(Self { secret, uri, svg, png })
     }
 }
 
@@ -124,13 +115,9 @@ fn png_data_uri(symbol: &QrCode) -> Result<String, io::Error> {
     let side = (width + 2 * QUIET_ZONE) * SCALE;
     let modules = symbol.to_colors();
     let is_dark = |x: usize, y: usize| {
-        let column = (x / SCALE)
-            .checked_sub(QUIET_ZONE)
-            .filter(|column| *column < width);
+        let column = (x / SCALE).checked_sub(QUIET_ZONE).filter(|column| *column < width);
         let row = (y / SCALE).checked_sub(QUIET_ZONE).filter(|row| *row < width);
-        let module = column
-            .zip(row)
-            .and_then(|(column, row)| modules.get(row * width + column));
+        let module = column.zip(row).and_then(|(column, row)| modules.get(row * width + column));
         module == Some(&Color::Dark)
     };
     let mut pixels = Vec::with_capacity(side * side.div_ceil(8));
@@ -176,15 +163,8 @@ mod tests {
     fn both_pictures_read_back_as_the_uri() {
         let enrolment = enrolment("Example", "alex@example.com");
 
-        let file = BASE64
-            .decode(
-                enrolment
-                    .png
-                    .strip_prefix("data:image/png;base64,")
-                    .unwrap()
-                    .as_bytes(),
-            )
-            .unwrap();
+        let file =
+            BASE64.decode(enrolment.png.strip_prefix("data:image/png;base64,").unwrap().as_bytes()).unwrap();
         let mut reader = png::Decoder::new(io::Cursor::new(file)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
@@ -192,19 +172,9 @@ mod tests {
         let read = read_qr(side, |x, y| pixels[y * line + x / 8] & (0x80 >> (x % 8)) == 0);
         assert_eq!(read, enrolment.uri.as_str());
 
-        let side: usize = enrolment
-            .svg
-            .split("viewBox=\"0 0 ")
-            .nth(1)
-            .unwrap()
-            .split(' ')
-            .next()
-            .unwrap()
-            .parse()
-            .unwrap();
-        let read = read_qr(side * 4, |x, y| {
-            enrolment.svg.contains(&format!("M{} {}h1v1h-1z", x / 4, y / 4))
-        });
+        let side: usize =
+            enrolment.svg.split("viewBox=\"0 0 ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        let read = read_qr(side * 4, |x, y| enrolment.svg.contains(&format!("M{} {}h1v1h-1z", x / 4, y / 4)));
         assert_eq!(read, enrolment.uri.as_str());
     }
 
@@ -221,10 +191,7 @@ mod tests {
 
     #[test]
     fn device_names_are_short_and_printable() {
-        assert_eq!(
-            FriendlyDeviceName::parse("  Alex's phone ").unwrap().as_str(),
-            "Alex's phone"
-        );
+        assert_eq!(FriendlyDeviceName::parse("  Alex's phone ").unwrap().as_str(), "Alex's phone");
         assert!(FriendlyDeviceName::parse("").is_err());
         assert!(FriendlyDeviceName::parse("a\u{7}b").is_err());
         assert!(FriendlyDeviceName::parse(&"x".repeat(65)).is_err());

@@ -54,17 +54,12 @@ impl FactorState {
     }
 
     fn block(&self, factor: Factor) -> Block {
-        Block {
-            enabled: self.enabled.contains(&factor),
-            preferred: self.preferred == Some(factor),
-        }
+        Block { enabled: self.enabled.contains(&factor), preferred: self.preferred == Some(factor) }
     }
 
     /// The blocks that turn this state into the one asked for.
     pub fn plan(&self, request: &PreferenceRequest) -> Result<PreferenceChange, Refusal> {
-        let mut preferred = request
-            .iter()
-            .filter(|(_, setting)| **setting == Setting::Preferred);
+        let mut preferred = request.iter().filter(|(_, setting)| **setting == Setting::Preferred);
         let takes_the_mark = preferred.next().map(|(factor, _)| *factor);
         if preferred.next().is_some() {
             return Err(Refusal::TwoPreferredFactors);
@@ -72,26 +67,13 @@ impl FactorState {
         let target = |factor: Factor| {
             let now = self.block(factor);
             match request.get(&factor) {
-                Some(Setting::Preferred) => Block {
-                    enabled: true,
-                    preferred: true,
-                },
-                Some(Setting::NotPreferred) => Block {
-                    enabled: true,
-                    preferred: false,
-                },
-                Some(Setting::Disabled) => Block {
-                    enabled: false,
-                    preferred: false,
-                },
-                Some(Setting::Enabled) => Block {
-                    enabled: true,
-                    preferred: now.preferred && takes_the_mark.is_none(),
-                },
-                None => Block {
-                    enabled: now.enabled,
-                    preferred: now.preferred && takes_the_mark.is_none(),
-                },
+                Some(Setting::Preferred) => Block { enabled: true, preferred: true },
+                Some(Setting::NotPreferred) => Block { enabled: true, preferred: false },
+                Some(Setting::Disabled) => Block { enabled: false, preferred: false },
+                Some(Setting::Enabled) => {
+                    Block { enabled: true, preferred: now.preferred && takes_the_mark.is_none() }
+                }
+                None => Block { enabled: now.enabled, preferred: now.preferred && takes_the_mark.is_none() },
             }
         };
         let blocks = Factor::ALL
@@ -106,9 +88,7 @@ impl FactorState {
 impl PreferenceChange {
     /// Does `state` hold what this change asked for?
     pub fn holds_in(&self, state: &FactorState) -> bool {
-        self.blocks
-            .iter()
-            .all(|(factor, block)| state.block(*factor) == *block)
+        self.blocks.iter().all(|(factor, block)| state.block(*factor) == *block)
     }
 
     /// `state` with the change done.
@@ -140,10 +120,7 @@ mod tests {
     use Setting::{Disabled, Enabled, NotPreferred, Preferred};
 
     fn state(enabled: &[Factor], preferred: Option<Factor>) -> FactorState {
-        FactorState {
-            enabled: enabled.iter().copied().collect(),
-            preferred,
-        }
+        FactorState { enabled: enabled.iter().copied().collect(), preferred }
     }
 
     fn request(settings: &[(Factor, Setting)]) -> PreferenceRequest {
@@ -168,13 +145,7 @@ mod tests {
     ) {
         let change = state(enabled, preferred).plan(&request(settings)).unwrap();
         let expected = blocks.iter().map(|(factor, enabled, preferred)| {
-            (
-                *factor,
-                Block {
-                    enabled: *enabled,
-                    preferred: *preferred,
-                },
-            )
+            (*factor, Block { enabled: *enabled, preferred: *preferred })
         });
         assert_eq!(change.blocks, expected.collect());
     }
@@ -182,10 +153,7 @@ mod tests {
     #[test]
     fn two_preferred_factors_are_refused() {
         let asked = request(&[(Sms, Preferred), (Totp, Preferred)]);
-        assert_eq!(
-            state(&[Sms, Totp], None).plan(&asked),
-            Err(Refusal::TwoPreferredFactors)
-        );
+        assert_eq!(state(&[Sms, Totp], None).plan(&asked), Err(Refusal::TwoPreferredFactors));
     }
 
     fn any_setting() -> impl Strategy<Value = Option<Setting>> {

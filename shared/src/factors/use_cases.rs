@@ -89,8 +89,7 @@ impl Factors {
             return Err(Refusal::TotpAlreadySetUp.into());
         }
         // Before the change: what can't be written down is not done.
-        self.note(caller, Action::TotpStarted { replace: has_one })
-            .await?;
+        self.note(caller, Action::TotpStarted { replace: has_one }).await?;
         let secret = self.pool.associate_totp(&caller.token).await?;
         Ok(Enrolment::new(secret, &self.issuer, &profile.account)?)
     }
@@ -142,49 +141,30 @@ impl Factors {
         }
         self.pool.set_preference(&caller.token, &change).await?;
         let after = self.profile(caller).await?.factors;
-        if change.holds_in(&after) {
-            Ok(after)
-        } else {
-            Err(Refusal::FactorNotChangeable.into())
-        }
+        if change.holds_in(&after) { Ok(after) } else { Err(Refusal::FactorNotChangeable.into()) }
     }
 
     /// Asks the pool, so that a revoked token or a disabled user is found out.
     async fn profile(&self, caller: &SignedIn) -> Result<Profile, FactorFault> {
         let profile = self.pool.profile(&caller.token).await?;
-        if profile.user == caller.user {
-            Ok(profile)
-        } else {
-            Err(Refusal::NotSignedIn.into())
-        }
+        if profile.user == caller.user { Ok(profile) } else { Err(Refusal::NotSignedIn.into()) }
     }
 
     /// A stolen token is of less use if it can't change factors for long.
     fn require_fresh(&self, caller: &SignedIn) -> Result<(), FactorFault> {
         let max_age = self.max_sign_in_age;
         let age = self.clock.now().duration_since(caller.at).unsigned_abs();
-        if age <= max_age {
-            Ok(())
-        } else {
-            Err(FactorFault::Stale { max_age })
-        }
+        if age <= max_age { Ok(()) } else { Err(FactorFault::Stale { max_age }) }
     }
 
     async fn note(&self, caller: &SignedIn, action: Action) -> Result<(), PortError> {
-        let entry = Entry::new(
-            self.clock.as_ref(),
-            self.entropy.as_ref(),
-            caller.user.clone(),
-            action,
-        )?;
+        let entry = Entry::new(self.clock.as_ref(), self.entropy.as_ref(), caller.user.clone(), action)?;
         self.audit.append(&entry).await
     }
 }
 
 impl std::fmt::Debug for Factors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Factors")
-            .field("issuer", &self.issuer)
-            .finish_non_exhaustive()
+        f.debug_struct("Factors").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }

@@ -19,9 +19,7 @@ impl Body {
     pub(super) fn optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Problem> {
         match self.0.remove(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => serde_json::from_value(value)
-                .map(Some)
-                .map_err(|_| Problem::field(name)),
+            Some(value) => serde_json::from_value(value).map(Some).map_err(|_| Problem::field(name)),
         }
     }
 
@@ -31,10 +29,7 @@ impl Body {
 
     /// Refuses what was not read: a misspelt member must not be taken for an absent one.
     pub(super) fn finish(self) -> Result<(), Problem> {
-        self.0
-            .keys()
-            .next()
-            .map_or(Ok(()), |name| Err(Problem::field(name)))
+        self.0.keys().next().map_or(Ok(()), |name| Err(Problem::field(name)))
     }
 }
 
@@ -43,21 +38,12 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let is_json = request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
-            let essence = kind
-                .to_str()
-                .unwrap_or_default()
-                .split(';')
-                .next()
-                .unwrap_or_default();
+            let essence = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
             essence.trim().eq_ignore_ascii_case("application/json")
         });
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             let too_large = rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE;
-            Problem::new(if too_large {
-                Refusal::BodyTooLarge
-            } else {
-                Refusal::JsonMalformed
-            })
+            Problem::new(if too_large { Refusal::BodyTooLarge } else { Refusal::JsonMalformed })
         })?;
         if bytes.is_empty() {
             return Ok(Self(Map::new()));

@@ -45,9 +45,7 @@ struct TotpState {
 async fn overview(State(factors): State<Arc<Factors>>, caller: SignedIn) -> Answer<Overview> {
     let state = factors.state(&caller).await?;
     Ok(Json(Overview {
-        totp: TotpState {
-            enabled: state.enabled.contains(&Factor::Totp),
-        },
+        totp: TotpState { enabled: state.enabled.contains(&Factor::Totp) },
         preferred: state.preferred,
         enabled: state.enabled.into_iter().collect(),
     }))
@@ -78,10 +76,7 @@ async fn start_totp(
     Ok(Json(NewTotp {
         secret: enrolment.secret.expose().to_owned(),
         uri: enrolment.uri.to_string(),
-        qr: Pictures {
-            svg: enrolment.svg.to_string(),
-            png: enrolment.png.to_string(),
-        },
+        qr: Pictures { svg: enrolment.svg.to_string(), png: enrolment.png.to_string() },
     }))
 }
 
@@ -136,11 +131,7 @@ async fn set_preference(
     mut body: Body,
 ) -> Answer<Preference> {
     let mut request = PreferenceRequest::new();
-    for (name, factor) in [
-        ("sms", Factor::Sms),
-        ("totp", Factor::Totp),
-        ("email", Factor::Email),
-    ] {
+    for (name, factor) in [("sms", Factor::Sms), ("totp", Factor::Totp), ("email", Factor::Email)] {
         if let Some(setting) = body.optional(name)? {
             request.insert(factor, setting);
         }

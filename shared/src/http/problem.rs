@@ -48,18 +48,12 @@ impl Problem {
 
     /// A member of the body that is missing, unknown or of a wrong kind.
     pub fn field(name: &str) -> Self {
-        Self {
-            path: Some(format!("$.{name}")),
-            ..Self::new(Refusal::FieldNotValid)
-        }
+        Self { path: Some(format!("$.{name}")), ..Self::new(Refusal::FieldNotValid) }
     }
 
     /// A body that is JSON, but no object.
     pub fn not_an_object() -> Self {
-        Self {
-            path: Some("$".into()),
-            ..Self::new(Refusal::FieldNotValid)
-        }
+        Self { path: Some("$".into()), ..Self::new(Refusal::FieldNotValid) }
     }
 }
 
@@ -73,10 +67,9 @@ impl From<FactorFault> for Problem {
     fn from(fault: FactorFault) -> Self {
         match fault {
             FactorFault::Refused(refusal) => refusal.into(),
-            FactorFault::Stale { max_age } => Self {
-                max_age: Some(max_age.as_secs()),
-                ..Self::new(Refusal::ReauthenticationRequired)
-            },
+            FactorFault::Stale { max_age } => {
+                Self { max_age: Some(max_age.as_secs()), ..Self::new(Refusal::ReauthenticationRequired) }
+            }
             FactorFault::Port(fault) => {
                 telemetry::dependency_failed(&fault);
                 Refusal::TemporarilyUnavailable.into()

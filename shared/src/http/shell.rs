@@ -26,20 +26,14 @@ pub(super) fn with_shell(routes: Router) -> Router {
 
 /// A panic is answered, not passed on, and no answer is kept by anybody on the way.
 async fn guard(request: Request, next: Next) -> Response {
-    let mut response = AssertUnwindSafe(next.run(request))
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| {
-            // The panic hook has logged where.
-            Metric::Panicked.emit();
-            Problem::new(Refusal::TemporarilyUnavailable).into_response()
-        });
+    let mut response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
+        // The panic hook has logged where.
+        Metric::Panicked.emit();
+        Problem::new(Refusal::TemporarilyUnavailable).into_response()
+    });
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -29,22 +29,10 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
             return Err(Refusal::AccessTokenNeeded.into());
         }
         let user = UserId::parse(claim("sub")).map_err(|_| Refusal::AccessTokenNeeded)?;
-        let at = claim("auth_time")
-            .parse()
-            .ok()
-            .and_then(|seconds| Timestamp::from_second(seconds).ok());
-        let header = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let token = header
-            .and_then(AccessToken::from_authorization)
-            .ok_or(Refusal::NotSignedIn)?;
-        Ok(Self {
-            user,
-            token,
-            at: at.ok_or(Refusal::AccessTokenNeeded)?,
-        })
+        let at = claim("auth_time").parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = header.and_then(AccessToken::from_authorization).ok_or(Refusal::NotSignedIn)?;
+        Ok(Self { user, token, at: at.ok_or(Refusal::AccessTokenNeeded)? })
     }
 }
 

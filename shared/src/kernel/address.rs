@@ -62,10 +62,7 @@ impl EmailAddress {
         let parsed =
             email_address::EmailAddress::parse_with_options(text, options).map_err(|_| InvalidEmail)?;
         let domain = idna::domain_to_ascii_strict(parsed.domain()).map_err(|_| InvalidEmail)?;
-        Ok(Self {
-            local: parsed.local_part().to_owned(),
-            domain,
-        })
+        Ok(Self { local: parsed.local_part().to_owned(), domain })
     }
 
     /// `example.com`, always ASCII and lower case.
@@ -129,10 +126,7 @@ mod tests {
     #[test]
     fn addresses_print_masked() {
         let phone = PhoneNumber::parse("+15555550123").unwrap();
-        assert_eq!(
-            format!("{phone} {phone:?}"),
-            "+*******0123 PhoneNumber(+*******0123)"
-        );
+        assert_eq!(format!("{phone} {phone:?}"), "+*******0123 PhoneNumber(+*******0123)");
         let email = EmailAddress::parse("alex@example.com").unwrap();
         assert_eq!(format!("{email} {email:?}"), "a***@e*** EmailAddress(a***@e***)");
     }

@@ -26,10 +26,7 @@ impl OneTimeCode {
                 _ => return Err(InvalidCode),
             }
         }
-        (4..=12)
-            .contains(&digits.len())
-            .then_some(Self(digits))
-            .ok_or(InvalidCode)
+        (4..=12).contains(&digits.len()).then_some(Self(digits)).ok_or(InvalidCode)
     }
 
     /// A code of an authenticator app: exactly 6 digits (COGNITO.md §4.3).

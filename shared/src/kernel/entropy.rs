@@ -11,10 +11,7 @@ pub trait Entropy: Send + Sync + std::fmt::Debug {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that draws ambient randomness"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that draws ambient randomness")]
     fn fill(&self, bytes: &mut [u8]) -> Result<(), PortError> {
         getrandom::fill(bytes).map_err(|fault| PortError::new("entropy.fill", fault))
     }

@@ -13,10 +13,7 @@ pub struct PortError {
 
 impl PortError {
     pub fn new(operation: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            operation,
-            source: source.into(),
-        }
+        Self { operation, source: source.into() }
     }
 
     /// The whole chain of causes in one line, for a log.

@@ -28,12 +28,7 @@ impl Subject {
     /// For a name that is no user's.
     pub fn unknown(user_name: &str) -> Self {
         use sha2::{Digest, Sha256};
-        Self::Unknown {
-            shard: Sha256::digest(user_name.as_bytes())
-                .first()
-                .copied()
-                .unwrap_or_default(),
-        }
+        Self::Unknown { shard: Sha256::digest(user_name.as_bytes()).first().copied().unwrap_or_default() }
     }
 }
 
@@ -55,11 +50,7 @@ pub trait SignInLedger: Send + Sync {
 
 /// May anybody sign in at all?
 pub fn admit(policy: &SignInPolicy) -> Result<(), Refusal> {
-    if policy.open {
-        Ok(())
-    } else {
-        Err(Refusal::SignInClosed)
-    }
+    if policy.open { Ok(()) } else { Err(Refusal::SignInClosed) }
 }
 
 /// Is this attempt the operator's concern? Said once, when the threshold is met.
@@ -76,28 +67,19 @@ mod tests {
     fn sign_in_is_open_unless_policy_closes_it() {
         let open = Policy::default().sign_in;
         assert_eq!(admit(&open), Ok(()));
-        assert_eq!(
-            admit(&SignInPolicy { open: false, ..open }),
-            Err(Refusal::SignInClosed)
-        );
+        assert_eq!(admit(&SignInPolicy { open: false, ..open }), Err(Refusal::SignInClosed));
     }
 
     #[test]
     fn a_surge_is_reported_once() {
-        let policy = SignInPolicy {
-            open: true,
-            surge_after: 3,
-        };
+        let policy = SignInPolicy { open: true, surge_after: 3 };
         let reported: Vec<u32> = (1..=10).filter(|attempts| is_surge(&policy, *attempts)).collect();
         assert_eq!(reported, [3]);
     }
 
     #[test]
     fn unknown_names_leave_no_trace_but_a_shard() {
-        assert_eq!(
-            Subject::unknown("alex@example.com"),
-            Subject::unknown("alex@example.com")
-        );
+        assert_eq!(Subject::unknown("alex@example.com"), Subject::unknown("alex@example.com"));
         assert!(!format!("{:?}", Subject::unknown("alex@example.com")).contains("alex"));
     }
 }

@@ -7,15 +7,9 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub enum Candidate<'a> {
     /// Signs up by themselves, or arrives from an identity provider.
-    Themselves {
-        email: Option<&'a str>,
-        phone_number: Option<&'a str>,
-    },
+    Themselves { email: Option<&'a str>, phone_number: Option<&'a str> },
     /// Created by an administrator, who answers for them: only the addresses are checked.
-    ByAdministrator {
-        email: Option<&'a str>,
-        phone_number: Option<&'a str>,
-    },
+    ByAdministrator { email: Option<&'a str>, phone_number: Option<&'a str> },
 }
 
 /// What Cognito is to do with an admitted user.
@@ -33,20 +27,12 @@ pub fn admit(policy: &SignUpPolicy, candidate: Candidate<'_>) -> Result<Admissio
     if by_themselves && !policy.open {
         return Err(Refusal::SignUpClosed);
     }
-    let email = email
-        .map(EmailAddress::parse)
-        .transpose()
-        .map_err(|_| Refusal::EmailNotValid)?;
-    phone_number
-        .map(PhoneNumber::parse)
-        .transpose()
-        .map_err(|_| Refusal::PhoneNumberNotValid)?;
+    let email = email.map(EmailAddress::parse).transpose().map_err(|_| Refusal::EmailNotValid)?;
+    phone_number.map(PhoneNumber::parse).transpose().map_err(|_| Refusal::PhoneNumberNotValid)?;
     if by_themselves && !domain_passes(policy, email.as_ref()) {
         return Err(Refusal::SignUpNotPossible);
     }
-    Ok(Admission {
-        auto_confirm: by_themselves && policy.auto_confirm,
-    })
+    Ok(Admission { auto_confirm: by_themselves && policy.auto_confirm })
 }
 
 /// With an allow list, no address means no: leaving it out must not be a way around the list.
@@ -61,9 +47,7 @@ fn domain_passes(policy: &SignUpPolicy, email: Option<&EmailAddress>) -> bool {
 
 /// `mail.example.com` is within `example.com`, `notexample.com` is not.
 fn is_within(domain: &str, entry: &str) -> bool {
-    domain
-        .strip_suffix(entry)
-        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    domain.strip_suffix(entry).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 #[cfg(test)]
@@ -74,10 +58,7 @@ mod tests {
     use crate::config::Policy;
 
     fn themselves(email: Option<&str>) -> Candidate<'_> {
-        Candidate::Themselves {
-            email,
-            phone_number: None,
-        }
+        Candidate::Themselves { email, phone_number: None }
     }
 
     #[test]
@@ -87,35 +68,17 @@ mod tests {
             admit(&policy, themselves(Some("alex@example.com"))),
             Ok(Admission { auto_confirm: false })
         );
-        assert_eq!(
-            admit(&policy, themselves(None)),
-            Ok(Admission { auto_confirm: false })
-        );
-        assert_eq!(
-            admit(&policy, themselves(Some("alex"))),
-            Err(Refusal::EmailNotValid)
-        );
-        let phone = Candidate::Themselves {
-            email: None,
-            phone_number: Some("0555"),
-        };
+        assert_eq!(admit(&policy, themselves(None)), Ok(Admission { auto_confirm: false }));
+        assert_eq!(admit(&policy, themselves(Some("alex"))), Err(Refusal::EmailNotValid));
+        let phone = Candidate::Themselves { email: None, phone_number: Some("0555") };
         assert_eq!(admit(&policy, phone), Err(Refusal::PhoneNumberNotValid));
     }
 
     #[test]
     fn a_closed_sign_up_is_open_to_administrators() {
-        let policy = SignUpPolicy {
-            open: false,
-            ..Policy::default().sign_up
-        };
-        assert_eq!(
-            admit(&policy, themselves(Some("alex@example.com"))),
-            Err(Refusal::SignUpClosed)
-        );
-        let created = Candidate::ByAdministrator {
-            email: Some("alex@example.com"),
-            phone_number: None,
-        };
+        let policy = SignUpPolicy { open: false, ..Policy::default().sign_up };
+        assert_eq!(admit(&policy, themselves(Some("alex@example.com"))), Err(Refusal::SignUpClosed));
+        let created = Candidate::ByAdministrator { email: Some("alex@example.com"), phone_number: None };
         assert_eq!(admit(&policy, created), Ok(Admission { auto_confirm: false }));
     }
 
@@ -142,9 +105,6 @@ mod tests {
             ..Policy::default().sign_up
         };
         let refused = Err(Refusal::SignUpNotPossible);
-        assert_eq!(
-            admit(&policy, themselves(email)).map(|_| ()),
-            if passes { Ok(()) } else { refused }
-        );
+        assert_eq!(admit(&policy, themselves(email)).map(|_| ()), if passes { Ok(()) } else { refused });
     }
 }

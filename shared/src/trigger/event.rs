@@ -64,10 +64,7 @@ mod tests {
         ] {
             let event = event.as_object().unwrap();
             let event = Event::new(event);
-            assert_eq!(
-                (event.source(), event.attribute("email"), event.user()),
-                ("", None, None)
-            );
+            assert_eq!((event.source(), event.attribute("email"), event.user()), ("", None, None));
         }
     }
 }

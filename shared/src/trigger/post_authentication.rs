@@ -26,12 +26,7 @@ impl Trigger for PostAuthentication {
             tracing::warn!("the event names no user");
             return Ok(Map::new());
         };
-        best_effort(
-            "sign_in.complete",
-            LIMIT,
-            self.ledger.complete(&user, self.clock.now()),
-        )
-        .await;
+        best_effort("sign_in.complete", LIMIT, self.ledger.complete(&user, self.clock.now())).await;
         Ok(Map::new())
     }
 }

@@ -26,11 +26,7 @@ impl PostConfirmation {
         ledger: Arc<dyn SignInLedger>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self {
-            confirmed,
-            ledger,
-            clock,
-        }
+        Self { confirmed, ledger, clock }
     }
 }
 

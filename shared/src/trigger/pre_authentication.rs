@@ -23,20 +23,14 @@ pub struct PreAuthentication {
 
 impl PreAuthentication {
     pub fn new(policy: SignInPolicy, ledger: Arc<dyn SignInLedger>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            policy,
-            ledger,
-            clock,
-        }
+        Self { policy, ledger, clock }
     }
 }
 
 impl Trigger for PreAuthentication {
     async fn handle(&self, event: Event<'_>) -> Result<Map<String, Value>, TriggerFault> {
         admit(&self.policy)?;
-        let subject = event
-            .user()
-            .map_or_else(|| Subject::unknown(event.user_name()), Subject::User);
+        let subject = event.user().map_or_else(|| Subject::unknown(event.user_name()), Subject::User);
         let counted = self.ledger.count_attempt(&subject, self.clock.now());
         let attempts = best_effort("sign_in.count_attempt", LIMIT, counted).await;
         // Unknown names share their counters: their number says nothing of one user.
@@ -52,8 +46,6 @@ impl Trigger for PreAuthentication {
 
 impl std::fmt::Debug for PreAuthentication {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PreAuthentication")
-            .field("policy", &self.policy)
-            .finish_non_exhaustive()
+        f.debug_struct("PreAuthentication").field("policy", &self.policy).finish_non_exhaustive()
     }
 }

@@ -52,43 +52,20 @@ mod tests {
         let confirmed = |event: &Value| event["response"]["autoConfirmUser"].clone();
         let given = event("PreSignUp_SignUp", "alex@example.com");
         assert_eq!(
-            confirmed(
-                &answer(&PreSignUp::new(policy.clone()), given.clone())
-                    .await
-                    .unwrap()
-            ),
+            confirmed(&answer(&PreSignUp::new(policy.clone()), given.clone()).await.unwrap()),
             json!(false)
         );
-        let auto = PreSignUp::new(SignUpPolicy {
-            auto_confirm: true,
-            ..policy
-        });
+        let auto = PreSignUp::new(SignUpPolicy { auto_confirm: true, ..policy });
         assert_eq!(confirmed(&answer(&auto, given).await.unwrap()), json!(true));
     }
 
     #[tokio::test]
     async fn only_administrators_pass_a_closed_door() {
-        let trigger = PreSignUp::new(SignUpPolicy {
-            open: false,
-            ..Policy::default().sign_up
-        });
+        let trigger = PreSignUp::new(SignUpPolicy { open: false, ..Policy::default().sign_up });
         let email = "alex@example.com";
-        assert!(
-            answer(&trigger, event("PreSignUp_AdminCreateUser", email))
-                .await
-                .is_ok()
-        );
-        for source in [
-            "PreSignUp_SignUp",
-            "PreSignUp_ExternalProvider",
-            "PreSignUp_Later",
-            "",
-        ] {
-            assert_eq!(
-                answer(&trigger, event(source, email)).await,
-                Err(Refusal::SignUpClosed),
-                "{source}"
-            );
+        assert!(answer(&trigger, event("PreSignUp_AdminCreateUser", email)).await.is_ok());
+        for source in ["PreSignUp_SignUp", "PreSignUp_ExternalProvider", "PreSignUp_Later", ""] {
+            assert_eq!(answer(&trigger, event(source, email)).await, Err(Refusal::SignUpClosed), "{source}");
         }
     }
 }

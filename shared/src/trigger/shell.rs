@@ -42,10 +42,7 @@ pub async fn serve(trigger: impl Trigger) -> Result<(), lambda_runtime::Error> {
                 trigger = tracing::field::Empty,
                 user = tracing::field::Empty
             );
-            answer(trigger.as_ref(), invocation.payload)
-                .instrument(span)
-                .await
-                .map_err(public)
+            answer(trigger.as_ref(), invocation.payload).instrument(span).await.map_err(public)
         }
     }))
     .await
@@ -63,9 +60,7 @@ pub async fn answer(trigger: &impl Trigger, mut event: Value) -> Result<Value, R
     if let Some(user) = read.user() {
         span.record("user", user.pseudonym());
     }
-    let outcome = AssertUnwindSafe(async { trigger.handle(read).await })
-        .catch_unwind()
-        .await;
+    let outcome = AssertUnwindSafe(async { trigger.handle(read).await }).catch_unwind().await;
     let response = match outcome {
         Ok(Ok(response)) => response,
         Ok(Err(TriggerFault::Refused(refusal))) => {
@@ -96,10 +91,7 @@ pub async fn answer(trigger: &impl Trigger, mut event: Value) -> Result<Value, R
 
 /// Cognito passes on `errorMessage` only, word for word (COGNITO.md §1.2).
 fn public(refusal: Refusal) -> Diagnostic {
-    Diagnostic {
-        error_type: refusal.code().into(),
-        error_message: refusal.text().into(),
-    }
+    Diagnostic { error_type: refusal.code().into(), error_message: refusal.text().into() }
 }
 
 #[cfg(test)]
@@ -139,10 +131,7 @@ mod tests {
         for event in [json!({ "a": 1 }), json!({ "a": 1, "response": null })] {
             assert_eq!(answer(&silent, event.clone()).await.unwrap(), event);
             let speaks = Answers(|| Ok(members(json!({ "b": 2 }))));
-            assert_eq!(
-                answer(&speaks, event).await.unwrap(),
-                json!({ "a": 1, "response": { "b": 2 } })
-            );
+            assert_eq!(answer(&speaks, event).await.unwrap(), json!({ "a": 1, "response": { "b": 2 } }));
         }
     }
 
@@ -151,10 +140,7 @@ mod tests {
         let fails = Answers(|| Err(PortError::new("dynamodb.UpdateItem", "arn:aws:canary").into()));
         let panics = Answers(|| panic!("canary"));
         for trigger in [fails, panics] {
-            assert_eq!(
-                answer(&trigger, json!({})).await,
-                Err(Refusal::TemporarilyUnavailable)
-            );
+            assert_eq!(answer(&trigger, json!({})).await, Err(Refusal::TemporarilyUnavailable));
         }
         assert_eq!(
             answer(&Answers(|| Ok(Map::new())), json!("text")).await,

@@ -24,17 +24,10 @@ pub async fn confirmed_users(port: &dyn ConfirmedUsers) {
     let now = Timestamp::UNIX_EPOCH;
     let (alex, sam) = (user("confirmed-alex"), user("confirmed-sam"));
     let racing = join_all((0..RACING).map(|_| port.record(&alex, now))).await;
-    let first = racing
-        .into_iter()
-        .filter(|outcome| matches!(outcome, Ok(Recorded::First)))
-        .count();
+    let first = racing.into_iter().filter(|outcome| matches!(outcome, Ok(Recorded::First))).count();
     assert_eq!(first, 1, "of {RACING} racing confirmations one is the first");
     assert_eq!(port.record(&alex, now).await.expect("works"), Recorded::Before);
-    assert_eq!(
-        port.record(&sam, now).await.expect("works"),
-        Recorded::First,
-        "users do not share"
-    );
+    assert_eq!(port.record(&sam, now).await.expect("works"), Recorded::First, "users do not share");
 }
 
 /// Racing attempts see different numbers; a completed sign-in and a reset start anew.
@@ -43,28 +36,12 @@ pub async fn sign_in_ledger(port: &dyn SignInLedger) {
     let alex = user("ledger-alex");
     let subject = Subject::User(alex.clone());
     let racing = join_all((0..RACING).map(|_| port.count_attempt(&subject, now))).await;
-    let seen: BTreeSet<u32> = racing
-        .into_iter()
-        .map(|outcome| outcome.expect("works"))
-        .collect();
-    assert_eq!(
-        seen,
-        (1..=50).collect(),
-        "each of {RACING} racing attempts has a number of its own"
-    );
+    let seen: BTreeSet<u32> = racing.into_iter().map(|outcome| outcome.expect("works")).collect();
+    assert_eq!(seen, (1..=50).collect(), "each of {RACING} racing attempts has a number of its own");
 
     let unknown = Subject::Unknown { shard: 7 };
-    assert_eq!(
-        port.count_attempt(&unknown, now).await.expect("works"),
-        1,
-        "subjects do not share"
-    );
-    assert_eq!(
-        port.count_attempt(&Subject::Unknown { shard: 8 }, now)
-            .await
-            .expect("works"),
-        1
-    );
+    assert_eq!(port.count_attempt(&unknown, now).await.expect("works"), 1, "subjects do not share");
+    assert_eq!(port.count_attempt(&Subject::Unknown { shard: 8 }, now).await.expect("works"), 1);
     assert_eq!(port.count_attempt(&unknown, now).await.expect("works"), 2);
 
     port.complete(&alex, now).await.expect("works");

@@ -47,11 +47,7 @@ impl InMemoryTable {
 
     fn state(&self) -> Result<MutexGuard<'_, State>, PortError> {
         let state = self.lock();
-        if state.failing {
-            Err(PortError::new("table", "told to fail"))
-        } else {
-            Ok(state)
-        }
+        if state.failing { Err(PortError::new("table", "told to fail")) } else { Ok(state) }
     }
 }
 

@@ -20,10 +20,7 @@ pub struct InMemoryUserPool {
 }
 
 #[derive(Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "switches of a test, each independent of the others"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a test, each independent of the others")]
 struct State {
     factors: FactorState,
     revoked: bool,
@@ -40,10 +37,7 @@ impl InMemoryUserPool {
     pub const CODE: &str = "492039";
 
     pub fn new(user: UserId) -> Self {
-        Self {
-            user,
-            state: Mutex::default(),
-        }
+        Self { user, state: Mutex::default() }
     }
 
     /// Turns `factors` on, the first of them preferred.
@@ -94,11 +88,7 @@ impl InMemoryUserPool {
         if state.failing {
             return Err(PortError::new(operation, "told to fail at arn:aws:canary").into());
         }
-        if state.revoked {
-            Err(UserPoolFault::NotSignedIn)
-        } else {
-            Ok(state)
-        }
+        if state.revoked { Err(UserPoolFault::NotSignedIn) } else { Ok(state) }
     }
 }
 
@@ -106,11 +96,7 @@ impl InMemoryUserPool {
 impl NativeFactors for InMemoryUserPool {
     async fn profile(&self, _: &AccessToken) -> Result<Profile, UserPoolFault> {
         let factors = self.call("GetUser")?.factors.clone();
-        Ok(Profile {
-            user: self.user.clone(),
-            account: "alex@example.com".into(),
-            factors,
-        })
+        Ok(Profile { user: self.user.clone(), account: "alex@example.com".into(), factors })
     }
 
     async fn associate_totp(&self, _: &AccessToken) -> Result<TotpSecret, UserPoolFault> {
@@ -142,10 +128,7 @@ impl NativeFactors for InMemoryUserPool {
 
     async fn set_preference(&self, _: &AccessToken, change: &PreferenceChange) -> Result<(), UserPoolFault> {
         let mut state = self.call("SetUserMFAPreference")?;
-        let turns_totp_on = change
-            .blocks
-            .get(&Factor::Totp)
-            .is_some_and(|block| block.enabled);
+        let turns_totp_on = change.blocks.get(&Factor::Totp).is_some_and(|block| block.enabled);
         if turns_totp_on && !state.verified {
             return Err(UserPoolFault::FactorNotSetUp);
         }

@@ -19,15 +19,11 @@ impl AuditTrail for Table {
             .item("v", version())
             .condition_expression("attribute_not_exists(pk)");
         put = match entry.action {
-            Action::TotpStarted { replace } => put
-                .item("action", text("totp-started"))
-                .item("replace", bool(replace)),
+            Action::TotpStarted { replace } => {
+                put.item("action", text("totp-started")).item("replace", bool(replace))
+            }
             Action::TotpVerified => put.item("action", text("totp-verified")),
-            Action::PreferenceChanged {
-                factor,
-                enabled,
-                preferred,
-            } => put
+            Action::PreferenceChanged { factor, enabled, preferred } => put
                 .item("action", text("preference-changed"))
                 .item("factor", text(factor.cognito_name()))
                 .item("enabled", bool(enabled))

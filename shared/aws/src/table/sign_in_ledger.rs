@@ -67,10 +67,6 @@ impl SignInLedger for Table {
 
 impl Table {
     fn ledger_item(&self, pk: AttributeValue) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", pk)
-            .key("sk", text("SIGN_IN"))
+        self.client.update_item().table_name(&self.name).key("pk", pk).key("sk", text("SIGN_IN"))
     }
 }
