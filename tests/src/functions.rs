@@ -57,7 +57,8 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-pub(crate) fn workspace() -> &'static Path {
+/// The folder of the workspace's `Cargo.toml`.
+pub fn workspace() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)
 }
