@@ -28,8 +28,11 @@ pub struct Cloud {
 impl Cloud {
     /// Starts the `local` binary of this build and waits until it is ready.
     pub async fn start() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("endpoints.json");
         let mut process = Command::new(binary("local")?)
-            .args(["--headless", "--memory", "--port", "0"])
+            .args(["--headless", "--memory", "--port", "0", "--endpoints-file"])
+            .arg(&file)
             .current_dir(workspace())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -165,6 +168,7 @@ async fn call(endpoint: &str, version: &str, target: &str, body: &Value) -> Resu
         .post(endpoint)
         .header("content-type", format!("application/x-amz-json-{version}"))
         .header("x-amz-target", target)
+        .header("x-amz-date", "20260101T000000Z")
         .header("authorization", UNCHECKED_SIGNATURE)
         .body(body.to_string())
         .send()
