@@ -8,8 +8,11 @@ pub mod audit;
 pub mod config;
 pub mod factors;
 pub mod http;
+mod init;
 pub mod kernel;
 pub mod sign_in;
 pub mod sign_up;
 pub mod telemetry;
 pub mod trigger;
+
+pub use init::init;

@@ -15,5 +15,8 @@ async fn sign_in_ledger() {
 #[tokio::test]
 async fn audit_trail() {
     let table = InMemoryTable::default();
-    contract::audit_trail(&table, async |user| table.audit().iter().filter(|entry| entry.user == *user).count()).await;
+    contract::audit_trail(&table, async |user| {
+        table.audit().iter().filter(|entry| entry.user == *user).count()
+    })
+    .await;
 }

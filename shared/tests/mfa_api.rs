@@ -1,5 +1,11 @@
 //! The MFA API's router on in-memory ports, called with API Gateway's own events.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is a failed test"
+)]
+
 use std::sync::Arc;
 
 use axum::{
@@ -157,30 +163,123 @@ async fn preferences(#[case] request: Value, #[case] after: Value, #[case] write
 #[tokio::test]
 async fn preferences_that_cannot_be() {
     let api = api(&[Factor::Sms]);
-    let (status, body) = api.call("PUT", "/mfa/preference", Some(json!({ "sms": "PREFERRED", "totp": "PREFERRED" }))).await;
+    let (status, body) =
+        api.call("PUT", "/mfa/preference", Some(json!({ "sms": "PREFERRED", "totp": "PREFERRED" }))).await;
     assert_eq!((status, body["code"].as_str()), (409, Some("two-preferred-factors")));
     let (status, body) = api.call("PUT", "/mfa/preference", Some(json!({ "totp": "ENABLED" }))).await;
     assert_eq!((status, body["code"].as_str()), (409, Some("factor-not-set-up")));
     api.pool.ignore_preferences();
     let (status, body) = api.call("PUT", "/mfa/preference", Some(json!({ "sms": "DISABLED" }))).await;
-    assert_eq!((status, body["code"].as_str()), (409, Some("factor-not-changeable")), "never a success that changed nothing");
+    assert_eq!(
+        (status, body["code"].as_str()),
+        (409, Some("factor-not-changeable")),
+        "never a success that changed nothing"
+    );
 }
 
 #[rstest]
 #[case::unknown_route("GET", "/mfa/nothing", None, None, 404, "route-not-found", None)]
 #[case::other_root("GET", "/", None, None, 404, "route-not-found", None)]
 #[case::wrong_method("DELETE", "/mfa", None, None, 405, "method-not-allowed", None)]
-#[case::wrong_content_type("POST", "/mfa/totp/verify", Some("code=1"), Some("application/x-www-form-urlencoded"), 415, "content-type-not-supported", None)]
-#[case::no_content_type("POST", "/mfa/totp/verify", Some("{}"), None, 415, "content-type-not-supported", None)]
-#[case::broken_json("POST", "/mfa/totp/verify", Some("{\"code\":"), Some("application/json"), 400, "json-malformed", None)]
-#[case::no_object("POST", "/mfa/totp/verify", Some("[1]"), Some("application/json"), 422, "field-not-valid", Some("$"))]
-#[case::missing("POST", "/mfa/totp/verify", Some("{}"), Some("application/json; charset=utf-8"), 422, "field-not-valid", Some("$.code"))]
-#[case::empty_body("POST", "/mfa/totp/verify", None, Some("application/json"), 422, "field-not-valid", Some("$.code"))]
-#[case::mistyped("POST", "/mfa/totp/verify", Some("{\"code\":123456}"), Some("application/json"), 422, "field-not-valid", Some("$.code"))]
-#[case::no_code("POST", "/mfa/totp/verify", Some("{\"code\":\"12345\"}"), Some("application/json"), 422, "field-not-valid", Some("$.code"))]
-#[case::no_name("POST", "/mfa/totp/verify", Some("{\"code\":\"123456\",\"friendlyDeviceName\":\"\"}"), Some("application/json"), 422, "field-not-valid", Some("$.friendlyDeviceName"))]
-#[case::misspelt("PUT", "/mfa/preference", Some("{\"topt\":\"PREFERRED\"}"), Some("application/json"), 422, "field-not-valid", Some("$.topt"))]
-#[case::unknown_word("PUT", "/mfa/preference", Some("{\"totp\":\"ON\"}"), Some("application/json"), 422, "field-not-valid", Some("$.totp"))]
+#[case::wrong_content_type(
+    "POST",
+    "/mfa/totp/verify",
+    Some("code=1"),
+    Some("application/x-www-form-urlencoded"),
+    415,
+    "content-type-not-supported",
+    None
+)]
+#[case::no_content_type(
+    "POST",
+    "/mfa/totp/verify",
+    Some("{}"),
+    None,
+    415,
+    "content-type-not-supported",
+    None
+)]
+#[case::broken_json(
+    "POST",
+    "/mfa/totp/verify",
+    Some("{\"code\":"),
+    Some("application/json"),
+    400,
+    "json-malformed",
+    None
+)]
+#[case::no_object(
+    "POST",
+    "/mfa/totp/verify",
+    Some("[1]"),
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$")
+)]
+#[case::missing(
+    "POST",
+    "/mfa/totp/verify",
+    Some("{}"),
+    Some("application/json; charset=utf-8"),
+    422,
+    "field-not-valid",
+    Some("$.code")
+)]
+#[case::empty_body(
+    "POST",
+    "/mfa/totp/verify",
+    None,
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$.code")
+)]
+#[case::mistyped(
+    "POST",
+    "/mfa/totp/verify",
+    Some("{\"code\":123456}"),
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$.code")
+)]
+#[case::no_code(
+    "POST",
+    "/mfa/totp/verify",
+    Some("{\"code\":\"12345\"}"),
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$.code")
+)]
+#[case::no_name(
+    "POST",
+    "/mfa/totp/verify",
+    Some("{\"code\":\"123456\",\"friendlyDeviceName\":\"\"}"),
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$.friendlyDeviceName")
+)]
+#[case::misspelt(
+    "PUT",
+    "/mfa/preference",
+    Some("{\"topt\":\"PREFERRED\"}"),
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$.topt")
+)]
+#[case::unknown_word(
+    "PUT",
+    "/mfa/preference",
+    Some("{\"totp\":\"ON\"}"),
+    Some("application/json"),
+    422,
+    "field-not-valid",
+    Some("$.totp")
+)]
 #[tokio::test]
 async fn bad_input(
     #[case] method: &str,
@@ -221,10 +320,8 @@ const ROUTES: [(&str, &str, Option<&str>); 5] = [
 async fn only_the_users_own_access_token_opens_a_route() {
     for (method, path, body) in ROUTES {
         let api = api(&[Factor::Totp]);
-        let refused = [
-            ("no-authorizer", "not-signed-in"),
-            ("id-token-must-be-refused", "access-token-needed"),
-        ];
+        let refused =
+            [("no-authorizer", "not-signed-in"), ("id-token-must-be-refused", "access-token-needed")];
         for (file, code) in refused {
             let (status, problem) = read(api.send(&event(file, method, path, body)).await).await;
             assert_eq!((status, problem["code"].as_str()), (401, Some(code)), "{method} {path}");
@@ -243,7 +340,10 @@ async fn only_the_users_own_access_token_opens_a_route() {
         api.pool.revoke();
         let (status, problem) = read(api.send(&event("access-token", method, path, body)).await).await;
         assert_eq!((status, problem["code"].as_str()), (401, Some("not-signed-in")));
-        assert!(api.pool.calls().iter().all(|call| *call == "GetUser"), "a revoked token is found out before any change");
+        assert!(
+            api.pool.calls().iter().all(|call| *call == "GetUser"),
+            "a revoked token is found out before any change"
+        );
         assert!(api.table.audit().is_empty());
     }
 }
@@ -252,14 +352,22 @@ async fn only_the_users_own_access_token_opens_a_route() {
 async fn a_change_needs_a_fresh_sign_in_and_a_look_does_not() {
     let api = api(&[Factor::Totp]);
     api.clock.advance(SignedDuration::from_mins(4));
-    assert_eq!(api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await.0, 200, "5 minutes after the sign-in");
+    assert_eq!(
+        api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await.0,
+        200,
+        "5 minutes after the sign-in"
+    );
     api.clock.advance(SignedDuration::from_secs(1));
     for (method, path, body) in ROUTES {
         let (status, problem) = read(api.send(&event("access-token", method, path, body)).await).await;
         if method == "GET" {
             assert_eq!(status, 200);
         } else {
-            assert_eq!((status, problem["code"].as_str()), (401, Some("reauthentication-required")), "{path}");
+            assert_eq!(
+                (status, problem["code"].as_str()),
+                (401, Some("reauthentication-required")),
+                "{path}"
+            );
             assert_eq!(problem["maxAge"], 300);
         }
     }
@@ -269,7 +377,9 @@ async fn a_change_needs_a_fresh_sign_in_and_a_look_does_not() {
 async fn no_internal_error_reaches_the_user_and_nothing_changes_unaudited() {
     let api = api(&[]);
     api.table.fail();
-    for (method, path, body) in [("POST", "/mfa/totp", json!({})), ("PUT", "/mfa/preference", json!({ "sms": "ENABLED" }))] {
+    for (method, path, body) in
+        [("POST", "/mfa/totp", json!({})), ("PUT", "/mfa/preference", json!({ "sms": "ENABLED" }))]
+    {
         let (status, problem) = api.call(method, path, Some(body)).await;
         assert_eq!((status, problem["code"].as_str()), (503, Some("temporarily-unavailable")));
     }

@@ -1,5 +1,7 @@
 //! The triggers on in-memory ports.
 
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
+
 use std::sync::Arc;
 
 use jiff::Timestamp;

@@ -3,19 +3,15 @@
 use std::sync::Arc;
 
 use shared::{
-    config::{self, process_environment},
+    init,
     kernel::SystemClock,
-    telemetry,
     trigger::{PostAuthentication, serve},
 };
 use shared_aws::{Aws, AwsSettings, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (level, aws, table) = config::load(&process_environment, |environment| {
-        (telemetry::log_level(environment), AwsSettings::read(environment), Table::name(environment))
-    })?;
-    telemetry::start(level);
-    let table = Arc::new(Table::new(&Aws::new(aws)?, table));
+    let aws = Aws::new(init(AwsSettings::read)?)?;
+    let table = Arc::new(Table::new(&aws));
     serve(PostAuthentication::new(table, Arc::new(SystemClock))).await
 }

@@ -24,14 +24,16 @@ const TRUST_ROOTS: [&str; 5] = [
 /// Cognito waits 5 s for a trigger, the start of the function included: two tries of 1 s and what is
 /// around them fit.
 const CONNECT: Duration = Duration::from_millis(800);
-const ATTEMPT: Duration = Duration::from_millis(1_000);
+const ATTEMPT: Duration = Duration::from_secs(1);
 const OPERATION: Duration = Duration::from_millis(2_200);
 
-/// Where AWS is, and who we are there. Lambda gives both in the environment.
+/// Where AWS is, who we are there, and our table (`MFA_TABLE`). Lambda gives it all in the
+/// environment.
 #[derive(Debug, Clone)]
 pub struct AwsSettings {
     region: String,
     credentials: Credentials,
+    pub(crate) table: String,
     pub(crate) dynamodb_endpoint: Option<String>,
     pub(crate) cognito_endpoint: Option<String>,
 }
@@ -45,6 +47,7 @@ impl AwsSettings {
         Self {
             region,
             credentials: Credentials::new(key, secret, token, None, "lambda"),
+            table: environment.required("MFA_TABLE"),
             dynamodb_endpoint: endpoint(environment, "AWS_ENDPOINT_URL_DYNAMODB"),
             cognito_endpoint: endpoint(environment, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
         }
@@ -90,7 +93,9 @@ impl Aws {
             .region(Region::new(settings.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(settings.credentials.clone()))
             .http_client(http)
-            .retry_config(RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50)))
+            .retry_config(
+                RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50)),
+            )
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT)
@@ -110,7 +115,9 @@ mod tests {
     fn settings(endpoint: &str) -> Result<AwsSettings, shared::config::Problems> {
         let lookup = |name: &str| match name {
             "AWS_REGION" => Some("us-east-1".to_owned()),
-            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("canary".to_owned()),
+            "AWS_ACCESS_KEY_ID" => Some("key".to_owned()),
+            "AWS_SECRET_ACCESS_KEY" => Some("canary-secret".to_owned()),
+            "MFA_TABLE" => Some("mfa".to_owned()),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(endpoint.to_owned()),
             _ => None,
         };
@@ -138,17 +145,19 @@ mod tests {
 
     #[test]
     fn everything_missing_is_named_at_once() {
-        let shared::config::Problems(problems) = shared::config::load(&|_| None, AwsSettings::read).unwrap_err();
-        assert_eq!(
-            problems,
-            ["AWS_REGION is not set", "AWS_ACCESS_KEY_ID is not set", "AWS_SECRET_ACCESS_KEY is not set"]
-        );
+        let shared::config::Problems(problems) =
+            shared::config::load(&|_| None, AwsSettings::read).unwrap_err();
+        let names = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MFA_TABLE"];
+        assert_eq!(problems, names.map(|name| format!("{name} is not set")));
     }
 
     #[test]
     fn credentials_are_not_printed() {
         let printed = format!("{:?}", settings("http://127.0.0.1").unwrap().credentials);
-        assert!(!printed.contains("canary") || !printed.contains("secret_access_key: \"canary\""), "{printed}");
+        assert!(
+            !printed.contains("canary") || !printed.contains("secret_access_key: \"canary\""),
+            "{printed}"
+        );
     }
 
     #[test]

@@ -3,12 +3,15 @@ use aws_sdk_cognitoidentityprovider::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::get_user::GetUserOutput,
-    types::{EmailMfaSettingsType, SmsMfaSettingsType, SoftwareTokenMfaSettingsType, VerifySoftwareTokenResponseType},
+    types::{
+        EmailMfaSettingsType, SmsMfaSettingsType, SoftwareTokenMfaSettingsType,
+        VerifySoftwareTokenResponseType,
+    },
 };
 use shared::{
     factors::{
-        FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, Profile, TotpSecret, TotpVerification,
-        UserPoolFault,
+        FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, Profile, TotpSecret,
+        TotpVerification, UserPoolFault,
     },
     kernel::{AccessToken, Factor, OneTimeCode, PortError, UserId},
 };
@@ -54,10 +57,11 @@ impl NativeFactors for UserPool {
 
     async fn associate_totp(&self, token: &AccessToken) -> Result<TotpSecret, UserPoolFault> {
         let call = self.client.associate_software_token().access_token(token.expose());
-        let answer = call.send().await.map_err(|fault| user_pool_fault("cognito.AssociateSoftwareToken", fault))?;
-        let secret = answer.secret_code.ok_or_else(|| {
-            PortError::new("cognito.AssociateSoftwareToken", "the answer holds no secret")
-        })?;
+        let answer =
+            call.send().await.map_err(|fault| user_pool_fault("cognito.AssociateSoftwareToken", fault))?;
+        let secret = answer
+            .secret_code
+            .ok_or_else(|| PortError::new("cognito.AssociateSoftwareToken", "the answer holds no secret"))?;
         Ok(TotpSecret::new(secret))
     }
 
@@ -80,7 +84,9 @@ impl NativeFactors for UserPool {
             // Rarely seen; declared by the model (COGNITO.md §4.4).
             Ok(_) => Ok(TotpVerification::WrongCode),
             Err(fault) => match fault.code() {
-                Some("EnableSoftwareTokenMFAException" | "CodeMismatchException") => Ok(TotpVerification::WrongCode),
+                Some("EnableSoftwareTokenMFAException" | "CodeMismatchException") => {
+                    Ok(TotpVerification::WrongCode)
+                }
                 Some("ExpiredCodeException") => Ok(TotpVerification::AlreadyUsed),
                 Some("InvalidParameterException") => Ok(TotpVerification::NotStarted),
                 Some("SoftwareTokenMFANotFoundException") if !is_not_offered(&fault) => {
@@ -91,7 +97,11 @@ impl NativeFactors for UserPool {
         }
     }
 
-    async fn set_preference(&self, token: &AccessToken, change: &PreferenceChange) -> Result<(), UserPoolFault> {
+    async fn set_preference(
+        &self,
+        token: &AccessToken,
+        change: &PreferenceChange,
+    ) -> Result<(), UserPoolFault> {
         let mut call = self.client.set_user_mfa_preference().access_token(token.expose());
         for (factor, block) in &change.blocks {
             // Both booleans, always: Cognito reads an absent one as `false` (COGNITO.md §4.5).

@@ -1,5 +1,11 @@
 //! The table adapter keeps the ports' contracts on DynamoDB's semantics (dynoxide, in process).
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is a failed test"
+)]
+
 use dynoxide::Database;
 use serde_json::{Value, json};
 use shared::{config, kernel::UserId};
@@ -35,10 +41,11 @@ fn adapter(endpoint: &str) -> Table {
     let lookup = |name: &str| match name {
         "AWS_REGION" => Some("us-east-1".to_owned()),
         "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
+        "MFA_TABLE" => Some(TABLE.to_owned()),
         "AWS_ENDPOINT_URL_DYNAMODB" => Some(endpoint.to_owned()),
         _ => None,
     };
-    Table::new(&Aws::new(config::load(&lookup, AwsSettings::read).unwrap()).unwrap(), TABLE.into())
+    Table::new(&Aws::new(config::load(&lookup, AwsSettings::read).unwrap()).unwrap())
 }
 
 fn items(db: &Database, pk: &str, sk_prefix: &str) -> Vec<Value> {
@@ -77,7 +84,10 @@ async fn audit_trail() {
 
 #[tokio::test]
 async fn a_dead_table_is_a_fault_and_not_an_answer() {
-    use shared::{sign_in::{SignInLedger, Subject}, sign_up::ConfirmedUsers};
+    use shared::{
+        sign_in::{SignInLedger, Subject},
+        sign_up::ConfirmedUsers,
+    };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);

@@ -19,14 +19,25 @@ pub struct Entry {
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum Action {
     /// A new authenticator's secret was handed out; with `replace` the old one stopped working.
-    TotpStarted { replace: bool },
+    TotpStarted {
+        replace: bool,
+    },
     TotpVerified,
-    PreferenceChanged { factor: Factor, enabled: bool, preferred: bool },
+    PreferenceChanged {
+        factor: Factor,
+        enabled: bool,
+        preferred: bool,
+    },
 }
 
 impl Entry {
     /// A line with an id of its own that sorts by time (UUID v7).
-    pub fn new(clock: &dyn Clock, entropy: &dyn Entropy, user: UserId, action: Action) -> Result<Self, PortError> {
+    pub fn new(
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+        user: UserId,
+        action: Action,
+    ) -> Result<Self, PortError> {
         let at = clock.now();
         let mut random = [0; 10];
         entropy.fill(&mut random)?;

@@ -65,7 +65,9 @@ impl Policy {
             ("sign_up.allowed_email_domains", &self.sign_up.allowed_email_domains),
             ("sign_up.denied_email_domains", &self.sign_up.denied_email_domains),
         ];
-        for (key, domain) in domains.iter().flat_map(|(key, list)| list.iter().map(move |domain| (key, domain))) {
+        for (key, domain) in
+            domains.iter().flat_map(|(key, list)| list.iter().map(move |domain| (key, domain)))
+        {
             // Compared with `EmailAddress::domain`, which is ASCII and lower case.
             if idna::domain_to_ascii_strict(domain).ok().as_deref() != Some(domain) {
                 problems.push(format!("{key}: {domain:?} is not a domain in lower-case ASCII"));
@@ -85,7 +87,10 @@ impl Policy {
 }
 
 impl Default for Policy {
-    #[expect(clippy::expect_used, reason = "compiled in; a test reads it, so it can't fail in a deployed binary")]
+    #[expect(
+        clippy::expect_used,
+        reason = "compiled in; a test reads it, so it can't fail in a deployed binary"
+    )]
     fn default() -> Self {
         Self::deserialize(defaults()).expect("the compiled-in policy.toml is a policy")
     }

@@ -163,7 +163,8 @@ mod tests {
     fn both_pictures_read_back_as_the_uri() {
         let enrolment = enrolment("Example", "alex@example.com");
 
-        let file = BASE64.decode(enrolment.png.strip_prefix("data:image/png;base64,").unwrap().as_bytes()).unwrap();
+        let file =
+            BASE64.decode(enrolment.png.strip_prefix("data:image/png;base64,").unwrap().as_bytes()).unwrap();
         let mut reader = png::Decoder::new(io::Cursor::new(file)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();

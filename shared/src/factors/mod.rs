@@ -5,7 +5,7 @@ mod port;
 mod preference;
 mod use_cases;
 
-pub use enrolment::{Enrolment, InvalidDeviceName, FriendlyDeviceName, TotpSecret};
+pub use enrolment::{Enrolment, FriendlyDeviceName, InvalidDeviceName, TotpSecret};
 pub use port::{NativeFactors, Profile, TotpVerification, UserPoolFault};
 pub use preference::{Block, FactorState, PreferenceChange, PreferenceRequest, Setting};
 pub use use_cases::{FactorFault, Factors, SignedIn};

@@ -26,7 +26,11 @@ pub trait NativeFactors: Send + Sync {
     ) -> Result<TotpVerification, UserPoolFault>;
 
     /// `SetUserMFAPreference`.
-    async fn set_preference(&self, token: &AccessToken, change: &PreferenceChange) -> Result<(), UserPoolFault>;
+    async fn set_preference(
+        &self,
+        token: &AccessToken,
+        change: &PreferenceChange,
+    ) -> Result<(), UserPoolFault>;
 }
 
 /// What `GetUser` says of a user.

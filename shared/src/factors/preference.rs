@@ -70,7 +70,9 @@ impl FactorState {
                 Some(Setting::Preferred) => Block { enabled: true, preferred: true },
                 Some(Setting::NotPreferred) => Block { enabled: true, preferred: false },
                 Some(Setting::Disabled) => Block { enabled: false, preferred: false },
-                Some(Setting::Enabled) => Block { enabled: true, preferred: now.preferred && takes_the_mark.is_none() },
+                Some(Setting::Enabled) => {
+                    Block { enabled: true, preferred: now.preferred && takes_the_mark.is_none() }
+                }
                 None => Block { enabled: now.enabled, preferred: now.preferred && takes_the_mark.is_none() },
             }
         };
@@ -93,7 +95,11 @@ impl PreferenceChange {
     pub fn applied_to(&self, state: &FactorState) -> FactorState {
         let mut state = state.clone();
         for (factor, block) in &self.blocks {
-            if block.enabled { state.enabled.insert(*factor) } else { state.enabled.remove(factor) };
+            if block.enabled {
+                state.enabled.insert(*factor)
+            } else {
+                state.enabled.remove(factor)
+            };
             match (block.preferred, state.preferred == Some(*factor)) {
                 (true, _) => state.preferred = Some(*factor),
                 (false, true) => state.preferred = None,
@@ -138,8 +144,9 @@ mod tests {
         #[case] blocks: &[(Factor, bool, bool)],
     ) {
         let change = state(enabled, preferred).plan(&request(settings)).unwrap();
-        let expected =
-            blocks.iter().map(|(factor, enabled, preferred)| (*factor, Block { enabled: *enabled, preferred: *preferred }));
+        let expected = blocks.iter().map(|(factor, enabled, preferred)| {
+            (*factor, Block { enabled: *enabled, preferred: *preferred })
+        });
         assert_eq!(change.blocks, expected.collect());
     }
 
@@ -150,7 +157,13 @@ mod tests {
     }
 
     fn any_setting() -> impl Strategy<Value = Option<Setting>> {
-        prop_oneof![Just(None), Just(Some(Enabled)), Just(Some(Disabled)), Just(Some(Preferred)), Just(Some(NotPreferred))]
+        prop_oneof![
+            Just(None),
+            Just(Some(Enabled)),
+            Just(Some(Disabled)),
+            Just(Some(Preferred)),
+            Just(Some(NotPreferred))
+        ]
     }
 
     proptest! {

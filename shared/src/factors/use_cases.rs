@@ -3,7 +3,8 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    Enrolment, FactorState, FriendlyDeviceName, NativeFactors, PreferenceRequest, Profile, TotpVerification, UserPoolFault,
+    Enrolment, FactorState, FriendlyDeviceName, NativeFactors, PreferenceRequest, Profile, TotpVerification,
+    UserPoolFault,
 };
 use crate::{
     audit::{Action, AuditTrail, Entry},
@@ -131,8 +132,11 @@ impl Factors {
             return Ok(before);
         }
         for (factor, block) in &change.blocks {
-            let action =
-                Action::PreferenceChanged { factor: *factor, enabled: block.enabled, preferred: block.preferred };
+            let action = Action::PreferenceChanged {
+                factor: *factor,
+                enabled: block.enabled,
+                preferred: block.preferred,
+            };
             self.note(caller, action).await?;
         }
         self.pool.set_preference(&caller.token, &change).await?;

@@ -65,7 +65,11 @@ struct Pictures {
 }
 
 /// `POST /mfa/totp {replace?}`
-async fn start_totp(State(factors): State<Arc<Factors>>, caller: SignedIn, mut body: Body) -> Answer<NewTotp> {
+async fn start_totp(
+    State(factors): State<Arc<Factors>>,
+    caller: SignedIn,
+    mut body: Body,
+) -> Answer<NewTotp> {
     let replace = body.optional("replace")?.unwrap_or(false);
     body.finish()?;
     let enrolment = factors.start_totp(&caller, replace).await?;
@@ -82,7 +86,11 @@ struct Verified {
 }
 
 /// `POST /mfa/totp/verify {code, friendlyDeviceName?}`
-async fn verify_totp(State(factors): State<Arc<Factors>>, caller: SignedIn, mut body: Body) -> Answer<Verified> {
+async fn verify_totp(
+    State(factors): State<Arc<Factors>>,
+    caller: SignedIn,
+    mut body: Body,
+) -> Answer<Verified> {
     let code: String = body.required("code")?;
     let device: Option<String> = body.optional("friendlyDeviceName")?;
     body.finish()?;
@@ -117,7 +125,11 @@ async fn preference(State(factors): State<Arc<Factors>>, caller: SignedIn) -> An
 }
 
 /// `PUT /mfa/preference {sms?, totp?, email?}`
-async fn set_preference(State(factors): State<Arc<Factors>>, caller: SignedIn, mut body: Body) -> Answer<Preference> {
+async fn set_preference(
+    State(factors): State<Arc<Factors>>,
+    caller: SignedIn,
+    mut body: Body,
+) -> Answer<Preference> {
     let mut request = PreferenceRequest::new();
     for (name, factor) in [("sms", Factor::Sms), ("totp", Factor::Totp), ("email", Factor::Email)] {
         if let Some(setting) = body.optional(name)? {

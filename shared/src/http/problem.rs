@@ -34,7 +34,10 @@ impl Problem {
         let status = refusal.status();
         Self {
             kind: format!("urn:cognito-mfa:problem:{}", refusal.code()),
-            title: StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default(),
+            title: StatusCode::from_u16(status)
+                .ok()
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or_default(),
             status,
             code: refusal.code(),
             detail: refusal.text(),

@@ -37,6 +37,8 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
 }
 
 fn claims(parts: &Parts) -> Option<&HashMap<String, String>> {
-    let RequestContext::ApiGatewayV2(context) = parts.extensions.get::<RequestContext>()? else { return None };
+    let RequestContext::ApiGatewayV2(context) = parts.extensions.get::<RequestContext>()? else {
+        return None;
+    };
     Some(&context.authorizer.as_ref()?.jwt.as_ref()?.claims)
 }

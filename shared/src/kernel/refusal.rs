@@ -86,12 +86,16 @@ impl Refusal {
     fn entry(self) -> (&'static str, &'static str, u16) {
         match self {
             Self::SignUpClosed => ("sign-up-closed", "Sign-up is closed", 403),
-            Self::SignUpNotPossible => ("sign-up-not-possible", "Sign-up is not possible with these details", 403),
+            Self::SignUpNotPossible => {
+                ("sign-up-not-possible", "Sign-up is not possible with these details", 403)
+            }
             Self::EmailNotValid => ("email-not-valid", "The e-mail address is not valid", 422),
             Self::PhoneNumberNotValid => ("phone-number-not-valid", "The phone number is not valid", 422),
             Self::SignInClosed => ("sign-in-closed", "Sign-in is closed at the moment", 403),
             Self::NotSignedIn => ("not-signed-in", "Sign in again", 401),
-            Self::AccessTokenNeeded => ("access-token-needed", "An access token of a signed-in user is needed", 401),
+            Self::AccessTokenNeeded => {
+                ("access-token-needed", "An access token of a signed-in user is needed", 401)
+            }
             Self::ReauthenticationRequired => {
                 ("reauthentication-required", "Sign in again to make this change", 401)
             }
@@ -108,10 +112,14 @@ impl Refusal {
                 "An authenticator app is set up already; setting up another stops it at once",
                 409,
             ),
-            Self::TotpNotStarted => ("totp-not-started", "Start the set-up of an authenticator app first", 409),
+            Self::TotpNotStarted => {
+                ("totp-not-started", "Start the set-up of an authenticator app first", 409)
+            }
             Self::TotpNotOffered => ("totp-not-offered", "Authenticator apps are not offered here", 409),
             Self::CodeWrong => ("code-wrong", "The code is wrong", 422),
-            Self::CodeAlreadyUsed => ("code-already-used", "The code was used already; wait for the next one", 422),
+            Self::CodeAlreadyUsed => {
+                ("code-already-used", "The code was used already; wait for the next one", 422)
+            }
             Self::TwoPreferredFactors => ("two-preferred-factors", "Only one factor can be preferred", 409),
             Self::FactorNotSetUp => ("factor-not-set-up", "This factor is not set up yet", 409),
             Self::FactorNotChangeable => {
@@ -133,8 +141,10 @@ mod tests {
 
     #[test]
     fn catalogue() {
-        let table: Vec<String> =
-            Refusal::ALL.iter().map(|refusal| format!("{} {}: {}", refusal.status(), refusal.code(), refusal.text())).collect();
+        let table: Vec<String> = Refusal::ALL
+            .iter()
+            .map(|refusal| format!("{} {}: {}", refusal.status(), refusal.code(), refusal.text()))
+            .collect();
         insta::assert_snapshot!(table.join("\n"));
     }
 

@@ -19,7 +19,9 @@ pub enum Subject {
     User(UserId),
     /// A name that is no user's. Counted as well, so that both take the same time; in one of 256
     /// shards, so that nothing is kept of what was typed.
-    Unknown { shard: u8 },
+    Unknown {
+        shard: u8,
+    },
 }
 
 impl Subject {

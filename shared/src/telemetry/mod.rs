@@ -12,7 +12,9 @@ use crate::{config::Environment, kernel::PortError};
 
 /// `LOG_LEVEL`: error, warn, info (default) or debug.
 pub fn log_level(environment: &mut Environment<'_>) -> LevelFilter {
-    let Some(level) = environment.optional("LOG_LEVEL") else { return LevelFilter::INFO };
+    let Some(level) = environment.optional("LOG_LEVEL") else {
+        return LevelFilter::INFO;
+    };
     match level.to_ascii_lowercase().as_str() {
         "error" => LevelFilter::ERROR,
         "warn" => LevelFilter::WARN,

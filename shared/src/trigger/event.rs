@@ -12,26 +12,26 @@ impl<'a> Event<'a> {
     }
 
     /// `PreSignUp_SignUp` and the like; empty where there is none.
-    pub fn source(&self) -> &'a str {
+    pub fn source(self) -> &'a str {
         text(self.0.get("triggerSource")).unwrap_or_default()
     }
 
     /// The username, not the alias that was typed; for an unknown user what was typed.
-    pub fn user_name(&self) -> &'a str {
+    pub fn user_name(self) -> &'a str {
         text(self.0.get("userName")).unwrap_or_default()
     }
 
     /// One of `request.userAttributes`.
-    pub fn attribute(&self, name: &str) -> Option<&'a str> {
+    pub fn attribute(self, name: &str) -> Option<&'a str> {
         text(self.request("userAttributes")?.get(name))
     }
 
     /// `sub`; none for a user who is unknown or not created yet.
-    pub fn user(&self) -> Option<UserId> {
+    pub fn user(self) -> Option<UserId> {
         UserId::parse(self.attribute("sub")?).ok()
     }
 
-    fn request(&self, name: &str) -> Option<&'a Value> {
+    fn request(self, name: &str) -> Option<&'a Value> {
         self.0.get("request")?.get(name)
     }
 }

@@ -22,12 +22,11 @@ impl PostAuthentication {
 
 impl Trigger for PostAuthentication {
     async fn handle(&self, event: Event<'_>) -> Result<Map<String, Value>, TriggerFault> {
-        match event.user() {
-            Some(user) => {
-                best_effort("sign_in.complete", LIMIT, self.ledger.complete(&user, self.clock.now())).await;
-            }
-            None => tracing::warn!("the event names no user"),
-        }
+        let Some(user) = event.user() else {
+            tracing::warn!("the event names no user");
+            return Ok(Map::new());
+        };
+        best_effort("sign_in.complete", LIMIT, self.ledger.complete(&user, self.clock.now())).await;
         Ok(Map::new())
     }
 }

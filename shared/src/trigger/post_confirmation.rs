@@ -21,7 +21,11 @@ pub struct PostConfirmation {
 }
 
 impl PostConfirmation {
-    pub fn new(confirmed: Arc<dyn ConfirmedUsers>, ledger: Arc<dyn SignInLedger>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        confirmed: Arc<dyn ConfirmedUsers>,
+        ledger: Arc<dyn SignInLedger>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self { confirmed, ledger, clock }
     }
 }

@@ -51,7 +51,10 @@ mod tests {
         let policy = Policy::default().sign_up;
         let confirmed = |event: &Value| event["response"]["autoConfirmUser"].clone();
         let given = event("PreSignUp_SignUp", "alex@example.com");
-        assert_eq!(confirmed(&answer(&PreSignUp::new(policy.clone()), given.clone()).await.unwrap()), json!(false));
+        assert_eq!(
+            confirmed(&answer(&PreSignUp::new(policy.clone()), given.clone()).await.unwrap()),
+            json!(false)
+        );
         let auto = PreSignUp::new(SignUpPolicy { auto_confirm: true, ..policy });
         assert_eq!(confirmed(&answer(&auto, given).await.unwrap()), json!(true));
     }

@@ -14,7 +14,10 @@ use crate::{
 /// What a trigger function does with an event.
 pub trait Trigger: Send + Sync + 'static {
     /// The members of `response` to set; empty leaves Cognito's defaults.
-    fn handle(&self, event: Event<'_>) -> impl Future<Output = Result<Map<String, Value>, TriggerFault>> + Send;
+    fn handle(
+        &self,
+        event: Event<'_>,
+    ) -> impl Future<Output = Result<Map<String, Value>, TriggerFault>> + Send;
 }
 
 /// Why a trigger answers with an error.
@@ -33,7 +36,12 @@ pub async fn serve(trigger: impl Trigger) -> Result<(), lambda_runtime::Error> {
         let trigger = Arc::clone(&trigger);
         async move {
             let request_id = invocation.context.request_id;
-            let span = tracing::info_span!("invocation", request_id, trigger = tracing::field::Empty, user = tracing::field::Empty);
+            let span = tracing::info_span!(
+                "invocation",
+                request_id,
+                trigger = tracing::field::Empty,
+                user = tracing::field::Empty
+            );
             answer(trigger.as_ref(), invocation.payload).instrument(span).await.map_err(public)
         }
     }))
@@ -134,7 +142,10 @@ mod tests {
         for trigger in [fails, panics] {
             assert_eq!(answer(&trigger, json!({})).await, Err(Refusal::TemporarilyUnavailable));
         }
-        assert_eq!(answer(&Answers(|| Ok(Map::new())), json!("text")).await, Err(Refusal::TemporarilyUnavailable));
+        assert_eq!(
+            answer(&Answers(|| Ok(Map::new())), json!("text")).await,
+            Err(Refusal::TemporarilyUnavailable)
+        );
     }
 
     #[tokio::test]
@@ -142,6 +153,9 @@ mod tests {
         let trigger = Answers(|| Err(Refusal::SignUpClosed.into()));
         let refusal = answer(&trigger, json!({})).await.unwrap_err();
         let diagnostic = public(refusal);
-        assert_eq!((diagnostic.error_type.as_str(), diagnostic.error_message.as_str()), ("sign-up-closed", "Sign-up is closed"));
+        assert_eq!(
+            (diagnostic.error_type.as_str(), diagnostic.error_message.as_str()),
+            ("sign-up-closed", "Sign-up is closed")
+        );
     }
 }

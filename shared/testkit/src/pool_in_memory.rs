@@ -6,8 +6,8 @@ use std::{
 use async_trait::async_trait;
 use shared::{
     factors::{
-        FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, Profile, TotpSecret, TotpVerification,
-        UserPoolFault,
+        FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, Profile, TotpSecret,
+        TotpVerification, UserPoolFault,
     },
     kernel::{AccessToken, Factor, OneTimeCode, PortError, UserId},
 };
@@ -20,6 +20,7 @@ pub struct InMemoryUserPool {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a test, each independent of the others")]
 struct State {
     factors: FactorState,
     revoked: bool,
@@ -44,14 +45,16 @@ impl InMemoryUserPool {
     pub fn with_factors(self, factors: &[Factor]) -> Self {
         {
             let mut state = self.lock();
-            state.factors =
-                FactorState { enabled: factors.iter().copied().collect::<BTreeSet<_>>(), preferred: factors.first().copied() };
+            state.factors = FactorState {
+                enabled: factors.iter().copied().collect::<BTreeSet<_>>(),
+                preferred: factors.first().copied(),
+            };
             state.verified = factors.contains(&Factor::Totp);
         }
         self
     }
 
-    /// As after GlobalSignOut.
+    /// As after `GlobalSignOut`.
     pub fn revoke(&self) {
         self.lock().revoked = true;
     }

@@ -42,7 +42,10 @@ impl Entropy for SeededEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), PortError> {
         let mut drawn = self.drawn.lock().expect("no test panics while drawing");
         for chunk in bytes.chunks_mut(32) {
-            let block = Sha256::new().chain_update(self.seed.to_be_bytes()).chain_update(drawn.to_be_bytes()).finalize();
+            let block = Sha256::new()
+                .chain_update(self.seed.to_be_bytes())
+                .chain_update(drawn.to_be_bytes())
+                .finalize();
             *drawn += 1;
             for (byte, random) in chunk.iter_mut().zip(block) {
                 *byte = random;

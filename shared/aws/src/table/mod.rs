@@ -17,10 +17,7 @@ use aws_sdk_dynamodb::{
     types::AttributeValue,
 };
 use jiff::Timestamp;
-use shared::{
-    config::Environment,
-    kernel::{PortError, UserId},
-};
+use shared::kernel::{PortError, UserId};
 
 use crate::Aws;
 
@@ -34,15 +31,10 @@ pub struct Table {
 }
 
 impl Table {
-    pub fn new(aws: &Aws, name: String) -> Self {
+    pub fn new(aws: &Aws) -> Self {
         let mut config = aws_sdk_dynamodb::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.dynamodb_endpoint.clone());
-        Self { client: Client::from_conf(config.build()), name }
-    }
-
-    /// `MFA_TABLE`: the table's name.
-    pub fn name(environment: &mut Environment<'_>) -> String {
-        environment.required("MFA_TABLE")
+        Self { client: Client::from_conf(config.build()), name: aws.settings.table.clone() }
     }
 }
 
@@ -50,8 +42,8 @@ fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+fn number(value: impl Into<i64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
 }
 
 fn version() -> AttributeValue {
