@@ -1,11 +1,7 @@
 //! Every function as a contributor runs it alone: under `cargo lambda watch`, called with
 //! `cargo lambda invoke NAME --data-file events/FILE.json`.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test fails where its own steps do"
-)]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails where its own steps do")]
 
 use std::collections::BTreeMap;
 use std::env;
@@ -35,12 +31,7 @@ async fn every_function_answers_every_sample_event_under_cargo_lambda() {
         for event in events {
             let answer = watch.invoke(function.name, &event.path).await;
             if function.is_trigger {
-                assert_eq!(
-                    without_response(&answer),
-                    without_response(&event.payload),
-                    "{}",
-                    event.name
-                );
+                assert_eq!(without_response(&answer), without_response(&event.payload), "{}", event.name);
             } else {
                 assert!(answer["statusCode"].is_u64(), "{}: {answer}", event.name);
             }
@@ -62,13 +53,7 @@ impl Watch {
         let cargo_lambda = cargo_lambda();
         let port = free_port().await;
         let mut process = Command::new(&cargo_lambda)
-            .args([
-                "lambda",
-                "watch",
-                "--ignore-changes",
-                "--invoke-address",
-                "127.0.0.1",
-            ])
+            .args(["lambda", "watch", "--ignore-changes", "--invoke-address", "127.0.0.1"])
             .args(["--invoke-port", &port.to_string()])
             .envs(environment)
             .current_dir(workspace())
@@ -78,40 +63,22 @@ impl Watch {
             .spawn()
             .unwrap();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
-            assert!(
-                process.try_wait().unwrap().is_none(),
-                "cargo lambda watch has ended"
-            );
+            assert!(process.try_wait().unwrap().is_none(), "cargo lambda watch has ended");
             sleep(Duration::from_millis(20)).await;
         }
-        Self {
-            cargo_lambda,
-            process,
-            port,
-        }
+        Self { cargo_lambda, process, port }
     }
 
     async fn invoke(&self, function: &str, event: &str) -> Value {
         let invoke = Command::new(&self.cargo_lambda)
-            .args([
-                "lambda",
-                "invoke",
-                function,
-                "--data-file",
-                event,
-                "--invoke-address",
-                "127.0.0.1",
-            ])
+            .args(["lambda", "invoke", function, "--data-file", event, "--invoke-address", "127.0.0.1"])
             .args(["--invoke-port", &self.port.to_string()])
             .current_dir(workspace())
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .kill_on_drop(true)
             .output();
-        let output = timeout(WITH_A_BUILD, invoke)
-            .await
-            .expect("an answer in time")
-            .unwrap();
+        let output = timeout(WITH_A_BUILD, invoke).await.expect("an answer in time").unwrap();
         assert!(
             output.status.success(),
             "cargo lambda invoke {function} --data-file {event}: {}",
