@@ -28,8 +28,11 @@ pub struct Cloud {
 impl Cloud {
     /// Starts the `local` binary of this build and waits until it is ready.
     pub async fn start() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("endpoints.json");
         let mut process = Command::new(binary("local")?)
-            .args(["--headless", "--memory", "--port", "0"])
+            .args(["--headless", "--memory", "--port", "0", "--endpoints-file"])
+            .arg(&file)
             .current_dir(workspace())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -38,39 +41,27 @@ impl Cloud {
         let output = process.stdout.take().context("no output")?;
         let mut lines = BufReader::new(output).lines();
         let path = loop {
-            let line = lines
-                .next_line()
-                .await?
-                .context("`local` ended before it was ready")?;
+            let line = lines.next_line().await?.context("`local` ended before it was ready")?;
             if let Some(path) = line.strip_prefix("READY ") {
                 break workspace().join(path);
             }
         };
         let endpoints: Value = serde_json::from_slice(&std::fs::read(path)?)?;
         let table = only_table(text(&endpoints, "dynamodb")?).await?;
-        Ok(Self {
-            process,
-            endpoints,
-            table,
-        })
+        Ok(Self { process, endpoints, table })
     }
 
     /// The variables that let a deployed function find this cloud.
     pub fn environment(&self) -> Result<BTreeMap<String, String>> {
         let variables = [
             ("AWS_ENDPOINT_URL_DYNAMODB", text(&self.endpoints, "dynamodb")?),
-            (
-                "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
-                text(&self.endpoints, "cognito")?,
-            ),
+            ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", text(&self.endpoints, "cognito")?),
             ("AWS_REGION", text(&self.endpoints, "region")?),
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("MFA_TABLE", &self.table),
         ];
-        Ok(variables
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into())
+        Ok(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
     }
 
     /// A function for a [`LambdaHost`](local_lambda_host::LambdaHost), from a binary of its own.
@@ -95,19 +86,14 @@ impl Cloud {
             ("/requestContext/authorizer/jwt/claims", claims(&token)?),
         ];
         for (pointer, value) in replacements {
-            *event
-                .pointer_mut(pointer)
-                .with_context(|| format!("no {pointer} in the sample"))? = value;
+            *event.pointer_mut(pointer).with_context(|| format!("no {pointer} in the sample"))? = value;
         }
         Ok(event)
     }
 
     /// The access token of a new user.
     async fn access_token(&self) -> Result<String> {
-        let client = self
-            .endpoints
-            .pointer("/clients/native/id")
-            .context("no client")?;
+        let client = self.endpoints.pointer("/clients/native/id").context("no client")?;
         let (address, password) = ("alex@example.com", "Correct-Horse-9");
         self.cognito(
             "SignUp",
@@ -117,10 +103,7 @@ impl Cloud {
             }),
         )
         .await?;
-        let messages: Value = reqwest::get(text(&self.endpoints, "outbox")?)
-            .await?
-            .json()
-            .await?;
+        let messages: Value = reqwest::get(text(&self.endpoints, "outbox")?).await?.json().await?;
         let code = messages.pointer("/0/code").context("no code in the outbox")?;
         let confirmation = json!({ "ClientId": client, "Username": address, "ConfirmationCode": code });
         self.cognito("ConfirmSignUp", confirmation).await?;
@@ -153,10 +136,7 @@ impl Cloud {
 }
 
 fn text<'a>(endpoints: &'a Value, name: &str) -> Result<&'a str> {
-    endpoints
-        .get(name)
-        .and_then(Value::as_str)
-        .with_context(|| format!("no `{name}` among the endpoints"))
+    endpoints.get(name).and_then(Value::as_str).with_context(|| format!("no `{name}` among the endpoints"))
 }
 
 /// Calls an AWS service by its JSON protocol.
@@ -165,21 +145,14 @@ async fn call(endpoint: &str, version: &str, target: &str, body: &Value) -> Resu
         .post(endpoint)
         .header("content-type", format!("application/x-amz-json-{version}"))
         .header("x-amz-target", target)
+        .header("x-amz-date", "20260101T000000Z")
         .header("authorization", UNCHECKED_SIGNATURE)
         .body(body.to_string())
         .send()
         .await?;
     let (status, answer) = (response.status(), response.bytes().await?);
-    ensure!(
-        status.is_success(),
-        "{target}: {status} {}",
-        String::from_utf8_lossy(&answer)
-    );
-    Ok(if answer.is_empty() {
-        Value::Null
-    } else {
-        serde_json::from_slice(&answer)?
-    })
+    ensure!(status.is_success(), "{target}: {status} {}", String::from_utf8_lossy(&answer));
+    Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? })
 }
 
 async fn only_table(dynamodb: &str) -> Result<String> {

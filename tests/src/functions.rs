@@ -15,22 +15,14 @@ pub struct Function {
 }
 
 const fn trigger(name: &'static str, events: &'static str) -> Function {
-    Function {
-        name,
-        events,
-        is_trigger: true,
-    }
+    Function { name, events, is_trigger: true }
 }
 
 /// Every function of `functions/`; a test holds the two together.
 pub const fn functions() -> &'static [Function] {
     const {
         &[
-            Function {
-                name: "mfa-api",
-                events: "apigw-http-v2.",
-                is_trigger: false,
-            },
+            Function { name: "mfa-api", events: "apigw-http-v2.", is_trigger: false },
             trigger("post-authentication", "PostAuthentication_"),
             trigger("post-confirmation", "PostConfirmation_"),
             trigger("pre-authentication", "PreAuthentication_"),
@@ -43,21 +35,15 @@ pub const fn functions() -> &'static [Function] {
 pub fn binary(name: &str) -> Result<PathBuf> {
     // target/<profile>/deps/<test> or target/<profile>/<command>
     let this = env::current_exe().context("this program's own path")?;
-    let folder = this
-        .ancestors()
-        .skip(1)
-        .find(|folder| !folder.ends_with("deps"))
-        .context("target folder")?;
+    let folder =
+        this.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).context("target folder")?;
     let path = folder.join(name);
-    ensure!(
-        path.is_file(),
-        "{} is not built: run `cargo xtask test rust`",
-        path.display()
-    );
+    ensure!(path.is_file(), "{} is not built: run `cargo xtask test rust`", path.display());
     Ok(path)
 }
 
-pub(crate) fn workspace() -> &'static Path {
+/// The folder of the workspace's `Cargo.toml`.
+pub fn workspace() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)
 }

@@ -7,4 +7,4 @@ mod functions;
 
 pub use cloud::Cloud;
 pub use events::{SampleEvent, sample_events};
-pub use functions::{Function, binary, functions};
+pub use functions::{Function, binary, functions, workspace};

@@ -15,7 +15,11 @@ fn root() -> PathBuf {
 }
 
 fn metadata() -> Metadata {
-    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).features(CargoOpt::AllFeatures).exec().unwrap()
+    MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .features(CargoOpt::AllFeatures)
+        .exec()
+        .unwrap()
 }
 
 /// Every package that `package` is built from, by name; development dependencies aside.
@@ -34,7 +38,9 @@ fn built_from(metadata: &Metadata, package: &str) -> BTreeSet<String> {
             }
         }
     }
-    seen.into_iter().map(|id| metadata.packages.iter().find(|found| found.id == *id).unwrap().name.to_string()).collect()
+    seen.into_iter()
+        .map(|id| metadata.packages.iter().find(|found| found.id == *id).unwrap().name.to_string())
+        .collect()
 }
 
 fn members(metadata: &Metadata, folder: &str) -> Vec<String> {
@@ -136,13 +142,20 @@ fn uses(room: &Path, rooms: &BTreeSet<String>) -> BTreeSet<String> {
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for after in code.split("crate::").skip(1) {
                 // `crate::{a::…, b::…}`: every word that starts a line or follows the brace.
-                let statement = if after.starts_with('{') { after.split(';').next().unwrap_or_default() } else { after };
+                let statement =
+                    if after.starts_with('{') { after.split(';').next().unwrap_or_default() } else { after };
                 let first = |text: &str| {
-                    text.trim_start().split(|next: char| !next.is_alphanumeric() && next != '_').next().unwrap_or_default().to_owned()
+                    text.trim_start()
+                        .split(|next: char| !next.is_alphanumeric() && next != '_')
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned()
                 };
                 let mut names = vec![first(statement.trim_start_matches('{'))];
                 if statement.starts_with('{') {
-                    names.extend(rooms.iter().filter(|room| statement.contains(&format!("{room}::"))).cloned());
+                    names.extend(
+                        rooms.iter().filter(|room| statement.contains(&format!("{room}::"))).cloned(),
+                    );
                 }
                 found.extend(names.into_iter().filter(|name| rooms.contains(name)));
             }

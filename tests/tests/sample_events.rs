@@ -1,10 +1,6 @@
 //! Every sample event through the function it is meant for, as the binary that gets deployed.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test fails where its own steps do"
-)]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails where its own steps do")]
 
 use std::collections::BTreeMap;
 
@@ -31,18 +27,11 @@ async fn triggers_answer_every_sample_event() {
 async fn triggers_hand_back_the_event_they_got() {
     let stage = Stage::set().await;
     for (function, event) in trigger_events() {
-        let variants = [
-            ("as it is", event.payload.clone()),
-            ("with more members", with_unknown_members(event.payload)),
-        ];
+        let variants =
+            [("as it is", event.payload.clone()), ("with more members", with_unknown_members(event.payload))];
         for (variant, sent) in variants {
             let answer = stage.invoke(function, &sent).await.unwrap();
-            assert_eq!(
-                without_response(&answer),
-                without_response(&sent),
-                "{} {variant}",
-                event.name
-            );
+            assert_eq!(without_response(&answer), without_response(&sent), "{} {variant}", event.name);
         }
     }
     stage.clear().await;
@@ -63,17 +52,8 @@ async fn triggers_take_absent_members_and_nulls_alike() {
                     Some(value) => request.insert(member.to_owned(), value),
                 };
                 let answer = stage.invoke(function, &sent).await.unwrap();
-                assert_eq!(
-                    answer["response"], expected["response"],
-                    "{} {member}",
-                    event.name
-                );
-                assert_eq!(
-                    without_response(&answer),
-                    without_response(&sent),
-                    "{} {member}",
-                    event.name
-                );
+                assert_eq!(answer["response"], expected["response"], "{} {member}", event.name);
+                assert_eq!(without_response(&answer), without_response(&sent), "{} {member}", event.name);
             }
         }
     }
@@ -115,10 +95,7 @@ impl Stage {
 
     async fn invoke(&self, function: &Function, event: &Value) -> Result<Value, FunctionError> {
         let invocation = self.host.invoke(function.name, event).await.unwrap();
-        invocation
-            .result
-            .clone()
-            .map(|_| invocation.json().expect("an answer in JSON"))
+        invocation.result.clone().map(|_| invocation.json().expect("an answer in JSON"))
     }
 
     async fn clear(self) {
@@ -131,12 +108,7 @@ fn trigger_events() -> Vec<(&'static Function, SampleEvent)> {
     let events: Vec<_> = functions()
         .iter()
         .filter(|function| function.is_trigger)
-        .flat_map(|function| {
-            sample_events(function)
-                .unwrap()
-                .into_iter()
-                .map(move |event| (function, event))
-        })
+        .flat_map(|function| sample_events(function).unwrap().into_iter().map(move |event| (function, event)))
         .collect();
     assert!(!events.is_empty());
     events
@@ -146,10 +118,8 @@ fn trigger_events() -> Vec<(&'static Function, SampleEvent)> {
 fn with_unknown_members(event: Value) -> Value {
     match event {
         Value::Object(members) => {
-            let mut members: Map<_, _> = members
-                .into_iter()
-                .map(|(name, value)| (name, with_unknown_members(value)))
-                .collect();
+            let mut members: Map<_, _> =
+                members.into_iter().map(|(name, value)| (name, with_unknown_members(value))).collect();
             // Where the values are texts by contract, an addition is one too.
             let addition = if members.values().all(Value::is_string) && !members.is_empty() {
                 json!("café \u{1f511}")

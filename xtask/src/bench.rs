@@ -26,10 +26,8 @@ pub(crate) enum Bench {
 type Build = (&'static str, &'static [&'static str]);
 
 const AS_DEPLOYED: Build = ("release", &[]);
-const ALTERNATIVES: [Build; 2] = [
-    ("thin-lto", &["profile.release.lto='thin'"]),
-    ("size", &["profile.release.opt-level='s'"]),
-];
+const ALTERNATIVES: [Build; 2] =
+    [("thin-lto", &["profile.release.lto='thin'"]), ("size", &["profile.release.opt-level='s'"])];
 
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     let Bench::Init { profiles, rounds } = bench;
@@ -41,24 +39,15 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     let mut builds = Vec::new();
     for &(name, settings) in [AS_DEPLOYED].iter().chain(alternatives) {
         steps.run(name, || {
-            builds.push(format!(
-                "{name}={}",
-                build(settings, &folder.join(name))?.display()
-            ));
+            builds.push(format!("{name}={}", build(settings, &folder.join(name))?.display()));
             Ok(())
         })?;
     }
-    steps.run("the local cloud, which the functions call", || {
-        workspace::build_local().map(drop)
-    })?;
+    steps.run("the local cloud, which the functions call", || workspace::build_local().map(drop))?;
     let json = folder.join("init.json");
     let result = steps.run("cold starts", || {
         let mut measure = workspace::cargo(&["run", "--quiet", "--bin", "bench-init", "--"]);
-        measure
-            .args(&builds)
-            .args(["--rounds", &rounds.to_string()])
-            .arg("--json")
-            .arg(&json);
+        measure.args(&builds).args(["--rounds", &rounds.to_string()]).arg("--json").arg(&json);
         succeed(&mut measure)
     });
     steps.print();
@@ -67,11 +56,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
 
 /// Builds the functions and the echo, all in one go and so with the same settings; answers the folder.
 fn build(settings: &[&str], target: &Path) -> Result<PathBuf> {
-    let mut arguments = vec![
-        "--release".to_owned(),
-        "--target-dir".to_owned(),
-        target.display().to_string(),
-    ];
+    let mut arguments = vec!["--release".to_owned(), "--target-dir".to_owned(), target.display().to_string()];
     for setting in settings {
         arguments.extend(["--config".to_owned(), (*setting).to_owned()]);
     }

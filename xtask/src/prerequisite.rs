@@ -18,17 +18,12 @@ impl Prerequisite {
         match self {
             Self::Node => (
                 "node",
-                &[
-                    "--eval",
-                    "process.exit(Number(process.versions.node.split('.')[0]) >= 20 ? 0 : 1)",
-                ],
+                &["--eval", "process.exit(Number(process.versions.node.split('.')[0]) >= 20 ? 0 : 1)"],
                 "Node.js 20 or newer is needed: install it from your package manager or nodejs.org",
             ),
-            Self::Npm => (
-                "npm",
-                &["--version"],
-                "npm is needed: it comes with Node.js, or as the package `npm`",
-            ),
+            Self::Npm => {
+                ("npm", &["--version"], "npm is needed: it comes with Node.js, or as the package `npm`")
+            }
             Self::Python => (
                 "python3",
                 &["-c", "import sys; sys.exit(sys.version_info < (3, 11))"],

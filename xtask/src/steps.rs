@@ -25,23 +25,13 @@ impl Steps {
     /// Says where the time went.
     pub(crate) fn print(&self) {
         let mut table = Table::new();
-        table
-            .load_preset(presets::NOTHING)
-            .set_header(["step", "seconds", ""]);
+        table.load_preset(presets::NOTHING).set_header(["step", "seconds", ""]);
         for (name, time, succeeded) in &self.done {
             let outcome = if *succeeded { "ok" } else { "failed" };
-            table.add_row([
-                (*name).to_owned(),
-                format!("{:.1}", time.as_secs_f64()),
-                outcome.to_owned(),
-            ]);
+            table.add_row([(*name).to_owned(), format!("{:.1}", time.as_secs_f64()), outcome.to_owned()]);
         }
         let total: Duration = self.done.iter().map(|(_, time, _)| *time).sum();
-        table.add_row([
-            "total".to_owned(),
-            format!("{:.1}", total.as_secs_f64()),
-            String::new(),
-        ]);
+        table.add_row(["total".to_owned(), format!("{:.1}", total.as_secs_f64()), String::new()]);
         if let Some(column) = table.column_mut(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -52,9 +42,7 @@ impl Steps {
 /// Runs a program to its end; its output is the contributor's to read.
 pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let status = command
-        .status()
-        .with_context(|| format!("cannot run {program}"))?;
+    let status = command.status().with_context(|| format!("cannot run {program}"))?;
     ensure!(status.success(), "{program}: {status}");
     Ok(())
 }

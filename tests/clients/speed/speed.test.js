@@ -1,12 +1,16 @@
-// What a contributor waits for. The figures are printed; the limits are the project's promises.
+// What a contributor waits for, measured while nothing else runs. The figures are printed; the limits are the project's promises.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { Amplify } from 'aws-amplify';
 import { confirmSignIn, signIn, signOut } from 'aws-amplify/auth';
 
-import { Authenticator } from './harness/authenticator.js';
-import { startCloud } from './harness/cloud.js';
-import { PASSWORD as password, signIn as signInWithoutMfa, signUp } from './harness/user.js';
+import { Authenticator } from '../harness/authenticator.js';
+import { startCloud, temporaryFolder, workspace } from '../harness/cloud.js';
+import { PASSWORD as password, signIn as signInWithoutMfa, signUp } from '../harness/user.js';
 
 const SIGN_INS = 9;
 
@@ -19,6 +23,32 @@ before(async () => {
 after(async () => {
   const end = await cloud.stop();
   assert.deepEqual({ code: end.code, survivors: end.survivors }, { code: 0, survivors: [] });
+});
+
+test('`cargo xtask dev` of a built workspace is ready within 2 s and says so in one line', async (t) => {
+  const folder = temporaryFolder();
+  const file = join(folder.path, 'endpoints.json');
+  const times = [];
+  for (let round = 0; round < 3; round += 1) {
+    const started = performance.now();
+    const flags = ['--headless', '--memory', '--port', '0', '--endpoints-file', file];
+    const child = spawn('cargo', ['xtask', 'dev', ...flags], {
+      cwd: workspace,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const lines = [];
+    const output = createInterface({ input: child.stdout });
+    output.on('line', (line) => lines.push(line));
+    await once(output, 'line');
+    times.push(performance.now() - started);
+    // The command has become the cloud: the signal needs no forwarding.
+    child.kill('SIGINT');
+    const [code] = await once(child, 'close');
+    assert.deepEqual({ code, lines }, { code: 0, lines: [`READY ${file}`] });
+  }
+  folder.remove();
+  t.diagnostic(`start to READY: ${times.map((time) => time.toFixed(0)).join(', ')} ms`);
+  assert.ok(Math.min(...times) <= 2_000);
 });
 
 test('the local cloud is ready within 2 s and takes at most 60 MB', (t) => {
@@ -43,7 +73,7 @@ test('a sign-in with SRP and a TOTP code takes at most 50 ms beside the clientâ€
       assert.equal(done.nextStep.signInStep, 'DONE');
     });
     assert.deepEqual(
-      requests.map(({ operation }) => operation),
+      requests.slice(0, 3).map(({ operation }) => operation),
       ['InitiateAuth', 'RespondToAuthChallenge', 'RespondToAuthChallenge'],
     );
     waits.push(requests.reduce((sum, { milliseconds }) => sum + milliseconds, 0));
