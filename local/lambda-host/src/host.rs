@@ -49,6 +49,7 @@ impl Settings {
 pub struct LambdaHost {
     functions: BTreeMap<String, Arc<Function>>,
     settings: Arc<Settings>,
+    group: Arc<ProcessGroup>,
 }
 
 struct Function {
@@ -96,9 +97,18 @@ impl LambdaHost {
                 (function.spec.name.clone(), Arc::new(function))
             })
             .collect();
-        let host = Arc::new(Self { functions, settings });
+        let host = Arc::new(Self {
+            functions,
+            settings,
+            group,
+        });
         host.stop_idle_environments();
         Ok(host)
+    }
+
+    /// Ends every function process now, whoever still holds the host.
+    pub fn stop(&self) {
+        self.group.end();
     }
 
     /// Invokes a function by name or ARN with a JSON payload and waits for the end.

@@ -1,6 +1,7 @@
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// The process group that every function process joins.
 ///
@@ -9,7 +10,8 @@ use std::process::{Child, Command, Stdio};
 /// the host dies, `kill -9` included; and Ctrl-C at a terminal reaches the host only, which then
 /// stops its functions in order.
 pub(crate) struct ProcessGroup {
-    leader: Child,
+    id: i32,
+    leader: Mutex<Child>,
 }
 
 impl ProcessGroup {
@@ -22,20 +24,29 @@ impl ProcessGroup {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        Ok(Self { leader })
+        Ok(Self {
+            id: i32::try_from(leader.id()).unwrap_or_default(),
+            leader: Mutex::new(leader),
+        })
     }
 
     /// For `Command::process_group`.
     pub(crate) fn id(&self) -> i32 {
-        i32::try_from(self.leader.id()).unwrap_or_default()
+        self.id
+    }
+
+    /// Kills every process in the group. No process can join it any more.
+    pub(crate) fn end(&self) {
+        let mut leader = self.leader.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(leader.stdin.take());
+        if let Err(error) = leader.wait() {
+            tracing::warn!(%error, "function processes may be left");
+        }
     }
 }
 
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
-        drop(self.leader.stdin.take());
-        if let Err(error) = self.leader.wait() {
-            tracing::warn!(%error, "function processes may be left");
-        }
+        self.end();
     }
 }
