@@ -1,0 +1,5 @@
+//! admin
+
+use super::Operation;
+
+pub(super) const OPERATIONS: &[Operation] = &[];

@@ -1,0 +1,5 @@
+//! devices
+
+use super::Operation;
+
+pub(super) const OPERATIONS: &[Operation] = &[];

@@ -1,0 +1,5 @@
+//! groups
+
+use super::Operation;
+
+pub(super) const OPERATIONS: &[Operation] = &[];
