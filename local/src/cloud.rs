@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use axum::Router;
 use local_lambda_host::{
     AsyncPolicy, EventQueue, Forward, FunctionSpec, Lambda, LambdaHost, Settings, Timeline, invoke_api,
 };
@@ -17,6 +16,7 @@ use crate::args::Args;
 use crate::console::Console;
 use crate::dynamodb::DynamoDb;
 use crate::endpoints::Endpoints;
+use crate::faults::{Faults, Faulty};
 use crate::functions::Triggers;
 use crate::gateway::{Gateway, Keys};
 use crate::kms::{self, KeyStore, KeyUsage};
@@ -78,7 +78,11 @@ impl Cloud {
         let deployment = deployment(&template, &endpoints, &keys)?;
         let dynamodb = DynamoDb::start(state.file("dynamodb.sqlite"), deployment.tables).await?;
         let (lambda, host) = lambda(args, &endpoints, deployment.functions)?;
-        let timeline = Arc::new(Timeline::new(lambda));
+        let faults = Arc::new(Faults::default());
+        let timeline = Arc::new(Timeline::new(Arc::new(Faulty {
+            lambda,
+            faults: faults.clone(),
+        })));
         let queue = EventQueue::new(timeline.clone(), AsyncPolicy::default());
         triggers.connect(timeline.clone(), queue.clone());
 
@@ -92,23 +96,28 @@ impl Cloud {
                 clock.clone(),
             )
         });
-        let console = Console::new(
-            endpoints.clone(),
-            pools.clone(),
-            outbox.clone(),
-            timeline,
-            queue.clone(),
-        );
-        let servers = ports.serve(|service| match service {
-            Service::Cognito => pools.router(),
-            Service::Api => gateway.take().unwrap_or_default(),
-            Service::Lambda => invoke_api(queue.clone()),
-            Service::DynamoDb => dynamodb.router(),
-            Service::Kms => kms::router(keys.clone()),
-            Service::Sns => messaging::sns(outbox.clone()),
-            Service::Sms => messaging::sms(outbox.clone()),
-            Service::Ses => messaging::ses(outbox.clone()),
-            Service::Console => Router::new().merge(console.router()).merge(outbox.router()),
+        let console = Arc::new(Console {
+            endpoints: endpoints.clone(),
+            functions: template.function_names(),
+            pools: pools.clone(),
+            outbox: outbox.clone(),
+            timeline: timeline.clone(),
+            queue: queue.clone(),
+            faults: faults.clone(),
+        });
+        let servers = ports.serve(|service| {
+            let router = match service {
+                Service::Cognito => pools.router(),
+                Service::Api => gateway.take().unwrap_or_default(),
+                Service::Lambda => invoke_api(queue.clone()),
+                Service::DynamoDb => dynamodb.router(),
+                Service::Kms => kms::router(keys.clone()),
+                Service::Sns => messaging::sns(outbox.clone()),
+                Service::Sms => messaging::sms(outbox.clone()),
+                Service::Ses => messaging::ses(outbox.clone()),
+                Service::Console => return console.router().merge(outbox.router()),
+            };
+            faults.around(service, router)
         });
         Ok(Self {
             endpoints,
@@ -145,8 +154,12 @@ async fn set_up_pool(
         Some(file) => Known::read(file)?,
         None => None,
     };
-    let key_name = template.logical_ids("AWS::KMS::Key").into_iter().next();
-    let code_key = keys.ensure(KeyUsage::EncryptDecrypt, key_name.as_deref().unwrap_or(CODE_KEY))?;
+    let key = template
+        .keys()
+        .into_iter()
+        .find(|(_, usage)| usage == KeyUsage::EncryptDecrypt.name());
+    let key_name = key.map_or_else(|| CODE_KEY.to_owned(), |(id, _)| id);
+    let code_key = keys.ensure(KeyUsage::EncryptDecrypt, &key_name)?;
     let setup = Setup {
         region: REGION,
         account_id: ACCOUNT_ID,
@@ -190,8 +203,8 @@ fn deployment(template: &Template, endpoints: &Endpoints, keys: &KeyStore) -> Re
         ("AppClientIds".to_owned(), client_ids.join(",")),
     ]);
     let mut scope = Scope::new(template, REGION, ACCOUNT_ID, &parameters)?;
-    for id in template.logical_ids("AWS::KMS::Key") {
-        let key = keys.ensure(KeyUsage::EncryptDecrypt, &id)?;
+    for (id, usage) in template.keys() {
+        let key = keys.ensure(usage.parse()?, &id)?;
         scope.refer(&id, &key.id);
         scope.attribute(&id, "Arn", &key.arn);
     }

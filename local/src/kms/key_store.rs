@@ -39,6 +39,8 @@ pub enum KmsError {
     InvalidMac,
     #[error("{0}")]
     Validation(String),
+    #[error("{0} is not built in the local KMS")]
+    UnknownOperation(String),
     #[error("{0}")]
     Internal(String),
 }
@@ -53,6 +55,7 @@ impl KmsError {
             Self::InvalidKeyUsage(..) => "InvalidKeyUsageException",
             Self::InvalidMac => "KMSInvalidMacException",
             Self::Validation(_) => "ValidationException",
+            Self::UnknownOperation(_) => "UnknownOperationException",
             Self::Internal(_) => "KMSInternalException",
         }
     }
@@ -64,6 +67,17 @@ pub enum KeyUsage {
     EncryptDecrypt,
     #[serde(rename = "GENERATE_VERIFY_MAC")]
     Mac,
+}
+
+impl std::str::FromStr for KeyUsage {
+    type Err = KmsError;
+
+    fn from_str(name: &str) -> Result<Self, KmsError> {
+        [Self::EncryptDecrypt, Self::Mac]
+            .into_iter()
+            .find(|usage| usage.name() == name)
+            .ok_or_else(|| KmsError::Validation(format!("the local KMS has no keys for {name}")))
+    }
 }
 
 impl KeyUsage {
@@ -98,6 +112,7 @@ pub(crate) type EncryptionContext = BTreeMap<String, String>;
 /// The account's keys.
 pub struct KeyStore {
     file: Option<PathBuf>,
+    account_id: String,
     arn_prefix: String,
     keys: Mutex<BTreeMap<String, Key>>,
 }
@@ -118,11 +133,17 @@ impl KeyStore {
             _ => BTreeMap::new(),
         };
         let arn_prefix = format!("arn:aws:kms:{region}:{account_id}:key/");
+        let account_id = account_id.to_owned();
         Ok(Self {
             file,
+            account_id,
             arn_prefix,
             keys: Mutex::new(keys),
         })
+    }
+
+    pub fn account_id(&self) -> &str {
+        &self.account_id
     }
 
     pub fn create(&self, usage: KeyUsage, description: &str) -> Result<KeyMetadata, KmsError> {

@@ -76,10 +76,19 @@ impl Template {
             .collect()
     }
 
-    /// Logical ids of the resources of a type.
-    pub fn logical_ids(&self, resource_type: &str) -> Vec<String> {
-        self.resources(resource_type)
-            .map(|(id, _)| id.to_owned())
+    /// Logical id and `KeyUsage` of each `AWS::KMS::Key`.
+    pub fn keys(&self) -> Vec<(String, String)> {
+        let usage = |resource: &Value| {
+            let usage = resource.get("Properties")?.get("KeyUsage")?.as_str()?;
+            Some(usage.to_owned())
+        };
+        self.resources("AWS::KMS::Key")
+            .map(|(id, key)| {
+                (
+                    id.to_owned(),
+                    usage(key).unwrap_or_else(|| "ENCRYPT_DECRYPT".to_owned()),
+                )
+            })
             .collect()
     }
 
