@@ -59,22 +59,14 @@ impl Faults {
     }
 
     async fn suffer(&self, target: &str) -> Option<Failure> {
-        let fault = self
-            .0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(target)
-            .copied()?;
+        let fault = self.0.read().unwrap_or_else(PoisonError::into_inner).get(target).copied()?;
         sleep(Duration::from_millis(fault.delay_ms).min(LONGEST)).await;
         fault.failure
     }
 
     /// `router` with the faults of `service`.
     pub fn around(self: &Arc<Self>, service: Service, router: Router) -> Router {
-        router.layer(from_fn_with_state(
-            (Arc::clone(self), service),
-            answer_for_service,
-        ))
+        router.layer(from_fn_with_state((Arc::clone(self), service), answer_for_service))
     }
 }
 
@@ -94,10 +86,7 @@ async fn answer_for_service(
         return super::messaging::query_error(status, code, "a fault switched on in the console");
     }
     let body = json!({ "__type": code, "message": "a fault switched on in the console" }).to_string();
-    let headers = [
-        ("content-type", "application/x-amz-json-1.0"),
-        ("x-amzn-errortype", code),
-    ];
+    let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amzn-errortype", code)];
     (status, headers, body).into_response()
 }
 
@@ -110,9 +99,7 @@ pub struct Faulty {
 
 impl std::fmt::Debug for Faulty {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Faulty")
-            .field("faults", &self.faults)
-            .finish_non_exhaustive()
+        f.debug_struct("Faulty").field("faults", &self.faults).finish_non_exhaustive()
     }
 }
 
@@ -124,10 +111,7 @@ impl Lambda for Faulty {
             Some(Failure::Throttles) => Err(InvokeError::TooManyRequests),
             Some(Failure::Fails) => Ok(Invocation {
                 request_id: unique_id().to_string(),
-                result: Err(FunctionError::new(
-                    "Fault",
-                    "a fault switched on in the console".to_owned(),
-                )),
+                result: Err(FunctionError::new("Fault", "a fault switched on in the console".to_owned())),
                 init: None,
                 duration: Duration::ZERO,
                 init_usage: None,
@@ -158,40 +142,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_function_is_slow_fails_and_throttles_as_told() {
         let faults = Arc::new(Faults::default());
-        let lambda = Faulty {
-            lambda: Arc::new(Fine),
-            faults: faults.clone(),
-        };
+        let lambda = Faulty { lambda: Arc::new(Fine), faults: faults.clone() };
         let run = || lambda.run(Request::new("deliver", "{}"));
         let reached = InvokeError::NotFound("reached".to_owned());
         assert_eq!(run().await.unwrap_err(), reached);
 
-        faults.set(
-            "deliver",
-            Fault {
-                delay_ms: 2_000,
-                failure: None,
-            },
-        );
+        faults.set("deliver", Fault { delay_ms: 2_000, failure: None });
         let began = Instant::now();
         assert_eq!(run().await.unwrap_err(), reached);
         assert_eq!(began.elapsed(), Duration::from_secs(2));
 
-        faults.set(
-            "deliver",
-            Fault {
-                delay_ms: 0,
-                failure: Some(Failure::Throttles),
-            },
-        );
+        faults.set("deliver", Fault { delay_ms: 0, failure: Some(Failure::Throttles) });
         assert_eq!(run().await.unwrap_err(), InvokeError::TooManyRequests);
-        faults.set(
-            "deliver",
-            Fault {
-                delay_ms: 0,
-                failure: Some(Failure::Fails),
-            },
-        );
+        faults.set("deliver", Fault { delay_ms: 0, failure: Some(Failure::Fails) });
         assert!(run().await.unwrap().result.is_err());
         faults.set("deliver", Fault::default());
         assert_eq!(run().await.unwrap_err(), reached);
@@ -205,27 +168,12 @@ mod tests {
         let status = async |router: &Router| {
             let request = HttpRequest::get("/").body(Body::empty()).unwrap();
             let response = router.clone().oneshot(request).await.unwrap();
-            (
-                response.status().as_u16(),
-                response.headers().contains_key("x-amzn-errortype"),
-            )
+            (response.status().as_u16(), response.headers().contains_key("x-amzn-errortype"))
         };
         assert_eq!(status(&router).await, (200, false));
-        faults.set(
-            "kms",
-            Fault {
-                delay_ms: 0,
-                failure: Some(Failure::Fails),
-            },
-        );
+        faults.set("kms", Fault { delay_ms: 0, failure: Some(Failure::Fails) });
         assert_eq!(status(&router).await, (500, true));
-        faults.set(
-            "kms",
-            Fault {
-                delay_ms: 0,
-                failure: Some(Failure::Throttles),
-            },
-        );
+        faults.set("kms", Fault { delay_ms: 0, failure: Some(Failure::Throttles) });
         assert_eq!(status(&router).await, (400, true));
     }
 }

@@ -25,10 +25,7 @@ pub(super) async fn invocation(
     Path(number): Path<u64>,
 ) -> Result<Json<Value>, StatusCode> {
     let records = console.timeline.records();
-    let record = records
-        .iter()
-        .find(|record| record.number == number)
-        .ok_or(StatusCode::NOT_FOUND)?;
+    let record = records.iter().find(|record| record.number == number).ok_or(StatusCode::NOT_FOUND)?;
     let mut details = summary(record);
     if let Value::Object(details) = &mut details {
         details.insert("request".to_owned(), readable(&record.request));

@@ -37,21 +37,9 @@ pub struct Console {
 impl Console {
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
-            .route(
-                "/",
-                get(asset("text/html; charset=utf-8", include_str!("page.html"))),
-            )
-            .route(
-                "/console.css",
-                get(asset("text/css; charset=utf-8", include_str!("console.css"))),
-            )
-            .route(
-                "/console.js",
-                get(asset(
-                    "text/javascript; charset=utf-8",
-                    include_str!("console.js"),
-                )),
-            )
+            .route("/", get(asset("text/html; charset=utf-8", include_str!("page.html"))))
+            .route("/console.css", get(asset("text/css; charset=utf-8", include_str!("console.css"))))
+            .route("/console.js", get(asset("text/javascript; charset=utf-8", include_str!("console.js"))))
             .route("/api/overview", get(overview))
             .route("/api/users", get(users::list))
             .route("/api/invocations", get(live::invocations))

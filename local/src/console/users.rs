@@ -19,19 +19,10 @@ pub(super) async fn list(State(console): State<Arc<Console>>) -> Json<Value> {
         Err(error) => return Json(json!({ "error": error.to_string() })),
     };
     let mut users = Vec::new();
-    for user in listed
-        .get("Users")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
+    for user in listed.get("Users").and_then(Value::as_array).into_iter().flatten() {
         let name = user.get("Username").and_then(Value::as_str).unwrap_or_default();
         let input = json!({ "UserPoolId": pool, "Username": name });
-        let details = console
-            .pools
-            .call("AdminGetUser", input)
-            .await
-            .unwrap_or_default();
+        let details = console.pools.call("AdminGetUser", input).await.unwrap_or_default();
         users.push(json!({
             "username": name,
             "status": user.get("UserStatus"),

@@ -97,10 +97,7 @@ struct Mac {
 }
 
 async fn handle(State(keys): State<Arc<KeyStore>>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok())
-        .unwrap_or_default();
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.strip_prefix("TrentService.").unwrap_or_default();
     let (status, body) = match run(&keys, operation, &body) {
         Ok(output) => (StatusCode::OK, output),
@@ -109,27 +106,16 @@ async fn handle(State(keys): State<Arc<KeyStore>>, headers: HeaderMap, body: Byt
                 KmsError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 _ => StatusCode::BAD_REQUEST,
             };
-            (
-                status,
-                json!({ "__type": error.code(), "message": error.to_string() }),
-            )
+            (status, json!({ "__type": error.code(), "message": error.to_string() }))
         }
     };
-    (
-        status,
-        [("content-type", "application/x-amz-json-1.1")],
-        body.to_string(),
-    )
-        .into_response()
+    (status, [("content-type", "application/x-amz-json-1.1")], body.to_string()).into_response()
 }
 
 fn run(keys: &KeyStore, operation: &str, body: &[u8]) -> Result<Value, KmsError> {
     match operation {
         "CreateKey" => {
-            let CreateKey {
-                description,
-                key_usage,
-            } = parse(body)?;
+            let CreateKey { description, key_usage } = parse(body)?;
             let key = keys.create(key_usage.unwrap_or(KeyUsage::EncryptDecrypt), &description)?;
             Ok(metadata(keys, &key))
         }
@@ -138,11 +124,7 @@ fn run(keys: &KeyStore, operation: &str, body: &[u8]) -> Result<Value, KmsError>
             Ok(metadata(keys, &keys.describe(&key_id)?))
         }
         "Encrypt" => {
-            let Encrypt {
-                key_id,
-                plaintext,
-                encryption_context,
-            } = parse(body)?;
+            let Encrypt { key_id, plaintext, encryption_context } = parse(body)?;
             within(plaintext.0.len(), LONGEST_MESSAGE, "plaintext")?;
             let sealed = keys.encrypt(&key_id, &plaintext.0, &encryption_context)?;
             Ok(json!({
@@ -152,11 +134,7 @@ fn run(keys: &KeyStore, operation: &str, body: &[u8]) -> Result<Value, KmsError>
             }))
         }
         "Decrypt" => {
-            let Decrypt {
-                ciphertext_blob,
-                key_id,
-                encryption_context,
-            } = parse(body)?;
+            let Decrypt { ciphertext_blob, key_id, encryption_context } = parse(body)?;
             let (plaintext, arn) =
                 keys.decrypt(&ciphertext_blob.0, &encryption_context, key_id.as_deref())?;
             Ok(json!({
@@ -166,12 +144,7 @@ fn run(keys: &KeyStore, operation: &str, body: &[u8]) -> Result<Value, KmsError>
             }))
         }
         "GenerateDataKey" => {
-            let GenerateDataKey {
-                key_id,
-                key_spec,
-                number_of_bytes,
-                encryption_context,
-            } = parse(body)?;
+            let GenerateDataKey { key_id, key_spec, number_of_bytes, encryption_context } = parse(body)?;
             let length = match (key_spec.as_deref(), number_of_bytes) {
                 (Some("AES_256"), None) => 32,
                 (Some("AES_128"), None) => 16,
@@ -190,24 +163,14 @@ fn run(keys: &KeyStore, operation: &str, body: &[u8]) -> Result<Value, KmsError>
             }))
         }
         "GenerateMac" => {
-            let Mac {
-                key_id,
-                message,
-                mac_algorithm,
-                ..
-            } = mac(body)?;
+            let Mac { key_id, message, algorithm, .. } = mac(body)?;
             let mac = keys.generate_mac(&key_id, &message.0)?;
             let arn = keys.describe(&key_id)?.arn;
             Ok(json!({ "Mac": Blob(mac), "KeyId": arn, "MacAlgorithm": algorithm }))
         }
         "VerifyMac" => {
-            let Mac {
-                key_id,
-                message,
-                mac_algorithm,
-                mac,
-            } = mac(body)?;
-            keys.verify_mac(&key_id, &message.0, &mac.0)?;
+            let Mac { key_id, message, algorithm, code } = mac(body)?;
+            keys.verify_mac(&key_id, &message.0, &code.0)?;
             let arn = keys.describe(&key_id)?.arn;
             Ok(json!({ "MacValid": true, "KeyId": arn, "MacAlgorithm": algorithm }))
         }
@@ -223,10 +186,7 @@ fn mac(body: &[u8]) -> Result<Mac, KmsError> {
     let input: Mac = parse(body)?;
     within(input.message.0.len(), LONGEST_MESSAGE, "message")?;
     if input.algorithm != "HMAC_SHA_256" {
-        return Err(KmsError::Validation(format!(
-            "{} is not built in the local KMS.",
-            input.algorithm
-        )));
+        return Err(KmsError::Validation(format!("{} is not built in the local KMS.", input.algorithm)));
     }
     Ok(input)
 }
@@ -244,11 +204,7 @@ fn metadata(keys: &KeyStore, key: &KeyMetadata) -> Value {
         KeyUsage::EncryptDecrypt => ("SYMMETRIC_DEFAULT", "EncryptionAlgorithms"),
         KeyUsage::Mac => ("HMAC_256", "MacAlgorithms"),
     };
-    let algorithm = if key.usage == KeyUsage::Mac {
-        "HMAC_SHA_256"
-    } else {
-        spec
-    };
+    let algorithm = if key.usage == KeyUsage::Mac { "HMAC_SHA_256" } else { spec };
     json!({ "KeyMetadata": {
         "AWSAccountId": keys.account_id(),
         "Arn": key.arn,
@@ -285,9 +241,7 @@ mod tests {
     }
 
     async fn kms(usage: &str) -> (Router, Value) {
-        let router = router(Arc::new(
-            KeyStore::open(None, "us-east-1", "111122223333").unwrap(),
-        ));
+        let router = router(Arc::new(KeyStore::open(None, "us-east-1", "111122223333").unwrap()));
         let (status, created) = call(&router, "CreateKey", json!({ "KeyUsage": usage })).await;
         assert_eq!(status, 200, "{created}");
         (router, created["KeyMetadata"]["Arn"].clone())
@@ -299,46 +253,21 @@ mod tests {
         let context = json!({ "userpool-id": "us-east-1_Local" });
         let input = json!({ "KeyId": key, "KeySpec": "AES_256", "EncryptionContext": context });
         let (_, made) = call(&router, "GenerateDataKey", input).await;
-        assert_eq!(
-            STANDARD
-                .decode(made["Plaintext"].as_str().unwrap())
-                .unwrap()
-                .len(),
-            32
-        );
+        assert_eq!(STANDARD.decode(made["Plaintext"].as_str().unwrap()).unwrap().len(), 32);
         let input = json!({ "CiphertextBlob": made["CiphertextBlob"], "EncryptionContext": context });
         let (_, opened) = call(&router, "Decrypt", input).await;
-        assert_eq!(
-            (&opened["Plaintext"], &opened["KeyId"]),
-            (&made["Plaintext"], &key)
-        );
-        let (status, refused) = call(
-            &router,
-            "Decrypt",
-            json!({ "CiphertextBlob": made["CiphertextBlob"] }),
-        )
-        .await;
-        assert_eq!(
-            (status, &refused["__type"]),
-            (400, &json!("InvalidCiphertextException"))
-        );
+        assert_eq!((&opened["Plaintext"], &opened["KeyId"]), (&made["Plaintext"], &key));
+        let (status, refused) =
+            call(&router, "Decrypt", json!({ "CiphertextBlob": made["CiphertextBlob"] })).await;
+        assert_eq!((status, &refused["__type"]), (400, &json!("InvalidCiphertextException")));
     }
 
     #[tokio::test]
     async fn what_is_encrypted_decrypts() {
         let (router, key) = kms("ENCRYPT_DECRYPT").await;
-        let (_, sealed) = call(
-            &router,
-            "Encrypt",
-            json!({ "KeyId": key, "Plaintext": "c2VlZA==" }),
-        )
-        .await;
-        let (_, opened) = call(
-            &router,
-            "Decrypt",
-            json!({ "CiphertextBlob": sealed["CiphertextBlob"] }),
-        )
-        .await;
+        let (_, sealed) = call(&router, "Encrypt", json!({ "KeyId": key, "Plaintext": "c2VlZA==" })).await;
+        let (_, opened) =
+            call(&router, "Decrypt", json!({ "CiphertextBlob": sealed["CiphertextBlob"] })).await;
         assert_eq!(opened["Plaintext"], "c2VlZA==");
     }
 
@@ -348,15 +277,9 @@ mod tests {
         let mut input = json!({ "KeyId": key, "Message": "Y29kZQ==", "MacAlgorithm": "HMAC_SHA_256" });
         let (_, made) = call(&router, "GenerateMac", input.clone()).await;
         input["Mac"] = made["Mac"].clone();
-        assert_eq!(
-            call(&router, "VerifyMac", input.clone()).await.1["MacValid"],
-            true
-        );
+        assert_eq!(call(&router, "VerifyMac", input.clone()).await.1["MacValid"], true);
         input["Message"] = json!("b3RoZXI=");
-        assert_eq!(
-            call(&router, "VerifyMac", input).await.1["__type"],
-            "KMSInvalidMacException"
-        );
+        assert_eq!(call(&router, "VerifyMac", input).await.1["__type"], "KMSInvalidMacException");
     }
 
     #[tokio::test]
@@ -365,29 +288,13 @@ mod tests {
         for (operation, input, exception) in [
             ("DescribeKey", json!({ "KeyId": "none" }), "NotFoundException"),
             ("GenerateDataKey", json!({ "KeyId": key }), "ValidationException"),
-            (
-                "GenerateDataKey",
-                json!({ "KeyId": key, "NumberOfBytes": 1025 }),
-                "ValidationException",
-            ),
-            (
-                "Encrypt",
-                json!({ "KeyId": key, "Plaintext": "" }),
-                "ValidationException",
-            ),
-            (
-                "Encrypt",
-                json!({ "KeyId": key, "Plaintext": "%" }),
-                "ValidationException",
-            ),
+            ("GenerateDataKey", json!({ "KeyId": key, "NumberOfBytes": 1025 }), "ValidationException"),
+            ("Encrypt", json!({ "KeyId": key, "Plaintext": "" }), "ValidationException"),
+            ("Encrypt", json!({ "KeyId": key, "Plaintext": "%" }), "ValidationException"),
             ("ListKeys", json!({}), "UnknownOperationException"),
         ] {
             let (status, refused) = call(&router, operation, input).await;
-            assert_eq!(
-                (status, &refused["__type"]),
-                (400, &json!(exception)),
-                "{refused}"
-            );
+            assert_eq!((status, &refused["__type"]), (400, &json!(exception)), "{refused}");
         }
     }
 }

@@ -95,13 +95,7 @@ async fn send(State(outbox): State<Arc<dyn Outbox>>, body: Bytes) -> Response {
         Ok(Mail { to, subject, text }) => {
             for to in to {
                 let (subject, text) = (subject.clone(), text.clone());
-                outbox.deliver(Message {
-                    channel: Channel::Email,
-                    to,
-                    subject,
-                    text,
-                    code: None,
-                });
+                outbox.deliver(Message { channel: Channel::Email, to, subject, text, code: None });
             }
             answer(StatusCode::OK, &json!({ "MessageId": unique_id() }))
         }
@@ -115,11 +109,7 @@ fn read(input: SendEmail) -> Result<Mail, String> {
     let mut mail = match (input.content.simple, input.content.raw) {
         (Some(simple), None) => {
             let text = simple.body.text.or(simple.body.html).ok_or("Missing body")?;
-            Mail {
-                to: Vec::new(),
-                subject: Some(simple.subject.data),
-                text: text.data,
-            }
+            Mail { to: Vec::new(), subject: Some(simple.subject.data), text: text.data }
         }
         (None, Some(raw)) => parse(&raw.data)?,
         _ => return Err("The local SES takes either Simple or Raw content".to_owned()),
@@ -136,13 +126,8 @@ fn read(input: SendEmail) -> Result<Mail, String> {
 
 fn parse(data: &str) -> Result<Mail, String> {
     let bytes = STANDARD.decode(data).map_err(|error| error.to_string())?;
-    let message = MessageParser::default()
-        .parse(&bytes)
-        .ok_or("Raw content is no message")?;
-    let addresses = message
-        .to()
-        .into_iter()
-        .flat_map(|to| to.iter().map(|address| address.address()));
+    let message = MessageParser::default().parse(&bytes).ok_or("Raw content is no message")?;
+    let addresses = message.to().into_iter().flat_map(|to| to.iter().map(|address| address.address()));
     let text = message.body_text(0).ok_or("Raw content has no text")?;
     Ok(Mail {
         to: addresses.flatten().map(str::to_owned).collect(),
@@ -152,11 +137,7 @@ fn parse(data: &str) -> Result<Mail, String> {
 }
 
 fn answer(status: StatusCode, body: &Value) -> Response {
-    let kind = if status.is_success() {
-        ""
-    } else {
-        "BadRequestException"
-    };
+    let kind = if status.is_success() { "" } else { "BadRequestException" };
     let headers = [("content-type", "application/json"), ("x-amzn-errortype", kind)];
     (status, headers, body.to_string()).into_response()
 }
@@ -174,12 +155,7 @@ mod tests {
         let request = Request::post("/v2/email/outbound-emails")
             .body(axum::body::Body::from(input.to_string()))
             .unwrap();
-        router(outbox.clone())
-            .oneshot(request)
-            .await
-            .unwrap()
-            .status()
-            .as_u16()
+        router(outbox.clone()).oneshot(request).await.unwrap().status().as_u16()
     }
 
     #[tokio::test]
@@ -195,10 +171,7 @@ mod tests {
         });
         assert_eq!(post_mail(&outbox, input).await, 200);
         let mail = &outbox.messages(Some("ada@example.com"))[0];
-        assert_eq!(
-            (mail.text.as_str(), mail.code.as_deref()),
-            ("It is 123456.", Some("123456"))
-        );
+        assert_eq!((mail.text.as_str(), mail.code.as_deref()), ("It is 123456.", Some("123456")));
         assert_eq!(mail.subject.as_deref(), Some("Your code"));
         assert_eq!(outbox.messages(Some("audit@example.com")).len(), 1);
     }

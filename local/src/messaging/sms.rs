@@ -32,10 +32,7 @@ struct SendTextMessage {
 }
 
 async fn handle(State(outbox): State<Arc<dyn Outbox>>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok())
-        .unwrap_or_default();
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     if target != "PinpointSMSVoiceV2.SendTextMessage" {
         let refusal = json!({ "__type": "UnknownOperationException" });
         return answer(StatusCode::BAD_REQUEST, &refusal);
@@ -49,16 +46,10 @@ async fn handle(State(outbox): State<Arc<dyn Outbox>>, headers: HeaderMap, body:
         Err(error) => return invalid("CANNOT_PARSE", error.to_string()),
     };
     if !is_e164(&input.destination_phone_number) {
-        return invalid(
-            "INVALID_PARAMETER",
-            "DestinationPhoneNumber is no phone number".to_owned(),
-        );
+        return invalid("INVALID_PARAMETER", "DestinationPhoneNumber is no phone number".to_owned());
     }
     if input.message_body.is_empty() || input.message_body.chars().count() > LONGEST {
-        return invalid(
-            "FIELD_VALIDATION_FAILED",
-            format!("MessageBody takes 1 to {LONGEST} characters"),
-        );
+        return invalid("FIELD_VALIDATION_FAILED", format!("MessageBody takes 1 to {LONGEST} characters"));
     }
     if !input.dry_run {
         outbox.deliver(Message {
@@ -73,12 +64,7 @@ async fn handle(State(outbox): State<Arc<dyn Outbox>>, headers: HeaderMap, body:
 }
 
 fn answer(status: StatusCode, body: &Value) -> Response {
-    (
-        status,
-        [("content-type", "application/x-amz-json-1.0")],
-        body.to_string(),
-    )
-        .into_response()
+    (status, [("content-type", "application/x-amz-json-1.0")], body.to_string()).into_response()
 }
 
 #[cfg(test)]
@@ -96,12 +82,7 @@ mod tests {
             .header("x-amz-target", "PinpointSMSVoiceV2.SendTextMessage")
             .body(Body::from(input.to_string()))
             .unwrap();
-        router(outbox.clone())
-            .oneshot(request)
-            .await
-            .unwrap()
-            .status()
-            .as_u16()
+        router(outbox.clone()).oneshot(request).await.unwrap().status().as_u16()
     }
 
     #[tokio::test]
@@ -116,11 +97,7 @@ mod tests {
             let input = json!({ "DestinationPhoneNumber": to, "MessageBody": text, "DryRun": dry_run });
             assert_eq!(send(&outbox, input).await, status, "{text}");
         }
-        let texts: Vec<_> = outbox
-            .messages(None)
-            .into_iter()
-            .map(|message| message.text)
-            .collect();
+        let texts: Vec<_> = outbox.messages(None).into_iter().map(|message| message.text).collect();
         assert_eq!(texts, ["Your code is 123456."]);
     }
 }

@@ -46,13 +46,7 @@ async fn publish(
     if text.chars().count() > LONGEST {
         return refuse("InvalidParameter", "Invalid parameter: Message too long");
     }
-    outbox.deliver(Message {
-        channel: Channel::Sms,
-        to,
-        subject: None,
-        text,
-        code: None,
-    });
+    outbox.deliver(Message { channel: Channel::Sms, to, subject: None, text, code: None });
     let (message, request) = (unique_id(), unique_id());
     let body = format!(
         r#"<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>{message}</MessageId></PublishResult><ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata></PublishResponse>"#
@@ -62,11 +56,7 @@ async fn publish(
 
 /// An error of the query protocol. `text` is ours and needs no escaping.
 pub(crate) fn query_error(status: StatusCode, code: &str, text: &str) -> Response {
-    let side = if status.is_server_error() {
-        "Receiver"
-    } else {
-        "Sender"
-    };
+    let side = if status.is_server_error() { "Receiver" } else { "Sender" };
     let request = unique_id();
     let body = format!(
         r#"<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>{side}</Type><Code>{code}</Code><Message>{text}</Message></Error><RequestId>{request}</RequestId></ErrorResponse>"#
@@ -112,29 +102,20 @@ mod tests {
         let (status, body) = post_form(&outbox, form).await;
         assert!(status == 200 && body.contains("<MessageId>"), "{body}");
         let messages = outbox.messages(Some("+15555550100"));
-        assert_eq!(
-            (messages[0].channel, messages[0].code.as_deref()),
-            ("sms", Some("123456"))
-        );
+        assert_eq!((messages[0].channel, messages[0].code.as_deref()), ("sms", Some("123456")));
     }
 
     #[tokio::test]
     async fn what_sns_would_refuse_is_refused() {
         let outbox = Outbox::new(Arc::new(MachineClock));
         for (form, code) in [
-            (
-                "Action=Publish&PhoneNumber=5550100&Message=hi",
-                "InvalidParameter",
-            ),
+            ("Action=Publish&PhoneNumber=5550100&Message=hi", "InvalidParameter"),
             ("Action=Publish&PhoneNumber=%2B15555550100", "InvalidParameter"),
             ("Action=Publish&TopicArn=x&Message=hi", "InvalidParameter"),
             ("Action=CreateTopic", "InvalidAction"),
         ] {
             let (status, body) = post_form(&outbox, form).await;
-            assert!(
-                status == 400 && body.contains(&format!("<Code>{code}</Code>")),
-                "{form}: {body}"
-            );
+            assert!(status == 400 && body.contains(&format!("<Code>{code}</Code>")), "{form}: {body}");
         }
         assert!(outbox.messages(None).is_empty());
     }
