@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, in the order in which it is cheapest to learn.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -16,7 +16,7 @@ pub(crate) enum Part {
     Lint,
     /// Unit, integration and architecture tests; the sample events through the real functions
     Rust,
-    /// Real Cognito clients (Node.js) against the local cloud
+    /// Real Cognito clients (Node.js and Python) against the local cloud
     Clients,
     /// Every function under `cargo lambda watch`, called by `cargo lambda invoke`
     Lambda,
@@ -27,7 +27,9 @@ impl Part {
         match self {
             Self::Lint | Self::Lambda => &[Prerequisite::Python, Prerequisite::PythonVenv],
             Self::Rust => &[],
-            Self::Clients => &[Prerequisite::Node, Prerequisite::Npm],
+            Self::Clients => {
+                &[Prerequisite::Node, Prerequisite::Npm, Prerequisite::Python, Prerequisite::PythonVenv]
+            }
         }
     }
 }
@@ -51,7 +53,7 @@ fn run_parts(parts: &[Part], steps: &mut Steps) -> Result<()> {
         lint(steps)?;
     }
     if parts.contains(&Part::Rust) {
-        steps.run("build the functions and the local cloud", || workspace::build_local().map(drop))?;
+        steps.run("build the functions and the local cloud", || workspace::build_local())?;
         steps.run("Rust tests", || succeed(&mut rust_tests()))?;
     }
     if parts.contains(&Part::Clients) {
@@ -93,15 +95,30 @@ fn rust_tests() -> Command {
 }
 
 fn clients(steps: &mut Steps) -> Result<()> {
-    steps.run("npm packages", || tools::install_npm_packages().map(drop))?;
-    steps.run("clients against the local cloud", || {
-        let binaries = workspace::build_local()?;
-        let local = binaries.get("local").context("the build made no binary `local`")?;
-        succeed(&mut client_tests(local))
+    steps.run("npm packages", || tools::install_npm_packages())?;
+    steps
+        .run("JavaScript clients against the local cloud", || succeed(&mut javascript_clients(&local()?)))?;
+    let python = steps.run("Python packages", tools::install_python_clients)?;
+    steps.run("Python clients against the local cloud", || {
+        succeed(&mut python_clients(&python.join("python"), &local()?))
     })
 }
 
-fn client_tests(local: &Path) -> Command {
+fn local() -> Result<PathBuf> {
+    workspace::build_local()?.remove("local").context("the build made no binary `local`")
+}
+
+fn python_clients(python: &Path, local: &Path) -> Command {
+    let mut command = Command::new(python);
+    command
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+        .current_dir(workspace::root().join("tests/python"))
+        .env("COGNITO_MFA_LOCAL", local)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+fn javascript_clients(local: &Path) -> Command {
     let mut command = Command::new("npm");
     command
         .args(["test", "--silent"])
