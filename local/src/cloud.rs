@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use axum::Router;
 use local_lambda_host::{
     AsyncPolicy, EventQueue, Forward, FunctionSpec, Lambda, LambdaHost, Settings, Timeline, invoke_api,
 };
@@ -17,6 +16,7 @@ use crate::args::Args;
 use crate::console::Console;
 use crate::dynamodb::DynamoDb;
 use crate::endpoints::Endpoints;
+use crate::faults::{Faults, Faulty};
 use crate::functions::Triggers;
 use crate::gateway::{Gateway, Keys};
 use crate::kms::{self, KeyStore, KeyUsage};
@@ -47,11 +47,7 @@ impl Cloud {
     pub async fn start(args: &Args) -> Result<Self> {
         let template = Template::read(&args.template)?;
         let ports = Ports::bind(args.port).await?;
-        let state = if args.memory {
-            State::in_memory()
-        } else {
-            State::open(&args.state_dir, args.fresh)?
-        };
+        let state = if args.memory { State::in_memory() } else { State::open(&args.state_dir, args.fresh)? };
         let clock = Arc::new(MachineClock);
         let outbox = Outbox::new(clock.clone());
         let keys = Arc::new(KeyStore::open(state.file("kms.json"), REGION, ACCOUNT_ID)?);
@@ -60,9 +56,7 @@ impl Cloud {
         let pools = UserPools::open(Config {
             region: REGION.to_owned(),
             account_id: ACCOUNT_ID.to_owned(),
-            store: state
-                .file("user-pool.sqlite")
-                .map_or(StoreLocation::Memory, StoreLocation::File),
+            store: state.file("user-pool.sqlite").map_or(StoreLocation::Memory, StoreLocation::File),
             base_url: ports.url(Service::Cognito),
             functions: triggers.clone(),
             outbox: outbox.clone(),
@@ -78,45 +72,39 @@ impl Cloud {
         let deployment = deployment(&template, &endpoints, &keys)?;
         let dynamodb = DynamoDb::start(state.file("dynamodb.sqlite"), deployment.tables).await?;
         let (lambda, host) = lambda(args, &endpoints, deployment.functions)?;
-        let timeline = Arc::new(Timeline::new(lambda));
+        let faults = Arc::new(Faults::default());
+        let timeline = Arc::new(Timeline::new(Arc::new(Faulty { lambda, faults: faults.clone() })));
         let queue = EventQueue::new(timeline.clone(), AsyncPolicy::default());
         triggers.connect(timeline.clone(), queue.clone());
 
         let issuers: Arc<dyn Keys> = Arc::new(PoolKeys(pools.clone()));
         let mut gateway = deployment.api.map(|api| {
-            Gateway::router(
-                api,
-                ACCOUNT_ID.to_owned(),
-                timeline.clone(),
-                &issuers,
-                clock.clone(),
-            )
+            Gateway::router(api, ACCOUNT_ID.to_owned(), timeline.clone(), &issuers, clock.clone())
         });
-        let console = Console::new(
-            endpoints.clone(),
-            pools.clone(),
-            outbox.clone(),
-            timeline,
-            queue.clone(),
-        );
-        let servers = ports.serve(|service| match service {
-            Service::Cognito => pools.router(),
-            Service::Api => gateway.take().unwrap_or_default(),
-            Service::Lambda => invoke_api(queue.clone()),
-            Service::DynamoDb => dynamodb.router(),
-            Service::Kms => kms::router(keys.clone()),
-            Service::Sns => messaging::sns(outbox.clone()),
-            Service::Sms => messaging::sms(outbox.clone()),
-            Service::Ses => messaging::ses(outbox.clone()),
-            Service::Console => Router::new().merge(console.router()).merge(outbox.router()),
+        let console = Arc::new(Console {
+            endpoints: endpoints.clone(),
+            functions: template.function_names(),
+            pools: pools.clone(),
+            outbox: outbox.clone(),
+            timeline: timeline.clone(),
+            queue: queue.clone(),
+            faults: faults.clone(),
         });
-        Ok(Self {
-            endpoints,
-            servers,
-            dynamodb,
-            host,
-            _state: state,
-        })
+        let servers = ports.serve(|service| {
+            let router = match service {
+                Service::Cognito => pools.router(),
+                Service::Api => gateway.take().unwrap_or_default(),
+                Service::Lambda => invoke_api(queue.clone()),
+                Service::DynamoDb => dynamodb.router(),
+                Service::Kms => kms::router(keys.clone()),
+                Service::Sns => messaging::sns(outbox.clone()),
+                Service::Sms => messaging::sms(outbox.clone()),
+                Service::Ses => messaging::ses(outbox.clone()),
+                Service::Console => return console.router().merge(outbox.router()),
+            };
+            faults.around(service, router)
+        });
+        Ok(Self { endpoints, servers, dynamodb, host, _state: state })
     }
 
     pub fn endpoints(&self) -> &Endpoints {
@@ -145,8 +133,9 @@ async fn set_up_pool(
         Some(file) => Known::read(file)?,
         None => None,
     };
-    let key_name = template.logical_ids("AWS::KMS::Key").into_iter().next();
-    let code_key = keys.ensure(KeyUsage::EncryptDecrypt, key_name.as_deref().unwrap_or(CODE_KEY))?;
+    let key = template.keys().into_iter().find(|(_, usage)| usage == KeyUsage::EncryptDecrypt.name());
+    let key_name = key.map_or_else(|| CODE_KEY.to_owned(), |(id, _)| id);
+    let code_key = keys.ensure(KeyUsage::EncryptDecrypt, &key_name)?;
     let setup = Setup {
         region: REGION,
         account_id: ACCOUNT_ID,
@@ -190,8 +179,8 @@ fn deployment(template: &Template, endpoints: &Endpoints, keys: &KeyStore) -> Re
         ("AppClientIds".to_owned(), client_ids.join(",")),
     ]);
     let mut scope = Scope::new(template, REGION, ACCOUNT_ID, &parameters)?;
-    for id in template.logical_ids("AWS::KMS::Key") {
-        let key = keys.ensure(KeyUsage::EncryptDecrypt, &id)?;
+    for (id, usage) in template.keys() {
+        let key = keys.ensure(usage.parse()?, &id)?;
         scope.refer(&id, &key.id);
         scope.attribute(&id, "Arn", &key.arn);
     }
@@ -207,47 +196,28 @@ fn lambda(
     functions: Vec<Function>,
 ) -> Result<(Functions, Option<Arc<LambdaHost>>)> {
     if let Some(url) = &args.lambda_endpoint {
-        let timeouts = functions
-            .into_iter()
-            .map(|function| (function.name, function.timeout))
-            .collect();
+        let timeouts = functions.into_iter().map(|function| (function.name, function.timeout)).collect();
         return Ok((Arc::new(Forward::new(url.as_str(), timeouts)), None));
     }
     let folder = match &args.functions_dir {
         Some(folder) => folder.clone(),
         None => own_folder()?,
     };
-    let specs: Vec<_> = functions
-        .into_iter()
-        .map(|function| spec(function, &folder, endpoints))
-        .collect();
-    let missing: Vec<_> = specs
-        .iter()
-        .filter(|spec| !spec.command.is_file())
-        .map(|spec| spec.name.as_str())
-        .collect();
+    let specs: Vec<_> = functions.into_iter().map(|function| spec(function, &folder, endpoints)).collect();
+    let missing: Vec<_> =
+        specs.iter().filter(|spec| !spec.command.is_file()).map(|spec| spec.name.as_str()).collect();
     if !missing.is_empty() {
-        bail!(
-            "no binary in {} for {}; build the workspace first",
-            folder.display(),
-            missing.join(", ")
-        );
+        bail!("no binary in {} for {}; build the workspace first", folder.display(), missing.join(", "));
     }
-    let settings = Settings {
-        region: REGION.to_owned(),
-        account_id: ACCOUNT_ID.to_owned(),
-        ..Settings::default()
-    };
+    let settings =
+        Settings { region: REGION.to_owned(), account_id: ACCOUNT_ID.to_owned(), ..Settings::default() };
     let host = LambdaHost::start_with(specs, settings)?;
     Ok((host.clone(), Some(host)))
 }
 
 fn own_folder() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
-    program
-        .parent()
-        .map(Path::to_owned)
-        .context("this program is in no folder")
+    program.parent().map(Path::to_owned).context("this program is in no folder")
 }
 
 /// The function with the local services' endpoints, which every AWS SDK reads, beside its own

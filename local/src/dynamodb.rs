@@ -56,10 +56,7 @@ impl DynamoDb {
 
     pub fn router(&self) -> Router {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Router::new().fallback(forward).with_state(Inner {
-            address: self.address,
-            client,
-        })
+        Router::new().fallback(forward).with_state(Inner { address: self.address, client })
     }
 
     /// Closes the database once nobody uses it any more.
@@ -89,17 +86,13 @@ fn create(database: &Database, table: &Table) -> Result<()> {
         return Ok(());
     }
     let fault = |error: dynoxide::DynoxideError| anyhow!("{error}");
-    database
-        .create_table(serde_json::from_value(table.create.clone())?)
-        .map_err(fault)?;
+    database.create_table(serde_json::from_value(table.create.clone())?).map_err(fault)?;
     if let Some(attribute) = &table.ttl_attribute {
         let ttl = json!({
             "TableName": table.name,
             "TimeToLiveSpecification": { "AttributeName": attribute, "Enabled": true },
         });
-        database
-            .update_time_to_live(serde_json::from_value(ttl)?)
-            .map_err(fault)?;
+        database.update_time_to_live(serde_json::from_value(ttl)?).map_err(fault)?;
     }
     Ok(())
 }
@@ -137,11 +130,7 @@ async fn forward(State(inner): State<Inner>, request: Request) -> Response {
     };
     head.uri = uri;
     head.headers.remove(header::HOST);
-    match inner
-        .client
-        .request(Request::from_parts(head, Body::from(body)))
-        .await
-    {
+    match inner.client.request(Request::from_parts(head, Body::from(body))).await {
         Ok(answer) => answer.into_response(),
         Err(error) => {
             tracing::warn!(%error, "DynamoDB");
@@ -152,11 +141,7 @@ async fn forward(State(inner): State<Inner>, request: Request) -> Response {
 
 /// Point-in-time restore, which the operator's check asks for: always on, nothing to restore from.
 fn not_in_dynoxide(headers: &HeaderMap, body: &Bytes) -> Option<Response> {
-    let operation = headers
-        .get("x-amz-target")?
-        .to_str()
-        .ok()?
-        .strip_prefix("DynamoDB_20120810.")?;
+    let operation = headers.get("x-amz-target")?.to_str().ok()?.strip_prefix("DynamoDB_20120810.")?;
     let input: Value = serde_json::from_slice(body).unwrap_or_default();
     let status = match operation {
         "DescribeContinuousBackups" => true,
@@ -173,13 +158,7 @@ fn not_in_dynoxide(headers: &HeaderMap, body: &Bytes) -> Option<Response> {
             "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": status },
         }
     });
-    Some(
-        (
-            [(header::CONTENT_TYPE, "application/x-amz-json-1.0")],
-            Json(description),
-        )
-            .into_response(),
-    )
+    Some(([(header::CONTENT_TYPE, "application/x-amz-json-1.0")], Json(description)).into_response())
 }
 
 #[cfg(test)]
@@ -223,25 +202,11 @@ mod tests {
     async fn the_templates_table_is_there_with_its_ttl() {
         let dynamodb = DynamoDb::start(None, vec![table()]).await.unwrap();
         let item = json!({ "TableName": "Table", "Item": { "pk": { "S": "a" } } });
-        assert_eq!(
-            call(&dynamodb, "PutItem", item).await,
-            (StatusCode::OK, json!({}))
-        );
-        let ttl = call(&dynamodb, "DescribeTimeToLive", json!({ "TableName": "Table" }))
-            .await
-            .1;
+        assert_eq!(call(&dynamodb, "PutItem", item).await, (StatusCode::OK, json!({})));
+        let ttl = call(&dynamodb, "DescribeTimeToLive", json!({ "TableName": "Table" })).await.1;
         assert_eq!(ttl["TimeToLiveDescription"]["AttributeName"], "ttl");
-        let backups = call(
-            &dynamodb,
-            "DescribeContinuousBackups",
-            json!({ "TableName": "Table" }),
-        )
-        .await
-        .1;
-        assert_eq!(
-            backups["ContinuousBackupsDescription"]["ContinuousBackupsStatus"],
-            "ENABLED"
-        );
+        let backups = call(&dynamodb, "DescribeContinuousBackups", json!({ "TableName": "Table" })).await.1;
+        assert_eq!(backups["ContinuousBackupsDescription"]["ContinuousBackupsStatus"], "ENABLED");
     }
 
     #[tokio::test]
@@ -253,9 +218,7 @@ mod tests {
         call(&first, "PutItem", json!({ "TableName": "Table", "Item": key })).await;
         first.stop().await;
         let second = DynamoDb::start(Some(file), vec![table()]).await.unwrap();
-        let item = call(&second, "GetItem", json!({ "TableName": "Table", "Key": key }))
-            .await
-            .1;
+        let item = call(&second, "GetItem", json!({ "TableName": "Table", "Key": key })).await.1;
         assert_eq!(item["Item"]["pk"]["S"], "a");
     }
 
@@ -264,10 +227,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("dynamodb.sqlite");
         std::fs::write(&file, "not a database, certainly not").unwrap();
-        let error = DynamoDb::start(Some(file), vec![table()])
-            .await
-            .unwrap_err()
-            .to_string();
+        let error = DynamoDb::start(Some(file), vec![table()]).await.unwrap_err().to_string();
         assert!(error.contains("--fresh") && !error.contains('\n'), "{error}");
     }
 }

@@ -44,9 +44,7 @@ pub struct Client {
 /// Without the secret.
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -86,16 +84,8 @@ impl Endpoints {
         ] {
             table.add_row([Cell::new(name), Cell::new(value)]);
         }
-        let attribute = if sign_in_name.starts_with('+') {
-            "phone_number"
-        } else {
-            "email"
-        };
-        let address = if sign_in_name.contains(['@', '+']) {
-            sign_in_name
-        } else {
-            "ada@example.com"
-        };
+        let attribute = if sign_in_name.starts_with('+') { "phone_number" } else { "email" };
+        let address = if sign_in_name.contains(['@', '+']) { sign_in_name } else { "ada@example.com" };
         let mut text = format!("\n{table}\n\nSign a first user up; the code comes to the console:\n\n");
         let _infallible = write!(
             text,

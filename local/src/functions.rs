@@ -28,9 +28,7 @@ impl Triggers {
     }
 
     fn connected(&self) -> Result<&(Arc<dyn Lambda>, EventQueue), FunctionFault> {
-        self.lambda.get().ok_or_else(|| FunctionFault::Invoke {
-            code: "ServiceException".to_owned(),
-        })
+        self.lambda.get().ok_or_else(|| FunctionFault::Invoke { code: "ServiceException".to_owned() })
     }
 }
 
@@ -39,9 +37,7 @@ impl Functions for Triggers {
     async fn invoke(&self, call: FunctionCall) -> Result<Value, FunctionFault> {
         let (lambda, _) = self.connected()?;
         let invocation = lambda.run(request(call)).await.map_err(|error| fault(&error))?;
-        let answer = invocation.result.map_err(|error| FunctionFault::Function {
-            message: error.message,
-        })?;
+        let answer = invocation.result.map_err(|error| FunctionFault::Function { message: error.message })?;
         serde_json::from_slice(&answer.0).map_err(|_| FunctionFault::NotJson)
     }
 
@@ -60,7 +56,5 @@ fn request(call: FunctionCall) -> Request {
 }
 
 fn fault(error: &InvokeError) -> FunctionFault {
-    FunctionFault::Invoke {
-        code: error.code().to_owned(),
-    }
+    FunctionFault::Invoke { code: error.code().to_owned() }
 }

@@ -2,7 +2,8 @@
 //!
 //! Rooms: `template` reads what is deployed, `gateway` is the HTTP API, `user_pool` and `functions`
 //! join the two crates that hold Cognito and Lambda, `dynamodb`, `kms` and `messaging` are the
-//! services that functions call, `outbox` is where every message ends, `console` shows it all.
+//! services that functions call, `outbox` is where every message ends, `faults` is what can go wrong
+//! with them, `console` shows it all.
 //! `cloud` puts them together.
 
 pub mod ambient;
@@ -11,6 +12,7 @@ pub mod cloud;
 pub mod console;
 pub mod dynamodb;
 pub mod endpoints;
+pub mod faults;
 pub mod front_door;
 pub mod functions;
 pub mod gateway;

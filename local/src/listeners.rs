@@ -74,17 +74,12 @@ impl Ports {
                     .ok_or_else(|| anyhow!("--port {base} leaves no room for {}", service.name()))?,
             };
             let listener =
-                TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-                    .await
-                    .map_err(|error| match error.kind() {
-                        io::ErrorKind::AddrInUse => {
-                            anyhow!(
-                                "port {port} ({}) is in use; choose others with --port",
-                                service.name()
-                            )
-                        }
-                        _ => anyhow!("port {port} ({}): {error}", service.name()),
-                    })?;
+                TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| match error.kind() {
+                    io::ErrorKind::AddrInUse => {
+                        anyhow!("port {port} ({}) is in use; choose others with --port", service.name())
+                    }
+                    _ => anyhow!("port {port} ({}): {error}", service.name()),
+                })?;
             let address = listener.local_addr()?;
             ports.push((service, listener, address));
         }
@@ -94,9 +89,7 @@ impl Ports {
     /// `http://127.0.0.1:PORT`
     pub fn url(&self, service: Service) -> String {
         let found = self.0.iter().find(|(candidate, ..)| *candidate == service);
-        found
-            .map(|(_, _, address)| format!("http://{address}"))
-            .unwrap_or_default()
+        found.map(|(_, _, address)| format!("http://{address}")).unwrap_or_default()
     }
 
     /// Serves what `router` gives for each service.

@@ -54,21 +54,13 @@ impl std::fmt::Debug for Outbox {
 
 impl Outbox {
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self {
-            delivered: Mutex::default(),
-            news: broadcast::Sender::new(KEPT),
-            clock,
-        })
+        Arc::new(Self { delivered: Mutex::default(), news: broadcast::Sender::new(KEPT), clock })
     }
 
     /// Newest last; all, or those to one address.
     pub fn messages(&self, to: Option<&str>) -> Vec<Delivered> {
         let delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
-        delivered
-            .iter()
-            .filter(|message| to.is_none_or(|to| message.to == to))
-            .cloned()
-            .collect()
+        delivered.iter().filter(|message| to.is_none_or(|to| message.to == to)).cloned().collect()
     }
 
     /// Every message from now on.
@@ -78,9 +70,7 @@ impl Outbox {
 
     /// `GET /outbox[?to=ADDRESS]`
     pub fn router(self: &Arc<Self>) -> Router {
-        Router::new()
-            .route("/outbox", get(list))
-            .with_state(Arc::clone(self))
+        Router::new().route("/outbox", get(list)).with_state(Arc::clone(self))
     }
 }
 
@@ -115,13 +105,7 @@ struct Filter {
 
 async fn list(State(outbox): State<Arc<Outbox>>, Query(filter): Query<Filter>) -> Json<Vec<Delivered>> {
     // A `+` that was not encoded arrives as a blank; no address begins with one.
-    let to = filter.to.map(|to| {
-        if to.starts_with(' ') {
-            to.replacen(' ', "+", 1)
-        } else {
-            to
-        }
-    });
+    let to = filter.to.map(|to| if to.starts_with(' ') { to.replacen(' ', "+", 1) } else { to });
     Json(outbox.messages(to.as_deref()))
 }
 
@@ -143,13 +127,7 @@ mod tests {
     use crate::ambient::MachineClock;
 
     fn sms(to: &str, text: &str) -> Message {
-        Message {
-            channel: Channel::Sms,
-            to: to.to_owned(),
-            subject: None,
-            text: text.to_owned(),
-            code: None,
-        }
+        Message { channel: Channel::Sms, to: to.to_owned(), subject: None, text: text.to_owned(), code: None }
     }
 
     async fn get_json(outbox: &Arc<Outbox>, path: &str) -> Value {
@@ -170,12 +148,7 @@ mod tests {
         assert_eq!(all[1].get("code"), None);
         for path in ["/outbox?to=%2B15550100", "/outbox?to=+15550100"] {
             let mine = get_json(&outbox, path).await;
-            let codes: Vec<_> = mine
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|message| &message["code"])
-                .collect();
+            let codes: Vec<_> = mine.as_array().unwrap().iter().map(|message| &message["code"]).collect();
             assert_eq!(codes, [&json!("123456"), &json!("654321")], "{path}");
         }
         assert_eq!(get_json(&outbox, "/outbox?to=nobody").await, json!([]));

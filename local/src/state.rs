@@ -55,9 +55,7 @@ impl State {
                 }
             }
         }
-        Ok(Self {
-            folder: Some((folder.to_owned(), lock)),
-        })
+        Ok(Self { folder: Some((folder.to_owned(), lock)) })
     }
 
     /// A file of the folder; `None` in memory.

@@ -28,10 +28,8 @@ const TRIGGERS: [(&str, &str); 9] = [
 ];
 
 /// Function name → member of `LambdaConfig` that also names a version.
-const SENDERS: [(&str, &str); 2] = [
-    ("custom-sms-sender", "CustomSMSSender"),
-    ("custom-email-sender", "CustomEmailSender"),
-];
+const SENDERS: [(&str, &str); 2] =
+    [("custom-sms-sender", "CustomSMSSender"), ("custom-email-sender", "CustomEmailSender")];
 
 /// What a pool is set up with.
 #[derive(Debug)]
@@ -99,11 +97,7 @@ impl Setup<'_> {
         }
         let created = run(pools, "CreateUserPool", Value::Object(pool)).await?;
         let user_pool_id = text(&created, "/UserPool/Id")?;
-        let native = [
-            "ALLOW_USER_SRP_AUTH",
-            "ALLOW_USER_PASSWORD_AUTH",
-            "ALLOW_REFRESH_TOKEN_AUTH",
-        ];
+        let native = ["ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"];
         let custom = ["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"];
         let server = [
             "ALLOW_ADMIN_USER_PASSWORD_AUTH",
@@ -212,10 +206,7 @@ impl Setup<'_> {
                     "SmsConfiguration": self.sms_configuration(),
                 }),
             );
-            mfa.insert(
-                "SoftwareTokenMfaConfiguration".to_owned(),
-                json!({ "Enabled": true }),
-            );
+            mfa.insert("SoftwareTokenMfaConfiguration".to_owned(), json!({ "Enabled": true }));
             mfa.insert(
                 "EmailMfaConfiguration".to_owned(),
                 json!({ "Subject": "Your sign-in code", "Message": "Your sign-in code is {####}" }),
@@ -240,25 +231,15 @@ async fn create_client(
         "PreventUserExistenceErrors": "ENABLED",
     });
     let created = run(pools, "CreateUserPoolClient", client).await?;
-    let secret = created
-        .pointer("/UserPoolClient/ClientSecret")
-        .and_then(Value::as_str);
-    Ok(Client {
-        id: text(&created, "/UserPoolClient/ClientId")?,
-        secret: secret.map(str::to_owned),
-    })
+    let secret = created.pointer("/UserPoolClient/ClientSecret").and_then(Value::as_str);
+    Ok(Client { id: text(&created, "/UserPoolClient/ClientId")?, secret: secret.map(str::to_owned) })
 }
 
 async fn run(pools: &Arc<UserPools>, operation: &str, input: Value) -> Result<Value> {
-    pools
-        .call(operation, input)
-        .await
-        .map_err(|error: ApiError| anyhow!("{operation}: {error}"))
+    pools.call(operation, input).await.map_err(|error: ApiError| anyhow!("{operation}: {error}"))
 }
 
 fn text(value: &Value, pointer: &str) -> Result<String> {
     let found = value.pointer(pointer).and_then(Value::as_str);
-    found
-        .map(str::to_owned)
-        .with_context(|| format!("no {pointer} in the user pool's answer"))
+    found.map(str::to_owned).with_context(|| format!("no {pointer} in the user pool's answer"))
 }

@@ -1,6 +1,7 @@
 //! The in-memory ports keep the contracts that the adapters keep (shared/aws/tests/table.rs).
 
-use shared_testkit::{InMemoryTable, contract};
+use shared::kernel::{AccessToken, OneTimeCode, UserId};
+use shared_testkit::{InMemoryTable, InMemoryUserPool, contract};
 
 #[tokio::test]
 async fn confirmed_users() {
@@ -19,4 +20,12 @@ async fn audit_trail() {
         table.audit().iter().filter(|entry| entry.user == *user).count()
     })
     .await;
+}
+
+#[tokio::test]
+async fn native_factors() {
+    let pool = InMemoryUserPool::new(UserId::parse("alex").unwrap());
+    let token = AccessToken::from_authorization("token").unwrap();
+    let code = |_: &_| OneTimeCode::parse(InMemoryUserPool::CODE).unwrap();
+    contract::native_factors(&pool, &token, code, async || pool.revoke()).await;
 }

@@ -67,9 +67,7 @@ impl Authorizer {
         let invalid = |fault| Refused::Unauthorized(Some(fault));
         let token = authorization.map(bare).filter(|token| !token.is_empty());
         let token = token.ok_or(Refused::Unauthorized(None))?;
-        let claims = self
-            .verified(token)
-            .ok_or(invalid("the token has an invalid signature"))?;
+        let claims = self.verified(token).ok_or(invalid("the token has an invalid signature"))?;
 
         if claims.get("iss").and_then(Value::as_str) != Some(&self.jwt.issuer) {
             return Err(invalid("the token issuer does not match"));
@@ -83,11 +81,7 @@ impl Authorizer {
             Some(exp) if exp > now => {}
             _ => return Err(invalid("the token has expired")),
         }
-        if ["nbf", "iat"]
-            .into_iter()
-            .filter_map(seconds)
-            .any(|start| start == i64::MIN || start > now)
-        {
+        if ["nbf", "iat"].into_iter().filter_map(seconds).any(|start| start == i64::MIN || start > now) {
             return Err(invalid("the token is not valid yet"));
         }
 
@@ -95,23 +89,15 @@ impl Authorizer {
             None
         } else {
             let granted = granted_scopes(&claims);
-            let matched: Vec<_> = scopes
-                .iter()
-                .filter(|scope| granted.contains(&scope.as_str()))
-                .cloned()
-                .collect();
+            let matched: Vec<_> =
+                scopes.iter().filter(|scope| granted.contains(&scope.as_str())).cloned().collect();
             if matched.is_empty() {
                 return Err(Refused::Forbidden(scopes.join(" ")));
             }
             Some(matched)
         };
-        let claims = claims
-            .iter()
-            .filter_map(|(name, value)| Some((name.clone(), text(value)?.into())));
-        Ok(Authorized {
-            claims: claims.collect(),
-            scopes: matched,
-        })
+        let claims = claims.iter().filter_map(|(name, value)| Some((name.clone(), text(value)?.into())));
+        Ok(Authorized { claims: claims.collect(), scopes: matched })
     }
 
     /// The claims, if one of the issuer's keys signed them with RS256.
@@ -123,18 +109,13 @@ impl Authorizer {
         signature_only.required_spec_claims.clear();
         signature_only.validate_exp = false;
         signature_only.validate_aud = false;
-        decode(token, &key, &signature_only)
-            .ok()
-            .map(|token| token.claims)
+        decode(token, &key, &signature_only).ok().map(|token| token.claims)
     }
 
     /// `aud`, or `client_id` only if there is no `aud`.
     fn is_for_us(&self, claims: &Map<String, Value>) -> bool {
-        let ours = |value: &Value| {
-            value
-                .as_str()
-                .is_some_and(|name| self.jwt.audience.iter().any(|us| us == name))
-        };
+        let ours =
+            |value: &Value| value.as_str().is_some_and(|name| self.jwt.audience.iter().any(|us| us == name));
         match (claims.get("aud"), claims.get("client_id")) {
             (Some(Value::Array(several)), _) => several.iter().any(ours),
             (Some(audience), _) => ours(audience),

@@ -28,22 +28,14 @@ pub(super) fn apply(
     let any = cors.allow_origins.iter().any(|allowed| allowed == "*");
     if any && !cors.allow_credentials {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    } else if any
-        || cors
-            .allow_origins
-            .iter()
-            .any(|allowed| origin == allowed.as_str())
-    {
+    } else if any || cors.allow_origins.iter().any(|allowed| origin == allowed.as_str()) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         headers.append(header::VARY, HeaderValue::from_static("origin"));
     } else {
         return response;
     }
     if cors.allow_credentials {
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-            HeaderValue::from_static("true"),
-        );
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     }
     if preflight {
         list(headers, header::ACCESS_CONTROL_ALLOW_METHODS, &cors.allow_methods);
@@ -52,11 +44,7 @@ pub(super) fn apply(
             headers.insert(header::ACCESS_CONTROL_MAX_AGE, seconds.into());
         }
     } else {
-        list(
-            headers,
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            &cors.expose_headers,
-        );
+        list(headers, header::ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose_headers);
     }
     response
 }

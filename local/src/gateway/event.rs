@@ -43,10 +43,7 @@ pub(super) fn payload(
     if !parameters.is_empty() {
         event.insert("queryStringParameters".to_owned(), parameters.into());
     }
-    event.insert(
-        "requestContext".to_owned(),
-        context(head, &route_key, &path, authorized, account_id, now),
-    );
+    event.insert("requestContext".to_owned(), context(head, &route_key, &path, authorized, account_id, now));
     if !matched.parameters.is_empty() {
         event.insert("pathParameters".to_owned(), json!(matched.parameters));
     }
@@ -72,21 +69,14 @@ fn context(
     account_id: &str,
     now: Timestamp,
 ) -> Value {
-    let header = |name: HeaderName| {
-        head.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
+    let header =
+        |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let domain = header(header::HOST).split(':').next().unwrap_or_default();
     let mut context = Map::new();
     context.insert("accountId".to_owned(), account_id.into());
     context.insert("apiId".to_owned(), API_ID.into());
     if let Some(Authorized { claims, scopes }) = authorized {
-        context.insert(
-            "authorizer".to_owned(),
-            json!({ "jwt": { "claims": claims, "scopes": scopes } }),
-        );
+        context.insert("authorizer".to_owned(), json!({ "jwt": { "claims": claims, "scopes": scopes } }));
     }
     context.insert("domainName".to_owned(), domain.into());
     context.insert("domainPrefix".to_owned(), domain.split('.').next().into());
@@ -103,10 +93,7 @@ fn context(
     context.insert("requestId".to_owned(), request_id().into());
     context.insert("routeKey".to_owned(), route_key.into());
     context.insert("stage".to_owned(), "$default".into());
-    let time = now
-        .to_zoned(TimeZone::UTC)
-        .strftime("%d/%b/%Y:%H:%M:%S %z")
-        .to_string();
+    let time = now.to_zoned(TimeZone::UTC).strftime("%d/%b/%Y:%H:%M:%S %z").to_string();
     context.insert("time".to_owned(), time.into());
     context.insert("timeEpoch".to_owned(), now.as_millisecond().into());
     Value::Object(context)
@@ -125,11 +112,9 @@ fn headers(headers: &HeaderMap) -> Map<String, Value> {
         let values: Vec<_> = headers.get_all(name).iter().map(text_of).collect();
         joined.insert(name.as_str().to_owned(), values.join(",").into());
     }
-    for (name, value) in [
-        ("x-forwarded-for", "127.0.0.1"),
-        ("x-forwarded-port", "443"),
-        ("x-forwarded-proto", "https"),
-    ] {
+    for (name, value) in
+        [("x-forwarded-for", "127.0.0.1"), ("x-forwarded-port", "443"), ("x-forwarded-proto", "https")]
+    {
         joined.entry(name).or_insert_with(|| value.into());
     }
     joined
@@ -137,9 +122,7 @@ fn headers(headers: &HeaderMap) -> Map<String, Value> {
 
 fn cookies(headers: &HeaderMap) -> Vec<String> {
     let pairs = headers.get_all(COOKIE).iter().map(text_of);
-    pairs
-        .flat_map(|pairs| pairs.split("; ").map(str::to_owned).collect::<Vec<_>>())
-        .collect()
+    pairs.flat_map(|pairs| pairs.split("; ").map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 fn text_of(value: &HeaderValue) -> String {
@@ -164,12 +147,7 @@ fn is_text(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
         return true;
     };
-    let essence = text_of(content_type)
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = text_of(content_type).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence.starts_with("text/")
         || essence.ends_with("+json")
         || essence.ends_with("+xml")

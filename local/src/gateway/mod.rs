@@ -51,9 +51,7 @@ pub struct Gateway {
 
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gateway")
-            .field("routes", &self.routes)
-            .finish_non_exhaustive()
+        f.debug_struct("Gateway").field("routes", &self.routes).finish_non_exhaustive()
     }
 }
 
@@ -73,15 +71,7 @@ impl Gateway {
             .map(|(name, jwt)| (name, Authorizer::new(jwt, Arc::clone(keys))))
             .collect();
         let routes = Routes::new(api.routes);
-        let gateway = Self {
-            routes,
-            buckets,
-            cors: api.cors,
-            authorizers,
-            account_id,
-            lambda,
-            clock,
-        };
+        let gateway = Self { routes, buckets, cors: api.cors, authorizers, account_id, lambda, clock };
         Router::new().fallback(handle).with_state(Arc::new(gateway))
     }
 
@@ -92,21 +82,14 @@ impl Gateway {
         };
         // The template was refused if it named an authorizer that is not there.
         let authorizer = self.authorizers.get(name).ok_or(Refused::Unauthorized(None))?;
-        let token = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        authorizer
-            .check(token, &matched.route.scopes, self.clock.now())
-            .map(Some)
+        let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        authorizer.check(token, &matched.route.scopes, self.clock.now()).map(Some)
     }
 
     async fn answer(&self, request: Request) -> Response {
         let (head, body) = request.into_parts();
         if head_size(&head.uri.to_string(), &head.headers) > HEAD_LIMIT {
-            return message(
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "Request Header Fields Too Large",
-            );
+            return message(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request Header Fields Too Large");
         }
         if self.cors.is_some() && head.method == Method::OPTIONS {
             return StatusCode::NO_CONTENT.into_response();
@@ -125,14 +108,8 @@ impl Gateway {
         let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
             return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
-        let event = event::payload(
-            &head,
-            &body,
-            &matched,
-            caller.as_ref(),
-            &self.account_id,
-            self.clock.now(),
-        );
+        let event =
+            event::payload(&head, &body, &matched, caller.as_ref(), &self.account_id, self.clock.now());
         let mut invoke = Invoke::new(matched.route.function.as_str(), event.to_string());
         invoke.source = Some(format!("{} {}", head.method, head.uri.path()));
         let ran = match timeout(INTEGRATION_LIMIT, self.lambda.run(invoke)).await {
@@ -170,19 +147,11 @@ fn refuse(refused: &Refused) -> Response {
         Refused::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "Unauthorized"),
         Refused::Forbidden(_) => (StatusCode::FORBIDDEN, "Forbidden"),
     };
-    (
-        [(header::WWW_AUTHENTICATE, refused.challenge())],
-        message(status, text),
-    )
-        .into_response()
+    ([(header::WWW_AUTHENTICATE, refused.challenge())], message(status, text)).into_response()
 }
 
 fn head_size(uri: &str, headers: &HeaderMap) -> usize {
-    headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum::<usize>()
-        + uri.len()
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() + uri.len()
 }
 
 #[cfg(test)]

@@ -43,10 +43,7 @@ fn mapped(parts: &Map<String, Value>) -> Option<Response> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).ok()?;
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain;charset=UTF-8"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=UTF-8"));
     match parts.get("headers") {
         None | Some(Value::Null) => {}
         Some(Value::Object(own)) => {

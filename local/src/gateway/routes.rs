@@ -41,31 +41,15 @@ impl Routes {
                 return None;
             }
             let parameters = parameters(&route.path, path)?;
-            Some((
-                rank(route),
-                Match {
-                    index,
-                    route,
-                    parameters,
-                },
-            ))
+            Some((rank(route), Match { index, route, parameters }))
         });
         candidates.min_by_key(|(rank, _)| *rank).map(|(_, found)| found)
     }
 }
 
 fn rank(route: &Route) -> Rank {
-    let literals = route
-        .path
-        .split('/')
-        .filter(|segment| !segment.starts_with('{'))
-        .count();
-    (
-        route.path == "$default",
-        route.path.ends_with("+}"),
-        std::cmp::Reverse(literals),
-        route.method == "ANY",
-    )
+    let literals = route.path.split('/').filter(|segment| !segment.starts_with('{')).count();
+    (route.path == "$default", route.path.ends_with("+}"), std::cmp::Reverse(literals), route.method == "ANY")
 }
 
 /// The path variables, if `path` is of the form `pattern`.
@@ -77,9 +61,7 @@ fn parameters(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
     let mut rest = path.strip_prefix('/')?;
     let mut segments = pattern.strip_prefix('/')?.split('/').peekable();
     while let Some(segment) = segments.next() {
-        let variable = segment
-            .strip_prefix('{')
-            .and_then(|segment| segment.strip_suffix('}'));
+        let variable = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
         if let Some(greedy) = variable.and_then(|name| name.strip_suffix('+')) {
             if rest.is_empty() {
                 return None;
@@ -148,16 +130,9 @@ mod tests {
             ("GET", "/a/b/c", "ANY /{proxy+}"),
         ] {
             let routes = routes();
-            assert_eq!(
-                routes.find(method, path).unwrap().route_key(),
-                key,
-                "{method} {path}"
-            );
+            assert_eq!(routes.find(method, path).unwrap().route_key(), key, "{method} {path}");
         }
-        assert!(
-            routes().find("GET", "/").is_none(),
-            "a greedy variable takes at least one character"
-        );
+        assert!(routes().find("GET", "/").is_none(), "a greedy variable takes at least one character");
     }
 
     #[test]

@@ -41,10 +41,7 @@ struct Integration {
 #[async_trait]
 impl Lambda for Integration {
     async fn run(&self, request: Invoke) -> Result<Invocation, InvokeError> {
-        self.events
-            .lock()
-            .unwrap()
-            .push(serde_json::from_slice(&request.payload).unwrap());
+        self.events.lock().unwrap().push(serde_json::from_slice(&request.payload).unwrap());
         if self.hangs {
             sleep(Duration::from_hours(1)).await;
         }
@@ -65,12 +62,7 @@ impl Lambda for Integration {
 }
 
 fn integration(answer: Value) -> Integration {
-    Integration {
-        events: Mutex::default(),
-        answer: Ok(answer),
-        error: None,
-        hangs: false,
-    }
+    Integration { events: Mutex::default(), answer: Ok(answer), error: None, hangs: false }
 }
 
 /// A throw-away RSA key pair as the issuer's.
@@ -100,10 +92,7 @@ fn issuer() -> &'static Arc<Issuer> {
         let exponent = URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero());
         let key =
             json!({ "kid": "k", "kty": "RSA", "alg": "RS256", "use": "sig", "e": exponent, "n": modulus });
-        Arc::new(Issuer {
-            pem,
-            jwks: json!({ "keys": [key] }),
-        })
+        Arc::new(Issuer { pem, jwks: json!({ "keys": [key] }) })
     })
 }
 
@@ -142,10 +131,7 @@ fn route(method: &str, path: &str, authorizer: bool, scopes: &[&str]) -> Route {
 }
 
 fn api() -> Api {
-    let jwt = JwtAuthorizer {
-        issuer: ISSUER.to_owned(),
-        audience: vec![CLIENT.to_owned()],
-    };
+    let jwt = JwtAuthorizer { issuer: ISSUER.to_owned(), audience: vec![CLIENT.to_owned()] };
     Api {
         routes: vec![
             route("GET", "/mfa", true, &[]),
@@ -160,31 +146,18 @@ fn api() -> Api {
 
 fn gateway(api: Api, integration: &Arc<Integration>) -> Router {
     let keys: Arc<dyn Keys> = issuer().clone();
-    Gateway::router(
-        api,
-        "111122223333".to_owned(),
-        integration.clone(),
-        &keys,
-        Arc::new(Fixed),
-    )
+    Gateway::router(api, "111122223333".to_owned(), integration.clone(), &keys, Arc::new(Fixed))
 }
 
 fn request(method: &str, path: &str) -> axum::http::request::Builder {
-    Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "127.0.0.1:9101")
+    Request::builder().method(method).uri(path).header("host", "127.0.0.1:9101")
 }
 
 async fn send(router: &Router, request: Request) -> (u16, HeaderMap, String) {
     let response = router.clone().oneshot(request).await.unwrap();
     let (head, body) = response.into_parts();
     let body = to_bytes(body, 1 << 20).await.unwrap();
-    (
-        head.status.as_u16(),
-        head.headers,
-        String::from_utf8(body.to_vec()).unwrap(),
-    )
+    (head.status.as_u16(), head.headers, String::from_utf8(body.to_vec()).unwrap())
 }
 
 #[rstest]
@@ -215,19 +188,13 @@ async fn the_authorizer_checks_claims(#[case] method: &str, #[case] change: Valu
     for (name, value) in change.as_object().unwrap() {
         match value {
             Value::Null => claims.as_object_mut().unwrap().remove(name),
-            value => claims
-                .as_object_mut()
-                .unwrap()
-                .insert(name.clone(), value.clone()),
+            value => claims.as_object_mut().unwrap().insert(name.clone(), value.clone()),
         };
     }
     let integration = Arc::new(integration(json!({ "statusCode": 200 })));
     let request = request(method, "/mfa").header("authorization", format!("Bearer {}", signed(&claims, "k")));
-    let (answered, headers, body) = send(
-        &gateway(api(), &integration),
-        request.body(Body::empty()).unwrap(),
-    )
-    .await;
+    let (answered, headers, body) =
+        send(&gateway(api(), &integration), request.body(Body::empty()).unwrap()).await;
     assert_eq!(answered, status, "{body}");
     match status {
         401 => assert_eq!(body, r#"{"message":"Unauthorized"}"#),
@@ -235,10 +202,7 @@ async fn the_authorizer_checks_claims(#[case] method: &str, #[case] change: Valu
         _ => {}
     }
     assert_eq!(headers.contains_key("www-authenticate"), status != 200);
-    assert_eq!(
-        integration.events.lock().unwrap().len(),
-        usize::from(status == 200)
-    );
+    assert_eq!(integration.events.lock().unwrap().len(), usize::from(status == 200));
 }
 
 #[tokio::test]
@@ -247,11 +211,8 @@ async fn the_authorizer_checks_the_signature() {
     let router = gateway(api(), &integration);
     let good = signed(&claims(), "k");
     let mut parts = good.split('.');
-    let (head, claims_part, signature) = (
-        parts.next().unwrap(),
-        parts.next().unwrap(),
-        parts.next().unwrap(),
-    );
+    let (head, claims_part, signature) =
+        (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
     let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","kid":"k"}"#);
     let forged = URL_SAFE_NO_PAD.encode(claims().to_string().replace("access", "admin"));
     let symmetric = {
@@ -276,10 +237,7 @@ async fn the_authorizer_checks_the_signature() {
         assert_eq!(answered, status, "{authorization}");
     }
     let (answered, headers, _) = send(&router, request("GET", "/mfa").body(Body::empty()).unwrap()).await;
-    assert_eq!(
-        (answered, headers["www-authenticate"].to_str().unwrap()),
-        (401, "Bearer")
-    );
+    assert_eq!((answered, headers["www-authenticate"].to_str().unwrap()), (401, "Bearer"));
 }
 
 /// Every path of members in a JSON value.
@@ -310,11 +268,7 @@ async fn the_event_has_the_shape_of_the_sample() {
         .header("content-type", "application/json")
         .header("user-agent", "example/1.0")
         .header("authorization", format!("Bearer {}", signed(&claims(), "k")));
-    send(
-        &gateway(api(), &integration),
-        request.body(Body::empty()).unwrap(),
-    )
-    .await;
+    send(&gateway(api(), &integration), request.body(Body::empty()).unwrap()).await;
     let event = integration.events.lock().unwrap().pop().unwrap();
     let sample: Value =
         serde_json::from_str(include_str!("../../../events/apigw-http-v2.access-token.json")).unwrap();
@@ -344,11 +298,7 @@ async fn claims_are_text_and_scopes_are_those_of_the_route() {
     claims["email_verified"] = json!(true);
     claims["scope"] = json!(format!("{SCOPE} other"));
     let request = request("PUT", "/mfa").header("authorization", signed(&claims, "k"));
-    send(
-        &gateway(api(), &integration),
-        request.body(Body::empty()).unwrap(),
-    )
-    .await;
+    send(&gateway(api(), &integration), request.body(Body::empty()).unwrap()).await;
     let event = integration.events.lock().unwrap().pop().unwrap();
     let jwt = &event["requestContext"]["authorizer"]["jwt"];
     assert_eq!(jwt["claims"]["cognito:groups"], "[admins users]");
@@ -378,10 +328,7 @@ async fn query_cookies_headers_and_body_arrive_as_payload_2_has_them() {
     assert_eq!(event["cookies"], json!(["x=1", "y=2"]));
     assert_eq!(event["headers"]["x-twice"], "1,2");
     assert_eq!(event["headers"].get("cookie"), None);
-    assert_eq!(
-        (&event["body"], &event["isBase64Encoded"]),
-        (&json!(r#"{"ü":1}"#), &json!(false))
-    );
+    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!(r#"{"ü":1}"#), &json!(false)));
     assert_eq!(event["requestContext"].get("authorizer"), None);
 
     let form = request("POST", "/open/1")
@@ -390,10 +337,7 @@ async fn query_cookies_headers_and_body_arrive_as_payload_2_has_them() {
         .unwrap();
     send(&router, form).await;
     let event = integration.events.lock().unwrap().pop().unwrap();
-    assert_eq!(
-        (&event["body"], &event["isBase64Encoded"]),
-        (&json!("YT0x"), &json!(true))
-    );
+    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("YT0x"), &json!(true)));
 }
 
 #[rstest]
@@ -415,11 +359,8 @@ async fn answers_are_mapped(
     #[case] body: &str,
 ) {
     let integration = Arc::new(integration(answer.clone()));
-    let (answered, headers, text) = send(
-        &gateway(api(), &integration),
-        request("POST", "/open/1").body(Body::empty()).unwrap(),
-    )
-    .await;
+    let (answered, headers, text) =
+        send(&gateway(api(), &integration), request("POST", "/open/1").body(Body::empty()).unwrap()).await;
     assert_eq!((answered, text.as_str()), (status, body));
     assert_eq!(headers["content-type"], content_type);
     let cookies: Vec<_> = headers.get_all("set-cookie").iter().collect();
@@ -428,34 +369,16 @@ async fn answers_are_mapped(
 
 #[tokio::test(start_paused = true)]
 async fn failures_of_the_integration_have_the_gateways_own_answers() {
-    let failing = |error| Integration {
-        error: Some(error),
-        ..integration(json!({}))
-    };
-    let refusing = |error| Integration {
-        answer: Err(error),
-        ..integration(json!({}))
-    };
+    let failing = |error| Integration { error: Some(error), ..integration(json!({})) };
+    let refusing = |error| Integration { answer: Err(error), ..integration(json!({})) };
     let internal = (500, r#"{"message":"Internal Server Error"}"#);
     let unavailable = (503, r#"{"message":"Service Unavailable"}"#);
     for (integration, expected) in [
-        (
-            failing(FunctionError::new("Broken", "secret".to_owned())),
-            internal,
-        ),
-        (
-            failing(FunctionError::timed_out("1", Duration::from_secs(5))),
-            unavailable,
-        ),
+        (failing(FunctionError::new("Broken", "secret".to_owned())), internal),
+        (failing(FunctionError::timed_out("1", Duration::from_secs(5))), unavailable),
         (refusing(InvokeError::NotFound("arn".to_owned())), internal),
         (refusing(InvokeError::TooManyRequests), unavailable),
-        (
-            Integration {
-                hangs: true,
-                ..integration(json!({}))
-            },
-            unavailable,
-        ),
+        (Integration { hangs: true, ..integration(json!({})) }, unavailable),
     ] {
         let router = gateway(api(), &Arc::new(integration));
         let (status, _, body) = send(&router, request("POST", "/open/1").body(Body::empty()).unwrap()).await;
@@ -467,18 +390,11 @@ async fn failures_of_the_integration_have_the_gateways_own_answers() {
 async fn sizes_are_limited() {
     let integration = Arc::new(integration(json!({ "statusCode": 200 })));
     let router = gateway(api(), &integration);
-    let full = request("POST", "/open/1")
-        .body(Body::from(vec![b'a'; 10 * 1024 * 1024]))
-        .unwrap();
+    let full = request("POST", "/open/1").body(Body::from(vec![b'a'; 10 * 1024 * 1024])).unwrap();
     assert_eq!(send(&router, full).await.0, 200);
-    let over = request("POST", "/open/1")
-        .body(Body::from(vec![b'a'; 10 * 1024 * 1024 + 1]))
-        .unwrap();
+    let over = request("POST", "/open/1").body(Body::from(vec![b'a'; 10 * 1024 * 1024 + 1])).unwrap();
     assert_eq!(send(&router, over).await.0, 413);
-    let long = request("POST", "/open/1")
-        .header("x-long", "a".repeat(10_240))
-        .body(Body::empty())
-        .unwrap();
+    let long = request("POST", "/open/1").header("x-long", "a".repeat(10_240)).body(Body::empty()).unwrap();
     assert_eq!(send(&router, long).await.0, 431);
     assert_eq!(integration.events.lock().unwrap().len(), 1);
 }
@@ -489,11 +405,7 @@ async fn what_has_no_route_is_not_found() {
     let router = gateway(api(), &integration);
     for (method, path) in [("GET", "/other"), ("DELETE", "/mfa"), ("GET", "/mfa/")] {
         let (status, _, body) = send(&router, request(method, path).body(Body::empty()).unwrap()).await;
-        assert_eq!(
-            (status, body.as_str()),
-            (404, r#"{"message":"Not Found"}"#),
-            "{method} {path}"
-        );
+        assert_eq!((status, body.as_str()), (404, r#"{"message":"Not Found"}"#), "{method} {path}");
     }
 }
 
@@ -501,25 +413,14 @@ async fn what_has_no_route_is_not_found() {
 async fn each_route_is_throttled_for_itself() {
     let integration = Arc::new(integration(json!({ "statusCode": 200 })));
     let mut api = api();
-    api.throttle = Some(Throttle {
-        rate: 1.0,
-        burst: 2.0,
-    });
+    api.throttle = Some(Throttle { rate: 1.0, burst: 2.0 });
     let router = gateway(api, &integration);
     let post = || request("POST", "/open/1").body(Body::empty()).unwrap();
     assert_eq!(send(&router, post()).await.0, 200);
     assert_eq!(send(&router, post()).await.0, 200);
     let (status, _, body) = send(&router, post()).await;
-    assert_eq!(
-        (status, body.as_str()),
-        (429, r#"{"message":"Too Many Requests"}"#)
-    );
-    assert_eq!(
-        send(&router, request("GET", "/mfa").body(Body::empty()).unwrap())
-            .await
-            .0,
-        401
-    );
+    assert_eq!((status, body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
+    assert_eq!(send(&router, request("GET", "/mfa").body(Body::empty()).unwrap()).await.0, 401);
     tokio::time::advance(Duration::from_secs(1)).await;
     assert_eq!(send(&router, post()).await.0, 200);
 }
@@ -541,10 +442,7 @@ async fn cors_is_the_gateways_and_not_the_functions() {
     });
     let router = gateway(api, &integration);
     let from = |method, path, origin: &str| {
-        request(method, path)
-            .header("origin", origin)
-            .body(Body::empty())
-            .unwrap()
+        request(method, path).header("origin", origin).body(Body::empty()).unwrap()
     };
 
     let (status, headers, _) = send(&router, from("OPTIONS", "/mfa", "http://localhost:5173")).await;
@@ -557,10 +455,7 @@ async fn cors_is_the_gateways_and_not_the_functions() {
     ] {
         assert_eq!(headers[name], value, "{name}");
     }
-    assert!(
-        integration.events.lock().unwrap().is_empty(),
-        "a preflight reached the function"
-    );
+    assert!(integration.events.lock().unwrap().is_empty(), "a preflight reached the function");
 
     let allow = "access-control-allow-origin";
     let (_, headers, _) = send(&router, from("OPTIONS", "/mfa", "http://localhost:3000")).await;
@@ -574,9 +469,5 @@ async fn cors_is_the_gateways_and_not_the_functions() {
     let (_, headers, _) = send(&router, request("POST", "/open/1").body(Body::empty()).unwrap()).await;
     assert!(!headers.contains_key(allow));
     let (status, headers, _) = send(&router, from("GET", "/mfa", "http://localhost:5173")).await;
-    assert_eq!(
-        (status, headers.contains_key(allow)),
-        (401, true),
-        "a page must be able to read the 401"
-    );
+    assert_eq!((status, headers.contains_key(allow)), (401, true), "a page must be able to read the 401");
 }

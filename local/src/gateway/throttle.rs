@@ -13,10 +13,7 @@ pub(super) struct Bucket {
 
 impl Bucket {
     pub(super) fn new(limits: Throttle) -> Self {
-        Self {
-            limits,
-            level: Mutex::new((limits.burst, Instant::now())),
-        }
+        Self { limits, level: Mutex::new((limits.burst, Instant::now())) }
     }
 
     /// Takes a token if there is one.
@@ -40,10 +37,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_burst_is_granted_and_then_the_rate() {
-        let bucket = Bucket::new(Throttle {
-            rate: 2.0,
-            burst: 3.0,
-        });
+        let bucket = Bucket::new(Throttle { rate: 2.0, burst: 3.0 });
         let granted = |tries: u32| (0..tries).filter(|_| bucket.take()).count();
         assert_eq!(granted(10), 3);
         tokio::time::advance(Duration::from_secs(1)).await;

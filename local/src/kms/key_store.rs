@@ -39,6 +39,8 @@ pub enum KmsError {
     InvalidMac,
     #[error("{0}")]
     Validation(String),
+    #[error("{0} is not built in the local KMS")]
+    UnknownOperation(String),
     #[error("{0}")]
     Internal(String),
 }
@@ -53,6 +55,7 @@ impl KmsError {
             Self::InvalidKeyUsage(..) => "InvalidKeyUsageException",
             Self::InvalidMac => "KMSInvalidMacException",
             Self::Validation(_) => "ValidationException",
+            Self::UnknownOperation(_) => "UnknownOperationException",
             Self::Internal(_) => "KMSInternalException",
         }
     }
@@ -64,6 +67,17 @@ pub enum KeyUsage {
     EncryptDecrypt,
     #[serde(rename = "GENERATE_VERIFY_MAC")]
     Mac,
+}
+
+impl std::str::FromStr for KeyUsage {
+    type Err = KmsError;
+
+    fn from_str(name: &str) -> Result<Self, KmsError> {
+        [Self::EncryptDecrypt, Self::Mac]
+            .into_iter()
+            .find(|usage| usage.name() == name)
+            .ok_or_else(|| KmsError::Validation(format!("the local KMS has no keys for {name}")))
+    }
 }
 
 impl KeyUsage {
@@ -98,6 +112,7 @@ pub(crate) type EncryptionContext = BTreeMap<String, String>;
 /// The account's keys.
 pub struct KeyStore {
     file: Option<PathBuf>,
+    account_id: String,
     arn_prefix: String,
     keys: Mutex<BTreeMap<String, Key>>,
 }
@@ -118,21 +133,18 @@ impl KeyStore {
             _ => BTreeMap::new(),
         };
         let arn_prefix = format!("arn:aws:kms:{region}:{account_id}:key/");
-        Ok(Self {
-            file,
-            arn_prefix,
-            keys: Mutex::new(keys),
-        })
+        let account_id = account_id.to_owned();
+        Ok(Self { file, account_id, arn_prefix, keys: Mutex::new(keys) })
+    }
+
+    pub fn account_id(&self) -> &str {
+        &self.account_id
     }
 
     pub fn create(&self, usage: KeyUsage, description: &str) -> Result<KeyMetadata, KmsError> {
         let mut material = [0_u8; KEY_LEN];
         fill(&mut material)?;
-        let key = Key {
-            usage,
-            description: description.to_owned(),
-            material: STANDARD.encode(material),
-        };
+        let key = Key { usage, description: description.to_owned(), material: STANDARD.encode(material) };
         let id = unique_id().to_string();
         let mut keys = self.lock();
         keys.insert(id.clone(), key);
@@ -143,11 +155,8 @@ impl KeyStore {
 
     /// The key with this description, made if it is not there.
     pub fn ensure(&self, usage: KeyUsage, description: &str) -> Result<KeyMetadata, KmsError> {
-        let found = self
-            .lock()
-            .iter()
-            .find(|(_, key)| key.description == description)
-            .map(|(id, _)| id.clone());
+        let found =
+            self.lock().iter().find(|(_, key)| key.description == description).map(|(id, _)| id.clone());
         match found {
             Some(id) => self.describe(&id),
             None => self.create(usage, description),
@@ -158,12 +167,7 @@ impl KeyStore {
     pub fn describe(&self, key: &str) -> Result<KeyMetadata, KmsError> {
         let (id, key) = self.find(key)?;
         let arn = format!("{}{id}", self.arn_prefix);
-        Ok(KeyMetadata {
-            id,
-            arn,
-            usage: key.usage,
-            description: key.description,
-        })
+        Ok(KeyMetadata { id, arn, usage: key.usage, description: key.description })
     }
 
     pub fn encrypt(
@@ -260,12 +264,8 @@ impl KeyStore {
         let Some(path) = &self.file else { return Ok(()) };
         let write = || -> std::io::Result<()> {
             let beside = path.with_extension("new");
-            let mut file = fs::OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&beside)?;
+            let mut file =
+                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
             file.write_all(&serde_json::to_vec_pretty(keys)?)?;
             file.sync_all()?;
             fs::rename(&beside, path)
@@ -280,13 +280,8 @@ impl DataKeys for KeyStore {
         let (plaintext, ciphertext) = self
             .generate_data_key(key_arn, KEY_LEN, context)
             .map_err(|error| DataKeyFault(format!("{}: {error}", error.code())))?;
-        let plaintext = plaintext
-            .try_into()
-            .map_err(|_| DataKeyFault("no 32 bytes".to_owned()))?;
-        Ok(DataKey {
-            plaintext,
-            ciphertext,
-        })
+        let plaintext = plaintext.try_into().map_err(|_| DataKeyFault("no 32 bytes".to_owned()))?;
+        Ok(DataKey { plaintext, ciphertext })
     }
 }
 
@@ -295,9 +290,7 @@ fn fill(bytes: &mut [u8]) -> Result<(), KmsError> {
 }
 
 fn material(key: &Key) -> Result<Vec<u8>, KmsError> {
-    STANDARD
-        .decode(&key.material)
-        .map_err(|error| KmsError::Internal(error.to_string()))
+    STANDARD.decode(&key.material).map_err(|error| KmsError::Internal(error.to_string()))
 }
 
 fn sealing(key: &Key) -> Result<RandomizedNonceKey, KmsError> {
@@ -319,9 +312,7 @@ fn parts(ciphertext: &[u8]) -> Option<(&str, Nonce, &[u8])> {
     let (&version, rest) = ciphertext.split_first()?;
     let (id, rest) = rest.split_at_checked(ID_LEN)?;
     let (nonce, sealed) = rest.split_at_checked(NONCE_LEN)?;
-    let id = std::str::from_utf8(id)
-        .ok()
-        .filter(|_| version == CIPHERTEXT_VERSION)?;
+    let id = std::str::from_utf8(id).ok().filter(|_| version == CIPHERTEXT_VERSION)?;
     Some((id, Nonce::try_assume_unique_for_key(nonce).ok()?, sealed))
 }
 
@@ -343,26 +334,13 @@ mod tests {
     fn what_was_encrypted_opens_with_the_same_context_only() {
         let (store, arn) = store();
         let sealed = store.encrypt(&arn, b"seed", &context("a")).unwrap();
-        assert_eq!(
-            store.decrypt(&sealed, &context("a"), None).unwrap(),
-            (b"seed".to_vec(), arn)
-        );
-        assert_eq!(
-            store.decrypt(&sealed, &context("b"), None),
-            Err(KmsError::InvalidCiphertext)
-        );
-        assert_eq!(
-            store.decrypt(&sealed, &BTreeMap::new(), None),
-            Err(KmsError::InvalidCiphertext)
-        );
+        assert_eq!(store.decrypt(&sealed, &context("a"), None).unwrap(), (b"seed".to_vec(), arn));
+        assert_eq!(store.decrypt(&sealed, &context("b"), None), Err(KmsError::InvalidCiphertext));
+        assert_eq!(store.decrypt(&sealed, &BTreeMap::new(), None), Err(KmsError::InvalidCiphertext));
         assert_ne!(
             sealed,
             store
-                .encrypt(
-                    &store.decrypt(&sealed, &context("a"), None).unwrap().1,
-                    b"seed",
-                    &context("a")
-                )
+                .encrypt(&store.decrypt(&sealed, &context("a"), None).unwrap().1, b"seed", &context("a"))
                 .unwrap()
         );
     }
@@ -372,22 +350,13 @@ mod tests {
         let (store, arn) = store();
         let other = store.create(KeyUsage::EncryptDecrypt, "other").unwrap().arn;
         let sealed = store.encrypt(&arn, b"seed", &context("a")).unwrap();
-        assert_eq!(
-            store.decrypt(&sealed, &context("a"), Some(&other)),
-            Err(KmsError::IncorrectKey)
-        );
+        assert_eq!(store.decrypt(&sealed, &context("a"), Some(&other)), Err(KmsError::IncorrectKey));
         for at in [0, 5, 40, sealed.len() - 1] {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
-            assert_eq!(
-                store.decrypt(&changed, &context("a"), None),
-                Err(KmsError::InvalidCiphertext)
-            );
+            assert_eq!(store.decrypt(&changed, &context("a"), None), Err(KmsError::InvalidCiphertext));
         }
-        assert_eq!(
-            store.decrypt(b"", &context("a"), None),
-            Err(KmsError::InvalidCiphertext)
-        );
+        assert_eq!(store.decrypt(b"", &context("a"), None), Err(KmsError::InvalidCiphertext));
     }
 
     #[test]
@@ -410,14 +379,8 @@ mod tests {
         let mac_key = store.create(KeyUsage::Mac, "macs").unwrap().arn;
         let mac = store.generate_mac(&mac_key, b"code").unwrap();
         assert_eq!(store.verify_mac(&mac_key, b"code", &mac), Ok(()));
-        assert_eq!(
-            store.verify_mac(&mac_key, b"other", &mac),
-            Err(KmsError::InvalidMac)
-        );
-        assert_eq!(
-            store.generate_mac(&arn, b"code").unwrap_err().code(),
-            "InvalidKeyUsageException"
-        );
+        assert_eq!(store.verify_mac(&mac_key, b"other", &mac), Err(KmsError::InvalidMac));
+        assert_eq!(store.generate_mac(&arn, b"code").unwrap_err().code(), "InvalidKeyUsageException");
         assert_eq!(
             store.encrypt(&mac_key, b"x", &context("a")).unwrap_err().code(),
             "InvalidKeyUsageException"

@@ -44,17 +44,11 @@ impl Scope {
                 .get("Type")
                 .and_then(Yaml::as_str)
                 .is_some_and(|kind| kind == "CommaDelimitedList" || kind.starts_with("List<"));
-            let value = parameters
-                .get(name)
-                .cloned()
-                .or_else(|| parameter.get("Default").and_then(scalar));
+            let value = parameters.get(name).cloned().or_else(|| parameter.get("Default").and_then(scalar));
             // Without a value it is an error only where something refers to it.
             let Some(value) = value else { continue };
             let value = if is_list {
-                value
-                    .split(',')
-                    .map(|item| Json::String(item.trim().to_owned()))
-                    .collect()
+                value.split(',').map(|item| Json::String(item.trim().to_owned())).collect()
             } else {
                 Json::String(value)
             };
@@ -86,14 +80,12 @@ impl Scope {
 
     /// What `!Ref name` gives.
     pub fn refer(&mut self, name: &str, value: &str) {
-        self.references
-            .insert(name.to_owned(), Json::String(value.to_owned()));
+        self.references.insert(name.to_owned(), Json::String(value.to_owned()));
     }
 
     /// What `!GetAtt resource.attribute` gives.
     pub fn attribute(&mut self, resource: &str, attribute: &str, value: &str) {
-        self.attributes
-            .insert(format!("{resource}.{attribute}"), Json::String(value.to_owned()));
+        self.attributes.insert(format!("{resource}.{attribute}"), Json::String(value.to_owned()));
     }
 
     /// `value` without intrinsic functions; `None` for `AWS::NoValue`.
@@ -123,9 +115,7 @@ impl Scope {
                 Ok(Some(Json::Object(object)))
             }
             Yaml::Sequence(items) => {
-                let items = items
-                    .iter()
-                    .filter_map(|item| self.resolve(item, place).transpose());
+                let items = items.iter().filter_map(|item| self.resolve(item, place).transpose());
                 Ok(Some(Json::Array(items.collect::<Result<_, _>>()?)))
             }
             plain => serde_json::to_value(plain)
@@ -147,11 +137,9 @@ impl Scope {
             },
             "GetAtt" => {
                 let name = match argument {
-                    Yaml::Sequence(parts) => parts
-                        .iter()
-                        .filter_map(Yaml::as_str)
-                        .collect::<Vec<_>>()
-                        .join("."),
+                    Yaml::Sequence(parts) => {
+                        parts.iter().filter_map(Yaml::as_str).collect::<Vec<_>>().join(".")
+                    }
                     other => other.as_str().unwrap_or_default().to_owned(),
                 };
                 self.get_attribute(&name, place).cloned().map(Some)
@@ -159,27 +147,17 @@ impl Scope {
             "Sub" => self.substitute(argument, place),
             "Join" => {
                 let [Yaml::String(delimiter), list] = arguments()? else {
-                    return Err(TemplateError::content(
-                        place,
-                        "!Join takes a delimiter and a list",
-                    ));
+                    return Err(TemplateError::content(place, "!Join takes a delimiter and a list"));
                 };
                 let items = self.texts(list, place)?;
                 Ok(Some(Json::String(items.join(delimiter))))
             }
             "Split" => {
                 let [Yaml::String(delimiter), text] = arguments()? else {
-                    return Err(TemplateError::content(
-                        place,
-                        "!Split takes a delimiter and a text",
-                    ));
+                    return Err(TemplateError::content(place, "!Split takes a delimiter and a text"));
                 };
                 let text = self.text(text, place)?;
-                Ok(Some(
-                    text.split(delimiter.as_str())
-                        .map(|part| Json::String(part.to_owned()))
-                        .collect(),
-                ))
+                Ok(Some(text.split(delimiter.as_str()).map(|part| Json::String(part.to_owned())).collect()))
             }
             "Select" => {
                 let [index, list] = arguments()? else {
@@ -192,22 +170,12 @@ impl Scope {
             }
             "If" => {
                 let [Yaml::String(condition), yes, no] = arguments()? else {
-                    return Err(TemplateError::content(
-                        place,
-                        "!If takes a condition and two values",
-                    ));
+                    return Err(TemplateError::content(place, "!If takes a condition and two values"));
                 };
-                let chosen = if self.named_condition(condition, place)? {
-                    yes
-                } else {
-                    no
-                };
+                let chosen = if self.named_condition(condition, place)? { yes } else { no };
                 self.resolve(chosen, place)
             }
-            other => Err(TemplateError::content(
-                place,
-                format!("the local cloud does not know !{other}"),
-            )),
+            other => Err(TemplateError::content(place, format!("the local cloud does not know !{other}"))),
         }
     }
 
@@ -223,9 +191,8 @@ impl Scope {
         let mut result = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
-            let (name, tail) = after
-                .split_once('}')
-                .ok_or_else(|| TemplateError::content(place, "!Sub with an open ${"))?;
+            let (name, tail) =
+                after.split_once('}').ok_or_else(|| TemplateError::content(place, "!Sub with an open ${"))?;
             result.push_str(before);
             if let Some(literal) = name.strip_prefix('!') {
                 result.extend(["${", literal, "}"]);
@@ -261,16 +228,9 @@ impl Scope {
         match (function, arguments.as_slice()) {
             ("Equals", [left, right]) => Ok(self.resolve(left, place)? == self.resolve(right, place)?),
             ("Not", [inner]) => Ok(!self.condition(inner, place)?),
-            ("And", all) => all
-                .iter()
-                .try_fold(true, |holds, one| Ok(holds & self.condition(one, place)?)),
-            ("Or", any) => any
-                .iter()
-                .try_fold(false, |holds, one| Ok(holds | self.condition(one, place)?)),
-            _ => Err(TemplateError::content(
-                place,
-                format!("the local cloud does not know !{function}"),
-            )),
+            ("And", all) => all.iter().try_fold(true, |holds, one| Ok(holds & self.condition(one, place)?)),
+            ("Or", any) => any.iter().try_fold(false, |holds, one| Ok(holds | self.condition(one, place)?)),
+            _ => Err(TemplateError::content(place, format!("the local cloud does not know !{function}"))),
         }
     }
 
@@ -281,10 +241,7 @@ impl Scope {
 
     fn reference(&self, name: &str, place: &str) -> Result<&Json, TemplateError> {
         self.references.get(name).ok_or_else(|| {
-            TemplateError::content(
-                place,
-                format!("{name} has no default and no value in the local cloud"),
-            )
+            TemplateError::content(place, format!("{name} has no default and no value in the local cloud"))
         })
     }
 
@@ -295,11 +252,7 @@ impl Scope {
     }
 
     fn text(&self, value: &Yaml, place: &str) -> Result<String, TemplateError> {
-        Ok(self
-            .resolve(value, place)?
-            .as_ref()
-            .map(text_of)
-            .unwrap_or_default())
+        Ok(self.resolve(value, place)?.as_ref().map(text_of).unwrap_or_default())
     }
 
     fn texts(&self, value: &Yaml, place: &str) -> Result<Vec<String>, TemplateError> {

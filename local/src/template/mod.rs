@@ -25,20 +25,14 @@ pub enum TemplateError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{path} is not YAML: {source}")]
-    Syntax {
-        path: PathBuf,
-        source: serde_norway::Error,
-    },
+    Syntax { path: PathBuf, source: serde_norway::Error },
     #[error("{place}: {fault}")]
     Content { place: String, fault: String },
 }
 
 impl TemplateError {
     fn content(place: impl Into<String>, fault: impl Into<String>) -> Self {
-        Self::Content {
-            place: place.into(),
-            fault: fault.into(),
-        }
+        Self::Content { place: place.into(), fault: fault.into() }
     }
 }
 
@@ -52,20 +46,13 @@ pub struct Deployment {
 
 impl Template {
     pub fn read(path: &Path) -> Result<Self, TemplateError> {
-        let text = fs::read_to_string(path).map_err(|source| TemplateError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::parse(&text).map_err(|source| TemplateError::Syntax {
-            path: path.to_owned(),
-            source,
-        })
+        let text = fs::read_to_string(path)
+            .map_err(|source| TemplateError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text).map_err(|source| TemplateError::Syntax { path: path.to_owned(), source })
     }
 
     pub fn parse(text: &str) -> Result<Self, serde_norway::Error> {
-        Ok(Self {
-            document: serde_norway::from_str(text)?,
-        })
+        Ok(Self { document: serde_norway::from_str(text)? })
     }
 
     /// Names of the functions, which are the names of their binaries.
@@ -76,10 +63,14 @@ impl Template {
             .collect()
     }
 
-    /// Logical ids of the resources of a type.
-    pub fn logical_ids(&self, resource_type: &str) -> Vec<String> {
-        self.resources(resource_type)
-            .map(|(id, _)| id.to_owned())
+    /// Logical id and `KeyUsage` of each `AWS::KMS::Key`.
+    pub fn keys(&self) -> Vec<(String, String)> {
+        let usage = |resource: &Value| {
+            let usage = resource.get("Properties")?.get("KeyUsage")?.as_str()?;
+            Some(usage.to_owned())
+        };
+        self.resources("AWS::KMS::Key")
+            .map(|(id, key)| (id.to_owned(), usage(key).unwrap_or_else(|| "ENCRYPT_DECRYPT".to_owned())))
             .collect()
     }
 
@@ -102,19 +93,12 @@ impl Template {
 
     fn section(&self, name: &str) -> impl Iterator<Item = (&str, &Value)> {
         let section = self.document.get(name).and_then(Value::as_mapping);
-        section
-            .into_iter()
-            .flatten()
-            .filter_map(|(id, value)| Some((id.as_str()?, value)))
+        section.into_iter().flatten().filter_map(|(id, value)| Some((id.as_str()?, value)))
     }
 }
 
 fn binary(resource: &Value) -> Option<&str> {
-    resource
-        .get("Metadata")?
-        .get("BuildProperties")?
-        .get("Binary")?
-        .as_str()
+    resource.get("Metadata")?.get("BuildProperties")?.get("Binary")?.as_str()
 }
 
 #[cfg(test)]

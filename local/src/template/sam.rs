@@ -123,10 +123,7 @@ const DEFAULT_MEMORY_MB: u32 = 128;
 const DEFAULT_TIMEOUT_S: u64 = 3;
 
 pub(super) fn resolve(template: &Template, scope: &Scope) -> Result<Deployment, TemplateError> {
-    let globals = template
-        .document
-        .get("Globals")
-        .and_then(|globals| globals.get("Function"));
+    let globals = template.document.get("Globals").and_then(|globals| globals.get("Function"));
     let mut functions = Vec::new();
     let mut events = Vec::new();
     for (id, resource) in template.resources("AWS::Serverless::Function") {
@@ -137,17 +134,10 @@ pub(super) fn resolve(template: &Template, scope: &Scope) -> Result<Deployment, 
         let properties = resource.get("Properties");
         functions.push(function(scope, name, globals, properties, &place)?);
         if let Some(Yaml::Mapping(own)) = properties.and_then(|properties| properties.get("Events")) {
-            events.extend(
-                own.values()
-                    .map(|event| (name.to_owned(), event, format!("{place}.Events"))),
-            );
+            events.extend(own.values().map(|event| (name.to_owned(), event, format!("{place}.Events"))));
         }
     }
-    Ok(Deployment {
-        functions,
-        api: api(template, scope, &events)?,
-        tables: tables(template, scope)?,
-    })
+    Ok(Deployment { functions, api: api(template, scope, &events)?, tables: tables(template, scope)? })
 }
 
 fn function(
@@ -166,24 +156,16 @@ fn function(
         let Some(value) = property(name) else {
             return Ok(None);
         };
-        Ok(scope
-            .resolve(value, place)?
-            .and_then(|value| text_of(&value).parse().ok()))
+        Ok(scope.resolve(value, place)?.and_then(|value| text_of(&value).parse().ok()))
     };
     let mut environment = BTreeMap::new();
     for source in [globals, properties].into_iter().flatten() {
-        let Some(variables) = source
-            .get("Environment")
-            .and_then(|environment| environment.get("Variables"))
+        let Some(variables) = source.get("Environment").and_then(|environment| environment.get("Variables"))
         else {
             continue;
         };
         if let Some(Json::Object(variables)) = scope.resolve(variables, &format!("{place}.Environment"))? {
-            environment.extend(
-                variables
-                    .iter()
-                    .map(|(name, value)| (name.clone(), text_of(value))),
-            );
+            environment.extend(variables.iter().map(|(name, value)| (name.clone(), text_of(value))));
         }
     }
     let memory_mb = number("MemorySize")?.and_then(|size| u32::try_from(size).ok());
@@ -205,10 +187,7 @@ fn api(
         return Ok(None);
     };
     if apis.next().is_some() {
-        return Err(TemplateError::content(
-            "Resources",
-            "more than one AWS::Serverless::HttpApi",
-        ));
+        return Err(TemplateError::content("Resources", "more than one AWS::Serverless::HttpApi"));
     }
     let place = format!("Resources.{id}.Properties");
     let properties: ApiProperties = match resource.get("Properties") {
@@ -225,10 +204,7 @@ fn api(
         };
         let event: EventProperties = typed(scope, properties_of_event, place)?;
         // `NONE` opens a route in spite of the API's default.
-        let authorizer = event
-            .auth
-            .authorizer
-            .or_else(|| properties.auth.default_authorizer.clone());
+        let authorizer = event.auth.authorizer.or_else(|| properties.auth.default_authorizer.clone());
         routes.push(Route {
             method: event.method.to_ascii_uppercase(),
             path: event.path,
@@ -243,10 +219,7 @@ fn api(
         .filter_map(|route| route.authorizer.as_ref())
         .find(|name| !authorizers.contains_key(*name));
     if let Some(name) = unknown {
-        return Err(TemplateError::content(
-            place,
-            format!("a route asks for the authorizer {name}"),
-        ));
+        return Err(TemplateError::content(place, format!("a route asks for the authorizer {name}")));
     }
     Ok(Some(Api {
         routes,
@@ -287,11 +260,7 @@ fn tables(template: &Template, scope: &Scope) -> Result<Vec<Table>, TemplateErro
                 }
             }
             let ttl_attribute = own.pointer("/TimeToLiveSpecification/AttributeName").map(text_of);
-            Ok(Table {
-                name,
-                create: Json::Object(create),
-                ttl_attribute,
-            })
+            Ok(Table { name, create: Json::Object(create), ttl_attribute })
         })
         .collect()
 }

@@ -97,39 +97,24 @@ fn deployment(text: &str) -> Result<Deployment, TemplateError> {
 #[test]
 fn variables_are_resolved_and_the_functions_own_win() {
     let functions = deployment(TEMPLATE).unwrap().functions;
-    let api = functions
-        .iter()
-        .find(|function| function.name == "mfa-api")
-        .unwrap();
+    let api = functions.iter().find(|function| function.name == "mfa-api").unwrap();
     let expected = [
         ("FIRST", "a"),
         ("JOINED", "http://localhost:5173|https://app.example"),
         ("KEY_ARN", "arn:aws:kms:us-east-1:111122223333:key/1"),
         ("LIMIT", "5"),
         ("LOG_LEVEL", "info"),
-        (
-            "LONG_FORM",
-            "us-east-1_Local-${Kept}-arn:aws:dynamodb:us-east-1:111122223333:table/Table",
-        ),
+        ("LONG_FORM", "us-east-1_Local-${Kept}-arn:aws:dynamodb:us-east-1:111122223333:table/Table"),
         ("MFA_TABLE", "Table"),
-        (
-            "SENDER",
-            "arn:aws:lambda:us-east-1:111122223333:function:custom-sms-sender",
-        ),
+        ("SENDER", "arn:aws:lambda:us-east-1:111122223333:function:custom-sms-sender"),
         ("SHARED", "own"),
         ("TABLE_ARN", "arn:aws:dynamodb:us-east-1:111122223333:table/Table"),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(api.environment, BTreeMap::from(expected));
     assert_eq!((api.memory_mb, api.timeout), (512, Duration::from_secs(5)));
-    let sender = functions
-        .iter()
-        .find(|function| function.name == "custom-sms-sender")
-        .unwrap();
-    assert_eq!(
-        (sender.memory_mb, sender.environment["SHARED"].as_str()),
-        (256, "global")
-    );
+    let sender = functions.iter().find(|function| function.name == "custom-sms-sender").unwrap();
+    assert_eq!((sender.memory_mb, sender.environment["SHARED"].as_str()), (256, "global"));
 }
 
 #[test]
@@ -154,22 +139,10 @@ fn the_api_has_the_events_as_routes() {
             },
         ]
     );
-    assert_eq!(
-        api.cors.unwrap().allow_origins,
-        ["http://localhost:5173", "https://app.example"]
-    );
-    assert_eq!(
-        api.throttle,
-        Some(Throttle {
-            rate: 50.0,
-            burst: 100.0
-        })
-    );
+    assert_eq!(api.cors.unwrap().allow_origins, ["http://localhost:5173", "https://app.example"]);
+    assert_eq!(api.throttle, Some(Throttle { rate: 50.0, burst: 100.0 }));
     let authorizer = &api.authorizers["UserPool"];
-    assert_eq!(
-        authorizer.issuer,
-        "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Local"
-    );
+    assert_eq!(authorizer.issuer, "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Local");
     assert_eq!(authorizer.audience, ["one", "two"]);
 }
 
@@ -194,41 +167,16 @@ fn a_table_becomes_what_create_table_takes() {
 #[test]
 fn what_cannot_be_resolved_is_named() {
     for (found, replacement, fault) in [
-        (
-            "!Ref Table\n",
-            "!Ref Unset\n",
-            "Unset has no default and no value in the local cloud",
-        ),
-        (
-            "!Ref Table\n",
-            "!Ref Tabel\n",
-            "Tabel has no default and no value in the local cloud",
-        ),
-        (
-            "!GetAtt Table.Arn",
-            "!GetAtt Table.StreamArn",
-            "the local cloud has no Table.StreamArn",
-        ),
-        (
-            "!Ref Table\n",
-            "!ImportValue x\n",
-            "the local cloud does not know !ImportValue",
-        ),
+        ("!Ref Table\n", "!Ref Unset\n", "Unset has no default and no value in the local cloud"),
+        ("!Ref Table\n", "!Ref Tabel\n", "Tabel has no default and no value in the local cloud"),
+        ("!GetAtt Table.Arn", "!GetAtt Table.StreamArn", "the local cloud has no Table.StreamArn"),
+        ("!Ref Table\n", "!ImportValue x\n", "the local cloud does not know !ImportValue"),
         ("Method: get", "Verb: get", "missing field `Method`"),
-        (
-            "DefaultAuthorizer: UserPool",
-            "DefaultAuthorizer: Other",
-            "a route asks for the authorizer Other",
-        ),
+        ("DefaultAuthorizer: UserPool", "DefaultAuthorizer: Other", "a route asks for the authorizer Other"),
     ] {
         assert!(TEMPLATE.contains(found), "{found}");
-        let error = deployment(&TEMPLATE.replace(found, replacement))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains(fault) && error.starts_with("Resources."),
-            "{error}"
-        );
+        let error = deployment(&TEMPLATE.replace(found, replacement)).unwrap_err().to_string();
+        assert!(error.contains(fault) && error.starts_with("Resources."), "{error}");
     }
 }
 
@@ -237,16 +185,8 @@ fn the_projects_own_template_resolves() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/template.yaml");
     let template = Template::read(&path).unwrap();
     let deployment = template.resolve(&scope(&template)).unwrap();
-    let deployed: BTreeSet<_> = deployment
-        .functions
-        .iter()
-        .map(|function| function.name.clone())
-        .collect();
+    let deployed: BTreeSet<_> = deployment.functions.iter().map(|function| function.name.clone()).collect();
     assert_eq!(deployed, template.function_names());
     let routes = deployment.api.unwrap().routes;
-    assert!(
-        routes
-            .iter()
-            .any(|route| route.method == "GET" && route.path == "/mfa")
-    );
+    assert!(routes.iter().any(|route| route.method == "GET" && route.path == "/mfa"));
 }

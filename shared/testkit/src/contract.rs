@@ -6,7 +6,8 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use shared::{
     audit::{Action, AuditTrail, Entry},
-    kernel::UserId,
+    factors::{Block, FactorState, NativeFactors, PreferenceChange, TotpSecret, TotpVerification, UserPoolFault},
+    kernel::{AccessToken, Factor, OneTimeCode, UserId},
     sign_in::{SignInLedger, Subject},
     sign_up::{ConfirmedUsers, Recorded},
 };
@@ -63,4 +64,49 @@ pub async fn audit_trail(port: &dyn AuditTrail, count: impl AsyncFn(&UserId) -> 
     port.append(&entry(Action::TotpVerified)).await.expect("works");
     assert_eq!(count(&alex).await, 2, "one time, two entries: both kept");
     assert_eq!(count(&user("audit-sam")).await, 0, "users do not share");
+}
+
+/// The life of an authenticator of a user who has none yet. `code` computes what the app shows,
+/// `revoke` signs the user out everywhere.
+pub async fn native_factors(
+    port: &dyn NativeFactors,
+    token: &AccessToken,
+    code: impl Fn(&TotpSecret) -> OneTimeCode,
+    revoke: impl AsyncFnOnce(),
+) {
+    let totp = |enabled, preferred| PreferenceChange {
+        blocks: [(Factor::Totp, Block { enabled, preferred })].into(),
+    };
+    let factors = async || port.profile(token).await.expect("a valid token").factors;
+    let verify = async |code: &OneTimeCode| port.verify_totp(token, code, None).await.expect("a valid token");
+    let wrong = OneTimeCode::parse("000000").expect("a code");
+
+    assert_eq!(factors().await, FactorState::default());
+    assert_eq!(verify(&wrong).await, TotpVerification::NotStarted);
+    let unverified = port.set_preference(token, &totp(true, true)).await;
+    assert!(matches!(unverified, Err(UserPoolFault::FactorNotSetUp)), "{unverified:?}");
+
+    let secret = port.associate_totp(token).await.expect("a valid token");
+    assert!(secret.expose().len() >= 32, "at least 160 bits");
+    let right = code(&secret);
+    assert_eq!(verify(&wrong).await, TotpVerification::WrongCode);
+    assert_eq!(verify(&right).await, TotpVerification::Verified);
+    let again = verify(&right).await;
+    assert!(matches!(again, TotpVerification::AlreadyUsed | TotpVerification::WrongCode), "a code works once: {again:?}");
+    assert_eq!(factors().await, FactorState::default(), "registered is not yet asked for");
+
+    let on = FactorState { enabled: [Factor::Totp].into(), preferred: Some(Factor::Totp) };
+    port.set_preference(token, &totp(true, true)).await.expect("a verified authenticator");
+    assert_eq!(factors().await, on);
+    port.set_preference(token, &PreferenceChange::default()).await.expect("nothing asked");
+    assert_eq!(factors().await, on, "a factor without a block stays as it is");
+    port.set_preference(token, &totp(true, false)).await.expect("a verified authenticator");
+    assert_eq!(factors().await, FactorState { preferred: None, ..on });
+    port.set_preference(token, &totp(false, false)).await.expect("a verified authenticator");
+    assert_eq!(factors().await, FactorState::default());
+
+    revoke().await;
+    assert!(matches!(port.profile(token).await, Err(UserPoolFault::NotSignedIn)));
+    assert!(matches!(port.associate_totp(token).await, Err(UserPoolFault::NotSignedIn)));
+    assert!(matches!(port.set_preference(token, &totp(true, true)).await, Err(UserPoolFault::NotSignedIn)));
 }

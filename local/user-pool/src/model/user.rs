@@ -1,0 +1,240 @@
+//! A user with everything that signs them in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::device::Device;
+use super::secret::Secret;
+use super::wire_time;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct User {
+    pub(crate) sub: String,
+    pub(crate) username: String,
+    pub(crate) enabled: bool,
+    pub(crate) status: UserStatus,
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
+    /// Without `sub`.
+    pub(crate) attributes: BTreeMap<String, String>,
+    pub(crate) password: Option<PasswordVerifier>,
+    /// Former passwords, newest first, as far as the pool's history asks.
+    #[serde(default)]
+    pub(crate) password_history: Vec<PasswordVerifier>,
+    #[serde(default)]
+    pub(crate) temporary_password_expires: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) password_failures: Option<Failures>,
+    #[serde(default)]
+    pub(crate) mfa_failures: Option<Failures>,
+    #[serde(default)]
+    pub(crate) software_token: Option<SoftwareToken>,
+    #[serde(default)]
+    pub(crate) mfa: MfaPreference,
+    #[serde(default)]
+    pub(crate) codes: BTreeMap<CodePurpose, PendingCode>,
+    /// Values that take effect once their code is given (AttributesRequireVerificationBeforeUpdate).
+    #[serde(default)]
+    pub(crate) unverified_updates: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) devices: BTreeMap<String, Device>,
+    #[serde(default)]
+    pub(crate) groups: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum UserStatus {
+    Unconfirmed,
+    Confirmed,
+    ForceChangePassword,
+    ResetRequired,
+    ExternalProvider,
+}
+
+impl UserStatus {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unconfirmed => "UNCONFIRMED",
+            Self::Confirmed => "CONFIRMED",
+            Self::ForceChangePassword => "FORCE_CHANGE_PASSWORD",
+            Self::ResetRequired => "RESET_REQUIRED",
+            Self::ExternalProvider => "EXTERNAL_PROVIDER",
+        }
+    }
+}
+
+/// What SRP needs of a password; the password itself is nowhere.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct PasswordVerifier {
+    /// Hex.
+    pub(crate) salt: String,
+    /// g^x mod N, hex.
+    pub(crate) verifier: String,
+}
+
+impl std::fmt::Debug for PasswordVerifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordVerifier(..)")
+    }
+}
+
+/// Wrong passwords or codes in a row.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Failures {
+    pub(crate) count: u32,
+    pub(crate) last: Timestamp,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SoftwareToken {
+    /// Base32.
+    pub(crate) secret: Secret,
+    pub(crate) verified: bool,
+    pub(crate) friendly_name: Option<String>,
+    /// Steps whose code was used, as far as they are still in the accepted window.
+    pub(crate) used_steps: Vec<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Factor {
+    #[serde(rename = "SMS_MFA")]
+    Sms,
+    #[serde(rename = "SOFTWARE_TOKEN_MFA")]
+    SoftwareToken,
+    #[serde(rename = "EMAIL_OTP")]
+    Email,
+}
+
+impl Factor {
+    /// In the order Cognito lists them.
+    pub(crate) const ALL: [Self; 3] = [Self::Sms, Self::SoftwareToken, Self::Email];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Sms => "SMS_MFA",
+            Self::SoftwareToken => "SOFTWARE_TOKEN_MFA",
+            Self::Email => "EMAIL_OTP",
+        }
+    }
+
+    /// The attribute its codes go to.
+    pub(crate) fn attribute(self) -> Option<&'static str> {
+        match self {
+            Self::Sms => Some("phone_number"),
+            Self::Email => Some("email"),
+            Self::SoftwareToken => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct MfaPreference {
+    pub(crate) enabled: BTreeSet<Factor>,
+    pub(crate) preferred: Option<Factor>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum CodePurpose {
+    SignUp,
+    ForgotPassword,
+    VerifyEmail,
+    VerifyPhoneNumber,
+}
+
+impl CodePurpose {
+    /// Of the code that verifies `email` or `phone_number`.
+    pub(crate) fn verify(attribute: &str) -> Self {
+        if attribute == "email" {
+            Self::VerifyEmail
+        } else {
+            Self::VerifyPhoneNumber
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PendingCode {
+    pub(crate) code: Secret,
+    pub(crate) expires: Timestamp,
+    /// `email` or `phone_number`: what a right code verifies.
+    pub(crate) attribute: String,
+}
+
+impl User {
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        if name == "sub" {
+            return Some(&self.sub);
+        }
+        self.attributes
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// `"True"` counts as well (COGNITO.md §4.8).
+    pub(crate) fn is_verified(&self, attribute: &str) -> bool {
+        self.attribute(&format!("{attribute}_verified"))
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    pub(crate) fn set_verified(&mut self, attribute: &str, verified: bool) {
+        self.attributes
+            .insert(format!("{attribute}_verified"), verified.to_string());
+    }
+
+    pub(crate) fn has_software_token(&self) -> bool {
+        self.software_token.as_ref().is_some_and(|token| token.verified)
+    }
+
+    /// `userAttributes` of a trigger event (COGNITO.md §1.1).
+    pub(crate) fn event_attributes(&self) -> Value {
+        let mut map = serde_json::Map::new();
+        map.insert("sub".into(), self.sub.clone().into());
+        map.insert("cognito:user_status".into(), self.status.as_str().into());
+        map.extend(
+            self.attributes
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone().into())),
+        );
+        Value::Object(map)
+    }
+
+    /// The list `[{Name, Value}]`, `sub` first.
+    pub(crate) fn attribute_list(&self) -> Value {
+        let sub = json!({"Name": "sub", "Value": self.sub});
+        let rest = self
+            .attributes
+            .iter()
+            .map(|(name, value)| json!({"Name": name, "Value": value}));
+        std::iter::once(sub).chain(rest).collect()
+    }
+
+    pub(crate) fn mfa_setting_list(&self) -> Option<Vec<Factor>> {
+        (!self.mfa.enabled.is_empty()).then(|| self.mfa.enabled.iter().copied().collect())
+    }
+
+    /// The deprecated SMS-only list.
+    pub(crate) fn mfa_options(&self) -> Option<Value> {
+        self.mfa
+            .enabled
+            .contains(&Factor::Sms)
+            .then(|| json!([{"DeliveryMedium": "SMS", "AttributeName": "phone_number"}]))
+    }
+
+    /// The shape `UserType`; `AdminGetUser` has the same members but one other name.
+    pub(crate) fn describe(&self) -> Value {
+        json!({
+            "Username": self.username,
+            "Attributes": self.attribute_list(),
+            "UserCreateDate": wire_time(self.created),
+            "UserLastModifiedDate": wire_time(self.modified),
+            "Enabled": self.enabled,
+            "UserStatus": self.status,
+            "MFAOptions": self.mfa_options(),
+        })
+    }
+}

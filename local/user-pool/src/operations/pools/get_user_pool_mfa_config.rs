@@ -1,0 +1,20 @@
+//! `GetUserPoolMfaConfig`
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::UserPools;
+use crate::operations::operation;
+use crate::protocol::error::ApiError;
+
+operation!("GetUserPoolMfaConfig", run);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input {
+    user_pool_id: String,
+}
+
+async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
+    Ok(json!(pools.store.pool(&input.user_pool_id)?.mfa))
+}

@@ -1,0 +1,16 @@
+//! How a user comes in by themselves.
+
+mod confirm_sign_up;
+mod confirmation;
+mod resend_confirmation_code;
+mod sign_up;
+
+use super::Operation;
+
+pub(super) use confirmation::{PreSignUpEvent, new_username, post_confirmation, pre_sign_up};
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    confirm_sign_up::OPERATION,
+    resend_confirmation_code::OPERATION,
+    sign_up::OPERATION,
+];

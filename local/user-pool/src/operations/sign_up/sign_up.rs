@@ -1,0 +1,135 @@
+//! `SignUp`
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::confirmation::{
+    PreSignUpEvent, attribute_to_confirm, new_username, post_confirmation, pre_sign_up, send_confirmation,
+};
+use crate::UserPools;
+use crate::delivery::Occasion;
+use crate::model::attributes::{self, Attribute, Writer};
+use crate::model::user::{MfaPreference, User, UserStatus};
+use crate::operations::operation;
+use crate::password;
+use crate::protocol::error::{ApiError, ErrorCode};
+use crate::sign_in::check_secret_hash;
+use crate::triggers::event::Metadata;
+
+operation!("SignUp", run);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input {
+    client_id: String,
+    secret_hash: Option<String>,
+    username: String,
+    password: Option<String>,
+    #[serde(default)]
+    user_attributes: Vec<Attribute>,
+    validation_data: Option<Vec<Attribute>>,
+    client_metadata: Option<Metadata>,
+}
+
+async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
+    let (pool, client) = pools.store.client(&input.client_id)?;
+    check_secret_hash(&client, &[&input.username], input.secret_hash.as_deref())?;
+    if pool
+        .settings
+        .admin_create_user_config
+        .allow_admin_create_user_only
+    {
+        return Err(ApiError::not_authorized(
+            "SignUp is not permitted for this user pool",
+        ));
+    }
+    let password = input.password.ok_or_else(|| ApiError::missing("PASSWORD"))?;
+    password::check_policy(&pool.settings.policies.password_policy, &password)?;
+    let mut attributes = attributes::check(&pool.schema, input.user_attributes, Writer::User)?;
+    let (username, sub) = new_username(&pool, &input.username, &mut attributes)?;
+    attributes::check_required(&pool.schema, &attributes)?;
+    if pools.store.find_user(&pool.id, &input.username).is_some() {
+        return Err(ApiError::new(ErrorCode::UsernameExists, "User already exists"));
+    }
+
+    let event = PreSignUpEvent {
+        client_id: &client.id,
+        source: "PreSignUp_SignUp",
+        username: &username,
+        attributes: json!(attributes),
+        validation_data: input.validation_data.map(as_map),
+        metadata: input.client_metadata.as_ref(),
+    };
+    let decision = pre_sign_up(pools, &pool, event).await?;
+    verify(&mut attributes, "email", decision.verify_email)?;
+    verify(&mut attributes, "phone_number", decision.verify_phone)?;
+
+    let now = pools.now();
+    let user = User {
+        username: username.clone(),
+        enabled: true,
+        status: if decision.confirm {
+            UserStatus::Confirmed
+        } else {
+            UserStatus::Unconfirmed
+        },
+        created: now,
+        modified: now,
+        attributes,
+        password: Some(password::verifier(&pool, &username, &password)),
+        password_history: Vec::new(),
+        temporary_password_expires: None,
+        password_failures: None,
+        mfa_failures: None,
+        software_token: None,
+        mfa: MfaPreference::default(),
+        codes: BTreeMap::new(),
+        unverified_updates: BTreeMap::new(),
+        devices: BTreeMap::new(),
+        groups: BTreeSet::new(),
+        sub: sub.clone(),
+    };
+    for attribute in pool.alias_attributes() {
+        // An address the function vouches for moves to the new user.
+        if user.is_verified(attribute)
+            && let Some(value) = user.attribute(attribute)
+        {
+            pools.store.release_alias(&pool.id, attribute, value, &sub)?;
+        }
+    }
+    let user = pools.store.insert_user(&pool.id, user)?;
+
+    let metadata = input.client_metadata.as_ref();
+    let mut details = None;
+    if decision.confirm {
+        post_confirmation(pools, &pool, &client.id, &user, "ConfirmSignUp", metadata).await?;
+    } else if let Some(attribute) = attribute_to_confirm(&pool, &user) {
+        let occasion = Occasion::SignUp;
+        details =
+            Some(send_confirmation(pools, &pool, &client.id, &sub, attribute, occasion, metadata).await?);
+    }
+    Ok(json!({"UserConfirmed": decision.confirm, "UserSub": sub, "CodeDeliveryDetails": details}))
+}
+
+fn as_map(list: Vec<Attribute>) -> Value {
+    let pairs = list
+        .into_iter()
+        .map(|Attribute { name, value }| (name, value.into()));
+    Value::Object(pairs.collect::<Map<_, _>>())
+}
+
+fn verify(attributes: &mut BTreeMap<String, String>, name: &str, verified: bool) -> Result<(), ApiError> {
+    if !verified {
+        return Ok(());
+    }
+    if attributes.get(name).is_none_or(|value| value.is_empty()) {
+        return Err(ApiError::new(
+            ErrorCode::InvalidLambdaResponse,
+            format!("{name} is not present and can't be verified automatically."),
+        ));
+    }
+    attributes.insert(format!("{name}_verified"), "true".to_owned());
+    Ok(())
+}

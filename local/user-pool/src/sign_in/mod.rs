@@ -1,0 +1,214 @@
+//! A sign-in, from `InitiateAuth` to tokens. The states (COGNITO.md §3.5):
+//!
+//! ```text
+//! USER_SRP_AUTH       → PASSWORD_VERIFIER → password proven
+//! USER_PASSWORD_AUTH  → password proven
+//! CUSTOM_AUTH         → Define ⇄ CUSTOM_CHALLENGE … → factors done
+//! CUSTOM_AUTH + SRP   → Define → PASSWORD_VERIFIER → [factors] → Define ⇄ CUSTOM_CHALLENGE … → done
+//! password proven     → [NEW_PASSWORD_REQUIRED] → factors
+//! factors             → SMS_MFA | SOFTWARE_TOKEN_MFA | EMAIL_OTP | SELECT_MFA_TYPE | MFA_SETUP
+//!                     | DEVICE_SRP_AUTH → DEVICE_PASSWORD_VERIFIER, or nothing → done
+//! done                → [remembered device: DEVICE_SRP_AUTH …] → PostAuthentication
+//!                     → PreTokenGeneration → tokens
+//! ```
+//! Each arrow into a challenge ends a call and opens a session; the answer comes back with it.
+
+mod custom;
+mod device;
+pub(crate) mod factor_choice;
+mod finish;
+mod initiate;
+mod mfa;
+mod mfa_setup;
+mod new_password;
+mod password_proof;
+mod refresh;
+mod respond;
+mod secret_hash;
+pub(crate) mod session;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::UserPools;
+use crate::model::client::Client;
+use crate::model::pool::Pool;
+use crate::model::secret::Secret;
+use crate::model::user::{Factor, User};
+use crate::protocol::error::ApiError;
+use crate::srp::Exchange;
+use crate::triggers::event::Metadata;
+
+pub(crate) use initiate::{Initiation, initiate};
+pub(crate) use mfa_setup::{SetUp, cannot_enable, no_seed, not_enabled};
+pub(crate) use respond::{Answers, Response, respond};
+pub(crate) use secret_hash::check_secret_hash;
+
+/// What is known of a sign-in between two calls.
+#[derive(Debug, Clone)]
+pub(crate) struct Attempt {
+    pub(crate) pool: String,
+    client: String,
+    pub(crate) subject: Subject,
+    flow: Flow,
+    /// What the client called its device; checked to exist.
+    device_key: Option<String>,
+    device_proven: bool,
+    new_password_set: bool,
+    /// `session` of the custom-auth triggers.
+    history: Vec<ChallengeResult>,
+    /// Define has said `issueTokens`.
+    tokens_granted: bool,
+    pub(crate) stage: Stage,
+}
+
+/// Who signs in. Whoever isn't there is played on, to look the same.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    Known { sub: String },
+    Unknown { name: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Password,
+    Custom,
+}
+
+/// The challenge that is open.
+#[derive(Debug, Clone)]
+pub(crate) enum Stage {
+    /// None yet.
+    Begun,
+    PasswordVerifier(Box<Exchange>),
+    NewPassword,
+    Code {
+        factor: Factor,
+        code: Secret,
+    },
+    SoftwareToken,
+    SelectMfa(Vec<Factor>),
+    MfaSetUp(SetUp),
+    /// MFA_SETUP's e-mail: the code that was sent there.
+    EmailSetUp {
+        address: String,
+        code: Secret,
+    },
+    Custom {
+        private_parameters: Map<String, Value>,
+        metadata: Option<String>,
+    },
+    DeviceSrp,
+    DevicePasswordVerifier(Box<Exchange>),
+}
+
+impl Stage {
+    /// The challenge's name on the wire.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Begun => "",
+            Self::PasswordVerifier(_) => "PASSWORD_VERIFIER",
+            Self::NewPassword => "NEW_PASSWORD_REQUIRED",
+            Self::Code { factor, .. } => factor.as_str(),
+            Self::SoftwareToken => Factor::SoftwareToken.as_str(),
+            Self::SelectMfa(_) => "SELECT_MFA_TYPE",
+            Self::MfaSetUp(_) => "MFA_SETUP",
+            Self::EmailSetUp { .. } => Factor::Email.as_str(),
+            Self::Custom { .. } => "CUSTOM_CHALLENGE",
+            Self::DeviceSrp => "DEVICE_SRP_AUTH",
+            Self::DevicePasswordVerifier(_) => "DEVICE_PASSWORD_VERIFIER",
+        }
+    }
+}
+
+/// One item of `session` in a custom-auth event.
+#[derive(Debug, Clone)]
+struct ChallengeResult {
+    name: &'static str,
+    right: bool,
+    metadata: Option<String>,
+}
+
+/// What a call answers.
+pub(crate) enum Outcome {
+    Challenge {
+        name: &'static str,
+        parameters: Map<String, Value>,
+        session: String,
+    },
+    Tokens(Value),
+}
+
+impl Outcome {
+    pub(crate) fn into_output(self) -> Value {
+        match self {
+            Self::Challenge {
+                name,
+                parameters,
+                session,
+            } => {
+                json!({"ChallengeName": name, "Session": session, "ChallengeParameters": parameters})
+            }
+            Self::Tokens(result) => json!({"AuthenticationResult": result, "ChallengeParameters": {}}),
+        }
+    }
+}
+
+/// One call of a sign-in: the attempt with everything it needs at hand.
+struct Turn<'a> {
+    pools: &'a UserPools,
+    pool: Arc<Pool>,
+    client: Arc<Client>,
+    /// `None`: somebody who isn't there.
+    user: Option<Arc<User>>,
+    attempt: Attempt,
+    /// `clientMetadata` of triggers: of RespondToAuthChallenge only (COGNITO.md §1.4).
+    metadata: Option<Metadata>,
+}
+
+impl Turn<'_> {
+    /// The user, where only one who is there can have come this far.
+    fn known_user(&self) -> Result<&Arc<User>, ApiError> {
+        self.user.as_ref().ok_or_else(ApiError::wrong_credentials)
+    }
+
+    /// `userName` of events and `USER_ID_FOR_SRP`.
+    fn username(&self) -> &str {
+        match (&self.user, &self.attempt.subject) {
+            (Some(user), _) => &user.username,
+            (None, Subject::Unknown { name }) => name,
+            (None, Subject::Known { sub }) => sub,
+        }
+    }
+
+    /// Sees the user as the store has them now.
+    fn reload_user(&mut self) {
+        if let Some(user) = &self.user {
+            self.user = self.pools.store.user(&self.pool.id, &user.sub);
+        }
+    }
+
+    /// Opens the challenge and ends the call.
+    fn challenge(mut self, stage: Stage, parameters: Map<String, Value>) -> Outcome {
+        let name = stage.name();
+        self.attempt.stage = stage;
+        let validity = self.client.session_validity();
+        let session = self.pools.sessions.open(self.attempt, self.pools.now(), validity);
+        Outcome::Challenge {
+            name,
+            parameters,
+            session,
+        }
+    }
+
+    /// Parameters of a challenge, with `USER_ID_FOR_SRP`.
+    fn parameters<const N: usize>(&self, pairs: [(&str, String); N]) -> Map<String, Value> {
+        let mut parameters: Map<String, Value> = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        parameters.insert("USER_ID_FOR_SRP".to_owned(), self.username().into());
+        parameters
+    }
+}
