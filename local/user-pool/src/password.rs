@@ -47,6 +47,17 @@ pub(crate) fn temporary(policy: &PasswordPolicy) -> String {
     }
 }
 
+/// Until when a temporary password given now is good.
+pub(crate) fn temporary_until(pool: &Pool, now: Timestamp) -> Option<Timestamp> {
+    let settings = &pool.settings;
+    let days = settings
+        .admin_create_user_config
+        .unused_account_validity_days
+        .unwrap_or(settings.policies.password_policy.temporary_password_validity_days);
+    now.saturating_add(SignedDuration::from_hours(days.saturating_mul(24)))
+        .ok()
+}
+
 pub(crate) fn identity(pool: &Pool, username: &str) -> Identity {
     Identity {
         group: pool.short_name().to_owned(),

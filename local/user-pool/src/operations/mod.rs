@@ -11,6 +11,7 @@ mod mfa;
 mod page;
 mod pools;
 mod profile;
+mod recovery;
 mod sign_in;
 mod sign_up;
 
@@ -70,12 +71,13 @@ macro_rules! operation {
 use operation;
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Operation>> = LazyLock::new(|| {
-    let groups: [&[Operation]; 9] = [
+    let groups: [&[Operation]; 10] = [
         pools::OPERATIONS,
         clients::OPERATIONS,
         sign_up::OPERATIONS,
         sign_in::OPERATIONS,
         profile::OPERATIONS,
+        recovery::OPERATIONS,
         mfa::OPERATIONS,
         devices::OPERATIONS,
         admin::OPERATIONS,

@@ -256,6 +256,12 @@ impl Store {
         held.users.get(sub).map(Arc::clone)
     }
 
+    /// By username or alias, where the caller may know who exists.
+    pub(crate) fn named_user(&self, pool: &str, name: &str) -> Result<Arc<User>, ApiError> {
+        self.pool(pool)?;
+        self.find_user(pool, name).ok_or_else(ApiError::user_not_found)
+    }
+
     /// All users of a pool, by `sub`.
     pub(crate) fn users(&self, pool: &str) -> Result<Vec<Arc<User>>, ApiError> {
         let state = self.read();

@@ -9,13 +9,13 @@ use crate::protocol::error::ApiError;
 /// A factor's block; a missing member is false, a missing block leaves its factor alone.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct Block {
+pub(in crate::operations) struct Block {
     enabled: bool,
     preferred_mfa: bool,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) struct Blocks {
+pub(in crate::operations) struct Blocks {
     #[serde(rename = "SMSMfaSettings")]
     sms: Option<Block>,
     #[serde(rename = "SoftwareTokenMfaSettings")]
@@ -24,7 +24,7 @@ pub(super) struct Blocks {
     email: Option<Block>,
 }
 
-pub(super) fn apply(pool: &Pool, user: &mut User, blocks: Blocks) -> Result<(), ApiError> {
+pub(in crate::operations) fn apply(pool: &Pool, user: &mut User, blocks: Blocks) -> Result<(), ApiError> {
     let blocks: Vec<_> = [
         (Factor::Sms, blocks.sms),
         (Factor::SoftwareToken, blocks.software_token),

@@ -1,0 +1,27 @@
+//! `AdminEnableUser`
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::UserPools;
+use crate::operations::operation;
+use crate::protocol::error::ApiError;
+
+operation!("AdminEnableUser", run);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input {
+    user_pool_id: String,
+    username: String,
+}
+
+async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
+    let user = pools.store.named_user(&input.user_pool_id, &input.username)?;
+    pools.store.update_user(&input.user_pool_id, &user.sub, |user| {
+        user.enabled = true;
+        user.modified = pools.now();
+        Ok(())
+    })?;
+    Ok(json!({}))
+}

@@ -1,0 +1,50 @@
+//! `ForgotPassword`
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::UserPools;
+use crate::delivery::simulated_details;
+use crate::limits::Limited;
+use crate::operations::operation;
+use crate::operations::recovery::reset::{recovery_attribute, send_reset_code};
+use crate::protocol::error::ApiError;
+use crate::protocol::error::ErrorCode;
+use crate::sign_in::check_secret_hash;
+use crate::triggers::event::Metadata;
+
+operation!("ForgotPassword", run);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input {
+    client_id: String,
+    secret_hash: Option<String>,
+    username: String,
+    client_metadata: Option<Metadata>,
+}
+
+async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
+    let (pool, client) = pools.store.client(&input.client_id)?;
+    check_secret_hash(&client, &[&input.username], input.secret_hash.as_deref())?;
+    let user = match pools.store.find_user(&pool.id, &input.username) {
+        Some(user) => user,
+        None if client.hides_user_existence() => {
+            return Ok(json!({"CodeDeliveryDetails": simulated_details(pools, &pool, &input.username)}));
+        }
+        None => {
+            return Err(ApiError::new(
+                ErrorCode::UserNotFound,
+                "Username/client id combination not found.",
+            ));
+        }
+    };
+    pools.count_call(&pool.id, &user.sub, Limited::ForgotPassword)?;
+    if !user.enabled {
+        return Err(ApiError::user_disabled());
+    }
+    let attribute = recovery_attribute(&pool, &user)?;
+    let metadata = input.client_metadata.as_ref();
+    let details = send_reset_code(pools, &pool, &client.id, &user.sub, attribute, metadata).await?;
+    Ok(json!({"CodeDeliveryDetails": details}))
+}
