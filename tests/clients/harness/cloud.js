@@ -4,7 +4,6 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { after } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -15,8 +14,8 @@ if (!existsSync(binary)) throw new Error(`${binary} is not built: run \`cargo xt
 
 const running = new Set();
 
-// What a failed test has left open would keep the test process from ending.
-after(() => running.forEach((child) => child.kill('SIGKILL')));
+// What a failed test has left behind.
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /** Runs the binary; nothing is waited for. Both outputs are collected, line by line. */
 export function run(flags) {
@@ -45,6 +44,8 @@ export async function startCloud(flags = ['--memory']) {
     exited.then(({ code }) => fail(new Error(`local ended with ${code}: ${output.stderr.join('\n')}`)));
   });
   const readyAfter = performance.now() - started;
+  // A cloud that nobody stops must not keep the test process from ending.
+  for (const handle of [child, child.stdout, child.stderr]) handle.unref();
   return new Cloud(child, exited, output, JSON.parse(readFileSync(path, 'utf8')), readyAfter);
 }
 
@@ -119,6 +120,7 @@ class Cloud {
   /** Ends the cloud and answers how it ended and which of its processes outlive it. */
   async stop(signal = 'SIGTERM') {
     const family = descendants(this.pid);
+    for (const handle of [this.child, this.child.stdout, this.child.stderr]) handle.ref();
     this.child.kill(signal);
     const end = await this.exited;
     let survivors = alive([this.pid, ...family]);
