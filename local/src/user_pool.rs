@@ -126,7 +126,9 @@ impl Setup<'_> {
         }
         let mut pool = self.changeable();
         pool.insert("UserPoolId".to_owned(), known.user_pool_id.clone().into());
-        run(pools, "UpdateUserPool", Value::Object(pool)).await?;
+        run(pools, "UpdateUserPool", Value::Object(pool))
+            .await
+            .map_err(|error| anyhow!("{error} The state does not fit together; start with --fresh"))?;
         Ok(known)
     }
 

@@ -99,11 +99,11 @@ test('a user signs up, sets up an authenticator through the MFA API and signs in
     assert.equal((await get()).totp, 'PREFERRED');
 
     await put({ totp: 'NOT_PREFERRED' });
-    assert.deepEqual(await fetchMFAPreference(), { enabled: ['TOTP'] });
+    assert.deepEqual(await fetchMFAPreference(), { preferred: undefined, enabled: ['TOTP'] });
     assert.notEqual((await get()).totp, 'PREFERRED');
 
     await put({ totp: 'DISABLED' });
-    assert.deepEqual(await fetchMFAPreference(), {});
+    assert.deepEqual(await fetchMFAPreference(), { preferred: undefined, enabled: undefined });
     assert.equal((await get()).totp, 'DISABLED');
 
     await put({ totp: 'PREFERRED' });

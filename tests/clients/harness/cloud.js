@@ -1,17 +1,27 @@
 // The local cloud as a contributor starts it: the real binary, in a process of its own.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export const workspace = fileURLToPath(new URL('../../../', import.meta.url));
 const binary = process.env.COGNITO_MFA_LOCAL ?? join(workspace, 'target/debug/local');
 
+if (!existsSync(binary)) throw new Error(`${binary} is not built: run \`cargo xtask test clients\``);
+
+const running = new Set();
+
+// What a failed test has left behind.
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 /** Runs the binary; nothing is waited for. Both outputs are collected, line by line. */
 export function run(flags) {
   const child = spawn(binary, flags, { cwd: workspace, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  child.once('close', () => running.delete(child));
   const output = { stdout: [], stderr: [] };
   const lines = {};
   for (const name of ['stdout', 'stderr']) {
@@ -34,6 +44,8 @@ export async function startCloud(flags = ['--memory']) {
     exited.then(({ code }) => fail(new Error(`local ended with ${code}: ${output.stderr.join('\n')}`)));
   });
   const readyAfter = performance.now() - started;
+  // A cloud that nobody stops must not keep the test process from ending.
+  for (const handle of [child, child.stdout, child.stderr]) handle.unref();
   return new Cloud(child, exited, output, JSON.parse(readFileSync(path, 'utf8')), readyAfter);
 }
 
@@ -105,12 +117,19 @@ class Cloud {
     return (Number(ps('rss=', ['-p', String(this.pid)])) * 1024) / 1e6;
   }
 
-  /** Ends the cloud and answers how it ended and which of its processes are still alive. */
+  /** Ends the cloud and answers how it ended and which of its processes outlive it. */
   async stop(signal = 'SIGTERM') {
     const family = descendants(this.pid);
+    for (const handle of [this.child, this.child.stdout, this.child.stderr]) handle.ref();
     this.child.kill(signal);
     const end = await this.exited;
-    return { ...end, family, survivors: [this.pid, ...family].filter(isAlive) };
+    let survivors = alive([this.pid, ...family]);
+    // A process that was killed is gone a moment later; one that was forgotten is not.
+    for (let tries = 0; survivors.length > 0 && tries < 50; tries += 1) {
+      await setTimeout(20);
+      survivors = alive(survivors);
+    }
+    return { ...end, family, survivors };
   }
 }
 
@@ -137,11 +156,9 @@ function descendants(root) {
   return family.slice(1);
 }
 
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code !== 'ESRCH';
-  }
+/** Those of the processes that run; one that has ended but was not waited for does not. */
+function alive(pids) {
+  const states = ps('pid=,stat=', ['-A']).split('\n').map((line) => line.trim().split(/\s+/));
+  const run = new Set(states.filter(([, state]) => !state.startsWith('Z')).map(([pid]) => Number(pid)));
+  return pids.filter((pid) => run.has(pid));
 }
