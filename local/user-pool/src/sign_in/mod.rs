@@ -102,7 +102,7 @@ pub(crate) enum Stage {
     SoftwareToken,
     SelectMfa(Vec<Factor>),
     MfaSetUp(SetUp),
-    /// MFA_SETUP's e-mail: the code that was sent there.
+    /// `MFA_SETUP`'s e-mail: the code that was sent there.
     EmailSetUp {
         address: String,
         code: Secret,
@@ -175,7 +175,7 @@ struct Turn<'a> {
     /// `None`: somebody who isn't there.
     user: Option<Arc<User>>,
     attempt: Attempt,
-    /// `clientMetadata` of triggers: of RespondToAuthChallenge only (COGNITO.md §1.4).
+    /// `clientMetadata` of triggers: of `RespondToAuthChallenge` only (COGNITO.md §1.4).
     metadata: Option<Metadata>,
 }
 

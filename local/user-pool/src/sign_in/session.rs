@@ -37,7 +37,7 @@ impl Sessions {
         let expires = now.saturating_add(validity).unwrap_or(Timestamp::MAX);
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.opened += 1;
-        if held.opened % SWEEP_EVERY == 0 {
+        if held.opened.is_multiple_of(SWEEP_EVERY) {
             held.entries
                 .retain(|_, entry| now.duration_since(entry.expires) < REMEMBERED_FOR);
         }
