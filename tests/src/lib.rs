@@ -1,0 +1,10 @@
+//! What the end-to-end tests in Rust stand on: the functions as they are built, the sample events,
+//! and a local cloud for the functions' dependencies.
+
+mod cloud;
+mod events;
+mod functions;
+
+pub use cloud::Cloud;
+pub use events::{SampleEvent, sample_events};
+pub use functions::{Function, binary, functions, workspace};

@@ -1,0 +1,13 @@
+//! What tests of the core stand on: ports in memory, a clock that is set by hand, seeded entropy,
+//! and the contract tests that the in-memory ports and the real adapters both pass.
+
+#![expect(clippy::expect_used, reason = "test code: a failed expectation is a failed test")]
+
+pub mod contract;
+mod in_memory;
+mod pool_in_memory;
+mod sources;
+
+pub use in_memory::InMemoryTable;
+pub use pool_in_memory::InMemoryUserPool;
+pub use sources::{ManualClock, SeededEntropy};

@@ -63,6 +63,18 @@ pub(crate) struct Attempt {
     pub(crate) stage: Stage,
 }
 
+impl Attempt {
+    /// What the open password or device exchange goes by.
+    fn secret_block(&self) -> Option<&[u8]> {
+        match &self.stage {
+            Stage::PasswordVerifier(exchange) | Stage::DevicePasswordVerifier(exchange) => {
+                Some(exchange.secret_block())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Who signs in. Whoever isn't there is played on, to look the same.
 #[derive(Clone)]
 pub(crate) enum Subject {

@@ -1,0 +1,255 @@
+//! The whole cloud: which part is made of which others, and in which order they start and stop.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use local_lambda_host::{
+    AsyncPolicy, EventQueue, Forward, FunctionSpec, Lambda, LambdaHost, Settings, Timeline, invoke_api,
+};
+use local_user_pool::{Config, StoreLocation, Switches, UserPools};
+use serde_json::Value;
+
+use crate::ambient::MachineClock;
+use crate::args::Args;
+use crate::console::Console;
+use crate::dynamodb::DynamoDb;
+use crate::endpoints::Endpoints;
+use crate::faults::{Faults, Faulty};
+use crate::functions::Triggers;
+use crate::gateway::{Gateway, Keys};
+use crate::kms::{self, KeyStore, KeyUsage};
+use crate::listeners::{Ports, Servers, Service};
+use crate::messaging;
+use crate::outbox::Outbox;
+use crate::state::State;
+use crate::template::{Deployment, Function, Scope, Template};
+use crate::user_pool::{Known, Setup};
+
+const REGION: &str = "us-east-1";
+const ACCOUNT_ID: &str = "111122223333";
+/// Description of the key for custom-sender codes when the template has none.
+const CODE_KEY: &str = "custom-sender codes";
+
+/// Everything, up and running.
+#[derive(Debug)]
+pub struct Cloud {
+    endpoints: Endpoints,
+    servers: Servers,
+    dynamodb: DynamoDb,
+    host: Option<Arc<LambdaHost>>,
+    _state: State,
+}
+
+impl Cloud {
+    /// Starts all services; the first that cannot start stops the rest.
+    pub async fn start(args: &Args) -> Result<Self> {
+        let template = Template::read(&args.template)?;
+        let ports = Ports::bind(args.port).await?;
+        let state = if args.memory { State::in_memory() } else { State::open(&args.state_dir, args.fresh)? };
+        let clock = Arc::new(MachineClock);
+        let outbox = Outbox::new(clock.clone());
+        let keys = Arc::new(KeyStore::open(state.file("kms.json"), REGION, ACCOUNT_ID)?);
+        let triggers = Arc::new(Triggers::default());
+
+        let pools = UserPools::open(Config {
+            region: REGION.to_owned(),
+            account_id: ACCOUNT_ID.to_owned(),
+            store: state.file("user-pool.sqlite").map_or(StoreLocation::Memory, StoreLocation::File),
+            base_url: ports.url(Service::Cognito),
+            functions: triggers.clone(),
+            outbox: outbox.clone(),
+            data_keys: keys.clone(),
+            clock: clock.clone(),
+            switches: Switches::default(),
+        })
+        .await
+        .map_err(|error| anyhow::anyhow!("{error}; start with --fresh"))?;
+        let known = set_up_pool(args, &state, &template, &pools, &keys).await?;
+        let endpoints = endpoints(&ports, &known);
+
+        let deployment = deployment(&template, &endpoints, &keys)?;
+        let dynamodb = DynamoDb::start(state.file("dynamodb.sqlite"), deployment.tables).await?;
+        let (lambda, host) = lambda(args, &endpoints, deployment.functions)?;
+        let faults = Arc::new(Faults::default());
+        let timeline = Arc::new(Timeline::new(Arc::new(Faulty { lambda, faults: faults.clone() })));
+        let queue = EventQueue::new(timeline.clone(), AsyncPolicy::default());
+        triggers.connect(timeline.clone(), queue.clone());
+
+        let issuers: Arc<dyn Keys> = Arc::new(PoolKeys(pools.clone()));
+        let mut gateway = deployment.api.map(|api| {
+            Gateway::router(api, ACCOUNT_ID.to_owned(), timeline.clone(), &issuers, clock.clone())
+        });
+        let console = Arc::new(Console {
+            endpoints: endpoints.clone(),
+            functions: template.function_names(),
+            pools: pools.clone(),
+            outbox: outbox.clone(),
+            timeline: timeline.clone(),
+            queue: queue.clone(),
+            faults: faults.clone(),
+        });
+        let servers = ports.serve(|service| {
+            let router = match service {
+                Service::Cognito => pools.router(),
+                Service::Api => gateway.take().unwrap_or_default(),
+                Service::Lambda => invoke_api(queue.clone()),
+                Service::DynamoDb => dynamodb.router(),
+                Service::Kms => kms::router(keys.clone()),
+                Service::Sns => messaging::sns(outbox.clone()),
+                Service::Sms => messaging::sms(outbox.clone()),
+                Service::Ses => messaging::ses(outbox.clone()),
+                Service::Console => return console.router().merge(outbox.router()),
+            };
+            faults.around(service, router)
+        });
+        Ok(Self { endpoints, servers, dynamodb, host, _state: state })
+    }
+
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Stops taking requests, ends every function process and closes the databases.
+    pub async fn stop(self) {
+        self.servers.stop().await;
+        if let Some(host) = self.host {
+            host.stop();
+        }
+        self.dynamodb.stop().await;
+    }
+}
+
+async fn set_up_pool(
+    args: &Args,
+    state: &State,
+    template: &Template,
+    pools: &Arc<UserPools>,
+    keys: &KeyStore,
+) -> Result<Known> {
+    let file = state.file("local.json");
+    let known = match &file {
+        Some(file) => Known::read(file)?,
+        None => None,
+    };
+    let key = template.keys().into_iter().find(|(_, usage)| usage == KeyUsage::EncryptDecrypt.name());
+    let key_name = key.map_or_else(|| CODE_KEY.to_owned(), |(id, _)| id);
+    let code_key = keys.ensure(KeyUsage::EncryptDecrypt, &key_name)?;
+    let setup = Setup {
+        region: REGION,
+        account_id: ACCOUNT_ID,
+        mfa: args.mfa,
+        sign_in_with: args.sign_in_with,
+        functions: &template.function_names(),
+        code_key_arn: &code_key.arn,
+    };
+    let known = setup.apply(pools, known).await?;
+    if let Some(file) = &file {
+        known.write(file)?;
+    }
+    Ok(known)
+}
+
+fn endpoints(ports: &Ports, known: &Known) -> Endpoints {
+    let console = ports.url(Service::Console);
+    Endpoints {
+        cognito: ports.url(Service::Cognito),
+        api: ports.url(Service::Api),
+        lambda: ports.url(Service::Lambda),
+        dynamodb: ports.url(Service::DynamoDb),
+        kms: ports.url(Service::Kms),
+        sns: ports.url(Service::Sns),
+        sms: ports.url(Service::Sms),
+        ses: ports.url(Service::Ses),
+        outbox: format!("{console}/outbox"),
+        console,
+        region: REGION.to_owned(),
+        user_pool_id: known.user_pool_id.clone(),
+        clients: known.clients.clone(),
+    }
+}
+
+/// The template with what exists here in the place of its references.
+fn deployment(template: &Template, endpoints: &Endpoints, keys: &KeyStore) -> Result<Deployment> {
+    let clients = &endpoints.clients;
+    let client_ids = [&clients.native.id, &clients.custom.id, &clients.server.id].map(String::as_str);
+    let parameters = BTreeMap::from([
+        ("UserPoolId".to_owned(), endpoints.user_pool_id.clone()),
+        ("AppClientIds".to_owned(), client_ids.join(",")),
+    ]);
+    let mut scope = Scope::new(template, REGION, ACCOUNT_ID, &parameters)?;
+    for (id, usage) in template.keys() {
+        let key = keys.ensure(usage.parse()?, &id)?;
+        scope.refer(&id, &key.id);
+        scope.attribute(&id, "Arn", &key.arn);
+    }
+    Ok(template.resolve(&scope)?)
+}
+
+type Functions = Arc<dyn Lambda>;
+
+/// Where functions run; the host, if that is here.
+fn lambda(
+    args: &Args,
+    endpoints: &Endpoints,
+    functions: Vec<Function>,
+) -> Result<(Functions, Option<Arc<LambdaHost>>)> {
+    if let Some(url) = &args.lambda_endpoint {
+        let timeouts = functions.into_iter().map(|function| (function.name, function.timeout)).collect();
+        return Ok((Arc::new(Forward::new(url.as_str(), timeouts)), None));
+    }
+    let folder = match &args.functions_dir {
+        Some(folder) => folder.clone(),
+        None => own_folder()?,
+    };
+    let specs: Vec<_> = functions.into_iter().map(|function| spec(function, &folder, endpoints)).collect();
+    let missing: Vec<_> =
+        specs.iter().filter(|spec| !spec.command.is_file()).map(|spec| spec.name.as_str()).collect();
+    if !missing.is_empty() {
+        bail!("no binary in {} for {}; build the workspace first", folder.display(), missing.join(", "));
+    }
+    let settings =
+        Settings { region: REGION.to_owned(), account_id: ACCOUNT_ID.to_owned(), ..Settings::default() };
+    let host = LambdaHost::start_with(specs, settings)?;
+    Ok((host.clone(), Some(host)))
+}
+
+fn own_folder() -> Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    program.parent().map(Path::to_owned).context("this program is in no folder")
+}
+
+/// The function with the local services' endpoints, which every AWS SDK reads, beside its own
+/// variables.
+fn spec(function: Function, folder: &Path, endpoints: &Endpoints) -> FunctionSpec {
+    let mut environment = function.environment;
+    for (service, url) in [
+        ("COGNITO_IDENTITY_PROVIDER", &endpoints.cognito),
+        ("DYNAMODB", &endpoints.dynamodb),
+        ("KMS", &endpoints.kms),
+        ("LAMBDA", &endpoints.lambda),
+        ("PINPOINT_SMS_VOICE_V2", &endpoints.sms),
+        ("SESV2", &endpoints.ses),
+        ("SNS", &endpoints.sns),
+    ] {
+        environment.insert(format!("AWS_ENDPOINT_URL_{service}"), url.clone());
+    }
+    FunctionSpec {
+        command: folder.join(&function.name),
+        name: function.name,
+        args: Vec::new(),
+        environment,
+        memory_mb: function.memory_mb,
+        timeout: function.timeout,
+    }
+}
+
+/// The keys of the local pools, found by the issuer in their tokens.
+struct PoolKeys(Arc<UserPools>);
+
+impl Keys for PoolKeys {
+    fn jwks(&self, issuer: &str) -> Option<Value> {
+        self.0.jwks(issuer.rsplit('/').next()?)
+    }
+}

@@ -1,0 +1,389 @@
+//! The keys and what is done with them: AES-256-GCM with the encryption context as additional
+//! data, HMAC-SHA-256.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::{hmac, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use local_user_pool::ports::{DataKey, DataKeyFault, DataKeys};
+use serde::{Deserialize, Serialize};
+
+use crate::ambient::unique_id;
+
+const KEY_LEN: usize = 32;
+/// First byte of every ciphertext of ours.
+const CIPHERTEXT_VERSION: u8 = 1;
+/// A key id as it stands in a ciphertext: a UUID in text.
+const ID_LEN: usize = 36;
+
+/// KMS's exceptions.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KmsError {
+    #[error("Key '{0}' does not exist")]
+    NotFound(String),
+    #[error("")]
+    InvalidCiphertext,
+    #[error("The key ID in the request does not identify a CMK that can perform this operation.")]
+    IncorrectKey,
+    #[error("{0} key usage is {1} which is not valid for {2}.")]
+    InvalidKeyUsage(String, &'static str, &'static str),
+    #[error("")]
+    InvalidMac,
+    #[error("{0}")]
+    Validation(String),
+    #[error("{0} is not built in the local KMS")]
+    UnknownOperation(String),
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl KmsError {
+    /// The exception's name on the wire.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "NotFoundException",
+            Self::InvalidCiphertext => "InvalidCiphertextException",
+            Self::IncorrectKey => "IncorrectKeyException",
+            Self::InvalidKeyUsage(..) => "InvalidKeyUsageException",
+            Self::InvalidMac => "KMSInvalidMacException",
+            Self::Validation(_) => "ValidationException",
+            Self::UnknownOperation(_) => "UnknownOperationException",
+            Self::Internal(_) => "KMSInternalException",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyUsage {
+    #[serde(rename = "ENCRYPT_DECRYPT")]
+    EncryptDecrypt,
+    #[serde(rename = "GENERATE_VERIFY_MAC")]
+    Mac,
+}
+
+impl std::str::FromStr for KeyUsage {
+    type Err = KmsError;
+
+    fn from_str(name: &str) -> Result<Self, KmsError> {
+        [Self::EncryptDecrypt, Self::Mac]
+            .into_iter()
+            .find(|usage| usage.name() == name)
+            .ok_or_else(|| KmsError::Validation(format!("the local KMS has no keys for {name}")))
+    }
+}
+
+impl KeyUsage {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EncryptDecrypt => "ENCRYPT_DECRYPT",
+            Self::Mac => "GENERATE_VERIFY_MAC",
+        }
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Key {
+    usage: KeyUsage,
+    description: String,
+    /// 32 bytes in base64.
+    material: String,
+}
+
+/// What `DescribeKey` tells.
+#[derive(Debug, Clone)]
+pub struct KeyMetadata {
+    pub id: String,
+    pub arn: String,
+    pub usage: KeyUsage,
+    pub description: String,
+}
+
+/// The bytes bound to a ciphertext besides its key.
+pub(crate) type EncryptionContext = BTreeMap<String, String>;
+
+/// The account's keys.
+pub struct KeyStore {
+    file: Option<PathBuf>,
+    account_id: String,
+    arn_prefix: String,
+    keys: Mutex<BTreeMap<String, Key>>,
+}
+
+impl std::fmt::Debug for KeyStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyStore(..)")
+    }
+}
+
+impl KeyStore {
+    /// Reads the keys back from `file`; `None` keeps them in memory.
+    pub fn open(file: Option<PathBuf>, region: &str, account_id: &str) -> anyhow::Result<Self> {
+        let keys = match &file {
+            Some(path) if path.exists() => serde_json::from_slice(&fs::read(path)?).map_err(|error| {
+                anyhow::anyhow!("{} holds no keys ({error}); start with --fresh", path.display())
+            })?,
+            _ => BTreeMap::new(),
+        };
+        let arn_prefix = format!("arn:aws:kms:{region}:{account_id}:key/");
+        let account_id = account_id.to_owned();
+        Ok(Self { file, account_id, arn_prefix, keys: Mutex::new(keys) })
+    }
+
+    pub fn account_id(&self) -> &str {
+        &self.account_id
+    }
+
+    pub fn create(&self, usage: KeyUsage, description: &str) -> Result<KeyMetadata, KmsError> {
+        let mut material = [0_u8; KEY_LEN];
+        fill(&mut material)?;
+        let key = Key { usage, description: description.to_owned(), material: STANDARD.encode(material) };
+        let id = unique_id().to_string();
+        let mut keys = self.lock();
+        keys.insert(id.clone(), key);
+        self.save(&keys)?;
+        drop(keys);
+        self.describe(&id)
+    }
+
+    /// The key with this description, made if it is not there.
+    pub fn ensure(&self, usage: KeyUsage, description: &str) -> Result<KeyMetadata, KmsError> {
+        let found =
+            self.lock().iter().find(|(_, key)| key.description == description).map(|(id, _)| id.clone());
+        match found {
+            Some(id) => self.describe(&id),
+            None => self.create(usage, description),
+        }
+    }
+
+    /// `key` is an id or an ARN.
+    pub fn describe(&self, key: &str) -> Result<KeyMetadata, KmsError> {
+        let (id, key) = self.find(key)?;
+        let arn = format!("{}{id}", self.arn_prefix);
+        Ok(KeyMetadata { id, arn, usage: key.usage, description: key.description })
+    }
+
+    pub fn encrypt(
+        &self,
+        key: &str,
+        plaintext: &[u8],
+        context: &EncryptionContext,
+    ) -> Result<Vec<u8>, KmsError> {
+        let (id, key) = self.find_for(key, KeyUsage::EncryptDecrypt, "Encrypt")?;
+        let mut sealed = plaintext.to_vec();
+        let nonce = sealing(&key)?
+            .seal_in_place_append_tag(aad(context), &mut sealed)
+            .map_err(|error| KmsError::Internal(error.to_string()))?;
+        let mut ciphertext = vec![CIPHERTEXT_VERSION];
+        ciphertext.extend_from_slice(id.as_bytes());
+        ciphertext.extend_from_slice(nonce.as_ref());
+        ciphertext.append(&mut sealed);
+        Ok(ciphertext)
+    }
+
+    /// The plaintext and the ARN of the key; `key`, if given, must be that key.
+    pub fn decrypt(
+        &self,
+        ciphertext: &[u8],
+        context: &EncryptionContext,
+        key: Option<&str>,
+    ) -> Result<(Vec<u8>, String), KmsError> {
+        let (id, nonce, sealed) = parts(ciphertext).ok_or(KmsError::InvalidCiphertext)?;
+        if let Some(expected) = key
+            && self.find(expected)?.0 != id
+        {
+            return Err(KmsError::IncorrectKey);
+        }
+        let (id, key) = self.find(id).map_err(|_| KmsError::InvalidCiphertext)?;
+        let mut opened = sealed.to_vec();
+        let plaintext = sealing(&key)?
+            .open_in_place(nonce, aad(context), &mut opened)
+            .map_err(|_| KmsError::InvalidCiphertext)?;
+        Ok((plaintext.to_vec(), format!("{}{id}", self.arn_prefix)))
+    }
+
+    /// Random bytes in plain and encrypted.
+    pub fn generate_data_key(
+        &self,
+        key: &str,
+        length: usize,
+        context: &EncryptionContext,
+    ) -> Result<(Vec<u8>, Vec<u8>), KmsError> {
+        let mut plaintext = vec![0_u8; length];
+        fill(&mut plaintext)?;
+        let ciphertext = self.encrypt(key, &plaintext, context)?;
+        Ok((plaintext, ciphertext))
+    }
+
+    pub fn generate_mac(&self, key: &str, message: &[u8]) -> Result<Vec<u8>, KmsError> {
+        let (_, key) = self.find_for(key, KeyUsage::Mac, "GenerateMac")?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &material(&key)?);
+        Ok(hmac::sign(&key, message).as_ref().to_vec())
+    }
+
+    pub fn verify_mac(&self, key: &str, message: &[u8], mac: &[u8]) -> Result<(), KmsError> {
+        let (_, key) = self.find_for(key, KeyUsage::Mac, "VerifyMac")?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &material(&key)?);
+        hmac::verify(&key, message, mac).map_err(|_| KmsError::InvalidMac)
+    }
+
+    fn find(&self, key: &str) -> Result<(String, Key), KmsError> {
+        let id = key.strip_prefix(&self.arn_prefix).unwrap_or(key);
+        let keys = self.lock();
+        let found = keys.get_key_value(id).map(|(id, key)| (id.clone(), key.clone()));
+        found.ok_or_else(|| KmsError::NotFound(format!("{}{id}", self.arn_prefix)))
+    }
+
+    fn find_for(
+        &self,
+        key: &str,
+        usage: KeyUsage,
+        operation: &'static str,
+    ) -> Result<(String, Key), KmsError> {
+        let (id, key) = self.find(key)?;
+        if key.usage != usage {
+            let arn = format!("{}{id}", self.arn_prefix);
+            return Err(KmsError::InvalidKeyUsage(arn, key.usage.name(), operation));
+        }
+        Ok((id, key))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Key>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Written beside the old file and then renamed: a crash leaves the one or the other.
+    fn save(&self, keys: &BTreeMap<String, Key>) -> Result<(), KmsError> {
+        let Some(path) = &self.file else { return Ok(()) };
+        let write = || -> std::io::Result<()> {
+            let beside = path.with_extension("new");
+            let mut file =
+                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            file.write_all(&serde_json::to_vec_pretty(keys)?)?;
+            file.sync_all()?;
+            fs::rename(&beside, path)
+        };
+        write().map_err(|error| KmsError::Internal(format!("{}: {error}", path.display())))
+    }
+}
+
+#[async_trait]
+impl DataKeys for KeyStore {
+    async fn generate(&self, key_arn: &str, context: &EncryptionContext) -> Result<DataKey, DataKeyFault> {
+        let (plaintext, ciphertext) = self
+            .generate_data_key(key_arn, KEY_LEN, context)
+            .map_err(|error| DataKeyFault(format!("{}: {error}", error.code())))?;
+        let plaintext = plaintext.try_into().map_err(|_| DataKeyFault("no 32 bytes".to_owned()))?;
+        Ok(DataKey { plaintext, ciphertext })
+    }
+}
+
+fn fill(bytes: &mut [u8]) -> Result<(), KmsError> {
+    rand::fill(bytes).map_err(|error| KmsError::Internal(error.to_string()))
+}
+
+fn material(key: &Key) -> Result<Vec<u8>, KmsError> {
+    STANDARD.decode(&key.material).map_err(|error| KmsError::Internal(error.to_string()))
+}
+
+fn sealing(key: &Key) -> Result<RandomizedNonceKey, KmsError> {
+    RandomizedNonceKey::new(&AES_256_GCM, &material(key)?)
+        .map_err(|error| KmsError::Internal(error.to_string()))
+}
+
+/// Sorted, and each part with its length, so that no two contexts look the same.
+fn aad(context: &EncryptionContext) -> Aad<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for part in context.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend_from_slice(&part.len().to_be_bytes());
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    Aad::from(bytes)
+}
+
+fn parts(ciphertext: &[u8]) -> Option<(&str, Nonce, &[u8])> {
+    let (&version, rest) = ciphertext.split_first()?;
+    let (id, rest) = rest.split_at_checked(ID_LEN)?;
+    let (nonce, sealed) = rest.split_at_checked(NONCE_LEN)?;
+    let id = std::str::from_utf8(id).ok().filter(|_| version == CIPHERTEXT_VERSION)?;
+    Some((id, Nonce::try_assume_unique_for_key(nonce).ok()?, sealed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(value: &str) -> EncryptionContext {
+        BTreeMap::from([("userpool-id".to_owned(), value.to_owned())])
+    }
+
+    fn store() -> (KeyStore, String) {
+        let store = KeyStore::open(None, "us-east-1", "111122223333").unwrap();
+        let key = store.create(KeyUsage::EncryptDecrypt, "codes").unwrap();
+        (store, key.arn)
+    }
+
+    #[test]
+    fn what_was_encrypted_opens_with_the_same_context_only() {
+        let (store, arn) = store();
+        let sealed = store.encrypt(&arn, b"seed", &context("a")).unwrap();
+        assert_eq!(store.decrypt(&sealed, &context("a"), None).unwrap(), (b"seed".to_vec(), arn));
+        assert_eq!(store.decrypt(&sealed, &context("b"), None), Err(KmsError::InvalidCiphertext));
+        assert_eq!(store.decrypt(&sealed, &BTreeMap::new(), None), Err(KmsError::InvalidCiphertext));
+        assert_ne!(
+            sealed,
+            store
+                .encrypt(&store.decrypt(&sealed, &context("a"), None).unwrap().1, b"seed", &context("a"))
+                .unwrap()
+        );
+    }
+
+    #[test]
+    fn another_key_or_a_changed_byte_opens_nothing() {
+        let (store, arn) = store();
+        let other = store.create(KeyUsage::EncryptDecrypt, "other").unwrap().arn;
+        let sealed = store.encrypt(&arn, b"seed", &context("a")).unwrap();
+        assert_eq!(store.decrypt(&sealed, &context("a"), Some(&other)), Err(KmsError::IncorrectKey));
+        for at in [0, 5, 40, sealed.len() - 1] {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert_eq!(store.decrypt(&changed, &context("a"), None), Err(KmsError::InvalidCiphertext));
+        }
+        assert_eq!(store.decrypt(b"", &context("a"), None), Err(KmsError::InvalidCiphertext));
+    }
+
+    #[test]
+    fn keys_outlive_the_process_and_are_readable_by_their_owner_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kms.json");
+        let first = KeyStore::open(Some(file.clone()), "us-east-1", "111122223333").unwrap();
+        let arn = first.ensure(KeyUsage::EncryptDecrypt, "codes").unwrap().arn;
+        let sealed = first.encrypt(&arn, b"seed", &context("a")).unwrap();
+        let second = KeyStore::open(Some(file.clone()), "us-east-1", "111122223333").unwrap();
+        assert_eq!(second.decrypt(&sealed, &context("a"), None).unwrap().0, b"seed");
+        assert_eq!(second.ensure(KeyUsage::EncryptDecrypt, "codes").unwrap().arn, arn);
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn macs_verify_and_usages_are_kept_apart() {
+        let (store, arn) = store();
+        let mac_key = store.create(KeyUsage::Mac, "macs").unwrap().arn;
+        let mac = store.generate_mac(&mac_key, b"code").unwrap();
+        assert_eq!(store.verify_mac(&mac_key, b"code", &mac), Ok(()));
+        assert_eq!(store.verify_mac(&mac_key, b"other", &mac), Err(KmsError::InvalidMac));
+        assert_eq!(store.generate_mac(&arn, b"code").unwrap_err().code(), "InvalidKeyUsageException");
+        assert_eq!(
+            store.encrypt(&mac_key, b"x", &context("a")).unwrap_err().code(),
+            "InvalidKeyUsageException"
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! The services that bring messages to users. Here every message ends in the outbox.
+
+mod ses;
+mod sms;
+mod sns;
+
+pub use ses::router as ses;
+pub use sms::router as sms;
+pub(crate) use sns::query_error;
+pub use sns::router as sns;

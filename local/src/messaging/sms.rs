@@ -1,0 +1,103 @@
+//! AWS End User Messaging SMS: `SendTextMessage`, AWS JSON 1.0.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use local_user_pool::ports::{Channel, Message, Outbox};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::sns::is_e164;
+use crate::ambient::unique_id;
+
+const LONGEST: usize = 1600;
+
+pub fn router(outbox: Arc<dyn Outbox>) -> Router {
+    Router::new().route("/", post(handle)).with_state(outbox)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SendTextMessage {
+    destination_phone_number: String,
+    #[serde(default)]
+    message_body: String,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+async fn handle(State(outbox): State<Arc<dyn Outbox>>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    if target != "PinpointSMSVoiceV2.SendTextMessage" {
+        let refusal = json!({ "__type": "UnknownOperationException" });
+        return answer(StatusCode::BAD_REQUEST, &refusal);
+    }
+    let invalid = |reason: &str, text: String| {
+        let refusal = json!({ "__type": "ValidationException", "Reason": reason, "Message": text });
+        answer(StatusCode::BAD_REQUEST, &refusal)
+    };
+    let input: SendTextMessage = match serde_json::from_slice(&body) {
+        Ok(input) => input,
+        Err(error) => return invalid("CANNOT_PARSE", error.to_string()),
+    };
+    if !is_e164(&input.destination_phone_number) {
+        return invalid("INVALID_PARAMETER", "DestinationPhoneNumber is no phone number".to_owned());
+    }
+    if input.message_body.is_empty() || input.message_body.chars().count() > LONGEST {
+        return invalid("FIELD_VALIDATION_FAILED", format!("MessageBody takes 1 to {LONGEST} characters"));
+    }
+    if !input.dry_run {
+        outbox.deliver(Message {
+            channel: Channel::Sms,
+            to: input.destination_phone_number,
+            subject: None,
+            text: input.message_body,
+            code: None,
+        });
+    }
+    answer(StatusCode::OK, &json!({ "MessageId": unique_id() }))
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    (status, [("content-type", "application/x-amz-json-1.0")], body.to_string()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::ambient::MachineClock;
+    use crate::outbox::Outbox;
+
+    async fn send(outbox: &Arc<Outbox>, input: Value) -> u16 {
+        let request = Request::post("/")
+            .header("x-amz-target", "PinpointSMSVoiceV2.SendTextMessage")
+            .body(Body::from(input.to_string()))
+            .unwrap();
+        router(outbox.clone()).oneshot(request).await.unwrap().status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn a_text_message_lands_in_the_outbox_unless_it_is_refused() {
+        let outbox = Outbox::new(Arc::new(MachineClock));
+        for (to, text, dry_run, status) in [
+            ("+15555550100", "Your code is 123456.", false, 200),
+            ("+15555550100", "Only a try", true, 200),
+            ("15555550100", "No plus", false, 400),
+            ("+15555550100", "", false, 400),
+        ] {
+            let input = json!({ "DestinationPhoneNumber": to, "MessageBody": text, "DryRun": dry_run });
+            assert_eq!(send(&outbox, input).await, status, "{text}");
+        }
+        let texts: Vec<_> = outbox.messages(None).into_iter().map(|message| message.text).collect();
+        assert_eq!(texts, ["Your code is 123456."]);
+    }
+}

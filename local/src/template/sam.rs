@@ -1,0 +1,271 @@
+//! The SAM resources that the local cloud runs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value as Json};
+use serde_norway::Value as Yaml;
+
+use super::intrinsics::text_of;
+use super::{Deployment, Scope, Template, TemplateError, binary};
+
+/// An `AWS::Serverless::Function`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// Name of its binary, and of the function.
+    pub name: String,
+    pub environment: BTreeMap<String, String>,
+    pub memory_mb: u32,
+    pub timeout: Duration,
+}
+
+/// The `AWS::Serverless::HttpApi` with all routes that lead to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Api {
+    pub routes: Vec<Route>,
+    pub cors: Option<Cors>,
+    /// Per route, as HTTP APIs apply `DefaultRouteSettings`.
+    pub throttle: Option<Throttle>,
+    pub authorizers: BTreeMap<String, JwtAuthorizer>,
+}
+
+/// A function's event of type `HttpApi`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Upper case, or `ANY`.
+    pub method: String,
+    /// `/mfa/{id}` or `/{proxy+}`.
+    pub path: String,
+    pub function: String,
+    /// Name of the authorizer; `None` is open to everyone.
+    pub authorizer: Option<String>,
+    pub scopes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Throttle {
+    /// Requests per second.
+    #[serde(rename = "ThrottlingRateLimit")]
+    pub rate: f64,
+    #[serde(rename = "ThrottlingBurstLimit")]
+    pub burst: f64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Cors {
+    pub allow_origins: Vec<String>,
+    pub allow_methods: Vec<String>,
+    pub allow_headers: Vec<String>,
+    pub expose_headers: Vec<String>,
+    /// Seconds.
+    pub max_age: Option<u32>,
+    pub allow_credentials: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct JwtAuthorizer {
+    pub issuer: String,
+    pub audience: Vec<String>,
+}
+
+/// An `AWS::DynamoDB::Table`: its name and its properties as `CreateTable` takes them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    pub name: String,
+    pub create: Json,
+    /// The attribute of `TimeToLiveSpecification`.
+    pub ttl_attribute: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AuthorizerProperties {
+    jwt_configuration: JwtAuthorizer,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ApiAuth {
+    default_authorizer: Option<String>,
+    authorizers: BTreeMap<String, AuthorizerProperties>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ApiProperties {
+    cors_configuration: Option<Cors>,
+    default_route_settings: Option<Throttle>,
+    auth: ApiAuth,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct EventAuth {
+    authorizer: Option<String>,
+    authorization_scopes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EventProperties {
+    method: String,
+    path: String,
+    #[serde(default)]
+    auth: EventAuth,
+}
+
+/// Lambda's own defaults (128 MB, 3 s).
+const DEFAULT_MEMORY_MB: u32 = 128;
+const DEFAULT_TIMEOUT_S: u64 = 3;
+
+pub(super) fn resolve(template: &Template, scope: &Scope) -> Result<Deployment, TemplateError> {
+    let globals = template.document.get("Globals").and_then(|globals| globals.get("Function"));
+    let mut functions = Vec::new();
+    let mut events = Vec::new();
+    for (id, resource) in template.resources("AWS::Serverless::Function") {
+        let name = binary(resource).ok_or_else(|| {
+            TemplateError::content(format!("Resources.{id}"), "no Metadata.BuildProperties.Binary")
+        })?;
+        let place = format!("Resources.{id}.Properties");
+        let properties = resource.get("Properties");
+        functions.push(function(scope, name, globals, properties, &place)?);
+        if let Some(Yaml::Mapping(own)) = properties.and_then(|properties| properties.get("Events")) {
+            events.extend(own.values().map(|event| (name.to_owned(), event, format!("{place}.Events"))));
+        }
+    }
+    Ok(Deployment { functions, api: api(template, scope, &events)?, tables: tables(template, scope)? })
+}
+
+fn function(
+    scope: &Scope,
+    name: &str,
+    globals: Option<&Yaml>,
+    properties: Option<&Yaml>,
+    place: &str,
+) -> Result<Function, TemplateError> {
+    // A function's own property wins over the global one; variables are merged.
+    let property = |name: &str| {
+        let own = properties.and_then(|properties| properties.get(name));
+        own.or_else(|| globals.and_then(|globals| globals.get(name)))
+    };
+    let number = |name: &str| -> Result<Option<u64>, TemplateError> {
+        let Some(value) = property(name) else {
+            return Ok(None);
+        };
+        Ok(scope.resolve(value, place)?.and_then(|value| text_of(&value).parse().ok()))
+    };
+    let mut environment = BTreeMap::new();
+    for source in [globals, properties].into_iter().flatten() {
+        let Some(variables) = source.get("Environment").and_then(|environment| environment.get("Variables"))
+        else {
+            continue;
+        };
+        if let Some(Json::Object(variables)) = scope.resolve(variables, &format!("{place}.Environment"))? {
+            environment.extend(variables.iter().map(|(name, value)| (name.clone(), text_of(value))));
+        }
+    }
+    let memory_mb = number("MemorySize")?.and_then(|size| u32::try_from(size).ok());
+    Ok(Function {
+        name: name.to_owned(),
+        environment,
+        memory_mb: memory_mb.unwrap_or(DEFAULT_MEMORY_MB),
+        timeout: Duration::from_secs(number("Timeout")?.unwrap_or(DEFAULT_TIMEOUT_S)),
+    })
+}
+
+fn api(
+    template: &Template,
+    scope: &Scope,
+    events: &[(String, &Yaml, String)],
+) -> Result<Option<Api>, TemplateError> {
+    let mut apis = template.resources("AWS::Serverless::HttpApi");
+    let Some((id, resource)) = apis.next() else {
+        return Ok(None);
+    };
+    if apis.next().is_some() {
+        return Err(TemplateError::content("Resources", "more than one AWS::Serverless::HttpApi"));
+    }
+    let place = format!("Resources.{id}.Properties");
+    let properties: ApiProperties = match resource.get("Properties") {
+        Some(properties) => typed(scope, properties, &place)?,
+        None => ApiProperties::default(),
+    };
+    let mut routes = Vec::new();
+    for (function, event, place) in events {
+        if event.get("Type").and_then(Yaml::as_str) != Some("HttpApi") {
+            continue;
+        }
+        let Some(properties_of_event) = event.get("Properties") else {
+            continue;
+        };
+        let event: EventProperties = typed(scope, properties_of_event, place)?;
+        // `NONE` opens a route in spite of the API's default.
+        let authorizer = event.auth.authorizer.or_else(|| properties.auth.default_authorizer.clone());
+        routes.push(Route {
+            method: event.method.to_ascii_uppercase(),
+            path: event.path,
+            function: function.clone(),
+            authorizer: authorizer.filter(|name| name != "NONE"),
+            scopes: event.auth.authorization_scopes,
+        });
+    }
+    let authorizers = properties.auth.authorizers;
+    let unknown = routes
+        .iter()
+        .filter_map(|route| route.authorizer.as_ref())
+        .find(|name| !authorizers.contains_key(*name));
+    if let Some(name) = unknown {
+        return Err(TemplateError::content(place, format!("a route asks for the authorizer {name}")));
+    }
+    Ok(Some(Api {
+        routes,
+        cors: properties.cors_configuration,
+        throttle: properties.default_route_settings,
+        authorizers: authorizers
+            .into_iter()
+            .map(|(name, authorizer)| (name, authorizer.jwt_configuration))
+            .collect(),
+    }))
+}
+
+/// What `CreateTable` takes of an `AWS::DynamoDB::Table`.
+const CREATE_TABLE: [&str; 6] = [
+    "AttributeDefinitions",
+    "KeySchema",
+    "BillingMode",
+    "GlobalSecondaryIndexes",
+    "LocalSecondaryIndexes",
+    "StreamSpecification",
+];
+
+fn tables(template: &Template, scope: &Scope) -> Result<Vec<Table>, TemplateError> {
+    let resources = template.resources("AWS::DynamoDB::Table");
+    resources
+        .map(|(id, resource)| {
+            let place = format!("Resources.{id}.Properties");
+            let own = match resource.get("Properties") {
+                Some(properties) => scope.resolve(properties, &place)?.unwrap_or_default(),
+                None => Json::default(),
+            };
+            let name = own.get("TableName").map_or_else(|| id.to_owned(), text_of);
+            let mut create = Map::new();
+            create.insert("TableName".to_owned(), Json::String(name.clone()));
+            for member in CREATE_TABLE {
+                if let Some(value) = own.get(member) {
+                    create.insert(member.to_owned(), value.clone());
+                }
+            }
+            let ttl_attribute = own.pointer("/TimeToLiveSpecification/AttributeName").map(text_of);
+            Ok(Table { name, create: Json::Object(create), ttl_attribute })
+        })
+        .collect()
+}
+
+fn typed<T: DeserializeOwned>(scope: &Scope, value: &Yaml, place: &str) -> Result<T, TemplateError> {
+    let resolved = scope.resolve(value, place)?.unwrap_or_default();
+    serde_json::from_value(resolved).map_err(|error| TemplateError::content(place, error.to_string()))
+}

@@ -1,0 +1,247 @@
+//! The user pool as the local cloud sets it up: every trigger that the template has a function for,
+//! three app clients with one way in each (COGNITO.md §3.6).
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use local_lambda_host::function_arn;
+use local_user_pool::{ApiError, UserPools};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::args::{Mfa, SignInWith};
+use crate::endpoints::{Client, Clients};
+
+/// Function name → member of `LambdaConfig`.
+const TRIGGERS: [(&str, &str); 9] = [
+    ("pre-sign-up", "PreSignUp"),
+    ("post-confirmation", "PostConfirmation"),
+    ("pre-authentication", "PreAuthentication"),
+    ("post-authentication", "PostAuthentication"),
+    ("define-auth-challenge", "DefineAuthChallenge"),
+    ("create-auth-challenge", "CreateAuthChallenge"),
+    ("verify-auth-challenge-response", "VerifyAuthChallengeResponse"),
+    ("custom-message", "CustomMessage"),
+    ("pre-token-generation", "PreTokenGeneration"),
+];
+
+/// Function name → member of `LambdaConfig` that also names a version.
+const SENDERS: [(&str, &str); 2] =
+    [("custom-sms-sender", "CustomSMSSender"), ("custom-email-sender", "CustomEmailSender")];
+
+/// What a pool is set up with.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    pub region: &'a str,
+    pub account_id: &'a str,
+    pub mfa: Mfa,
+    pub sign_in_with: SignInWith,
+    /// Names of the deployed functions.
+    pub functions: &'a BTreeSet<String>,
+    /// The key that custom-sender codes are encrypted under.
+    pub code_key_arn: &'a str,
+}
+
+/// The pool that is there now, kept between runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Known {
+    pub user_pool_id: String,
+    pub clients: Clients,
+    pub sign_in_with: SignInWith,
+}
+
+impl Known {
+    /// What an earlier run left in `file`.
+    pub fn read(file: &PathBuf) -> Result<Option<Self>> {
+        let text = match std::fs::read(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+        };
+        let known = serde_json::from_slice(&text)
+            .map_err(|error| anyhow!("{} is broken ({error}); start with --fresh", file.display()))?;
+        Ok(Some(known))
+    }
+
+    pub fn write(&self, file: &PathBuf) -> Result<()> {
+        std::fs::write(file, serde_json::to_vec_pretty(self)?)
+            .with_context(|| format!("cannot write {}", file.display()))
+    }
+}
+
+impl Setup<'_> {
+    /// Creates the pool and its clients, or brings the known one up to date with this run.
+    pub async fn apply(&self, pools: &Arc<UserPools>, known: Option<Known>) -> Result<Known> {
+        let known = match known {
+            Some(known) => self.update(pools, known).await?,
+            None => self.create(pools).await?,
+        };
+        self.set_mfa(pools, &known.user_pool_id).await?;
+        Ok(known)
+    }
+
+    async fn create(&self, pools: &Arc<UserPools>) -> Result<Known> {
+        let mut pool = self.changeable();
+        pool.insert("PoolName".to_owned(), "local".into());
+        match self.sign_in_with {
+            SignInWith::Username => {}
+            SignInWith::Email => {
+                pool.insert("UsernameAttributes".to_owned(), json!(["email"]));
+            }
+            SignInWith::Phone => {
+                pool.insert("UsernameAttributes".to_owned(), json!(["phone_number"]));
+            }
+        }
+        let created = run(pools, "CreateUserPool", Value::Object(pool)).await?;
+        let user_pool_id = text(&created, "/UserPool/Id")?;
+        let native = ["ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"];
+        let custom = ["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"];
+        let server = [
+            "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+            "ALLOW_USER_PASSWORD_AUTH",
+            "ALLOW_USER_SRP_AUTH",
+            "ALLOW_REFRESH_TOKEN_AUTH",
+        ];
+        Ok(Known {
+            clients: Clients {
+                native: create_client(pools, &user_pool_id, "native", &native, false).await?,
+                custom: create_client(pools, &user_pool_id, "custom", &custom, false).await?,
+                server: create_client(pools, &user_pool_id, "server", &server, true).await?,
+            },
+            user_pool_id,
+            sign_in_with: self.sign_in_with,
+        })
+    }
+
+    async fn update(&self, pools: &Arc<UserPools>, known: Known) -> Result<Known> {
+        if known.sign_in_with != self.sign_in_with {
+            bail!(
+                "the users of this state sign in with their {}; --sign-in-with {} needs --fresh",
+                known.sign_in_with,
+                self.sign_in_with
+            );
+        }
+        let mut pool = self.changeable();
+        pool.insert("UserPoolId".to_owned(), known.user_pool_id.clone().into());
+        run(pools, "UpdateUserPool", Value::Object(pool))
+            .await
+            .map_err(|error| anyhow!("{error} The state does not fit together; start with --fresh"))?;
+        Ok(known)
+    }
+
+    /// What both `CreateUserPool` and `UpdateUserPool` take. MFA is set afterwards, by the operation
+    /// that knows all its factors.
+    fn changeable(&self) -> Map<String, Value> {
+        let verified = match self.sign_in_with {
+            SignInWith::Phone => json!(["email", "phone_number"]),
+            SignInWith::Username | SignInWith::Email => json!(["email"]),
+        };
+        let recovery = match self.sign_in_with {
+            SignInWith::Phone => ["verified_phone_number", "verified_email"],
+            SignInWith::Username | SignInWith::Email => ["verified_email", "verified_phone_number"],
+        };
+        let (region, account) = (self.region, self.account_id);
+        let members = json!({
+            "LambdaConfig": self.lambda_config(),
+            "AutoVerifiedAttributes": verified,
+            "AccountRecoverySetting": { "RecoveryMechanisms": [
+                { "Name": recovery.first(), "Priority": 1 },
+                { "Name": recovery.last(), "Priority": 2 },
+            ] },
+            // E-mail MFA needs an SES identity of one's own (COGNITO.md §4.1).
+            "EmailConfiguration": {
+                "EmailSendingAccount": "DEVELOPER",
+                "SourceArn": format!("arn:aws:ses:{region}:{account}:identity/no-reply@example.com"),
+            },
+            "SmsConfiguration": self.sms_configuration(),
+            "DeviceConfiguration": {
+                "ChallengeRequiredOnNewDevice": true,
+                "DeviceOnlyRememberedOnUserPrompt": true,
+            },
+        });
+        match members {
+            Value::Object(members) => members,
+            _ => Map::new(),
+        }
+    }
+
+    fn sms_configuration(&self) -> Value {
+        json!({
+            "SnsCallerArn": format!("arn:aws:iam::{}:role/local-sms", self.account_id),
+            "ExternalId": "local",
+            "SnsRegion": self.region,
+        })
+    }
+
+    fn lambda_config(&self) -> Value {
+        let arn = |function: &str| function_arn(self.region, self.account_id, function);
+        let mut config = Map::new();
+        for (function, trigger) in TRIGGERS {
+            if self.functions.contains(function) {
+                config.insert(trigger.to_owned(), arn(function).into());
+            }
+        }
+        for (function, sender) in SENDERS {
+            if self.functions.contains(function) {
+                let value = json!({ "LambdaArn": arn(function), "LambdaVersion": "V1_0" });
+                config.insert(sender.to_owned(), value);
+                config.insert("KMSKeyID".to_owned(), self.code_key_arn.into());
+            }
+        }
+        Value::Object(config)
+    }
+
+    async fn set_mfa(&self, pools: &Arc<UserPools>, user_pool_id: &str) -> Result<()> {
+        let mut mfa = json!({
+            "UserPoolId": user_pool_id,
+            "MfaConfiguration": self.mfa.configuration(),
+        });
+        // "can't turn off MFA and configure an MFA together" (COGNITO.md §4.2)
+        if let (Value::Object(mfa), Mfa::Optional | Mfa::On) = (&mut mfa, self.mfa) {
+            mfa.insert(
+                "SmsMfaConfiguration".to_owned(),
+                json!({
+                    "SmsAuthenticationMessage": "Your sign-in code is {####}",
+                    "SmsConfiguration": self.sms_configuration(),
+                }),
+            );
+            mfa.insert("SoftwareTokenMfaConfiguration".to_owned(), json!({ "Enabled": true }));
+            mfa.insert(
+                "EmailMfaConfiguration".to_owned(),
+                json!({ "Subject": "Your sign-in code", "Message": "Your sign-in code is {####}" }),
+            );
+        }
+        run(pools, "SetUserPoolMfaConfig", mfa).await.map(drop)
+    }
+}
+
+async fn create_client(
+    pools: &Arc<UserPools>,
+    user_pool_id: &str,
+    name: &str,
+    flows: &[&str],
+    secret: bool,
+) -> Result<Client> {
+    let client = json!({
+        "UserPoolId": user_pool_id,
+        "ClientName": name,
+        "GenerateSecret": secret,
+        "ExplicitAuthFlows": flows,
+        "PreventUserExistenceErrors": "ENABLED",
+    });
+    let created = run(pools, "CreateUserPoolClient", client).await?;
+    let secret = created.pointer("/UserPoolClient/ClientSecret").and_then(Value::as_str);
+    Ok(Client { id: text(&created, "/UserPoolClient/ClientId")?, secret: secret.map(str::to_owned) })
+}
+
+async fn run(pools: &Arc<UserPools>, operation: &str, input: Value) -> Result<Value> {
+    pools.call(operation, input).await.map_err(|error: ApiError| anyhow!("{operation}: {error}"))
+}
+
+fn text(value: &Value, pointer: &str) -> Result<String> {
+    let found = value.pointer(pointer).and_then(Value::as_str);
+    found.map(str::to_owned).with_context(|| format!("no {pointer} in the user pool's answer"))
+}

@@ -1,0 +1,167 @@
+use std::time::Duration;
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_types::{SdkConfig, region::Region};
+use shared::{config::Environment, kernel::PortError};
+use url::{Host, Url};
+
+/// The authorities that sign AWS's endpoints (Amazon Trust Services). Pinned: reading the system's
+/// trust store costs more than everything else at init, and an authority that does not sign AWS has
+/// no business between us and it (SECURITY.md, "Trust roots").
+const TRUST_ROOTS: [&str; 5] = [
+    include_str!("roots/amazon-root-ca-1.pem"),
+    include_str!("roots/amazon-root-ca-2.pem"),
+    include_str!("roots/amazon-root-ca-3.pem"),
+    include_str!("roots/amazon-root-ca-4.pem"),
+    include_str!("roots/starfield-services-root-g2.pem"),
+];
+
+/// Cognito waits 5 s for a trigger, the start of the function included: two tries of 1 s and what is
+/// around them fit.
+const CONNECT: Duration = Duration::from_millis(800);
+const ATTEMPT: Duration = Duration::from_secs(1);
+const OPERATION: Duration = Duration::from_millis(2_200);
+
+/// Where AWS is, who we are there, and our table (`MFA_TABLE`). Lambda gives it all in the
+/// environment.
+#[derive(Debug, Clone)]
+pub struct AwsSettings {
+    region: String,
+    credentials: Credentials,
+    pub(crate) table: String,
+    pub(crate) dynamodb_endpoint: Option<String>,
+    pub(crate) cognito_endpoint: Option<String>,
+}
+
+impl AwsSettings {
+    pub fn read(environment: &mut Environment<'_>) -> Self {
+        let region = environment.required("AWS_REGION");
+        let key = environment.required("AWS_ACCESS_KEY_ID");
+        let secret = environment.required("AWS_SECRET_ACCESS_KEY");
+        let token = environment.optional("AWS_SESSION_TOKEN");
+        Self {
+            region,
+            credentials: Credentials::new(key, secret, token, None, "lambda"),
+            table: environment.required("MFA_TABLE"),
+            dynamodb_endpoint: endpoint(environment, "AWS_ENDPOINT_URL_DYNAMODB"),
+            cognito_endpoint: endpoint(environment, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
+        }
+    }
+}
+
+/// An endpoint override. Only loopback: whoever can set a variable of a deployed function must not
+/// be able to send tokens and codes elsewhere.
+fn endpoint(environment: &mut Environment<'_>, name: &str) -> Option<String> {
+    let value = environment.optional(name)?;
+    let is_loopback = Url::parse(&value).is_ok_and(|url| match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(_)) | None => false,
+    });
+    if !is_loopback {
+        environment.problem(format!("{name} may only name a loopback address, 127.0.0.1 for example"));
+        return None;
+    }
+    Some(value)
+}
+
+/// What every client is made from.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    pub(crate) config: SdkConfig,
+    pub(crate) settings: AwsSettings,
+}
+
+impl Aws {
+    pub fn new(settings: AwsSettings) -> Result<Self, PortError> {
+        let mut roots = TrustStore::empty();
+        for root in TRUST_ROOTS {
+            roots.add_pem_certificate(root);
+        }
+        let tls = TlsContext::builder().with_trust_store(roots).build();
+        let http = Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .tls_context(tls.map_err(|fault| PortError::new("tls.context", fault))?)
+            .build_https();
+        let config = SdkConfig::builder()
+            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+            .region(Region::new(settings.region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(settings.credentials.clone()))
+            .http_client(http)
+            .retry_config(
+                RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50)),
+            )
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT)
+                    .operation_attempt_timeout(ATTEMPT)
+                    .operation_timeout(OPERATION)
+                    .build(),
+            )
+            .build();
+        Ok(Self { config, settings })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(endpoint: &str) -> Result<AwsSettings, shared::config::Problems> {
+        let lookup = |name: &str| match name {
+            "AWS_REGION" => Some("us-east-1".to_owned()),
+            "AWS_ACCESS_KEY_ID" => Some("key".to_owned()),
+            "AWS_SECRET_ACCESS_KEY" => Some("canary-secret".to_owned()),
+            "MFA_TABLE" => Some("mfa".to_owned()),
+            "AWS_ENDPOINT_URL_DYNAMODB" => Some(endpoint.to_owned()),
+            _ => None,
+        };
+        shared::config::load(&lookup, AwsSettings::read)
+    }
+
+    #[test]
+    fn an_endpoint_override_is_taken_for_loopback_only() {
+        for endpoint in ["http://127.0.0.1:8000", "http://127.1.2.3", "http://[::1]:8000/"] {
+            assert_eq!(settings(endpoint).unwrap().dynamodb_endpoint.as_deref(), Some(endpoint));
+        }
+        for endpoint in [
+            "https://example.com",
+            "http://127.0.0.1.example.com",
+            "http://127.0.0.1@example.com",
+            "http://localhost:8000",
+            "http://192.168.0.1",
+            "http://0.0.0.0:8000",
+            "file:///etc/passwd",
+            "127.0.0.1:8000",
+        ] {
+            assert!(settings(endpoint).is_err(), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn everything_missing_is_named_at_once() {
+        let shared::config::Problems(problems) =
+            shared::config::load(&|_| None, AwsSettings::read).unwrap_err();
+        let names = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MFA_TABLE"];
+        assert_eq!(problems, names.map(|name| format!("{name} is not set")));
+    }
+
+    #[test]
+    fn credentials_are_not_printed() {
+        let printed = format!("{:?}", settings("http://127.0.0.1").unwrap().credentials);
+        assert!(
+            !printed.contains("canary") || !printed.contains("secret_access_key: \"canary\""),
+            "{printed}"
+        );
+    }
+
+    #[test]
+    fn the_pinned_roots_build_a_client() {
+        assert!(Aws::new(settings("http://127.0.0.1").unwrap()).is_ok());
+    }
+}

@@ -1,0 +1,73 @@
+//! The single DynamoDB table: `pk`, `sk`, `ttl`, and on every item `v`, its schema version, because
+//! old and new functions run side by side during a deploy.
+//!
+//! | pk | sk | what |
+//! |---|---|---|
+//! | `USER#<sub>` | `SIGN_UP` | when the sign-up was confirmed |
+//! | `USER#<sub>`, `UNKNOWN#<shard>` | `SIGN_IN` | attempts since the last completed sign-in |
+//! | `USER#<sub>` | `AUDIT#<uuid v7>` | one line of the audit trail |
+
+mod audit_trail;
+mod confirmed_users;
+mod sign_in_ledger;
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    types::AttributeValue,
+};
+use jiff::Timestamp;
+use shared::kernel::{PortError, UserId};
+
+use crate::Aws;
+
+const SCHEMA_VERSION: &str = "1";
+
+/// The adapter of every port that keeps state.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    pub fn new(aws: &Aws) -> Self {
+        let mut config = aws_sdk_dynamodb::config::Builder::from(&aws.config);
+        config.set_endpoint_url(aws.settings.dynamodb_endpoint.clone());
+        Self { client: Client::from_conf(config.build()), name: aws.settings.table.clone() }
+    }
+}
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+fn number(value: impl Into<i64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
+
+fn version() -> AttributeValue {
+    AttributeValue::N(SCHEMA_VERSION.into())
+}
+
+fn user_key(user: &UserId) -> AttributeValue {
+    text(format!("USER#{}", user.as_str()))
+}
+
+/// Seconds since the epoch: what TTL wants, and enough for the rest.
+fn seconds(at: Timestamp) -> AttributeValue {
+    number(at.as_second())
+}
+
+/// Tells a condition that did not hold from a fault.
+fn condition_failed<E: ProvideErrorMetadata, R>(fault: &SdkError<E, R>) -> bool {
+    fault.as_service_error().and_then(ProvideErrorMetadata::code) == Some("ConditionalCheckFailedException")
+}
+
+fn port_error<E, R>(operation: &'static str) -> impl Fn(SdkError<E, R>) -> PortError
+where
+    E: std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    move |fault| PortError::new(operation, fault)
+}

@@ -1,0 +1,97 @@
+//! The table adapter keeps the ports' contracts on DynamoDB's semantics (dynoxide, in process).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is a failed test"
+)]
+
+use dynoxide::Database;
+use serde_json::{Value, json};
+use shared::{config, kernel::UserId};
+use shared_aws::{Aws, AwsSettings, Table};
+use shared_testkit::contract;
+use tokio::net::TcpListener;
+
+const TABLE: &str = "mfa";
+
+/// A table of its own on a free port.
+async fn table() -> (Table, Database) {
+    let db = Database::memory().unwrap();
+    let definition = json!({
+        "TableName": TABLE,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            { "AttributeName": "pk", "AttributeType": "S" },
+            { "AttributeName": "sk", "AttributeType": "S" },
+        ],
+        "KeySchema": [
+            { "AttributeName": "pk", "KeyType": "HASH" },
+            { "AttributeName": "sk", "KeyType": "RANGE" },
+        ],
+    });
+    db.create_table(serde_json::from_value(definition).unwrap()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(dynoxide::server::serve_with_shutdown(listener, db.clone(), std::future::pending()));
+    (adapter(&endpoint), db)
+}
+
+fn adapter(endpoint: &str) -> Table {
+    let lookup = |name: &str| match name {
+        "AWS_REGION" => Some("us-east-1".to_owned()),
+        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
+        "MFA_TABLE" => Some(TABLE.to_owned()),
+        "AWS_ENDPOINT_URL_DYNAMODB" => Some(endpoint.to_owned()),
+        _ => None,
+    };
+    Table::new(&Aws::new(config::load(&lookup, AwsSettings::read).unwrap()).unwrap())
+}
+
+fn items(db: &Database, pk: &str, sk_prefix: &str) -> Vec<Value> {
+    let query = json!({
+        "TableName": TABLE,
+        "KeyConditionExpression": "pk = :pk AND begins_with(sk, :sk)",
+        "ExpressionAttributeValues": { ":pk": { "S": pk }, ":sk": { "S": sk_prefix } },
+    });
+    let answer = db.query(serde_json::from_value(query).unwrap()).unwrap();
+    serde_json::from_value(serde_json::to_value(answer).unwrap()["Items"].clone()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn confirmed_users() {
+    contract::confirmed_users(&table().await.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_in_ledger() {
+    let (table, db) = table().await;
+    contract::sign_in_ledger(&table).await;
+    let unknown = items(&db, "UNKNOWN#07", "SIGN_IN");
+    assert_eq!(unknown[0]["ttl"]["N"], "86400", "names that are no user's are kept for a day");
+    assert!(items(&db, "USER#ledger-alex", "SIGN_IN")[0].get("ttl").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_trail() {
+    let (table, db) = table().await;
+    let count = async |user: &UserId| items(&db, &format!("USER#{}", user.as_str()), "AUDIT#").len();
+    contract::audit_trail(&table, count).await;
+    for item in items(&db, "USER#audit-alex", "AUDIT#") {
+        assert_eq!(item["v"]["N"], "1", "every item carries its schema version");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_table_is_a_fault_and_not_an_answer() {
+    use shared::{
+        sign_in::{SignInLedger, Subject},
+        sign_up::ConfirmedUsers,
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let (table, user) = (adapter(&endpoint), UserId::parse("alex").unwrap());
+    assert!(table.record(&user, jiff::Timestamp::UNIX_EPOCH).await.is_err());
+    assert!(table.count_attempt(&Subject::User(user), jiff::Timestamp::UNIX_EPOCH).await.is_err());
+}

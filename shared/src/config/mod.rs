@@ -1,0 +1,27 @@
+//! Configuration: read once at init, validated as a whole, all problems reported together.
+//!
+//! Two sources: environment variables for what a deployment decides, files for what an operator
+//! edits. Defaults of the files are compiled in; overrides come from the folder `MFA_CONFIG_DIR`,
+//! on Lambda a layer under `/opt`.
+
+mod environment;
+mod policy;
+
+pub use environment::{Environment, process_environment};
+pub use policy::{FactorChangePolicy, Policy, SignInPolicy, SignUpPolicy, TotpPolicy};
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration has {} problem(s): {}", .0.len(), .0.join("; "))]
+pub struct Problems(pub Vec<String>);
+
+/// Reads a function's settings. `read` asks `environment` for what it needs; whatever is missing
+/// or wrong is collected, and the settings come out only if nothing was.
+pub fn load<T>(
+    lookup: &dyn Fn(&str) -> Option<String>,
+    read: impl FnOnce(&mut Environment<'_>) -> T,
+) -> Result<T, Problems> {
+    let mut environment = Environment::new(lookup);
+    let settings = read(&mut environment);
+    environment.finish(settings)
+}

@@ -1,0 +1,102 @@
+//! Reading the codes that Cognito seals for custom senders: AWS Encryption SDK messages of one frame
+//! (COGNITO.md §2). A reader of our own instead of the SDK, because only decryption of a few bytes
+//! under one pinned key is needed; figures in ARCHITECTURE.md.
+//!
+//! Everything that is not exactly such a message is refused: other suites, several frames, trailing
+//! bytes, a key other than the pinned one, a pool other than ours.
+
+mod message;
+mod suite;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use zeroize::Zeroizing;
+
+use self::message::Message;
+use crate::kernel::PortError;
+
+/// KMS `Decrypt` of a message's data key.
+///
+/// Contract: gives the 32-byte key that was sealed under exactly this key ARN and context, and
+/// fails for any other.
+#[async_trait]
+pub trait DataKeys: Send + Sync {
+    async fn decrypt(&self, sealed: &DataKeyCiphertext<'_>) -> Result<Zeroizing<[u8; 32]>, PortError>;
+}
+
+/// A sealed data key with all that KMS checks it against.
+#[derive(Debug, Clone, Copy)]
+pub struct DataKeyCiphertext<'a> {
+    pub key_arn: &'a str,
+    pub context: &'a BTreeMap<String, String>,
+    pub ciphertext: &'a [u8],
+}
+
+/// What was sealed: a code or a temporary password.
+#[derive(Clone)]
+pub struct Plaintext(Zeroizing<String>);
+
+impl Plaintext {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Plaintext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Plaintext(..)")
+    }
+}
+
+/// Why a message was not read. It says where, never what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    #[error("not standard base64")]
+    Base64,
+    #[error("longer than any sealed code")]
+    TooLong,
+    #[error("ends in the middle of {0}")]
+    Truncated(&'static str),
+    #[error("{0} is not as Cognito writes it")]
+    Unexpected(&'static str),
+    #[error("sealed for another user pool")]
+    OtherPool,
+    #[error("not sealed under the configured key")]
+    OtherKey,
+    #[error("{0} does not verify")]
+    Forged(&'static str),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum UnsealFault {
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Opens the codes of one user pool, sealed under one key.
+#[derive(Debug, Clone)]
+pub struct Unseal {
+    pub user_pool_id: String,
+    /// ARN of the pool's `KMSKeyID`. Pinned: no other key is asked for anything.
+    pub key_arn: String,
+}
+
+impl Unseal {
+    /// Opens `code` with one call of KMS.
+    pub async fn open(&self, keys: &dyn DataKeys, code: &str) -> Result<Plaintext, UnsealFault> {
+        let message = Message::decode(code)?;
+        let message = message.parse()?;
+        if message.context.get("userpool-id") != Some(&self.user_pool_id) {
+            return Err(Unreadable::OtherPool.into());
+        }
+        let ciphertext = message.data_key_under(&self.key_arn)?;
+        let sealed = DataKeyCiphertext { key_arn: &self.key_arn, context: &message.context, ciphertext };
+        let data_key = keys.decrypt(&sealed).await?;
+        let bytes = message.open(&data_key)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| Unreadable::Unexpected("the plaintext"))?;
+        Ok(Plaintext(Zeroizing::new(text.to_owned())))
+    }
+}

@@ -1,0 +1,70 @@
+use async_trait::async_trait;
+
+use super::{FactorState, FriendlyDeviceName, PreferenceChange, TotpSecret};
+use crate::kernel::{AccessToken, OneTimeCode, PortError, UserId};
+
+/// The user pool's own factors, reached with nothing but the user's access token.
+///
+/// Contract: `profile` fails with [`UserPoolFault::NotSignedIn`] for a token that was revoked;
+/// `set_preference` leaves factors without a block as they are; a verified TOTP code is
+/// [`TotpVerification::AlreadyUsed`] or [`TotpVerification::WrongCode`] the second time.
+#[async_trait]
+pub trait NativeFactors: Send + Sync {
+    /// `GetUser`: also the proof that the token still holds.
+    async fn profile(&self, token: &AccessToken) -> Result<Profile, UserPoolFault>;
+
+    /// `AssociateSoftwareToken`. An authenticator that the user has stops working at once
+    /// (COGNITO.md §4.4).
+    async fn associate_totp(&self, token: &AccessToken) -> Result<TotpSecret, UserPoolFault>;
+
+    /// `VerifySoftwareToken`. Registers the authenticator; it becomes a factor by `set_preference`.
+    async fn verify_totp(
+        &self,
+        token: &AccessToken,
+        code: &OneTimeCode,
+        device: Option<&FriendlyDeviceName>,
+    ) -> Result<TotpVerification, UserPoolFault>;
+
+    /// `SetUserMFAPreference`.
+    async fn set_preference(
+        &self,
+        token: &AccessToken,
+        change: &PreferenceChange,
+    ) -> Result<(), UserPoolFault>;
+}
+
+/// What `GetUser` says of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    pub user: UserId,
+    /// What an authenticator app shows: the e-mail address, else the phone number, else the
+    /// username.
+    pub account: String,
+    pub factors: FactorState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TotpVerification {
+    Verified,
+    WrongCode,
+    AlreadyUsed,
+    /// No secret was handed out before.
+    NotStarted,
+}
+
+/// Why the pool did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum UserPoolFault {
+    #[error("the access token no longer holds")]
+    NotSignedIn,
+    #[error("the pool does not offer authenticator apps")]
+    TotpNotOffered,
+    /// `InvalidParameterException` of a preference: the factor has nothing to deliver to, or no
+    /// verified secret.
+    #[error("the factor is not set up")]
+    FactorNotSetUp,
+    #[error("throttled")]
+    Throttled,
+    #[error(transparent)]
+    Port(#[from] PortError),
+}

@@ -1,0 +1,199 @@
+//! Which factors are on, and which is asked for. The rules of COGNITO.md §4.5 and §7.2: Cognito
+//! reads an absent boolean as `false`, drops the preferred mark on `{Enabled: true}`, and refuses to
+//! turn off what was never set up. So we read first, send both booleans, and only blocks that change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::{Factor, Refusal};
+
+/// Amplify's words (COGNITO.md §7.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Setting {
+    /// On; a preferred mark stays.
+    Enabled,
+    Disabled,
+    /// On, and asked for first. The mark moves here from any other factor.
+    Preferred,
+    /// On, without the mark.
+    NotPreferred,
+}
+
+/// What the pool says is on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FactorState {
+    pub enabled: BTreeSet<Factor>,
+    pub preferred: Option<Factor>,
+}
+
+/// What the user asks for. A factor that is not named stays as it is.
+pub type PreferenceRequest = BTreeMap<Factor, Setting>;
+
+/// The blocks to send. Empty: all is as asked already.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PreferenceChange {
+    pub blocks: BTreeMap<Factor, Block>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    pub enabled: bool,
+    pub preferred: bool,
+}
+
+impl FactorState {
+    /// How `factor` reads in Amplify's words.
+    pub fn setting(&self, factor: Factor) -> Setting {
+        match self.block(factor) {
+            Block { preferred: true, .. } => Setting::Preferred,
+            Block { enabled: true, .. } => Setting::Enabled,
+            Block { .. } => Setting::Disabled,
+        }
+    }
+
+    fn block(&self, factor: Factor) -> Block {
+        Block { enabled: self.enabled.contains(&factor), preferred: self.preferred == Some(factor) }
+    }
+
+    /// The blocks that turn this state into the one asked for.
+    pub fn plan(&self, request: &PreferenceRequest) -> Result<PreferenceChange, Refusal> {
+        let mut preferred = request.iter().filter(|(_, setting)| **setting == Setting::Preferred);
+        let takes_the_mark = preferred.next().map(|(factor, _)| *factor);
+        if preferred.next().is_some() {
+            return Err(Refusal::TwoPreferredFactors);
+        }
+        let target = |factor: Factor| {
+            let now = self.block(factor);
+            match request.get(&factor) {
+                Some(Setting::Preferred) => Block { enabled: true, preferred: true },
+                Some(Setting::NotPreferred) => Block { enabled: true, preferred: false },
+                Some(Setting::Disabled) => Block { enabled: false, preferred: false },
+                Some(Setting::Enabled) => {
+                    Block { enabled: true, preferred: now.preferred && takes_the_mark.is_none() }
+                }
+                None => Block { enabled: now.enabled, preferred: now.preferred && takes_the_mark.is_none() },
+            }
+        };
+        let blocks = Factor::ALL
+            .into_iter()
+            .map(|factor| (factor, target(factor)))
+            .filter(|(factor, block)| *block != self.block(*factor))
+            .collect();
+        Ok(PreferenceChange { blocks })
+    }
+}
+
+impl PreferenceChange {
+    /// Does `state` hold what this change asked for?
+    pub fn holds_in(&self, state: &FactorState) -> bool {
+        self.blocks.iter().all(|(factor, block)| state.block(*factor) == *block)
+    }
+
+    /// `state` with the change done.
+    pub fn applied_to(&self, state: &FactorState) -> FactorState {
+        let mut state = state.clone();
+        for (factor, block) in &self.blocks {
+            if block.enabled {
+                state.enabled.insert(*factor)
+            } else {
+                state.enabled.remove(factor)
+            };
+            match (block.preferred, state.preferred == Some(*factor)) {
+                (true, _) => state.preferred = Some(*factor),
+                (false, true) => state.preferred = None,
+                (false, false) => {}
+            }
+        }
+        state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+    use Factor::{Email, Sms, Totp};
+    use Setting::{Disabled, Enabled, NotPreferred, Preferred};
+
+    fn state(enabled: &[Factor], preferred: Option<Factor>) -> FactorState {
+        FactorState { enabled: enabled.iter().copied().collect(), preferred }
+    }
+
+    fn request(settings: &[(Factor, Setting)]) -> PreferenceRequest {
+        settings.iter().copied().collect()
+    }
+
+    #[rstest]
+    #[case::first_factor(&[], None, &[(Totp, Preferred)], &[(Totp, true, true)])]
+    #[case::already_so(&[Totp], Some(Totp), &[(Totp, Preferred)], &[])]
+    #[case::enabled_keeps_the_mark(&[Totp], Some(Totp), &[(Totp, Enabled)], &[])]
+    #[case::not_preferred_drops_it(&[Totp], Some(Totp), &[(Totp, NotPreferred)], &[(Totp, true, false)])]
+    #[case::never_set_up_is_off_already(&[], None, &[(Sms, Disabled)], &[])]
+    #[case::off_takes_the_mark_along(&[Totp], Some(Totp), &[(Totp, Disabled)], &[(Totp, false, false)])]
+    #[case::the_mark_moves(&[Sms, Totp], Some(Sms), &[(Totp, Preferred)], &[(Sms, true, false), (Totp, true, true)])]
+    #[case::enabled_and_the_mark_moves(&[Sms, Totp], Some(Sms), &[(Sms, Enabled), (Totp, Preferred)], &[(Sms, true, false), (Totp, true, true)])]
+    #[case::nothing_asked(&[Sms, Email], Some(Email), &[], &[])]
+    fn only_what_changes_is_sent(
+        #[case] enabled: &[Factor],
+        #[case] preferred: Option<Factor>,
+        #[case] settings: &[(Factor, Setting)],
+        #[case] blocks: &[(Factor, bool, bool)],
+    ) {
+        let change = state(enabled, preferred).plan(&request(settings)).unwrap();
+        let expected = blocks.iter().map(|(factor, enabled, preferred)| {
+            (*factor, Block { enabled: *enabled, preferred: *preferred })
+        });
+        assert_eq!(change.blocks, expected.collect());
+    }
+
+    #[test]
+    fn two_preferred_factors_are_refused() {
+        let asked = request(&[(Sms, Preferred), (Totp, Preferred)]);
+        assert_eq!(state(&[Sms, Totp], None).plan(&asked), Err(Refusal::TwoPreferredFactors));
+    }
+
+    fn any_setting() -> impl Strategy<Value = Option<Setting>> {
+        prop_oneof![
+            Just(None),
+            Just(Some(Enabled)),
+            Just(Some(Disabled)),
+            Just(Some(Preferred)),
+            Just(Some(NotPreferred))
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_asked_is_what_comes_out(
+            on in prop::array::uniform3(any::<bool>()),
+            mark in prop::option::of(0..3_usize),
+            settings in prop::array::uniform3(any_setting()),
+        ) {
+            let enabled = Factor::ALL.into_iter().zip(on).filter(|(_, on)| *on).map(|(factor, _)| factor);
+            let mut before = FactorState { enabled: enabled.collect(), preferred: mark.map(|index| Factor::ALL[index]) };
+            before.preferred = before.preferred.filter(|factor| before.enabled.contains(factor));
+            let asked: PreferenceRequest =
+                Factor::ALL.into_iter().zip(settings).filter_map(|(factor, setting)| Some((factor, setting?))).collect();
+            let Ok(change) = before.plan(&asked) else {
+                prop_assert!(asked.values().filter(|setting| **setting == Preferred).count() > 1);
+                return Ok(());
+            };
+            let after = change.applied_to(&before);
+            prop_assert!(change.holds_in(&after));
+            prop_assert!(after.preferred.is_none_or(|factor| after.enabled.contains(&factor)));
+            for (factor, setting) in &asked {
+                match setting {
+                    Disabled | Preferred => prop_assert_eq!(after.setting(*factor), *setting),
+                    NotPreferred => prop_assert_eq!(after.setting(*factor), Enabled),
+                    Enabled => prop_assert_ne!(after.setting(*factor), Disabled),
+                }
+            }
+            // Asking again changes nothing.
+            prop_assert_eq!(after.plan(&asked).unwrap(), PreferenceChange::default());
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The shell of the HTTP functions: axum routers behind API Gateway (payload 2.0), problem documents
+//! (RFC 9457), JSON bodies read member by member.
+
+mod body;
+mod mfa;
+mod problem;
+mod shell;
+mod signed_in;
+
+pub use mfa::mfa_api;
+pub use problem::Problem;
+pub use shell::serve;

@@ -1,0 +1,91 @@
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::{
+    factors::FactorFault,
+    kernel::Refusal,
+    telemetry::{self, Metric},
+};
+
+/// A problem document (RFC 9457). `type` and `code` are stable; `detail` is for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: &'static str,
+    /// JSON path of the member that is wrong: `$.code`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    /// Seconds a sign-in may be old for what was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_age: Option<u64>,
+}
+
+impl Problem {
+    pub fn new(refusal: Refusal) -> Self {
+        let status = refusal.status();
+        Self {
+            kind: format!("urn:cognito-mfa:problem:{}", refusal.code()),
+            title: StatusCode::from_u16(status)
+                .ok()
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or_default(),
+            status,
+            code: refusal.code(),
+            detail: refusal.text(),
+            path: None,
+            max_age: None,
+        }
+    }
+
+    /// A member of the body that is missing, unknown or of a wrong kind.
+    pub fn field(name: &str) -> Self {
+        Self { path: Some(format!("$.{name}")), ..Self::new(Refusal::FieldNotValid) }
+    }
+
+    /// A body that is JSON, but no object.
+    pub fn not_an_object() -> Self {
+        Self { path: Some("$".into()), ..Self::new(Refusal::FieldNotValid) }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal)
+    }
+}
+
+impl From<FactorFault> for Problem {
+    fn from(fault: FactorFault) -> Self {
+        match fault {
+            FactorFault::Refused(refusal) => refusal.into(),
+            FactorFault::Stale { max_age } => {
+                Self { max_age: Some(max_age.as_secs()), ..Self::new(Refusal::ReauthenticationRequired) }
+            }
+            FactorFault::Port(fault) => {
+                telemetry::dependency_failed(&fault);
+                Refusal::TemporarilyUnavailable.into()
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        tracing::info!(refusal = self.code, "refused");
+        Metric::Refused.emit();
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}

@@ -1,0 +1,50 @@
+use std::{convert::Infallible, panic::AssertUnwindSafe};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderValue, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use futures::FutureExt;
+
+use super::Problem;
+use crate::{kernel::Refusal, telemetry::Metric};
+
+/// No body of ours comes near it.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// What every API of ours has around its routes.
+pub(super) fn with_shell(routes: Router) -> Router {
+    routes
+        .fallback(async || Problem::new(Refusal::RouteNotFound))
+        .method_not_allowed_fallback(async || Problem::new(Refusal::MethodNotAllowed))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(guard))
+}
+
+/// A panic is answered, not passed on, and no answer is kept by anybody on the way.
+async fn guard(request: Request, next: Next) -> Response {
+    let mut response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
+        // The panic hook has logged where.
+        Metric::Panicked.emit();
+        Problem::new(Refusal::TemporarilyUnavailable).into_response()
+    });
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Serves a router behind API Gateway until Lambda ends the process.
+pub async fn serve(router: Router) -> Result<(), lambda_runtime::Error> {
+    let service = lambda_http::service_fn(move |request: lambda_http::Request| {
+        let router = router.clone();
+        async move {
+            let request = request.map(|body| axum::body::Body::from(body.to_vec()));
+            Ok::<_, Infallible>(tower::ServiceExt::oneshot(router, request).await.into_response())
+        }
+    });
+    lambda_http::run(service).await
+}

@@ -1,0 +1,101 @@
+use zeroize::Zeroizing;
+
+/// A code that a user typed, normalised once at the edge: blanks and hyphens gone, full-width
+/// digits made plain, so that `"123 456"` and `"１２３４５６"` are the same code everywhere.
+#[derive(Clone)]
+pub struct OneTimeCode(Zeroizing<String>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a one-time code")]
+pub struct InvalidCode;
+
+impl OneTimeCode {
+    /// Cognito sends 6 digits, 8 for passwordless codes (COGNITO.md §2.3); 4 to 12 pass.
+    pub fn parse(typed: &str) -> Result<Self, InvalidCode> {
+        // Longer than any code with any grouping: not worth reading.
+        if typed.len() > 128 {
+            return Err(InvalidCode);
+        }
+        let mut digits = Zeroizing::new(String::with_capacity(12));
+        for character in typed.chars() {
+            match character {
+                '0'..='9' => digits.push(character),
+                '０'..='９' => digits.extend(full_width_digit(character)),
+                '-' => {}
+                blank if blank.is_whitespace() => {}
+                _ => return Err(InvalidCode),
+            }
+        }
+        (4..=12).contains(&digits.len()).then_some(Self(digits)).ok_or(InvalidCode)
+    }
+
+    /// A code of an authenticator app: exactly 6 digits (COGNITO.md §4.3).
+    pub fn parse_totp(typed: &str) -> Result<Self, InvalidCode> {
+        let code = Self::parse(typed)?;
+        (code.0.len() == 6).then_some(code).ok_or(InvalidCode)
+    }
+
+    /// The digits, for the adapter that sends them.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+fn full_width_digit(character: char) -> Option<char> {
+    let offset = u32::from(character).checked_sub(u32::from('０'))?;
+    char::from_digit(offset, 10)
+}
+
+impl std::fmt::Debug for OneTimeCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OneTimeCode(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::plain("123456")]
+    #[case::grouped("123 456")]
+    #[case::leading_blank(" 123456\n")]
+    #[case::hyphen("123-456")]
+    #[case::no_break_space("123\u{a0}456")]
+    #[case::full_width("１２３４５６")]
+    #[case::ideographic_space("１２３\u{3000}４５６")]
+    fn every_spelling_is_the_same_code(#[case] typed: &str) {
+        assert_eq!(OneTimeCode::parse_totp(typed).unwrap().expose(), "123456");
+    }
+
+    #[rstest]
+    #[case::empty("")]
+    #[case::short("123")]
+    #[case::long("1234567890123")]
+    #[case::letter("12345a")]
+    #[case::arabic_indic("١٢٣٤٥٦")]
+    #[case::sign("+123456")]
+    #[case::point("123.456")]
+    fn anything_else_is_refused(#[case] typed: &str) {
+        assert!(OneTimeCode::parse(typed).is_err());
+    }
+
+    #[test]
+    fn an_authenticator_code_has_six_digits() {
+        assert!(OneTimeCode::parse("12345678").is_ok());
+        assert!(OneTimeCode::parse_totp("12345678").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_typed_the_result_is_digits_and_prints_nothing(typed in ".{0,40}") {
+            if let Ok(code) = OneTimeCode::parse(&typed) {
+                prop_assert!(code.expose().bytes().all(|byte| byte.is_ascii_digit()));
+                prop_assert_eq!(format!("{code:?}"), "OneTimeCode(..)");
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The small vocabulary that every capability shares.
+
+mod address;
+mod clock;
+mod code;
+mod entropy;
+mod factor;
+mod port_error;
+mod refusal;
+mod token;
+mod user;
+
+pub use address::{EmailAddress, InvalidEmail, InvalidPhone, PhoneNumber};
+pub use clock::{Clock, SystemClock};
+pub use code::{InvalidCode, OneTimeCode};
+pub use entropy::{Entropy, SystemEntropy};
+pub use factor::Factor;
+pub use port_error::PortError;
+pub use refusal::Refusal;
+pub use token::AccessToken;
+pub use user::{InvalidUser, UserId};

@@ -1,0 +1,160 @@
+/// Everything that we refuse, in one closed catalogue: a stable code, a public text and an HTTP
+/// status. No other error text reaches a user.
+///
+/// A trigger's text is shown as `<Trigger> failed with error <text>.` (COGNITO.md §1.2): short, and
+/// without a final full stop, which Cognito adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.text())]
+pub enum Refusal {
+    // Sign-up and sign-in
+    SignUpClosed,
+    SignUpNotPossible,
+    EmailNotValid,
+    PhoneNumberNotValid,
+    SignInClosed,
+
+    // Who calls the API
+    NotSignedIn,
+    AccessTokenNeeded,
+    ReauthenticationRequired,
+
+    // What was asked of the API
+    RouteNotFound,
+    MethodNotAllowed,
+    JsonMalformed,
+    ContentTypeNotSupported,
+    BodyTooLarge,
+    FieldNotValid,
+
+    // Factors
+    TotpAlreadySetUp,
+    TotpNotStarted,
+    TotpNotOffered,
+    CodeWrong,
+    CodeAlreadyUsed,
+    TwoPreferredFactors,
+    FactorNotSetUp,
+    FactorNotChangeable,
+
+    TooManyRequests,
+    TemporarilyUnavailable,
+}
+
+impl Refusal {
+    pub const ALL: [Self; 24] = [
+        Self::SignUpClosed,
+        Self::SignUpNotPossible,
+        Self::EmailNotValid,
+        Self::PhoneNumberNotValid,
+        Self::SignInClosed,
+        Self::NotSignedIn,
+        Self::AccessTokenNeeded,
+        Self::ReauthenticationRequired,
+        Self::RouteNotFound,
+        Self::MethodNotAllowed,
+        Self::JsonMalformed,
+        Self::ContentTypeNotSupported,
+        Self::BodyTooLarge,
+        Self::FieldNotValid,
+        Self::TotpAlreadySetUp,
+        Self::TotpNotStarted,
+        Self::TotpNotOffered,
+        Self::CodeWrong,
+        Self::CodeAlreadyUsed,
+        Self::TwoPreferredFactors,
+        Self::FactorNotSetUp,
+        Self::FactorNotChangeable,
+        Self::TooManyRequests,
+        Self::TemporarilyUnavailable,
+    ];
+
+    /// Stable: clients decide by it.
+    pub fn code(self) -> &'static str {
+        self.entry().0
+    }
+
+    /// May be reworded; clients show it or their own.
+    pub fn text(self) -> &'static str {
+        self.entry().1
+    }
+
+    /// HTTP status of the problem document (RFC 9110).
+    pub fn status(self) -> u16 {
+        self.entry().2
+    }
+
+    fn entry(self) -> (&'static str, &'static str, u16) {
+        match self {
+            Self::SignUpClosed => ("sign-up-closed", "Sign-up is closed", 403),
+            Self::SignUpNotPossible => {
+                ("sign-up-not-possible", "Sign-up is not possible with these details", 403)
+            }
+            Self::EmailNotValid => ("email-not-valid", "The e-mail address is not valid", 422),
+            Self::PhoneNumberNotValid => ("phone-number-not-valid", "The phone number is not valid", 422),
+            Self::SignInClosed => ("sign-in-closed", "Sign-in is closed at the moment", 403),
+            Self::NotSignedIn => ("not-signed-in", "Sign in again", 401),
+            Self::AccessTokenNeeded => {
+                ("access-token-needed", "An access token of a signed-in user is needed", 401)
+            }
+            Self::ReauthenticationRequired => {
+                ("reauthentication-required", "Sign in again to make this change", 401)
+            }
+            Self::RouteNotFound => ("route-not-found", "There is nothing at this address", 404),
+            Self::MethodNotAllowed => ("method-not-allowed", "This address does not take that method", 405),
+            Self::JsonMalformed => ("json-malformed", "The body is not JSON", 400),
+            Self::ContentTypeNotSupported => {
+                ("content-type-not-supported", "The body must be application/json", 415)
+            }
+            Self::BodyTooLarge => ("body-too-large", "The body is too large", 413),
+            Self::FieldNotValid => ("field-not-valid", "A field is missing or has a wrong value", 422),
+            Self::TotpAlreadySetUp => (
+                "totp-already-set-up",
+                "An authenticator app is set up already; setting up another stops it at once",
+                409,
+            ),
+            Self::TotpNotStarted => {
+                ("totp-not-started", "Start the set-up of an authenticator app first", 409)
+            }
+            Self::TotpNotOffered => ("totp-not-offered", "Authenticator apps are not offered here", 409),
+            Self::CodeWrong => ("code-wrong", "The code is wrong", 422),
+            Self::CodeAlreadyUsed => {
+                ("code-already-used", "The code was used already; wait for the next one", 422)
+            }
+            Self::TwoPreferredFactors => ("two-preferred-factors", "Only one factor can be preferred", 409),
+            Self::FactorNotSetUp => ("factor-not-set-up", "This factor is not set up yet", 409),
+            Self::FactorNotChangeable => {
+                ("factor-not-changeable", "This factor cannot be changed as asked", 409)
+            }
+            Self::TooManyRequests => ("too-many-requests", "Too many requests; try again later", 429),
+            Self::TemporarilyUnavailable => {
+                ("temporarily-unavailable", "This is not available at the moment; try again later", 503)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn catalogue() {
+        let table: Vec<String> = Refusal::ALL
+            .iter()
+            .map(|refusal| format!("{} {}: {}", refusal.status(), refusal.code(), refusal.text()))
+            .collect();
+        insta::assert_snapshot!(table.join("\n"));
+    }
+
+    #[test]
+    fn codes_are_unique_and_texts_fit_cognitos_sentence() {
+        let codes: BTreeSet<_> = Refusal::ALL.iter().map(|refusal| refusal.code()).collect();
+        assert_eq!(codes.len(), Refusal::ALL.len());
+        for refusal in Refusal::ALL {
+            assert!(!refusal.text().ends_with('.'), "{refusal:?}");
+            assert!(refusal.text().len() <= 100, "{refusal:?}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Logs and metrics for operators. Logs are JSON lines on standard output; metrics are CloudWatch
+//! embedded metric format beside them. Events, headers and bodies are never logged: what is, is
+//! named field by field, and secrets are types that can't be printed.
+
+mod metric;
+
+pub use metric::Metric;
+
+use tracing::level_filters::LevelFilter;
+
+use crate::{config::Environment, kernel::PortError};
+
+/// `LOG_LEVEL`: error, warn, info (default) or debug.
+pub fn log_level(environment: &mut Environment<'_>) -> LevelFilter {
+    let Some(level) = environment.optional("LOG_LEVEL") else {
+        return LevelFilter::INFO;
+    };
+    match level.to_ascii_lowercase().as_str() {
+        "error" => LevelFilter::ERROR,
+        "warn" => LevelFilter::WARN,
+        "info" => LevelFilter::INFO,
+        "debug" => LevelFilter::DEBUG,
+        _ => {
+            environment.problem("LOG_LEVEL must be error, warn, info or debug");
+            LevelFilter::INFO
+        }
+    }
+}
+
+/// Starts logging for the process. Call once, first.
+pub fn start(level: LevelFilter) {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(false)
+        .with_max_level(level)
+        .init();
+    // A panic's message may quote what was being handled: the place is enough to find it.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panicked");
+    }));
+}
+
+/// Notes a failed dependency. Logged once, where the failure is answered for.
+pub fn dependency_failed(fault: &PortError) {
+    tracing::error!(operation = fault.operation, fault = fault.chain(), "a dependency failed");
+    Metric::DependencyFailed.emit();
+}

@@ -1,0 +1,58 @@
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+
+use super::{Event, Trigger, TriggerFault, best_effort};
+use crate::{
+    kernel::Clock,
+    sign_in::SignInLedger,
+    sign_up::{ConfirmedUsers, Recorded},
+};
+
+/// Cognito waits 5 s; the user is confirmed already.
+const LIMIT: Duration = Duration::from_millis(2_500);
+
+/// Keeps what a confirmation means to us (COGNITO.md §1.6). Best effort: the confirmation stands,
+/// and an error here would only tell the user that it failed.
+pub struct PostConfirmation {
+    confirmed: Arc<dyn ConfirmedUsers>,
+    ledger: Arc<dyn SignInLedger>,
+    clock: Arc<dyn Clock>,
+}
+
+impl PostConfirmation {
+    pub fn new(
+        confirmed: Arc<dyn ConfirmedUsers>,
+        ledger: Arc<dyn SignInLedger>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { confirmed, ledger, clock }
+    }
+}
+
+impl Trigger for PostConfirmation {
+    async fn handle(&self, event: Event<'_>) -> Result<Map<String, Value>, TriggerFault> {
+        let now = self.clock.now();
+        match (event.source(), event.user()) {
+            ("PostConfirmation_ConfirmSignUp", Some(user)) => {
+                let recorded = best_effort("sign_up.record", LIMIT, self.confirmed.record(&user, now)).await;
+                if recorded == Some(Recorded::First) {
+                    tracing::info!("sign-up confirmed");
+                }
+            }
+            // Whoever set a new password with a code from the mailbox starts with no attempts.
+            ("PostConfirmation_ConfirmForgotPassword", Some(user)) => {
+                best_effort("sign_in.reset", LIMIT, self.ledger.reset(&user)).await;
+            }
+            (_, Some(_)) => {}
+            (_, None) => tracing::warn!("the event names no user"),
+        }
+        Ok(Map::new())
+    }
+}
+
+impl std::fmt::Debug for PostConfirmation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PostConfirmation")
+    }
+}

@@ -1,0 +1,140 @@
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use shared::{
+    factors::{
+        FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, Profile, TotpSecret,
+        TotpVerification, UserPoolFault,
+    },
+    kernel::{AccessToken, Factor, OneTimeCode, PortError, UserId},
+};
+
+/// One user of a pool, in memory. The right TOTP code is always [`InMemoryUserPool::CODE`].
+#[derive(Debug)]
+pub struct InMemoryUserPool {
+    user: UserId,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a test, each independent of the others")]
+struct State {
+    factors: FactorState,
+    revoked: bool,
+    /// Secrets handed out so far.
+    associated: u32,
+    verified: bool,
+    code_used: bool,
+    ignores_preferences: bool,
+    failing: bool,
+    calls: Vec<&'static str>,
+}
+
+impl InMemoryUserPool {
+    pub const CODE: &str = "492039";
+
+    pub fn new(user: UserId) -> Self {
+        Self { user, state: Mutex::default() }
+    }
+
+    /// Turns `factors` on, the first of them preferred.
+    #[must_use]
+    pub fn with_factors(self, factors: &[Factor]) -> Self {
+        {
+            let mut state = self.lock();
+            state.factors = FactorState {
+                enabled: factors.iter().copied().collect::<BTreeSet<_>>(),
+                preferred: factors.first().copied(),
+            };
+            state.verified = factors.contains(&Factor::Totp);
+        }
+        self
+    }
+
+    /// As after `GlobalSignOut`.
+    pub fn revoke(&self) {
+        self.lock().revoked = true;
+    }
+
+    /// As in a pool with MFA required: preferences are accepted and not applied.
+    pub fn ignore_preferences(&self) {
+        self.lock().ignores_preferences = true;
+    }
+
+    /// As with Cognito unreachable.
+    pub fn fail(&self) {
+        self.lock().failing = true;
+    }
+
+    pub fn factors(&self) -> FactorState {
+        self.lock().factors.clone()
+    }
+
+    /// The calls so far, by Cognito's names.
+    pub fn calls(&self) -> Vec<&'static str> {
+        self.lock().calls.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn call(&self, operation: &'static str) -> Result<MutexGuard<'_, State>, UserPoolFault> {
+        let mut state = self.lock();
+        state.calls.push(operation);
+        if state.failing {
+            return Err(PortError::new(operation, "told to fail at arn:aws:canary").into());
+        }
+        if state.revoked { Err(UserPoolFault::NotSignedIn) } else { Ok(state) }
+    }
+}
+
+#[async_trait]
+impl NativeFactors for InMemoryUserPool {
+    async fn profile(&self, _: &AccessToken) -> Result<Profile, UserPoolFault> {
+        let factors = self.call("GetUser")?.factors.clone();
+        Ok(Profile { user: self.user.clone(), account: "alex@example.com".into(), factors })
+    }
+
+    async fn associate_totp(&self, _: &AccessToken) -> Result<TotpSecret, UserPoolFault> {
+        let mut state = self.call("AssociateSoftwareToken")?;
+        state.associated += 1;
+        (state.verified, state.code_used) = (false, false);
+        Ok(TotpSecret::new("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP".into()))
+    }
+
+    async fn verify_totp(
+        &self,
+        _: &AccessToken,
+        code: &OneTimeCode,
+        _: Option<&FriendlyDeviceName>,
+    ) -> Result<TotpVerification, UserPoolFault> {
+        let mut state = self.call("VerifySoftwareToken")?;
+        if state.associated == 0 {
+            return Ok(TotpVerification::NotStarted);
+        }
+        if code.expose() != Self::CODE {
+            return Ok(TotpVerification::WrongCode);
+        }
+        if state.code_used {
+            return Ok(TotpVerification::AlreadyUsed);
+        }
+        (state.verified, state.code_used) = (true, true);
+        Ok(TotpVerification::Verified)
+    }
+
+    async fn set_preference(&self, _: &AccessToken, change: &PreferenceChange) -> Result<(), UserPoolFault> {
+        let mut state = self.call("SetUserMFAPreference")?;
+        let turns_totp_on = change.blocks.get(&Factor::Totp).is_some_and(|block| block.enabled);
+        if turns_totp_on && !state.verified {
+            return Err(UserPoolFault::FactorNotSetUp);
+        }
+        if !state.ignores_preferences {
+            state.factors = change.applied_to(&state.factors);
+        }
+        Ok(())
+    }
+}

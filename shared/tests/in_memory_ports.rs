@@ -1,0 +1,31 @@
+//! The in-memory ports keep the contracts that the adapters keep (shared/aws/tests/table.rs).
+
+use shared::kernel::{AccessToken, OneTimeCode, UserId};
+use shared_testkit::{InMemoryTable, InMemoryUserPool, contract};
+
+#[tokio::test]
+async fn confirmed_users() {
+    contract::confirmed_users(&InMemoryTable::default()).await;
+}
+
+#[tokio::test]
+async fn sign_in_ledger() {
+    contract::sign_in_ledger(&InMemoryTable::default()).await;
+}
+
+#[tokio::test]
+async fn audit_trail() {
+    let table = InMemoryTable::default();
+    contract::audit_trail(&table, async |user| {
+        table.audit().iter().filter(|entry| entry.user == *user).count()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn native_factors() {
+    let pool = InMemoryUserPool::new(UserId::parse("alex").unwrap());
+    let token = AccessToken::from_authorization("token").unwrap();
+    let code = |_: &_| OneTimeCode::parse(InMemoryUserPool::CODE).unwrap();
+    contract::native_factors(&pool, &token, code, async || pool.revoke()).await;
+}

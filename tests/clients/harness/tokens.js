@@ -1,0 +1,16 @@
+// Tokens judged as a resource server judges them: by aws-jwt-verify, against the served key set.
+import { CognitoJwtVerifier } from 'aws-jwt-verify';
+
+/** The verified payloads of an access and an ID token. Throws if either is not good. */
+export async function verify(cloud, { accessToken, idToken }) {
+  const verifier = CognitoJwtVerifier.create({
+    userPoolId: cloud.endpoints.userPoolId,
+    clientId: cloud.endpoints.clients.native.id,
+    tokenUse: null,
+  });
+  verifier.cacheJwks(await cloud.jwks());
+  return {
+    access: await verifier.verify(accessToken, { tokenUse: 'access' }),
+    id: await verifier.verify(idToken, { tokenUse: 'id' }),
+  };
+}

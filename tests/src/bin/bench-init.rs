@@ -1,0 +1,219 @@
+//! What a cold start costs: every function beside a bare echo, in the same run.
+//!
+//! Each round starts every binary anew, in turn, so that a slow minute of the machine falls on all of
+//! them alike. Ratios are taken within a round; figures are medians over the rounds.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use clap::Parser;
+use comfy_table::{CellAlignment, Table, presets};
+use end_to_end::{Cloud, Function, functions, sample_events};
+use local_lambda_host::{FunctionSpec, Invocation, LambdaHost, Usage};
+use serde_json::{Value, json};
+
+const WARM_INVOCATIONS: usize = 20;
+const ECHO: &str = "echo";
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Folders of built binaries, each with the name of the build: `fat=target/release`
+    #[arg(required = true, value_parser = build)]
+    builds: Vec<(String, PathBuf)>,
+    #[arg(long, default_value_t = 11)]
+    rounds: usize,
+    /// Where the figures go as JSON
+    #[arg(long)]
+    json: PathBuf,
+}
+
+fn build(argument: &str) -> Result<(String, PathBuf)> {
+    let (name, folder) = argument.split_once('=').context("NAME=FOLDER is needed")?;
+    Ok((name.to_owned(), folder.into()))
+}
+
+/// One start of one binary, in milliseconds and MiB.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    init: f64,
+    init_cpu: f64,
+    first: f64,
+    first_cpu: f64,
+    warm: f64,
+    peak: f64,
+}
+
+impl Start {
+    fn cold(&self) -> f64 {
+        self.init + self.first
+    }
+
+    fn cold_cpu(&self) -> f64 {
+        self.init_cpu + self.first_cpu
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let cloud = Cloud::start().await?;
+    let subjects = subjects(&cloud).await?;
+    let mut rows = BTreeMap::<(String, String), Vec<(Start, Start)>>::new();
+    for _ in 0..arguments.rounds {
+        for (build, folder) in &arguments.builds {
+            let echo = start(FunctionSpec::new(ECHO, folder.join(ECHO)), &json!({})).await?;
+            rows.entry((build.clone(), ECHO.to_owned())).or_default().push((echo, echo));
+            for (function, event) in &subjects {
+                let spec = cloud.function(function, &folder.join(function.name))?;
+                let measured = start(spec, event).await.context(function.name)?;
+                rows.entry((build.clone(), function.name.to_owned())).or_default().push((measured, echo));
+            }
+        }
+    }
+    cloud.stop().await?;
+
+    let figures = arguments
+        .builds
+        .iter()
+        .flat_map(|(build, folder)| {
+            rows.iter()
+                .filter(move |((of, _), _)| of == build)
+                .map(move |((_, name), starts)| (build, folder, name, starts))
+        })
+        .map(|(build, folder, name, starts)| figures(build, &folder.join(name), name, starts))
+        .collect::<Result<Vec<_>>>()?;
+    fs::write(&arguments.json, serde_json::to_vec_pretty(&figures)?)
+        .with_context(|| arguments.json.display().to_string())?;
+    writeln!(stdout(), "{}", table(&figures))?;
+    Ok(())
+}
+
+/// Every function with an event that it answers with success, so that the first answer is a real one.
+async fn subjects(cloud: &Cloud) -> Result<Vec<(Function, Value)>> {
+    let mut subjects = Vec::new();
+    for function in functions() {
+        let event = if function.is_trigger {
+            let events = sample_events(function)?;
+            events.into_iter().next().context("no sample event")?.payload
+        } else {
+            cloud.signed_in_request("/mfa").await?
+        };
+        subjects.push((*function, event));
+    }
+    Ok(subjects)
+}
+
+/// A new environment: its first answer, then warm ones.
+async fn start(spec: FunctionSpec, event: &Value) -> Result<Start> {
+    let name = spec.name.clone();
+    let host = LambdaHost::start(vec![spec])?;
+    let cold = succeeded(host.invoke(&name, event).await?)?;
+    let (init_usage, usage) =
+        cold.init_usage.zip(cold.usage).context("no figures of processes on this system: run it on Linux")?;
+    let mut warm = Vec::new();
+    let mut peak = usage;
+    for _ in 0..WARM_INVOCATIONS {
+        let invocation = succeeded(host.invoke(&name, event).await?)?;
+        ensure!(invocation.init.is_none(), "{name} was started again");
+        warm.push(milliseconds(invocation.duration));
+        peak = invocation.usage.unwrap_or(peak);
+    }
+    Ok(Start {
+        init: milliseconds(cold.init.context("no cold start")?),
+        init_cpu: milliseconds(init_usage.cpu),
+        first: milliseconds(cold.duration),
+        first_cpu: milliseconds(cpu_between(init_usage, usage)),
+        warm: median(warm),
+        peak: mebibytes(peak.max_rss),
+    })
+}
+
+fn succeeded(invocation: Invocation) -> Result<Invocation> {
+    if let Err(error) = &invocation.result {
+        return Err(anyhow!("{error}"));
+    }
+    let status = invocation.json().and_then(|answer| answer.get("statusCode")?.as_u64());
+    ensure!(status.is_none_or(|status| status == 200), "answered with {status:?}");
+    Ok(invocation)
+}
+
+fn figures(build: &str, binary: &Path, name: &str, starts: &[(Start, Start)]) -> Result<Value> {
+    let of = |figure: fn(&Start) -> f64| median(starts.iter().map(|(start, _)| figure(start)).collect());
+    let ratio = |figure: fn(&Start) -> f64| {
+        median(starts.iter().map(|(start, echo)| figure(start) / figure(echo)).collect())
+    };
+    let size = fs::metadata(binary).with_context(|| binary.display().to_string())?.len();
+    Ok(json!({
+        "build": build,
+        "function": name,
+        "sizeBytes": size,
+        "initMs": of(|start| start.init),
+        "initCpuMs": of(|start| start.init_cpu),
+        "firstMs": of(|start| start.first),
+        "firstCpuMs": of(|start| start.first_cpu),
+        "coldMs": of(Start::cold),
+        "coldCpuMs": of(Start::cold_cpu),
+        "coldCpuToEcho": ratio(Start::cold_cpu),
+        "coldToEcho": ratio(Start::cold),
+        "warmMs": of(|start| start.warm),
+        "peakMiB": of(|start| start.peak),
+        "rounds": starts.len(),
+    }))
+}
+
+fn table(figures: &[Value]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN).set_header([
+        "build",
+        "binary",
+        "size MB",
+        "init ms (CPU)",
+        "first ms (CPU)",
+        "cold ms (CPU)",
+        "× echo (CPU)",
+        "warm ms",
+        "peak MiB",
+    ]);
+    for row in figures {
+        let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let number = |key: &str| row.get(key).and_then(Value::as_f64).unwrap_or_default();
+        let with_cpu = |wall: &str, cpu: &str| format!("{:.1} ({:.1})", number(wall), number(cpu));
+        table.add_row([
+            text("build"),
+            text("function"),
+            format!("{:.1}", number("sizeBytes") / 1e6),
+            with_cpu("initMs", "initCpuMs"),
+            with_cpu("firstMs", "firstCpuMs"),
+            with_cpu("coldMs", "coldCpuMs"),
+            with_cpu("coldToEcho", "coldCpuToEcho"),
+            format!("{:.2}", number("warmMs")),
+            format!("{:.1}", number("peakMiB")),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn cpu_between(before: Usage, after: Usage) -> Duration {
+    after.cpu.saturating_sub(before.cpu)
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no process has 2^53 bytes")]
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / 1_048_576.0
+}

@@ -1,0 +1,173 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use local_lambda_host::FunctionSpec;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::functions::{Function, binary, workspace};
+
+/// The local services take any credentials; only the form is asked for.
+const UNCHECKED_SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/service/aws4_request, SignedHeaders=host, Signature=00";
+
+/// A local cloud in memory, for what functions depend on: a table and a user pool.
+#[derive(Debug)]
+pub struct Cloud {
+    process: Child,
+    endpoints: Value,
+    table: String,
+}
+
+impl Cloud {
+    /// Starts the `local` binary of this build and waits until it is ready.
+    pub async fn start() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("endpoints.json");
+        let mut process = Command::new(binary("local")?)
+            .args(["--headless", "--memory", "--port", "0", "--endpoints-file"])
+            .arg(&file)
+            .current_dir(workspace())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let output = process.stdout.take().context("no output")?;
+        let mut lines = BufReader::new(output).lines();
+        let path = loop {
+            let line = lines.next_line().await?.context("`local` ended before it was ready")?;
+            if let Some(path) = line.strip_prefix("READY ") {
+                break workspace().join(path);
+            }
+        };
+        let endpoints: Value = serde_json::from_slice(&std::fs::read(path)?)?;
+        let table = only_table(text(&endpoints, "dynamodb")?).await?;
+        Ok(Self { process, endpoints, table })
+    }
+
+    /// The variables that let a deployed function find this cloud.
+    pub fn environment(&self) -> Result<BTreeMap<String, String>> {
+        let variables = [
+            ("AWS_ENDPOINT_URL_DYNAMODB", text(&self.endpoints, "dynamodb")?),
+            ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", text(&self.endpoints, "cognito")?),
+            ("AWS_REGION", text(&self.endpoints, "region")?),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("MFA_TABLE", &self.table),
+        ];
+        Ok(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+    }
+
+    /// A function for a [`LambdaHost`](local_lambda_host::LambdaHost), from a binary of its own.
+    pub fn function(&self, function: &Function, command: &Path) -> Result<FunctionSpec> {
+        let mut spec = FunctionSpec::new(function.name, command);
+        spec.environment = self.environment()?;
+        Ok(spec)
+    }
+
+    /// What API Gateway sends for a `GET` by a user of this cloud who has just signed in.
+    pub async fn signed_in_request(&self, path: &str) -> Result<Value> {
+        let sample = workspace().join("events/apigw-http-v2.access-token.json");
+        let mut event: Value = serde_json::from_slice(&std::fs::read(sample)?)?;
+        let token = self.access_token().await?;
+        let replacements = [
+            ("/routeKey", format!("GET {path}").into()),
+            ("/rawPath", path.into()),
+            ("/headers/authorization", format!("Bearer {token}").into()),
+            ("/requestContext/routeKey", format!("GET {path}").into()),
+            ("/requestContext/http/method", "GET".into()),
+            ("/requestContext/http/path", path.into()),
+            ("/requestContext/authorizer/jwt/claims", claims(&token)?),
+        ];
+        for (pointer, value) in replacements {
+            *event.pointer_mut(pointer).with_context(|| format!("no {pointer} in the sample"))? = value;
+        }
+        Ok(event)
+    }
+
+    /// The access token of a new user.
+    async fn access_token(&self) -> Result<String> {
+        let client = self.endpoints.pointer("/clients/native/id").context("no client")?;
+        let (address, password) = ("alex@example.com", "Correct-Horse-9");
+        self.cognito(
+            "SignUp",
+            json!({
+                "ClientId": client, "Username": address, "Password": password,
+                "UserAttributes": [{ "Name": "email", "Value": address }],
+            }),
+        )
+        .await?;
+        let messages: Value = reqwest::get(text(&self.endpoints, "outbox")?).await?.json().await?;
+        let code = messages.pointer("/0/code").context("no code in the outbox")?;
+        let confirmation = json!({ "ClientId": client, "Username": address, "ConfirmationCode": code });
+        self.cognito("ConfirmSignUp", confirmation).await?;
+        let sign_in = json!({
+            "ClientId": client, "AuthFlow": "USER_PASSWORD_AUTH",
+            "AuthParameters": { "USERNAME": address, "PASSWORD": password },
+        });
+        let tokens = self.cognito("InitiateAuth", sign_in).await?;
+        Ok(tokens
+            .pointer("/AuthenticationResult/AccessToken")
+            .and_then(Value::as_str)
+            .context("no token")?
+            .into())
+    }
+
+    async fn cognito(&self, operation: &str, parameters: Value) -> Result<Value> {
+        let target = format!("AWSCognitoIdentityProviderService.{operation}");
+        call(text(&self.endpoints, "cognito")?, "1.1", &target, &parameters).await
+    }
+
+    /// Ends it and waits for the end.
+    pub async fn stop(mut self) -> Result<()> {
+        if let Some(id) = self.process.id() {
+            kill(Pid::from_raw(id.try_into()?), Signal::SIGTERM)?;
+        }
+        let status = self.process.wait().await?;
+        ensure!(status.success(), "`local` ended with {status}");
+        Ok(())
+    }
+}
+
+fn text<'a>(endpoints: &'a Value, name: &str) -> Result<&'a str> {
+    endpoints.get(name).and_then(Value::as_str).with_context(|| format!("no `{name}` among the endpoints"))
+}
+
+/// Calls an AWS service by its JSON protocol.
+async fn call(endpoint: &str, version: &str, target: &str, body: &Value) -> Result<Value> {
+    let response = reqwest::Client::new()
+        .post(endpoint)
+        .header("content-type", format!("application/x-amz-json-{version}"))
+        .header("x-amz-target", target)
+        .header("x-amz-date", "20260101T000000Z")
+        .header("authorization", UNCHECKED_SIGNATURE)
+        .body(body.to_string())
+        .send()
+        .await?;
+    let (status, answer) = (response.status(), response.bytes().await?);
+    ensure!(status.is_success(), "{target}: {status} {}", String::from_utf8_lossy(&answer));
+    Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? })
+}
+
+async fn only_table(dynamodb: &str) -> Result<String> {
+    let answer = call(dynamodb, "1.0", "DynamoDB_20120810.ListTables", &json!({})).await?;
+    let name = answer.pointer("/TableNames/0").and_then(Value::as_str);
+    Ok(name.with_context(|| format!("no table: {answer}"))?.to_owned())
+}
+
+/// The claims of a token as API Gateway hands them on: every value is a text (COGNITO.md §8.2).
+fn claims(token: &str) -> Result<Value> {
+    let payload = token.split('.').nth(1).context("not a token")?;
+    let claims: Map<String, Value> = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?;
+    let texts = claims.into_iter().map(|(name, value)| match value {
+        Value::String(_) => (name, value),
+        other => (name, other.to_string().into()),
+    });
+    Ok(Value::Object(texts.collect()))
+}

@@ -1,0 +1,67 @@
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+/// A Lambda function of the workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Function {
+    /// Folder, package, binary and deployed function.
+    pub name: &'static str,
+    /// How the names of its sample events begin.
+    pub events: &'static str,
+    /// Whether it is a trigger: answers with the event it got.
+    pub is_trigger: bool,
+}
+
+const fn trigger(name: &'static str, events: &'static str) -> Function {
+    Function { name, events, is_trigger: true }
+}
+
+/// Every function of `functions/`; a test holds the two together.
+pub const fn functions() -> &'static [Function] {
+    const {
+        &[
+            Function { name: "mfa-api", events: "apigw-http-v2.", is_trigger: false },
+            trigger("post-authentication", "PostAuthentication_"),
+            trigger("post-confirmation", "PostConfirmation_"),
+            trigger("pre-authentication", "PreAuthentication_"),
+            trigger("pre-sign-up", "PreSignUp_"),
+        ]
+    }
+}
+
+/// The built binary of a package, beside the one that runs.
+pub fn binary(name: &str) -> Result<PathBuf> {
+    // target/<profile>/deps/<test> or target/<profile>/<command>
+    let this = env::current_exe().context("this program's own path")?;
+    let folder =
+        this.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).context("target folder")?;
+    let path = folder.join(name);
+    ensure!(path.is_file(), "{} is not built: run `cargo xtask test rust`", path.display());
+    Ok(path)
+}
+
+/// The folder of the workspace's `Cargo.toml`.
+pub fn workspace() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_of_the_workspace_is_listed() {
+        let mut folders: Vec<_> = workspace()
+            .join("functions")
+            .read_dir()
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        folders.sort();
+        let listed: Vec<_> = functions().iter().map(|function| function.name).collect();
+        assert_eq!(listed, folders);
+    }
+}

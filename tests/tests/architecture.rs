@@ -1,0 +1,166 @@
+//! The invariants of ARCHITECTURE.md that Cargo alone does not hold.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failed expectation is a failed test")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn metadata() -> Metadata {
+    MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .features(CargoOpt::AllFeatures)
+        .exec()
+        .unwrap()
+}
+
+/// Every package that `package` is built from, by name; development dependencies aside.
+fn built_from(metadata: &Metadata, package: &str) -> BTreeSet<String> {
+    let nodes: BTreeMap<_, _> =
+        metadata.resolve.as_ref().unwrap().nodes.iter().map(|node| (&node.id, node)).collect();
+    let start = metadata.workspace_packages().into_iter().find(|found| found.name == package);
+    let mut waiting = vec![&start.unwrap_or_else(|| panic!("no package {package}")).id];
+    let mut seen = BTreeSet::new();
+    while let Some(id) = waiting.pop() {
+        let node = nodes.get(id).unwrap();
+        for dependency in &node.deps {
+            let built = dependency.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development);
+            if built && seen.insert(&dependency.pkg) {
+                waiting.push(&dependency.pkg);
+            }
+        }
+    }
+    seen.into_iter()
+        .map(|id| metadata.packages.iter().find(|found| found.id == *id).unwrap().name.to_string())
+        .collect()
+}
+
+fn members(metadata: &Metadata, folder: &str) -> Vec<String> {
+    let folder = root().join(folder);
+    let within = |path: &Path| path.starts_with(&folder);
+    metadata
+        .workspace_packages()
+        .into_iter()
+        .filter(|package| within(package.manifest_path.as_std_path()))
+        .map(|package| package.name.to_string())
+        .collect()
+}
+
+#[test]
+fn the_core_has_no_aws_sdk_in_its_tree() {
+    const SDK: [&str; 5] = ["aws-sdk-", "aws-config", "aws-smithy-", "aws-runtime", "shared-aws"];
+    let tree = built_from(&metadata(), "shared");
+    let sdk: Vec<_> = tree.iter().filter(|name| SDK.iter().any(|prefix| name.starts_with(prefix))).collect();
+    assert!(sdk.is_empty(), "{sdk:?}");
+}
+
+#[test]
+fn the_local_cloud_never_imports_the_core() {
+    let metadata = metadata();
+    let local = members(&metadata, "local");
+    assert!(local.len() >= 3, "{local:?}");
+    for package in local {
+        let tree = built_from(&metadata, &package);
+        let ours: Vec<_> = tree.iter().filter(|name| name.starts_with("shared")).collect();
+        assert!(ours.is_empty(), "{package} is built from {ours:?}");
+    }
+}
+
+#[test]
+fn a_function_is_built_from_the_core_and_its_adapters_and_nothing_else_of_ours() {
+    let metadata = metadata();
+    let functions = members(&metadata, "functions");
+    assert!(functions.len() >= 5, "{functions:?}");
+    let ours: BTreeSet<String> =
+        metadata.workspace_packages().into_iter().map(|package| package.name.to_string()).collect();
+    for function in functions {
+        for part in built_from(&metadata, &function).intersection(&ours) {
+            assert!(part == "shared" || part == "shared-aws", "{function} is built from {part}");
+        }
+    }
+}
+
+#[test]
+fn the_main_of_a_function_is_thin() {
+    for function in fs::read_dir(root().join("functions")).unwrap() {
+        let main = function.unwrap().path().join("src/main.rs");
+        let lines = fs::read_to_string(&main).unwrap().lines().count();
+        assert!(lines <= 30, "{} has {lines} lines", main.display());
+    }
+}
+
+/// Inside the core: shells → capabilities → kernel, and capabilities only side by side.
+#[test]
+fn the_rooms_of_the_core_depend_downwards() {
+    const KERNEL: &[&str] = &["kernel"];
+    const SUPPORT: &[&str] = &["config", "telemetry"];
+    const CAPABILITIES: &[&str] = &["audit", "delivery", "factors", "sign_in", "sign_up"];
+    const SHELLS: &[&str] = &["http", "trigger"];
+    // `factors` writes to the audit trail through its port.
+    const THROUGH_PORTS: &[(&str, &str)] = &[("factors", "audit")];
+
+    let source = root().join("shared/src");
+    let rooms: BTreeSet<String> = fs::read_dir(&source)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let known: BTreeSet<String> =
+        [KERNEL, SUPPORT, CAPABILITIES, SHELLS].concat().into_iter().map(str::to_owned).collect();
+    assert_eq!(rooms, known, "a new room needs a place here and in ARCHITECTURE.md");
+
+    let is = |group: &[&str], room: &str| group.contains(&room);
+    for room in &rooms {
+        for used in uses(&source.join(room), &rooms) {
+            let allowed = used == *room
+                || is(SHELLS, room) && !is(SHELLS, &used)
+                || is(CAPABILITIES, room) && (is(KERNEL, &used) || is(SUPPORT, &used))
+                || is(SUPPORT, room) && (is(KERNEL, &used) || is(SUPPORT, &used))
+                || THROUGH_PORTS.contains(&(room.as_str(), used.as_str()));
+            assert!(allowed, "{room} uses {used}");
+        }
+    }
+}
+
+/// The rooms that the code (not the tests) of one room names after `crate::`.
+fn uses(room: &Path, rooms: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(room).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(uses(&path, rooms));
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for after in code.split("crate::").skip(1) {
+                // `crate::{a::…, b::…}`: every word that starts a line or follows the brace.
+                let statement =
+                    if after.starts_with('{') { after.split(';').next().unwrap_or_default() } else { after };
+                let first = |text: &str| {
+                    text.trim_start()
+                        .split(|next: char| !next.is_alphanumeric() && next != '_')
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned()
+                };
+                let mut names = vec![first(statement.trim_start_matches('{'))];
+                if statement.starts_with('{') {
+                    names.extend(
+                        rooms.iter().filter(|room| statement.contains(&format!("{room}::"))).cloned(),
+                    );
+                }
+                found.extend(names.into_iter().filter(|name| rooms.contains(name)));
+            }
+        }
+    }
+    found
+}

