@@ -49,7 +49,7 @@ pub(crate) fn parse_hex(hex: &str) -> Option<BigUint> {
 }
 
 /// Whose secret is proven: pool and user, or device group and device.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Identity {
     /// The pool's name after `_`, or the device group's key.
     pub(crate) group: String,
@@ -121,12 +121,6 @@ pub(crate) struct Exchange {
     public: BigUint,
     salt_hex: String,
     secret_block: Vec<u8>,
-}
-
-impl std::fmt::Debug for Exchange {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Exchange(..)")
-    }
 }
 
 impl Exchange {

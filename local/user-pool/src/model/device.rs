@@ -22,14 +22,6 @@ pub(crate) struct Device {
     pub(crate) last_authenticated: Timestamp,
 }
 
-impl std::fmt::Debug for Device {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Device")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Device {
     /// The shape `DeviceType`.
     pub(crate) fn describe(&self) -> Value {

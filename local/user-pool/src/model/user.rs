@@ -1,4 +1,4 @@
-//! A user with everything that signs them in.
+//! A user with everything that signs them in. Without `Debug`: addresses are not for logs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::device::Device;
 use super::secret::Secret;
 use super::wire_time;
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct User {
     pub(crate) sub: String,
     pub(crate) username: String,
@@ -74,12 +74,6 @@ pub(crate) struct PasswordVerifier {
     pub(crate) salt: String,
     /// g^x mod N, hex.
     pub(crate) verifier: String,
-}
-
-impl std::fmt::Debug for PasswordVerifier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PasswordVerifier(..)")
-    }
 }
 
 /// Wrong passwords or codes in a row.

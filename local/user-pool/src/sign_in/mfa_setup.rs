@@ -12,7 +12,7 @@ use crate::model::user::{Factor, SoftwareToken, User};
 use crate::protocol::error::{ApiError, ErrorCode};
 use crate::totp;
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct SetUp {
     factors: Vec<Factor>,
     /// Handed out by `AssociateSoftwareToken` and not verified yet.

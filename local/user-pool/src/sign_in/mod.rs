@@ -46,7 +46,7 @@ pub(crate) use respond::{Answers, Response, respond};
 pub(crate) use secret_hash::check_secret_hash;
 
 /// What is known of a sign-in between two calls.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Attempt {
     pub(crate) pool: String,
     client: String,
@@ -76,7 +76,7 @@ impl Attempt {
 }
 
 /// Who signs in. Whoever isn't there is played on, to look the same.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Subject {
     Known { sub: String },
     Unknown { name: String },
@@ -89,7 +89,7 @@ enum Flow {
 }
 
 /// The challenge that is open.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Stage {
     /// None yet.
     Begun,
@@ -135,7 +135,7 @@ impl Stage {
 }
 
 /// One item of `session` in a custom-auth event.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct ChallengeResult {
     name: &'static str,
     right: bool,

@@ -1,4 +1,10 @@
 //! The pool as its clients see it: operations in process and over its router.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what a test does beside its own function fails the test all the same"
+)]
 
 mod admin;
 mod custom_auth;
@@ -9,4 +15,5 @@ mod senders;
 mod sign_in;
 mod sign_up;
 mod support;
+mod walk;
 mod wire;

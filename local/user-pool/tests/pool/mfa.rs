@@ -228,12 +228,12 @@ async fn sms_codes_go_to_the_phone_and_verify_it() {
             .unwrap()
             .contains(&json!({"Name": "phone_number_verified", "Value": "true"}))
     );
-    let reused = bench
+    let again = bench
         .respond(&challenge, json!({"SMS_MFA_CODE": code}))
         .await
         .unwrap_err();
     assert_eq!(
-        reused.message,
+        again.message,
         "Invalid session for the user, session can only be used once."
     );
 }

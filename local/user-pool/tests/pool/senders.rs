@@ -112,8 +112,8 @@ fn decrypt(code: &str) -> (Vec<(String, String)>, String) {
         &u64::from(length).to_be_bytes(),
     ]
     .concat();
-    let (content, tag) = (reader.take(length as usize), reader.take(16));
-    let plaintext = open(&key, nonce, &frame, content, tag);
+    let (body, tag) = (reader.take(length as usize), reader.take(16));
+    let plaintext = open(&key, nonce, &frame, body, tag);
 
     let signed = &message[..message.len() - reader.0.len()];
     let signature = reader.field();
@@ -176,6 +176,7 @@ async fn sms_codes_go_to_the_other_sender() {
         (&json!("customSMSSenderRequestV1"), &Value::Null)
     );
     let (_, code) = decrypt(request["code"].as_str().unwrap());
+
     bench
         .respond(&challenge, json!({"SMS_MFA_CODE": code}))
         .await

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::model::attributes::SchemaAttribute;
 use crate::model::pool::{FixedSettings, LambdaConfig, MfaState, PoolSettings, VersionedLambda};
-use crate::protocol::error::{ApiError, ErrorCode};
+use crate::protocol::error::ApiError;
 
 /// The members that aren't settings, and the settings.
 pub(super) struct Parts {
@@ -50,12 +50,8 @@ impl Input {
 }
 
 fn parse<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
-    serde_path_to_error::deserialize(value).map_err(|fault| {
-        ApiError::new(
-            ErrorCode::Serialization,
-            format!("{} is not of the expected form", fault.path()),
-        )
-    })
+    serde_path_to_error::deserialize(value)
+        .map_err(|fault| ApiError::invalid_parameter(format!("Invalid value at {}", fault.path())))
 }
 
 fn check(settings: &mut PoolSettings) -> Result<(), ApiError> {

@@ -73,6 +73,7 @@ impl SrpClient {
     }
 
     /// For a user in their pool or a device in its group.
+    #[expect(clippy::many_single_char_names, reason = "SRP's own names")]
     pub(crate) fn proof(&self, group: &str, user: &str, challenge: &Value, password: &str) -> Value {
         let parameters = &challenge["ChallengeParameters"];
         let text = |name: &str| {
