@@ -85,9 +85,7 @@ pub struct UserPools {
 
 impl std::fmt::Debug for UserPools {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UserPools")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("UserPools").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
@@ -133,9 +131,7 @@ impl UserPools {
     /// The pool's public keys; `None` if there is no such pool. Waits for keys still being made.
     pub fn jwks(&self, pool_id: &str) -> Option<Value> {
         self.store.pool(pool_id).ok()?;
-        self.made_keys(&self.key_cell(pool_id), pool_id)
-            .ok()
-            .map(|keys| keys.jwks())
+        self.made_keys(&self.key_cell(pool_id), pool_id).ok().map(|keys| keys.jwks())
     }
 
     pub fn switches(&self) -> Switches {
@@ -160,13 +156,7 @@ impl UserPools {
         };
         let input = without_nulls(input);
         constraints::validate(name, &input)?;
-        (operation.run)(operations::Request {
-            pools: self,
-            input,
-            caller,
-        })
-        .await
-        .map(without_nulls)
+        (operation.run)(operations::Request { pools: self, input, caller }).await.map(without_nulls)
     }
 
     fn now(&self) -> Timestamp {
@@ -189,9 +179,7 @@ impl UserPools {
     }
 
     fn made_keys(&self, cell: &KeyCell, pool: &str) -> Result<Arc<PoolKeys>, ApiError> {
-        cell.get_or_init(|| PoolKeys::load_or_make(&self.store, pool))
-            .clone()
-            .map_err(ApiError::internal)
+        cell.get_or_init(|| PoolKeys::load_or_make(&self.store, pool)).clone().map_err(ApiError::internal)
     }
 
     fn key_cell(&self, pool: &str) -> KeyCell {
@@ -209,11 +197,7 @@ fn without_nulls(value: Value) -> Value {
             .map(|(name, value)| (name, without_nulls(value)))
             .collect::<serde_json::Map<_, _>>()
             .into(),
-        Value::Array(items) => items
-            .into_iter()
-            .filter(|item| !item.is_null())
-            .map(without_nulls)
-            .collect(),
+        Value::Array(items) => items.into_iter().filter(|item| !item.is_null()).map(without_nulls).collect(),
         other => other,
     }
 }

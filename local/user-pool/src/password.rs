@@ -27,20 +27,15 @@ pub(crate) fn check_policy(policy: &PasswordPolicy, password: &str) -> Result<()
     } else {
         return Ok(());
     };
-    Err(ApiError::new(
-        ErrorCode::InvalidPassword,
-        format!("Password did not conform with policy: {fault}"),
-    ))
+    Err(ApiError::new(ErrorCode::InvalidPassword, format!("Password did not conform with policy: {fault}")))
 }
 
 /// A temporary password the policy accepts.
 pub(crate) fn temporary(policy: &PasswordPolicy) -> String {
     let length = policy.minimum_length.max(12);
     loop {
-        let password = entropy::text(
-            b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789!@#%&<>*-_",
-            length,
-        );
+        let password =
+            entropy::text(b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789!@#%&<>*-_", length);
         if check_policy(policy, &password).is_ok() {
             return password;
         }
@@ -54,15 +49,11 @@ pub(crate) fn temporary_until(pool: &Pool, now: Timestamp) -> Option<Timestamp> 
         .admin_create_user_config
         .unused_account_validity_days
         .unwrap_or(settings.policies.password_policy.temporary_password_validity_days);
-    now.saturating_add(SignedDuration::from_hours(days.saturating_mul(24)))
-        .ok()
+    now.saturating_add(SignedDuration::from_hours(days.saturating_mul(24))).ok()
 }
 
 pub(crate) fn identity(pool: &Pool, username: &str) -> Identity {
-    Identity {
-        group: pool.short_name().to_owned(),
-        name: username.to_owned(),
-    }
+    Identity { group: pool.short_name().to_owned(), name: username.to_owned() }
 }
 
 pub(crate) fn verifier(pool: &Pool, username: &str, password: &str) -> PasswordVerifier {
@@ -71,12 +62,7 @@ pub(crate) fn verifier(pool: &Pool, username: &str, password: &str) -> PasswordV
 }
 
 pub(crate) fn matches(pool: &Pool, username: &str, stored: &PasswordVerifier, password: &str) -> bool {
-    srp::password_matches(
-        &identity(pool, username),
-        &stored.salt,
-        &stored.verifier,
-        password,
-    )
+    srp::password_matches(&identity(pool, username), &stored.salt, &stored.verifier, password)
 }
 
 /// Sets a permanent password; the one before goes into the history the policy asks for.
@@ -86,10 +72,7 @@ pub(crate) fn matches(pool: &Pool, username: &str, stored: &PasswordVerifier, pa
 pub(crate) fn set(pool: &Pool, user: &mut User, password: &str) -> Result<(), ApiError> {
     let size = pool.settings.policies.password_policy.password_history_size;
     let recent = user.password.iter().chain(&user.password_history).take(size);
-    if recent
-        .into_iter()
-        .any(|old| matches(pool, &user.username, old, password))
-    {
+    if recent.into_iter().any(|old| matches(pool, &user.username, old, password)) {
         return Err(ApiError::new(
             ErrorCode::PasswordHistoryPolicyViolation,
             "Password has previously been used and cannot be reused.",
@@ -114,21 +97,14 @@ pub(crate) fn is_locked(failures: Option<Failures>, now: Timestamp) -> bool {
     let Some(exponent) = count.checked_sub(5) else {
         return false;
     };
-    let lock = 1_i64
-        .checked_shl(exponent.min(10))
-        .unwrap_or(i64::MAX)
-        .min(WINDOW.as_secs());
+    let lock = 1_i64.checked_shl(exponent.min(10)).unwrap_or(i64::MAX).min(WINDOW.as_secs());
     now.duration_since(last) < SignedDuration::from_secs(lock)
 }
 
 pub(crate) fn after_failure(failures: Option<Failures>, now: Timestamp) -> Failures {
-    let count = failures
-        .filter(|before| now.duration_since(before.last) < WINDOW)
-        .map_or(0, |before| before.count);
-    Failures {
-        count: count + 1,
-        last: now,
-    }
+    let count =
+        failures.filter(|before| now.duration_since(before.last) < WINDOW).map_or(0, |before| before.count);
+    Failures { count: count + 1, last: now }
 }
 
 const WINDOW: SignedDuration = SignedDuration::from_mins(15);

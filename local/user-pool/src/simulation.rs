@@ -9,18 +9,13 @@ impl UserPools {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.simulation_seed);
         let tag = hmac::sign(&key, format!("{pool}\0{name}").as_bytes());
         let mut bytes = [0; 16];
-        bytes
-            .iter_mut()
-            .zip(tag.as_ref())
-            .for_each(|(to, from)| *to = *from);
+        bytes.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
         bytes
     }
 
     /// A `sub`.
     pub(crate) fn simulated_uuid(&self, pool: &str, name: &str) -> String {
-        uuid::Builder::from_random_bytes(self.invented(pool, name))
-            .into_uuid()
-            .to_string()
+        uuid::Builder::from_random_bytes(self.invented(pool, name)).into_uuid().to_string()
     }
 
     pub(crate) fn simulated_number(&self, pool: &str, name: &str) -> u64 {

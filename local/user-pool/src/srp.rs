@@ -79,12 +79,7 @@ pub(crate) fn password_matches(
 }
 
 fn verifier(identity: &Identity, salt: &BigUint, password: &str) -> BigUint {
-    let inner = sha256(&[
-        identity.group.as_bytes(),
-        identity.name.as_bytes(),
-        b":",
-        password.as_bytes(),
-    ]);
+    let inner = sha256(&[identity.group.as_bytes(), identity.name.as_bytes(), b":", password.as_bytes()]);
     let x = hash(&[&pad(salt), inner.as_ref()]);
     G.modpow(&x, &N)
 }
@@ -103,9 +98,8 @@ pub(crate) fn simulate(seed: &[u8], identity: &Identity) -> (String, String) {
     };
     let salt = part("salt");
     let salt = salt.as_ref().get(..16).unwrap_or_default();
-    let verifier: Vec<u8> = (0_u8..12)
-        .flat_map(|index| part(&format!("verifier {index}")).as_ref().to_vec())
-        .collect();
+    let verifier: Vec<u8> =
+        (0_u8..12).flat_map(|index| part(&format!("verifier {index}")).as_ref().to_vec()).collect();
     let salt = BigUint::from_bytes_be(salt);
     let verifier = BigUint::from_bytes_be(&verifier) % &*N;
     (format!("{salt:x}"), format!("{verifier:x}"))
@@ -135,15 +129,7 @@ impl Exchange {
         let public = (&*K * &verifier + G.modpow(&secret, &N)) % &*N;
         let secret_block = entropy::bytes::<64>().to_vec();
         let salt_hex = salt_hex.to_owned();
-        Some(Self {
-            identity,
-            client_public,
-            verifier,
-            secret,
-            public,
-            salt_hex,
-            secret_block,
-        })
+        Some(Self { identity, client_public, verifier, secret, public, salt_hex, secret_block })
     }
 
     pub(crate) fn salt_hex(&self) -> &str {
@@ -180,9 +166,7 @@ impl Exchange {
         let expand = hmac::Key::new(hmac::HMAC_SHA256, extracted.as_ref());
         let expanded = hmac::sign(&expand, b"Caldera Derived Key\x01");
         let mut key = [0; 16];
-        key.iter_mut()
-            .zip(expanded.as_ref())
-            .for_each(|(to, from)| *to = *from);
+        key.iter_mut().zip(expanded.as_ref()).for_each(|(to, from)| *to = *from);
         key
     }
 }

@@ -6,10 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The default is what COGNITO.md says to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a question with two answers"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question with two answers")]
 pub struct Switches {
     /// `PreAuthentication` runs in `CUSTOM_AUTH` too. The trigger table lists `InitiateAuth` as a whole;
     /// Cognito's support says it doesn't run there.

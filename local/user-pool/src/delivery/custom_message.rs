@@ -53,23 +53,15 @@ pub(super) async fn ask(pools: &UserPools, delivery: &Delivery<'_>) -> Result<Op
             }
         }
     }
-    if subject
-        .as_ref()
-        .is_some_and(|subject| subject.chars().count() > 140)
-    {
+    if subject.as_ref().is_some_and(|subject| subject.chars().count() > 140) {
         return Err(invalid("Subject is too long"));
     }
     let standard = templates::wording(delivery);
     Ok(match delivery.channel() {
-        Channel::Sms => sms.map(|text| Wording {
-            subject: None,
-            text: templates::fill(&text, delivery),
-        }),
+        Channel::Sms => sms.map(|text| Wording { subject: None, text: templates::fill(&text, delivery) }),
         Channel::Email if email.is_none() && subject.is_none() => None,
         Channel::Email => Some(Wording {
-            subject: subject
-                .map(|subject| templates::fill(&subject, delivery))
-                .or(standard.subject),
+            subject: subject.map(|subject| templates::fill(&subject, delivery)).or(standard.subject),
             text: email.map_or(standard.text, |text| templates::fill(&text, delivery)),
         }),
     })

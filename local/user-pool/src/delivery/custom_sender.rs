@@ -15,16 +15,8 @@ use crate::triggers::event::with_metadata;
 pub(super) async fn send(pools: &UserPools, delivery: &Delivery<'_>) -> Result<bool, ApiError> {
     let lambda = &delivery.pool.settings.lambda_config;
     let (sender, prefix, kind) = match delivery.channel() {
-        Channel::Email => (
-            &lambda.custom_email_sender,
-            "CustomEmailSender",
-            "customEmailSenderRequestV1",
-        ),
-        Channel::Sms => (
-            &lambda.custom_sms_sender,
-            "CustomSMSSender",
-            "customSMSSenderRequestV1",
-        ),
+        Channel::Email => (&lambda.custom_email_sender, "CustomEmailSender", "customEmailSenderRequestV1"),
+        Channel::Sms => (&lambda.custom_sms_sender, "CustomSMSSender", "customSMSSenderRequestV1"),
     };
     let (Some(sender), Some(key)) = (sender, &lambda.kms_key_id) else {
         return Ok(false);
@@ -34,20 +26,15 @@ pub(super) async fn send(pools: &UserPools, delivery: &Delivery<'_>) -> Result<b
     } else {
         delivery.secret.to_owned()
     };
-    let code = esdk::encrypt(
-        pools.config.data_keys.as_ref(),
-        key,
-        &delivery.pool.id,
-        plaintext.as_bytes(),
-    )
-    .await
-    .map_err(|fault| {
-        tracing::warn!(%fault, "the code can't be encrypted for the custom sender");
-        ApiError::new(
-            ErrorCode::InvalidUserPoolConfiguration,
-            "Unable to use the KMS key of the custom sender.",
-        )
-    })?;
+    let code = esdk::encrypt(pools.config.data_keys.as_ref(), key, &delivery.pool.id, plaintext.as_bytes())
+        .await
+        .map_err(|fault| {
+            tracing::warn!(%fault, "the code can't be encrypted for the custom sender");
+            ApiError::new(
+                ErrorCode::InvalidUserPoolConfiguration,
+                "Unable to use the KMS key of the custom sender.",
+            )
+        })?;
     let request = json!({
         "type": kind,
         "code": code,
@@ -61,10 +48,7 @@ pub(super) async fn send(pools: &UserPools, delivery: &Delivery<'_>) -> Result<b
         source: source.clone(),
         username: &delivery.user.username,
         version: "1",
-        request: with_metadata(
-            request,
-            delivery.metadata.filter(|_| passes_metadata(delivery.occasion)),
-        ),
+        request: with_metadata(request, delivery.metadata.filter(|_| passes_metadata(delivery.occasion))),
         response: None,
     };
     let call = FunctionCall {
@@ -81,10 +65,7 @@ pub(super) async fn send(pools: &UserPools, delivery: &Delivery<'_>) -> Result<b
 
 /// COGNITO.md §1.4.
 fn passes_metadata(occasion: Occasion) -> bool {
-    matches!(
-        occasion,
-        Occasion::ForgotPassword | Occasion::SignUp | Occasion::Authentication
-    )
+    matches!(occasion, Occasion::ForgotPassword | Occasion::SignUp | Occasion::Authentication)
 }
 
 fn escape_html(text: &str) -> String {

@@ -38,10 +38,7 @@ pub(super) async fn encrypt(
 ) -> Result<String, EncryptionFault> {
     let signer = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING)?;
     let context = BTreeMap::from([
-        (
-            "aws-crypto-public-key".to_owned(),
-            STANDARD.encode(compressed(signer.public_key().as_ref())?),
-        ),
+        ("aws-crypto-public-key".to_owned(), STANDARD.encode(compressed(signer.public_key().as_ref())?)),
         ("userpool-id".to_owned(), pool_id.to_owned()),
     ]);
     let data_key = keys.generate(key_arn, &context).await?;
@@ -55,11 +52,7 @@ pub(super) async fn encrypt(
 
     let sequence = 1_u32.to_be_bytes();
     let mut nonce = [0; 12];
-    nonce
-        .iter_mut()
-        .skip(8)
-        .zip(sequence)
-        .for_each(|(to, from)| *to = from);
+    nonce.iter_mut().skip(8).zip(sequence).for_each(|(to, from)| *to = from);
     let length = u32::try_from(plaintext.len())?;
     let frame_context = [
         message_id.as_slice(),
@@ -125,28 +118,20 @@ impl KeyType for Bytes32 {
 fn content_key(data_key: &[u8; 32], message_id: &[u8; 16]) -> Result<LessSafeKey, Unspecified> {
     let info: [&[u8]; 2] = [&SUITE, message_id];
     let mut key = [0; 32];
-    Salt::new(HKDF_SHA384, &[])
-        .extract(data_key)
-        .expand(&info, Bytes32)?
-        .fill(&mut key)?;
+    Salt::new(HKDF_SHA384, &[]).extract(data_key).expand(&info, Bytes32)?.fill(&mut key)?;
     Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key)?))
 }
 
 /// Encrypts in place and gives the tag.
 fn seal(key: &LessSafeKey, nonce: [u8; 12], aad: &[u8], content: &mut [u8]) -> Result<Vec<u8>, Unspecified> {
     let nonce = Nonce::assume_unique_for_key(nonce);
-    Ok(key
-        .seal_in_place_separate_tag(nonce, Aad::from(aad), content)?
-        .as_ref()
-        .to_vec())
+    Ok(key.seal_in_place_separate_tag(nonce, Aad::from(aad), content)?.as_ref().to_vec())
 }
 
 /// From X9.62's uncompressed form: a byte for the parity of Y, then X.
 fn compressed(point: &[u8]) -> Result<Vec<u8>, Unspecified> {
     let coordinates = point.strip_prefix(&[0x04]).ok_or(Unspecified)?;
-    let (x, y) = coordinates
-        .split_at_checked(coordinates.len() / 2)
-        .ok_or(Unspecified)?;
+    let (x, y) = coordinates.split_at_checked(coordinates.len() / 2).ok_or(Unspecified)?;
     let parity = y.last().ok_or(Unspecified)? & 1;
     Ok([&[0x02 | parity], x].concat())
 }

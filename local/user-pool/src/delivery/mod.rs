@@ -44,11 +44,7 @@ pub(crate) struct Delivery<'a> {
 
 impl Delivery<'_> {
     fn channel(&self) -> Channel {
-        if self.attribute == "email" {
-            Channel::Email
-        } else {
-            Channel::Sms
-        }
+        if self.attribute == "email" { Channel::Email } else { Channel::Sms }
     }
 
     fn destination(&self) -> &str {
@@ -114,14 +110,7 @@ pub(crate) fn simulated_details(pools: &UserPools, pool: &Pool, name: &str) -> V
     }
     let number = pools.simulated_number(&pool.id, name);
     let letter = |n: u64| char::from(b'a'.wrapping_add(u8::try_from(n % 26).unwrap_or_default()));
-    let local = name
-        .chars()
-        .next()
-        .filter(|_| name.contains('@'))
-        .unwrap_or_else(|| letter(number));
+    let local = name.chars().next().filter(|_| name.contains('@')).unwrap_or_else(|| letter(number));
     let domain = name.split_once('@').and_then(|(_, domain)| domain.chars().next());
-    details(
-        "email",
-        &format!("{local}@{}", domain.unwrap_or_else(|| letter(number / 26))),
-    )
+    details("email", &format!("{local}@{}", domain.unwrap_or_else(|| letter(number / 26))))
 }

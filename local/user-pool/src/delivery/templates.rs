@@ -21,15 +21,11 @@ pub(super) fn wording(delivery: &Delivery<'_>) -> Wording {
         }
         Channel::Sms => (None, sms(delivery.pool, delivery.occasion)),
     };
-    Wording {
-        subject: subject.map(|subject| fill(&subject, delivery)),
-        text: fill(&text, delivery),
-    }
+    Wording { subject: subject.map(|subject| fill(&subject, delivery)), text: fill(&text, delivery) }
 }
 
 pub(super) fn fill(text: &str, delivery: &Delivery<'_>) -> String {
-    text.replace(CODE_PLACEHOLDER, delivery.secret)
-        .replace(USERNAME_PLACEHOLDER, &delivery.user.username)
+    text.replace(CODE_PLACEHOLDER, delivery.secret).replace(USERNAME_PLACEHOLDER, &delivery.user.username)
 }
 
 fn email(pool: &Pool, occasion: Occasion) -> (String, String) {
@@ -46,44 +42,26 @@ fn email(pool: &Pool, occasion: Occasion) -> (String, String) {
         }
         Occasion::Authentication => {
             let EmailMfa { message, subject } = pool.mfa.email.clone().unwrap_or_default();
-            (
-                subject,
-                message,
-                "Your authentication code",
-                "Your authentication code is {####}.",
-            )
+            (subject, message, "Your authentication code", "Your authentication code is {####}.")
         }
         _ => {
             let template = &settings.verification_message_template;
             (
-                template
-                    .email_subject
-                    .clone()
-                    .or_else(|| settings.email_verification_subject.clone()),
-                template
-                    .email_message
-                    .clone()
-                    .or_else(|| settings.email_verification_message.clone()),
+                template.email_subject.clone().or_else(|| settings.email_verification_subject.clone()),
+                template.email_message.clone().or_else(|| settings.email_verification_message.clone()),
                 "Your verification code",
                 "Your confirmation code is {####}.",
             )
         }
     };
-    (
-        subject.unwrap_or_else(|| default_subject.to_owned()),
-        text.unwrap_or_else(|| default_text.to_owned()),
-    )
+    (subject.unwrap_or_else(|| default_subject.to_owned()), text.unwrap_or_else(|| default_text.to_owned()))
 }
 
 fn sms(pool: &Pool, occasion: Occasion) -> String {
     let settings = &pool.settings;
     let (text, default) = match occasion {
         Occasion::AdminCreateUser => (
-            settings
-                .admin_create_user_config
-                .invite_message_template
-                .sms_message
-                .clone(),
+            settings.admin_create_user_config.invite_message_template.sms_message.clone(),
             "Your username is {username} and temporary password is {####}.",
         ),
         Occasion::Authentication => {

@@ -96,11 +96,7 @@ pub(crate) fn schema(requested: Vec<SchemaAttribute>) -> Vec<SchemaAttribute> {
 
 pub(crate) fn custom(mut attribute: SchemaAttribute) -> SchemaAttribute {
     if !attribute.name.starts_with("custom:") && !attribute.name.starts_with("dev:") {
-        let prefix = if attribute.developer_only_attribute {
-            "dev:custom:"
-        } else {
-            "custom:"
-        };
+        let prefix = if attribute.developer_only_attribute { "dev:custom:" } else { "custom:" };
         attribute.name = format!("{prefix}{}", attribute.name);
     }
     attribute
@@ -130,9 +126,7 @@ pub(crate) fn check(
             )));
         }
         if writer == Writer::User && (known.attribute_data_type == "Boolean" || name.starts_with("dev:")) {
-            return Err(ApiError::not_authorized(
-                "A client attempted to write unauthorized attribute",
-            ));
+            return Err(ApiError::not_authorized("A client attempted to write unauthorized attribute"));
         }
         check_value(known, &value)?;
         checked.insert(name, value);
@@ -148,9 +142,7 @@ pub(crate) fn check_required(
     let missing = |known: &&SchemaAttribute| {
         known.required
             && known.name != "sub"
-            && attributes
-                .get(&known.name)
-                .is_none_or(std::string::String::is_empty)
+            && attributes.get(&known.name).is_none_or(std::string::String::is_empty)
     };
     match schema.iter().find(missing) {
         Some(known) => Err(nonconforming(&known.name, "The attribute is required")),
@@ -166,9 +158,7 @@ pub(crate) fn check_mutable(
     for name in names {
         let name = name.as_ref();
         if schema.iter().any(|known| known.name == name && !known.mutable) {
-            return Err(ApiError::invalid_parameter(format!(
-                "user.{name}: Attribute cannot be updated.\n"
-            )));
+            return Err(ApiError::invalid_parameter(format!("user.{name}: Attribute cannot be updated.\n")));
         }
     }
     Ok(())
@@ -179,10 +169,7 @@ fn check_value(known: &SchemaAttribute, value: &str) -> Result<(), ApiError> {
         constraints.as_ref()?.get(name)?.as_str()?.parse().ok()
     };
     if value.len() > 2048 {
-        return Err(nonconforming(
-            &known.name,
-            "String must be no longer than 2048 characters",
-        ));
+        return Err(nonconforming(&known.name, "String must be no longer than 2048 characters"));
     }
     match known.name.as_str() {
         "email" if !value.is_empty() && !is_email(value) => {
@@ -224,9 +211,7 @@ fn check_value(known: &SchemaAttribute, value: &str) -> Result<(), ApiError> {
 }
 
 fn nonconforming(name: &str, what: &str) -> ApiError {
-    ApiError::invalid_parameter(format!(
-        "Attributes did not conform to the schema: {name}: {what}\n"
-    ))
+    ApiError::invalid_parameter(format!("Attributes did not conform to the schema: {name}: {what}\n"))
 }
 
 pub(crate) fn is_email(text: &str) -> bool {

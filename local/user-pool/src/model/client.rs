@@ -74,10 +74,7 @@ impl Client {
         let flows = self.settings.explicit_auth_flows.as_deref().unwrap_or_default();
         let has = |name: &str| flows.iter().any(|flow| flow == name);
         if flows.is_empty() {
-            return matches!(
-                permission,
-                Permission::UserSrp | Permission::Custom | Permission::Refresh
-            );
+            return matches!(permission, Permission::UserSrp | Permission::Custom | Permission::Refresh);
         }
         let legacy = !flows.iter().any(|flow| flow.starts_with("ALLOW_"));
         match permission {
@@ -110,21 +107,12 @@ impl Client {
 
     pub(crate) fn access_token_validity(&self) -> SignedDuration {
         let unit = self.unit(|units| units.access.as_deref(), "hours");
-        duration(
-            self.settings
-                .access_token_validity
-                .filter(|n| *n > 0)
-                .unwrap_or(1),
-            unit,
-        )
+        duration(self.settings.access_token_validity.filter(|n| *n > 0).unwrap_or(1), unit)
     }
 
     pub(crate) fn id_token_validity(&self) -> SignedDuration {
         let unit = self.unit(|units| units.id.as_deref(), "hours");
-        duration(
-            self.settings.id_token_validity.filter(|n| *n > 0).unwrap_or(1),
-            unit,
-        )
+        duration(self.settings.id_token_validity.filter(|n| *n > 0).unwrap_or(1), unit)
     }
 
     /// 30 days by default, also when 0 is given.
@@ -146,11 +134,7 @@ impl Client {
         pick: impl Fn(&'a TokenValidityUnits) -> Option<&'a str>,
         default: &'a str,
     ) -> &'a str {
-        self.settings
-            .token_validity_units
-            .as_ref()
-            .and_then(pick)
-            .unwrap_or(default)
+        self.settings.token_validity_units.as_ref().and_then(pick).unwrap_or(default)
     }
 
     /// The shape `UserPoolClientType`.

@@ -25,11 +25,7 @@ pub(crate) struct Device {
 impl Device {
     /// The shape `DeviceType`.
     pub(crate) fn describe(&self) -> Value {
-        let status = if self.remembered {
-            "remembered"
-        } else {
-            "not_remembered"
-        };
+        let status = if self.remembered { "remembered" } else { "not_remembered" };
         let mut attributes = vec![json!({"Name": "device_status", "Value": status})];
         if let Some(name) = &self.name {
             attributes.push(json!({"Name": "device_name", "Value": name}));

@@ -13,10 +13,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 /// How AWS JSON 1.1 writes a time: seconds since 1970 with milliseconds as the fraction.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "milliseconds since 1970 fit 53 bits until the year 287396"
-)]
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit 53 bits until the year 287396")]
 pub(crate) fn wire_time(time: Timestamp) -> Value {
     Value::from(time.as_millisecond() as f64 / 1000.0)
 }

@@ -255,9 +255,7 @@ impl Pool {
     /// Unset means case-sensitive, as for a pool made through the API.
     pub(crate) fn normalize(&self, name: &str) -> String {
         match &self.fixed.username_configuration {
-            Some(UsernameConfiguration {
-                case_sensitive: false,
-            }) => name.to_lowercase(),
+            Some(UsernameConfiguration { case_sensitive: false }) => name.to_lowercase(),
             _ => name.to_owned(),
         }
     }
@@ -281,17 +279,8 @@ impl Pool {
 
     /// The attribute account recovery asks first; no MFA goes there (COGNITO.md §3.6).
     pub(crate) fn primary_recovery_attribute(&self) -> Option<&'static str> {
-        let mechanisms = &self
-            .settings
-            .account_recovery_setting
-            .as_ref()?
-            .recovery_mechanisms;
-        match mechanisms
-            .iter()
-            .min_by_key(|mechanism| mechanism.priority)?
-            .name
-            .as_str()
-        {
+        let mechanisms = &self.settings.account_recovery_setting.as_ref()?.recovery_mechanisms;
+        match mechanisms.iter().min_by_key(|mechanism| mechanism.priority)?.name.as_str() {
             "verified_email" => Some("email"),
             "verified_phone_number" => Some("phone_number"),
             _ => None,
@@ -299,10 +288,7 @@ impl Pool {
     }
 
     pub(crate) fn auto_verifies(&self, attribute: &str) -> bool {
-        self.settings
-            .auto_verified_attributes
-            .iter()
-            .any(|name| name == attribute)
+        self.settings.auto_verified_attributes.iter().any(|name| name == attribute)
     }
 
     pub(crate) fn needs_verification_before_update(&self, attribute: &str) -> bool {

@@ -142,11 +142,7 @@ pub(crate) enum CodePurpose {
 impl CodePurpose {
     /// Of the code that verifies `email` or `phone_number`.
     pub(crate) fn verify(attribute: &str) -> Self {
-        if attribute == "email" {
-            Self::VerifyEmail
-        } else {
-            Self::VerifyPhoneNumber
-        }
+        if attribute == "email" { Self::VerifyEmail } else { Self::VerifyPhoneNumber }
     }
 }
 
@@ -163,10 +159,7 @@ impl User {
         if name == "sub" {
             return Some(&self.sub);
         }
-        self.attributes
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.attributes.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// `"True"` counts as well (COGNITO.md §4.8).
@@ -176,8 +169,7 @@ impl User {
     }
 
     pub(crate) fn set_verified(&mut self, attribute: &str, verified: bool) {
-        self.attributes
-            .insert(format!("{attribute}_verified"), verified.to_string());
+        self.attributes.insert(format!("{attribute}_verified"), verified.to_string());
     }
 
     pub(crate) fn has_software_token(&self) -> bool {
@@ -189,21 +181,14 @@ impl User {
         let mut map = serde_json::Map::new();
         map.insert("sub".into(), self.sub.clone().into());
         map.insert("cognito:user_status".into(), self.status.as_str().into());
-        map.extend(
-            self.attributes
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone().into())),
-        );
+        map.extend(self.attributes.iter().map(|(name, value)| (name.clone(), value.clone().into())));
         Value::Object(map)
     }
 
     /// The list `[{Name, Value}]`, `sub` first.
     pub(crate) fn attribute_list(&self) -> Value {
         let sub = json!({"Name": "sub", "Value": self.sub});
-        let rest = self
-            .attributes
-            .iter()
-            .map(|(name, value)| json!({"Name": name, "Value": value}));
+        let rest = self.attributes.iter().map(|(name, value)| json!({"Name": name, "Value": value}));
         std::iter::once(sub).chain(rest).collect()
     }
 

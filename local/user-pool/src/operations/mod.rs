@@ -79,11 +79,7 @@ static BY_NAME: LazyLock<HashMap<&'static str, &'static Operation>> = LazyLock::
         admin::OPERATIONS,
         groups::OPERATIONS,
     ];
-    groups
-        .into_iter()
-        .flatten()
-        .map(|operation| (operation.name, operation))
-        .collect()
+    groups.into_iter().flatten().map(|operation| (operation.name, operation)).collect()
 });
 
 /// An operation that is built.

@@ -16,9 +16,7 @@ pub(super) fn page<T>(
         Some(token) => Some(decode(token)?),
         None => None,
     };
-    let mut rest = items
-        .into_iter()
-        .filter(|item| first.as_deref().is_none_or(|first| key(item) >= first));
+    let mut rest = items.into_iter().filter(|item| first.as_deref().is_none_or(|first| key(item) >= first));
     let page: Vec<T> = rest.by_ref().take(limit).collect();
     let next = rest.next().map(|item| URL_SAFE_NO_PAD.encode(key(&item)));
     Ok((page, next))

@@ -13,10 +13,7 @@ use super::error::{ApiError, ErrorCode};
 static MODEL: LazyLock<Model> = LazyLock::new(|| {
     serde_json::from_str(include_str!("model.json")).unwrap_or_else(|error| {
         tracing::error!(%error, "the service model does not parse");
-        Model {
-            operations: BTreeMap::new(),
-            shapes: BTreeMap::new(),
-        }
+        Model { operations: BTreeMap::new(), shapes: BTreeMap::new() }
     })
 });
 
@@ -77,18 +74,13 @@ struct Pattern {
 
 impl From<String> for Pattern {
     fn from(text: String) -> Self {
-        Self {
-            text,
-            regex: OnceLock::new(),
-        }
+        Self { text, regex: OnceLock::new() }
     }
 }
 
 impl Pattern {
     fn matches(&self, text: &str) -> bool {
-        let regex = self
-            .regex
-            .get_or_init(|| Regex::new(&format!("^(?:{})$", self.text)).ok());
+        let regex = self.regex.get_or_init(|| Regex::new(&format!("^(?:{})$", self.text)).ok());
         regex.as_ref().is_none_or(|regex| regex.is_match(text))
     }
 }
@@ -118,14 +110,8 @@ pub(crate) fn validate(operation: &str, input: &Value) -> Result<(), ApiError> {
     if violations.is_empty() {
         return Ok(());
     }
-    let (count, noun) = (
-        violations.len(),
-        if violations.len() == 1 { "error" } else { "errors" },
-    );
-    Err(ApiError::invalid_parameter(format!(
-        "{count} validation {noun} detected: {}",
-        violations.join("; ")
-    )))
+    let (count, noun) = (violations.len(), if violations.len() == 1 { "error" } else { "errors" });
+    Err(ApiError::invalid_parameter(format!("{count} validation {noun} detected: {}", violations.join("; "))))
 }
 
 /// Where in the input: `userAttributes.1.member.name`.
@@ -142,10 +128,7 @@ impl Path {
 
     fn member(name: &str) -> String {
         let mut characters = name.chars();
-        characters
-            .next()
-            .map(|first| first.to_lowercase().chain(characters).collect())
-            .unwrap_or_default()
+        characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
     }
 
     fn text(&self) -> String {
@@ -175,9 +158,7 @@ fn check(shape: &str, value: &Value, path: &mut Path, found: &mut Vec<String>) -
         (Shape::List { member, bounds }, Value::Array(items)) => {
             check_length(bounds, items.len(), path, found);
             for (index, item) in items.iter().enumerate() {
-                path.within(format!("{}.member", index + 1), |path| {
-                    check(member, item, path, found)
-                })?;
+                path.within(format!("{}.member", index + 1), |path| check(member, item, path, found))?;
             }
         }
         (Shape::Map { key, value, bounds }, Value::Object(map)) => {
@@ -187,14 +168,7 @@ fn check(shape: &str, value: &Value, path: &mut Path, found: &mut Vec<String>) -
                 path.within(format!("{name}.member"), |path| check(value, item, path, found))?;
             }
         }
-        (
-            Shape::String {
-                bounds,
-                pattern,
-                values,
-            },
-            Value::String(text),
-        ) => {
+        (Shape::String { bounds, pattern, values }, Value::String(text)) => {
             check_length(bounds, text.chars().count(), path, found);
             if let Some(pattern) = pattern
                 && !pattern.matches(text)
@@ -244,18 +218,12 @@ fn check_length(bounds: &Bounds, length: usize, path: &Path, found: &mut Vec<Str
     if let Some(min) = bounds.min
         && length < min
     {
-        found.push(violation(
-            path,
-            &format!("Member must have length greater than or equal to {min}"),
-        ));
+        found.push(violation(path, &format!("Member must have length greater than or equal to {min}")));
     }
     if let Some(max) = bounds.max
         && length > max
     {
-        found.push(violation(
-            path,
-            &format!("Member must have length less than or equal to {max}"),
-        ));
+        found.push(violation(path, &format!("Member must have length less than or equal to {max}")));
     }
 }
 
@@ -273,8 +241,5 @@ fn wrong_type(value: &Value, wanted: &str) -> ApiError {
         Value::Array(_) => "a list",
         Value::Object(_) => "a structure",
     };
-    ApiError::new(
-        ErrorCode::Serialization,
-        format!("{kind} can not be converted to {wanted}"),
-    )
+    ApiError::new(ErrorCode::Serialization, format!("{kind} can not be converted to {wanted}"))
 }

@@ -56,10 +56,7 @@ pub struct ApiError {
 
 impl ApiError {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
+        Self { code, message: message.into() }
     }
 
     pub(crate) fn invalid_parameter(message: impl Into<String>) -> Self {
@@ -91,10 +88,7 @@ impl ApiError {
     }
 
     pub(crate) fn password_reset_required() -> Self {
-        Self::new(
-            ErrorCode::PasswordResetRequired,
-            "Password reset required for the user",
-        )
+        Self::new(ErrorCode::PasswordResetRequired, "Password reset required for the user")
     }
 
     pub(crate) fn invalid_session() -> Self {
@@ -102,38 +96,23 @@ impl ApiError {
     }
 
     pub(crate) fn wrong_verification_code() -> Self {
-        Self::new(
-            ErrorCode::CodeMismatch,
-            "Invalid verification code provided, please try again.",
-        )
+        Self::new(ErrorCode::CodeMismatch, "Invalid verification code provided, please try again.")
     }
 
     pub(crate) fn expired_code() -> Self {
-        Self::new(
-            ErrorCode::ExpiredCode,
-            "Invalid code provided, please request a code again.",
-        )
+        Self::new(ErrorCode::ExpiredCode, "Invalid code provided, please request a code again.")
     }
 
     pub(crate) fn limit_exceeded() -> Self {
-        Self::new(
-            ErrorCode::LimitExceeded,
-            "Attempt limit exceeded, please try after some time.",
-        )
+        Self::new(ErrorCode::LimitExceeded, "Attempt limit exceeded, please try after some time.")
     }
 
     pub(crate) fn pool_not_found(id: &str) -> Self {
-        Self::new(
-            ErrorCode::ResourceNotFound,
-            format!("User pool {id} does not exist."),
-        )
+        Self::new(ErrorCode::ResourceNotFound, format!("User pool {id} does not exist."))
     }
 
     pub(crate) fn client_not_found(id: &str) -> Self {
-        Self::new(
-            ErrorCode::ResourceNotFound,
-            format!("User pool client {id} does not exist."),
-        )
+        Self::new(ErrorCode::ResourceNotFound, format!("User pool client {id} does not exist."))
     }
 
     /// For operators in the log; the caller learns nothing of it.

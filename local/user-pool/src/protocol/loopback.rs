@@ -24,22 +24,15 @@ pub(super) fn cors() -> CorsLayer {
 pub(super) async fn refuse_foreign(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let foreign_host = headers.get(header::HOST).is_some_and(|host| !is_local_host(host));
-    let foreign_origin = headers
-        .get(header::ORIGIN)
-        .is_some_and(|origin| !is_local_origin(origin));
+    let foreign_origin = headers.get(header::ORIGIN).is_some_and(|origin| !is_local_origin(origin));
     if foreign_host || foreign_origin {
-        return (
-            StatusCode::FORBIDDEN,
-            "This service answers to its own machine only.\n",
-        )
-            .into_response();
+        return (StatusCode::FORBIDDEN, "This service answers to its own machine only.\n").into_response();
     }
     next.run(request).await
 }
 
 fn is_local_host(host: &HeaderValue) -> bool {
-    host.to_str()
-        .is_ok_and(|host| is_local(&format!("http://{host}")))
+    host.to_str().is_ok_and(|host| is_local(&format!("http://{host}")))
 }
 
 fn is_local_origin(origin: &HeaderValue) -> bool {

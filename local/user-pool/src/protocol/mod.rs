@@ -53,11 +53,7 @@ async fn operation(State(pools): State<Arc<UserPools>>, headers: HeaderMap, body
 }
 
 fn named_operation(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get("x-amz-target")?
-        .to_str()
-        .ok()?
-        .strip_prefix(TARGET_PREFIX)
+    headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET_PREFIX)
 }
 
 fn parse(body: &[u8]) -> Result<Value, ApiError> {
@@ -96,10 +92,7 @@ fn answer_json(status: StatusCode, body: &Value) -> Response {
     let request_id = crate::entropy::uuid();
     let mut response = (status, body.to_string()).into_response();
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/x-amz-json-1.1"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         headers.insert(HeaderName::from_static("x-amzn-requestid"), value);
     }

@@ -16,11 +16,7 @@ pub(super) fn not_configured() -> ApiError {
 impl Turn<'_> {
     /// Adds to `session` of the coming events.
     pub(super) fn remember(&mut self, name: &'static str, right: bool, metadata: Option<String>) {
-        self.attempt.history.push(ChallengeResult {
-            name,
-            right,
-            metadata,
-        });
+        self.attempt.history.push(ChallengeResult { name, right, metadata });
     }
 
     fn history(&self) -> Value {
@@ -42,9 +38,8 @@ impl Turn<'_> {
         let request = with_metadata(self.with_user_not_found(request), self.metadata.as_ref());
         let response = json!({"challengeName": null, "issueTokens": null, "failAuthentication": null});
         let source = "DefineAuthChallenge_Authentication";
-        let answer = self
-            .run_trigger(Trigger::DefineAuthChallenge, &function, source, request, response)
-            .await?;
+        let answer =
+            self.run_trigger(Trigger::DefineAuthChallenge, &function, source, request, response).await?;
         if flag(&answer, "failAuthentication")? {
             return Err(ApiError::wrong_credentials());
         }
@@ -84,20 +79,13 @@ impl Turn<'_> {
             "challengeMetadata": null,
         });
         let source = "CreateAuthChallenge_Authentication";
-        let answer = self
-            .run_trigger(Trigger::CreateAuthChallenge, &function, source, request, response)
-            .await?;
+        let answer =
+            self.run_trigger(Trigger::CreateAuthChallenge, &function, source, request, response).await?;
         let mut parameters = text_map(&answer, "publicChallengeParameters")?;
         let private_parameters = text_map(&answer, "privateChallengeParameters")?;
         let metadata = optional_text(&answer, "challengeMetadata")?;
         parameters.insert("USERNAME".to_owned(), self.username().into());
-        Ok(self.challenge(
-            Stage::Custom {
-                private_parameters,
-                metadata,
-            },
-            parameters,
-        ))
+        Ok(self.challenge(Stage::Custom { private_parameters, metadata }, parameters))
     }
 
     /// The answer to `CUSTOM_CHALLENGE`. A wrong one is no error: Define decides.
@@ -110,10 +98,7 @@ impl Turn<'_> {
     ) -> Result<Outcome, ApiError> {
         let answer = answers.present("ANSWER")?;
         let lambda = &self.pool.settings.lambda_config;
-        let function = lambda
-            .verify_auth_challenge_response
-            .clone()
-            .ok_or_else(not_configured)?;
+        let function = lambda.verify_auth_challenge_response.clone().ok_or_else(not_configured)?;
         self.pools.sessions.consume(session, self.pools.now())?;
         let request = json!({
             "userAttributes": self.user_attributes(),
@@ -123,15 +108,8 @@ impl Turn<'_> {
         let request = with_metadata(self.with_user_not_found(request), self.metadata.as_ref());
         let source = "VerifyAuthChallengeResponse_Authentication";
         let trigger = Trigger::VerifyAuthChallengeResponse;
-        let response = self
-            .run_trigger(
-                trigger,
-                &function,
-                source,
-                request,
-                json!({"answerCorrect": null}),
-            )
-            .await?;
+        let response =
+            self.run_trigger(trigger, &function, source, request, json!({"answerCorrect": null})).await?;
         let right = flag(&response, "answerCorrect")?;
         self.remember("CUSTOM_CHALLENGE", right, metadata);
         self.define().await

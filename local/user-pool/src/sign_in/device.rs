@@ -24,10 +24,7 @@ impl Turn<'_> {
             return Err(ApiError::invalid_parameter("Invalid device key given."));
         }
         if !user.devices.contains_key(key) {
-            return Err(ApiError::new(
-                ErrorCode::ResourceNotFound,
-                "Device does not exist.",
-            ));
+            return Err(ApiError::new(ErrorCode::ResourceNotFound, "Device does not exist."));
         }
         self.attempt.device_key = Some(key.to_owned());
         Ok(())
@@ -35,11 +32,7 @@ impl Turn<'_> {
 
     fn remembered_device(&self) -> Option<&Device> {
         self.pool.settings.device_configuration.as_ref()?;
-        let device = self
-            .user
-            .as_ref()?
-            .devices
-            .get(self.attempt.device_key.as_ref()?)?;
+        let device = self.user.as_ref()?.devices.get(self.attempt.device_key.as_ref()?)?;
         device.remembered.then_some(device)
     }
 
@@ -68,10 +61,7 @@ impl Turn<'_> {
         let device = self.remembered_device().filter(|device| device.key == key);
         let device =
             device.ok_or_else(|| ApiError::new(ErrorCode::ResourceNotFound, "Device does not exist."))?;
-        let identity = Identity {
-            group: device.group_key.clone(),
-            name: device.key.clone(),
-        };
+        let identity = Identity { group: device.group_key.clone(), name: device.key.clone() };
         let exchange = Exchange::begin(identity, srp_a, &device.salt, &device.verifier)
             .ok_or_else(|| ApiError::invalid_parameter("Invalid SRP_A"))?;
         self.pools.sessions.consume(session, self.pools.now())?;

@@ -36,18 +36,12 @@ pub(crate) struct Situation {
 
 impl Situation {
     pub(crate) fn of(pool: &Pool, user: &User, recovery_address_only_fails: bool) -> Self {
-        let has_address = |factor: &Factor| {
-            factor
-                .attribute()
-                .is_some_and(|name| user.attribute(name).is_some())
-        };
+        let has_address =
+            |factor: &Factor| factor.attribute().is_some_and(|name| user.attribute(name).is_some());
         let recovery = pool.primary_recovery_attribute();
         Self {
             pool: pool.mfa.state,
-            offered: Factor::ALL
-                .into_iter()
-                .filter(|factor| pool.offers(*factor))
-                .collect(),
+            offered: Factor::ALL.into_iter().filter(|factor| pool.offers(*factor)).collect(),
             active: user.mfa.enabled.iter().copied().collect(),
             preferred: user.mfa.preferred,
             software_token: user.has_software_token() || user.mfa.enabled.contains(&Factor::SoftwareToken),
@@ -81,12 +75,8 @@ pub(crate) fn choose(situation: &Situation) -> Choice {
 }
 
 fn when_optional(situation: &Situation) -> Choice {
-    let active: Vec<_> = situation
-        .active
-        .iter()
-        .copied()
-        .filter(|factor| situation.is_usable(*factor))
-        .collect();
+    let active: Vec<_> =
+        situation.active.iter().copied().filter(|factor| situation.is_usable(*factor)).collect();
     match (active.as_slice(), situation.preferred) {
         ([], _) => Choice::Nothing,
         ([only], _) => Choice::Ask(*only),
@@ -99,10 +89,7 @@ fn when_required(situation: &Situation) -> Choice {
     if let Some(preferred) = situation.preferred.filter(|factor| situation.is_usable(*factor)) {
         return Choice::Ask(preferred);
     }
-    let addresses: Vec<_> = Factor::ALL
-        .into_iter()
-        .filter(|factor| situation.is_eligible(*factor))
-        .collect();
+    let addresses: Vec<_> = Factor::ALL.into_iter().filter(|factor| situation.is_eligible(*factor)).collect();
     if situation.software_token {
         return if addresses.is_empty() {
             Choice::Ask(Factor::SoftwareToken)
@@ -120,23 +107,13 @@ fn when_required(situation: &Situation) -> Choice {
         [_, ..] => return Choice::Select(addresses),
         [] => {}
     }
-    let only_for_recovery = situation
-        .recovery
-        .is_some_and(|factor| situation.is_usable(factor));
+    let only_for_recovery = situation.recovery.is_some_and(|factor| situation.is_usable(factor));
     if only_for_recovery && situation.recovery_address_only_fails {
         return Choice::Impossible;
     }
-    let can_set_up: Vec<_> = situation
-        .offered
-        .iter()
-        .copied()
-        .filter(|factor| situation.recovery != Some(*factor))
-        .collect();
-    if can_set_up.is_empty() {
-        Choice::Impossible
-    } else {
-        Choice::SetUp(can_set_up)
-    }
+    let can_set_up: Vec<_> =
+        situation.offered.iter().copied().filter(|factor| situation.recovery != Some(*factor)).collect();
+    if can_set_up.is_empty() { Choice::Impossible } else { Choice::SetUp(can_set_up) }
 }
 
 #[cfg(test)]

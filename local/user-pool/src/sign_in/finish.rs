@@ -86,15 +86,13 @@ impl Turn<'_> {
         let request = json!({"userAttributes": self.user_attributes(), "newDeviceUsed": new_device});
         let request = with_metadata(request, self.metadata.as_ref());
         let source = "PostAuthentication_Authentication";
-        self.run_trigger(Trigger::PostAuthentication, function, source, request, json!({}))
-            .await?;
+        self.run_trigger(Trigger::PostAuthentication, function, source, request, json!({})).await?;
         Ok(())
     }
 }
 
 fn expiry(now: Timestamp, client: &Client) -> Timestamp {
-    now.saturating_add(client.refresh_token_validity())
-        .unwrap_or(Timestamp::MAX)
+    now.saturating_add(client.refresh_token_validity()).unwrap_or(Timestamp::MAX)
 }
 
 /// `AuthenticationResult` without a refresh token.
@@ -120,10 +118,7 @@ pub(super) struct Generation<'a> {
 impl Generation<'_> {
     pub(super) async fn run(&self, pools: &UserPools) -> Result<Tokens, ApiError> {
         let named = pools.store.groups(&self.pool.id)?;
-        let own = named
-            .into_iter()
-            .filter(|group| self.user.groups.contains(&group.name))
-            .collect();
+        let own = named.into_iter().filter(|group| self.user.groups.contains(&group.name)).collect();
         let groups = Groups::of(own);
         let mut overrides = self.ask_trigger(pools, &groups).await?;
         let groups = overrides.groups.take().unwrap_or(groups);
@@ -168,10 +163,6 @@ impl Generation<'_> {
             response: Some(json!({ member: null })),
         };
         let response = triggers::invoke(pools, Trigger::PreTokenGeneration, function, event).await?;
-        if version == "1" {
-            parse_v1(&response)
-        } else {
-            parse_v2(&response)
-        }
+        if version == "1" { parse_v1(&response) } else { parse_v2(&response) }
     }
 }

@@ -31,9 +31,7 @@ impl Initiation {
     }
 
     pub(super) fn required(&self, name: &str) -> Result<&str, ApiError> {
-        self.optional(name)
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| ApiError::missing(name))
+        self.optional(name).filter(|value| !value.is_empty()).ok_or_else(|| ApiError::missing(name))
     }
 
     fn permit(&self, permission: Permission) -> Result<(), ApiError> {
@@ -124,12 +122,8 @@ impl Initiation {
         check_secret_hash(&self.client, &[name], self.optional("SECRET_HASH"))?;
         let user = pools.store.find_user(&self.pool.id, name);
         let subject = match &user {
-            Some(user) => Subject::Known {
-                sub: user.sub.clone(),
-            },
-            None if self.client.hides_user_existence() => Subject::Unknown {
-                name: name.to_owned(),
-            },
+            Some(user) => Subject::Known { sub: user.sub.clone() },
+            None if self.client.hides_user_existence() => Subject::Unknown { name: name.to_owned() },
             None => return Err(ApiError::user_not_found()),
         };
         let mut turn = Turn {
@@ -168,9 +162,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn user_attributes(&self) -> Value {
-        self.user
-            .as_ref()
-            .map_or_else(|| json!({}), |user| user.event_attributes())
+        self.user.as_ref().map_or_else(|| json!({}), |user| user.event_attributes())
     }
 
     pub(super) async fn run_trigger(
@@ -203,8 +195,7 @@ impl Turn<'_> {
             "validationData": validation_data,
         }));
         let source = "PreAuthentication_Authentication";
-        self.run_trigger(Trigger::PreAuthentication, function, source, request, json!({}))
-            .await?;
+        self.run_trigger(Trigger::PreAuthentication, function, source, request, json!({})).await?;
         Ok(())
     }
 }

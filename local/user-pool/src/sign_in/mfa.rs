@@ -16,11 +16,7 @@ impl Turn<'_> {
     pub(super) async fn ask_second_factor(self) -> Result<Outcome, ApiError> {
         let switches = self.pools.switches();
         let user = self.known_user()?;
-        let choice = choose(&Situation::of(
-            &self.pool,
-            user,
-            switches.recovery_address_only_fails,
-        ));
+        let choice = choose(&Situation::of(&self.pool, user, switches.recovery_address_only_fails));
         let replaceable = match &choice {
             Choice::Ask(Factor::Email) => switches.remembered_device_replaces_email_mfa,
             Choice::Ask(_) | Choice::Select(_) => true,
@@ -52,10 +48,7 @@ impl Turn<'_> {
         self.refuse_locked_factors()?;
         let Some(attribute) = factor.attribute() else {
             let user = self.known_user()?;
-            let name = user
-                .software_token
-                .as_ref()
-                .and_then(|token| token.friendly_name.clone());
+            let name = user.software_token.as_ref().and_then(|token| token.friendly_name.clone());
             let mut parameters = self.parameters([]);
             if let Some(name) = name {
                 parameters.insert("FRIENDLY_DEVICE_NAME".to_owned(), name.into());
@@ -76,22 +69,10 @@ impl Turn<'_> {
         delivery::deliver(self.pools, &delivery).await?;
         let destination = user.attribute(attribute).unwrap_or_default();
         let parameters = self.parameters([
-            (
-                "CODE_DELIVERY_DELIVERY_MEDIUM",
-                delivery::medium(attribute).to_owned(),
-            ),
-            (
-                "CODE_DELIVERY_DESTINATION",
-                delivery::mask(attribute, destination),
-            ),
+            ("CODE_DELIVERY_DELIVERY_MEDIUM", delivery::medium(attribute).to_owned()),
+            ("CODE_DELIVERY_DESTINATION", delivery::mask(attribute, destination)),
         ]);
-        Ok(self.challenge(
-            Stage::Code {
-                factor,
-                code: Secret::new(code),
-            },
-            parameters,
-        ))
+        Ok(self.challenge(Stage::Code { factor, code: Secret::new(code) }, parameters))
     }
 
     pub(super) async fn answer_selection(
@@ -167,10 +148,9 @@ impl Turn<'_> {
                     Ok(())
                 }
                 // Associated again and not verified yet: neither the old seed nor the new one counts.
-                totp::Verdict::Right(_) | totp::Verdict::Wrong => Err(ApiError::new(
-                    ErrorCode::CodeMismatch,
-                    "Invalid code received for user",
-                )),
+                totp::Verdict::Right(_) | totp::Verdict::Wrong => {
+                    Err(ApiError::new(ErrorCode::CodeMismatch, "Invalid code received for user"))
+                }
             }
         });
         if let Err(error) = checked {
@@ -218,15 +198,9 @@ impl Turn<'_> {
 }
 
 pub(super) fn wrong_code() -> ApiError {
-    ApiError::new(
-        ErrorCode::CodeMismatch,
-        "Invalid code or auth state for the user.",
-    )
+    ApiError::new(ErrorCode::CodeMismatch, "Invalid code or auth state for the user.")
 }
 
 fn no_software_token() -> ApiError {
-    ApiError::new(
-        ErrorCode::SoftwareTokenMFANotFound,
-        "Software Token MFA does not exist for the user.",
-    )
+    ApiError::new(ErrorCode::SoftwareTokenMFANotFound, "Software Token MFA does not exist for the user.")
 }

@@ -22,11 +22,7 @@ pub(crate) struct SetUp {
 
 impl SetUp {
     pub(super) fn new(factors: Vec<Factor>) -> Self {
-        Self {
-            factors,
-            pending_seed: None,
-            verified: false,
-        }
+        Self { factors, pending_seed: None, verified: false }
     }
 }
 
@@ -54,12 +50,7 @@ impl UserPools {
             return Err(ApiError::invalid_session());
         };
         let seed = set_up.pending_seed.take().ok_or_else(no_seed)?;
-        let mut token = SoftwareToken {
-            secret: seed,
-            verified: true,
-            friendly_name,
-            used_steps: Vec::new(),
-        };
+        let mut token = SoftwareToken { secret: seed, verified: true, friendly_name, used_steps: Vec::new() };
         let totp::Verdict::Right(step) = totp::check(&token, code, self.now()) else {
             return Err(cannot_enable());
         };
@@ -92,10 +83,7 @@ impl UserPools {
         let (_, client) = self.store.client(&attempt.client)?;
         let client: &Client = &client;
         self.sessions.consume(session, self.now())?;
-        let attempt = Attempt {
-            stage: Stage::MfaSetUp(set_up),
-            ..attempt.clone()
-        };
+        let attempt = Attempt { stage: Stage::MfaSetUp(set_up), ..attempt.clone() };
         Ok(self.sessions.open(attempt, self.now(), client.session_validity()))
     }
 }
@@ -114,9 +102,7 @@ impl Turn<'_> {
         // The guide says `email`, Amplify sends `EMAIL` (COGNITO.md §11).
         let address = answers.optional("EMAIL").or_else(|| answers.optional("email"));
         let Some(address) = address.filter(|_| set_up.factors.contains(&Factor::Email)) else {
-            return Err(ApiError::invalid_parameter(
-                "User has not verified software token mfa",
-            ));
+            return Err(ApiError::invalid_parameter("User has not verified software token mfa"));
         };
         if !is_email(address) {
             return Err(ApiError::invalid_parameter("Invalid email address format."));
@@ -137,16 +123,10 @@ impl Turn<'_> {
         };
         delivery::deliver(self.pools, &delivery).await?;
         let parameters = self.parameters([
-            (
-                "CODE_DELIVERY_DELIVERY_MEDIUM",
-                delivery::medium("email").to_owned(),
-            ),
+            ("CODE_DELIVERY_DELIVERY_MEDIUM", delivery::medium("email").to_owned()),
             ("CODE_DELIVERY_DESTINATION", delivery::mask("email", address)),
         ]);
-        let stage = Stage::EmailSetUp {
-            address: address.to_owned(),
-            code: Secret::new(code),
-        };
+        let stage = Stage::EmailSetUp { address: address.to_owned(), code: Secret::new(code) };
         Ok(self.challenge(stage, parameters))
     }
 
@@ -177,10 +157,7 @@ impl Turn<'_> {
 
 /// The code of `VerifySoftwareToken` is wrong.
 pub(crate) fn cannot_enable() -> ApiError {
-    ApiError::new(
-        ErrorCode::EnableSoftwareTokenMFA,
-        "Code mismatch and fail enable Software Token MFA",
-    )
+    ApiError::new(ErrorCode::EnableSoftwareTokenMFA, "Code mismatch and fail enable Software Token MFA")
 }
 
 pub(crate) fn no_seed() -> ApiError {

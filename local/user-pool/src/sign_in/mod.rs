@@ -144,22 +144,14 @@ struct ChallengeResult {
 
 /// What a call answers.
 pub(crate) enum Outcome {
-    Challenge {
-        name: &'static str,
-        parameters: Map<String, Value>,
-        session: String,
-    },
+    Challenge { name: &'static str, parameters: Map<String, Value>, session: String },
     Tokens(Value),
 }
 
 impl Outcome {
     pub(crate) fn into_output(self) -> Value {
         match self {
-            Self::Challenge {
-                name,
-                parameters,
-                session,
-            } => {
+            Self::Challenge { name, parameters, session } => {
                 json!({"ChallengeName": name, "Session": session, "ChallengeParameters": parameters})
             }
             Self::Tokens(result) => json!({"AuthenticationResult": result, "ChallengeParameters": {}}),
@@ -207,19 +199,13 @@ impl Turn<'_> {
         self.attempt.stage = stage;
         let validity = self.client.session_validity();
         let session = self.pools.sessions.open(self.attempt, self.pools.now(), validity);
-        Outcome::Challenge {
-            name,
-            parameters,
-            session,
-        }
+        Outcome::Challenge { name, parameters, session }
     }
 
     /// Parameters of a challenge, with `USER_ID_FOR_SRP`.
     fn parameters<const N: usize>(&self, pairs: [(&str, String); N]) -> Map<String, Value> {
-        let mut parameters: Map<String, Value> = pairs
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .collect();
+        let mut parameters: Map<String, Value> =
+            pairs.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
         parameters.insert("USER_ID_FOR_SRP".to_owned(), self.username().into());
         parameters
     }

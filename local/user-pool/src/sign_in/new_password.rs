@@ -23,11 +23,8 @@ impl Turn<'_> {
             .filter(|known| known.required && known.name != "sub" && user.attribute(&known.name).is_none())
             .map(|known| format!("{PREFIX}{}", known.name))
             .collect();
-        let known: Map<String, Value> = user
-            .attributes
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone().into()))
-            .collect();
+        let known: Map<String, Value> =
+            user.attributes.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
         let parameters = self.parameters([
             ("requiredAttributes", json!(missing).to_string()),
             ("userAttributes", Value::Object(known).to_string()),
@@ -47,10 +44,7 @@ impl Turn<'_> {
             .iter()
             .filter_map(|(name, value)| {
                 let name = name.strip_prefix(PREFIX)?.to_owned();
-                Some(Attribute {
-                    name,
-                    value: value.to_owned(),
-                })
+                Some(Attribute { name, value: value.to_owned() })
             })
             .collect();
         let given: BTreeMap<_, _> = attributes::check(&self.pool.schema, given, Writer::User)?;

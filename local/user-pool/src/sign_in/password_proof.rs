@@ -106,10 +106,7 @@ impl Turn<'_> {
         };
         check_may_sign_in(&user)?;
         let now = self.pools.now();
-        if user
-            .temporary_password_expires
-            .is_some_and(|expires| expires <= now)
-        {
+        if user.temporary_password_expires.is_some_and(|expires| expires <= now) {
             return Err(ApiError::not_authorized(
                 "Temporary password has expired and must be reset by an administrator.",
             ));
@@ -126,11 +123,7 @@ impl Turn<'_> {
             Flow::Custom => {
                 self.remember("PASSWORD_VERIFIER", true, None);
                 // Define is to name NEW_PASSWORD_REQUIRED; Cognito's own MFA comes after it.
-                if must_change {
-                    self.define().await
-                } else {
-                    self.ask_second_factor().await
-                }
+                if must_change { self.define().await } else { self.ask_second_factor().await }
             }
             Flow::Password if must_change => Ok(self.ask_new_password(&user)),
             Flow::Password => self.ask_second_factor().await,

@@ -45,11 +45,7 @@ pub(super) async fn refresh(pools: &UserPools, initiation: &Initiation) -> Resul
     };
     let tokens = generation.run(pools).await?;
     // Signed out meanwhile: the tokens made above would be refused anywhere.
-    if pools
-        .store
-        .sign_in(&pool.id, &user.sub, &sign_in.origin_jti)
-        .is_none()
-    {
+    if pools.store.sign_in(&pool.id, &user.sub, &sign_in.origin_jti).is_none() {
         return Err(ApiError::not_authorized("Refresh Token has been revoked"));
     }
     Ok(Outcome::Tokens(result(&tokens)))

@@ -31,9 +31,7 @@ impl Answers {
 
     /// Present and not empty.
     pub(super) fn required(&self, name: &str) -> Result<&str, ApiError> {
-        self.optional(name)
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| ApiError::missing(name))
+        self.optional(name).filter(|value| !value.is_empty()).ok_or_else(|| ApiError::missing(name))
     }
 
     /// Present.
@@ -42,21 +40,12 @@ impl Answers {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+        self.0.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
     }
 }
 
 pub(crate) async fn respond(pools: &UserPools, response: Response) -> Result<Outcome, ApiError> {
-    let Response {
-        pool,
-        client,
-        challenge,
-        session,
-        answers,
-        metadata,
-    } = response;
+    let Response { pool, client, challenge, session, answers, metadata } = response;
     // The secret block names the exchange as well as the session does, and pycognito sends only that.
     let block = answers.optional("PASSWORD_CLAIM_SECRET_BLOCK");
     let session = session.or_else(|| pools.sessions.of_secret_block(block?));
@@ -82,14 +71,7 @@ pub(crate) async fn respond(pools: &UserPools, response: Response) -> Result<Out
             None
         }
     };
-    let mut turn = Turn {
-        pools,
-        pool,
-        client,
-        user,
-        attempt,
-        metadata,
-    };
+    let mut turn = Turn { pools, pool, client, user, attempt, metadata };
     turn.take_device_key(answers.optional("DEVICE_KEY"))?;
     match turn.attempt.stage.clone() {
         Stage::Begun => Err(ApiError::invalid_session()),
@@ -102,12 +84,8 @@ pub(crate) async fn respond(pools: &UserPools, response: Response) -> Result<Out
         Stage::EmailSetUp { address, code } => {
             turn.answer_email_set_up(&address, &code, session, &answers).await
         }
-        Stage::Custom {
-            private_parameters,
-            metadata,
-        } => {
-            turn.answer_custom(private_parameters, metadata, session, &answers)
-                .await
+        Stage::Custom { private_parameters, metadata } => {
+            turn.answer_custom(private_parameters, metadata, session, &answers).await
         }
         Stage::DeviceSrp => turn.answer_device_srp(session, &answers),
         Stage::DevicePasswordVerifier(exchange) => {

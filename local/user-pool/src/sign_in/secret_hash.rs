@@ -12,10 +12,9 @@ pub(crate) fn check_secret_hash(client: &Client, names: &[&str], hash: Option<&s
     let refused = |text: String| Err(ApiError::not_authorized(text));
     match (&client.secret, hash) {
         (None, None) => Ok(()),
-        (None, Some(_)) => refused(format!(
-            "Client {} is not configured for secret but secret hash was received",
-            client.id
-        )),
+        (None, Some(_)) => {
+            refused(format!("Client {} is not configured for secret but secret hash was received", client.id))
+        }
         (Some(_), None) => refused(format!(
             "Client {} is configured with secret but SECRET_HASH was not received",
             client.id
@@ -24,12 +23,7 @@ pub(crate) fn check_secret_hash(client: &Client, names: &[&str], hash: Option<&s
             let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
             let tag = STANDARD.decode(hash).unwrap_or_default();
             let fits = |name: &&str| {
-                hmac::verify(
-                    &key,
-                    [name.as_bytes(), client.id.as_bytes()].concat().as_slice(),
-                    &tag,
-                )
-                .is_ok()
+                hmac::verify(&key, [name.as_bytes(), client.id.as_bytes()].concat().as_slice(), &tag).is_ok()
             };
             if names.iter().any(fits) {
                 return Ok(());

@@ -38,17 +38,9 @@ impl Sessions {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.opened += 1;
         if held.opened.is_multiple_of(SWEEP_EVERY) {
-            held.entries
-                .retain(|_, entry| now.duration_since(entry.expires) < REMEMBERED_FOR);
+            held.entries.retain(|_, entry| now.duration_since(entry.expires) < REMEMBERED_FOR);
         }
-        held.entries.insert(
-            id.clone(),
-            Entry {
-                attempt: Arc::new(attempt),
-                expires,
-                used: false,
-            },
-        );
+        held.entries.insert(id.clone(), Entry { attempt: Arc::new(attempt), expires, used: false });
         id
     }
 
@@ -66,7 +58,9 @@ impl Sessions {
         let block = STANDARD.decode(block).ok()?;
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut entries = held.entries.iter();
-        entries.find(|(_, entry)| entry.attempt.secret_block() == Some(block.as_slice())).map(|(id, _)| id.clone())
+        entries
+            .find(|(_, entry)| entry.attempt.secret_block() == Some(block.as_slice()))
+            .map(|(id, _)| id.clone())
     }
 
     /// Of several at once, one succeeds.
@@ -81,14 +75,10 @@ impl Sessions {
 
 fn usable(entry: &Entry, now: Timestamp) -> Result<(), ApiError> {
     if entry.used {
-        return Err(ApiError::not_authorized(
-            "Invalid session for the user, session can only be used once.",
-        ));
+        return Err(ApiError::not_authorized("Invalid session for the user, session can only be used once."));
     }
     if entry.expires <= now {
-        return Err(ApiError::not_authorized(
-            "Invalid session for the user, session is expired.",
-        ));
+        return Err(ApiError::not_authorized("Invalid session for the user, session is expired."));
     }
     Ok(())
 }

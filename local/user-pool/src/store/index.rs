@@ -34,17 +34,11 @@ impl Name {
 
 /// Under which names `user` is to be found.
 pub(super) fn names(pool: &Pool, user: &User) -> Vec<Name> {
-    let mut names = vec![Name {
-        kind: Kind::Username,
-        normalized: pool.normalize(&user.username),
-    }];
+    let mut names = vec![Name { kind: Kind::Username, normalized: pool.normalize(&user.username) }];
     for attribute in pool.username_attributes() {
         if let Some(value) = user.attribute(attribute) {
             let kind = Kind::UsernameAttribute(attribute.clone());
-            names.push(Name {
-                kind,
-                normalized: pool.normalize(value),
-            });
+            names.push(Name { kind, normalized: pool.normalize(value) });
         }
     }
     for attribute in pool.alias_attributes() {
@@ -57,27 +51,14 @@ pub(super) fn names(pool: &Pool, user: &User) -> Vec<Name> {
 }
 
 pub(super) fn alias(pool: &Pool, attribute: &str, value: &str) -> Name {
-    Name {
-        kind: Kind::Alias(attribute.to_owned()),
-        normalized: pool.normalize(value),
-    }
+    Name { kind: Kind::Alias(attribute.to_owned()), normalized: pool.normalize(value) }
 }
 
 /// What a name that a caller wrote may mean, the username first.
 pub(super) fn candidates(pool: &Pool, name: &str) -> Vec<Name> {
     let normalized = pool.normalize(name);
     let kinds = std::iter::once(Kind::Username)
-        .chain(
-            pool.username_attributes()
-                .iter()
-                .cloned()
-                .map(Kind::UsernameAttribute),
-        )
+        .chain(pool.username_attributes().iter().cloned().map(Kind::UsernameAttribute))
         .chain(pool.alias_attributes().iter().cloned().map(Kind::Alias));
-    kinds
-        .map(|kind| Name {
-            kind,
-            normalized: normalized.clone(),
-        })
-        .collect()
+    kinds.map(|kind| Name { kind, normalized: normalized.clone() }).collect()
 }

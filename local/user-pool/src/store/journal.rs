@@ -31,7 +31,9 @@ pub(super) enum Change {
         id: String,
     },
     /// Everything of a pool.
-    DeletePool { pool: String },
+    DeletePool {
+        pool: String,
+    },
 }
 
 impl Journal {

@@ -33,31 +33,15 @@ impl UserPools {
         if text("token_use") != "access" {
             return Err(invalid());
         }
-        if claims
-            .get("exp")
-            .and_then(Value::as_i64)
-            .is_none_or(|exp| exp <= self.now().as_second())
-        {
+        if claims.get("exp").and_then(Value::as_i64).is_none_or(|exp| exp <= self.now().as_second()) {
             return Err(ApiError::not_authorized("Access Token has expired"));
         }
         if !text("scope").split(' ').any(|scope| scope == ADMIN_SCOPE) {
-            return Err(ApiError::not_authorized(
-                "Access Token does not have required scopes",
-            ));
+            return Err(ApiError::not_authorized("Access Token does not have required scopes"));
         }
-        let (_, client) = self
-            .store
-            .client_of(&pool_id, text("client_id"))
-            .map_err(|_| invalid())?;
-        let user = self
-            .store
-            .user(&pool_id, text("sub"))
-            .ok_or_else(ApiError::user_not_found)?;
-        if self
-            .store
-            .sign_in(&pool_id, &user.sub, text("origin_jti"))
-            .is_none()
-        {
+        let (_, client) = self.store.client_of(&pool_id, text("client_id")).map_err(|_| invalid())?;
+        let user = self.store.user(&pool_id, text("sub")).ok_or_else(ApiError::user_not_found)?;
+        if self.store.sign_in(&pool_id, &user.sub, text("origin_jti")).is_none() {
             return Err(ApiError::not_authorized("Access Token has been revoked"));
         }
         if !user.enabled {
@@ -66,12 +50,7 @@ impl UserPools {
         if user.status == UserStatus::ResetRequired {
             return Err(ApiError::password_reset_required());
         }
-        Ok(Bearer {
-            pool,
-            client,
-            user,
-            origin_jti: text("origin_jti").to_owned(),
-        })
+        Ok(Bearer { pool, client, user, origin_jti: text("origin_jti").to_owned() })
     }
 }
 

@@ -45,11 +45,7 @@ pub(super) fn access(grant: &Grant<'_>) -> Map<String, Value> {
         .filter(|scope| !suppressed(scope))
         .collect();
     claims.insert("scope".into(), scopes.join(" ").into());
-    let audience = changes
-        .to_add
-        .get("aud")
-        .filter(|aud| **aud == grant.client.id)
-        .cloned();
+    let audience = changes.to_add.get("aud").filter(|aud| **aud == grant.client.id).cloned();
     apply(&mut claims, changes);
     if let Some(audience) = audience {
         claims.insert("aud".into(), audience);

@@ -44,23 +44,15 @@ impl PoolKeys {
     pub(crate) fn load_or_make(store: &Store, pool: &str) -> Result<Arc<Self>, KeyFault> {
         let fault = |source: &dyn std::fmt::Display| KeyFault(source.to_string());
         let keys = if let Some(stored) = store.keys(pool).map_err(|error| fault(&error))? {
-            Self {
-                id: SigningKey::load(&stored.id)?,
-                access: SigningKey::load(&stored.access)?,
-            }
+            Self { id: SigningKey::load(&stored.id)?, access: SigningKey::load(&stored.access)? }
         } else {
             let (id, access) = std::thread::scope(|scope| {
                 let other = scope.spawn(SigningKey::make);
                 (SigningKey::make(), other.join())
             });
-            let keys = Self {
-                id: id?,
-                access: access.map_err(|_| KeyFault("key generation stopped".to_owned()))??,
-            };
-            let stored = StoredKeys {
-                id: keys.id.store()?,
-                access: keys.access.store()?,
-            };
+            let keys =
+                Self { id: id?, access: access.map_err(|_| KeyFault("key generation stopped".to_owned()))?? };
+            let stored = StoredKeys { id: keys.id.store()?, access: keys.access.store()? };
             store.save_keys(pool, &stored).map_err(|error| fault(&error))?;
             keys
         };
@@ -83,35 +75,24 @@ impl PoolKeys {
         let kid = header.get("kid")?.as_str()?;
         let key = [&self.id, &self.access].into_iter().find(|key| key.kid == kid)?;
         let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.pair.public_key().as_ref());
-        public
-            .verify(message.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).ok()?)
-            .ok()?;
+        public.verify(message.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).ok()?).ok()?;
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
     }
 }
 
 impl SigningKey {
     fn make() -> Result<Self, KeyFault> {
-        KeyPair::generate(KeySize::Rsa2048)
-            .map(Self::new)
-            .map_err(|error| KeyFault(error.to_string()))
+        KeyPair::generate(KeySize::Rsa2048).map(Self::new).map_err(|error| KeyFault(error.to_string()))
     }
 
     fn load(stored: &str) -> Result<Self, KeyFault> {
-        let der = STANDARD
-            .decode(stored)
-            .map_err(|error| KeyFault(error.to_string()))?;
-        KeyPair::from_pkcs8(&der)
-            .map(Self::new)
-            .map_err(|error| KeyFault(error.to_string()))
+        let der = STANDARD.decode(stored).map_err(|error| KeyFault(error.to_string()))?;
+        KeyPair::from_pkcs8(&der).map(Self::new).map_err(|error| KeyFault(error.to_string()))
     }
 
     fn new(pair: KeyPair) -> Self {
         let print = digest::digest(&digest::SHA256, pair.public_key().as_ref());
-        Self {
-            kid: STANDARD.encode(print),
-            pair,
-        }
+        Self { kid: STANDARD.encode(print), pair }
     }
 
     fn store(&self) -> Result<String, KeyFault> {
@@ -135,19 +116,10 @@ impl SigningKey {
     pub(super) fn sign(&self, claims: &Map<String, Value>) -> Result<String, ApiError> {
         let header = json!({"kid": self.kid, "alg": "RS256"}).to_string();
         let payload = serde_json::to_vec(claims).map_err(ApiError::internal)?;
-        let message = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(header),
-            URL_SAFE_NO_PAD.encode(payload)
-        );
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
         let mut signature = vec![0; self.pair.public_modulus_len()];
         self.pair
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &rand::SystemRandom::new(),
-                message.as_bytes(),
-                &mut signature,
-            )
+            .sign(&RSA_PKCS1_SHA256, &rand::SystemRandom::new(), message.as_bytes(), &mut signature)
             .map_err(ApiError::internal)?;
         Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }

@@ -43,17 +43,9 @@ impl Groups {
                     && group.role_arn.is_some()
                     && group.role_arn != leading.role_arn
             });
-            if rivals.count() == 0 {
-                leading.role_arn.clone()
-            } else {
-                None
-            }
+            if rivals.count() == 0 { leading.role_arn.clone() } else { None }
         });
-        Self {
-            names: groups.iter().map(|group| group.name.clone()).collect(),
-            roles,
-            preferred_role,
-        }
+        Self { names: groups.iter().map(|group| group.name.clone()).collect(), roles, preferred_role }
     }
 
     /// `groupConfiguration` of the event.
@@ -69,10 +61,7 @@ impl Groups {
         Self {
             names: strings(details.get("groupsToOverride")),
             roles: strings(details.get("iamRolesToOverride")),
-            preferred_role: details
-                .get("preferredRole")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
+            preferred_role: details.get("preferredRole").and_then(Value::as_str).map(str::to_owned),
         }
     }
 }
@@ -86,11 +75,7 @@ pub(crate) fn parse_v1(response: &Value) -> Result<Overrides, ApiError> {
     if id.to_add.values().any(|value| !value.is_string()) {
         return Err(unrecognizable());
     }
-    Ok(Overrides {
-        id,
-        access: TokenChanges::default(),
-        groups: Some(groups(details)),
-    })
+    Ok(Overrides { id, access: TokenChanges::default(), groups: Some(groups(details)) })
 }
 
 /// The `response` of versions 2 and 3.
@@ -118,10 +103,7 @@ fn changes(details: &Value) -> Result<TokenChanges, ApiError> {
         Some(_) => return Err(unrecognizable()),
     };
     let scopes_to_add = strings(details.get("scopesToAdd"));
-    if scopes_to_add
-        .iter()
-        .any(|scope| scope.contains(char::is_whitespace))
-    {
+    if scopes_to_add.iter().any(|scope| scope.contains(char::is_whitespace)) {
         return Err(unrecognizable());
     }
     Ok(TokenChanges {
@@ -137,14 +119,8 @@ fn non_null<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 fn strings(list: Option<&Value>) -> Vec<String> {
-    let items = list
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    items
-        .iter()
-        .filter_map(|item| item.as_str().map(str::to_owned))
-        .collect()
+    let items = list.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 fn unrecognizable() -> ApiError {

@@ -55,9 +55,5 @@ fn parse(token: &str) -> Option<(String, String, Vec<u8>)> {
     let (sign_in, secret) = token.split_once('.')?;
     let sign_in = String::from_utf8(URL_SAFE_NO_PAD.decode(sign_in).ok()?).ok()?;
     let (sub, origin_jti) = sign_in.split_once('/')?;
-    Some((
-        sub.to_owned(),
-        origin_jti.to_owned(),
-        URL_SAFE_NO_PAD.decode(secret).ok()?,
-    ))
+    Some((sub.to_owned(), origin_jti.to_owned(), URL_SAFE_NO_PAD.decode(secret).ok()?))
 }

@@ -94,9 +94,7 @@ async fn once(functions: Arc<dyn Functions>, call: FunctionCall) -> Result<Value
     match timeout(ANSWER_WITHIN, running).await {
         Ok(Ok(Ok(answer))) => Ok(answer),
         Ok(Ok(Err(fault))) => Err(Failure::Function(fault)),
-        Ok(Err(_)) => Err(Failure::Function(FunctionFault::Invoke {
-            code: "ServiceException".to_owned(),
-        })),
+        Ok(Err(_)) => Err(Failure::Function(FunctionFault::Invoke { code: "ServiceException".to_owned() })),
         Err(_) => Err(Failure::Timeout),
     }
 }
@@ -128,10 +126,9 @@ fn refusal(trigger: Trigger, failure: Failure) -> ApiError {
                 "{trigger:?} invocation failed due to error Socket timeout while invoking Lambda function."
             ),
         ),
-        Failure::Function(FunctionFault::NotJson) => ApiError::new(
-            ErrorCode::InvalidLambdaResponse,
-            "Invalid lambda function output : Invalid JSON",
-        ),
+        Failure::Function(FunctionFault::NotJson) => {
+            ApiError::new(ErrorCode::InvalidLambdaResponse, "Invalid lambda function output : Invalid JSON")
+        }
     }
 }
 

@@ -42,43 +42,24 @@ async fn an_invited_user_changes_the_password_and_is_in() {
     assert_eq!(made["User"]["UserStatus"], "FORCE_CHANGE_PASSWORD");
     let event = bench.event("PreSignUp_AdminCreateUser");
     assert_eq!(event["callerContext"]["clientId"], "CLIENT_ID_NOT_APPLICABLE");
-    assert_eq!(
-        event["request"]["userAttributes"]["cognito:user_status"],
-        "FORCE_CHANGE_PASSWORD"
-    );
+    assert_eq!(event["request"]["userAttributes"]["cognito:user_status"], "FORCE_CHANGE_PASSWORD");
     let temporary = code_of(&bench, EMAIL);
 
     let challenge = bench.with_srp(USERNAME, &temporary).await.unwrap();
     assert_eq!(challenge["ChallengeName"], "NEW_PASSWORD_REQUIRED");
-    assert_eq!(
-        challenge["ChallengeParameters"]["requiredAttributes"],
-        r#"["userAttributes.given_name"]"#
-    );
-    let known: Value = serde_json::from_str(
-        challenge["ChallengeParameters"]["userAttributes"]
-            .as_str()
-            .unwrap(),
-    )
-    .unwrap();
+    assert_eq!(challenge["ChallengeParameters"]["requiredAttributes"], r#"["userAttributes.given_name"]"#);
+    let known: Value =
+        serde_json::from_str(challenge["ChallengeParameters"]["userAttributes"].as_str().unwrap()).unwrap();
     assert_eq!(known, json!({"email": EMAIL, "email_verified": "true"}));
-    let weak = bench
-        .respond(&challenge, json!({"NEW_PASSWORD": "weak"}))
-        .await
-        .unwrap_err();
+    let weak = bench.respond(&challenge, json!({"NEW_PASSWORD": "weak"})).await.unwrap_err();
     assert_eq!(weak.code, ErrorCode::InvalidPassword);
-    let nameless = bench
-        .respond(&challenge, json!({"NEW_PASSWORD": PASSWORD}))
-        .await
-        .unwrap_err();
+    let nameless = bench.respond(&challenge, json!({"NEW_PASSWORD": PASSWORD})).await.unwrap_err();
     assert_eq!(nameless.code, ErrorCode::InvalidParameter, "{}", nameless.message);
     let answers = json!({"NEW_PASSWORD": PASSWORD, "userAttributes.given_name": "Alex"});
     access_token(&bench.respond(&challenge, answers).await.unwrap());
     assert_eq!(
         bench.sources(),
-        [
-            "PreSignUp_AdminCreateUser",
-            "TokenGeneration_NewPasswordChallenge"
-        ],
+        ["PreSignUp_AdminCreateUser", "TokenGeneration_NewPasswordChallenge"],
         "PostConfirmation isn't for users an administrator made"
     );
     let now = bench.ok("AdminGetUser", user(&bench)).await;
@@ -90,41 +71,22 @@ async fn an_invited_user_changes_the_password_and_is_in() {
 async fn a_temporary_password_ends() {
     let bench = Bench::new().await;
     let create = |more: Value| merged(merged(user(&bench), json!({"TemporaryPassword": PASSWORD})), more);
-    bench
-        .ok("AdminCreateUser", create(json!({"MessageAction": "SUPPRESS"})))
-        .await;
+    bench.ok("AdminCreateUser", create(json!({"MessageAction": "SUPPRESS"}))).await;
     assert!(bench.outbox.0.lock().unwrap().is_empty());
     bench.advance(7 * 86_400);
     let refused = bench.with_password().await.unwrap_err();
-    assert_eq!(
-        refused.message,
-        "Temporary password has expired and must be reset by an administrator."
-    );
+    assert_eq!(refused.message, "Temporary password has expired and must be reset by an administrator.");
+    bench.ok("AdminCreateUser", create(json!({"MessageAction": "RESEND"}))).await;
+    assert_eq!(bench.with_password().await.unwrap()["ChallengeName"], "NEW_PASSWORD_REQUIRED");
     bench
-        .ok("AdminCreateUser", create(json!({"MessageAction": "RESEND"})))
-        .await;
-    assert_eq!(
-        bench.with_password().await.unwrap()["ChallengeName"],
-        "NEW_PASSWORD_REQUIRED"
-    );
-    bench
-        .ok(
-            "AdminSetUserPassword",
-            merged(user(&bench), json!({"Password": PASSWORD, "Permanent": true})),
-        )
+        .ok("AdminSetUserPassword", merged(user(&bench), json!({"Password": PASSWORD, "Permanent": true})))
         .await;
     access_token(&bench.with_password().await.unwrap());
     assert_eq!(
-        bench
-            .refused("AdminCreateUser", create(json!({"MessageAction": "RESEND"})))
-            .await
-            .0,
+        bench.refused("AdminCreateUser", create(json!({"MessageAction": "RESEND"}))).await.0,
         ErrorCode::UnsupportedUserState
     );
-    assert_eq!(
-        bench.refused("AdminCreateUser", create(json!({}))).await.0,
-        ErrorCode::UsernameExists
-    );
+    assert_eq!(bench.refused("AdminCreateUser", create(json!({}))).await.0, ErrorCode::UsernameExists);
 }
 
 #[tokio::test]
@@ -137,22 +99,12 @@ async fn admin_sign_in_takes_the_password_as_it_is() {
             "AuthParameters": {"USERNAME": USERNAME, "PASSWORD": PASSWORD},
         })
     };
-    access_token(
-        &bench
-            .ok("AdminInitiateAuth", input("ADMIN_USER_PASSWORD_AUTH"))
-            .await,
-    );
+    access_token(&bench.ok("AdminInitiateAuth", input("ADMIN_USER_PASSWORD_AUTH")).await);
     let public = json!({"ClientId": bench.client, "AuthFlow": "ADMIN_USER_PASSWORD_AUTH", "AuthParameters": {"USERNAME": USERNAME, "PASSWORD": PASSWORD}});
-    assert_eq!(
-        bench.refused("InitiateAuth", public).await.0,
-        ErrorCode::InvalidParameter
-    );
+    assert_eq!(bench.refused("InitiateAuth", public).await.0, ErrorCode::InvalidParameter);
     let mut foreign = input("ADMIN_USER_PASSWORD_AUTH");
     foreign["UserPoolId"] = json!(bench.make_pool(json!({})).await);
-    assert_eq!(
-        bench.refused("AdminInitiateAuth", foreign).await.0,
-        ErrorCode::ResourceNotFound
-    );
+    assert_eq!(bench.refused("AdminInitiateAuth", foreign).await.0, ErrorCode::ResourceNotFound);
 }
 
 #[tokio::test]
@@ -162,25 +114,15 @@ async fn a_disabled_user_is_out_until_enabled() {
     let token = bench.access_token().await;
     bench.ok("AdminDisableUser", user(&bench)).await;
     let refused = bench.with_password().await.unwrap_err();
-    assert_eq!(
-        (refused.code, refused.message.as_str()),
-        (ErrorCode::NotAuthorized, "User is disabled.")
-    );
-    assert_eq!(
-        bench.refused("GetUser", json!({"AccessToken": token})).await.0,
-        ErrorCode::NotAuthorized
-    );
+    assert_eq!((refused.code, refused.message.as_str()), (ErrorCode::NotAuthorized, "User is disabled."));
+    assert_eq!(bench.refused("GetUser", json!({"AccessToken": token})).await.0, ErrorCode::NotAuthorized);
     bench.ok("AdminEnableUser", user(&bench)).await;
     bench.access_token().await;
 }
 
 #[tokio::test]
 async fn a_reset_sends_a_code_and_ends_the_password() {
-    let bench = Bench::with(
-        json!({"LambdaConfig": {"PostConfirmation": arn("post")}}),
-        json!({}),
-    )
-    .await;
+    let bench = Bench::with(json!({"LambdaConfig": {"PostConfirmation": arn("post")}}), json!({})).await;
     bench.add_user().await;
     bench.ok("AdminResetUserPassword", user(&bench)).await;
     let refused = bench.with_password().await.unwrap_err();
@@ -190,10 +132,7 @@ async fn a_reset_sends_a_code_and_ends_the_password() {
         "ConfirmationCode": code_of(&bench, EMAIL),
     });
     bench.ok("ConfirmForgotPassword", confirm).await;
-    assert_eq!(
-        bench.sources().last().unwrap(),
-        "PostConfirmation_ConfirmForgotPassword"
-    );
+    assert_eq!(bench.sources().last().unwrap(), "PostConfirmation_ConfirmForgotPassword");
     access_token(&bench.with_srp(USERNAME, "Another-horse-8").await.unwrap());
 }
 
@@ -205,15 +144,10 @@ async fn attributes_are_set_verified_and_deleted() {
     let attribute = async |name: &str| {
         let user = bench.ok("AdminGetUser", user(&bench)).await;
         let list = user["UserAttributes"].as_array().unwrap().clone();
-        list.into_iter()
-            .find(|item| item["Name"] == name)
-            .map(|item| item["Value"].clone())
+        list.into_iter().find(|item| item["Name"] == name).map(|item| item["Value"].clone())
     };
     bench
-        .ok(
-            "AdminUpdateUserAttributes",
-            update(json!([{"Name": "email", "Value": "new@example.com"}])),
-        )
+        .ok("AdminUpdateUserAttributes", update(json!([{"Name": "email", "Value": "new@example.com"}])))
         .await;
     assert_eq!(attribute("email_verified").await, Some(json!("false")));
     code_of(&bench, "new@example.com");
@@ -228,12 +162,8 @@ async fn attributes_are_set_verified_and_deleted() {
         )
         .await;
     assert_eq!(attribute("phone_number").await, None);
-    let unknown = bench
-        .refused(
-            "AdminUpdateUserAttributes",
-            update(json!([{"Name": "custom:x", "Value": "1"}])),
-        )
-        .await;
+    let unknown =
+        bench.refused("AdminUpdateUserAttributes", update(json!([{"Name": "custom:x", "Value": "1"}]))).await;
     assert_eq!(
         unknown,
         (
@@ -248,12 +178,7 @@ async fn attributes_are_set_verified_and_deleted() {
             json!({"UserPoolId": bench.pool, "CustomAttributes": [{"Name": "x", "AttributeDataType": "String", "Mutable": true}]}),
         )
         .await;
-    bench
-        .ok(
-            "AdminUpdateUserAttributes",
-            update(json!([{"Name": "custom:x", "Value": "1"}])),
-        )
-        .await;
+    bench.ok("AdminUpdateUserAttributes", update(json!([{"Name": "custom:x", "Value": "1"}]))).await;
     let id = bench.with_password().await.unwrap()["AuthenticationResult"]["IdToken"].clone();
     assert_eq!(claims(id.as_str().unwrap())["custom:x"], "1");
 }
@@ -281,26 +206,13 @@ async fn mfa_preferences_and_the_old_settings() {
         "User does not have delivery config set to turn on SOFTWARE_TOKEN_MFA"
     );
     let options = json!([{"DeliveryMedium": "SMS", "AttributeName": "phone_number"}]);
-    bench
-        .ok(
-            "AdminSetUserSettings",
-            merged(user(&bench), json!({"MFAOptions": options})),
-        )
-        .await;
+    bench.ok("AdminSetUserSettings", merged(user(&bench), json!({"MFAOptions": options}))).await;
     let now = bench.ok("AdminGetUser", user(&bench)).await;
-    assert_eq!(
-        (&now["UserMFASettingList"], &now["MFAOptions"]),
-        (&json!(["SMS_MFA"]), &options)
-    );
+    assert_eq!((&now["UserMFASettingList"], &now["MFAOptions"]), (&json!(["SMS_MFA"]), &options));
     let challenge = bench.with_password().await.unwrap();
-    let answer = bench
-        .respond(&challenge, json!({"SMS_MFA_CODE": code_of(&bench, PHONE)}))
-        .await
-        .unwrap();
+    let answer = bench.respond(&challenge, json!({"SMS_MFA_CODE": code_of(&bench, PHONE)})).await.unwrap();
     let token = access_token(&answer);
-    bench
-        .ok("SetUserSettings", json!({"AccessToken": token, "MFAOptions": []}))
-        .await;
+    bench.ok("SetUserSettings", json!({"AccessToken": token, "MFAOptions": []})).await;
     bench.enrol_totp(&token).await;
     bench.ok("AdminDeleteSoftwareToken", user(&bench)).await;
     access_token(&bench.with_password().await.unwrap());
@@ -325,21 +237,13 @@ async fn users_are_found_by_filter(#[case] filter: &str, #[case] expected: &[&st
             )
             .await;
     }
-    let found = bench
-        .ok("ListUsers", json!({"UserPoolId": bench.pool, "Filter": filter}))
-        .await;
-    let mut names: Vec<_> = found["Users"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|user| user["Username"].as_str().unwrap())
-        .collect();
+    let found = bench.ok("ListUsers", json!({"UserPoolId": bench.pool, "Filter": filter})).await;
+    let mut names: Vec<_> =
+        found["Users"].as_array().unwrap().iter().map(|user| user["Username"].as_str().unwrap()).collect();
     names.sort_unstable();
     assert_eq!(names, expected);
     for bad in [r#"custom:x = "1""#, "email", "email = x"] {
-        let refused = bench
-            .refused("ListUsers", json!({"UserPoolId": bench.pool, "Filter": bad}))
-            .await;
+        let refused = bench.refused("ListUsers", json!({"UserPoolId": bench.pool, "Filter": bad})).await;
         assert_eq!(refused.0, ErrorCode::InvalidParameter);
     }
 }
@@ -362,11 +266,7 @@ async fn pages_hold_every_user_once() {
         let page = bench.ok("ListUsers", input).await;
         let users = page["Users"].as_array().unwrap();
         assert_eq!(users.len(), expected);
-        names.extend(
-            users
-                .iter()
-                .map(|user| user["Username"].as_str().unwrap().to_owned()),
-        );
+        names.extend(users.iter().map(|user| user["Username"].as_str().unwrap().to_owned()));
         token = page.get("PaginationToken").cloned().unwrap_or_default();
     }
     assert!(token.is_null());
@@ -386,26 +286,15 @@ async fn groups_reach_the_tokens() {
                 json!({"UserPoolId": bench.pool, "GroupName": name, "Precedence": precedence, "RoleArn": role(name)}),
             )
             .await;
-        bench
-            .ok(
-                "AdminAddUserToGroup",
-                merged(user(&bench), json!({"GroupName": name})),
-            )
-            .await;
+        bench.ok("AdminAddUserToGroup", merged(user(&bench), json!({"GroupName": name}))).await;
     }
     let twice = json!({"UserPoolId": bench.pool, "GroupName": "users"});
-    assert_eq!(
-        bench.refused("CreateGroup", twice.clone()).await.0,
-        ErrorCode::GroupExists
-    );
+    assert_eq!(bench.refused("CreateGroup", twice.clone()).await.0, ErrorCode::GroupExists);
     let answer = bench.with_password().await.unwrap();
     let id = claims(answer["AuthenticationResult"]["IdToken"].as_str().unwrap());
     assert_eq!(id["cognito:groups"], json!(["admins", "users"]));
     assert_eq!(id["cognito:preferred_role"], role("admins"));
-    assert_eq!(
-        claims(&access_token(&answer))["cognito:groups"],
-        json!(["admins", "users"])
-    );
+    assert_eq!(claims(&access_token(&answer))["cognito:groups"], json!(["admins", "users"]));
     let members = bench.ok("ListUsersInGroup", twice.clone()).await;
     assert_eq!(members["Users"].as_array().unwrap().len(), 1);
     bench.ok("DeleteGroup", twice).await;
@@ -423,25 +312,14 @@ async fn what_is_deleted_is_gone() {
         bench.refused("AdminGetUser", user(&bench)).await,
         (ErrorCode::UserNotFound, "User does not exist.".into())
     );
-    assert_eq!(
-        bench.refused("GetUser", json!({"AccessToken": token})).await.0,
-        ErrorCode::UserNotFound
-    );
+    assert_eq!(bench.refused("GetUser", json!({"AccessToken": token})).await.0, ErrorCode::UserNotFound);
     bench.add_user().await;
     let client = json!({"UserPoolId": bench.pool, "ClientId": bench.client});
     bench.ok("DeleteUserPoolClient", client.clone()).await;
+    assert_eq!(bench.refused("DescribeUserPoolClient", client).await.0, ErrorCode::ResourceNotFound);
+    bench.ok("DeleteUserPool", json!({"UserPoolId": bench.pool})).await;
     assert_eq!(
-        bench.refused("DescribeUserPoolClient", client).await.0,
-        ErrorCode::ResourceNotFound
-    );
-    bench
-        .ok("DeleteUserPool", json!({"UserPoolId": bench.pool}))
-        .await;
-    assert_eq!(
-        bench
-            .refused("ListUsers", json!({"UserPoolId": bench.pool}))
-            .await
-            .0,
+        bench.refused("ListUsers", json!({"UserPoolId": bench.pool})).await.0,
         ErrorCode::ResourceNotFound
     );
 }
@@ -464,10 +342,7 @@ async fn a_verified_alias_is_one_users() {
         json!({"ClientId": bench.client, "Username": "second", "ConfirmationCode": code_of(&bench, EMAIL)});
     assert_eq!(
         bench.refused("ConfirmSignUp", confirm.clone()).await,
-        (
-            ErrorCode::AliasExists,
-            "An account with the email already exists.".into()
-        )
+        (ErrorCode::AliasExists, "An account with the email already exists.".into())
     );
     confirm["ForceAliasCreation"] = json!(true);
     bench.ok("ConfirmSignUp", confirm).await;

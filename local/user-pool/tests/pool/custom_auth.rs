@@ -57,10 +57,7 @@ const POST: &str = "PostAuthentication_Authentication";
 const TOKEN: &str = "TokenGeneration_Authentication";
 
 async fn begin(bench: &Bench, username: &str) -> Value {
-    bench
-        .initiate("CUSTOM_AUTH", json!({"USERNAME": username}))
-        .await
-        .unwrap()
+    bench.initiate("CUSTOM_AUTH", json!({"USERNAME": username})).await.unwrap()
 }
 
 /// The challenge that follows the password.
@@ -69,10 +66,7 @@ async fn begin_with_srp(bench: &Bench) -> Value {
     let parameters = json!({"USERNAME": USERNAME, "CHALLENGE_NAME": "SRP_A", "SRP_A": client.srp_a()});
     let challenge = bench.initiate("CUSTOM_AUTH", parameters).await.unwrap();
     assert_eq!(challenge["ChallengeName"], "PASSWORD_VERIFIER");
-    bench
-        .respond(&challenge, client.answer(&bench.pool, &challenge, PASSWORD))
-        .await
-        .unwrap()
+    bench.respond(&challenge, client.answer(&bench.pool, &challenge, PASSWORD)).await.unwrap()
 }
 
 #[tokio::test]
@@ -80,21 +74,9 @@ async fn the_right_word_gives_tokens() {
     let bench = bench().await;
     let challenge = begin(&bench, USERNAME).await;
     assert_eq!(challenge["ChallengeName"], "CUSTOM_CHALLENGE");
-    assert_eq!(
-        challenge["ChallengeParameters"],
-        json!({"hint": "cave", "USERNAME": USERNAME})
-    );
-    access_token(
-        &bench
-            .respond(&challenge, json!({"ANSWER": "open sesame"}))
-            .await
-            .unwrap(),
-    );
-    assert_eq!(
-        bench.sources(),
-        [DEFINE, CREATE, VERIFY, DEFINE, POST, TOKEN],
-        "and no PreAuthentication"
-    );
+    assert_eq!(challenge["ChallengeParameters"], json!({"hint": "cave", "USERNAME": USERNAME}));
+    access_token(&bench.respond(&challenge, json!({"ANSWER": "open sesame"})).await.unwrap());
+    assert_eq!(bench.sources(), [DEFINE, CREATE, VERIFY, DEFINE, POST, TOKEN], "and no PreAuthentication");
     let event = bench.event(DEFINE);
     assert_eq!(
         event["request"]["session"],
@@ -118,26 +100,14 @@ async fn a_wrong_word_is_no_error_until_define_says_so() {
     let bench = bench().await;
     let mut challenge = begin(&bench, USERNAME).await;
     for _ in 0..2 {
-        let next = bench
-            .respond(&challenge, json!({"ANSWER": "wrong"}))
-            .await
-            .unwrap();
+        let next = bench.respond(&challenge, json!({"ANSWER": "wrong"})).await.unwrap();
         assert_eq!(next["ChallengeName"], "CUSTOM_CHALLENGE");
         assert_ne!(next["Session"], challenge["Session"]);
-        let again = bench
-            .respond(&challenge, json!({"ANSWER": "open sesame"}))
-            .await
-            .unwrap_err();
-        assert_eq!(
-            again.message,
-            "Invalid session for the user, session can only be used once."
-        );
+        let again = bench.respond(&challenge, json!({"ANSWER": "open sesame"})).await.unwrap_err();
+        assert_eq!(again.message, "Invalid session for the user, session can only be used once.");
         challenge = next;
     }
-    let refused = bench
-        .respond(&challenge, json!({"ANSWER": "wrong"}))
-        .await
-        .unwrap_err();
+    let refused = bench.respond(&challenge, json!({"ANSWER": "wrong"})).await.unwrap_err();
     assert_eq!(
         (refused.code, refused.message.as_str()),
         (ErrorCode::NotAuthorized, "Incorrect username or password.")
@@ -157,10 +127,7 @@ async fn client_metadata_comes_from_the_response_only() {
         )
         .await;
     for source in [DEFINE, CREATE] {
-        assert!(
-            bench.event(source)["request"].get("clientMetadata").is_none(),
-            "{source}"
-        );
+        assert!(bench.event(source)["request"].get("clientMetadata").is_none(), "{source}");
     }
     bench
         .ok(
@@ -172,11 +139,7 @@ async fn client_metadata_comes_from_the_response_only() {
         )
         .await;
     for source in [VERIFY, DEFINE, POST, TOKEN] {
-        assert_eq!(
-            bench.event(source)["request"]["clientMetadata"],
-            json!({"kept": "2"}),
-            "{source}"
-        );
+        assert_eq!(bench.event(source)["request"]["clientMetadata"], json!({"kept": "2"}), "{source}");
     }
 }
 
@@ -187,17 +150,10 @@ async fn a_stranger_is_played_on_and_never_let_in() {
     let challenge = begin(&bench, "nobody").await;
     assert_eq!(challenge["ChallengeName"], known["ChallengeName"]);
     let event = bench.event(DEFINE);
-    assert_eq!(
-        event["request"],
-        json!({"userAttributes": {}, "session": [], "userNotFound": true})
-    );
-    bench.function("verify", |event| {
-        Ok(answering(event, json!({"answerCorrect": true})))
-    });
-    let refused = bench
-        .respond(&challenge, json!({"USERNAME": "nobody", "ANSWER": "open sesame"}))
-        .await
-        .unwrap_err();
+    assert_eq!(event["request"], json!({"userAttributes": {}, "session": [], "userNotFound": true}));
+    bench.function("verify", |event| Ok(answering(event, json!({"answerCorrect": true}))));
+    let refused =
+        bench.respond(&challenge, json!({"USERNAME": "nobody", "ANSWER": "open sesame"})).await.unwrap_err();
     assert_eq!(
         (refused.code, refused.message.as_str()),
         (ErrorCode::NotAuthorized, "Incorrect username or password.")
@@ -216,12 +172,7 @@ async fn with_srp_the_password_comes_first() {
             {"challengeName": "PASSWORD_VERIFIER", "challengeResult": true, "challengeMetadata": null},
         ])
     );
-    access_token(
-        &bench
-            .respond(&challenge, json!({"ANSWER": "open sesame"}))
-            .await
-            .unwrap(),
-    );
+    access_token(&bench.respond(&challenge, json!({"ANSWER": "open sesame"})).await.unwrap());
 }
 
 #[rstest]
@@ -230,20 +181,14 @@ async fn with_srp_the_password_comes_first() {
 #[tokio::test]
 async fn cognito_asks_its_own_factor_after_the_password(#[case] define_after_mfa: bool, #[case] next: &str) {
     let bench = bench().await;
-    bench.pools.set_switches(Switches {
-        define_after_mfa,
-        ..Switches::default()
-    });
+    bench.pools.set_switches(Switches { define_after_mfa, ..Switches::default() });
     bench.set_mfa("OPTIONAL").await;
     let secret = bench.enrol_totp(&bench.access_token().await).await;
     bench.advance(60);
     let challenge = begin_with_srp(&bench).await;
     assert_eq!(challenge["ChallengeName"], "SOFTWARE_TOKEN_MFA");
     let code = totp(&secret, bench.seconds(), 0);
-    let answer = bench
-        .respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code}))
-        .await
-        .unwrap();
+    let answer = bench.respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code})).await.unwrap();
     assert_eq!(answer["ChallengeName"].as_str().unwrap_or_default(), next);
     let names = bench.event(DEFINE)["request"]["session"]
         .as_array()
@@ -261,26 +206,15 @@ async fn without_srp_cognito_adds_no_factor() {
     bench.set_mfa("OPTIONAL").await;
     bench.enrol_totp(&bench.access_token().await).await;
     let challenge = begin(&bench, USERNAME).await;
-    access_token(
-        &bench
-            .respond(&challenge, json!({"ANSWER": "open sesame"}))
-            .await
-            .unwrap(),
-    );
+    access_token(&bench.respond(&challenge, json!({"ANSWER": "open sesame"})).await.unwrap());
 }
 
 #[tokio::test]
 async fn pre_authentication_runs_if_the_switch_says_so() {
     let bench = bench().await;
-    bench.pools.set_switches(Switches {
-        pre_authentication_in_custom_auth: true,
-        ..Switches::default()
-    });
+    bench.pools.set_switches(Switches { pre_authentication_in_custom_auth: true, ..Switches::default() });
     begin(&bench, USERNAME).await;
-    assert_eq!(
-        bench.sources(),
-        ["PreAuthentication_Authentication", DEFINE, CREATE]
-    );
+    assert_eq!(bench.sources(), ["PreAuthentication_Authentication", DEFINE, CREATE]);
 }
 
 #[rstest]
@@ -292,10 +226,7 @@ async fn pre_authentication_runs_if_the_switch_says_so() {
 async fn what_define_may_not_say(#[case] response: Value) {
     let bench = bench().await;
     bench.function("define", move |event| Ok(answering(event, response.clone())));
-    let refused = bench
-        .initiate("CUSTOM_AUTH", json!({"USERNAME": USERNAME}))
-        .await
-        .unwrap_err();
+    let refused = bench.initiate("CUSTOM_AUTH", json!({"USERNAME": USERNAME})).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::InvalidLambdaResponse);
 }
 
@@ -303,31 +234,19 @@ async fn what_define_may_not_say(#[case] response: Value) {
 async fn failing_beats_issuing() {
     let bench = bench().await;
     bench.function("define", |event| {
-        Ok(answering(
-            event,
-            json!({"issueTokens": true, "failAuthentication": true}),
-        ))
+        Ok(answering(event, json!({"issueTokens": true, "failAuthentication": true})))
     });
-    let refused = bench
-        .initiate("CUSTOM_AUTH", json!({"USERNAME": USERNAME}))
-        .await
-        .unwrap_err();
+    let refused = bench.initiate("CUSTOM_AUTH", json!({"USERNAME": USERNAME})).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::NotAuthorized);
 }
 
 #[tokio::test]
 async fn a_pool_without_define_says_so() {
     let bench = Bench::new().await;
-    let refused = bench
-        .initiate("CUSTOM_AUTH", json!({"USERNAME": USERNAME}))
-        .await
-        .unwrap_err();
+    let refused = bench.initiate("CUSTOM_AUTH", json!({"USERNAME": USERNAME})).await.unwrap_err();
     assert_eq!(
         (refused.code, refused.message.as_str()),
-        (
-            ErrorCode::InvalidParameter,
-            "Custom auth lambda trigger is not configured for the user pool."
-        )
+        (ErrorCode::InvalidParameter, "Custom auth lambda trigger is not configured for the user pool.")
     );
 }
 
@@ -342,15 +261,9 @@ async fn doubled_delivery_lets_the_second_answer_count(
     let created = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
     bench.function("create", move |event| {
         let number = created.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        Ok(answering(
-            event,
-            json!({"publicChallengeParameters": {"number": number.to_string()}}),
-        ))
+        Ok(answering(event, json!({"publicChallengeParameters": {"number": number.to_string()}})))
     });
-    bench.pools.set_switches(Switches {
-        trigger_delivery,
-        ..Switches::default()
-    });
+    bench.pools.set_switches(Switches { trigger_delivery, ..Switches::default() });
     let challenge = begin(&bench, USERNAME).await;
     let attempts: Vec<_> = bench
         .functions
@@ -391,10 +304,8 @@ async fn a_new_password_is_asked_when_define_names_it() {
     let client = SrpClient::new();
     let parameters = json!({"USERNAME": "new", "CHALLENGE_NAME": "SRP_A", "SRP_A": client.srp_a()});
     let challenge = bench.initiate("CUSTOM_AUTH", parameters).await.unwrap();
-    let challenge = bench
-        .respond(&challenge, client.answer(&bench.pool, &challenge, PASSWORD))
-        .await
-        .unwrap();
+    let challenge =
+        bench.respond(&challenge, client.answer(&bench.pool, &challenge, PASSWORD)).await.unwrap();
     assert_eq!(challenge["ChallengeName"], "NEW_PASSWORD_REQUIRED");
     let answers = json!({"USERNAME": "new", "NEW_PASSWORD": "Another-horse-8"});
     let challenge = bench.respond(&challenge, answers).await.unwrap();

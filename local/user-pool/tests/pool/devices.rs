@@ -42,10 +42,8 @@ async fn confirm(bench: &Bench) -> (Device, String, Value) {
     let answer = bench.with_password().await.unwrap();
     let token = access_token(&answer);
     let metadata = &answer["AuthenticationResult"]["NewDeviceMetadata"];
-    let (key, group) = (
-        metadata["DeviceKey"].as_str().unwrap(),
-        metadata["DeviceGroupKey"].as_str().unwrap(),
-    );
+    let (key, group) =
+        (metadata["DeviceKey"].as_str().unwrap(), metadata["DeviceGroupKey"].as_str().unwrap());
     assert_eq!(claims(&token)["device_key"], key);
     // A salt with its top bit set: the padding byte goes over the wire.
     let salt = BigUint::from_bytes_be(&[0xF0; 16]);
@@ -60,15 +58,7 @@ async fn confirm(bench: &Bench) -> (Device, String, Value) {
         )
         .await;
     let refresh = answer["AuthenticationResult"]["RefreshToken"].clone();
-    (
-        Device {
-            key: key.to_owned(),
-            group: group.to_owned(),
-            refresh,
-        },
-        token,
-        confirmed,
-    )
+    (Device { key: key.to_owned(), group: group.to_owned(), refresh }, token, confirmed)
 }
 
 /// Password, then the device's own SRP.
@@ -96,10 +86,7 @@ async fn a_remembered_device_stands_for_the_code() {
     let bench = bench(false).await;
     let (device, token, confirmed) = confirm(&bench).await;
     assert_eq!(confirmed["UserConfirmationNecessary"], false);
-    assert_eq!(
-        bench.event("PostAuthentication_Authentication")["request"]["newDeviceUsed"],
-        true
-    );
+    assert_eq!(bench.event("PostAuthentication_Authentication")["request"]["newDeviceUsed"], true);
     bench.enrol_totp(&token).await;
 
     let answer = sign_in_with(&bench, &device, DEVICE_PASSWORD).await.unwrap();
@@ -107,17 +94,11 @@ async fn a_remembered_device_stands_for_the_code() {
     assert!(answer["AuthenticationResult"].get("NewDeviceMetadata").is_none());
     assert_eq!(claims(&token)["device_key"], device.key.as_str());
     bench.event("TokenGeneration_AuthenticateDevice");
-    assert_eq!(
-        bench.event("PostAuthentication_Authentication")["request"]["newDeviceUsed"],
-        false
-    );
+    assert_eq!(bench.event("PostAuthentication_Authentication")["request"]["newDeviceUsed"], false);
 
     let wrong = sign_in_with(&bench, &device, "guess").await.unwrap_err();
     assert_eq!(wrong.code, ErrorCode::NotAuthorized);
-    assert_eq!(
-        bench.with_password().await.unwrap()["ChallengeName"],
-        "SOFTWARE_TOKEN_MFA"
-    );
+    assert_eq!(bench.with_password().await.unwrap()["ChallengeName"], "SOFTWARE_TOKEN_MFA");
 }
 
 #[tokio::test]
@@ -131,10 +112,7 @@ async fn opting_in_takes_a_second_step() {
     assert_eq!(challenge["ChallengeName"], "SOFTWARE_TOKEN_MFA");
     let code = totp(&secret, bench.seconds(), 0);
     let answer = bench
-        .respond(
-            &challenge,
-            json!({"SOFTWARE_TOKEN_MFA_CODE": code, "DEVICE_KEY": device.key}),
-        )
+        .respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code, "DEVICE_KEY": device.key}))
         .await
         .unwrap();
     assert!(answer["AuthenticationResult"].get("NewDeviceMetadata").is_none());
@@ -152,18 +130,10 @@ async fn email_codes_are_asked_all_the_same() {
     bench.ok("SetUserMFAPreference", prefer).await;
     let challenge = sign_in_with(&bench, &device, DEVICE_PASSWORD).await.unwrap();
     assert_eq!(challenge["ChallengeName"], "EMAIL_OTP");
-    let next = bench
-        .respond(&challenge, json!({"EMAIL_OTP_CODE": code_of(&bench, EMAIL)}))
-        .await
-        .unwrap();
-    assert_eq!(
-        next["ChallengeName"], "DEVICE_SRP_AUTH",
-        "the device is proven as well"
-    );
-    let switches = local_user_pool::Switches {
-        remembered_device_replaces_email_mfa: true,
-        ..Default::default()
-    };
+    let next = bench.respond(&challenge, json!({"EMAIL_OTP_CODE": code_of(&bench, EMAIL)})).await.unwrap();
+    assert_eq!(next["ChallengeName"], "DEVICE_SRP_AUTH", "the device is proven as well");
+    let switches =
+        local_user_pool::Switches { remembered_device_replaces_email_mfa: true, ..Default::default() };
     bench.pools.set_switches(switches);
     access_token(&sign_in_with(&bench, &device, DEVICE_PASSWORD).await.unwrap());
 }
@@ -179,10 +149,7 @@ async fn email_codes_are_asked_all_the_same() {
 async fn keys_that_name_no_device(#[case] key: &str, #[case] code: ErrorCode, #[case] text: &str) {
     let bench = bench(false).await;
     let parameters = json!({"USERNAME": USERNAME, "PASSWORD": PASSWORD, "DEVICE_KEY": key});
-    let refused = bench
-        .initiate("USER_PASSWORD_AUTH", parameters)
-        .await
-        .unwrap_err();
+    let refused = bench.initiate("USER_PASSWORD_AUTH", parameters).await.unwrap_err();
     assert_eq!((refused.code, refused.message.as_str()), (code, text));
 }
 
@@ -190,14 +157,9 @@ async fn keys_that_name_no_device(#[case] key: &str, #[case] code: ErrorCode, #[
 async fn refreshing_needs_the_device() {
     let bench = bench(false).await;
     let (device, ..) = confirm(&bench).await;
-    let refused = bench
-        .initiate("REFRESH_TOKEN_AUTH", json!({"REFRESH_TOKEN": device.refresh}))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (refused.code, refused.message.as_str()),
-        (ErrorCode::NotAuthorized, "Invalid Refresh Token")
-    );
+    let refused =
+        bench.initiate("REFRESH_TOKEN_AUTH", json!({"REFRESH_TOKEN": device.refresh})).await.unwrap_err();
+    assert_eq!((refused.code, refused.message.as_str()), (ErrorCode::NotAuthorized, "Invalid Refresh Token"));
     let parameters = json!({"REFRESH_TOKEN": device.refresh, "DEVICE_KEY": device.key});
     let answer = bench.initiate("REFRESH_TOKEN_AUTH", parameters).await.unwrap();
     assert_eq!(claims(&access_token(&answer))["device_key"], device.key.as_str());
@@ -223,10 +185,7 @@ async fn devices_are_listed_and_forgotten() {
     let admin = json!({"UserPoolId": bench.pool, "Username": USERNAME});
     assert_eq!(bench.ok("AdminListDevices", admin).await, own);
     bench.ok("ForgetDevice", one.clone()).await;
-    assert_eq!(
-        bench.refused("ForgetDevice", one).await.0,
-        ErrorCode::ResourceNotFound
-    );
+    assert_eq!(bench.refused("ForgetDevice", one).await.0, ErrorCode::ResourceNotFound);
 }
 
 #[tokio::test]
@@ -236,14 +195,8 @@ async fn a_device_confirms_once_and_only_the_one_that_was_offered() {
     let verifier = json!({"Salt": "AQ==", "PasswordVerifier": "AQ=="});
     let again =
         json!({"AccessToken": token, "DeviceKey": device.key, "DeviceSecretVerifierConfig": verifier});
-    assert_eq!(
-        bench.refused("ConfirmDevice", again.clone()).await.0,
-        ErrorCode::DeviceKeyExists
-    );
+    assert_eq!(bench.refused("ConfirmDevice", again.clone()).await.0, ErrorCode::DeviceKeyExists);
     let mut other = again;
     other["DeviceKey"] = json!("us-east-1_00000000-0000-0000-0000-000000000000");
-    assert_eq!(
-        bench.refused("ConfirmDevice", other).await.0,
-        ErrorCode::InvalidParameter
-    );
+    assert_eq!(bench.refused("ConfirmDevice", other).await.0, ErrorCode::InvalidParameter);
 }

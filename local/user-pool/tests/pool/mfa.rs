@@ -15,12 +15,7 @@ async fn bench(state: &str) -> Bench {
 
 async fn prefer(bench: &Bench, token: &str, settings: &str) {
     let block = json!({"Enabled": true, "PreferredMfa": true});
-    bench
-        .ok(
-            "SetUserMFAPreference",
-            json!({"AccessToken": token, settings: block}),
-        )
-        .await;
+    bench.ok("SetUserMFAPreference", json!({"AccessToken": token, settings: block})).await;
 }
 
 fn wrong(code: &str) -> &'static str {
@@ -34,16 +29,10 @@ async fn a_wrong_totp_leaves_the_session_usable_and_a_right_one_works_once() {
     bench.advance(60);
     let challenge = bench.with_password().await.unwrap();
     assert_eq!(challenge["ChallengeName"], "SOFTWARE_TOKEN_MFA");
-    assert_eq!(
-        challenge["ChallengeParameters"],
-        json!({"USER_ID_FOR_SRP": USERNAME})
-    );
+    assert_eq!(challenge["ChallengeParameters"], json!({"USER_ID_FOR_SRP": USERNAME}));
     let code = totp(&secret, bench.seconds(), 0);
     let answer = |code: &str| {
-        bench.respond(
-            &challenge,
-            json!({"SOFTWARE_TOKEN_MFA_CODE": code, "SMS_MFA_CODE": code}),
-        )
+        bench.respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code, "SMS_MFA_CODE": code}))
     };
     for _ in 0..6 {
         let refused = answer(wrong(&code)).await.unwrap_err();
@@ -55,22 +44,13 @@ async fn a_wrong_totp_leaves_the_session_usable_and_a_right_one_works_once() {
     access_token(&answer(&code).await.unwrap());
 
     let challenge = bench.with_password().await.unwrap();
-    let reused = bench
-        .respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code}))
-        .await
-        .unwrap_err();
+    let reused = bench.respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code})).await.unwrap_err();
     assert_eq!(
         (reused.code, reused.message.as_str()),
-        (
-            ErrorCode::ExpiredCode,
-            "Your software token has already been used once."
-        )
+        (ErrorCode::ExpiredCode, "Your software token has already been used once.")
     );
     let next = totp(&secret, bench.seconds(), 1);
-    bench
-        .respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": next}))
-        .await
-        .unwrap();
+    bench.respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": next})).await.unwrap();
 }
 
 #[tokio::test]
@@ -79,10 +59,7 @@ async fn the_code_that_verified_the_authenticator_is_used() {
     let secret = bench.enrol_totp(&bench.access_token().await).await;
     let challenge = bench.with_password().await.unwrap();
     let code = totp(&secret, bench.seconds(), 0);
-    let reused = bench
-        .respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code}))
-        .await
-        .unwrap_err();
+    let reused = bench.respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code})).await.unwrap_err();
     assert_eq!(reused.message, "Your software token has already been used once.");
 }
 
@@ -101,11 +78,9 @@ async fn of_many_parallel_right_codes_one_succeeds() {
         .into_iter()
         .map(|challenge| {
             let (bench, code) = (bench.clone(), code.clone());
-            tokio::spawn(async move {
-                bench
-                    .respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code}))
-                    .await
-            })
+            tokio::spawn(
+                async move { bench.respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code})).await },
+            )
         })
         .collect();
     let mut granted = 0;
@@ -119,24 +94,16 @@ async fn of_many_parallel_right_codes_one_succeeds() {
 async fn verification_alone_switches_nothing_on() {
     let bench = bench("OPTIONAL").await;
     let token = bench.access_token().await;
-    let secret = bench
-        .ok("AssociateSoftwareToken", json!({"AccessToken": token}))
-        .await;
+    let secret = bench.ok("AssociateSoftwareToken", json!({"AccessToken": token})).await;
     let secret = secret["SecretCode"].as_str().unwrap();
     assert_eq!(secret.len(), 52);
     let code = totp(secret, bench.seconds(), 0);
     let verify = |code: &str| json!({"AccessToken": token, "UserCode": code});
     assert_eq!(
         bench.refused("VerifySoftwareToken", verify(wrong(&code))).await,
-        (
-            ErrorCode::EnableSoftwareTokenMFA,
-            "Code mismatch and fail enable Software Token MFA".into()
-        )
+        (ErrorCode::EnableSoftwareTokenMFA, "Code mismatch and fail enable Software Token MFA".into())
     );
-    assert_eq!(
-        bench.ok("VerifySoftwareToken", verify(&code)).await,
-        json!({"Status": "SUCCESS"})
-    );
+    assert_eq!(bench.ok("VerifySoftwareToken", verify(&code)).await, json!({"Status": "SUCCESS"}));
     let user = bench.ok("GetUser", json!({"AccessToken": token})).await;
     assert!(user.get("UserMFASettingList").is_none() && user.get("PreferredMfaSetting").is_none());
     access_token(&bench.with_password().await.unwrap());
@@ -148,25 +115,17 @@ async fn associating_again_kills_the_old_authenticator_at_once() {
     let token = bench.access_token().await;
     let old = bench.enrol_totp(&token).await;
     bench.advance(60);
-    bench
-        .ok("AssociateSoftwareToken", json!({"AccessToken": token}))
-        .await;
+    bench.ok("AssociateSoftwareToken", json!({"AccessToken": token})).await;
     let user = bench.ok("GetUser", json!({"AccessToken": token})).await;
     assert_eq!(user["UserMFASettingList"], json!(["SOFTWARE_TOKEN_MFA"]));
     let challenge = bench.with_password().await.unwrap();
     let code = totp(&old, bench.seconds(), 0);
-    let refused = bench
-        .respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code}))
-        .await
-        .unwrap_err();
+    let refused = bench.respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code})).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::CodeMismatch);
     let off = json!({"AccessToken": token, "SoftwareTokenMfaSettings": {"Enabled": false}});
     assert_eq!(
         bench.refused("SetUserMFAPreference", off).await,
-        (
-            ErrorCode::InvalidParameter,
-            "User has not verified software token mfa".into()
-        )
+        (ErrorCode::InvalidParameter, "User has not verified software token mfa".into())
     );
 }
 
@@ -204,23 +163,12 @@ async fn sms_codes_go_to_the_phone_and_verify_it() {
         })
     );
     let code = code_of(&bench, PHONE);
-    let refused = bench
-        .respond(&challenge, json!({"SMS_MFA_CODE": wrong(&code)}))
-        .await
-        .unwrap_err();
+    let refused = bench.respond(&challenge, json!({"SMS_MFA_CODE": wrong(&code)})).await.unwrap_err();
     assert_eq!(
         (refused.code, refused.message.as_str()),
-        (
-            ErrorCode::CodeMismatch,
-            "Invalid code or auth state for the user."
-        )
+        (ErrorCode::CodeMismatch, "Invalid code or auth state for the user.")
     );
-    let token = access_token(
-        &bench
-            .respond(&challenge, json!({"SMS_MFA_CODE": code}))
-            .await
-            .unwrap(),
-    );
+    let token = access_token(&bench.respond(&challenge, json!({"SMS_MFA_CODE": code})).await.unwrap());
     let user = bench.ok("GetUser", json!({"AccessToken": token})).await;
     assert!(
         user["UserAttributes"]
@@ -228,14 +176,8 @@ async fn sms_codes_go_to_the_phone_and_verify_it() {
             .unwrap()
             .contains(&json!({"Name": "phone_number_verified", "Value": "true"}))
     );
-    let again = bench
-        .respond(&challenge, json!({"SMS_MFA_CODE": code}))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        again.message,
-        "Invalid session for the user, session can only be used once."
-    );
+    let again = bench.respond(&challenge, json!({"SMS_MFA_CODE": code})).await.unwrap_err();
+    assert_eq!(again.message, "Invalid session for the user, session can only be used once.");
 }
 
 #[tokio::test]
@@ -255,31 +197,14 @@ async fn several_factors_without_a_preference_are_a_choice() {
         .await;
     let challenge = bench.with_password().await.unwrap();
     assert_eq!(challenge["ChallengeName"], "SELECT_MFA_TYPE");
-    assert_eq!(
-        challenge["ChallengeParameters"]["MFAS_CAN_CHOOSE"],
-        r#"["SMS_MFA","EMAIL_OTP"]"#
-    );
-    let refused = bench
-        .respond(&challenge, json!({"ANSWER": "SOFTWARE_TOKEN_MFA"}))
-        .await
-        .unwrap_err();
+    assert_eq!(challenge["ChallengeParameters"]["MFAS_CAN_CHOOSE"], r#"["SMS_MFA","EMAIL_OTP"]"#);
+    let refused = bench.respond(&challenge, json!({"ANSWER": "SOFTWARE_TOKEN_MFA"})).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::InvalidParameter);
-    let challenge = bench
-        .respond(&challenge, json!({"ANSWER": "EMAIL_OTP"}))
-        .await
-        .unwrap();
+    let challenge = bench.respond(&challenge, json!({"ANSWER": "EMAIL_OTP"})).await.unwrap();
     assert_eq!(challenge["ChallengeName"], "EMAIL_OTP");
-    assert_eq!(
-        challenge["ChallengeParameters"]["CODE_DELIVERY_DESTINATION"],
-        "a***@e***"
-    );
+    assert_eq!(challenge["ChallengeParameters"]["CODE_DELIVERY_DESTINATION"], "a***@e***");
     let code = code_of(&bench, EMAIL);
-    access_token(
-        &bench
-            .respond(&challenge, json!({"EMAIL_OTP_CODE": code}))
-            .await
-            .unwrap(),
-    );
+    access_token(&bench.respond(&challenge, json!({"EMAIL_OTP_CODE": code})).await.unwrap());
 }
 
 #[tokio::test]
@@ -299,9 +224,7 @@ async fn preference_rules() {
     );
     let both = json!({"Enabled": true, "PreferredMfa": true});
     assert_eq!(
-        refused(json!({"SMSMfaSettings": both, "EmailMfaSettings": both}))
-            .await
-            .0,
+        refused(json!({"SMSMfaSettings": both, "EmailMfaSettings": both})).await.0,
         ErrorCode::InvalidParameter
     );
     assert_eq!(
@@ -315,16 +238,10 @@ async fn preference_rules() {
     assert_eq!(user["UserMFASettingList"], json!(["SMS_MFA", "EMAIL_OTP"]));
     assert_eq!(user["PreferredMfaSetting"], "EMAIL_OTP");
     bench
-        .ok(
-            "SetUserMFAPreference",
-            json!({"AccessToken": token, "EmailMfaSettings": {"Enabled": true}}),
-        )
+        .ok("SetUserMFAPreference", json!({"AccessToken": token, "EmailMfaSettings": {"Enabled": true}}))
         .await;
     let user = bench.ok("GetUser", json!({"AccessToken": token})).await;
-    assert!(
-        user.get("PreferredMfaSetting").is_none(),
-        "Enabled alone drops the preference"
-    );
+    assert!(user.get("PreferredMfaSetting").is_none(), "Enabled alone drops the preference");
 }
 
 #[tokio::test]
@@ -343,39 +260,19 @@ async fn a_pool_that_demands_mfa_sets_totp_up_at_sign_in() {
     bench.add_user().await;
     let challenge = bench.with_password().await.unwrap();
     assert_eq!(challenge["ChallengeName"], "MFA_SETUP");
-    assert_eq!(
-        challenge["ChallengeParameters"]["MFAS_CAN_SETUP"],
-        r#"["SOFTWARE_TOKEN_MFA"]"#
-    );
-    let associated = bench
-        .ok("AssociateSoftwareToken", json!({"Session": challenge["Session"]}))
-        .await;
+    assert_eq!(challenge["ChallengeParameters"]["MFAS_CAN_SETUP"], r#"["SOFTWARE_TOKEN_MFA"]"#);
+    let associated = bench.ok("AssociateSoftwareToken", json!({"Session": challenge["Session"]})).await;
     let secret = associated["SecretCode"].as_str().unwrap();
     let early = json!({"ChallengeName": "MFA_SETUP", "Session": associated["Session"]});
-    assert_eq!(
-        bench.respond(&early, json!({})).await.unwrap_err().code,
-        ErrorCode::InvalidParameter
-    );
+    assert_eq!(bench.respond(&early, json!({})).await.unwrap_err().code, ErrorCode::InvalidParameter);
     let code = totp(secret, bench.seconds(), 0);
-    let verified = bench
-        .ok(
-            "VerifySoftwareToken",
-            json!({"Session": associated["Session"], "UserCode": code}),
-        )
-        .await;
+    let verified =
+        bench.ok("VerifySoftwareToken", json!({"Session": associated["Session"], "UserCode": code})).await;
     assert_eq!(verified["Status"], "SUCCESS");
     // On from here, whether or not the challenge is answered.
-    assert_eq!(
-        bench.with_password().await.unwrap()["ChallengeName"],
-        "SOFTWARE_TOKEN_MFA"
-    );
+    assert_eq!(bench.with_password().await.unwrap()["ChallengeName"], "SOFTWARE_TOKEN_MFA");
     let done = json!({"ChallengeName": "MFA_SETUP", "Session": verified["Session"]});
-    let token = access_token(
-        &bench
-            .respond(&done, json!({"SOFTWARE_TOKEN_MFA_CODE": code}))
-            .await
-            .unwrap(),
-    );
+    let token = access_token(&bench.respond(&done, json!({"SOFTWARE_TOKEN_MFA_CODE": code})).await.unwrap());
     let user = bench.ok("GetUser", json!({"AccessToken": token})).await;
     assert_eq!(user["UserMFASettingList"], json!(["SOFTWARE_TOKEN_MFA"]));
 }
@@ -386,9 +283,7 @@ async fn totp_needs_the_pools_consent() {
     bench.add_user().await;
     let token = bench.access_token().await;
     assert_eq!(
-        bench
-            .refused("AssociateSoftwareToken", json!({"AccessToken": token}))
-            .await,
+        bench.refused("AssociateSoftwareToken", json!({"AccessToken": token})).await,
         (
             ErrorCode::SoftwareTokenMFANotFound,
             "Software Token MFA has not been enabled by the userPool".into()
@@ -398,11 +293,7 @@ async fn totp_needs_the_pools_consent() {
 
 #[tokio::test]
 async fn a_function_words_the_message() {
-    let bench = Bench::with(
-        json!({"LambdaConfig": {"CustomMessage": arn("message")}}),
-        json!({}),
-    )
-    .await;
+    let bench = Bench::with(json!({"LambdaConfig": {"CustomMessage": arn("message")}}), json!({})).await;
     bench.set_mfa("OPTIONAL").await;
     bench.function("message", |event| {
         Ok(crate::support::bench::answering(

@@ -60,9 +60,7 @@ impl<'a> Reader<'a> {
 fn open(key: &LessSafeKey, nonce: &[u8], aad: &[u8], content: &[u8], tag: &[u8]) -> Vec<u8> {
     let mut sealed = [content, tag].concat();
     let nonce = Nonce::try_assume_unique_for_key(nonce).unwrap();
-    key.open_in_place(nonce, Aad::from(aad), &mut sealed)
-        .unwrap()
-        .to_vec()
+    key.open_in_place(nonce, Aad::from(aad), &mut sealed).unwrap().to_vec()
 }
 
 /// A reader of COGNITO.md §2.2, strict about everything §2.1 says. Gives context and plaintext.
@@ -75,27 +73,17 @@ fn decrypt(code: &str) -> (Vec<(String, String)>, String) {
     let mut aad = Reader(reader.field());
     let pairs = aad.number();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let context: Vec<_> = (0..pairs)
-        .map(|_| (text(aad.field()), text(aad.field())))
-        .collect();
+    let context: Vec<_> = (0..pairs).map(|_| (text(aad.field()), text(aad.field()))).collect();
     assert!(aad.0.is_empty());
     assert_eq!(reader.number(), 1);
-    assert_eq!(
-        (text(reader.field()), text(reader.field())),
-        ("aws-kms".to_owned(), KEY_ARN.to_owned())
-    );
+    assert_eq!((text(reader.field()), text(reader.field())), ("aws-kms".to_owned(), KEY_ARN.to_owned()));
     assert_eq!(reader.field(), [1, 2, 3]);
     assert_eq!(reader.take(10), [0x02, 0, 0, 0, 0, 12, 0, 0, 0x10, 0]);
     let header = &message[..message.len() - reader.0.len()];
 
     let info: [&[u8]; 2] = [&[0x03, 0x78], id];
     let mut key = [0; 32];
-    Salt::new(HKDF_SHA384, &[])
-        .extract(&DATA_KEY)
-        .expand(&info, Bytes(32))
-        .unwrap()
-        .fill(&mut key)
-        .unwrap();
+    Salt::new(HKDF_SHA384, &[]).extract(&DATA_KEY).expand(&info, Bytes(32)).unwrap().fill(&mut key).unwrap();
     let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).unwrap());
     let nonce = reader.take(12);
     assert_eq!(nonce, [0; 12]);
@@ -105,13 +93,9 @@ fn decrypt(code: &str) -> (Vec<(String, String)>, String) {
     let nonce = reader.take(12);
     assert_eq!(nonce, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     let length = u32::from_be_bytes(reader.take(4).try_into().unwrap());
-    let frame = [
-        id,
-        b"AWSKMSEncryptionClient Final Frame",
-        &1_u32.to_be_bytes(),
-        &u64::from(length).to_be_bytes(),
-    ]
-    .concat();
+    let frame =
+        [id, b"AWSKMSEncryptionClient Final Frame", &1_u32.to_be_bytes(), &u64::from(length).to_be_bytes()]
+            .concat();
     let (body, tag) = (reader.take(length as usize), reader.take(16));
     let plaintext = open(&key, nonce, &frame, body, tag);
 
@@ -130,11 +114,7 @@ async fn a_code_goes_to_the_sender_as_an_encryption_sdk_message() {
     let bench = bench(KEY_ARN).await;
     bench.ok("SignUp", sign_up(&bench)).await;
     assert!(bench.outbox.0.lock().unwrap().is_empty());
-    assert_eq!(
-        bench.sources(),
-        ["CustomEmailSender_SignUp"],
-        "and no CustomMessage"
-    );
+    assert_eq!(bench.sources(), ["CustomEmailSender_SignUp"], "and no CustomMessage");
     let event = bench.event("CustomEmailSender_SignUp");
     assert!(event.get("response").is_none());
     let request = &event["request"];
@@ -162,12 +142,7 @@ async fn sms_codes_go_to_the_other_sender() {
     let create = json!({"UserPoolId": bench.pool, "Username": USERNAME, "UserAttributes": phone, "MessageAction": "SUPPRESS"});
     bench.ok("AdminCreateUser", create).await;
     let password = json!({"Password": PASSWORD, "Permanent": true});
-    bench
-        .ok(
-            "AdminSetUserPassword",
-            crate::support::bench::merged(user, password),
-        )
-        .await;
+    bench.ok("AdminSetUserPassword", crate::support::bench::merged(user, password)).await;
     let challenge = bench.with_password().await.unwrap();
     assert_eq!(challenge["ChallengeName"], "SMS_MFA");
     let request = bench.event("CustomSMSSender_Authentication")["request"].clone();
@@ -177,10 +152,7 @@ async fn sms_codes_go_to_the_other_sender() {
     );
     let (_, code) = decrypt(request["code"].as_str().unwrap());
 
-    bench
-        .respond(&challenge, json!({"SMS_MFA_CODE": code}))
-        .await
-        .unwrap();
+    bench.respond(&challenge, json!({"SMS_MFA_CODE": code})).await.unwrap();
 }
 
 #[tokio::test]
@@ -204,8 +176,5 @@ async fn a_temporary_password_is_escaped() {
 #[tokio::test]
 async fn a_key_that_is_not_there_fails_the_operation() {
     let bench = bench("arn:aws:kms:us-east-1:111122223333:key/gone").await;
-    assert_eq!(
-        bench.refused("SignUp", sign_up(&bench)).await.0,
-        ErrorCode::InvalidUserPoolConfiguration
-    );
+    assert_eq!(bench.refused("SignUp", sign_up(&bench)).await.0, ErrorCode::InvalidUserPoolConfiguration);
 }

@@ -14,27 +14,18 @@ async fn srp_gives_tokens_that_the_published_keys_verify() {
     let sub = bench.add_user().await;
     let answer = bench.with_srp(USERNAME, PASSWORD).await.unwrap();
     let result = &answer["AuthenticationResult"];
-    assert_eq!(
-        (&result["TokenType"], &result["ExpiresIn"]),
-        (&json!("Bearer"), &json!(3600))
-    );
+    assert_eq!((&result["TokenType"], &result["ExpiresIn"]), (&json!("Bearer"), &json!(3600)));
 
     let jwks = bench.pools.jwks(&bench.pool).unwrap();
     assert_eq!(jwks["keys"].as_array().unwrap().len(), 2);
     let issuer = format!("https://cognito-idp.us-east-1.amazonaws.com/{}", bench.pool);
     let mut kids = Vec::new();
-    for (name, token_use, audience) in [
-        ("AccessToken", "access", None),
-        ("IdToken", "id", Some(&bench.client)),
-    ] {
+    for (name, token_use, audience) in
+        [("AccessToken", "access", None), ("IdToken", "id", Some(&bench.client))]
+    {
         let token = result[name].as_str().unwrap();
         let kid = jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
-        let key = jwks["keys"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|key| key["kid"] == kid.as_str())
-            .unwrap();
+        let key = jwks["keys"].as_array().unwrap().iter().find(|key| key["kid"] == kid.as_str()).unwrap();
         let key =
             DecodingKey::from_rsa_components(key["n"].as_str().unwrap(), key["e"].as_str().unwrap()).unwrap();
         let mut validation = Validation::new(Algorithm::RS256);
@@ -44,9 +35,7 @@ async fn srp_gives_tokens_that_the_published_keys_verify() {
             Some(audience) => validation.set_audience(&[audience]),
             None => validation.validate_aud = false,
         }
-        let claims = jsonwebtoken::decode::<Value>(token, &key, &validation)
-            .unwrap()
-            .claims;
+        let claims = jsonwebtoken::decode::<Value>(token, &key, &validation).unwrap().claims;
         assert_eq!(claims["token_use"], token_use);
         assert_eq!(claims["sub"], sub.as_str());
         kids.push(kid);
@@ -55,16 +44,10 @@ async fn srp_gives_tokens_that_the_published_keys_verify() {
 
     let access = claims(result["AccessToken"].as_str().unwrap());
     assert_eq!(access["scope"], "aws.cognito.signin.user.admin");
-    assert_eq!(
-        (&access["username"], &access["client_id"]),
-        (&json!(USERNAME), &json!(bench.client))
-    );
+    assert_eq!((&access["username"], &access["client_id"]), (&json!(USERNAME), &json!(bench.client)));
     assert!(access.get("aud").is_none());
     let id = claims(result["IdToken"].as_str().unwrap());
-    assert_eq!(
-        (&id["email"], &id["email_verified"]),
-        (&json!(EMAIL), &json!(true))
-    );
+    assert_eq!((&id["email"], &id["email_verified"]), (&json!(EMAIL), &json!(true)));
     assert_eq!(id["cognito:username"], USERNAME);
     assert_eq!(id["origin_jti"], access["origin_jti"]);
 }
@@ -73,18 +56,12 @@ async fn srp_gives_tokens_that_the_published_keys_verify() {
 async fn a_wrong_password_and_an_unknown_user_look_the_same() {
     let bench = Bench::new().await;
     bench.add_user().await;
-    let expected = (
-        ErrorCode::NotAuthorized,
-        "Incorrect username or password.".to_owned(),
-    );
+    let expected = (ErrorCode::NotAuthorized, "Incorrect username or password.".to_owned());
     for (username, password) in [(USERNAME, "Wrong-horse-7"), ("nobody", PASSWORD)] {
         let by_srp = bench.with_srp(username, password).await.unwrap_err();
         assert_eq!((by_srp.code, by_srp.message), expected);
         let parameters = json!({"USERNAME": username, "PASSWORD": password});
-        let plain = bench
-            .initiate("USER_PASSWORD_AUTH", parameters)
-            .await
-            .unwrap_err();
+        let plain = bench.initiate("USER_PASSWORD_AUTH", parameters).await.unwrap_err();
         assert_eq!((plain.code, plain.message), expected);
     }
     let salt = async || {
@@ -98,10 +75,7 @@ async fn a_wrong_password_and_an_unknown_user_look_the_same() {
 async fn a_legacy_client_is_told_who_does_not_exist() {
     let bench = Bench::with(json!({}), json!({"PreventUserExistenceErrors": "LEGACY"})).await;
     let refused = bench.with_srp("nobody", PASSWORD).await.unwrap_err();
-    assert_eq!(
-        (refused.code, refused.message.as_str()),
-        (ErrorCode::UserNotFound, "User does not exist.")
-    );
+    assert_eq!((refused.code, refused.message.as_str()), (ErrorCode::UserNotFound, "User does not exist."));
 }
 
 #[tokio::test]
@@ -114,105 +88,58 @@ async fn an_srp_session_answers_once() {
     let answers = client.answer(&bench.pool, &challenge, PASSWORD);
     bench.respond(&challenge, answers.clone()).await.unwrap();
     let again = bench.respond(&challenge, answers.clone()).await.unwrap_err();
-    assert_eq!(
-        again.message,
-        "Invalid session for the user, session can only be used once."
-    );
+    assert_eq!(again.message, "Invalid session for the user, session can only be used once.");
 
     let late = bench
-        .initiate(
-            "USER_SRP_AUTH",
-            json!({"USERNAME": USERNAME, "SRP_A": client.srp_a()}),
-        )
+        .initiate("USER_SRP_AUTH", json!({"USERNAME": USERNAME, "SRP_A": client.srp_a()}))
         .await
         .unwrap();
     bench.advance(180);
     let refused = bench.respond(&late, answers.clone()).await.unwrap_err();
-    assert_eq!(
-        refused.message,
-        "Invalid session for the user, session is expired."
-    );
+    assert_eq!(refused.message, "Invalid session for the user, session is expired.");
     let unknown = merged(late, json!({"Session": "x".repeat(40)}));
-    assert_eq!(
-        bench.respond(&unknown, answers).await.unwrap_err().message,
-        "Invalid session for the user."
-    );
+    assert_eq!(bench.respond(&unknown, answers).await.unwrap_err().message, "Invalid session for the user.");
 }
 
 #[tokio::test]
 async fn five_failures_lock_for_a_growing_time() {
     let bench = Bench::new().await;
     bench.add_user().await;
-    let wrong = || {
-        bench.initiate(
-            "USER_PASSWORD_AUTH",
-            json!({"USERNAME": USERNAME, "PASSWORD": "Wrong-horse-7"}),
-        )
-    };
+    let wrong =
+        || bench.initiate("USER_PASSWORD_AUTH", json!({"USERNAME": USERNAME, "PASSWORD": "Wrong-horse-7"}));
     for _ in 0..5 {
-        assert_eq!(
-            wrong().await.unwrap_err().message,
-            "Incorrect username or password."
-        );
+        assert_eq!(wrong().await.unwrap_err().message, "Incorrect username or password.");
     }
-    assert_eq!(
-        bench.with_password().await.unwrap_err().message,
-        "Password attempts exceeded"
-    );
+    assert_eq!(bench.with_password().await.unwrap_err().message, "Password attempts exceeded");
     bench.advance(1);
-    assert_eq!(
-        wrong().await.unwrap_err().message,
-        "Incorrect username or password."
-    );
+    assert_eq!(wrong().await.unwrap_err().message, "Incorrect username or password.");
     bench.advance(1);
-    assert_eq!(
-        bench.with_password().await.unwrap_err().message,
-        "Password attempts exceeded"
-    );
+    assert_eq!(bench.with_password().await.unwrap_err().message, "Password attempts exceeded");
     bench.advance(1);
     bench.with_password().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_client_with_a_secret_demands_its_hash() {
-    let bench = Bench::with(
-        json!({}),
-        json!({"GenerateSecret": true, "PreventUserExistenceErrors": "LEGACY"}),
-    )
-    .await;
+    let bench =
+        Bench::with(json!({}), json!({"GenerateSecret": true, "PreventUserExistenceErrors": "LEGACY"})).await;
     let refused = bench.with_password().await.unwrap_err();
     assert_eq!(
         refused.message,
-        format!(
-            "Client {} is configured with secret but SECRET_HASH was not received",
-            bench.client
-        )
+        format!("Client {} is configured with secret but SECRET_HASH was not received", bench.client)
     );
     let parameters = json!({"USERNAME": USERNAME, "PASSWORD": PASSWORD, "SECRET_HASH": "bm8="});
-    let refused = bench
-        .initiate("USER_PASSWORD_AUTH", parameters)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        refused.message,
-        format!("Unable to verify secret hash for client {}", bench.client)
-    );
+    let refused = bench.initiate("USER_PASSWORD_AUTH", parameters).await.unwrap_err();
+    assert_eq!(refused.message, format!("Unable to verify secret hash for client {}", bench.client));
 
-    let described = bench
-        .ok(
-            "DescribeUserPoolClient",
-            json!({"UserPoolId": bench.pool, "ClientId": bench.client}),
-        )
-        .await;
+    let described =
+        bench.ok("DescribeUserPoolClient", json!({"UserPoolId": bench.pool, "ClientId": bench.client})).await;
     let secret = described["UserPoolClient"]["ClientSecret"].as_str().unwrap();
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
     let tag = aws_lc_rs::hmac::sign(&key, format!("{USERNAME}{}", bench.client).as_bytes());
     let hash = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, tag);
     let parameters = json!({"USERNAME": USERNAME, "PASSWORD": PASSWORD, "SECRET_HASH": hash});
-    let refused = bench
-        .initiate("USER_PASSWORD_AUTH", parameters)
-        .await
-        .unwrap_err();
+    let refused = bench.initiate("USER_PASSWORD_AUTH", parameters).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::UserNotFound, "the hash was right");
 }
 
@@ -227,10 +154,7 @@ async fn a_flow_that_is_off_and_a_missing_parameter_are_refused_before_any_trigg
         bench.with_password().await.unwrap_err().message,
         "USER_PASSWORD_AUTH flow not enabled for this client"
     );
-    let missing = bench
-        .initiate("USER_SRP_AUTH", json!({"SRP_A": "ab"}))
-        .await
-        .unwrap_err();
+    let missing = bench.initiate("USER_SRP_AUTH", json!({"SRP_A": "ab"})).await.unwrap_err();
     assert_eq!(
         (missing.code, missing.message.as_str()),
         (ErrorCode::InvalidParameter, "Missing required parameter USERNAME")
@@ -297,61 +221,32 @@ async fn triggers_run_in_order_and_see_their_metadata() {
 
 #[tokio::test]
 async fn pre_authentication_runs_before_the_password_and_for_strangers() {
-    let bench = Bench::with(
-        json!({"LambdaConfig": {"PreAuthentication": arn("pre")}}),
-        json!({}),
-    )
-    .await;
+    let bench = Bench::with(json!({"LambdaConfig": {"PreAuthentication": arn("pre")}}), json!({})).await;
     bench.add_user().await;
-    bench.function("pre", |_| {
-        Err(FunctionFault::Function {
-            message: "closed".into(),
-        })
-    });
+    bench.function("pre", |_| Err(FunctionFault::Function { message: "closed".into() }));
     for (username, password) in [(USERNAME, "Wrong-horse-7"), ("nobody", PASSWORD)] {
         let parameters = json!({"USERNAME": username, "PASSWORD": password});
-        let refused = bench
-            .initiate("USER_PASSWORD_AUTH", parameters)
-            .await
-            .unwrap_err();
+        let refused = bench.initiate("USER_PASSWORD_AUTH", parameters).await.unwrap_err();
         assert_eq!(refused.code, ErrorCode::UserLambdaValidation);
         assert_eq!(refused.message, "PreAuthentication failed with error closed.");
     }
     let event = bench.event("PreAuthentication_Authentication");
     assert_eq!(event["userName"], "nobody");
-    assert_eq!(
-        event["request"],
-        json!({"userAttributes": {}, "validationData": null, "userNotFound": true})
-    );
+    assert_eq!(event["request"], json!({"userAttributes": {}, "validationData": null, "userNotFound": true}));
 }
 
 #[tokio::test]
 async fn a_failing_post_authentication_fails_the_sign_in() {
-    let bench = Bench::with(
-        json!({"LambdaConfig": {"PostAuthentication": arn("post")}}),
-        json!({}),
-    )
-    .await;
+    let bench = Bench::with(json!({"LambdaConfig": {"PostAuthentication": arn("post")}}), json!({})).await;
     bench.add_user().await;
-    bench.function("post", |_| {
-        Err(FunctionFault::Function {
-            message: "audit down".into(),
-        })
-    });
+    bench.function("post", |_| Err(FunctionFault::Function { message: "audit down".into() }));
     let refused = bench.with_password().await.unwrap_err();
-    assert_eq!(
-        refused.message,
-        "PostAuthentication failed with error audit down."
-    );
+    assert_eq!(refused.message, "PostAuthentication failed with error audit down.");
 }
 
 #[tokio::test]
 async fn version_1_overrides_change_the_id_token_only() {
-    let bench = Bench::with(
-        json!({"LambdaConfig": {"PreTokenGeneration": arn("token")}}),
-        json!({}),
-    )
-    .await;
+    let bench = Bench::with(json!({"LambdaConfig": {"PreTokenGeneration": arn("token")}}), json!({})).await;
     bench.add_user().await;
     bench.function("token", |event| {
         Ok(answering(
@@ -378,10 +273,7 @@ async fn version_2_overrides_change_the_access_token_and_its_scopes() {
     bench.add_user().await;
     bench.function("token", |event| {
         assert_eq!(event["version"], "2");
-        assert_eq!(
-            event["request"]["scopes"],
-            json!(["aws.cognito.signin.user.admin"])
-        );
+        assert_eq!(event["request"]["scopes"], json!(["aws.cognito.signin.user.admin"]));
         Ok(answering(
             event,
             json!({"claimsAndScopeOverrideDetails": {
@@ -395,17 +287,11 @@ async fn version_2_overrides_change_the_access_token_and_its_scopes() {
     });
     let token = access_token(&bench.with_password().await.unwrap());
     let access = claims(&token);
-    assert_eq!(
-        (&access["level"], &access["scope"]),
-        (&json!(3), &json!("api/read"))
-    );
+    assert_eq!((&access["level"], &access["scope"]), (&json!(3), &json!("api/read")));
     assert_eq!(access["client_id"], bench.client.as_str());
     assert_eq!(
         bench.refused("GetUser", json!({"AccessToken": token})).await,
-        (
-            ErrorCode::NotAuthorized,
-            "Access Token does not have required scopes".into()
-        )
+        (ErrorCode::NotAuthorized, "Access Token does not have required scopes".into())
     );
 }
 
@@ -426,23 +312,12 @@ async fn refresh_keeps_the_sign_in_and_ends_with_it() {
     assert_eq!(bench.sources(), ["TokenGeneration_RefreshTokens"]);
     assert!(second["AuthenticationResult"].get("RefreshToken").is_none());
     let (old, new) = (claims(&access_token(&first)), claims(&access_token(&second)));
-    assert_eq!(
-        (&old["auth_time"], &old["origin_jti"]),
-        (&new["auth_time"], &new["origin_jti"])
-    );
+    assert_eq!((&old["auth_time"], &old["origin_jti"]), (&new["auth_time"], &new["origin_jti"]));
     assert_eq!(new["iat"].as_i64().unwrap() - old["iat"].as_i64().unwrap(), 600);
     assert_ne!(old["jti"], new["jti"]);
 
-    bench
-        .ok(
-            "RevokeToken",
-            json!({"ClientId": bench.client, "Token": refresh_token}),
-        )
-        .await;
-    assert_eq!(
-        refresh().await.unwrap_err().message,
-        "Refresh Token has been revoked"
-    );
+    bench.ok("RevokeToken", json!({"ClientId": bench.client, "Token": refresh_token})).await;
+    assert_eq!(refresh().await.unwrap_err().message, "Refresh Token has been revoked");
     let token = access_token(&second);
     assert_eq!(
         bench.refused("GetUser", json!({"AccessToken": token})).await,
@@ -460,9 +335,7 @@ async fn global_sign_out_ends_every_sign_in_of_the_user() {
         let refused = bench.refused("GetUser", json!({"AccessToken": token})).await;
         assert_eq!(refused.1, "Access Token has been revoked");
     }
-    bench
-        .ok("GetUser", json!({"AccessToken": bench.access_token().await}))
-        .await;
+    bench.ok("GetUser", json!({"AccessToken": bench.access_token().await})).await;
 }
 
 #[tokio::test]
@@ -477,12 +350,7 @@ async fn tokens_end_and_foreign_or_changed_ones_are_refused() {
     let mut changed = token.clone().into_bytes();
     let last = changed.len() - 20;
     changed[last] = if changed[last] == b'A' { b'B' } else { b'A' };
-    for bad in [
-        id_token,
-        &other.access_token().await,
-        &String::from_utf8(changed).unwrap(),
-        "a.b.c",
-    ] {
+    for bad in [id_token, &other.access_token().await, &String::from_utf8(changed).unwrap(), "a.b.c"] {
         assert_eq!(
             bench.refused("GetUser", json!({"AccessToken": bad})).await,
             (ErrorCode::NotAuthorized, "Invalid Access Token".into())

@@ -33,10 +33,7 @@ async fn a_code_confirms_and_verifies_the_address() {
     let wrong = if code == "000000" { "000001" } else { "000000" };
     assert_eq!(
         bench.refused("ConfirmSignUp", confirm(wrong)).await,
-        (
-            ErrorCode::CodeMismatch,
-            "Invalid verification code provided, please try again.".into()
-        )
+        (ErrorCode::CodeMismatch, "Invalid verification code provided, please try again.".into())
     );
     let refused = bench.with_password().await.unwrap_err();
     assert_eq!(
@@ -46,14 +43,9 @@ async fn a_code_confirms_and_verifies_the_address() {
     bench.ok("ConfirmSignUp", confirm(&code)).await;
     assert_eq!(
         bench.refused("ConfirmSignUp", confirm(&code)).await,
-        (
-            ErrorCode::NotAuthorized,
-            "User cannot be confirmed. Current status is CONFIRMED".into()
-        )
+        (ErrorCode::NotAuthorized, "User cannot be confirmed. Current status is CONFIRMED".into())
     );
-    let user = bench
-        .ok("GetUser", json!({"AccessToken": bench.access_token().await}))
-        .await;
+    let user = bench.ok("GetUser", json!({"AccessToken": bench.access_token().await})).await;
     assert!(
         user["UserAttributes"]
             .as_array()
@@ -72,17 +64,9 @@ async fn a_code_ends_after_a_day_and_a_new_one_can_be_had() {
         |code: &str| json!({"ClientId": bench.client, "Username": USERNAME, "ConfirmationCode": code});
     assert_eq!(
         bench.refused("ConfirmSignUp", confirm(&old)).await,
-        (
-            ErrorCode::ExpiredCode,
-            "Invalid code provided, please request a code again.".into()
-        )
+        (ErrorCode::ExpiredCode, "Invalid code provided, please request a code again.".into())
     );
-    bench
-        .ok(
-            "ResendConfirmationCode",
-            json!({"ClientId": bench.client, "Username": USERNAME}),
-        )
-        .await;
+    bench.ok("ResendConfirmationCode", json!({"ClientId": bench.client, "Username": USERNAME})).await;
     bench.ok("ConfirmSignUp", confirm(&code_of(&bench, EMAIL))).await;
 }
 
@@ -93,10 +77,7 @@ async fn of_two_sign_ups_with_one_name_one_wins() {
         bench.call("SignUp", sign_up(&bench, USERNAME, PASSWORD)),
         bench.call("SignUp", sign_up(&bench, USERNAME, PASSWORD)),
     );
-    let loser = [one, other]
-        .into_iter()
-        .filter_map(Result::err)
-        .collect::<Vec<_>>();
+    let loser = [one, other].into_iter().filter_map(Result::err).collect::<Vec<_>>();
     assert_eq!(loser.len(), 1);
     assert_eq!(
         (loser[0].code, loser[0].message.as_str()),
@@ -116,10 +97,7 @@ async fn the_policy_says_what_is_missing(#[case] password: &str, #[case] fault: 
     let refused = bench.refused("SignUp", sign_up(&bench, USERNAME, password)).await;
     assert_eq!(
         refused,
-        (
-            ErrorCode::InvalidPassword,
-            format!("Password did not conform with policy: {fault}")
-        )
+        (ErrorCode::InvalidPassword, format!("Password did not conform with policy: {fault}"))
     );
 }
 
@@ -141,10 +119,7 @@ async fn an_address_in_place_of_a_username_makes_the_sub_the_username() {
         bench.refused("SignUp", sign_up(&bench, USERNAME, PASSWORD)).await,
         (ErrorCode::InvalidParameter, "Username should be an email.".into())
     );
-    assert_eq!(
-        bench.refused("SignUp", sign_up(&bench, EMAIL, PASSWORD)).await.0,
-        ErrorCode::UsernameExists
-    );
+    assert_eq!(bench.refused("SignUp", sign_up(&bench, EMAIL, PASSWORD)).await.0, ErrorCode::UsernameExists);
 }
 
 #[tokio::test]
@@ -155,10 +130,7 @@ async fn pre_sign_up_sees_the_user_and_may_confirm_them() {
     )
     .await;
     bench.function("pre", |event| {
-        Ok(answering(
-            event,
-            json!({"autoConfirmUser": true, "autoVerifyEmail": true}),
-        ))
+        Ok(answering(event, json!({"autoConfirmUser": true, "autoVerifyEmail": true})))
     });
     let mut input = sign_up(&bench, USERNAME, PASSWORD);
     input["ValidationData"] = json!([{"Name": "captcha", "Value": "tok"}]);
@@ -166,10 +138,7 @@ async fn pre_sign_up_sees_the_user_and_may_confirm_them() {
     let answer = bench.ok("SignUp", input).await;
     assert_eq!(answer["UserConfirmed"], true);
     assert!(answer.get("CodeDeliveryDetails").is_none());
-    assert_eq!(
-        bench.sources(),
-        ["PreSignUp_SignUp", "PostConfirmation_ConfirmSignUp"]
-    );
+    assert_eq!(bench.sources(), ["PreSignUp_SignUp", "PostConfirmation_ConfirmSignUp"]);
     let event = bench.event("PreSignUp_SignUp");
     assert_eq!(
         event,
@@ -189,10 +158,7 @@ async fn pre_sign_up_sees_the_user_and_may_confirm_them() {
         })
     );
     let event = bench.event("PostConfirmation_ConfirmSignUp");
-    assert_eq!(
-        event["request"]["userAttributes"]["cognito:user_status"],
-        "CONFIRMED"
-    );
+    assert_eq!(event["request"]["userAttributes"]["cognito:user_status"], "CONFIRMED");
     assert_eq!(event["request"]["userAttributes"]["email_verified"], "true");
     bench.with_password().await.unwrap();
 }
@@ -200,17 +166,10 @@ async fn pre_sign_up_sees_the_user_and_may_confirm_them() {
 #[tokio::test]
 async fn what_a_function_refuses_is_not_made() {
     let bench = Bench::with(json!({"LambdaConfig": {"PreSignUp": arn("pre")}}), json!({})).await;
-    bench.function("pre", |_| {
-        Err(FunctionFault::Function {
-            message: "not from here".into(),
-        })
-    });
+    bench.function("pre", |_| Err(FunctionFault::Function { message: "not from here".into() }));
     assert_eq!(
         bench.refused("SignUp", sign_up(&bench, USERNAME, PASSWORD)).await,
-        (
-            ErrorCode::UserLambdaValidation,
-            "PreSignUp failed with error not from here.".into()
-        )
+        (ErrorCode::UserLambdaValidation, "PreSignUp failed with error not from here.".into())
     );
     bench.function("pre", Ok);
     bench.ok("SignUp", sign_up(&bench, USERNAME, PASSWORD)).await;
@@ -234,10 +193,7 @@ async fn faults_have_their_own_words(
 ) {
     let bench = Bench::with(json!({"LambdaConfig": {"PreSignUp": arn("pre")}}), json!({})).await;
     bench.function("pre", move |_| Err(fault.clone()));
-    assert_eq!(
-        bench.refused("SignUp", sign_up(&bench, USERNAME, PASSWORD)).await,
-        (code, text.to_owned())
-    );
+    assert_eq!(bench.refused("SignUp", sign_up(&bench, USERNAME, PASSWORD)).await, (code, text.to_owned()));
     assert_eq!(bench.sources().len(), tries);
 }
 
@@ -248,10 +204,7 @@ async fn an_answer_that_is_no_event_is_unrecognizable() {
         bench.function("pre", move |_| Ok(answer.clone()));
         assert_eq!(
             bench.refused("SignUp", sign_up(&bench, USERNAME, PASSWORD)).await,
-            (
-                ErrorCode::InvalidLambdaResponse,
-                "Unrecognizable lambda output".into()
-            )
+            (ErrorCode::InvalidLambdaResponse, "Unrecognizable lambda output".into())
         );
     }
 }
@@ -269,13 +222,6 @@ async fn a_function_that_hangs_gets_five_seconds_three_times() {
         )
     );
     assert_eq!(begun.elapsed().as_secs(), 15);
-    let attempts: Vec<_> = bench
-        .functions
-        .calls
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|call| call.attempt)
-        .collect();
+    let attempts: Vec<_> = bench.functions.calls.lock().unwrap().iter().map(|call| call.attempt).collect();
     assert_eq!(attempts, [1, 2, 3]);
 }

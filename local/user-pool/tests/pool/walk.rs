@@ -29,10 +29,7 @@ impl Model {
                 let required = definition["required"].as_array().cloned().unwrap_or_default();
                 let members = required.iter().map(|name| {
                     let name = name.as_str().unwrap();
-                    (
-                        name.to_owned(),
-                        self.valid(definition["members"][name].as_str().unwrap()),
-                    )
+                    (name.to_owned(), self.valid(definition["members"][name].as_str().unwrap()))
                 });
                 Value::Object(members.collect())
             }
@@ -72,11 +69,7 @@ impl Model {
 }
 
 async fn answer(bench: &Bench, operation: &str, input: &Value) -> Option<(ErrorCode, String)> {
-    bench
-        .call(operation, input.clone())
-        .await
-        .err()
-        .map(|error| (error.code, error.message))
+    bench.call(operation, input.clone()).await.err().map(|error| (error.code, error.message))
 }
 
 fn member_path(name: &str) -> String {
@@ -92,18 +85,11 @@ async fn every_operation_takes_bad_input_with_the_right_exception() {
     for (operation, shape) in &model.operations {
         let Some(shape) = shape else { continue };
         let probe = answer(&bench, operation, &json!([])).await;
-        if probe
-            .as_ref()
-            .is_some_and(|(code, _)| *code == ErrorCode::UnsupportedOperation)
-        {
+        if probe.as_ref().is_some_and(|(code, _)| *code == ErrorCode::UnsupportedOperation) {
             continue;
         }
         built += 1;
-        assert_eq!(
-            probe.unwrap().0,
-            ErrorCode::Serialization,
-            "{operation} with a list"
-        );
+        assert_eq!(probe.unwrap().0, ErrorCode::Serialization, "{operation} with a list");
         let valid = model.valid(shape);
         let good = answer(&bench, operation, &valid).await;
         let accepted = good.as_ref().is_none_or(|(code, text)| {
@@ -132,10 +118,7 @@ async fn every_operation_takes_bad_input_with_the_right_exception() {
                 }
                 let (code, text) = answer(&bench, operation, &input).await.unwrap();
                 assert_eq!(code, ErrorCode::InvalidParameter, "{operation} without {name}");
-                assert!(
-                    text.contains(&member_path(name)),
-                    "{operation} without {name}: {text}"
-                );
+                assert!(text.contains(&member_path(name)), "{operation} without {name}: {text}");
             }
         }
         for (name, member) in definition["members"].as_object().unwrap() {
@@ -143,27 +126,15 @@ async fn every_operation_takes_bad_input_with_the_right_exception() {
             let mut input = valid.clone();
             input[name] = model.wrong_type(member);
             let (code, text) = answer(&bench, operation, &input).await.unwrap();
-            assert_eq!(
-                code,
-                ErrorCode::Serialization,
-                "{operation} with {name} of a wrong type: {text}"
-            );
-            if let (Some("string"), Some(max)) = (
-                model.shapes[member]["type"].as_str(),
-                model.shapes[member]["max"].as_u64(),
-            ) {
+            assert_eq!(code, ErrorCode::Serialization, "{operation} with {name} of a wrong type: {text}");
+            if let (Some("string"), Some(max)) =
+                (model.shapes[member]["type"].as_str(), model.shapes[member]["max"].as_u64())
+            {
                 let mut input = valid.clone();
                 input[name] = json!("1".repeat(usize::try_from(max).unwrap() + 1));
                 let (code, text) = answer(&bench, operation, &input).await.unwrap();
-                assert_eq!(
-                    code,
-                    ErrorCode::InvalidParameter,
-                    "{operation} with {name} too long: {text}"
-                );
-                assert!(
-                    text.contains(&member_path(name)),
-                    "{operation} with {name} too long: {text}"
-                );
+                assert_eq!(code, ErrorCode::InvalidParameter, "{operation} with {name} too long: {text}");
+                assert!(text.contains(&member_path(name)), "{operation} with {name} too long: {text}");
             }
         }
     }

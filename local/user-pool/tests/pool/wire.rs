@@ -23,10 +23,7 @@ fn call(operation: &str, input: &str) -> Request<Body> {
     Request::post("/")
         .header("host", "127.0.0.1:9000")
         .header("content-type", "application/x-amz-json-1.1")
-        .header(
-            "x-amz-target",
-            format!("AWSCognitoIdentityProviderService.{operation}"),
-        )
+        .header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"))
         .body(Body::from(input.to_owned()))
         .unwrap()
 }
@@ -95,17 +92,10 @@ async fn validation_lists_what_is_wrong_without_the_values() {
 async fn only_this_machine_is_served(#[case] header: &str, #[case] value: &str, #[case] served: bool) {
     let bench = Bench::new().await;
     let mut request = call("ListUserPools", r#"{"MaxResults": 1}"#);
-    request.headers_mut().insert(
-        header.parse::<axum::http::HeaderName>().unwrap(),
-        value.parse().unwrap(),
-    );
+    request.headers_mut().insert(header.parse::<axum::http::HeaderName>().unwrap(), value.parse().unwrap());
     let response = send(&bench, request).await;
     assert_eq!(response.status() == StatusCode::OK, served, "{header}: {value}");
-    assert_eq!(
-        response.status() == StatusCode::FORBIDDEN,
-        !served,
-        "{header}: {value}"
-    );
+    assert_eq!(response.status() == StatusCode::FORBIDDEN, !served, "{header}: {value}");
 }
 
 #[tokio::test]
@@ -115,50 +105,31 @@ async fn a_browser_may_ask_first_and_read_the_answer() {
         .header("host", "127.0.0.1:9000")
         .header("origin", "http://localhost:5173")
         .header("access-control-request-method", "POST")
-        .header(
-            "access-control-request-headers",
-            "x-amz-target,x-amz-user-agent,content-type",
-        )
+        .header("access-control-request-headers", "x-amz-target,x-amz-user-agent,content-type")
         .body(Body::empty())
         .unwrap();
     let response = send(&bench, preflight).await;
     assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!(
-        response.headers()["access-control-allow-origin"],
-        "http://localhost:5173"
-    );
+    assert_eq!(response.headers()["access-control-allow-origin"], "http://localhost:5173");
     assert_eq!(
         response.headers()["access-control-allow-headers"],
         "x-amz-target,x-amz-user-agent,content-type"
     );
     let mut request = call("GetUser", "{}");
-    request
-        .headers_mut()
-        .insert("origin", "http://localhost:5173".parse().unwrap());
+    request.headers_mut().insert("origin", "http://localhost:5173".parse().unwrap());
     let response = send(&bench, request).await;
     assert!(
-        response.headers()["access-control-expose-headers"]
-            .to_str()
-            .unwrap()
-            .contains("x-amzn-errortype")
+        response.headers()["access-control-expose-headers"].to_str().unwrap().contains("x-amzn-errortype")
     );
 }
 
 #[tokio::test]
 async fn the_discovery_document_names_the_real_issuer_and_local_keys() {
     let bench = Bench::new().await;
-    let get = |path: String| {
-        Request::get(path)
-            .header("host", "localhost")
-            .body(Body::empty())
-            .unwrap()
-    };
+    let get = |path: String| Request::get(path).header("host", "localhost").body(Body::empty()).unwrap();
     let path = format!("/{}/.well-known/openid-configuration", bench.pool);
     let document = body(send(&bench, get(path)).await).await;
-    assert_eq!(
-        document["issuer"],
-        format!("https://cognito-idp.us-east-1.amazonaws.com/{}", bench.pool)
-    );
+    assert_eq!(document["issuer"], format!("https://cognito-idp.us-east-1.amazonaws.com/{}", bench.pool));
     let jwks_uri = document["jwks_uri"].as_str().unwrap();
     let path = jwks_uri.strip_prefix("http://127.0.0.1:9000").unwrap();
     let keys = body(send(&bench, get(path.to_owned())).await).await;
@@ -176,13 +147,8 @@ async fn the_region_of_the_signature_says_whose_pools_are_meant() {
         let scope = format!(
             "AWS4-HMAC-SHA256 Credential=AKID/20261103/{region}/cognito-idp/aws4_request, Signature=0"
         );
-        request
-            .headers_mut()
-            .insert("authorization", scope.parse().unwrap());
-        body(send(&bench, request).await).await["UserPools"]
-            .as_array()
-            .unwrap()
-            .len()
+        request.headers_mut().insert("authorization", scope.parse().unwrap());
+        body(send(&bench, request).await).await["UserPools"].as_array().unwrap().len()
     };
     assert_eq!((list("us-east-1").await, list("eu-west-1").await), (1, 0));
 }
@@ -208,9 +174,7 @@ async fn state_survives_and_sessions_do_not() {
     assert_eq!(user["PreferredMfaSetting"], "SOFTWARE_TOKEN_MFA");
     let challenge = later.with_srp(USERNAME, PASSWORD).await.unwrap();
     assert_eq!(challenge["ChallengeName"], "SOFTWARE_TOKEN_MFA");
-    let described = later
-        .ok("GetUserPoolMfaConfig", json!({"UserPoolId": later.pool}))
-        .await;
+    let described = later.ok("GetUserPoolMfaConfig", json!({"UserPoolId": later.pool})).await;
     assert_eq!(described["MfaConfiguration"], "OPTIONAL");
 }
 
@@ -218,11 +182,7 @@ async fn state_survives_and_sessions_do_not() {
 async fn a_file_of_something_else_is_one_clear_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pools.db");
-    std::fs::write(
-        &path,
-        "this is no database, though it is long enough to be looked at as one",
-    )
-    .unwrap();
+    std::fs::write(&path, "this is no database, though it is long enough to be looked at as one").unwrap();
     let config = Config {
         region: "us-east-1".into(),
         account_id: "111122223333".into(),
@@ -235,10 +195,7 @@ async fn a_file_of_something_else_is_one_clear_error() {
         switches: Switches::default(),
     };
     let error = UserPools::open(config).await.unwrap_err().to_string();
-    assert!(
-        error.contains(path.to_str().unwrap()) && error.contains("not a database"),
-        "{error}"
-    );
+    assert!(error.contains(path.to_str().unwrap()) && error.contains("not a database"), "{error}");
 }
 
 #[tokio::test]
@@ -248,24 +205,12 @@ async fn an_update_resets_what_is_not_sent() {
         json!({}),
     )
     .await;
-    let describe = async || {
-        bench
-            .ok("DescribeUserPool", json!({"UserPoolId": bench.pool}))
-            .await["UserPool"]
-            .clone()
-    };
+    let describe =
+        async || bench.ok("DescribeUserPool", json!({"UserPoolId": bench.pool})).await["UserPool"].clone();
     assert!(describe().await["LambdaConfig"].get("PreSignUp").is_some());
-    bench
-        .ok(
-            "UpdateUserPool",
-            json!({"UserPoolId": bench.pool, "UserPoolTags": {"a": "b"}}),
-        )
-        .await;
+    bench.ok("UpdateUserPool", json!({"UserPoolId": bench.pool, "UserPoolTags": {"a": "b"}})).await;
     let pool = describe().await;
     assert_eq!(pool["LambdaConfig"], json!({}));
     assert_eq!(pool["AutoVerifiedAttributes"], json!([]));
-    assert_eq!(
-        (&pool["Name"], &pool["UserPoolTags"]),
-        (&json!("test"), &json!({"a": "b"}))
-    );
+    assert_eq!((&pool["Name"], &pool["UserPoolTags"]), (&json!("test"), &json!({"a": "b"})));
 }

@@ -41,10 +41,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     if let Some(password) = &input.temporary_password {
         password::check_policy(policy, password)?;
     }
-    let password = input
-        .temporary_password
-        .clone()
-        .unwrap_or_else(|| password::temporary(policy));
+    let password = input.temporary_password.clone().unwrap_or_else(|| password::temporary(policy));
     let user = if input.message_action.as_deref() == Some("RESEND") {
         renew(pools, &pool, &input.username, &password)?
     } else {
@@ -63,10 +60,7 @@ fn renew(pools: &UserPools, pool: &Pool, username: &str, password: &str) -> Resu
         if user.status != UserStatus::ForceChangePassword {
             return Err(ApiError::new(
                 ErrorCode::UnsupportedUserState,
-                format!(
-                    "Resend not possible. {} status is not FORCE_CHANGE_PASSWORD",
-                    user.username
-                ),
+                format!("Resend not possible. {} status is not FORCE_CHANGE_PASSWORD", user.username),
             ));
         }
         user.password = Some(password::verifier(pool, &user.username, password));
@@ -80,19 +74,14 @@ async fn create(pools: &UserPools, pool: &Pool, input: &Input, password: &str) -
         attributes::check(&pool.schema, input.user_attributes.clone(), Writer::Administrator)?;
     let (username, sub) = new_username(pool, &input.username, &mut attributes)?;
     if pools.store.find_user(&pool.id, &input.username).is_some() {
-        return Err(ApiError::new(
-            ErrorCode::UsernameExists,
-            "User account already exists",
-        ));
+        return Err(ApiError::new(ErrorCode::UsernameExists, "User account already exists"));
     }
     let mut seen = json!(attributes);
     if let Value::Object(seen) = &mut seen {
         seen.insert("cognito:user_status".to_owned(), "FORCE_CHANGE_PASSWORD".into());
     }
     let validation_data = input.validation_data.as_ref().map(|list| {
-        let pairs = list
-            .iter()
-            .map(|item| (item.name.clone(), item.value.clone().into()));
+        let pairs = list.iter().map(|item| (item.name.clone(), item.value.clone().into()));
         Value::Object(pairs.collect::<Map<_, _>>())
     });
     let event = PreSignUpEvent {
@@ -144,26 +133,15 @@ async fn invite(
     user: &User,
     password: &str,
 ) -> Result<(), ApiError> {
-    let by_email = input
-        .desired_delivery_mediums
-        .iter()
-        .any(|medium| medium == "EMAIL");
-    let by_sms = !by_email
-        || input
-            .desired_delivery_mediums
-            .iter()
-            .any(|medium| medium == "SMS");
+    let by_email = input.desired_delivery_mediums.iter().any(|medium| medium == "EMAIL");
+    let by_sms = !by_email || input.desired_delivery_mediums.iter().any(|medium| medium == "SMS");
     let mut attributes: Vec<&str> = [("phone_number", by_sms), ("email", by_email)]
         .into_iter()
         .filter(|(attribute, wished)| *wished && user.attribute(attribute).is_some())
         .map(|(attribute, _)| attribute)
         .collect();
     if attributes.is_empty() {
-        attributes.extend(
-            ["email", "phone_number"]
-                .into_iter()
-                .find(|name| user.attribute(name).is_some()),
-        );
+        attributes.extend(["email", "phone_number"].into_iter().find(|name| user.attribute(name).is_some()));
     }
     for attribute in attributes {
         let delivery = Delivery {

@@ -30,10 +30,8 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         .destination_user
         .provider_attribute_value
         .ok_or_else(|| ApiError::missing("DestinationUser.ProviderAttributeValue"))?;
-    let provider = input
-        .source_user
-        .provider_name
-        .ok_or_else(|| ApiError::missing("SourceUser.ProviderName"))?;
+    let provider =
+        input.source_user.provider_name.ok_or_else(|| ApiError::missing("SourceUser.ProviderName"))?;
     let user_id = input
         .source_user
         .provider_attribute_value
@@ -41,17 +39,10 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let user = pools.store.named_user(&input.user_pool_id, &destination)?;
     let now = pools.now();
     pools.store.update_user(&input.user_pool_id, &user.sub, |user| {
-        let known = user
-            .attribute("identities")
-            .and_then(|text| serde_json::from_str(text).ok());
+        let known = user.attribute("identities").and_then(|text| serde_json::from_str(text).ok());
         let mut identities: Vec<Value> = known.unwrap_or_default();
-        if identities
-            .iter()
-            .any(|known| known["providerName"] == *provider && known["userId"] == *user_id)
-        {
-            return Err(ApiError::invalid_parameter(
-                "SourceUser is already linked to DestinationUser",
-            ));
+        if identities.iter().any(|known| known["providerName"] == *provider && known["userId"] == *user_id) {
+            return Err(ApiError::invalid_parameter("SourceUser is already linked to DestinationUser"));
         }
         identities.push(json!({
             "userId": user_id,
@@ -61,8 +52,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
             "primary": false,
             "dateCreated": now.as_millisecond(),
         }));
-        user.attributes
-            .insert("identities".to_owned(), Value::from(identities).to_string());
+        user.attributes.insert("identities".to_owned(), Value::from(identities).to_string());
         user.modified = now;
         Ok(())
     })?;

@@ -22,8 +22,6 @@ struct Input {
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let pool = pools.store.pool(&input.user_pool_id)?;
     let user = pools.store.named_user(&pool.id, &input.username)?;
-    pools
-        .store
-        .update_user(&pool.id, &user.sub, |user| apply(&pool, user, input.blocks))?;
+    pools.store.update_user(&pool.id, &user.sub, |user| apply(&pool, user, input.blocks))?;
     Ok(json!({}))
 }

@@ -21,8 +21,6 @@ struct Input {
 
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let user = pools.store.named_user(&input.user_pool_id, &input.username)?;
-    pools.store.update_user(&input.user_pool_id, &user.sub, |user| {
-        apply(user, &input.mfa_options)
-    })?;
+    pools.store.update_user(&input.user_pool_id, &user.sub, |user| apply(user, &input.mfa_options))?;
     Ok(json!({}))
 }

@@ -32,20 +32,11 @@ impl Filter {
         };
         let attribute = attribute.trim().trim_matches('"').to_owned();
         if !SEARCHABLE.contains(&attribute.as_str()) {
-            return Err(ApiError::invalid_parameter(format!(
-                "Invalid search attribute: {attribute}"
-            )));
+            return Err(ApiError::invalid_parameter(format!("Invalid search attribute: {attribute}")));
         }
-        let quoted = rest
-            .trim()
-            .strip_prefix('"')
-            .and_then(|rest| rest.strip_suffix('"'));
+        let quoted = rest.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         let value = quoted.ok_or_else(invalid)?.replace("\\\"", "\"");
-        Ok(Self {
-            attribute,
-            value,
-            by_prefix,
-        })
+        Ok(Self { attribute, value, by_prefix })
     }
 
     /// Names and addresses are compared without regard to case, all else as it is.
@@ -64,10 +55,6 @@ impl Filter {
     }
 
     fn compare(&self, found: &str, wanted: &str) -> bool {
-        if self.by_prefix {
-            found.starts_with(wanted)
-        } else {
-            found == wanted
-        }
+        if self.by_prefix { found.starts_with(wanted) } else { found == wanted }
     }
 }

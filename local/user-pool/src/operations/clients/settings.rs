@@ -11,18 +11,11 @@ pub(super) fn check(client: &Client) -> Result<(), ApiError> {
     let bounds = [
         ("access token", client.access_token_validity(), 5 * 60, 86_400),
         ("ID token", client.id_token_validity(), 5 * 60, 86_400),
-        (
-            "refresh token",
-            client.refresh_token_validity(),
-            3600,
-            315_360_000,
-        ),
+        ("refresh token", client.refresh_token_validity(), 3600, 315_360_000),
     ];
     for (what, validity, least, most) in bounds {
         if validity < SignedDuration::from_secs(least) || validity > SignedDuration::from_secs(most) {
-            return Err(ApiError::invalid_parameter(format!(
-                "Invalid range for {what} validity."
-            )));
+            return Err(ApiError::invalid_parameter(format!("Invalid range for {what} validity.")));
         }
     }
     if client.access_token_validity() > client.refresh_token_validity() {

@@ -21,10 +21,7 @@ struct Input {
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let user = pools.store.named_user(&input.user_pool_id, &input.username)?;
     pools.store.update_user(&input.user_pool_id, &user.sub, |user| {
-        user.devices
-            .remove(&input.device_key)
-            .map(drop)
-            .ok_or_else(no_device)
+        user.devices.remove(&input.device_key).map(drop).ok_or_else(no_device)
     })?;
     Ok(json!({}))
 }

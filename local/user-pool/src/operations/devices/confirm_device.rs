@@ -31,16 +31,13 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
             "User pool is not configured to remember devices.",
         ));
     };
-    let sign_in = pools
-        .store
-        .sign_in(&bearer.pool.id, &bearer.user.sub, &bearer.origin_jti);
+    let sign_in = pools.store.sign_in(&bearer.pool.id, &bearer.user.sub, &bearer.origin_jti);
     let offered = sign_in.filter(|sign_in| sign_in.device_key.as_deref() == Some(&input.device_key));
     let group_key = offered
         .and_then(|sign_in| sign_in.device_group_key.clone())
         .ok_or_else(|| ApiError::invalid_parameter("Invalid device key given."))?;
-    let config = input
-        .device_secret_verifier_config
-        .ok_or_else(|| ApiError::missing("DeviceSecretVerifierConfig"))?;
+    let config =
+        input.device_secret_verifier_config.ok_or_else(|| ApiError::missing("DeviceSecretVerifierConfig"))?;
     let now = pools.now();
     let device = Device {
         key: input.device_key.clone(),
@@ -54,18 +51,13 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         modified: now,
         last_authenticated: now,
     };
-    pools
-        .store
-        .update_user(&bearer.pool.id, &bearer.user.sub, |user| {
-            if user.devices.contains_key(&input.device_key) {
-                return Err(ApiError::new(
-                    ErrorCode::DeviceKeyExists,
-                    "Device already exists.",
-                ));
-            }
-            user.devices.insert(input.device_key, device);
-            Ok(())
-        })?;
+    pools.store.update_user(&bearer.pool.id, &bearer.user.sub, |user| {
+        if user.devices.contains_key(&input.device_key) {
+            return Err(ApiError::new(ErrorCode::DeviceKeyExists, "Device already exists."));
+        }
+        user.devices.insert(input.device_key, device);
+        Ok(())
+    })?;
     Ok(json!({"UserConfirmationNecessary": configuration.device_only_remembered_on_user_prompt}))
 }
 
@@ -78,12 +70,6 @@ struct Verifier {
 
 fn as_hex(base64: Option<&str>) -> Result<String, ApiError> {
     let invalid = || ApiError::invalid_parameter("Invalid device secret verifier config.");
-    let bytes = STANDARD
-        .decode(base64.ok_or_else(invalid)?)
-        .map_err(|_| invalid())?;
-    if bytes.is_empty() {
-        Err(invalid())
-    } else {
-        Ok(HEXLOWER.encode(&bytes))
-    }
+    let bytes = STANDARD.decode(base64.ok_or_else(invalid)?).map_err(|_| invalid())?;
+    if bytes.is_empty() { Err(invalid()) } else { Ok(HEXLOWER.encode(&bytes)) }
 }

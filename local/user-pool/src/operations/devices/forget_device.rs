@@ -21,10 +21,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let bearer = pools.bearer(&input.access_token).await?;
     let user = &bearer.user;
     pools.store.update_user(&bearer.pool.id, &user.sub, |user| {
-        user.devices
-            .remove(&input.device_key)
-            .map(drop)
-            .ok_or_else(no_device)
+        user.devices.remove(&input.device_key).map(drop).ok_or_else(no_device)
     })?;
     Ok(json!({}))
 }

@@ -27,17 +27,15 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
                 return Err(not_enabled());
             }
             let secret = totp::new_secret();
-            pools
-                .store
-                .update_user(&bearer.pool.id, &bearer.user.sub, |user| {
-                    user.software_token = Some(SoftwareToken {
-                        secret: secret.clone(),
-                        verified: false,
-                        friendly_name: None,
-                        used_steps: Vec::new(),
-                    });
-                    Ok(())
-                })?;
+            pools.store.update_user(&bearer.pool.id, &bearer.user.sub, |user| {
+                user.software_token = Some(SoftwareToken {
+                    secret: secret.clone(),
+                    verified: false,
+                    friendly_name: None,
+                    used_steps: Vec::new(),
+                });
+                Ok(())
+            })?;
             Ok(json!({"SecretCode": secret}))
         }
         (None, Some(session)) => {
@@ -45,8 +43,8 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
             Ok(json!({"SecretCode": secret, "Session": session}))
         }
         (None, None) => Err(ApiError::missing("AccessToken or Session")),
-        (Some(_), Some(_)) => Err(ApiError::invalid_parameter(
-            "AccessToken and Session can't be used together.",
-        )),
+        (Some(_), Some(_)) => {
+            Err(ApiError::invalid_parameter("AccessToken and Session can't be used together."))
+        }
     }
 }

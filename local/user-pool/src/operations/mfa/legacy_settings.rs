@@ -12,9 +12,7 @@ pub(in crate::operations) struct MfaOption {
 }
 
 pub(in crate::operations) fn apply(user: &mut User, options: &[MfaOption]) -> Result<(), ApiError> {
-    let wants_sms = options
-        .iter()
-        .any(|option| option.delivery_medium.as_deref() == Some("SMS"));
+    let wants_sms = options.iter().any(|option| option.delivery_medium.as_deref() == Some("SMS"));
     if wants_sms {
         if user.attribute("phone_number").is_none() {
             return Err(ApiError::invalid_parameter(

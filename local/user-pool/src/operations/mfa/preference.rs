@@ -34,17 +34,10 @@ pub(in crate::operations) fn apply(pool: &Pool, user: &mut User, blocks: Blocks)
     .filter_map(|(factor, block)| Some((factor, block?)))
     .collect();
     if blocks.iter().filter(|(_, block)| block.preferred_mfa).count() > 1 {
-        return Err(ApiError::invalid_parameter(
-            "Only one MFA method can be preferred.",
-        ));
+        return Err(ApiError::invalid_parameter("Only one MFA method can be preferred."));
     }
-    if blocks
-        .iter()
-        .any(|(_, block)| block.preferred_mfa && !block.enabled)
-    {
-        return Err(ApiError::invalid_parameter(
-            "A preferred MFA method must be enabled.",
-        ));
+    if blocks.iter().any(|(_, block)| block.preferred_mfa && !block.enabled) {
+        return Err(ApiError::invalid_parameter("A preferred MFA method must be enabled."));
     }
     for (factor, block) in blocks {
         if block.enabled {

@@ -22,8 +22,6 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let bearer = pools.bearer(&input.access_token).await?;
     pools
         .store
-        .update_user(&bearer.pool.id, &bearer.user.sub, |user| {
-            apply(&bearer.pool, user, input.blocks)
-        })?;
+        .update_user(&bearer.pool.id, &bearer.user.sub, |user| apply(&bearer.pool, user, input.blocks))?;
     Ok(json!({}))
 }

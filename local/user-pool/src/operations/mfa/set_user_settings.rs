@@ -20,10 +20,6 @@ struct Input {
 
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let bearer = pools.bearer(&input.access_token).await?;
-    pools
-        .store
-        .update_user(&bearer.pool.id, &bearer.user.sub, |user| {
-            apply(user, &input.mfa_options)
-        })?;
+    pools.store.update_user(&bearer.pool.id, &bearer.user.sub, |user| apply(user, &input.mfa_options))?;
     Ok(json!({}))
 }

@@ -30,18 +30,16 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
                 return Err(not_enabled());
             }
             let now = pools.now();
-            pools
-                .store
-                .update_user(&bearer.pool.id, &bearer.user.sub, |user| {
-                    let token = user.software_token.as_mut().ok_or_else(no_seed)?;
-                    let totp::Verdict::Right(step) = totp::check(token, &input.user_code, now) else {
-                        return Err(cannot_enable());
-                    };
-                    totp::mark_used(token, step);
-                    token.verified = true;
-                    token.friendly_name = input.friendly_device_name;
-                    Ok(())
-                })?;
+            pools.store.update_user(&bearer.pool.id, &bearer.user.sub, |user| {
+                let token = user.software_token.as_mut().ok_or_else(no_seed)?;
+                let totp::Verdict::Right(step) = totp::check(token, &input.user_code, now) else {
+                    return Err(cannot_enable());
+                };
+                totp::mark_used(token, step);
+                token.verified = true;
+                token.friendly_name = input.friendly_device_name;
+                Ok(())
+            })?;
             Ok(json!({"Status": "SUCCESS"}))
         }
         (None, Some(session)) => {
@@ -49,8 +47,8 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
             Ok(json!({"Status": "SUCCESS", "Session": next}))
         }
         (None, None) => Err(ApiError::missing("AccessToken or Session")),
-        (Some(_), Some(_)) => Err(ApiError::invalid_parameter(
-            "AccessToken and Session can't be used together.",
-        )),
+        (Some(_), Some(_)) => {
+            Err(ApiError::invalid_parameter("AccessToken and Session can't be used together."))
+        }
     }
 }

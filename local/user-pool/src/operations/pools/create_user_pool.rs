@@ -32,10 +32,7 @@ fn run(pools: &UserPools, caller: Caller, input: Input) -> Result<Value, ApiErro
     let now = pools.now();
     let mfa = mfa_with_sms(MfaSettings::default(), parts.mfa, &parts.settings)?;
     let pool = Pool {
-        arn: format!(
-            "arn:aws:cognito-idp:{region}:{}:userpool/{id}",
-            pools.config.account_id
-        ),
+        arn: format!("arn:aws:cognito-idp:{region}:{}:userpool/{id}", pools.config.account_id),
         id: id.clone(),
         name,
         created: now,

@@ -17,11 +17,7 @@ struct Input {
 
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let pool = pools.store.pool(&input.user_pool_id)?;
-    let protection = pool
-        .settings
-        .other
-        .get("DeletionProtection")
-        .and_then(Value::as_str);
+    let protection = pool.settings.other.get("DeletionProtection").and_then(Value::as_str);
     if protection == Some("ACTIVE") {
         return Err(ApiError::invalid_parameter(
             "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first.",

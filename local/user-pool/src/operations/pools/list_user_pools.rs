@@ -29,17 +29,8 @@ struct Input {
 
 fn run(pools: &UserPools, caller: &Caller, input: &Input) -> Result<Value, ApiError> {
     let region = caller.region.as_deref().unwrap_or(&pools.config.region);
-    let local = pools
-        .store
-        .pools()
-        .into_iter()
-        .filter(|pool| pool.region() == region);
-    let (found, next) = page(
-        local,
-        |pool| &pool.id,
-        input.max_results,
-        input.next_token.as_deref(),
-    )?;
+    let local = pools.store.pools().into_iter().filter(|pool| pool.region() == region);
+    let (found, next) = page(local, |pool| &pool.id, input.max_results, input.next_token.as_deref())?;
     let found: Vec<_> = found
         .iter()
         .map(|pool| {

@@ -122,9 +122,5 @@ pub(super) fn mfa_with_sms(
         mfa.sms.get_or_insert_with(|| json!({"SmsConfiguration": sms}));
     }
     let has_factor = mfa.sms.is_some() || mfa.software_token.enabled || mfa.email.is_some();
-    if has_factor {
-        Ok(mfa)
-    } else {
-        Err(sms_configuration_required())
-    }
+    if has_factor { Ok(mfa) } else { Err(sms_configuration_required()) }
 }

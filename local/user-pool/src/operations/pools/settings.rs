@@ -38,14 +38,7 @@ impl Input {
         let fixed = parse(Value::Object(fixed))?;
         let mut settings: PoolSettings = parse(Value::Object(members))?;
         check(&mut settings)?;
-        Ok(Parts {
-            pool_id,
-            pool_name,
-            schema,
-            fixed,
-            mfa,
-            settings,
-        })
+        Ok(Parts { pool_id, pool_name, schema, fixed, mfa, settings })
     }
 }
 
@@ -57,9 +50,7 @@ fn parse<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
 fn check(settings: &mut PoolSettings) -> Result<(), ApiError> {
     let length = settings.policies.password_policy.minimum_length;
     if !(6..=99).contains(&length) {
-        return Err(ApiError::invalid_parameter(
-            "Password minimum length must be between 6 and 99",
-        ));
+        return Err(ApiError::invalid_parameter("Password minimum length must be between 6 and 99"));
     }
     check_lambda_config(&mut settings.lambda_config)
 }
@@ -68,19 +59,15 @@ fn check(settings: &mut PoolSettings) -> Result<(), ApiError> {
 fn check_lambda_config(config: &mut LambdaConfig) -> Result<(), ApiError> {
     let has_sender = config.custom_sms_sender.is_some() || config.custom_email_sender.is_some();
     if has_sender && config.kms_key_id.is_none() {
-        return Err(ApiError::invalid_parameter(
-            "KMSKeyID is required for a custom sender.",
-        ));
+        return Err(ApiError::invalid_parameter("KMSKeyID is required for a custom sender."));
     }
     match (&config.pre_token_generation, &config.pre_token_generation_config) {
         (Some(plain), Some(versioned)) if *plain != versioned.lambda_arn => Err(ApiError::invalid_parameter(
             "PreTokenGeneration and PreTokenGenerationConfig must name the same function.",
         )),
         (Some(plain), None) => {
-            config.pre_token_generation_config = Some(VersionedLambda {
-                lambda_version: "V1_0".to_owned(),
-                lambda_arn: plain.clone(),
-            });
+            config.pre_token_generation_config =
+                Some(VersionedLambda { lambda_version: "V1_0".to_owned(), lambda_arn: plain.clone() });
             Ok(())
         }
         (None, Some(versioned)) => {

@@ -28,29 +28,15 @@ pub(in crate::operations) struct AttributeUpdate<'a> {
 impl AttributeUpdate<'_> {
     /// Writes what may be written and sends codes to new addresses; gives their delivery details.
     pub(in crate::operations) async fn run(self, pools: &UserPools) -> Result<Vec<Value>, ApiError> {
-        let writer = if self.client.is_some() {
-            Writer::User
-        } else {
-            Writer::Administrator
-        };
-        let writable = self
-            .client
-            .and_then(|client| client.settings.write_attributes.as_deref());
+        let writer = if self.client.is_some() { Writer::User } else { Writer::Administrator };
+        let writable = self.client.and_then(|client| client.settings.write_attributes.as_deref());
         if let Some(writable) = writable
-            && self
-                .attributes
-                .iter()
-                .any(|attribute| !writable.contains(&attribute.name))
+            && self.attributes.iter().any(|attribute| !writable.contains(&attribute.name))
         {
-            return Err(ApiError::not_authorized(
-                "A client attempted to write unauthorized attribute",
-            ));
+            return Err(ApiError::not_authorized("A client attempted to write unauthorized attribute"));
         }
         let pool = self.pool;
-        attributes::check_mutable(
-            &pool.schema,
-            self.attributes.iter().map(|attribute| &attribute.name),
-        )?;
+        attributes::check_mutable(&pool.schema, self.attributes.iter().map(|attribute| &attribute.name))?;
         let given = attributes::check(&pool.schema, self.attributes, writer)?;
         let now = pools.now();
         let to_verify = pools.store.update_user(&pool.id, self.sub, |user| {
@@ -58,9 +44,7 @@ impl AttributeUpdate<'_> {
             for (name, value) in &given {
                 let address = ADDRESSES.into_iter().find(|address| address == name);
                 let changed = user.attribute(name) != Some(value.as_str());
-                let vouched = given
-                    .get(&format!("{name}_verified"))
-                    .is_some_and(|text| text == "true");
+                let vouched = given.get(&format!("{name}_verified")).is_some_and(|text| text == "true");
                 match address {
                     Some(address) if changed && !vouched && !value.is_empty() => {
                         if pool.needs_verification_before_update(address) {
@@ -89,15 +73,8 @@ impl AttributeUpdate<'_> {
         let mut details = Vec::new();
         for attribute in to_verify {
             let occasion = Occasion::UpdateUserAttribute;
-            let sent = send_verification_code(
-                pools,
-                pool,
-                client_id,
-                self.sub,
-                attribute,
-                occasion,
-                self.metadata,
-            );
+            let sent =
+                send_verification_code(pools, pool, client_id, self.sub, attribute, occasion, self.metadata);
             details.push(sent.await?);
         }
         Ok(details)
@@ -111,23 +88,14 @@ pub(in crate::operations) fn delete_attributes(
     names: &[String],
 ) -> Result<(), ApiError> {
     attributes::check_mutable(&pool.schema, names)?;
-    if let Some(required) = pool
-        .schema
-        .iter()
-        .find(|known| known.required && names.contains(&known.name))
-    {
+    if let Some(required) = pool.schema.iter().find(|known| known.required && names.contains(&known.name)) {
         return Err(ApiError::invalid_parameter(format!(
             "user.{}: Attribute cannot be deleted.\n",
             required.name
         )));
     }
-    if let Some(name) = names
-        .iter()
-        .find(|name| pool.username_attributes().contains(name))
-    {
-        return Err(ApiError::invalid_parameter(format!(
-            "Cannot delete the sign-in attribute {name}."
-        )));
+    if let Some(name) = names.iter().find(|name| pool.username_attributes().contains(name)) {
+        return Err(ApiError::invalid_parameter(format!("Cannot delete the sign-in attribute {name}.")));
     }
     pools.store.update_user(&pool.id, sub, |user| {
         for name in names {
@@ -147,12 +115,9 @@ fn remove(user: &mut User, name: &str) {
 
 /// `email` or `phone_number`: the only ones codes are for.
 pub(super) fn verifiable(name: &str) -> Result<&'static str, ApiError> {
-    ADDRESSES
-        .into_iter()
-        .find(|address| *address == name)
-        .ok_or_else(|| {
-            ApiError::invalid_parameter(format!("{name} is not an attribute that can be verified."))
-        })
+    ADDRESSES.into_iter().find(|address| *address == name).ok_or_else(|| {
+        ApiError::invalid_parameter(format!("{name} is not an attribute that can be verified."))
+    })
 }
 
 /// A code to the address, or to the one that waits to replace it; lives 24 hours.
@@ -166,16 +131,10 @@ pub(super) async fn send_verification_code(
     metadata: Option<&Metadata>,
 ) -> Result<Value, ApiError> {
     let code = delivery::new_code();
-    let expires = pools
-        .now()
-        .saturating_add(SignedDuration::from_hours(24))
-        .unwrap_or(jiff::Timestamp::MAX);
+    let expires = pools.now().saturating_add(SignedDuration::from_hours(24)).unwrap_or(jiff::Timestamp::MAX);
     let user = pools.store.update_user(&pool.id, sub, |user| {
-        let pending = PendingCode {
-            code: Secret::new(code.clone()),
-            expires,
-            attribute: attribute.to_owned(),
-        };
+        let pending =
+            PendingCode { code: Secret::new(code.clone()), expires, attribute: attribute.to_owned() };
         user.codes.insert(CodePurpose::verify(attribute), pending);
         let mut seen = user.clone();
         if let Some(value) = user.unverified_updates.get(attribute) {
@@ -184,14 +143,6 @@ pub(super) async fn send_verification_code(
         }
         Ok(seen)
     })?;
-    let delivery = Delivery {
-        pool,
-        client_id,
-        user: &user,
-        occasion,
-        attribute,
-        secret: &code,
-        metadata,
-    };
+    let delivery = Delivery { pool, client_id, user: &user, occasion, attribute, secret: &code, metadata };
     delivery::deliver(pools, &delivery).await
 }

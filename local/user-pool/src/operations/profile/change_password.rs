@@ -30,9 +30,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         return Err(password::attempts_exceeded());
     }
     if let Some(stored) = &user.password {
-        let previous = input
-            .previous_password
-            .ok_or_else(|| ApiError::missing("PreviousPassword"))?;
+        let previous = input.previous_password.ok_or_else(|| ApiError::missing("PreviousPassword"))?;
         if !password::matches(pool, &user.username, stored, &previous) {
             pools.store.update_user(&pool.id, &user.sub, |user| {
                 user.password_failures = Some(password::after_failure(user.password_failures, now));

@@ -23,17 +23,11 @@ struct Input {
 
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let bearer = pools.bearer(&input.access_token).await?;
-    pools.count_call(
-        &bearer.pool.id,
-        &bearer.user.sub,
-        Limited::GetUserAttributeVerificationCode,
-    )?;
+    pools.count_call(&bearer.pool.id, &bearer.user.sub, Limited::GetUserAttributeVerificationCode)?;
     let attribute = verifiable(&input.attribute_name)?;
     let pending = bearer.user.unverified_updates.get(attribute);
     if pending.is_none() && bearer.user.attribute(attribute).is_none() {
-        return Err(ApiError::invalid_parameter(format!(
-            "User has no {attribute} to verify."
-        )));
+        return Err(ApiError::invalid_parameter(format!("User has no {attribute} to verify.")));
     }
     let details = send_verification_code(
         pools,

@@ -35,19 +35,13 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         Some(user) => user,
         None if client.hides_user_existence() => return Err(ApiError::wrong_verification_code()),
         None => {
-            return Err(ApiError::new(
-                ErrorCode::UserNotFound,
-                "Username/client id combination not found.",
-            ));
+            return Err(ApiError::new(ErrorCode::UserNotFound, "Username/client id combination not found."));
         }
     };
     pools.count_call(&pool.id, &user.sub, Limited::ForgotPassword)?;
     let now = pools.now();
     let user = pools.store.update_user(&pool.id, &user.sub, |user| {
-        let pending = user
-            .codes
-            .get(&CodePurpose::ForgotPassword)
-            .ok_or_else(ApiError::expired_code)?;
+        let pending = user.codes.get(&CodePurpose::ForgotPassword).ok_or_else(ApiError::expired_code)?;
         if pending.expires <= now {
             return Err(ApiError::expired_code());
         }

@@ -33,10 +33,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
             return Ok(json!({"CodeDeliveryDetails": simulated_details(pools, &pool, &input.username)}));
         }
         None => {
-            return Err(ApiError::new(
-                ErrorCode::UserNotFound,
-                "Username/client id combination not found.",
-            ));
+            return Err(ApiError::new(ErrorCode::UserNotFound, "Username/client id combination not found."));
         }
     };
     pools.count_call(&pool.id, &user.sub, Limited::ForgotPassword)?;

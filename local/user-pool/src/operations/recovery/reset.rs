@@ -14,32 +14,19 @@ use crate::triggers::event::Metadata;
 /// The verified address of the highest priority. Without a setting: the phone, unless SMS is the
 /// user's second factor, then the e-mail.
 pub(in crate::operations) fn recovery_attribute(pool: &Pool, user: &User) -> Result<&'static str, ApiError> {
-    if matches!(
-        user.status,
-        UserStatus::ForceChangePassword | UserStatus::ExternalProvider
-    ) {
-        return Err(ApiError::not_authorized(
-            "User password cannot be reset in the current state.",
-        ));
+    if matches!(user.status, UserStatus::ForceChangePassword | UserStatus::ExternalProvider) {
+        return Err(ApiError::not_authorized("User password cannot be reset in the current state."));
     }
     let order: Vec<&'static str> = match &pool.settings.account_recovery_setting {
         Some(setting) => {
             let mut mechanisms = setting.recovery_mechanisms.clone();
             mechanisms.sort_by_key(|mechanism| mechanism.priority);
             if mechanisms.iter().any(|mechanism| mechanism.name == "admin_only") {
-                return Err(ApiError::not_authorized(
-                    "Contact administrator to reset password.",
-                ));
+                return Err(ApiError::not_authorized("Contact administrator to reset password."));
             }
             mechanisms
                 .iter()
-                .map(|mechanism| {
-                    if mechanism.name == "verified_email" {
-                        "email"
-                    } else {
-                        "phone_number"
-                    }
-                })
+                .map(|mechanism| if mechanism.name == "verified_email" { "email" } else { "phone_number" })
                 .collect()
         }
         None if user.mfa.enabled.contains(&Factor::Sms) => vec!["email"],
@@ -65,28 +52,14 @@ pub(in crate::operations) async fn send_reset_code(
     metadata: Option<&Metadata>,
 ) -> Result<Value, ApiError> {
     let code = delivery::new_code();
-    let expires = pools
-        .now()
-        .saturating_add(SignedDuration::from_hours(1))
-        .unwrap_or(jiff::Timestamp::MAX);
+    let expires = pools.now().saturating_add(SignedDuration::from_hours(1)).unwrap_or(jiff::Timestamp::MAX);
     let user = pools.store.update_user(&pool.id, sub, |user| {
-        let pending = PendingCode {
-            code: Secret::new(code.clone()),
-            expires,
-            attribute: attribute.to_owned(),
-        };
+        let pending =
+            PendingCode { code: Secret::new(code.clone()), expires, attribute: attribute.to_owned() };
         user.codes.insert(CodePurpose::ForgotPassword, pending);
         Ok(user.clone())
     })?;
     let occasion = Occasion::ForgotPassword;
-    let delivery = Delivery {
-        pool,
-        client_id,
-        user: &user,
-        occasion,
-        attribute,
-        secret: &code,
-        metadata,
-    };
+    let delivery = Delivery { pool, client_id, user: &user, occasion, attribute, secret: &code, metadata };
     delivery::deliver(pools, &delivery).await
 }

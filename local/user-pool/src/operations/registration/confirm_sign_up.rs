@@ -40,9 +40,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         && pending.code.matches(&input.confirmation_code)
         && let Some(value) = user.attribute(&pending.attribute)
     {
-        pools
-            .store
-            .release_alias(&pool.id, &pending.attribute, value, &user.sub)?;
+        pools.store.release_alias(&pool.id, &pending.attribute, value, &user.sub)?;
     }
     let now = pools.now();
     let user = pools.store.update_user(&pool.id, &user.sub, |user| {
@@ -52,10 +50,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
                 user.status.as_str()
             )));
         }
-        let pending = user
-            .codes
-            .get(&CodePurpose::SignUp)
-            .ok_or_else(ApiError::expired_code)?;
+        let pending = user.codes.get(&CodePurpose::SignUp).ok_or_else(ApiError::expired_code)?;
         if pending.expires <= now {
             return Err(ApiError::expired_code());
         }

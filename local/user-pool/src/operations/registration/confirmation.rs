@@ -42,19 +42,14 @@ pub(in crate::operations) fn new_username(
         (true, _) => "email",
         (_, true) => "phone_number",
         _ => {
-            return Err(ApiError::invalid_parameter(
-                match (accepts("email"), accepts("phone_number")) {
-                    (true, true) => "Username should be either an email or a phone number.",
-                    (true, false) => "Username should be an email.",
-                    _ => "Username should be a phone number.",
-                },
-            ));
+            return Err(ApiError::invalid_parameter(match (accepts("email"), accepts("phone_number")) {
+                (true, true) => "Username should be either an email or a phone number.",
+                (true, false) => "Username should be an email.",
+                _ => "Username should be a phone number.",
+            }));
         }
     };
-    if attributes
-        .insert(attribute.to_owned(), given.to_owned())
-        .is_some_and(|other| other != given)
-    {
+    if attributes.insert(attribute.to_owned(), given.to_owned()).is_some_and(|other| other != given) {
         return Err(ApiError::invalid_parameter(format!(
             "Username and {attribute} attribute must be the same."
         )));
@@ -153,27 +148,12 @@ pub(super) async fn send_confirmation(
     metadata: Option<&Metadata>,
 ) -> Result<Value, ApiError> {
     let code = delivery::new_code();
-    let expires = pools
-        .now()
-        .saturating_add(SignedDuration::from_hours(24))
-        .unwrap_or(jiff::Timestamp::MAX);
-    let pending = PendingCode {
-        code: Secret::new(code.clone()),
-        expires,
-        attribute: attribute.to_owned(),
-    };
+    let expires = pools.now().saturating_add(SignedDuration::from_hours(24)).unwrap_or(jiff::Timestamp::MAX);
+    let pending = PendingCode { code: Secret::new(code.clone()), expires, attribute: attribute.to_owned() };
     let user = pools.store.update_user(&pool.id, sub, |user| {
         user.codes.insert(CodePurpose::SignUp, pending);
         Ok(user.clone())
     })?;
-    let delivery = Delivery {
-        pool,
-        client_id,
-        user: &user,
-        occasion,
-        attribute,
-        secret: &code,
-        metadata,
-    };
+    let delivery = Delivery { pool, client_id, user: &user, occasion, attribute, secret: &code, metadata };
     delivery::deliver(pools, &delivery).await
 }

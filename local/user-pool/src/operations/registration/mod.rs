@@ -9,8 +9,5 @@ use super::Operation;
 
 pub(super) use confirmation::{PreSignUpEvent, new_username, post_confirmation, pre_sign_up};
 
-pub(super) const OPERATIONS: &[Operation] = &[
-    confirm_sign_up::OPERATION,
-    resend_confirmation_code::OPERATION,
-    sign_up::OPERATION,
-];
+pub(super) const OPERATIONS: &[Operation] =
+    &[confirm_sign_up::OPERATION, resend_confirmation_code::OPERATION, sign_up::OPERATION];

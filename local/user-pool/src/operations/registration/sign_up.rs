@@ -36,14 +36,8 @@ struct Input {
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let (pool, client) = pools.store.client(&input.client_id)?;
     check_secret_hash(&client, &[&input.username], input.secret_hash.as_deref())?;
-    if pool
-        .settings
-        .admin_create_user_config
-        .allow_admin_create_user_only
-    {
-        return Err(ApiError::not_authorized(
-            "SignUp is not permitted for this user pool",
-        ));
+    if pool.settings.admin_create_user_config.allow_admin_create_user_only {
+        return Err(ApiError::not_authorized("SignUp is not permitted for this user pool"));
     }
     let password = input.password.ok_or_else(|| ApiError::missing("PASSWORD"))?;
     password::check_policy(&pool.settings.policies.password_policy, &password)?;
@@ -70,11 +64,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let user = User {
         username: username.clone(),
         enabled: true,
-        status: if decision.confirm {
-            UserStatus::Confirmed
-        } else {
-            UserStatus::Unconfirmed
-        },
+        status: if decision.confirm { UserStatus::Confirmed } else { UserStatus::Unconfirmed },
         created: now,
         modified: now,
         attributes,
@@ -114,9 +104,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
 }
 
 fn as_map(list: Vec<Attribute>) -> Value {
-    let pairs = list
-        .into_iter()
-        .map(|Attribute { name, value }| (name, value.into()));
+    let pairs = list.into_iter().map(|Attribute { name, value }| (name, value.into()));
     Value::Object(pairs.collect::<Map<_, _>>())
 }
 

@@ -17,8 +17,6 @@ struct Input {
 
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let bearer = pools.bearer(&input.access_token).await?;
-    pools
-        .store
-        .revoke_all_sign_ins(&bearer.pool.id, &bearer.user.sub)?;
+    pools.store.revoke_all_sign_ins(&bearer.pool.id, &bearer.user.sub)?;
     Ok(json!({}))
 }

@@ -25,10 +25,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         _ => false,
     };
     if !authentic {
-        return Err(ApiError::new(
-            ErrorCode::Unauthorized,
-            "Unable to verify client credentials",
-        ));
+        return Err(ApiError::new(ErrorCode::Unauthorized, "Unable to verify client credentials"));
     }
     if client.settings.enable_token_revocation == Some(false) {
         return Err(ApiError::new(
@@ -38,18 +35,13 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     }
     // A JWT: an access or ID token.
     if input.token.split('.').count() == 3 {
-        return Err(ApiError::new(
-            ErrorCode::UnsupportedTokenType,
-            "Unsupported token type",
-        ));
+        return Err(ApiError::new(ErrorCode::UnsupportedTokenType, "Unsupported token type"));
     }
     // A token that isn't valid needs no revoking (RFC 7009 §2.2).
     if let Ok(sign_in) = pools.refreshed_sign_in(&pool.id, &input.token)
         && sign_in.client_id == client.id
     {
-        pools
-            .store
-            .revoke_sign_in(&pool.id, &sign_in.sub, &sign_in.origin_jti)?;
+        pools.store.revoke_sign_in(&pool.id, &sign_in.sub, &sign_in.origin_jti)?;
     }
     Ok(json!({}))
 }

@@ -38,41 +38,21 @@ fn optional_pool(#[case] active: &[Factor], #[case] preferred: Option<Factor>, #
 
 #[test]
 fn a_pool_without_mfa_asks_nothing() {
-    let situation = Situation {
-        active: vec![Totp],
-        preferred: Some(Totp),
-        software_token: true,
-        ..situation(Off)
-    };
+    let situation =
+        Situation { active: vec![Totp], preferred: Some(Totp), software_token: true, ..situation(Off) };
     assert_eq!(choose(&situation), Choice::Nothing);
 }
 
 #[test]
 fn an_active_factor_counts_only_while_it_can_be_used() {
-    let gone = Situation {
-        active: vec![Sms],
-        reachable: vec![Sms],
-        offered: vec![Totp],
-        ..situation(Optional)
-    };
+    let gone =
+        Situation { active: vec![Sms], reachable: vec![Sms], offered: vec![Totp], ..situation(Optional) };
     assert_eq!(choose(&gone), Choice::Nothing, "the pool no longer has SMS");
-    let no_phone = Situation {
-        active: vec![Sms, Email],
-        reachable: vec![Email],
-        ..situation(Optional)
-    };
+    let no_phone = Situation { active: vec![Sms, Email], reachable: vec![Email], ..situation(Optional) };
     assert_eq!(choose(&no_phone), Choice::Ask(Email), "no phone number is left");
-    let dropped = Situation {
-        active: vec![Totp],
-        software_token: true,
-        offered: vec![Sms],
-        ..situation(Optional)
-    };
-    assert_eq!(
-        choose(&dropped),
-        Choice::Ask(Totp),
-        "TOTP works on when the pool drops it"
-    );
+    let dropped =
+        Situation { active: vec![Totp], software_token: true, offered: vec![Sms], ..situation(Optional) };
+    assert_eq!(choose(&dropped), Choice::Ask(Totp), "TOTP works on when the pool drops it");
 }
 
 #[rstest]
@@ -94,13 +74,8 @@ fn required_pool(
     #[case] recovery: Option<Factor>,
     #[case] expected: Choice,
 ) {
-    let situation = Situation {
-        software_token,
-        reachable: reachable.to_vec(),
-        preferred,
-        recovery,
-        ..situation(On)
-    };
+    let situation =
+        Situation { software_token, reachable: reachable.to_vec(), preferred, recovery, ..situation(On) };
     assert_eq!(choose(&situation), expected);
 }
 
@@ -117,11 +92,7 @@ fn the_switch_offers_set_up_instead_of_failing() {
 
 #[test]
 fn an_address_of_a_factor_the_pool_lacks_is_no_hindrance() {
-    let situation = Situation {
-        offered: vec![Totp],
-        reachable: vec![Email],
-        recovery: Some(Email),
-        ..situation(On)
-    };
+    let situation =
+        Situation { offered: vec![Totp], reachable: vec![Email], recovery: Some(Email), ..situation(On) };
     assert_eq!(choose(&situation), Choice::SetUp(vec![Totp]));
 }

@@ -9,7 +9,7 @@ use local_user_pool::ports::{
     Clock, DataKey, DataKeyFault, DataKeys, FunctionCall, FunctionFault, Functions, Message, Outbox,
 };
 use local_user_pool::{ApiError, Config, ErrorCode, StoreLocation, Switches, UserPools};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::SrpClient;
 
@@ -85,10 +85,7 @@ impl DataKeys for FakeDataKeys {
             return Err(DataKeyFault("NotFoundException".to_owned()));
         }
         self.0.lock().unwrap().push((key_arn.to_owned(), context.clone()));
-        Ok(DataKey {
-            plaintext: DATA_KEY,
-            ciphertext: vec![1, 2, 3],
-        })
+        Ok(DataKey { plaintext: DATA_KEY, ciphertext: vec![1, 2, 3] })
     }
 }
 
@@ -106,11 +103,7 @@ pub(crate) struct Bench {
 pub(crate) fn code_of(bench: &Bench, to: &str) -> String {
     let outbox = bench.outbox.0.lock().unwrap();
     let newest = outbox.iter().rev().find(|message| message.to == to);
-    newest
-        .unwrap_or_else(|| panic!("no message to {to}"))
-        .code
-        .clone()
-        .unwrap()
+    newest.unwrap_or_else(|| panic!("no message to {to}")).code.clone().unwrap()
 }
 
 impl Bench {
@@ -131,15 +124,7 @@ impl Bench {
             switches: Switches::default(),
         };
         let pools = UserPools::open(config).await.unwrap();
-        Self {
-            pools,
-            clock,
-            functions,
-            outbox,
-            data_keys,
-            pool: String::new(),
-            client: String::new(),
-        }
+        Self { pools, clock, functions, outbox, data_keys, pool: String::new(), client: String::new() }
     }
 
     /// With a pool and a client; `pool` and `client` are added to their settings.
@@ -199,9 +184,7 @@ impl Bench {
     }
 
     pub(crate) async fn ok(&self, operation: &str, input: Value) -> Value {
-        self.call(operation, input)
-            .await
-            .unwrap_or_else(|error| panic!("{operation}: {error}"))
+        self.call(operation, input).await.unwrap_or_else(|error| panic!("{operation}: {error}"))
     }
 
     pub(crate) async fn refused(&self, operation: &str, input: Value) -> (ErrorCode, String) {
@@ -242,11 +225,7 @@ impl Bench {
     }
 
     pub(crate) async fn with_password(&self) -> Result<Value, ApiError> {
-        self.initiate(
-            "USER_PASSWORD_AUTH",
-            json!({"USERNAME": USERNAME, "PASSWORD": PASSWORD}),
-        )
-        .await
+        self.initiate("USER_PASSWORD_AUTH", json!({"USERNAME": USERNAME, "PASSWORD": PASSWORD})).await
     }
 
     pub(crate) async fn with_srp(&self, username: &str, password: &str) -> Result<Value, ApiError> {
@@ -276,16 +255,10 @@ impl Bench {
 
     /// A verified authenticator, switched on; its secret.
     pub(crate) async fn enrol_totp(&self, token: &str) -> String {
-        let secret = self
-            .ok("AssociateSoftwareToken", json!({"AccessToken": token}))
-            .await;
+        let secret = self.ok("AssociateSoftwareToken", json!({"AccessToken": token})).await;
         let secret = secret["SecretCode"].as_str().unwrap().to_owned();
         let code = super::totp(&secret, self.seconds(), 0);
-        self.ok(
-            "VerifySoftwareToken",
-            json!({"AccessToken": token, "UserCode": code}),
-        )
-        .await;
+        self.ok("VerifySoftwareToken", json!({"AccessToken": token, "UserCode": code})).await;
         self.ok(
             "SetUserMFAPreference",
             json!({"AccessToken": token, "SoftwareTokenMfaSettings": {"Enabled": true, "PreferredMfa": true}}),
@@ -309,32 +282,20 @@ impl Bench {
         handler: impl Fn(Value) -> Result<Value, FunctionFault> + Send + Sync + 'static,
     ) -> String {
         let arn = arn(name);
-        self.functions
-            .handlers
-            .lock()
-            .unwrap()
-            .insert(arn.clone(), Arc::new(handler));
+        self.functions.handlers.lock().unwrap().insert(arn.clone(), Arc::new(handler));
         arn
     }
 
     /// Trigger sources in the order they were invoked.
     pub(crate) fn sources(&self) -> Vec<String> {
-        self.functions
-            .calls
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|call| call.trigger_source.clone())
-            .collect()
+        self.functions.calls.lock().unwrap().iter().map(|call| call.trigger_source.clone()).collect()
     }
 
     /// The event a trigger source got last.
     pub(crate) fn event(&self, source: &str) -> Value {
         let calls = self.functions.calls.lock().unwrap();
         let call = calls.iter().rev().find(|call| call.trigger_source == source);
-        call.unwrap_or_else(|| panic!("{source} was not invoked"))
-            .payload
-            .clone()
+        call.unwrap_or_else(|| panic!("{source} was not invoked")).payload.clone()
     }
 
     pub(crate) fn forget_calls(&self) {
@@ -347,10 +308,7 @@ pub(crate) fn arn(name: &str) -> String {
 }
 
 pub(crate) fn access_token(answer: &Value) -> String {
-    answer["AuthenticationResult"]["AccessToken"]
-        .as_str()
-        .unwrap_or_else(|| panic!("{answer}"))
-        .to_owned()
+    answer["AuthenticationResult"]["AccessToken"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
 }
 
 /// `response` of an event, changed.
@@ -360,19 +318,19 @@ pub(crate) fn answering(mut event: Value, response: Value) -> Value {
 }
 
 pub(crate) fn merged(base: Value, more: Value) -> Value {
-    let mut all: Map<String, Value> = base.as_object().unwrap().clone();
-    all.extend(more.as_object().unwrap().clone());
-    Value::Object(all)
+    match (base, more) {
+        (Value::Object(mut all), Value::Object(more)) => {
+            all.extend(more);
+            Value::Object(all)
+        }
+        other => panic!("two objects, not {other:?}"),
+    }
 }
 
 /// The claims of a token, unverified.
 pub(crate) fn claims(token: &str) -> Value {
     use base64::Engine as _;
     let payload = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(
-        &base64::engine::general_purpose::URL_SAFE_NO_PAD
-            .decode(payload)
-            .unwrap(),
-    )
-    .unwrap()
+    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap())
+        .unwrap()
 }

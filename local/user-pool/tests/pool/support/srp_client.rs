@@ -44,9 +44,7 @@ fn h(data: &[u8]) -> Vec<u8> {
 }
 
 fn mac(key: &[u8], data: &[u8]) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data)
-        .as_ref()
-        .to_vec()
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data).as_ref().to_vec()
 }
 
 impl SrpClient {
@@ -66,9 +64,7 @@ impl SrpClient {
     /// `ChallengeResponses` of `PASSWORD_VERIFIER`.
     pub(crate) fn answer(&self, pool_id: &str, challenge: &Value, password: &str) -> Value {
         let group = pool_id.split_once('_').unwrap().1;
-        let user = challenge["ChallengeParameters"]["USER_ID_FOR_SRP"]
-            .as_str()
-            .unwrap();
+        let user = challenge["ChallengeParameters"]["USER_ID_FOR_SRP"].as_str().unwrap();
         self.proof(group, user, challenge, password)
     }
 
@@ -76,11 +72,7 @@ impl SrpClient {
     #[expect(clippy::many_single_char_names, reason = "SRP's own names")]
     pub(crate) fn proof(&self, group: &str, user: &str, challenge: &Value, password: &str) -> Value {
         let parameters = &challenge["ChallengeParameters"];
-        let text = |name: &str| {
-            parameters[name]
-                .as_str()
-                .unwrap_or_else(|| panic!("{name} in {challenge}"))
-        };
+        let text = |name: &str| parameters[name].as_str().unwrap_or_else(|| panic!("{name} in {challenge}"));
         let (salt, b) = (number(text("SALT")), number(text("SRP_B")));
         let g = BigUint::from(2_u8);
         let k = BigUint::from_bytes_be(&h(&[pad(&self.n), pad(&g)].concat()));
@@ -101,7 +93,7 @@ impl SrpClient {
     }
 }
 
-/// `Salt` and `PasswordVerifier` of ConfirmDevice, as bytes.
+/// `Salt` and `PasswordVerifier` of `ConfirmDevice`, as bytes.
 pub(crate) fn device_verifier(group: &str, key: &str, password: &str, salt: &BigUint) -> (Vec<u8>, Vec<u8>) {
     let inner = h(format!("{group}{key}:{password}").as_bytes());
     let x = BigUint::from_bytes_be(&h(&[pad(salt), inner].concat()));
