@@ -17,8 +17,8 @@ pub trait Functions: Send + Sync {
     async fn invoke_async(&self, call: FunctionCall) -> Result<(), FunctionFault>;
 }
 
-/// One invocation of a trigger.
-#[derive(Debug, Clone)]
+/// One invocation of a trigger. Its `Debug` form leaves the event out: it holds answers and addresses.
+#[derive(Clone)]
 pub struct FunctionCall {
     /// Function ARN out of the pool's `LambdaConfig`.
     pub function_arn: String,
@@ -28,6 +28,16 @@ pub struct FunctionCall {
     pub attempt: u8,
     /// The trigger event.
     pub payload: Value,
+}
+
+impl std::fmt::Debug for FunctionCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FunctionCall")
+            .field("function_arn", &self.function_arn)
+            .field("trigger_source", &self.trigger_source)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why an invocation gave no answer (COGNITO.md §1.2).
@@ -49,7 +59,8 @@ pub trait Outbox: Send + Sync {
     fn deliver(&self, message: Message);
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A message to a user. Its `Debug` form names the channel only.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     pub channel: Channel,
     /// E-mail address or E.164 number.
@@ -58,6 +69,12 @@ pub struct Message {
     pub text: String,
     /// The one-time code or temporary password in `text`.
     pub code: Option<String>,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Message").field("channel", &self.channel).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use local_user_pool::ports::{
     Clock, DataKey, DataKeyFault, DataKeys, FunctionCall, FunctionFault, Functions, Message, Outbox,
 };
 use local_user_pool::{ApiError, Config, ErrorCode, StoreLocation, Switches, UserPools};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::SrpClient;
 
@@ -318,9 +318,13 @@ pub(crate) fn answering(mut event: Value, response: Value) -> Value {
 }
 
 pub(crate) fn merged(base: Value, more: Value) -> Value {
-    let mut all: Map<String, Value> = base.as_object().unwrap().clone();
-    all.extend(more.as_object().unwrap().clone());
-    Value::Object(all)
+    match (base, more) {
+        (Value::Object(mut all), Value::Object(more)) => {
+            all.extend(more);
+            Value::Object(all)
+        }
+        other => panic!("two objects, not {other:?}"),
+    }
 }
 
 /// The claims of a token, unverified.

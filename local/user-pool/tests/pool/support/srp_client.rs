@@ -93,7 +93,7 @@ impl SrpClient {
     }
 }
 
-/// `Salt` and `PasswordVerifier` of ConfirmDevice, as bytes.
+/// `Salt` and `PasswordVerifier` of `ConfirmDevice`, as bytes.
 pub(crate) fn device_verifier(group: &str, key: &str, password: &str, salt: &BigUint) -> (Vec<u8>, Vec<u8>) {
     let inner = h(format!("{group}{key}:{password}").as_bytes());
     let x = BigUint::from_bytes_be(&h(&[pad(salt), inner].concat()));
