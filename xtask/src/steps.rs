@@ -14,7 +14,7 @@ pub(crate) struct Steps {
 
 impl Steps {
     /// Runs one step. After a failure the caller goes no further.
-    pub(crate) fn run(&mut self, name: &'static str, step: impl FnOnce() -> Result<()>) -> Result<()> {
+    pub(crate) fn run<T>(&mut self, name: &'static str, step: impl FnOnce() -> Result<T>) -> Result<T> {
         eprintln!("\n{} {name}", style("==>").cyan().bold().for_stderr());
         let start = now();
         let result = step();

@@ -50,15 +50,23 @@ fn run_parts(parts: &[Part], steps: &mut Steps) -> Result<()> {
     if parts.contains(&Part::Lint) {
         lint(steps)?;
     }
+    if parts.iter().all(|part| *part == Part::Lint) {
+        return Ok(());
+    }
+    let binaries = steps.run("build the functions and the local cloud", workspace::build_local)?;
+    let local = binaries.get("local").context("the build made no binary `local`")?;
     if parts.contains(&Part::Rust) {
-        steps.run("build the functions and the local cloud", || workspace::build_local().map(drop))?;
         steps.run("Rust tests", || succeed(&mut rust_tests()))?;
     }
     if parts.contains(&Part::Clients) {
-        clients(steps)?;
+        steps.run("npm packages", tools::install_npm_packages)?;
+        steps.run("clients against the local cloud", || succeed(&mut client_tests(local)))?;
     }
     if parts.contains(&Part::Lambda) {
-        cargo_lambda(steps)?;
+        steps.run("cargo lambda: watch and invoke", || {
+            let cargo_lambda = tools::install_python_tools()?.join("cargo-lambda");
+            succeed(cargo_lambda_test().env("COGNITO_MFA_CARGO_LAMBDA", cargo_lambda))
+        })?;
     }
     Ok(())
 }
@@ -92,15 +100,6 @@ fn rust_tests() -> Command {
     command
 }
 
-fn clients(steps: &mut Steps) -> Result<()> {
-    steps.run("npm packages", || tools::install_npm_packages().map(drop))?;
-    steps.run("clients against the local cloud", || {
-        let binaries = workspace::build_local()?;
-        let local = binaries.get("local").context("the build made no binary `local`")?;
-        succeed(&mut client_tests(local))
-    })
-}
-
 fn client_tests(local: &Path) -> Command {
     let mut command = Command::new("npm");
     command
@@ -110,11 +109,7 @@ fn client_tests(local: &Path) -> Command {
     command
 }
 
-fn cargo_lambda(steps: &mut Steps) -> Result<()> {
-    steps.run("cargo lambda: watch and invoke", || {
-        let cargo_lambda = tools::install_python_tools()?.join("cargo-lambda");
-        // Not a default target: it needs what only this command installs.
-        let arguments = ["test", "--workspace", "--locked", "--test", "cargo_lambda", "--", "--nocapture"];
-        succeed(workspace::cargo(&arguments).env("COGNITO_MFA_CARGO_LAMBDA", cargo_lambda))
-    })
+/// Not a default target of the workspace: it needs what only this command installs.
+fn cargo_lambda_test() -> Command {
+    workspace::cargo(&["test", "--workspace", "--locked", "--test", "cargo_lambda", "--", "--nocapture"])
 }
