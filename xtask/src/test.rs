@@ -16,7 +16,7 @@ pub(crate) enum Part {
     Lint,
     /// Unit, integration and architecture tests; the sample events through the real functions
     Rust,
-    /// Real Cognito clients (Node.js) against the local cloud
+    /// Real Cognito clients (Node.js and Python) against the local cloud
     Clients,
     /// Every function under `cargo lambda watch`, called by `cargo lambda invoke`
     Lambda,
@@ -27,7 +27,9 @@ impl Part {
         match self {
             Self::Lint | Self::Lambda => &[Prerequisite::Python, Prerequisite::PythonVenv],
             Self::Rust => &[],
-            Self::Clients => &[Prerequisite::Node, Prerequisite::Npm],
+            Self::Clients => {
+                &[Prerequisite::Node, Prerequisite::Npm, Prerequisite::Python, Prerequisite::PythonVenv]
+            }
         }
     }
 }
@@ -60,7 +62,12 @@ fn run_parts(parts: &[Part], steps: &mut Steps) -> Result<()> {
     }
     if parts.contains(&Part::Clients) {
         steps.run("npm packages", tools::install_npm_packages)?;
-        steps.run("clients against the local cloud", || succeed(&mut client_tests(local)))?;
+        steps
+            .run("JavaScript clients against the local cloud", || succeed(&mut javascript_clients(local)))?;
+        let programs = steps.run("Python packages", tools::install_python_clients)?;
+        steps.run("Python clients against the local cloud", || {
+            succeed(&mut python_clients(&programs.join("python"), local))
+        })?;
     }
     if parts.contains(&Part::Lambda) {
         steps.run("cargo lambda: watch and invoke", || {
@@ -96,16 +103,26 @@ fn rust_tests() -> Command {
         .is_ok_and(|status| status.success());
     let mut command =
         if nextest { workspace::cargo(&["nextest", "run"]) } else { workspace::cargo(&["test"]) };
-    command.args(["--workspace", "--locked"]);
+    command.args(["--workspace", "--locked", "--no-fail-fast"]);
     command
 }
 
-fn client_tests(local: &Path) -> Command {
+fn javascript_clients(local: &Path) -> Command {
     let mut command = Command::new("npm");
     command
         .args(["test", "--silent"])
         .current_dir(workspace::root().join("tests/clients"))
         .env("COGNITO_MFA_LOCAL", local);
+    command
+}
+
+fn python_clients(python: &Path, local: &Path) -> Command {
+    let mut command = Command::new(python);
+    command
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+        .current_dir(workspace::root().join("tests/python"))
+        .env("COGNITO_MFA_LOCAL", local)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
 

@@ -21,17 +21,27 @@ pub(crate) fn install_npm_packages() -> Result<()> {
 /// The tools of `xtask/tools.txt`, in a Python environment of the project's own. Answers the folder
 /// of its programs.
 pub(crate) fn install_python_tools() -> Result<PathBuf> {
-    let list = workspace::root().join("xtask/tools.txt");
-    let locked = fs::read(&list).context("xtask/tools.txt")?;
-    let environment = workspace::target_directory()?.join("tools");
+    // No dependencies: cargo-lambda's is a cross compiler, which `watch` and `invoke` never call.
+    install_python("tools", "xtask/tools.txt", &["--no-deps"])
+}
+
+/// The Cognito clients of `tests/python`, exactly as locked. Answers the folder of its programs.
+pub(crate) fn install_python_clients() -> Result<PathBuf> {
+    install_python("python-clients", "tests/python/requirements.txt", &[])
+}
+
+fn install_python(environment: &str, list: &str, arguments: &[&str]) -> Result<PathBuf> {
+    let environment = workspace::target_directory()?.join(environment);
+    let locked = fs::read(workspace::root().join(list)).with_context(|| list.to_owned())?;
     once(&environment.join(".installed"), &locked, || {
         succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
-        // No dependencies: cargo-lambda's is a cross compiler, which `watch` and `invoke` never call.
         succeed(
             Command::new(environment.join("bin/python"))
                 .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-                .args(["--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement"])
-                .arg(&list),
+                .args(["--require-hashes", "--only-binary", ":all:"])
+                .args(arguments)
+                .arg("--requirement")
+                .arg(workspace::root().join(list)),
         )
     })?;
     Ok(environment.join("bin"))

@@ -16,7 +16,7 @@ pub(crate) enum Limited {
     ChangePassword,
     GetUserAttributeVerificationCode,
     VerifyUserAttribute,
-    /// ForgotPassword and ConfirmForgotPassword: 5 to 20, as risk is judged; here the least.
+    /// `ForgotPassword` and `ConfirmForgotPassword`: 5 to 20, as risk is judged; here the least.
     ForgotPassword,
 }
 

@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
     reason = "each is a question with two answers"
 )]
 pub struct Switches {
-    /// PreAuthentication runs in CUSTOM_AUTH too. The trigger table lists InitiateAuth as a whole;
+    /// `PreAuthentication` runs in `CUSTOM_AUTH` too. The trigger table lists `InitiateAuth` as a whole;
     /// Cognito's support says it doesn't run there.
     pub pre_authentication_in_custom_auth: bool,
-    /// After Cognito's own MFA in CUSTOM_AUTH with SRP, Define is asked again, as the guide says;
+    /// After Cognito's own MFA in `CUSTOM_AUTH` with SRP, Define is asked again, as the guide says;
     /// off: tokens come at once, as seen in 2019.
     pub define_after_mfa: bool,
     /// A remembered device stands for e-mail MFA as well as for SMS and TOTP.
     pub remembered_device_replaces_email_mfa: bool,
     /// Pool with MFA on, whose only address is the one account recovery uses first, and no TOTP: the
-    /// sign-in fails, as the guide's list says; off: MFA_SETUP is offered.
+    /// sign-in fails, as the guide's list says; off: `MFA_SETUP` is offered.
     pub recovery_address_only_fails: bool,
     /// Five wrong MFA codes lock like five wrong passwords (guide); off: they never do (observed).
     pub lock_after_wrong_mfa_codes: bool,

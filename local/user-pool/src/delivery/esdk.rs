@@ -68,13 +68,13 @@ pub(super) async fn encrypt(
         &u64::from(length).to_be_bytes(),
     ]
     .concat();
-    let mut content = plaintext.to_vec();
-    let tag = seal(&content_key, nonce, &frame_context, &mut content)?;
+    let mut body = plaintext.to_vec();
+    let tag = seal(&content_key, nonce, &frame_context, &mut body)?;
     message.extend_from_slice(&u32::MAX.to_be_bytes());
     message.extend_from_slice(&sequence);
     message.extend_from_slice(&nonce);
     message.extend_from_slice(&length.to_be_bytes());
-    message.extend_from_slice(&content);
+    message.extend_from_slice(&body);
     message.extend_from_slice(&tag);
 
     let signature = sign(&signer, &message)?;

@@ -1,5 +1,5 @@
 //! How a code or a temporary password reaches its user: a custom sender if the pool has one for the
-//! channel, else Cognito's own message, in the words of the CustomMessage trigger or the pool.
+//! channel, else Cognito's own message, in the words of the `CustomMessage` trigger or the pool.
 
 mod custom_message;
 mod custom_sender;

@@ -45,7 +45,7 @@ fn email(pool: &Pool, occasion: Occasion) -> (String, String) {
             )
         }
         Occasion::Authentication => {
-            let EmailMfa { message, subject } = pool.mfa.email_mfa_configuration.clone().unwrap_or_default();
+            let EmailMfa { message, subject } = pool.mfa.email.clone().unwrap_or_default();
             (
                 subject,
                 message,
@@ -87,7 +87,7 @@ fn sms(pool: &Pool, occasion: Occasion) -> String {
             "Your username is {username} and temporary password is {####}.",
         ),
         Occasion::Authentication => {
-            let configured = pool.mfa.sms_mfa_configuration.as_ref();
+            let configured = pool.mfa.sms.as_ref();
             let message = configured.and_then(|sms| sms.get("SmsAuthenticationMessage"));
             let message = message.and_then(|message| message.as_str()).map(str::to_owned);
             (

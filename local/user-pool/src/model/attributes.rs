@@ -41,7 +41,7 @@ fn yes() -> bool {
     true
 }
 
-/// OpenID Connect's standard claims and their types in Cognito.
+/// `OpenID` Connect's standard claims and their types in Cognito.
 const STANDARD: [(&str, &str); 21] = [
     ("sub", "String"),
     ("name", "String"),
@@ -148,7 +148,9 @@ pub(crate) fn check_required(
     let missing = |known: &&SchemaAttribute| {
         known.required
             && known.name != "sub"
-            && attributes.get(&known.name).is_none_or(|value| value.is_empty())
+            && attributes
+                .get(&known.name)
+                .is_none_or(std::string::String::is_empty)
     };
     match schema.iter().find(missing) {
         Some(known) => Err(nonconforming(&known.name, "The attribute is required")),

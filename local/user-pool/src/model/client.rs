@@ -42,9 +42,12 @@ pub(crate) struct ClientSettings {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct TokenValidityUnits {
-    pub(crate) access_token: Option<String>,
-    pub(crate) id_token: Option<String>,
-    pub(crate) refresh_token: Option<String>,
+    #[serde(rename = "AccessToken")]
+    pub(crate) access: Option<String>,
+    #[serde(rename = "IdToken")]
+    pub(crate) id: Option<String>,
+    #[serde(rename = "RefreshToken")]
+    pub(crate) refresh: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -106,7 +109,7 @@ impl Client {
     }
 
     pub(crate) fn access_token_validity(&self) -> SignedDuration {
-        let unit = self.unit(|units| units.access_token.as_deref(), "hours");
+        let unit = self.unit(|units| units.access.as_deref(), "hours");
         duration(
             self.settings
                 .access_token_validity
@@ -117,7 +120,7 @@ impl Client {
     }
 
     pub(crate) fn id_token_validity(&self) -> SignedDuration {
-        let unit = self.unit(|units| units.id_token.as_deref(), "hours");
+        let unit = self.unit(|units| units.id.as_deref(), "hours");
         duration(
             self.settings.id_token_validity.filter(|n| *n > 0).unwrap_or(1),
             unit,
@@ -126,7 +129,7 @@ impl Client {
 
     /// 30 days by default, also when 0 is given.
     pub(crate) fn refresh_token_validity(&self) -> SignedDuration {
-        let unit = self.unit(|units| units.refresh_token.as_deref(), "days");
+        let unit = self.unit(|units| units.refresh.as_deref(), "days");
         match self.settings.refresh_token_validity.filter(|n| *n > 0) {
             Some(amount) => duration(amount, unit),
             None => duration(30, "days"),

@@ -202,13 +202,18 @@ pub(crate) struct RecoveryMechanism {
 
 /// `SetUserPoolMfaConfig`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(default)]
 pub(crate) struct MfaSettings {
-    pub(crate) mfa_configuration: MfaState,
-    pub(crate) sms_mfa_configuration: Option<Value>,
-    pub(crate) software_token_mfa_configuration: SoftwareTokenMfa,
-    pub(crate) email_mfa_configuration: Option<EmailMfa>,
-    pub(crate) web_authn_configuration: Option<Value>,
+    #[serde(rename = "MfaConfiguration")]
+    pub(crate) state: MfaState,
+    #[serde(rename = "SmsMfaConfiguration")]
+    pub(crate) sms: Option<Value>,
+    #[serde(rename = "SoftwareTokenMfaConfiguration")]
+    pub(crate) software_token: SoftwareTokenMfa,
+    #[serde(rename = "EmailMfaConfiguration")]
+    pub(crate) email: Option<EmailMfa>,
+    #[serde(rename = "WebAuthnConfiguration")]
+    pub(crate) web_authn: Option<Value>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -268,9 +273,9 @@ impl Pool {
 
     pub(crate) fn offers(&self, factor: Factor) -> bool {
         match factor {
-            Factor::Sms => self.mfa.sms_mfa_configuration.is_some(),
-            Factor::SoftwareToken => self.mfa.software_token_mfa_configuration.enabled,
-            Factor::Email => self.mfa.email_mfa_configuration.is_some(),
+            Factor::Sms => self.mfa.sms.is_some(),
+            Factor::SoftwareToken => self.mfa.software_token.enabled,
+            Factor::Email => self.mfa.email.is_some(),
         }
     }
 
@@ -318,7 +323,7 @@ impl Pool {
             "CreationDate": wire_time(self.created),
             "LastModifiedDate": wire_time(self.modified),
             "SchemaAttributes": self.schema,
-            "MfaConfiguration": self.mfa.mfa_configuration,
+            "MfaConfiguration": self.mfa.state,
             "EstimatedNumberOfUsers": users,
         });
         if let Value::Object(members) = &mut body {

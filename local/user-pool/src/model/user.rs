@@ -36,7 +36,7 @@ pub(crate) struct User {
     pub(crate) mfa: MfaPreference,
     #[serde(default)]
     pub(crate) codes: BTreeMap<CodePurpose, PendingCode>,
-    /// Values that take effect once their code is given (AttributesRequireVerificationBeforeUpdate).
+    /// Values that take effect once their code is given (`AttributesRequireVerificationBeforeUpdate`).
     #[serde(default)]
     pub(crate) unverified_updates: BTreeMap<String, String>,
     #[serde(default)]

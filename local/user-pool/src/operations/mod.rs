@@ -12,8 +12,8 @@ mod page;
 mod pools;
 mod profile;
 mod recovery;
+mod registration;
 mod sign_in;
-mod sign_up;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -74,7 +74,7 @@ static BY_NAME: LazyLock<HashMap<&'static str, &'static Operation>> = LazyLock::
     let groups: [&[Operation]; 10] = [
         pools::OPERATIONS,
         clients::OPERATIONS,
-        sign_up::OPERATIONS,
+        registration::OPERATIONS,
         sign_in::OPERATIONS,
         profile::OPERATIONS,
         recovery::OPERATIONS,

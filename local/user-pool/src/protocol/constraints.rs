@@ -99,6 +99,7 @@ pub(crate) fn is_operation(name: &str) -> bool {
 }
 
 /// Every operation Cognito has.
+#[cfg(test)]
 pub(crate) fn operations() -> impl Iterator<Item = &'static str> {
     MODEL.operations.keys().map(String::as_str)
 }

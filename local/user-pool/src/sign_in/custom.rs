@@ -100,7 +100,7 @@ impl Turn<'_> {
         ))
     }
 
-    /// The answer to CUSTOM_CHALLENGE. A wrong one is no error: Define decides.
+    /// The answer to `CUSTOM_CHALLENGE`. A wrong one is no error: Define decides.
     pub(super) async fn answer_custom(
         mut self,
         private_parameters: Map<String, Value>,

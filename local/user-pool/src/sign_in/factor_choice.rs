@@ -43,7 +43,7 @@ impl Situation {
         };
         let recovery = pool.primary_recovery_attribute();
         Self {
-            pool: pool.mfa.mfa_configuration,
+            pool: pool.mfa.state,
             offered: Factor::ALL
                 .into_iter()
                 .filter(|factor| pool.offers(*factor))
@@ -138,3 +138,6 @@ fn when_required(situation: &Situation) -> Choice {
         Choice::SetUp(can_set_up)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The end of a sign-in: PostAuthentication, PreTokenGeneration, tokens.
+//! The end of a sign-in: `PostAuthentication`, `PreTokenGeneration`, tokens.
 
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ pub(super) fn result(tokens: &Tokens) -> Value {
     })
 }
 
-/// One round of PreTokenGeneration and signing.
+/// One round of `PreTokenGeneration` and signing.
 pub(super) struct Generation<'a> {
     pub(super) pool: &'a Pool,
     pub(super) client: &'a Client,

@@ -1,4 +1,4 @@
-//! `InitiateAuth` and `AdminInitiateAuth`: the flow, the user, PreAuthentication, the first step.
+//! `InitiateAuth` and `AdminInitiateAuth`: the flow, the user, `PreAuthentication`, the first step.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! MFA_SETUP: a user of a pool that demands a factor gets one while signing in. TOTP goes through
-//! AssociateSoftwareToken and VerifySoftwareToken with the session; e-mail through a code.
+//! `MFA_SETUP`: a user of a pool that demands a factor gets one while signing in. TOTP goes through
+//! `AssociateSoftwareToken` and `VerifySoftwareToken` with the session; e-mail through a code.
 
 use super::respond::Answers;
 use super::{Attempt, Outcome, Stage, Subject, Turn, mfa};
@@ -15,7 +15,7 @@ use crate::totp;
 #[derive(Debug, Clone)]
 pub(crate) struct SetUp {
     factors: Vec<Factor>,
-    /// Handed out by AssociateSoftwareToken and not verified yet.
+    /// Handed out by `AssociateSoftwareToken` and not verified yet.
     pending_seed: Option<Secret>,
     verified: bool,
 }
@@ -31,7 +31,7 @@ impl SetUp {
 }
 
 impl UserPools {
-    /// AssociateSoftwareToken by session: the seed and the next session.
+    /// `AssociateSoftwareToken` by session: the seed and the next session.
     pub(crate) fn associate_in_session(&self, session: &str) -> Result<(Secret, String), ApiError> {
         let (attempt, mut set_up) = self.open_set_up(session)?;
         let seed = totp::new_secret();
@@ -41,8 +41,8 @@ impl UserPools {
         Ok((seed, next))
     }
 
-    /// VerifySoftwareToken by session. A right code switches the factor on at once, whether or not
-    /// MFA_SETUP is answered afterwards (COGNITO.md §4.8).
+    /// `VerifySoftwareToken` by session. A right code switches the factor on at once, whether or not
+    /// `MFA_SETUP` is answered afterwards (COGNITO.md §4.8).
     pub(crate) fn verify_in_session(
         &self,
         session: &str,
@@ -175,7 +175,7 @@ impl Turn<'_> {
     }
 }
 
-/// The code of VerifySoftwareToken is wrong.
+/// The code of `VerifySoftwareToken` is wrong.
 pub(crate) fn cannot_enable() -> ApiError {
     ApiError::new(
         ErrorCode::EnableSoftwareTokenMFA,

@@ -63,6 +63,18 @@ pub(crate) struct Attempt {
     pub(crate) stage: Stage,
 }
 
+impl Attempt {
+    /// What the open password or device exchange goes by.
+    fn secret_block(&self) -> Option<&[u8]> {
+        match &self.stage {
+            Stage::PasswordVerifier(exchange) | Stage::DevicePasswordVerifier(exchange) => {
+                Some(exchange.secret_block())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Who signs in. Whoever isn't there is played on, to look the same.
 #[derive(Debug, Clone)]
 pub(crate) enum Subject {
@@ -90,7 +102,7 @@ pub(crate) enum Stage {
     SoftwareToken,
     SelectMfa(Vec<Factor>),
     MfaSetUp(SetUp),
-    /// MFA_SETUP's e-mail: the code that was sent there.
+    /// `MFA_SETUP`'s e-mail: the code that was sent there.
     EmailSetUp {
         address: String,
         code: Secret,
@@ -163,7 +175,7 @@ struct Turn<'a> {
     /// `None`: somebody who isn't there.
     user: Option<Arc<User>>,
     attempt: Attempt,
-    /// `clientMetadata` of triggers: of RespondToAuthChallenge only (COGNITO.md §1.4).
+    /// `clientMetadata` of triggers: of `RespondToAuthChallenge` only (COGNITO.md §1.4).
     metadata: Option<Metadata>,
 }
 

@@ -1,4 +1,4 @@
-//! NEW_PASSWORD_REQUIRED: the user an administrator made chooses a password and brings what is
+//! `NEW_PASSWORD_REQUIRED`: the user an administrator made chooses a password and brings what is
 //! missing.
 
 use std::collections::BTreeMap;

@@ -55,13 +55,12 @@ impl Turn<'_> {
 
     /// The user's verifier, or one that no password fits.
     fn verifier(&self) -> PasswordVerifier {
-        match self.user.as_ref().and_then(|user| user.password.clone()) {
-            Some(stored) => stored,
-            None => {
-                let identity = password::identity(&self.pool, self.username());
-                let (salt, verifier) = srp::simulate(&self.pools.simulation_seed, &identity);
-                PasswordVerifier { salt, verifier }
-            }
+        if let Some(stored) = self.user.as_ref().and_then(|user| user.password.clone()) {
+            stored
+        } else {
+            let identity = password::identity(&self.pool, self.username());
+            let (salt, verifier) = srp::simulate(&self.pools.simulation_seed, &identity);
+            PasswordVerifier { salt, verifier }
         }
     }
 
@@ -85,7 +84,7 @@ impl Turn<'_> {
         self.challenge(Stage::PasswordVerifier(Box::new(exchange)), parameters)
     }
 
-    /// The answer to PASSWORD_VERIFIER. Right or wrong, the session is used.
+    /// The answer to `PASSWORD_VERIFIER`. Right or wrong, the session is used.
     pub(super) async fn answer_password_proof(
         self,
         exchange: &Exchange,

@@ -1,4 +1,4 @@
-//! REFRESH_TOKEN_AUTH: new access and ID tokens of a sign-in. Only PreTokenGeneration runs.
+//! `REFRESH_TOKEN_AUTH`: new access and ID tokens of a sign-in. Only `PreTokenGeneration` runs.
 
 use super::finish::{Generation, result};
 use super::{Initiation, Outcome, check_secret_hash};

@@ -57,6 +57,9 @@ pub(crate) async fn respond(pools: &UserPools, response: Response) -> Result<Out
         answers,
         metadata,
     } = response;
+    // The secret block names the exchange as well as the session does, and pycognito sends only that.
+    let block = answers.optional("PASSWORD_CLAIM_SECRET_BLOCK");
+    let session = session.or_else(|| pools.sessions.of_secret_block(block?));
     let session = session.ok_or_else(|| ApiError::missing("Session"))?;
     let session = session.as_str();
     let name = answers.required("USERNAME")?;

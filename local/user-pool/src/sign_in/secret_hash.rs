@@ -1,4 +1,4 @@
-//! `SECRET_HASH`: Base64(HMAC-SHA256(client secret, USERNAME ‖ ClientId)).
+//! `SECRET_HASH`: Base64(HMAC-SHA256(client secret, USERNAME ‖ `ClientId`)).
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;

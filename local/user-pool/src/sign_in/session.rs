@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Attempt;
@@ -37,7 +37,7 @@ impl Sessions {
         let expires = now.saturating_add(validity).unwrap_or(Timestamp::MAX);
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.opened += 1;
-        if held.opened % SWEEP_EVERY == 0 {
+        if held.opened.is_multiple_of(SWEEP_EVERY) {
             held.entries
                 .retain(|_, entry| now.duration_since(entry.expires) < REMEMBERED_FOR);
         }
@@ -58,6 +58,15 @@ impl Sessions {
         let entry = held.entries.get(id).ok_or_else(ApiError::invalid_session)?;
         usable(entry, now)?;
         Ok(Arc::clone(&entry.attempt))
+    }
+
+    /// The session whose open exchange gave out this secret block (base64). Few clients leave the
+    /// session out, so no index is kept for them.
+    pub(crate) fn of_secret_block(&self, block: &str) -> Option<String> {
+        let block = STANDARD.decode(block).ok()?;
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = held.entries.iter();
+        entries.find(|(_, entry)| entry.attempt.secret_block() == Some(block.as_slice())).map(|(id, _)| id.clone())
     }
 
     /// Of several at once, one succeeds.

@@ -1,4 +1,4 @@
-//! Where state survives: one SQLite table of JSON records, written before memory changes.
+//! Where state survives: one `SQLite` table of JSON records, written before memory changes.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

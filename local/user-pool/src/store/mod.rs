@@ -25,7 +25,7 @@ use journal::{Change, Journal};
 pub enum StoreLocation {
     /// In this process only.
     Memory,
-    /// In a SQLite file, made if it isn't there.
+    /// In a `SQLite` file, made if it isn't there.
     File(PathBuf),
 }
 

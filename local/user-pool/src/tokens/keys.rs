@@ -43,27 +43,26 @@ impl PoolKeys {
     /// computing: not for the threads that serve requests.
     pub(crate) fn load_or_make(store: &Store, pool: &str) -> Result<Arc<Self>, KeyFault> {
         let fault = |source: &dyn std::fmt::Display| KeyFault(source.to_string());
-        let keys = match store.keys(pool).map_err(|error| fault(&error))? {
-            Some(stored) => Self {
+        let keys = if let Some(stored) = store.keys(pool).map_err(|error| fault(&error))? {
+            Self {
                 id: SigningKey::load(&stored.id)?,
                 access: SigningKey::load(&stored.access)?,
-            },
-            None => {
-                let (id, access) = std::thread::scope(|scope| {
-                    let other = scope.spawn(SigningKey::make);
-                    (SigningKey::make(), other.join())
-                });
-                let keys = Self {
-                    id: id?,
-                    access: access.map_err(|_| KeyFault("key generation stopped".to_owned()))??,
-                };
-                let stored = StoredKeys {
-                    id: keys.id.store()?,
-                    access: keys.access.store()?,
-                };
-                store.save_keys(pool, &stored).map_err(|error| fault(&error))?;
-                keys
             }
+        } else {
+            let (id, access) = std::thread::scope(|scope| {
+                let other = scope.spawn(SigningKey::make);
+                (SigningKey::make(), other.join())
+            });
+            let keys = Self {
+                id: id?,
+                access: access.map_err(|_| KeyFault("key generation stopped".to_owned()))??,
+            };
+            let stored = StoredKeys {
+                id: keys.id.store()?,
+                access: keys.access.store()?,
+            };
+            store.save_keys(pool, &stored).map_err(|error| fault(&error))?;
+            keys
         };
         Ok(Arc::new(keys))
     }

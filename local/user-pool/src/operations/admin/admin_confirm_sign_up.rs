@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::UserPools;
 use crate::model::user::{CodePurpose, UserStatus};
 use crate::operations::operation;
-use crate::operations::sign_up::post_confirmation;
+use crate::operations::registration::post_confirmation;
 use crate::protocol::error::ApiError;
 use crate::triggers::event::{Metadata, NO_CLIENT};
 

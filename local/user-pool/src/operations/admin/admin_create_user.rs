@@ -11,7 +11,7 @@ use crate::model::attributes::{self, Attribute, Writer};
 use crate::model::pool::Pool;
 use crate::model::user::{MfaPreference, User, UserStatus};
 use crate::operations::operation;
-use crate::operations::sign_up::{PreSignUpEvent, new_username, pre_sign_up};
+use crate::operations::registration::{PreSignUpEvent, new_username, pre_sign_up};
 use crate::password;
 use crate::protocol::error::{ApiError, ErrorCode};
 use crate::triggers::event::{Metadata, NO_CLIENT};

@@ -1,4 +1,4 @@
-//! `Filter` of ListUsers: `attribute = "value"` or, for a beginning, `attribute ^= "value"`.
+//! `Filter` of `ListUsers`: `attribute = "value"` or, for a beginning, `attribute ^= "value"`.
 
 use crate::model::user::User;
 use crate::protocol::error::ApiError;

@@ -1,4 +1,4 @@
-//! What CreateUserPoolClient and UpdateUserPoolClient check.
+//! What `CreateUserPoolClient` and `UpdateUserPoolClient` check.
 
 use jiff::SignedDuration;
 

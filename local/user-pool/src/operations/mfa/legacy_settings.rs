@@ -1,4 +1,4 @@
-//! `MFAOptions` of SetUserSettings and AdminSetUserSettings: SMS on, or nothing.
+//! `MFAOptions` of `SetUserSettings` and `AdminSetUserSettings`: SMS on, or nothing.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! The rules of SetUserMFAPreference and AdminSetUserMFAPreference (COGNITO.md §4.5).
+//! The rules of `SetUserMFAPreference` and `AdminSetUserMFAPreference` (COGNITO.md §4.5).
 
 use serde::Deserialize;
 
@@ -59,8 +59,8 @@ pub(in crate::operations) fn apply(pool: &Pool, user: &mut User, blocks: Blocks)
 fn enable(pool: &Pool, user: &mut User, factor: Factor, preferred: bool) -> Result<(), ApiError> {
     check_can_be_on(user, factor)?;
     // A factor the pool doesn't have: accepted, without effect.
-    let has_effect = pool.mfa.mfa_configuration != MfaState::Off
-        && (factor == Factor::SoftwareToken || pool.offers(factor));
+    let has_effect =
+        pool.mfa.state != MfaState::Off && (factor == Factor::SoftwareToken || pool.offers(factor));
     if !has_effect {
         return Ok(());
     }
@@ -78,7 +78,7 @@ fn disable(pool: &Pool, user: &mut User, factor: Factor) -> Result<(), ApiError>
     if factor == Factor::SoftwareToken && user.software_token.as_ref().is_some_and(|token| !token.verified) {
         return Err(not_verified());
     }
-    if pool.mfa.mfa_configuration != MfaState::On {
+    if pool.mfa.state != MfaState::On {
         user.mfa.enabled.remove(&factor);
     }
     if user.mfa.preferred == Some(factor) {

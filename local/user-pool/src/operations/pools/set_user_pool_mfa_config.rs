@@ -33,16 +33,14 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
 
 fn checked(pool: &Pool, input: Input) -> Result<MfaSettings, ApiError> {
     let settings = MfaSettings {
-        mfa_configuration: input.mfa_configuration.unwrap_or_default(),
-        sms_mfa_configuration: input.sms_mfa_configuration,
-        software_token_mfa_configuration: input.software_token_mfa_configuration.unwrap_or_default(),
-        email_mfa_configuration: input.email_mfa_configuration,
-        web_authn_configuration: input.web_authn_configuration,
+        state: input.mfa_configuration.unwrap_or_default(),
+        sms: input.sms_mfa_configuration,
+        software_token: input.software_token_mfa_configuration.unwrap_or_default(),
+        email: input.email_mfa_configuration,
+        web_authn: input.web_authn_configuration,
     };
-    let has_factor = settings.sms_mfa_configuration.is_some()
-        || settings.software_token_mfa_configuration.enabled
-        || settings.email_mfa_configuration.is_some();
-    match settings.mfa_configuration {
+    let has_factor = settings.sms.is_some() || settings.software_token.enabled || settings.email.is_some();
+    match settings.state {
         MfaState::Off if has_factor => Err(ApiError::invalid_parameter(
             "Invalid MFA configuration given, can't turn off MFA and configure an MFA together.",
         )),
@@ -65,7 +63,7 @@ fn recovers_only_by(settings: &PoolSettings, name: &str) -> bool {
 }
 
 fn check_sms(settings: &MfaSettings, pool: &Pool) -> Result<(), ApiError> {
-    let Some(sms) = &settings.sms_mfa_configuration else {
+    let Some(sms) = &settings.sms else {
         return Ok(());
     };
     let has_sender = sms.get("SmsConfiguration").is_some() || pool.settings.sms_configuration.is_some();
@@ -82,7 +80,7 @@ fn check_sms(settings: &MfaSettings, pool: &Pool) -> Result<(), ApiError> {
 
 /// COGNITO.md §4.1: a plan above Lite, a sender of the pool's own, another way to recover.
 fn check_email(settings: &MfaSettings, pool: &Pool) -> Result<(), ApiError> {
-    if settings.email_mfa_configuration.is_none() {
+    if settings.email.is_none() {
         return Ok(());
     }
     if pool.settings.user_pool_tier == "LITE" {
@@ -110,23 +108,20 @@ fn sms_configuration_required() -> ApiError {
     )
 }
 
-/// `MfaConfiguration` of CreateUserPool and UpdateUserPool, which speak of SMS only.
+/// `MfaConfiguration` of `CreateUserPool` and `UpdateUserPool`, which speak of SMS only.
 pub(super) fn mfa_with_sms(
     mut mfa: MfaSettings,
     state: MfaState,
     settings: &PoolSettings,
 ) -> Result<MfaSettings, ApiError> {
-    mfa.mfa_configuration = state;
+    mfa.state = state;
     if state == MfaState::Off {
         return Ok(mfa);
     }
     if let Some(sms) = &settings.sms_configuration {
-        mfa.sms_mfa_configuration
-            .get_or_insert_with(|| json!({"SmsConfiguration": sms}));
+        mfa.sms.get_or_insert_with(|| json!({"SmsConfiguration": sms}));
     }
-    let has_factor = mfa.sms_mfa_configuration.is_some()
-        || mfa.software_token_mfa_configuration.enabled
-        || mfa.email_mfa_configuration.is_some();
+    let has_factor = mfa.sms.is_some() || mfa.software_token.enabled || mfa.email.is_some();
     if has_factor {
         Ok(mfa)
     } else {

@@ -1,4 +1,4 @@
-//! What CreateUserPool and UpdateUserPool have in common.
+//! What `CreateUserPool` and `UpdateUserPool` have in common.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

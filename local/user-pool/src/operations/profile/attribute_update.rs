@@ -15,7 +15,7 @@ use crate::triggers::event::{Metadata, NO_CLIENT};
 
 const ADDRESSES: [&str; 2] = ["email", "phone_number"];
 
-/// One UpdateUserAttributes or AdminUpdateUserAttributes.
+/// One `UpdateUserAttributes` or `AdminUpdateUserAttributes`.
 pub(in crate::operations) struct AttributeUpdate<'a> {
     pub(in crate::operations) pool: &'a Pool,
     /// The app client, where a user asks.

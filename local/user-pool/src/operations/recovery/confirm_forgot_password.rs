@@ -7,7 +7,7 @@ use crate::UserPools;
 use crate::limits::Limited;
 use crate::model::user::{CodePurpose, UserStatus};
 use crate::operations::operation;
-use crate::operations::sign_up::post_confirmation;
+use crate::operations::registration::post_confirmation;
 use crate::password;
 use crate::protocol::error::ApiError;
 use crate::protocol::error::ErrorCode;

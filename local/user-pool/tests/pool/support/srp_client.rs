@@ -63,7 +63,7 @@ impl SrpClient {
         format!("{:x}", self.public)
     }
 
-    /// `ChallengeResponses` of PASSWORD_VERIFIER.
+    /// `ChallengeResponses` of `PASSWORD_VERIFIER`.
     pub(crate) fn answer(&self, pool_id: &str, challenge: &Value, password: &str) -> Value {
         let group = pool_id.split_once('_').unwrap().1;
         let user = challenge["ChallengeParameters"]["USER_ID_FOR_SRP"]
@@ -98,4 +98,11 @@ impl SrpClient {
             "TIMESTAMP": TIMESTAMP,
         })
     }
+}
+
+/// `Salt` and `PasswordVerifier` of ConfirmDevice, as bytes.
+pub(crate) fn device_verifier(group: &str, key: &str, password: &str, salt: &BigUint) -> (Vec<u8>, Vec<u8>) {
+    let inner = h(format!("{group}{key}:{password}").as_bytes());
+    let x = BigUint::from_bytes_be(&h(&[pad(salt), inner].concat()));
+    (pad(salt), pad(&BigUint::from(2_u8).modpow(&x, &number(N))))
 }

@@ -62,7 +62,7 @@ pub(in crate::operations) fn new_username(
     Ok((sub.clone(), sub))
 }
 
-/// What PreSignUp answered.
+/// What `PreSignUp` answered.
 #[derive(Default)]
 pub(in crate::operations) struct PreSignUp {
     pub(in crate::operations) confirm: bool,

@@ -124,7 +124,7 @@ fn verify(attributes: &mut BTreeMap<String, String>, name: &str, verified: bool)
     if !verified {
         return Ok(());
     }
-    if attributes.get(name).is_none_or(|value| value.is_empty()) {
+    if attributes.get(name).is_none_or(std::string::String::is_empty) {
         return Err(ApiError::new(
             ErrorCode::InvalidLambdaResponse,
             format!("{name} is not present and can't be verified automatically."),
