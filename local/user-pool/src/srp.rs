@@ -22,6 +22,36 @@ static N: LazyLock<BigUint> = LazyLock::new(|| BigUint::parse_bytes(N_HEX, 16).u
 static G: LazyLock<BigUint> = LazyLock::new(|| BigUint::from(2_u8));
 static K: LazyLock<BigUint> = LazyLock::new(|| hash(&[&pad(&N), &pad(&G)]));
 
+/// g^(d·16^i) at row i, column d−1: with these, a power of g is one multiplication a hex digit of
+/// its exponent, where squaring would take four more.
+static POWERS_OF_G: LazyLock<Vec<Vec<BigUint>>> = LazyLock::new(|| {
+    let mut base = G.clone();
+    let mut rows = Vec::with_capacity(EXPONENT_DIGITS);
+    for _ in 0..EXPONENT_DIGITS {
+        let row: Vec<_> =
+            std::iter::successors(Some(base.clone()), |power| Some(power * &base % &*N)).take(15).collect();
+        base = row.last().map(|last| last * &base % &*N).unwrap_or_default();
+        rows.push(row);
+    }
+    rows
+});
+
+/// Of the 256-bit exponents all our powers of g have.
+const EXPONENT_DIGITS: usize = 64;
+
+/// g^exponent mod N. Its time depends on the exponent, which a service on one's own machine may.
+fn power_of_g(exponent: &BigUint) -> BigUint {
+    let digits = exponent.to_radix_le(16);
+    if digits.len() > EXPONENT_DIGITS {
+        return G.modpow(exponent, &N);
+    }
+    let factors = digits
+        .into_iter()
+        .zip(POWERS_OF_G.iter())
+        .filter_map(|(digit, row)| row.get(usize::from(digit.checked_sub(1)?)));
+    factors.fold(BigUint::from(1_u8), |product, factor| product * factor % &*N)
+}
+
 /// The shortest two's-complement form of a positive number: a zero byte before a set top bit.
 fn pad(number: &BigUint) -> Vec<u8> {
     let mut bytes = number.to_bytes_be();
@@ -81,7 +111,7 @@ pub(crate) fn password_matches(
 fn verifier(identity: &Identity, salt: &BigUint, password: &str) -> BigUint {
     let inner = sha256(&[identity.group.as_bytes(), identity.name.as_bytes(), b":", password.as_bytes()]);
     let x = hash(&[&pad(salt), inner.as_ref()]);
-    G.modpow(&x, &N)
+    power_of_g(&x)
 }
 
 /// Salt and verifier of a user who isn't there: the same at each try, and no password fits
@@ -126,7 +156,7 @@ impl Exchange {
         }
         let verifier = parse_hex(verifier_hex)?;
         let secret = BigUint::from_bytes_be(&entropy::bytes::<32>());
-        let public = (&*K * &verifier + G.modpow(&secret, &N)) % &*N;
+        let public = (&*K * &verifier + power_of_g(&secret)) % &*N;
         let secret_block = entropy::bytes::<64>().to_vec();
         let salt_hex = salt_hex.to_owned();
         Some(Self { identity, client_public, verifier, secret, public, salt_hex, secret_block })
@@ -168,5 +198,24 @@ impl Exchange {
         let mut key = [0; 16];
         key.iter_mut().zip(expanded.as_ref()).for_each(|(to, from)| *to = *from);
         key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use num_bigint::BigUint;
+
+    use super::{G, N, power_of_g};
+    use crate::entropy;
+
+    #[test]
+    fn the_table_gives_the_powers_of_g() {
+        let random = BigUint::from_bytes_be(&entropy::bytes::<32>());
+        let longest = (BigUint::from(1_u8) << 256) - 1_u8;
+        let too_long = &longest + 1_u8;
+        for exponent in [BigUint::ZERO, BigUint::from(1_u8), BigUint::from(16_u8), random, longest, too_long]
+        {
+            assert_eq!(power_of_g(&exponent), G.modpow(&exponent, &N), "{exponent:x}");
+        }
     }
 }

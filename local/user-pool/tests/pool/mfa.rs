@@ -1,10 +1,10 @@
 //! The second factor at Cognito's hands.
 
-use local_user_pool::ErrorCode;
+use local_user_pool::{ErrorCode, Switches};
 use serde_json::{Value, json};
 
-use crate::support::bench::{EMAIL, PHONE, access_token, arn};
-use crate::support::{Bench, USERNAME, code_of, totp};
+use crate::support::bench::{EMAIL, PHONE, access_token, arn, merged};
+use crate::support::{Bench, PASSWORD, USERNAME, code_of, totp};
 
 async fn bench(state: &str) -> Bench {
     let bench = Bench::new().await;
@@ -310,4 +310,93 @@ async fn a_function_words_the_message() {
     let outbox = bench.outbox.0.lock().unwrap();
     let message = outbox.last().unwrap();
     assert_eq!(message.text, format!("Mark {}", message.code.as_ref().unwrap()));
+}
+
+#[tokio::test]
+async fn a_pool_that_demands_mfa_sets_email_up_at_sign_in() {
+    let bench = Bench::new().await;
+    let config = json!({"UserPoolId": bench.pool, "MfaConfiguration": "ON", "EmailMfaConfiguration": {}});
+    bench.ok("SetUserPoolMfaConfig", config).await;
+    let user = json!({"UserPoolId": bench.pool, "Username": USERNAME});
+    let create = json!({"MessageAction": "SUPPRESS"});
+    bench.ok("AdminCreateUser", merged(user.clone(), create)).await;
+    let password = json!({"Password": PASSWORD, "Permanent": true});
+    bench.ok("AdminSetUserPassword", merged(user.clone(), password)).await;
+
+    let challenge = bench.with_password().await.unwrap();
+    assert_eq!(challenge["ChallengeName"], "MFA_SETUP");
+    assert_eq!(challenge["ChallengeParameters"]["MFAS_CAN_SETUP"], r#"["EMAIL_OTP"]"#);
+    let refused = bench.refused("AssociateSoftwareToken", json!({"Session": challenge["Session"]})).await;
+    assert_eq!(refused.0, ErrorCode::SoftwareTokenMFANotFound);
+    let challenge = bench.respond(&challenge, json!({"EMAIL": EMAIL})).await.unwrap();
+    assert_eq!(challenge["ChallengeName"], "EMAIL_OTP");
+    let code = code_of(&bench, EMAIL);
+    let refused = bench.respond(&challenge, json!({"EMAIL_OTP_CODE": wrong(&code)})).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::CodeMismatch);
+    access_token(&bench.respond(&challenge, json!({"EMAIL_OTP_CODE": code})).await.unwrap());
+    let now = bench.ok("AdminGetUser", user).await;
+    assert_eq!(now["UserMFASettingList"], json!(["EMAIL_OTP"]));
+    assert!(
+        now["UserAttributes"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({"Name": "email_verified", "Value": "true"}))
+    );
+    assert_eq!(bench.with_password().await.unwrap()["ChallengeName"], "EMAIL_OTP");
+}
+
+#[tokio::test]
+async fn wrong_codes_lock_only_if_the_switch_says_so() {
+    let bench = bench("OPTIONAL").await;
+    let secret = bench.enrol_totp(&bench.access_token().await).await;
+    bench.advance(60);
+    bench.pools.set_switches(Switches { lock_after_wrong_mfa_codes: true, ..Switches::default() });
+    let challenge = bench.with_password().await.unwrap();
+    let code = totp(&secret, bench.seconds(), 0);
+    for _ in 0..5 {
+        let refused =
+            bench.respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": wrong(&code)})).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::CodeMismatch);
+    }
+    let locked = bench.respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code})).await.unwrap_err();
+    assert_eq!(locked.message, "Password attempts exceeded");
+    bench.advance(1);
+    bench.respond(&challenge, json!({"SOFTWARE_TOKEN_MFA_CODE": code})).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_pool_says_what_it_can_not_have() {
+    let bench = Bench::new().await;
+    let set = async |config: Value| {
+        bench.refused("SetUserPoolMfaConfig", merged(json!({"UserPoolId": bench.pool}), config)).await
+    };
+    let text = |text: &str| (ErrorCode::InvalidParameter, text.to_owned());
+    assert_eq!(
+        set(json!({"MfaConfiguration": "OFF", "SoftwareTokenMfaConfiguration": {"Enabled": true}})).await,
+        text("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.")
+    );
+    assert_eq!(
+        set(json!({"MfaConfiguration": "ON"})).await,
+        text("Invalid MFA Configuration given. SMS MFA, Email MFA, or Software Token MFA must be enabled.")
+    );
+    let bare = json!({"PoolName": "bare", "MfaConfiguration": "ON"});
+    assert_eq!(
+        bench.refused("CreateUserPool", bare).await,
+        text(
+            "SMS configuration and Auto verification for phone_number are required when MFA is required/optional"
+        )
+    );
+    let recovery = |name: &str| json!({"RecoveryMechanisms": [{"Priority": 1, "Name": name}]});
+    let pool = bench.make_pool(json!({"AccountRecoverySetting": recovery("verified_phone_number")})).await;
+    let sms = json!({"SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::111122223333:role/sms"}});
+    let input = json!({"UserPoolId": pool, "MfaConfiguration": "ON", "SmsMfaConfiguration": sms});
+    assert_eq!(
+        bench.refused("SetUserPoolMfaConfig", input).await,
+        text(
+            "Account Recovery Setting cannot use verified_phone_number as a recovery mechanism when SMS MFA is configured."
+        )
+    );
+    let lite = bench.make_pool(json!({"UserPoolTier": "LITE"})).await;
+    let input = json!({"UserPoolId": lite, "MfaConfiguration": "ON", "EmailMfaConfiguration": {}});
+    assert_eq!(bench.refused("SetUserPoolMfaConfig", input).await.0, ErrorCode::FeatureUnavailableInTier);
 }

@@ -178,6 +178,32 @@ async fn state_survives_and_sessions_do_not() {
     assert_eq!(described["MfaConfiguration"], "OPTIONAL");
 }
 
+/// What is on the disk when an operation has answered is all there is to lose: a copy of the files
+/// of a pool still at work, opened elsewhere, is what a process killed at that moment leaves.
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::bare(StoreLocation::File(folder.path().join("pools.db"))).await;
+    bench.pool = bench.make_pool(json!({})).await;
+    bench.client = bench.make_client(json!({})).await;
+    for number in 0..20 {
+        let name = format!("user-{number}");
+        bench
+            .ok(
+                "AdminCreateUser",
+                json!({"UserPoolId": bench.pool, "Username": name, "MessageAction": "SUPPRESS"}),
+            )
+            .await;
+        let copy = tempfile::tempdir().unwrap();
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+        }
+        let left = Bench::bare(StoreLocation::File(copy.path().join("pools.db"))).await;
+        left.ok("AdminGetUser", json!({"UserPoolId": bench.pool, "Username": name})).await;
+    }
+}
+
 #[tokio::test]
 async fn a_file_of_something_else_is_one_clear_error() {
     let folder = tempfile::tempdir().unwrap();
