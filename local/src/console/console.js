@@ -54,13 +54,17 @@ function badges(invocation) {
   return list;
 }
 
+// A narrow screen breaks PostAuthentication_Authentication where a reader would.
+const breakable = (text) =>
+  text.split(/(?<=_)/).flatMap((part, index) => (index > 0 ? [document.createElement("wbr"), part] : [part]));
+
 function invocationRow(invocation) {
   const details = element("div", { className: "details", hidden: true, id: `details-${invocation.number}` });
   const button = element(
     "button",
     { className: "invocation", type: "button" },
     element("time", { dateTime: invocation.began, textContent: clock(invocation.began) }),
-    element("span", { className: "source", textContent: invocation.source ?? "invoked directly" }),
+    element("span", { className: "source" }, ...breakable(invocation.source ?? "invoked directly")),
     element("span", { className: "took", textContent: milliseconds(invocation.durationMs) }),
     element("span", { className: "function", textContent: invocation.function }),
     badges(invocation),
@@ -141,14 +145,19 @@ function addMessage(message) {
 
 const factorNames = { SMS_MFA: "SMS", SOFTWARE_TOKEN_MFA: "TOTP", EMAIL_OTP: "e-mail" };
 
-function verified(attributes, name) {
+const addressNames = { email: "e-mail", phone_number: "phone" };
+
+function addressState(attributes, name) {
   if (!attributes[name]) return null;
-  return `${attributes[name]}${attributes[`${name}_verified`] === "true" ? " ✓" : " (not verified)"}`;
+  const address = attributes[name] === shownName(attributes) ? addressNames[name] : attributes[name];
+  return `${address} ${attributes[`${name}_verified`] === "true" ? "verified" : "not verified"}`;
 }
+
+const shownName = (attributes) => attributes.email ?? attributes.phone_number;
 
 function userRow(user) {
   const head = element("div", { className: "head" });
-  const name = user.attributes.email ?? user.attributes.phone_number ?? user.username;
+  const name = shownName(user.attributes) ?? user.username;
   head.append(element("span", { className: "name", textContent: name }));
   const status = user.status === "CONFIRMED" ? "good" : "bad";
   head.append(element("span", { className: `badge ${status}`, textContent: user.status.toLowerCase().replaceAll("_", " ") }));
@@ -157,7 +166,7 @@ function userRow(user) {
     const preferred = factor === user.preferred ? ", preferred" : "";
     head.append(element("span", { className: "badge plain", textContent: `${factorNames[factor] ?? factor}${preferred}` }));
   }
-  const facts = [verified(user.attributes, "email"), verified(user.attributes, "phone_number"), user.username];
+  const facts = [addressState(user.attributes, "email"), addressState(user.attributes, "phone_number"), user.username];
   return element(
     "li",
     {},
@@ -300,4 +309,5 @@ function follow() {
 
 by("only").addEventListener("change", filterInvocations);
 by("to").addEventListener("input", filterMessages);
+await loadAll().catch(warn);
 follow();
