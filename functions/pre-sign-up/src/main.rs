@@ -7,6 +7,6 @@ use shared::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let policy = init(|environment| environment.policy())?;
-    serve(PreSignUp::new(policy.sign_up)).await
+    let sign_up = init(|environment| environment.policy().sign_up)?;
+    serve(PreSignUp::new(sign_up)).await
 }

@@ -6,7 +6,9 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use shared::{
     audit::{Action, AuditTrail, Entry},
-    factors::{Block, FactorState, NativeFactors, PreferenceChange, TotpSecret, TotpVerification, UserPoolFault},
+    factors::{
+        Block, FactorState, NativeFactors, PreferenceChange, TotpSecret, TotpVerification, UserPoolFault,
+    },
     kernel::{AccessToken, Factor, OneTimeCode, UserId},
     sign_in::{SignInLedger, Subject},
     sign_up::{ConfirmedUsers, Recorded},
@@ -92,7 +94,10 @@ pub async fn native_factors(
     assert_eq!(verify(&wrong).await, TotpVerification::WrongCode);
     assert_eq!(verify(&right).await, TotpVerification::Verified);
     let again = verify(&right).await;
-    assert!(matches!(again, TotpVerification::AlreadyUsed | TotpVerification::WrongCode), "a code works once: {again:?}");
+    assert!(
+        matches!(again, TotpVerification::AlreadyUsed | TotpVerification::WrongCode),
+        "a code works once: {again:?}"
+    );
     assert_eq!(factors().await, FactorState::default(), "registered is not yet asked for");
 
     let on = FactorState { enabled: [Factor::Totp].into(), preferred: Some(Factor::Totp) };

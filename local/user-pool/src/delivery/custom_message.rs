@@ -17,7 +17,7 @@ pub(super) async fn ask(pools: &UserPools, delivery: &Delivery<'_>) -> Result<Op
     };
     let invites = delivery.occasion == Occasion::AdminCreateUser;
     let request = json!({
-        "userAttributes": delivery.user.event_attributes(),
+        "userAttributes": delivery.user.event_attributes(delivery.pool),
         "codeParameter": CODE_PLACEHOLDER,
         "linkParameter": "{##Click Here##}",
         "usernameParameter": invites.then_some(USERNAME_PLACEHOLDER),

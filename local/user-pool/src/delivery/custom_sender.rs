@@ -39,7 +39,7 @@ pub(super) async fn send(pools: &UserPools, delivery: &Delivery<'_>) -> Result<b
         "type": kind,
         "code": code,
         "clientMetadata": Value::Null,
-        "userAttributes": delivery.user.event_attributes(),
+        "userAttributes": delivery.user.event_attributes(delivery.pool),
     });
     let source = format!("{prefix}_{:?}", delivery.occasion);
     let event = Event {

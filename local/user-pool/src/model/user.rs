@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::device::Device;
+use super::pool::Pool;
 use super::secret::Secret;
 use super::wire_time;
 
@@ -177,10 +178,15 @@ impl User {
     }
 
     /// `userAttributes` of a trigger event (COGNITO.md §1.1).
-    pub(crate) fn event_attributes(&self) -> Value {
+    pub(crate) fn event_attributes(&self, pool: &Pool) -> Value {
         let mut map = serde_json::Map::new();
         map.insert("sub".into(), self.sub.clone().into());
         map.insert("cognito:user_status".into(), self.status.as_str().into());
+        for alias in pool.alias_attributes() {
+            if let Some(value) = self.attribute(alias).filter(|_| self.is_verified(alias)) {
+                map.insert(format!("cognito:{alias}_alias"), value.into());
+            }
+        }
         map.extend(self.attributes.iter().map(|(name, value)| (name.clone(), value.clone().into())));
         Value::Object(map)
     }

@@ -142,7 +142,7 @@ impl Generation<'_> {
             (None, None) => return Ok(Overrides::default()),
         };
         let mut request = json!({
-            "userAttributes": self.user.event_attributes(),
+            "userAttributes": self.user.event_attributes(self.pool),
             "groupConfiguration": groups.configuration(),
         });
         let (version, member) = match version {

@@ -162,7 +162,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn user_attributes(&self) -> Value {
-        self.user.as_ref().map_or_else(|| json!({}), |user| user.event_attributes())
+        self.user.as_ref().map_or_else(|| json!({}), |user| user.event_attributes(&self.pool))
     }
 
     pub(super) async fn run_trigger(

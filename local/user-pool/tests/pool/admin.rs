@@ -326,9 +326,13 @@ async fn what_is_deleted_is_gone() {
 
 #[tokio::test]
 async fn a_verified_alias_is_one_users() {
-    let bench = Bench::with(json!({"AliasAttributes": ["email"]}), json!({})).await;
+    let settings = json!({"AliasAttributes": ["email"], "LambdaConfig": {"PreAuthentication": arn("pre")}});
+    let bench = Bench::with(settings, json!({})).await;
     bench.add_user().await;
     access_token(&bench.with_srp(EMAIL, PASSWORD).await.unwrap());
+    let event = bench.event("PreAuthentication_Authentication");
+    assert_eq!(event["userName"], USERNAME);
+    assert_eq!(event["request"]["userAttributes"]["cognito:email_alias"], EMAIL);
     bench
         .ok(
             "SignUp",

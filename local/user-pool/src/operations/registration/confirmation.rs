@@ -123,7 +123,7 @@ pub(in crate::operations) async fn post_confirmation(
         source: format!("PostConfirmation_{source}"),
         username: &user.username,
         version: "1",
-        request: with_metadata(json!({"userAttributes": user.event_attributes()}), metadata),
+        request: with_metadata(json!({"userAttributes": user.event_attributes(pool)}), metadata),
         response: Some(json!({})),
     };
     triggers::invoke(pools, Trigger::PostConfirmation, function, event).await?;
