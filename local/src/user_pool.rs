@@ -139,9 +139,11 @@ impl Setup<'_> {
             SignInWith::Phone => json!(["email", "phone_number"]),
             SignInWith::Username | SignInWith::Email => json!(["email"]),
         };
+        // No MFA code goes to the address that recovery uses first (COGNITO.md §4.3). With the one
+        // that users sign in with, a new user of a pool with MFA on could not sign in at all.
         let recovery = match self.sign_in_with {
-            SignInWith::Phone => ["verified_phone_number", "verified_email"],
-            SignInWith::Username | SignInWith::Email => ["verified_email", "verified_phone_number"],
+            SignInWith::Phone => ["verified_email", "verified_phone_number"],
+            SignInWith::Username | SignInWith::Email => ["verified_phone_number", "verified_email"],
         };
         let (region, account) = (self.region, self.account_id);
         let members = json!({
