@@ -139,19 +139,13 @@ impl Setup<'_> {
             SignInWith::Phone => json!(["email", "phone_number"]),
             SignInWith::Username | SignInWith::Email => json!(["email"]),
         };
-        // No MFA code goes to the address that recovery uses first (COGNITO.md §4.3). With the one
-        // that users sign in with, a new user of a pool with MFA on could not sign in at all.
-        let recovery = match self.sign_in_with {
-            SignInWith::Phone => ["verified_email", "verified_phone_number"],
-            SignInWith::Username | SignInWith::Email => ["verified_phone_number", "verified_email"],
-        };
         let (region, account) = (self.region, self.account_id);
         let members = json!({
             "LambdaConfig": self.lambda_config(),
             "AutoVerifiedAttributes": verified,
             "AccountRecoverySetting": { "RecoveryMechanisms": [
-                { "Name": recovery.first(), "Priority": 1 },
-                { "Name": recovery.last(), "Priority": 2 },
+                { "Name": "verified_email", "Priority": 1 },
+                { "Name": "verified_phone_number", "Priority": 2 },
             ] },
             // E-mail MFA needs an SES identity of one's own (COGNITO.md §4.1).
             "EmailConfiguration": {
@@ -211,10 +205,13 @@ impl Setup<'_> {
                 }),
             );
             mfa.insert("SoftwareTokenMfaConfiguration".to_owned(), json!({ "Enabled": true }));
-            mfa.insert(
-                "EmailMfaConfiguration".to_owned(),
-                json!({ "Subject": "Your sign-in code", "Message": "Your sign-in code is {####}" }),
-            );
+        }
+        // Passwords are recovered by e-mail. Where MFA is required, a user who has nothing but that
+        // address could not sign in at all (COGNITO.md §4.3); without e-mail as a factor they are
+        // led to set up an authenticator app.
+        if let (Value::Object(mfa), Mfa::Optional) = (&mut mfa, self.mfa) {
+            let message = json!({ "Subject": "Your sign-in code", "Message": "Your sign-in code is {####}" });
+            mfa.insert("EmailMfaConfiguration".to_owned(), message);
         }
         run(pools, "SetUserPoolMfaConfig", mfa).await.map(drop)
     }

@@ -215,11 +215,11 @@ async fn each_client_has_one_way_in() {
 }
 
 #[rstest]
-#[case("email", "email", "ada@example.com", "EMAIL_OTP")]
+#[case("email", "email", "ada@example.com", "MFA_SETUP")]
 #[case("phone", "phone_number", "+15555550100", "SMS_MFA")]
-#[case("username", "email", "ada@example.com", "EMAIL_OTP")]
+#[case("username", "email", "ada@example.com", "MFA_SETUP")]
 #[tokio::test]
-async fn with_mfa_on_a_new_user_is_asked_for_a_second_factor(
+async fn with_mfa_on_a_new_user_can_go_on_to_a_second_factor(
     #[case] sign_in_with: &str,
     #[case] attribute: &str,
     #[case] address: &str,
@@ -245,7 +245,6 @@ async fn with_mfa_on_a_new_user_is_asked_for_a_second_factor(
     });
     let answer = cloud.cognito("InitiateAuth", sign_in).await;
     assert_eq!(answer["ChallengeName"], challenge);
-    assert_ne!(cloud.last_code().await, code);
 }
 
 #[rstest]

@@ -76,6 +76,41 @@ async fn the_mfa_api_answers_every_sample_event() {
     insta::assert_json_snapshot!("mfa_api", answers);
 }
 
+#[tokio::test]
+async fn the_mfa_api_answers_a_user_who_has_just_signed_in() {
+    let stage = Stage::set().await;
+    let event = stage.cloud.signed_in_request("/mfa").await.unwrap();
+    let function = functions().iter().find(|function| function.name == "mfa-api").unwrap();
+    let answer = stage.invoke(function, &event).await.unwrap();
+    stage.clear().await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    insta::assert_snapshot!(
+        answer["body"].as_str().unwrap(),
+        @r#"{"enabled":[],"preferred":null,"totp":{"enabled":false}}"#
+    );
+}
+
+/// What the operator's policy refuses reaches Cognito, and so the user, as a short public text.
+#[tokio::test]
+async fn a_refusal_is_a_function_error_with_a_public_text() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.toml"), "[sign_up]\nopen = false\n").unwrap();
+    let stage = Stage::set_with([("MFA_CONFIG_DIR", folder.path().to_str().unwrap())].into()).await;
+    let mut answers = BTreeMap::new();
+    for (function, event) in
+        trigger_events().into_iter().filter(|(function, _)| function.name == "pre-sign-up")
+    {
+        let answer = stage.invoke(function, &event.payload).await;
+        let answer = answer.map_or_else(
+            |error| format!("{}: {}", error.error_type, error.message),
+            |answer| format!("answered {}", answer["response"]),
+        );
+        answers.insert(event.name, answer);
+    }
+    stage.clear().await;
+    insta::assert_json_snapshot!("refusals", answers);
+}
+
 /// The functions on a Lambda host, with the cloud that they depend on.
 struct Stage {
     cloud: Cloud,
@@ -84,11 +119,19 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
+        Self::set_with(BTreeMap::new()).await
+    }
+
+    /// With further variables for every function.
+    async fn set_with(variables: BTreeMap<&str, &str>) -> Self {
         let cloud = Cloud::start().await.unwrap();
-        let specs = functions()
-            .iter()
-            .map(|function| cloud.function(function, &binary(function.name).unwrap()).unwrap())
-            .collect();
+        let spec = |function: &Function| {
+            let mut spec = cloud.function(function, &binary(function.name).unwrap()).unwrap();
+            spec.environment
+                .extend(variables.iter().map(|(name, value)| (name.to_string(), value.to_string())));
+            spec
+        };
+        let specs = functions().iter().map(spec).collect();
         let host = LambdaHost::start(specs).unwrap();
         Self { cloud, host }
     }

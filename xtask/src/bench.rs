@@ -38,12 +38,10 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     let mut steps = Steps::default();
     let mut builds = Vec::new();
     for &(name, settings) in [AS_DEPLOYED].iter().chain(alternatives) {
-        steps.run(name, || {
-            builds.push(format!("{name}={}", build(settings, &folder.join(name))?.display()));
-            Ok(())
-        })?;
+        let binaries = steps.run(name, || build(settings, &folder.join(name)))?;
+        builds.push(format!("{name}={}", binaries.display()));
     }
-    steps.run("the local cloud, which the functions call", || workspace::build_local().map(drop))?;
+    steps.run("the local cloud, which the functions call", workspace::build_local)?;
     let json = folder.join("init.json");
     let result = steps.run("cold starts", || {
         let mut measure = workspace::cargo(&["run", "--quiet", "--bin", "bench-init", "--"]);

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, in the order in which it is cheapest to learn.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -52,15 +52,28 @@ fn run_parts(parts: &[Part], steps: &mut Steps) -> Result<()> {
     if parts.contains(&Part::Lint) {
         lint(steps)?;
     }
+    if parts.iter().all(|part| *part == Part::Lint) {
+        return Ok(());
+    }
+    let binaries = steps.run("build the functions and the local cloud", workspace::build_local)?;
+    let local = binaries.get("local").context("the build made no binary `local`")?;
     if parts.contains(&Part::Rust) {
-        steps.run("build the functions and the local cloud", || workspace::build_local())?;
         steps.run("Rust tests", || succeed(&mut rust_tests()))?;
     }
     if parts.contains(&Part::Clients) {
-        clients(steps)?;
+        steps.run("npm packages", tools::install_npm_packages)?;
+        steps
+            .run("JavaScript clients against the local cloud", || succeed(&mut javascript_clients(local)))?;
+        let programs = steps.run("Python packages", tools::install_python_clients)?;
+        steps.run("Python clients against the local cloud", || {
+            succeed(&mut python_clients(&programs.join("python"), local))
+        })?;
     }
     if parts.contains(&Part::Lambda) {
-        cargo_lambda(steps)?;
+        steps.run("cargo lambda: watch and invoke", || {
+            let cargo_lambda = tools::install_python_tools()?.join("cargo-lambda");
+            succeed(cargo_lambda_test().env("COGNITO_MFA_CARGO_LAMBDA", cargo_lambda))
+        })?;
     }
     Ok(())
 }
@@ -90,31 +103,7 @@ fn rust_tests() -> Command {
         .is_ok_and(|status| status.success());
     let mut command =
         if nextest { workspace::cargo(&["nextest", "run"]) } else { workspace::cargo(&["test"]) };
-    command.args(["--workspace", "--locked"]);
-    command
-}
-
-fn clients(steps: &mut Steps) -> Result<()> {
-    steps.run("npm packages", || tools::install_npm_packages())?;
-    steps
-        .run("JavaScript clients against the local cloud", || succeed(&mut javascript_clients(&local()?)))?;
-    let python = steps.run("Python packages", tools::install_python_clients)?;
-    steps.run("Python clients against the local cloud", || {
-        succeed(&mut python_clients(&python.join("python"), &local()?))
-    })
-}
-
-fn local() -> Result<PathBuf> {
-    workspace::build_local()?.remove("local").context("the build made no binary `local`")
-}
-
-fn python_clients(python: &Path, local: &Path) -> Command {
-    let mut command = Command::new(python);
-    command
-        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
-        .current_dir(workspace::root().join("tests/python"))
-        .env("COGNITO_MFA_LOCAL", local)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command.args(["--workspace", "--locked", "--no-fail-fast"]);
     command
 }
 
@@ -127,11 +116,17 @@ fn javascript_clients(local: &Path) -> Command {
     command
 }
 
-fn cargo_lambda(steps: &mut Steps) -> Result<()> {
-    steps.run("cargo lambda: watch and invoke", || {
-        let cargo_lambda = tools::install_python_tools()?.join("cargo-lambda");
-        // Not a default target: it needs what only this command installs.
-        let arguments = ["test", "--workspace", "--locked", "--test", "cargo_lambda", "--", "--nocapture"];
-        succeed(workspace::cargo(&arguments).env("COGNITO_MFA_CARGO_LAMBDA", cargo_lambda))
-    })
+fn python_clients(python: &Path, local: &Path) -> Command {
+    let mut command = Command::new(python);
+    command
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+        .current_dir(workspace::root().join("tests/python"))
+        .env("COGNITO_MFA_LOCAL", local)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+/// Not a default target of the workspace: it needs what only this command installs.
+fn cargo_lambda_test() -> Command {
+    workspace::cargo(&["test", "--workspace", "--locked", "--test", "cargo_lambda", "--", "--nocapture"])
 }

@@ -10,13 +10,12 @@ use crate::steps::succeed;
 use crate::workspace;
 
 /// The npm packages of `tests/clients`, exactly as locked.
-pub(crate) fn install_npm_packages() -> Result<PathBuf> {
+pub(crate) fn install_npm_packages() -> Result<()> {
     let folder = workspace::root().join("tests/clients");
     let lock = fs::read(folder.join("package-lock.json")).context("tests/clients/package-lock.json")?;
     once(&folder.join("node_modules/.installed"), &lock, || {
         succeed(Command::new("npm").args(["ci", "--ignore-scripts"]).current_dir(&folder))
-    })?;
-    Ok(folder)
+    })
 }
 
 /// The tools of `xtask/tools.txt`, in a Python environment of the project's own. Answers the folder

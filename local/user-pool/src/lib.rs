@@ -182,6 +182,11 @@ impl UserPools {
         cell.get_or_init(|| PoolKeys::load_or_make(&self.store, pool)).clone().map_err(ApiError::internal)
     }
 
+    /// Of a pool that is gone.
+    fn forget_keys(&self, pool: &str) {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(pool);
+    }
+
     fn key_cell(&self, pool: &str) -> KeyCell {
         let mut cells = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(cells.entry(pool.to_owned()).or_default())

@@ -4,8 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::attributes::Attribute;
 use super::secret::Secret;
 use super::wire_time;
+use crate::protocol::error::ApiError;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Client {
@@ -127,6 +129,15 @@ impl Client {
     pub(crate) fn rotates_refresh_tokens(&self) -> bool {
         let rotation = self.settings.refresh_token_rotation.as_ref();
         rotation.and_then(|rotation| rotation.feature.as_deref()) == Some("ENABLED")
+    }
+
+    /// `WriteAttributes`; unset lets all pass.
+    pub(crate) fn check_may_write(&self, attributes: &[Attribute]) -> Result<(), ApiError> {
+        let Some(writable) = &self.settings.write_attributes else { return Ok(()) };
+        if attributes.iter().all(|attribute| writable.contains(&attribute.name)) {
+            return Ok(());
+        }
+        Err(ApiError::not_authorized("A client attempted to write unauthorized attribute"))
     }
 
     fn unit<'a>(

@@ -42,6 +42,7 @@ use crate::triggers::event::Metadata;
 
 pub(crate) use initiate::{Initiation, initiate};
 pub(crate) use mfa_setup::{SetUp, cannot_enable, no_seed, not_enabled};
+pub(crate) use refresh::Refresh;
 pub(crate) use respond::{Answers, Response, respond};
 pub(crate) use secret_hash::check_secret_hash;
 

@@ -95,6 +95,8 @@ impl Turn<'_> {
         let secret_block = answers.required("PASSWORD_CLAIM_SECRET_BLOCK")?;
         let timestamp = answers.required("TIMESTAMP")?;
         self.pools.sessions.consume(session, self.pools.now())?;
+        // Many exchanges may have been begun before the lock.
+        self.refuse_before_password()?;
         let right = accepts(exchange, signature, secret_block, timestamp);
         self.password_checked(right).await
     }

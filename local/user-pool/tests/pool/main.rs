@@ -9,6 +9,7 @@
 mod admin;
 mod custom_auth;
 mod devices;
+mod events;
 mod mfa;
 mod profile;
 mod senders;

@@ -171,3 +171,48 @@ async fn users_delete_themselves() {
     bench.ok("DeleteUser", json!({"AccessToken": bench.access_token().await})).await;
     assert_eq!(bench.with_password().await.unwrap_err().code, ErrorCode::NotAuthorized);
 }
+
+#[tokio::test]
+async fn an_address_of_the_second_factor_resets_no_password() {
+    let recovery = json!({"RecoveryMechanisms": [
+        {"Priority": 1, "Name": "verified_phone_number"}, {"Priority": 2, "Name": "verified_email"},
+    ]});
+    let bench = Bench::with(json!({"AccountRecoverySetting": recovery}), json!({})).await;
+    bench.set_mfa("OPTIONAL").await;
+    bench.add_user().await;
+    let user = json!({"UserPoolId": bench.pool, "Username": USERNAME});
+    let verified = json!({"UserAttributes": [{"Name": "phone_number_verified", "Value": "true"}]});
+    bench.ok("AdminUpdateUserAttributes", merged(user.clone(), verified)).await;
+    let who = json!({"ClientId": bench.client, "Username": USERNAME});
+    let sent_to = async || {
+        bench.ok("ForgotPassword", who.clone()).await["CodeDeliveryDetails"]["AttributeName"].clone()
+    };
+    assert_eq!(sent_to().await, "phone_number");
+    let sms = json!({"SMSMfaSettings": {"Enabled": true}});
+    bench.ok("AdminSetUserMFAPreference", merged(user.clone(), sms)).await;
+    assert_eq!(sent_to().await, "email");
+    let email = json!({"EmailMfaSettings": {"Enabled": true}});
+    bench.ok("AdminSetUserMFAPreference", merged(user, email)).await;
+    assert_eq!(
+        bench.refused("ForgotPassword", who.clone()).await,
+        (
+            ErrorCode::InvalidParameter,
+            "Cannot reset password for the user as there is no registered/verified email or phone_number"
+                .into()
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_client_writes_only_what_it_may() {
+    let bench = Bench::with(json!({}), json!({"WriteAttributes": ["email", "phone_number"]})).await;
+    bench.add_user().await;
+    let token = bench.access_token().await;
+    let name = json!([{"Name": "given_name", "Value": "Alex"}]);
+    let refusal = (ErrorCode::NotAuthorized, "A client attempted to write unauthorized attribute".to_owned());
+    let update = json!({"AccessToken": token, "UserAttributes": name});
+    assert_eq!(bench.refused("UpdateUserAttributes", update).await, refusal);
+    let sign_up =
+        json!({"ClientId": bench.client, "Username": "second", "Password": PASSWORD, "UserAttributes": name});
+    assert_eq!(bench.refused("SignUp", sign_up).await, refusal);
+}

@@ -64,7 +64,7 @@ fn open(key: &LessSafeKey, nonce: &[u8], aad: &[u8], content: &[u8], tag: &[u8])
 }
 
 /// A reader of COGNITO.md §2.2, strict about everything §2.1 says. Gives context and plaintext.
-fn decrypt(code: &str) -> (Vec<(String, String)>, String) {
+pub(crate) fn decrypt(code: &str) -> (Vec<(String, String)>, String) {
     assert!(code.starts_with("AYAD"));
     let message = STANDARD.decode(code).unwrap();
     let mut reader = Reader(&message);

@@ -362,3 +362,18 @@ async fn tokens_end_and_foreign_or_changed_ones_are_refused() {
         (ErrorCode::NotAuthorized, "Access Token has expired".into())
     );
 }
+
+#[tokio::test]
+async fn exchanges_begun_before_a_lock_do_not_get_around_it() {
+    let bench = Bench::new().await;
+    bench.add_user().await;
+    let client = SrpClient::new();
+    let parameters = json!({"USERNAME": USERNAME, "SRP_A": client.srp_a()});
+    let challenge = bench.initiate("USER_SRP_AUTH", parameters).await.unwrap();
+    for _ in 0..5 {
+        bench.with_srp(USERNAME, "Wrong-horse-7").await.unwrap_err();
+    }
+    let answers = client.answer(&bench.pool, &challenge, PASSWORD);
+    let refused = bench.respond(&challenge, answers).await.unwrap_err();
+    assert_eq!(refused.message, "Password attempts exceeded");
+}

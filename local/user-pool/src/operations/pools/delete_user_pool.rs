@@ -24,5 +24,6 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         ));
     }
     pools.store.delete_pool(&pool.id)?;
+    pools.forget_keys(&pool.id);
     Ok(json!({}))
 }

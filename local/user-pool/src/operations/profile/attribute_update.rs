@@ -29,11 +29,8 @@ impl AttributeUpdate<'_> {
     /// Writes what may be written and sends codes to new addresses; gives their delivery details.
     pub(in crate::operations) async fn run(self, pools: &UserPools) -> Result<Vec<Value>, ApiError> {
         let writer = if self.client.is_some() { Writer::User } else { Writer::Administrator };
-        let writable = self.client.and_then(|client| client.settings.write_attributes.as_deref());
-        if let Some(writable) = writable
-            && self.attributes.iter().any(|attribute| !writable.contains(&attribute.name))
-        {
-            return Err(ApiError::not_authorized("A client attempted to write unauthorized attribute"));
+        if let Some(client) = self.client {
+            client.check_may_write(&self.attributes)?;
         }
         let pool = self.pool;
         attributes::check_mutable(&pool.schema, self.attributes.iter().map(|attribute| &attribute.name))?;

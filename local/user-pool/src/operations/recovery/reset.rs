@@ -7,12 +7,12 @@ use crate::UserPools;
 use crate::delivery::{self, Delivery, Occasion};
 use crate::model::pool::Pool;
 use crate::model::secret::Secret;
-use crate::model::user::{CodePurpose, Factor, PendingCode, User, UserStatus};
+use crate::model::user::{CodePurpose, PendingCode, User, UserStatus};
 use crate::protocol::error::ApiError;
 use crate::triggers::event::Metadata;
 
-/// The verified address of the highest priority. Without a setting: the phone, unless SMS is the
-/// user's second factor, then the e-mail.
+/// The verified address of the highest priority that isn't a second factor. Without a setting: the
+/// phone, unless SMS is the user's second factor, then the e-mail.
 pub(in crate::operations) fn recovery_attribute(pool: &Pool, user: &User) -> Result<&'static str, ApiError> {
     if matches!(user.status, UserStatus::ForceChangePassword | UserStatus::ExternalProvider) {
         return Err(ApiError::not_authorized("User password cannot be reset in the current state."));
@@ -24,12 +24,12 @@ pub(in crate::operations) fn recovery_attribute(pool: &Pool, user: &User) -> Res
             if mechanisms.iter().any(|mechanism| mechanism.name == "admin_only") {
                 return Err(ApiError::not_authorized("Contact administrator to reset password."));
             }
-            mechanisms
+            let attributes = mechanisms
                 .iter()
-                .map(|mechanism| if mechanism.name == "verified_email" { "email" } else { "phone_number" })
-                .collect()
+                .map(|mechanism| if mechanism.name == "verified_email" { "email" } else { "phone_number" });
+            attributes.filter(|attribute| !is_second_factor(user, attribute)).collect()
         }
-        None if user.mfa.enabled.contains(&Factor::Sms) => vec!["email"],
+        None if is_second_factor(user, "phone_number") => vec!["email"],
         None => vec!["phone_number", "email"],
     };
     order
@@ -40,6 +40,11 @@ pub(in crate::operations) fn recovery_attribute(pool: &Pool, user: &User) -> Res
                 "Cannot reset password for the user as there is no registered/verified email or phone_number",
             )
         })
+}
+
+/// An address that gets the user's MFA codes doesn't also reset their password.
+fn is_second_factor(user: &User, attribute: &str) -> bool {
+    user.mfa.enabled.iter().any(|factor| factor.attribute() == Some(attribute))
 }
 
 /// The code lives one hour. Gives `CodeDeliveryDetails`.

@@ -41,6 +41,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     }
     let password = input.password.ok_or_else(|| ApiError::missing("PASSWORD"))?;
     password::check_policy(&pool.settings.policies.password_policy, &password)?;
+    client.check_may_write(&input.user_attributes)?;
     let mut attributes = attributes::check(&pool.schema, input.user_attributes, Writer::User)?;
     let (username, sub) = new_username(&pool, &input.username, &mut attributes)?;
     attributes::check_required(&pool.schema, &attributes)?;

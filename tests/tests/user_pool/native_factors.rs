@@ -1,18 +1,6 @@
 //! The Cognito adapter keeps the port's contract at a user pool that speaks Cognito's protocol.
 
-#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
-
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
-
-use async_trait::async_trait;
-use jiff::Timestamp;
-use local_user_pool::{
-    Config, StoreLocation, Switches, UserPools,
-    ports::{Channel, Clock, DataKey, DataKeyFault, DataKeys, FunctionCall, FunctionFault, Functions, Message, Outbox},
-};
+use local_user_pool::UserPools;
 use serde_json::{Value, json};
 use shared::{
     config,
@@ -21,27 +9,12 @@ use shared::{
 };
 use shared_aws::{Aws, AwsSettings, UserPool};
 use shared_testkit::contract;
-use tokio::net::TcpListener;
+
+use crate::pool::{self, Mailbox};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn native_factors() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let mailbox = Arc::new(Mailbox::default());
-    let pools = UserPools::open(Config {
-        region: "us-east-1".into(),
-        account_id: "111122223333".into(),
-        store: StoreLocation::Memory,
-        base_url: endpoint.clone(),
-        functions: Arc::new(NoFunctions),
-        outbox: mailbox.clone(),
-        data_keys: Arc::new(NoKeys),
-        clock: Arc::new(MachineClock),
-        switches: Switches::default(),
-    });
-    let pools = pools.await.unwrap();
-    let router = pools.router();
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let pool::Served { pools, mailbox, endpoint } = pool::serve().await;
     let token = sign_up_and_in(&pools, &mailbox).await;
 
     let lookup = |name: &str| match name {
@@ -71,7 +44,8 @@ async fn sign_up_and_in(pools: &UserPools, mailbox: &Mailbox) -> String {
     let call = async |operation: &str, input: Value| pools.call(operation, input).await.unwrap();
     let text = |answer: &Value, at: &str| answer.pointer(at).and_then(Value::as_str).unwrap().to_owned();
 
-    let pool = json!({ "PoolName": "p", "UsernameAttributes": ["email"], "AutoVerifiedAttributes": ["email"] });
+    let pool =
+        json!({ "PoolName": "p", "UsernameAttributes": ["email"], "AutoVerifiedAttributes": ["email"] });
     let pool = text(&call("CreateUserPool", pool).await, "/UserPool/Id");
     let mfa = json!({
         "UserPoolId": pool, "MfaConfiguration": "OPTIONAL", "SoftwareTokenMfaConfiguration": { "Enabled": true },
@@ -84,7 +58,8 @@ async fn sign_up_and_in(pools: &UserPools, mailbox: &Mailbox) -> String {
     let client = text(&call("CreateUserPoolClient", client).await, "/UserPoolClient/ClientId");
 
     let attributes = json!([{ "Name": "email", "Value": USER }]);
-    let user = json!({ "ClientId": client, "Username": USER, "Password": PASSWORD, "UserAttributes": attributes });
+    let user =
+        json!({ "ClientId": client, "Username": USER, "Password": PASSWORD, "UserAttributes": attributes });
     call("SignUp", user).await;
     let code = mailbox.last_code();
     call("ConfirmSignUp", json!({ "ClientId": client, "Username": USER, "ConfirmationCode": code })).await;
@@ -93,52 +68,4 @@ async fn sign_up_and_in(pools: &UserPools, mailbox: &Mailbox) -> String {
         "AuthParameters": { "USERNAME": USER, "PASSWORD": PASSWORD },
     });
     text(&call("InitiateAuth", sign_in).await, "/AuthenticationResult/AccessToken")
-}
-
-#[derive(Default)]
-struct Mailbox(Mutex<Vec<Message>>);
-
-impl Mailbox {
-    fn last_code(&self) -> String {
-        let messages = self.0.lock().unwrap();
-        let last = messages.iter().rfind(|message| message.channel == Channel::Email).unwrap();
-        last.code.clone().unwrap()
-    }
-}
-
-impl Outbox for Mailbox {
-    fn deliver(&self, message: Message) {
-        self.0.lock().unwrap().push(message);
-    }
-}
-
-struct MachineClock;
-
-impl Clock for MachineClock {
-    fn now(&self) -> Timestamp {
-        SystemClock.now()
-    }
-}
-
-/// The pool has no triggers.
-struct NoFunctions;
-
-#[async_trait]
-impl Functions for NoFunctions {
-    async fn invoke(&self, _: FunctionCall) -> Result<Value, FunctionFault> {
-        Err(FunctionFault::Invoke { code: "ResourceNotFoundException".into() })
-    }
-    async fn invoke_async(&self, _: FunctionCall) -> Result<(), FunctionFault> {
-        Err(FunctionFault::Invoke { code: "ResourceNotFoundException".into() })
-    }
-}
-
-/// Nor custom senders.
-struct NoKeys;
-
-#[async_trait]
-impl DataKeys for NoKeys {
-    async fn generate(&self, _: &str, _: &BTreeMap<String, String>) -> Result<DataKey, DataKeyFault> {
-        Err(DataKeyFault("NotFoundException".into()))
-    }
 }

@@ -1,0 +1,172 @@
+// How each generation of clients says which factor it wants (docs/COGNITO.md, 7.2, 7.3 and 7.5).
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Auth } from 'amplify-auth-v5';
+import { AuthenticationDetails, CognitoUser, CognitoUserPool } from 'amazon-cognito-identity-js';
+
+import { Authenticator } from './harness/authenticator.js';
+import { startCloud } from './harness/cloud.js';
+import { PASSWORD, newAddress, signIn } from './harness/user.js';
+
+let cloud;
+
+before(async () => {
+  cloud = await startCloud();
+  const { region, userPoolId, clients, cognito } = cloud.endpoints;
+  Auth.configure({ region, userPoolId, userPoolWebClientId: clients.native.id, endpoint: cognito });
+});
+
+after(async () => {
+  const end = await cloud.stop();
+  assert.deepEqual({ code: end.code, survivors: end.survivors }, { code: 0, survivors: [] });
+});
+
+let users = 0;
+
+/** A confirmed user with a verified address and number. */
+async function newUser() {
+  users += 1;
+  const username = newAddress();
+  const phone = `+1555555${String(2000 + users)}`;
+  const attributes = { email: username, email_verified: 'true', phone_number: phone, phone_number_verified: 'true' };
+  const { userPoolId: UserPoolId } = cloud.endpoints;
+  await cloud.cognito('AdminCreateUser', {
+    UserPoolId,
+    Username: username,
+    MessageAction: 'SUPPRESS',
+    UserAttributes: Object.entries(attributes).map(([Name, Value]) => ({ Name, Value })),
+  });
+  await cloud.cognito('AdminSetUserPassword', { UserPoolId, Username: username, Password: PASSWORD, Permanent: true });
+  return { username, phone };
+}
+
+async function verifiedTotp(AccessToken) {
+  const { SecretCode } = await cloud.cognito('AssociateSoftwareToken', { AccessToken });
+  const authenticator = new Authenticator(SecretCode);
+  await cloud.cognito('VerifySoftwareToken', { AccessToken, UserCode: authenticator.next() });
+  return authenticator;
+}
+
+test("Amplify v5: TOTP, SMS and NOMFA, and the factor chosen at sign-in", async () => {
+  const { username, phone } = await newUser();
+  let user = await Auth.signIn(username, PASSWORD);
+  const authenticator = new Authenticator(await Auth.setupTOTP(user));
+  await Auth.verifyTotpToken(user, authenticator.next());
+
+  const preferred = () => Auth.getPreferredMFA(user, { bypassCache: true });
+  await Auth.setPreferredMFA(user, 'SMS');
+  assert.equal(await preferred(), 'SMS_MFA');
+  await Auth.setPreferredMFA(user, 'TOTP');
+  assert.equal(await preferred(), 'SOFTWARE_TOKEN_MFA');
+  await Auth.setPreferredMFA(user, 'NOMFA');
+  assert.equal(await preferred(), 'NOMFA');
+
+  const AccessToken = user.getSignInUserSession().getAccessToken().getJwtToken();
+  const both = { Enabled: true, PreferredMfa: false };
+  await cloud.cognito('SetUserMFAPreference', { AccessToken, SMSMfaSettings: both, SoftwareTokenMfaSettings: both });
+  user = await Auth.signIn(username, PASSWORD);
+  assert.equal(user.challengeName, 'SELECT_MFA_TYPE');
+  const chosen = await answerSelection(user, 'SMS_MFA');
+  assert.equal(chosen, 'SMS_MFA');
+  await Auth.confirmSignIn(user, await cloud.code(phone), 'SMS_MFA');
+  assert.equal(user.getSignInUserSession().isValid(), true);
+});
+
+test('identity-js: SMS by its deprecated calls, and its own words at the selection', async () => {
+  const { username } = await newUser();
+  const { userPoolId, clients, cognito } = cloud.endpoints;
+  const Pool = new CognitoUserPool({ UserPoolId: userPoolId, ClientId: clients.native.id, endpoint: cognito });
+  const login = async () => {
+    const user = new CognitoUser({ Username: username, Pool });
+    const details = new AuthenticationDetails({ Username: username, Password: PASSWORD });
+    const step = await new Promise((resolve, reject) =>
+      user.authenticateUser(details, {
+        onSuccess: () => resolve('tokens'),
+        onFailure: reject,
+        mfaRequired: (name) => resolve(name),
+        totpRequired: (name) => resolve(name),
+        selectMFAType: (name) => resolve(name),
+      }),
+    );
+    return { user, step };
+  };
+  const call = (user, method, ...given) =>
+    new Promise((resolve, reject) =>
+      user[method](...given, (error, result) => (error ? reject(error) : resolve(result))),
+    );
+
+  const { user } = await login();
+  assert.equal(await call(user, 'enableMFA'), 'SUCCESS');
+  assert.deepEqual(await call(user, 'getMFAOptions'), [
+    { DeliveryMedium: 'SMS', AttributeName: 'phone_number' },
+  ]);
+  assert.equal((await login()).step, 'SMS_MFA');
+  assert.equal(await call(user, 'disableMFA'), 'SUCCESS');
+  assert.equal((await login()).step, 'tokens');
+
+  const AccessToken = user.getSignInUserSession().getAccessToken().getJwtToken();
+  const authenticator = await verifiedTotp(AccessToken);
+  const both = { Enabled: true, PreferredMfa: false };
+  assert.equal(await call(user, 'setUserMfaPreference', both, both), 'SUCCESS');
+  const selecting = await login();
+  assert.equal(selecting.step, 'SELECT_MFA_TYPE');
+  await assert.rejects(answerSelection(selecting.user, 'SOFTWARE_TOKEN'), { name: 'InvalidParameterException' });
+
+  const again = await login();
+  assert.equal(await answerSelection(again.user, 'SOFTWARE_TOKEN_MFA'), 'SOFTWARE_TOKEN_MFA');
+  const tokens = await new Promise((onSuccess, onFailure) =>
+    again.user.sendMFACode(authenticator.next(), { onSuccess, onFailure }, 'SOFTWARE_TOKEN_MFA'),
+  );
+  assert.equal(tokens.isValid(), true);
+});
+
+/** What the library calls back with after a factor was chosen. */
+function answerSelection(user, answer) {
+  return new Promise((resolve, reject) =>
+    user.sendMFASelectionAnswer(answer, {
+      onFailure: reject,
+      mfaRequired: (name) => resolve(name),
+      totpRequired: (name) => resolve(name),
+    }),
+  );
+}
+
+// amplify-android and -swift take no http endpoint. These are the requests that their
+// updateMFAPreference makes, in their order: GetUser first, then blocks with both booleans. A block
+// that the app gave nothing for is null or is not there, as the serialiser of the day has it.
+for (const [how, absent] of [['null', { SMSMfaSettings: null, EmailMfaSettings: null }], ['absent', {}]]) {
+  test(`amplify-android and -swift: a block that is ${how} changes nothing, and ENABLED keeps the mark`, async () => {
+    const { username } = await newUser();
+    const { AccessToken } = await signIn(cloud, username);
+    await verifiedTotp(AccessToken);
+    const state = async () => {
+      const { PreferredMfaSetting, UserMFASettingList } = await cloud.cognito('GetUser', { AccessToken });
+      return { preferred: PreferredMfaSetting, enabled: [...(UserMFASettingList ?? [])].sort() };
+    };
+    const set = (blocks) => cloud.cognito('SetUserMFAPreference', { AccessToken, ...absent, ...blocks });
+
+    // sms: ENABLED, totp: PREFERRED
+    await state();
+    await set({
+      SMSMfaSettings: { Enabled: true, PreferredMfa: false },
+      SoftwareTokenMfaSettings: { Enabled: true, PreferredMfa: true },
+    });
+    const both = { preferred: 'SOFTWARE_TOKEN_MFA', enabled: ['SMS_MFA', 'SOFTWARE_TOKEN_MFA'] };
+    assert.deepEqual(await state(), both);
+
+    // totp: ENABLED. What GetUser said was preferred is sent as preferred.
+    const { preferred } = await state();
+    await set({ SoftwareTokenMfaSettings: { Enabled: true, PreferredMfa: preferred === 'SOFTWARE_TOKEN_MFA' } });
+    assert.deepEqual(await state(), both, 'the block of SMS was null or absent');
+
+    // totp: NOT_PREFERRED, then sms: PREFERRED
+    await set({ SoftwareTokenMfaSettings: { Enabled: true, PreferredMfa: false } });
+    assert.deepEqual(await state(), { ...both, preferred: undefined });
+    await set({ SMSMfaSettings: { Enabled: true, PreferredMfa: true } });
+    assert.deepEqual(await state(), { ...both, preferred: 'SMS_MFA' });
+
+    // sms: DISABLED
+    await set({ SMSMfaSettings: { Enabled: false, PreferredMfa: false } });
+    assert.deepEqual(await state(), { preferred: undefined, enabled: ['SOFTWARE_TOKEN_MFA'] });
+  });
+}

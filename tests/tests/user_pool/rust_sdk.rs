@@ -1,0 +1,441 @@
+//! The AWS SDK for Rust reads every answer of every operation that the local pool has: a story of one
+//! pool in which each of them is called, through the SDK's own model.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use aws_sdk_cognitoidentityprovider::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+    primitives::Blob,
+    types::{
+        AttributeDataType, AttributeType, AuthFlowType, ChallengeNameType, DeliveryMediumType,
+        DeviceConfigurationType, DeviceRememberedStatusType, DeviceSecretVerifierConfigType,
+        ExplicitAuthFlowsType, MessageActionType, MfaOptionType, ProviderUserIdentifierType,
+        SchemaAttributeType, SoftwareTokenMfaConfigType, SoftwareTokenMfaSettingsType, UserPoolMfaType,
+        UsernameAttributeType, VerifiedAttributeType,
+    },
+};
+use shared::kernel::{Clock as _, SystemClock};
+
+use crate::pool;
+
+const PASSWORD: &str = "Correct-Horse-7";
+
+/// Calls an operation, expects success, and notes that it was called.
+macro_rules! call {
+    ($story:ident, $operation:ident $(, $member:ident($($value:expr),+))* $(,)?) => {{
+        $story.called.insert(stringify!($operation).replace('_', ""));
+        let answer = Box::pin($story.client.$operation()$(.$member($($value),+))*.send()).await;
+        answer.unwrap_or_else(|fault| {
+            std::panic::resume_unwind(Box::new(format!("{}: {fault:?}", stringify!($operation))))
+        })
+    }};
+}
+
+struct Story {
+    client: Client,
+    called: BTreeSet<String>,
+}
+
+fn attribute(name: &str, value: &str) -> AttributeType {
+    AttributeType::builder().name(name).value(value).build().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_is_read_by_the_sdk() {
+    let served = pool::serve().await;
+    let config = aws_sdk_cognitoidentityprovider::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(&served.endpoint)
+        .build();
+    let mut story = Story { client: Client::from_conf(config), called: BTreeSet::new() };
+    let (pool, client) = pools(&mut story).await;
+    users(&mut story, &served.mailbox, &pool, &client).await;
+    groups(&mut story, &pool).await;
+    factors(&mut story, &pool, &client).await;
+    devices(&mut story, &pool, &client).await;
+    administration(&mut story, &pool, &client).await;
+    ends(&mut story, &pool, &client).await;
+
+    let built = built();
+    assert!(built.len() > 60, "{}", built.len());
+    let missing: Vec<_> = built.iter().filter(|name| !story.called.contains(&name.to_lowercase())).collect();
+    assert!(missing.is_empty(), "built, but not called here: {missing:?}");
+}
+
+/// The operations that the pool's README lists as built; a test of the pool holds it to the code.
+fn built() -> BTreeSet<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../local/user-pool/README.md");
+    let text = fs::read_to_string(file).unwrap();
+    let table = text.split("### Built").nth(1).unwrap().split("### Not built").next().unwrap();
+    table.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+async fn pools(story: &mut Story) -> (String, String) {
+    let created = call!(
+        story,
+        create_user_pool,
+        pool_name("story"),
+        username_attributes(UsernameAttributeType::Email),
+        auto_verified_attributes(VerifiedAttributeType::Email),
+        device_configuration(
+            DeviceConfigurationType::builder()
+                .challenge_required_on_new_device(true)
+                .device_only_remembered_on_user_prompt(true)
+                .build()
+        )
+    );
+    let pool = created.user_pool.unwrap().id.unwrap();
+    let custom = SchemaAttributeType::builder().name("team").attribute_data_type(AttributeDataType::String);
+    call!(story, add_custom_attributes, user_pool_id(&pool), custom_attributes(custom.mutable(true).build()));
+    call!(
+        story,
+        set_user_pool_mfa_config,
+        user_pool_id(&pool),
+        mfa_configuration(UserPoolMfaType::Optional),
+        software_token_mfa_configuration(SoftwareTokenMfaConfigType::builder().enabled(true).build())
+    );
+    let mfa = call!(story, get_user_pool_mfa_config, user_pool_id(&pool));
+    assert_eq!(mfa.mfa_configuration, Some(UserPoolMfaType::Optional));
+    let described = call!(story, describe_user_pool, user_pool_id(&pool)).user_pool.unwrap();
+    assert!(described.schema_attributes().iter().any(|attribute| attribute.name() == Some("custom:team")));
+    let listed = call!(story, list_user_pools, max_results(10));
+    assert_eq!(listed.user_pools().len(), 1);
+
+    let client = call!(
+        story,
+        create_user_pool_client,
+        user_pool_id(&pool),
+        client_name("app"),
+        explicit_auth_flows(ExplicitAuthFlowsType::AllowUserPasswordAuth),
+        explicit_auth_flows(ExplicitAuthFlowsType::AllowAdminUserPasswordAuth),
+        explicit_auth_flows(ExplicitAuthFlowsType::AllowRefreshTokenAuth)
+    );
+    let client = client.user_pool_client.unwrap().client_id.unwrap();
+    let described = call!(story, describe_user_pool_client, user_pool_id(&pool), client_id(&client));
+    let flows = described.user_pool_client.unwrap().explicit_auth_flows.unwrap();
+    call!(
+        story,
+        update_user_pool_client,
+        user_pool_id(&pool),
+        client_id(&client),
+        client_name("renamed"),
+        set_explicit_auth_flows(Some(flows))
+    );
+    let listed = call!(story, list_user_pool_clients, user_pool_id(&pool));
+    assert_eq!(listed.user_pool_clients().first().unwrap().client_name(), Some("renamed"));
+
+    let other = call!(story, create_user_pool, pool_name("other")).user_pool.unwrap().id.unwrap();
+    call!(story, update_user_pool, user_pool_id(&other));
+    let spare = call!(story, create_user_pool_client, user_pool_id(&other), client_name("spare"));
+    let spare = spare.user_pool_client.unwrap().client_id.unwrap();
+    call!(story, delete_user_pool_client, user_pool_id(&other), client_id(spare));
+    call!(story, delete_user_pool, user_pool_id(other));
+    (pool, client)
+}
+
+const ALEX: &str = "alex@example.com";
+
+async fn users(story: &mut Story, mailbox: &pool::Mailbox, pool: &str, client: &str) {
+    call!(
+        story,
+        sign_up,
+        client_id(client),
+        username(ALEX),
+        password(PASSWORD),
+        user_attributes(attribute("email", ALEX))
+    );
+    call!(story, resend_confirmation_code, client_id(client), username(ALEX));
+    let code = mailbox.last_code();
+    call!(story, confirm_sign_up, client_id(client), username(ALEX), confirmation_code(code));
+
+    let token = sign_in(story, client, ALEX, PASSWORD).await.access;
+    let me = call!(story, get_user, access_token(&token));
+    assert!(me.user_attributes().iter().any(|attribute| attribute.name() == "sub"));
+    call!(
+        story,
+        update_user_attributes,
+        access_token(&token),
+        user_attributes(attribute("email", "alex.new@example.com")),
+        user_attributes(attribute("custom:team", "blue"))
+    );
+    call!(story, delete_user_attributes, access_token(&token), user_attribute_names("custom:team"));
+    let sent =
+        call!(story, get_user_attribute_verification_code, access_token(&token), attribute_name("email"));
+    assert_eq!(sent.code_delivery_details.unwrap().delivery_medium, Some(DeliveryMediumType::Email));
+    let code = mailbox.last_code();
+    call!(story, verify_user_attribute, access_token(&token), attribute_name("email"), code(code));
+    let another = "Another-Horse-7";
+    call!(
+        story,
+        change_password,
+        access_token(&token),
+        previous_password(PASSWORD),
+        proposed_password(another)
+    );
+    let alex = "alex.new@example.com";
+    call!(story, forgot_password, client_id(client), username(alex));
+    let code = mailbox.last_code();
+    call!(
+        story,
+        confirm_forgot_password,
+        client_id(client),
+        username(alex),
+        confirmation_code(code),
+        password(PASSWORD)
+    );
+    call!(
+        story,
+        admin_update_user_attributes,
+        user_pool_id(pool),
+        username(alex),
+        user_attributes(attribute("email", ALEX)),
+        user_attributes(attribute("email_verified", "true"))
+    );
+}
+
+struct Tokens {
+    access: String,
+    refresh: String,
+    device: String,
+}
+
+async fn sign_in(story: &mut Story, client: &str, user: &str, password: &str) -> Tokens {
+    let answer = call!(
+        story,
+        initiate_auth,
+        client_id(client),
+        auth_flow(AuthFlowType::UserPasswordAuth),
+        auth_parameters("USERNAME", user),
+        auth_parameters("PASSWORD", password)
+    );
+    let result = answer.authentication_result.unwrap();
+    Tokens {
+        access: result.access_token.unwrap(),
+        refresh: result.refresh_token.unwrap(),
+        device: result.new_device_metadata.unwrap().device_key.unwrap(),
+    }
+}
+
+async fn groups(story: &mut Story, pool: &str) {
+    call!(story, create_group, user_pool_id(pool), group_name("admins"));
+    call!(story, update_group, user_pool_id(pool), group_name("admins"), description("they may"));
+    let group = call!(story, get_group, user_pool_id(pool), group_name("admins")).group.unwrap();
+    assert_eq!(group.description.as_deref(), Some("they may"));
+    call!(story, admin_add_user_to_group, user_pool_id(pool), username(ALEX), group_name("admins"));
+    assert_eq!(call!(story, list_groups, user_pool_id(pool)).groups().len(), 1);
+    let members = call!(story, list_users_in_group, user_pool_id(pool), group_name("admins"));
+    assert_eq!(members.users().len(), 1);
+    let of_alex = call!(story, admin_list_groups_for_user, user_pool_id(pool), username(ALEX));
+    assert_eq!(of_alex.groups().len(), 1);
+    call!(story, admin_remove_user_from_group, user_pool_id(pool), username(ALEX), group_name("admins"));
+    call!(story, delete_group, user_pool_id(pool), group_name("admins"));
+}
+
+/// What an authenticator app shows, `steps` from now.
+fn totp(secret: &str, steps: u64) -> String {
+    let seed = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
+    let seconds = u64::try_from(SystemClock.now().as_second()).unwrap();
+    totp_rs::Builder::new().with_secret(seed).build().unwrap().generate(seconds + 30 * steps).to_string()
+}
+
+async fn factors(story: &mut Story, pool: &str, client: &str) {
+    let token = sign_in(story, client, ALEX, PASSWORD).await.access;
+    let secret = call!(story, associate_software_token, access_token(&token)).secret_code.unwrap();
+    call!(story, verify_software_token, access_token(&token), user_code(totp(&secret, 0)));
+    let on = SoftwareTokenMfaSettingsType::builder().enabled(true).preferred_mfa(true).build();
+    call!(story, set_user_mfa_preference, access_token(&token), software_token_mfa_settings(on.clone()));
+    let challenge = call!(
+        story,
+        initiate_auth,
+        client_id(client),
+        auth_flow(AuthFlowType::UserPasswordAuth),
+        auth_parameters("USERNAME", ALEX),
+        auth_parameters("PASSWORD", PASSWORD)
+    );
+    assert_eq!(challenge.challenge_name, Some(ChallengeNameType::SoftwareTokenMfa));
+    let answered = call!(
+        story,
+        respond_to_auth_challenge,
+        client_id(client),
+        challenge_name(ChallengeNameType::SoftwareTokenMfa),
+        set_session(challenge.session),
+        challenge_responses("USERNAME", ALEX),
+        challenge_responses("SOFTWARE_TOKEN_MFA_CODE", totp(&secret, 1))
+    );
+    assert!(answered.authentication_result.is_some());
+
+    let off = SoftwareTokenMfaSettingsType::builder().enabled(false).preferred_mfa(false).build();
+    call!(
+        story,
+        admin_set_user_mfa_preference,
+        user_pool_id(pool),
+        username(ALEX),
+        software_token_mfa_settings(off)
+    );
+    call!(story, admin_delete_software_token, user_pool_id(pool), username(ALEX));
+    call!(
+        story,
+        admin_update_user_attributes,
+        user_pool_id(pool),
+        username(ALEX),
+        user_attributes(attribute("phone_number", "+15555550123"))
+    );
+    let by_sms =
+        MfaOptionType::builder().delivery_medium(DeliveryMediumType::Sms).attribute_name("phone_number");
+    call!(story, set_user_settings, access_token(&token), mfa_options(by_sms.clone().build()));
+    call!(story, set_user_settings, access_token(&token), set_mfa_options(Some(vec![])));
+    call!(story, admin_set_user_settings, user_pool_id(pool), username(ALEX), set_mfa_options(Some(vec![])));
+}
+
+async fn devices(story: &mut Story, pool: &str, client: &str) {
+    for by_user in [true, false] {
+        let tokens = sign_in(story, client, ALEX, PASSWORD).await;
+        let verifier = DeviceSecretVerifierConfigType::builder()
+            .password_verifier(data_encoding::BASE64.encode(&[7; 256]))
+            .salt(data_encoding::BASE64.encode(Blob::new([1; 16]).as_ref()));
+        let confirmed = call!(
+            story,
+            confirm_device,
+            access_token(&tokens.access),
+            device_key(&tokens.device),
+            device_name("laptop"),
+            device_secret_verifier_config(verifier.build())
+        );
+        assert!(confirmed.user_confirmation_necessary);
+        let (token, device) = (&tokens.access, &tokens.device);
+        let remembered = DeviceRememberedStatusType::Remembered;
+        if by_user {
+            call!(
+                story,
+                update_device_status,
+                access_token(token),
+                device_key(device),
+                device_remembered_status(remembered)
+            );
+            let read = call!(story, get_device, access_token(token), device_key(device)).device.unwrap();
+            assert!(read.device_create_date.is_some());
+            assert_eq!(call!(story, list_devices, access_token(token)).devices().len(), 1);
+            call!(story, forget_device, access_token(token), device_key(device));
+        } else {
+            call!(
+                story,
+                admin_update_device_status,
+                user_pool_id(pool),
+                username(ALEX),
+                device_key(device),
+                device_remembered_status(remembered)
+            );
+            call!(story, admin_get_device, user_pool_id(pool), username(ALEX), device_key(device));
+            let listed = call!(story, admin_list_devices, user_pool_id(pool), username(ALEX));
+            assert_eq!(listed.devices().len(), 1);
+            call!(story, admin_forget_device, user_pool_id(pool), username(ALEX), device_key(device));
+        }
+    }
+}
+
+async fn administration(story: &mut Story, pool: &str, client: &str) {
+    const SAM: &str = "sam@example.com";
+    let created = call!(
+        story,
+        admin_create_user,
+        user_pool_id(pool),
+        username(SAM),
+        temporary_password("Temporary-9"),
+        message_action(MessageActionType::Suppress),
+        user_attributes(attribute("email", SAM)),
+        user_attributes(attribute("email_verified", "true")),
+        user_attributes(attribute("custom:team", "red"))
+    );
+    assert!(created.user.unwrap().user_create_date.is_some());
+    let challenge = call!(
+        story,
+        admin_initiate_auth,
+        user_pool_id(pool),
+        client_id(client),
+        auth_flow(AuthFlowType::AdminUserPasswordAuth),
+        auth_parameters("USERNAME", SAM),
+        auth_parameters("PASSWORD", "Temporary-9")
+    );
+    assert_eq!(challenge.challenge_name, Some(ChallengeNameType::NewPasswordRequired));
+    let answered = call!(
+        story,
+        admin_respond_to_auth_challenge,
+        user_pool_id(pool),
+        client_id(client),
+        challenge_name(ChallengeNameType::NewPasswordRequired),
+        set_session(challenge.session),
+        challenge_responses("USERNAME", SAM),
+        challenge_responses("NEW_PASSWORD", PASSWORD)
+    );
+    assert!(answered.authentication_result.is_some());
+    call!(
+        story,
+        admin_set_user_password,
+        user_pool_id(pool),
+        username(SAM),
+        password(PASSWORD),
+        permanent(true)
+    );
+    call!(
+        story,
+        admin_delete_user_attributes,
+        user_pool_id(pool),
+        username(SAM),
+        user_attribute_names("custom:team")
+    );
+    call!(story, admin_disable_user, user_pool_id(pool), username(SAM));
+    let read = call!(story, admin_get_user, user_pool_id(pool), username(SAM));
+    assert!(!read.enabled);
+    call!(story, admin_enable_user, user_pool_id(pool), username(SAM));
+    call!(story, admin_reset_user_password, user_pool_id(pool), username(SAM));
+    let found = call!(story, list_users, user_pool_id(pool), filter(format!("email = \"{SAM}\"")));
+    assert_eq!(found.users().len(), 1);
+    let provider = |name: &str, attribute: &str, value: &str| {
+        ProviderUserIdentifierType::builder()
+            .provider_name(name)
+            .provider_attribute_name(attribute)
+            .provider_attribute_value(value)
+            .build()
+    };
+    call!(
+        story,
+        admin_link_provider_for_user,
+        user_pool_id(pool),
+        destination_user(provider("Cognito", "Username", SAM)),
+        source_user(provider("Google", "Cognito_Subject", "1234"))
+    );
+    call!(story, admin_delete_user, user_pool_id(pool), username(SAM));
+
+    let unconfirmed = "kim@example.com";
+    call!(
+        story,
+        sign_up,
+        client_id(client),
+        username(unconfirmed),
+        password(PASSWORD),
+        user_attributes(attribute("email", unconfirmed))
+    );
+    call!(story, admin_confirm_sign_up, user_pool_id(pool), username(unconfirmed));
+}
+
+async fn ends(story: &mut Story, pool: &str, client: &str) {
+    let tokens = sign_in(story, client, ALEX, PASSWORD).await;
+    let refreshed = call!(
+        story,
+        get_tokens_from_refresh_token,
+        client_id(client),
+        refresh_token(&tokens.refresh),
+        device_key(&tokens.device)
+    );
+    assert!(refreshed.authentication_result.unwrap().access_token.is_some());
+    call!(story, revoke_token, client_id(client), token(&tokens.refresh));
+    let token = sign_in(story, client, ALEX, PASSWORD).await.access;
+    call!(story, global_sign_out, access_token(token));
+    call!(story, admin_user_global_sign_out, user_pool_id(pool), username(ALEX));
+    let token = sign_in(story, client, ALEX, PASSWORD).await.access;
+    call!(story, delete_user, access_token(token));
+}
