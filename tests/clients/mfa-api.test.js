@@ -144,6 +144,7 @@ describe('our own answers', () => {
   });
 });
 
+// A token that has run out is tested where the clock can be set: local/src/gateway/tests.rs.
 describe("the gateway's answers, in front of every function", () => {
   const cases = {
     'no token': { token: () => undefined, status: 401, message: 'Unauthorized' },

@@ -37,6 +37,15 @@ impl Prerequisite {
         }
     }
 
+    /// What it comes with: without that, there is no sense in asking for this.
+    fn comes_with(self) -> Option<Self> {
+        match self {
+            Self::Npm => Some(Self::Node),
+            Self::PythonVenv => Some(Self::Python),
+            Self::Node | Self::Python => None,
+        }
+    }
+
     fn is_met(self) -> bool {
         let (program, arguments, _) = self.probe();
         Command::new(program)
@@ -53,7 +62,9 @@ impl Prerequisite {
 pub(crate) fn check(needed: &[Prerequisite]) -> Result<()> {
     let missing: Vec<_> = needed
         .iter()
-        .filter(|prerequisite| !prerequisite.is_met())
+        .filter(|prerequisite| {
+            !prerequisite.is_met() && prerequisite.comes_with().is_none_or(Prerequisite::is_met)
+        })
         .map(|prerequisite| prerequisite.probe().2)
         .collect();
     if missing.is_empty() {
