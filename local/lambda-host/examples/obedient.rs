@@ -49,9 +49,8 @@ async fn obey(event: LambdaEvent<Value>) -> Result<Value, Error> {
         return Ok(Value::String("x".repeat(usize::try_from(bytes)?)));
     }
     #[expect(clippy::disallowed_methods, reason = "an example shows its environment")]
-    let environment: serde_json::Map<String, Value> = std::env::vars()
-        .map(|(name, value)| (name, Value::String(value)))
-        .collect();
+    let environment: serde_json::Map<String, Value> =
+        std::env::vars().map(|(name, value)| (name, Value::String(value))).collect();
     Ok(json!({
         "order": order,
         "pid": std::process::id(),

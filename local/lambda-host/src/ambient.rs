@@ -4,10 +4,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "function processes read this same clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "function processes read this same clock")]
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }

@@ -73,10 +73,7 @@ impl Environment {
         if let Some(Said::InitError(body)) = said {
             return Err(FunctionError::posted(body));
         }
-        let init = Init {
-            duration: started.elapsed(),
-            usage: environment.usage(),
-        };
+        let init = Init { duration: started.elapsed(), usage: environment.usage() };
         Ok((environment, init))
     }
 
@@ -117,13 +114,7 @@ impl Environment {
         if let Some(stderr) = process.stderr.take() {
             logs.follow(stderr);
         }
-        Ok(Self {
-            process,
-            deliveries,
-            said,
-            _runtime_api: runtime_api,
-            idle_since: Instant::now(),
-        })
+        Ok(Self { process, deliveries, said, _runtime_api: runtime_api, idle_since: Instant::now() })
     }
 
     /// Hands one event in and waits for the answer, at most for the function's time-out.
@@ -184,11 +175,7 @@ impl Environment {
 
 /// What Lambda itself puts into a function's environment.
 fn lambda_variables(spec: &FunctionSpec, settings: &Settings) -> Vec<(&'static str, String)> {
-    let task_root = spec
-        .command
-        .parent()
-        .map(|folder| folder.display().to_string())
-        .unwrap_or_default();
+    let task_root = spec.command.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
     vec![
         ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
         ("LANG", "en_US.UTF-8".to_owned()),
@@ -200,10 +187,7 @@ fn lambda_variables(spec: &FunctionSpec, settings: &Settings) -> Vec<(&'static s
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
         ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", spec.name)),
-        (
-            "AWS_LAMBDA_LOG_STREAM_NAME",
-            format!("[$LATEST]{}", ambient::unique_id().simple()),
-        ),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", format!("[$LATEST]{}", ambient::unique_id().simple())),
         ("AWS_REGION", settings.region.clone()),
         ("AWS_DEFAULT_REGION", settings.region.clone()),
         ("AWS_ACCESS_KEY_ID", "local".to_owned()),
@@ -217,10 +201,7 @@ fn trace_id() -> String {
     let root = ambient::unique_id().simple().to_string();
     let parent = ambient::unique_id().simple().to_string();
     let seconds = ambient::now().as_second();
-    let (root, parent) = (
-        root.get(..24).unwrap_or_default(),
-        parent.get(..16).unwrap_or_default(),
-    );
+    let (root, parent) = (root.get(..24).unwrap_or_default(), parent.get(..16).unwrap_or_default());
     format!("Root=1-{seconds:08x}-{root};Parent={parent};Sampled=0")
 }
 
@@ -234,10 +215,7 @@ fn exited(request_id: &str, status: io::Result<ExitStatus>) -> FunctionError {
         },
         Err(error) => format!("Runtime exited with error: {error}"),
     };
-    FunctionError::new(
-        "Runtime.ExitError",
-        format!("RequestId: {request_id} Error: {reason}"),
-    )
+    FunctionError::new("Runtime.ExitError", format!("RequestId: {request_id} Error: {reason}"))
 }
 
 fn signal_name(signal: Option<i32>) -> String {

@@ -24,11 +24,7 @@ pub struct AsyncPolicy {
 
 impl Default for AsyncPolicy {
     fn default() -> Self {
-        Self {
-            retries: 2,
-            backoff: Duration::from_secs(1),
-            maximum_age: Duration::from_hours(6),
-        }
+        Self { retries: 2, backoff: Duration::from_secs(1), maximum_age: Duration::from_hours(6) }
     }
 }
 
@@ -72,19 +68,13 @@ pub struct EventQueue {
 
 impl std::fmt::Debug for EventQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EventQueue")
-            .field("policy", &self.policy)
-            .finish_non_exhaustive()
+        f.debug_struct("EventQueue").field("policy", &self.policy).finish_non_exhaustive()
     }
 }
 
 impl EventQueue {
     pub fn new(lambda: Arc<dyn Lambda>, policy: AsyncPolicy) -> Self {
-        Self {
-            lambda,
-            policy,
-            dead: Arc::default(),
-        }
+        Self { lambda, policy, dead: Arc::default() }
     }
 
     pub(crate) fn lambda(&self) -> &Arc<dyn Lambda> {
@@ -99,12 +89,7 @@ impl EventQueue {
 
     /// Oldest first.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.dead
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        self.dead.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     async fn work_off(self, mut request: Request) {
@@ -113,9 +98,7 @@ impl EventQueue {
         loop {
             let error = match self.lambda.run(request.clone()).await {
                 Ok(Invocation { result: Ok(_), .. }) => return,
-                Ok(Invocation {
-                    result: Err(error), ..
-                }) => {
+                Ok(Invocation { result: Err(error), .. }) => {
                     if request.attempt > self.policy.retries {
                         return self.give_up(request, GaveUp::RetriesExhausted, error.error_type);
                     }

@@ -47,26 +47,15 @@ impl Forward {
 
     async fn post(&self, name: &str, payload: Bytes) -> Result<Result<Answer, FunctionError>, InvokeError> {
         let service = |error: &dyn std::error::Error| InvokeError::Service(error.to_string());
-        let request = http::Request::post(format!(
-            "{}/2015-03-31/functions/{name}/invocations",
-            self.endpoint
-        ))
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Body::from(payload))
-        .map_err(|error| service(&error))?;
-        let response = self
-            .client
-            .request(request)
-            .await
-            .map_err(|error| service(&error))?;
+        let request =
+            http::Request::post(format!("{}/2015-03-31/functions/{name}/invocations", self.endpoint))
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(Body::from(payload))
+                .map_err(|error| service(&error))?;
+        let response = self.client.request(request).await.map_err(|error| service(&error))?;
         let status = response.status();
         let marked = response.headers().contains_key("x-amz-function-error");
-        let body = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(|error| service(&error))?
-            .to_bytes();
+        let body = response.into_body().collect().await.map_err(|error| service(&error))?.to_bytes();
         if status == StatusCode::NOT_FOUND {
             return Err(InvokeError::NotFound(name.to_owned()));
         }
@@ -74,10 +63,7 @@ impl Forward {
             return Ok(Err(FunctionError::posted(body)));
         }
         if !status.is_success() {
-            return Err(InvokeError::Service(format!(
-                "{} answered {status}",
-                self.endpoint
-            )));
+            return Err(InvokeError::Service(format!("{} answered {status}", self.endpoint)));
         }
         Ok(Ok(Answer(body)))
     }

@@ -63,9 +63,7 @@ struct Function {
 
 impl std::fmt::Debug for LambdaHost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LambdaHost")
-            .field("functions", &self.functions.keys())
-            .finish_non_exhaustive()
+        f.debug_struct("LambdaHost").field("functions", &self.functions.keys()).finish_non_exhaustive()
     }
 }
 
@@ -97,11 +95,7 @@ impl LambdaHost {
                 (function.spec.name.clone(), Arc::new(function))
             })
             .collect();
-        let host = Arc::new(Self {
-            functions,
-            settings,
-            group,
-        });
+        let host = Arc::new(Self { functions, settings, group });
         host.stop_idle_environments();
         Ok(host)
     }
@@ -118,10 +112,7 @@ impl LambdaHost {
 
     /// Everything the function's processes wrote lately, oldest first.
     pub fn logs(&self, function: &str) -> Vec<String> {
-        self.functions
-            .get(function)
-            .map(|function| function.logs.lines())
-            .unwrap_or_default()
+        self.functions.get(function).map(|function| function.logs.lines()).unwrap_or_default()
     }
 
     /// The first log line of a function that `matches`; waits for it. `None`: no such function.
@@ -131,9 +122,7 @@ impl LambdaHost {
 
     /// Environments of a function that wait for work.
     pub fn idle_environments(&self, function: &str) -> usize {
-        self.functions
-            .get(function)
-            .map_or(0, |function| function.idle().len())
+        self.functions.get(function).map_or(0, |function| function.idle().len())
     }
 
     fn stop_idle_environments(self: &Arc<Self>) {
@@ -146,9 +135,7 @@ impl LambdaHost {
                 tick.tick().await;
                 let Some(host) = host.upgrade() else { return };
                 for function in host.functions.values() {
-                    function
-                        .idle()
-                        .retain(|environment| environment.idle_since.elapsed() < limit);
+                    function.idle().retain(|environment| environment.idle_since.elapsed() < limit);
                 }
             }
         });
@@ -196,9 +183,8 @@ impl Function {
                 },
             };
             let began = Instant::now();
-            let turn = environment
-                .invoke(&self.spec, &self.settings, &request_id, request.payload.clone())
-                .await;
+            let turn =
+                environment.invoke(&self.spec, &self.settings, &request_id, request.payload.clone()).await;
             let duration = began.elapsed();
             match turn {
                 Turn::Answered(result) => {
@@ -207,14 +193,7 @@ impl Function {
                     self.idle().push(environment);
                     let (init, init_usage) =
                         init.map_or((None, None), |init| (Some(init.duration), init.usage));
-                    return Ok(Invocation {
-                        request_id,
-                        result,
-                        init,
-                        duration,
-                        init_usage,
-                        usage,
-                    });
+                    return Ok(Invocation { request_id, result, init, duration, init_usage, usage });
                 }
                 Turn::Broken(error) => return failed(error, init, duration),
                 Turn::NotTaken if init.is_some() => {

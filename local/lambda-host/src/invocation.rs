@@ -72,10 +72,7 @@ pub struct Invocation {
 impl Invocation {
     /// The answer as JSON; `None` when the function failed or answered with something else.
     pub fn json(&self) -> Option<Value> {
-        self.result
-            .as_ref()
-            .ok()
-            .and_then(|answer| serde_json::from_slice(&answer.0).ok())
+        self.result.as_ref().ok().and_then(|answer| serde_json::from_slice(&answer.0).ok())
     }
 }
 
@@ -102,40 +99,22 @@ pub struct FunctionError {
 
 impl FunctionError {
     pub fn new(error_type: &str, message: String) -> Self {
-        let payload = json!({ "errorType": error_type, "errorMessage": message })
-            .to_string()
-            .into();
-        Self {
-            error_type: error_type.to_owned(),
-            message,
-            payload,
-        }
+        let payload = json!({ "errorType": error_type, "errorMessage": message }).to_string().into();
+        Self { error_type: error_type.to_owned(), message, payload }
     }
 
     /// From what a runtime posts to `…/error`: `{"errorType", "errorMessage", "stackTrace"?}`.
     pub fn posted(payload: Bytes) -> Self {
         let body: Value = serde_json::from_slice(&payload).unwrap_or_default();
-        let member = |name| {
-            body.get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        Self {
-            error_type: member("errorType"),
-            message: member("errorMessage"),
-            payload,
-        }
+        let member = |name| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Self { error_type: member("errorType"), message: member("errorMessage"), payload }
     }
 
     /// `Task timed out after 5.00 seconds`, in Lambda's words.
     pub fn timed_out(request_id: &str, limit: Duration) -> Self {
         Self::new(
             "Sandbox.Timedout",
-            format!(
-                "RequestId: {request_id} Error: Task timed out after {:.2} seconds",
-                limit.as_secs_f64()
-            ),
+            format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", limit.as_secs_f64()),
         )
     }
 }

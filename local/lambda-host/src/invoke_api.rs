@@ -37,21 +37,13 @@ async fn invoke(
         .get("x-amz-invocation-type")
         .and_then(|value| value.to_str().ok())
         .unwrap_or("RequestResponse");
-    let limit = if invocation_type == "Event" {
-        ASYNC_PAYLOAD_LIMIT
-    } else {
-        PAYLOAD_LIMIT
-    };
+    let limit = if invocation_type == "Event" { ASYNC_PAYLOAD_LIMIT } else { PAYLOAD_LIMIT };
     let payload = match body {
         Ok(body) if body.len() <= limit => body,
         _ => return refuse(&InvokeError::TooLarge(limit)),
     };
     // Lambda takes no payload for an empty object.
-    let payload = if payload.is_empty() {
-        Bytes::from_static(b"{}")
-    } else {
-        payload
-    };
+    let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
     if let Err(error) = serde_json::from_slice::<IgnoredAny>(&payload) {
         return refuse(&InvokeError::NotJson(error.to_string()));
     }

@@ -17,20 +17,11 @@ pub(crate) struct Logs {
 
 impl Logs {
     pub(crate) fn of(function: &str) -> Self {
-        Self {
-            function: function.into(),
-            lines: Arc::default(),
-            written: watch::Sender::new(0),
-        }
+        Self { function: function.into(), lines: Arc::default(), written: watch::Sender::new(0) }
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Waits until a line matches, looking at the kept ones first.

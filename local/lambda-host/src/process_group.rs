@@ -24,10 +24,7 @@ impl ProcessGroup {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        Ok(Self {
-            id: i32::try_from(leader.id()).unwrap_or_default(),
-            leader: Mutex::new(leader),
-        })
+        Ok(Self { id: i32::try_from(leader.id()).unwrap_or_default(), leader: Mutex::new(leader) })
     }
 
     /// For `Command::process_group`.

@@ -46,18 +46,12 @@ impl RuntimeApi {
     pub(crate) fn router(deliveries: mpsc::Receiver<Delivery>, said: mpsc::UnboundedSender<Said>) -> Router {
         Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route(
-                "/2018-06-01/runtime/invocation/{request_id}/response",
-                post(response),
-            )
+            .route("/2018-06-01/runtime/invocation/{request_id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{request_id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
             // A larger answer is read, so that the runtime can be told why it is refused.
             .layer(DefaultBodyLimit::max(2 * PAYLOAD_LIMIT))
-            .with_state(Arc::new(Self {
-                deliveries: Mutex::new(deliveries),
-                said,
-            }))
+            .with_state(Arc::new(Self { deliveries: Mutex::new(deliveries), said }))
     }
 
     fn say(&self, said: Said) -> Response {
@@ -104,10 +98,7 @@ async fn response(
             "errorType": "Function.ResponseSizeTooLarge",
             "errorMessage": format!("Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes)."),
         });
-        let _accepted = api.say(Said::Error {
-            request_id,
-            body: error.to_string().into(),
-        });
+        let _accepted = api.say(Said::Error { request_id, body: error.to_string().into() });
         return (StatusCode::PAYLOAD_TOO_LARGE, Json(refusal)).into_response();
     }
     api.say(Said::Response { request_id, body })

@@ -74,13 +74,7 @@ impl fmt::Debug for Timeline {
 impl Timeline {
     pub fn new(lambda: Arc<dyn Lambda>) -> Self {
         let news = broadcast::Sender::new(KEPT);
-        Self {
-            lambda,
-            kept: Arc::new(Kept {
-                records: Mutex::default(),
-                news,
-            }),
-        }
+        Self { lambda, kept: Arc::new(Kept { records: Mutex::default(), news }) }
     }
 
     /// The latest records, oldest first.
@@ -105,9 +99,7 @@ impl Lambda for Timeline {
             kept.add(began, request, &outcome);
             outcome
         });
-        recorded
-            .await
-            .unwrap_or_else(|error| Err(InvokeError::Service(error.to_string())))
+        recorded.await.unwrap_or_else(|error| Err(InvokeError::Service(error.to_string())))
     }
 }
 
@@ -122,12 +114,10 @@ impl Kept {
             Err(_) => (None, Duration::ZERO),
         };
         let (response, error) = match outcome {
-            Ok(Invocation {
-                result: Ok(answer), ..
-            }) => (Ok(answer.0.clone()), None),
-            Ok(Invocation {
-                result: Err(error), ..
-            }) => (Ok(error.payload.clone()), Some(error.error_type.clone())),
+            Ok(Invocation { result: Ok(answer), .. }) => (Ok(answer.0.clone()), None),
+            Ok(Invocation { result: Err(error), .. }) => {
+                (Ok(error.payload.clone()), Some(error.error_type.clone()))
+            }
             Err(error) => (Err(error.to_string()), Some(error.code().to_owned())),
         };
         let mut records = self.lock();

@@ -34,11 +34,7 @@ async fn forward() -> Forward {
 #[tokio::test]
 async fn answers_come_back() {
     let arn = "arn:aws:lambda:us-east-1:111122223333:function:echo";
-    let invocation = forward()
-        .await
-        .run(Request::new(arn, r#"{"a":1}"#))
-        .await
-        .unwrap();
+    let invocation = forward().await.run(Request::new(arn, r#"{"a":1}"#)).await.unwrap();
     assert_eq!(invocation.json(), Some(json!({ "a": 1 })));
 }
 
@@ -56,11 +52,7 @@ async fn a_function_that_never_answers_times_out_here() {
 
 #[tokio::test]
 async fn a_function_that_is_not_deployed_is_not_asked_for() {
-    let refused = forward()
-        .await
-        .run(Request::new("other", "{}"))
-        .await
-        .unwrap_err();
+    let refused = forward().await.run(Request::new("other", "{}")).await.unwrap_err();
     assert_eq!(refused, InvokeError::NotFound("other".to_owned()));
 }
 
@@ -70,9 +62,6 @@ async fn nobody_there_is_a_fault_of_the_service() {
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let timeouts = BTreeMap::from([("echo".to_owned(), Duration::from_secs(1))]);
-    let refused = Forward::new(&endpoint, timeouts)
-        .run(Request::new("echo", "{}"))
-        .await
-        .unwrap_err();
+    let refused = Forward::new(&endpoint, timeouts).run(Request::new("echo", "{}")).await.unwrap_err();
     assert!(matches!(refused, InvokeError::Service(_)));
 }

@@ -22,8 +22,7 @@ fn obedient(name: &str) -> FunctionSpec {
 
 fn host(settings: Settings) -> Arc<LambdaHost> {
     let mut spec = obedient("obedient");
-    spec.environment
-        .insert("FROM_TEMPLATE".to_owned(), "yes".to_owned());
+    spec.environment.insert("FROM_TEMPLATE".to_owned(), "yes".to_owned());
     spec.timeout = Duration::from_millis(600);
     LambdaHost::start_with(vec![spec], settings).unwrap()
 }
@@ -44,9 +43,7 @@ async fn ended(pid: Pid) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), gone)
-        .await
-        .expect("process still runs");
+    tokio::time::timeout(Duration::from_secs(5), gone).await.expect("process still runs");
 }
 
 #[tokio::test]
@@ -67,14 +64,8 @@ async fn memory_and_cpu_are_measured_after_init_and_after_the_invocation() {
     let host = host(Settings::default());
     let cold = host.invoke("obedient", &json!({})).await.unwrap();
     let (init, end) = (cold.init_usage.unwrap(), cold.usage.unwrap());
-    assert!(
-        init.max_rss > 500_000 && end.max_rss >= init.max_rss,
-        "{init:?} {end:?}"
-    );
-    assert!(
-        init.cpu > Duration::ZERO && end.cpu >= init.cpu,
-        "{init:?} {end:?}"
-    );
+    assert!(init.max_rss > 500_000 && end.max_rss >= init.max_rss, "{init:?} {end:?}");
+    assert!(init.cpu > Duration::ZERO && end.cpu >= init.cpu, "{init:?} {end:?}");
 }
 
 #[tokio::test]
@@ -95,17 +86,11 @@ async fn the_environment_holds_lambdas_variables_and_nothing_of_the_hosts() {
 async fn the_context_is_lambdas() {
     let host = host(Settings::default());
     let answer = host.invoke("obedient", &json!({})).await.unwrap().json().unwrap();
-    assert_eq!(
-        answer["arn"],
-        "arn:aws:lambda:us-east-1:111122223333:function:obedient"
-    );
+    assert_eq!(answer["arn"], "arn:aws:lambda:us-east-1:111122223333:function:obedient");
     let trace = answer["trace"].as_str().unwrap();
     assert!(trace.starts_with("Root=1-") && trace.contains(";Parent=") && trace.ends_with(";Sampled=0"));
     #[expect(clippy::disallowed_methods, reason = "the deadline is on the machine's clock")]
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_millis();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     let left = i128::from(answer["deadline"].as_u64().unwrap()) - i128::try_from(now).unwrap();
     assert!((1..=600).contains(&left), "{left} ms left");
 }
@@ -115,19 +100,13 @@ async fn invocations_at_the_same_time_run_in_environments_of_their_own() {
     let host = host(Settings::default());
     let order = json!({ "sleep_ms": 200 });
     let (one, two) = tokio::join!(host.invoke("obedient", &order), host.invoke("obedient", &order));
-    assert_ne!(
-        pid(&one.unwrap().json().unwrap()),
-        pid(&two.unwrap().json().unwrap())
-    );
+    assert_ne!(pid(&one.unwrap().json().unwrap()), pid(&two.unwrap().json().unwrap()));
     assert_eq!(host.idle_environments("obedient"), 2);
 }
 
 #[tokio::test]
 async fn an_invocation_over_the_concurrency_limit_is_throttled() {
-    let host = host(Settings {
-        concurrency: 1,
-        ..Settings::default()
-    });
+    let host = host(Settings { concurrency: 1, ..Settings::default() });
     let order = json!({ "sleep_ms": 200 });
     let (one, two) = tokio::join!(host.invoke("obedient", &order), host.invoke("obedient", &order));
     assert!(one.is_ok());
@@ -143,10 +122,7 @@ async fn a_function_that_takes_too_long_is_killed_and_answered_for() {
     assert_eq!(error.error_type, "Sandbox.Timedout");
     assert_eq!(
         error.message,
-        format!(
-            "RequestId: {} Error: Task timed out after 0.60 seconds",
-            late.request_id
-        )
+        format!("RequestId: {} Error: Task timed out after 0.60 seconds", late.request_id)
     );
     ended(process).await;
     assert!(host.invoke("obedient", &json!({})).await.unwrap().init.is_some());
@@ -158,45 +134,28 @@ async fn a_process_that_exits_is_answered_for_in_lambdas_words() {
     for (order, reason) in [
         (json!({ "exit": 7 }), "Runtime exited with error: exit status 7"),
         (json!({ "exit": 0 }), "Runtime exited without providing a reason"),
-        (
-            json!({ "abort": true }),
-            "Runtime exited with error: signal: aborted",
-        ),
+        (json!({ "abort": true }), "Runtime exited with error: signal: aborted"),
     ] {
         let invocation = host.invoke("obedient", &order).await.unwrap();
         let error = invocation.result.unwrap_err();
         assert_eq!(error.error_type, "Runtime.ExitError");
-        assert_eq!(
-            error.message,
-            format!("RequestId: {} Error: {reason}", invocation.request_id)
-        );
+        assert_eq!(error.message, format!("RequestId: {} Error: {reason}", invocation.request_id));
     }
 }
 
 #[tokio::test]
 async fn an_error_of_the_function_comes_through_and_keeps_the_environment() {
     let host = host(Settings::default());
-    let error = host
-        .invoke("obedient", &json!({ "fail": "No entry" }))
-        .await
-        .unwrap()
-        .result
-        .unwrap_err();
+    let error = host.invoke("obedient", &json!({ "fail": "No entry" })).await.unwrap().result.unwrap_err();
     assert_eq!(error.message, "No entry");
-    assert_eq!(
-        serde_json::from_slice::<Value>(&error.payload).unwrap()["errorMessage"],
-        "No entry"
-    );
+    assert_eq!(serde_json::from_slice::<Value>(&error.payload).unwrap()["errorMessage"], "No entry");
     assert_eq!(host.invoke("obedient", &json!({})).await.unwrap().init, None);
 }
 
 #[tokio::test]
 async fn an_environment_that_ended_while_idle_is_replaced_unseen() {
     let host = host(Settings::default());
-    let first = host
-        .invoke("obedient", &json!({ "exit_after": true }))
-        .await
-        .unwrap();
+    let first = host.invoke("obedient", &json!({ "exit_after": true })).await.unwrap();
     ended(pid(&first.json().unwrap())).await;
     let second = host.invoke("obedient", &json!({})).await.unwrap();
     assert!(second.result.is_ok() && second.init.is_some());
@@ -219,30 +178,14 @@ async fn a_failed_start_is_answered_for() {
     let mut hangs = obedient("hangs");
     hangs.environment.insert("INIT".to_owned(), "hang".to_owned());
     let missing = FunctionSpec::new("missing", PathBuf::from("/nonexistent/bootstrap"));
-    let settings = Settings {
-        init_limit: Duration::from_millis(300),
-        ..Settings::default()
-    };
+    let settings = Settings { init_limit: Duration::from_millis(300), ..Settings::default() };
     let host = LambdaHost::start_with(vec![exits, hangs, missing], settings).unwrap();
     for (function, error_type, text) in [
-        (
-            "exits",
-            "Runtime.ExitError",
-            "Runtime exited with error: exit status 3",
-        ),
+        ("exits", "Runtime.ExitError", "Runtime exited with error: exit status 3"),
         ("hangs", "Sandbox.Timedout", "Task timed out after 0.30 seconds"),
-        (
-            "missing",
-            "Runtime.InvalidEntrypoint",
-            "No such file or directory",
-        ),
+        ("missing", "Runtime.InvalidEntrypoint", "No such file or directory"),
     ] {
-        let error = host
-            .invoke(function, &json!({}))
-            .await
-            .unwrap()
-            .result
-            .unwrap_err();
+        let error = host.invoke(function, &json!({})).await.unwrap().result.unwrap_err();
         assert_eq!(error.error_type, error_type);
         assert!(error.message.contains(text), "{}", error.message);
     }
@@ -250,10 +193,7 @@ async fn a_failed_start_is_answered_for() {
 
 #[tokio::test]
 async fn idle_environments_stop() {
-    let settings = Settings {
-        idle_limit: Duration::from_millis(50),
-        ..Settings::default()
-    };
+    let settings = Settings { idle_limit: Duration::from_millis(50), ..Settings::default() };
     let host = host(settings);
     let answer = host.invoke("obedient", &json!({})).await.unwrap().json().unwrap();
     ended(pid(&answer)).await;
@@ -279,11 +219,7 @@ async fn a_busy_function_ends_with_a_host_that_is_killed() {
     let mut lines = BufReader::new(host.stdout.take().unwrap()).lines();
     let function: i32 = lines.next_line().await.unwrap().unwrap().parse().unwrap();
     kill(Pid::from_raw(function), None).expect("the function runs");
-    kill(
-        Pid::from_raw(i32::try_from(host.id().unwrap()).unwrap()),
-        Signal::SIGKILL,
-    )
-    .unwrap();
+    kill(Pid::from_raw(i32::try_from(host.id().unwrap()).unwrap()), Signal::SIGKILL).unwrap();
     ended(Pid::from_raw(function)).await;
 }
 
@@ -304,9 +240,7 @@ async fn a_caller_that_stops_waiting_does_not_stop_the_function() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), returned)
-        .await
-        .expect("the function was stopped");
+    tokio::time::timeout(Duration::from_secs(5), returned).await.expect("the function was stopped");
 }
 
 #[tokio::test]

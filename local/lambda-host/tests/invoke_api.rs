@@ -29,13 +29,7 @@ struct Scripted {
 
 fn scripted(script: Vec<Outcome>) -> (Arc<dyn Lambda>, mpsc::UnboundedReceiver<(Request, Instant)>) {
     let (asked, requests) = mpsc::unbounded_channel();
-    (
-        Arc::new(Scripted {
-            script: Mutex::new(script.into()),
-            asked,
-        }),
-        requests,
-    )
+    (Arc::new(Scripted { script: Mutex::new(script.into()), asked }), requests)
 }
 
 #[async_trait]
@@ -44,9 +38,7 @@ impl Lambda for Scripted {
         self.asked.send((request.clone(), Instant::now())).unwrap();
         let next = self.script.lock().unwrap().pop_front();
         let echo = || Ok(Ok(serde_json::from_slice(&request.payload).unwrap()));
-        let result = next
-            .unwrap_or_else(echo)?
-            .map(|value| Answer(Bytes::from(value.to_string())));
+        let result = next.unwrap_or_else(echo)?.map(|value| Answer(Bytes::from(value.to_string())));
         Ok(Invocation {
             request_id: request.request_id,
             result,
@@ -67,10 +59,7 @@ async fn post(api: &Router, function: &str, kind: Option<&str>, body: impl Into<
     if let Some(kind) = kind {
         request = request.header("X-Amz-Invocation-Type", kind);
     }
-    api.clone()
-        .oneshot(request.body(body.into()).unwrap())
-        .await
-        .unwrap()
+    api.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap()
 }
 
 async fn body(response: Response<Body>) -> Value {
@@ -79,10 +68,7 @@ async fn body(response: Response<Body>) -> Value {
 
 fn api(script: Vec<Outcome>) -> (Router, mpsc::UnboundedReceiver<(Request, Instant)>) {
     let (lambda, requests) = scripted(script);
-    (
-        invoke_api(EventQueue::new(lambda, AsyncPolicy::default())),
-        requests,
-    )
+    (invoke_api(EventQueue::new(lambda, AsyncPolicy::default())), requests)
 }
 
 #[tokio::test]
@@ -103,51 +89,18 @@ async fn a_function_error_is_a_200_that_says_so() {
     let response = post(&api, "echo", Some("RequestResponse"), "{}").await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["x-amz-function-error"], "Unhandled");
-    assert_eq!(
-        body(response).await,
-        json!({ "errorType": "Broken", "errorMessage": "no" })
-    );
+    assert_eq!(body(response).await, json!({ "errorType": "Broken", "errorMessage": "no" }));
 }
 
 #[tokio::test]
 async fn what_lambda_refuses_has_its_own_status_and_exception() {
     let not_found = InvokeError::NotFound("arn:x".to_owned());
     for (script, kind, payload, status, exception) in [
-        (
-            vec![Err(not_found)],
-            None,
-            "{}".to_owned(),
-            404,
-            "ResourceNotFoundException",
-        ),
-        (
-            vec![Err(InvokeError::TooManyRequests)],
-            None,
-            "{}".to_owned(),
-            429,
-            "TooManyRequestsException",
-        ),
-        (
-            vec![],
-            None,
-            "{".to_owned(),
-            400,
-            "InvalidRequestContentException",
-        ),
-        (
-            vec![],
-            None,
-            " ".repeat(PAYLOAD_LIMIT) + "{}",
-            413,
-            "RequestTooLargeException",
-        ),
-        (
-            vec![],
-            Some("Event"),
-            " ".repeat(ASYNC_PAYLOAD_LIMIT) + "{}",
-            413,
-            "RequestTooLargeException",
-        ),
+        (vec![Err(not_found)], None, "{}".to_owned(), 404, "ResourceNotFoundException"),
+        (vec![Err(InvokeError::TooManyRequests)], None, "{}".to_owned(), 429, "TooManyRequestsException"),
+        (vec![], None, "{".to_owned(), 400, "InvalidRequestContentException"),
+        (vec![], None, " ".repeat(PAYLOAD_LIMIT) + "{}", 413, "RequestTooLargeException"),
+        (vec![], Some("Event"), " ".repeat(ASYNC_PAYLOAD_LIMIT) + "{}", 413, "RequestTooLargeException"),
     ] {
         let (api, _requests) = api(script);
         let response = post(&api, "echo", kind, payload).await;
@@ -159,10 +112,7 @@ async fn what_lambda_refuses_has_its_own_status_and_exception() {
 #[tokio::test]
 async fn a_dry_run_runs_nothing() {
     let (api, mut requests) = api(vec![]);
-    assert_eq!(
-        post(&api, "echo", Some("DryRun"), "{}").await.status(),
-        StatusCode::NO_CONTENT
-    );
+    assert_eq!(post(&api, "echo", Some("DryRun"), "{}").await.status(), StatusCode::NO_CONTENT);
     assert!(requests.try_recv().is_err());
 }
 
@@ -185,10 +135,7 @@ async fn an_event_is_tried_three_times_further_and_further_apart_and_then_given_
     assert!(requests.try_recv().is_err(), "a fourth attempt");
     let letters = queue.dead_letters();
     assert_eq!(letters.len(), 1);
-    assert_eq!(
-        (letters[0].reason, letters[0].attempts),
-        (GaveUp::RetriesExhausted, 3)
-    );
+    assert_eq!((letters[0].reason, letters[0].attempts), (GaveUp::RetriesExhausted, 3));
     assert_eq!(letters[0].payload, r#"{"a":1}"#);
 }
 
@@ -206,10 +153,7 @@ async fn an_event_that_succeeds_at_the_second_attempt_is_done() {
 #[tokio::test(start_paused = true)]
 async fn throttles_use_up_age_and_no_attempts() {
     let (lambda, mut requests) = scripted(vec![Err(InvokeError::TooManyRequests); 100]);
-    let policy = AsyncPolicy {
-        maximum_age: Duration::from_mins(1),
-        ..AsyncPolicy::default()
-    };
+    let policy = AsyncPolicy { maximum_age: Duration::from_mins(1), ..AsyncPolicy::default() };
     let queue = EventQueue::new(lambda, policy);
     queue.push(Request::new("echo", "{}"));
     tokio::time::sleep(Duration::from_hours(1)).await;
