@@ -61,10 +61,11 @@ pub(crate) fn sign_in(
                     let ready = &ready;
                     move || {
                         let client = Client::new(pool);
-                        let warm = client.and_then(|client| client.sign_in(worker % users).map(|_| client));
+                        let warm =
+                            client.and_then(|mut client| client.sign_in(worker % users).map(|_| client));
                         // Also after a failure: the others wait for all.
                         ready.wait();
-                        let client = warm?;
+                        let mut client = warm?;
                         let start = now();
                         // Every worker walks through users of its own.
                         let mut user = worker;
@@ -115,19 +116,19 @@ struct Client<'a> {
     pool: &'a Pool,
     connection: Connection,
     runtime: Runtime,
+    srp: SrpClient,
 }
 
 impl<'a> Client<'a> {
     fn new(pool: &'a Pool) -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { pool, connection: pool.connect()?, runtime })
+        Ok(Self { pool, connection: pool.connect()?, runtime, srp: SrpClient::new()? })
     }
 
-    fn sign_in(&self, user: usize) -> Result<SignIn> {
+    fn sign_in(&mut self, user: usize) -> Result<SignIn> {
         let start = now();
-        let srp = SrpClient::new()?;
-        let (first, challenge) = self.timed(self.pool.challenge(&self.connection, user, &srp));
-        let proof = self.pool.proof(&srp, &challenge?)?;
+        let (first, challenge) = self.timed(self.pool.challenge(&self.connection, user, &self.srp));
+        let proof = self.pool.proof(&mut self.srp, &challenge?)?;
         let (second, tokens) = self.timed(self.pool.prove(&self.connection, &proof));
         tokens?;
         Ok(SignIn { whole: start.elapsed(), waited: first + second })

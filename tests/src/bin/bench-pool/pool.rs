@@ -115,11 +115,11 @@ impl Pool {
     }
 
     /// The client's arithmetic for the second half: all that it posts.
-    pub(crate) fn proof(&self, srp: &SrpClient, challenge: &Value) -> Result<Value> {
+    pub(crate) fn proof(&self, srp: &mut SrpClient, challenge: &Value) -> Result<Value> {
         self.proof_of(srp, challenge, PASSWORD)
     }
 
-    fn proof_of(&self, srp: &SrpClient, challenge: &Value, password: &str) -> Result<Value> {
+    fn proof_of(&self, srp: &mut SrpClient, challenge: &Value, password: &str) -> Result<Value> {
         let parameters = challenge.get("ChallengeParameters").context("no parameters")?;
         let mut proof = json!({
             "ClientId": self.client_id,
@@ -145,9 +145,9 @@ impl Pool {
     /// Speed of a server that lets everybody in says nothing.
     pub(crate) async fn refuses_a_wrong_password(&self) -> Result<()> {
         let connection = self.connect()?;
-        let srp = SrpClient::new()?;
+        let mut srp = SrpClient::new()?;
         let challenge = self.challenge(&connection, 0, &srp).await?;
-        let proof = self.proof_of(&srp, &challenge, WRONG_PASSWORD)?;
+        let proof = self.proof_of(&mut srp, &challenge, WRONG_PASSWORD)?;
         let answer = connection.call("RespondToAuthChallenge", &proof).await?;
         let refused = answer.is_err_and(|error| error.ends_with("NotAuthorizedException"));
         ensure!(refused, "a wrong password was not refused");

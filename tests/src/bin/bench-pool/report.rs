@@ -155,7 +155,7 @@ impl Report {
         }
         let mut text = format!(
             "{table}\n\n`wait` is both requests alone; all other times have the client's arithmetic in \
-             them. CPU is for each sign-in.\n"
+             them, which is more at a user's first sign-in. CPU is for each sign-in.\n"
         );
         for (ours, peer) in &self.comparisons {
             let ratio = ours.per_second / peer.per_second;
