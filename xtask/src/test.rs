@@ -66,8 +66,7 @@ fn run_parts(parts: &[Part], steps: &mut Steps) -> Result<()> {
     }
     if parts.contains(&Part::Clients) {
         steps.run("npm packages", tools::install_npm_packages)?;
-        steps
-            .run("JavaScript clients against the local cloud", || succeed(&mut npm("test", local)))?;
+        steps.run("JavaScript clients against the local cloud", || succeed(&mut npm("test", local)))?;
         let programs = steps.run("Python packages", tools::install_python_clients)?;
         steps.run("Python clients against the local cloud", || {
             succeed(&mut python_clients(&programs.join("python"), local))
