@@ -58,3 +58,95 @@ fn request(call: FunctionCall) -> Request {
 fn fault(error: &InvokeError) -> FunctionFault {
     FunctionFault::Invoke { code: error.code().to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use axum::body::Bytes;
+    use local_lambda_host::{Answer, AsyncPolicy, FunctionError, Invocation};
+    use serde_json::json;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    /// Answers by the name of the function.
+    #[derive(Default)]
+    struct Answers {
+        asked: Mutex<Vec<Request>>,
+        notify: Notify,
+    }
+
+    #[async_trait]
+    impl Lambda for Answers {
+        async fn run(&self, request: Request) -> Result<Invocation, InvokeError> {
+            let answers = BTreeMap::from([
+                ("arn:fine", Ok(Answer(Bytes::from_static(b"{\"a\":1}")))),
+                ("arn:text", Ok(Answer(Bytes::from_static(b"no JSON")))),
+                ("arn:broken", Err(FunctionError::new("Error", "No entry".to_owned()))),
+            ]);
+            self.asked.lock().unwrap().push(request.clone());
+            self.notify.notify_one();
+            let result = answers
+                .get(request.function.as_str())
+                .cloned()
+                .ok_or_else(|| InvokeError::NotFound(request.function.clone()))?;
+            let (init, init_usage, usage) = (None, None, None);
+            let duration = Duration::ZERO;
+            Ok(Invocation { request_id: request.request_id, result, init, duration, init_usage, usage })
+        }
+    }
+
+    fn call(arn: &str) -> FunctionCall {
+        FunctionCall {
+            function_arn: arn.to_owned(),
+            trigger_source: "PreSignUp_SignUp".to_owned(),
+            attempt: 2,
+            payload: json!({ "version": "1" }),
+        }
+    }
+
+    fn triggers() -> (Triggers, Arc<Answers>) {
+        let (triggers, answers) = (Triggers::default(), Arc::new(Answers::default()));
+        triggers.connect(answers.clone(), EventQueue::new(answers.clone(), AsyncPolicy::default()));
+        (triggers, answers)
+    }
+
+    #[tokio::test]
+    async fn an_answer_a_failure_and_a_refusal_are_told_apart() {
+        let (triggers, _) = triggers();
+        assert_eq!(triggers.invoke(call("arn:fine")).await.unwrap(), json!({ "a": 1 }));
+        assert!(matches!(triggers.invoke(call("arn:text")).await, Err(FunctionFault::NotJson)));
+        let failed = triggers.invoke(call("arn:broken")).await;
+        assert!(matches!(failed, Err(FunctionFault::Function { message }) if message == "No entry"));
+        let refused = triggers.invoke(call("arn:none")).await;
+        assert!(
+            matches!(refused, Err(FunctionFault::Invoke { code }) if code == "ResourceNotFoundException")
+        );
+    }
+
+    #[tokio::test]
+    async fn what_the_invocation_is_for_goes_along() {
+        let (triggers, answers) = triggers();
+        triggers.invoke(call("arn:fine")).await.unwrap();
+        let request = answers.asked.lock().unwrap().pop().unwrap();
+        assert_eq!((request.source.as_deref(), request.attempt), (Some("PreSignUp_SignUp"), 2));
+        assert_eq!(request.payload, r#"{"version":"1"}"#);
+    }
+
+    #[tokio::test]
+    async fn an_event_is_handed_over_without_waiting_for_its_end() {
+        let (triggers, answers) = triggers();
+        triggers.invoke_async(call("arn:broken")).await.unwrap();
+        answers.notify.notified().await;
+        assert_eq!(answers.asked.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn before_there_are_functions_none_can_be_reached() {
+        let refused = Triggers::default().invoke(call("arn:fine")).await;
+        assert!(matches!(refused, Err(FunctionFault::Invoke { code }) if code == "ServiceException"));
+    }
+}

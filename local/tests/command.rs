@@ -125,6 +125,12 @@ impl Running {
         serde_json::from_str(&body).unwrap()
     }
 
+    async fn last_code(&self) -> Value {
+        let (_, body) = send(Request::get(self.url("outbox")).body(Body::empty()).unwrap()).await;
+        let messages: Vec<Value> = serde_json::from_str(&body).unwrap();
+        messages.last().expect("a message")["code"].clone()
+    }
+
     async fn users(&self) -> usize {
         let listed = self.cognito("ListUsers", json!({ "UserPoolId": self.url("userPoolId") })).await;
         listed["Users"].as_array().unwrap().len()
@@ -206,6 +212,39 @@ async fn each_client_has_one_way_in() {
         assert_eq!(found, flows, "{client}");
         assert_eq!(described["PreventUserExistenceErrors"], "ENABLED");
     }
+}
+
+#[rstest]
+#[case("email", "email", "ada@example.com", "MFA_SETUP")]
+#[case("phone", "phone_number", "+15555550100", "SMS_MFA")]
+#[case("username", "email", "ada@example.com", "MFA_SETUP")]
+#[tokio::test]
+async fn with_mfa_on_a_new_user_can_go_on_to_a_second_factor(
+    #[case] sign_in_with: &str,
+    #[case] attribute: &str,
+    #[case] address: &str,
+    #[case] challenge: &str,
+) {
+    let cloud = Home::new().start(&["--memory", "--mfa", "on", "--sign-in-with", sign_in_with]).await;
+    let client = &cloud.endpoints["clients"]["native"]["id"];
+    let name = if sign_in_with == "username" { "ada" } else { address };
+    let sign_up = json!({
+        "ClientId": client,
+        "Username": name,
+        "Password": "Correct-h0rse",
+        "UserAttributes": [{ "Name": attribute, "Value": address }],
+    });
+    cloud.cognito("SignUp", sign_up).await;
+    let code = cloud.last_code().await;
+    let confirm = json!({ "ClientId": client, "Username": name, "ConfirmationCode": code });
+    cloud.cognito("ConfirmSignUp", confirm).await;
+    let sign_in = json!({
+        "ClientId": client,
+        "AuthFlow": "USER_PASSWORD_AUTH",
+        "AuthParameters": { "USERNAME": name, "PASSWORD": "Correct-h0rse" },
+    });
+    let answer = cloud.cognito("InitiateAuth", sign_in).await;
+    assert_eq!(answer["ChallengeName"], challenge);
 }
 
 #[rstest]

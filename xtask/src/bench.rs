@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: figures that decisions are made on.
 
+mod pool;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +22,8 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 11)]
         rounds: usize,
     },
+    /// SRP sign-ins of the local user pool beside a peer, and with 10,000 users
+    Pool,
 }
 
 /// A way to build the release binaries: its name, and what differs from the profile in Cargo.toml.
@@ -30,10 +34,16 @@ const ALTERNATIVES: [Build; 2] =
     [("thin-lto", &["profile.release.lto='thin'"]), ("size", &["profile.release.opt-level='s'"])];
 
 pub(crate) fn run(bench: &Bench) -> Result<()> {
-    let Bench::Init { profiles, rounds } = bench;
     let folder = workspace::target_directory()?.join("bench");
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    let alternatives = if *profiles { &ALTERNATIVES[..] } else { &[] };
+    match bench {
+        Bench::Init { profiles, rounds } => init(&folder, *profiles, *rounds),
+        Bench::Pool => pool::run(&folder),
+    }
+}
+
+fn init(folder: &Path, profiles: bool, rounds: usize) -> Result<()> {
+    let alternatives = if profiles { &ALTERNATIVES[..] } else { &[] };
 
     let mut steps = Steps::default();
     let mut builds = Vec::new();

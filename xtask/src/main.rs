@@ -32,7 +32,12 @@ enum Command {
         flags: Vec<OsString>,
     },
     /// Run all tests, or only the named parts; installs what they need
-    Test { parts: Vec<test::Part> },
+    Test {
+        parts: Vec<test::Part>,
+        /// Leave out what needs Chromium
+        #[arg(long)]
+        no_browser: bool,
+    },
     /// Measure what users and the operator's bill feel
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -41,7 +46,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Xtask::parse().command {
         Command::Dev { flags } => dev::run(&flags),
-        Command::Test { parts } => test::run(&parts),
+        Command::Test { parts, no_browser } => test::run(&parts, no_browser),
         Command::Bench(bench) => bench::run(&bench),
     };
     match result {

@@ -18,6 +18,8 @@ pub(crate) enum Part {
     Rust,
     /// Real Cognito clients (Node.js and Python) against the local cloud
     Clients,
+    /// The console in a headless Chromium
+    Browser,
     /// Every function under `cargo lambda watch`, called by `cargo lambda invoke`
     Lambda,
 }
@@ -27,6 +29,7 @@ impl Part {
         match self {
             Self::Lint | Self::Lambda => &[Prerequisite::Python, Prerequisite::PythonVenv],
             Self::Rust => &[],
+            Self::Browser => &[Prerequisite::Node, Prerequisite::Npm],
             Self::Clients => {
                 &[Prerequisite::Node, Prerequisite::Npm, Prerequisite::Python, Prerequisite::PythonVenv]
             }
@@ -35,15 +38,16 @@ impl Part {
 }
 
 /// Runs the given parts, all of them when none is given, up to the first failure.
-pub(crate) fn run(parts: &[Part]) -> Result<()> {
+pub(crate) fn run(parts: &[Part], no_browser: bool) -> Result<()> {
     let parts = if parts.is_empty() { Part::value_variants() } else { parts };
+    let parts: Vec<_> = parts.iter().copied().filter(|part| !no_browser || *part != Part::Browser).collect();
     let mut needed: Vec<_> = parts.iter().flat_map(|part| part.needs()).copied().collect();
     needed.sort();
     needed.dedup();
     prerequisite::check(&needed)?;
 
     let mut steps = Steps::default();
-    let result = run_parts(parts, &mut steps);
+    let result = run_parts(&parts, &mut steps);
     steps.print();
     result
 }
@@ -62,11 +66,17 @@ fn run_parts(parts: &[Part], steps: &mut Steps) -> Result<()> {
     }
     if parts.contains(&Part::Clients) {
         steps.run("npm packages", tools::install_npm_packages)?;
-        steps
-            .run("JavaScript clients against the local cloud", || succeed(&mut javascript_clients(local)))?;
+        steps.run("JavaScript clients against the local cloud", || succeed(&mut npm("test", local)))?;
         let programs = steps.run("Python packages", tools::install_python_clients)?;
         steps.run("Python clients against the local cloud", || {
             succeed(&mut python_clients(&programs.join("python"), local))
+        })?;
+    }
+    if parts.contains(&Part::Browser) {
+        steps.run("npm packages", tools::install_npm_packages)?;
+        let chromium = steps.run("Chromium", tools::install_chromium)?;
+        steps.run("the console in Chromium", || {
+            succeed(npm("test:browser", local).env("COGNITO_MFA_CHROMIUM", chromium))
         })?;
     }
     if parts.contains(&Part::Lambda) {
@@ -107,10 +117,10 @@ fn rust_tests() -> Command {
     command
 }
 
-fn javascript_clients(local: &Path) -> Command {
+fn npm(script: &str, local: &Path) -> Command {
     let mut command = Command::new("npm");
     command
-        .args(["test", "--silent"])
+        .args(["run", "--silent", script])
         .current_dir(workspace::root().join("tests/clients"))
         .env("COGNITO_MFA_LOCAL", local);
     command

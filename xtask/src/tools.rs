@@ -30,6 +30,11 @@ pub(crate) fn install_python_clients() -> Result<PathBuf> {
     install_python("python-clients", "tests/python/requirements.txt", &[])
 }
 
+/// The peer that the local user pool is measured beside. Answers its program.
+pub(crate) fn install_peer() -> Result<PathBuf> {
+    Ok(install_python("ministack", "tests/src/bin/bench-pool/ministack.txt", &[])?.join("ministack"))
+}
+
 fn install_python(environment: &str, list: &str, arguments: &[&str]) -> Result<PathBuf> {
     let environment = workspace::target_directory()?.join(environment);
     let locked = fs::read(workspace::root().join(list)).with_context(|| list.to_owned())?;
@@ -45,6 +50,23 @@ fn install_python(environment: &str, list: &str, arguments: &[&str]) -> Result<P
         )
     })?;
     Ok(environment.join("bin"))
+}
+
+/// Chromium for the console's tests: the machine's, or Debian's if apt may install it.
+pub(crate) fn install_chromium() -> Result<PathBuf> {
+    const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+    if let Some(found) = NAMES.into_iter().find_map(|name| which::which(name).ok()) {
+        return Ok(found);
+    }
+    for arguments in
+        [&["update", "-qq"][..], &["install", "-qq", "--yes", "--no-install-recommends", "chromium"]]
+    {
+        // Whether it worked shows below; its own reasons it has said itself.
+        let _ = Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status();
+    }
+    which::which("chromium").context(
+        "no Chromium, and apt may not install it: install the package `chromium`, or leave its tests out with `--no-browser`",
+    )
 }
 
 /// Installs unless `marker` says that just this was installed before.

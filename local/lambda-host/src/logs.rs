@@ -48,7 +48,7 @@ impl Logs {
     }
 
     fn push(&self, line: &str) {
-        tracing::info!(target: "function", function = &*self.function, "{line}");
+        tracing::info!(target: "function", "{}: {line}", self.function);
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == KEPT {
             lines.pop_front();

@@ -1,0 +1,112 @@
+// The console in a real headless Chromium: a sign-in appears while it happens, codes can be read, a
+// fault can be switched on, and a keyboard is enough.
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+
+import { startCloud, workspace } from '../harness/cloud.js';
+import { signIn, signUp } from '../harness/user.js';
+
+const pictures = join(workspace, 'target/console');
+let browser;
+let cloud;
+let page;
+
+before(async () => {
+  mkdirSync(pictures, { recursive: true });
+  cloud = await startCloud();
+  browser = await chromium.launch({
+    executablePath: process.env.COGNITO_MFA_CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  page.on('pageerror', (error) => assert.fail(error));
+  page.on('request', (request) => {
+    const { hostname, protocol } = new URL(request.url());
+    assert.ok(protocol === 'data:' || hostname === '127.0.0.1', `the page asked for ${request.url()}`);
+  });
+  await page.goto(cloud.endpoints.console);
+  await page.getByRole('status').filter({ hasText: /live/i }).waitFor();
+});
+
+after(async () => {
+  await browser?.close();
+  const end = await cloud.stop();
+  assert.deepEqual({ code: end.code, survivors: end.survivors }, { code: 0, survivors: [] });
+});
+
+let address;
+
+test('a sign-up and a sign-in appear while they happen', async () => {
+  address = await signUp(cloud);
+  const timeline = page.getByRole('region', { name: 'Timeline' });
+  await timeline.getByText('PreSignUp_SignUp').waitFor();
+  await timeline.getByText('PostConfirmation_ConfirmSignUp').waitFor();
+  await signIn(cloud, address);
+  await timeline.getByText('PreAuthentication_Authentication').waitFor();
+  await timeline.getByText('PostAuthentication_Authentication').waitFor();
+  assert.ok((await timeline.getByText(/cold, /).count()) >= 4, 'each function was started cold once');
+
+  await signIn(cloud, address);
+  const again = timeline.getByRole('button', { name: /PreAuthentication_Authentication/ });
+  await again.nth(1).waitFor();
+  assert.doesNotMatch(await again.first().innerText(), /cold/, 'the newest stands first, and it was warm');
+});
+
+test('a trigger shows its event and its answer, by keyboard too', async () => {
+  const newest = page.getByRole('button', { name: /PreSignUp_SignUp/ }).first();
+  await newest.focus();
+  await page.keyboard.press('Enter');
+  assert.equal(await newest.getAttribute('aria-expanded'), 'true');
+  const details = page.locator(`#${await newest.getAttribute('aria-controls')}`);
+  await details.getByText('"triggerSource": "PreSignUp_SignUp"').first().waitFor();
+  await details.getByRole('heading', { name: 'Response' }).waitFor();
+});
+
+test('the code of a message can be read, and messages are found by address', async () => {
+  const outbox = page.getByRole('region', { name: 'Outbox' });
+  const code = await cloud.code(address);
+  await outbox.getByRole('button', { name: `Copy code ${code}` }).waitFor();
+  await outbox.getByRole('searchbox').fill('nobody@');
+  await outbox.getByRole('button', { name: `Copy code ${code}` }).waitFor({ state: 'hidden' });
+  await outbox.getByRole('searchbox').fill('');
+});
+
+test('users are listed with their state', async () => {
+  const users = page.getByRole('region', { name: 'Users' });
+  await users.getByText(address).first().waitFor();
+  await users.getByText('confirmed', { exact: true }).first().waitFor();
+});
+
+test('a fault that is switched on is felt, seen, and ends when switched off', async () => {
+  const faults = page.getByRole('region', { name: 'Faults' });
+  const row = faults.getByRole('row', { name: /pre-authentication/ });
+  const failing = row.getByRole('combobox').last();
+  await failing.selectOption('fails');
+  await assert.rejects(eventually(() => signIn(cloud, address)), /PreAuthentication/);
+  await page.getByRole('region', { name: 'Timeline' }).locator('.badge.bad').first().waitFor();
+  await page.screenshot({ path: join(pictures, 'desktop.png'), fullPage: true });
+  await failing.selectOption('');
+  await page.waitForFunction(() => document.querySelector('#warning').hidden);
+  assert.ok((await signIn(cloud, address)).AccessToken);
+});
+
+test('a phone has room for everything', async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  const overflow = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  assert.equal(await page.evaluate(overflow), 0, 'nothing sticks out to the side');
+  await page.screenshot({ path: join(pictures, 'phone.png'), fullPage: true });
+});
+
+/** A switch takes effect with its answer; a sign-in may be faster. Tries until it is refused. */
+async function eventually(attempt) {
+  for (let tries = 0; tries < 50; tries += 1) await attempt();
+}

@@ -1,0 +1,121 @@
+//! No log line and no answer to a failure holds a secret or somebody's address: canary strings through
+//! every function as it is deployed, at the most talkative log level, with its dependencies and without.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
+
+use std::{collections::BTreeMap, net::TcpListener, sync::Arc};
+
+use end_to_end::{Cloud, Function, binary, functions, sample_events};
+use local_lambda_host::{FunctionSpec, LambdaHost};
+use serde_json::{Value, json};
+
+/// Every text that a client or a user brings has one of these in it.
+const CANARIES: [&str; 3] = ["canary", "5550199", "918273"];
+
+#[tokio::test]
+async fn with_working_dependencies() {
+    let cloud = Cloud::start().await.unwrap();
+    let environment = cloud.environment().unwrap();
+    let spoke = sing(environment).await;
+    cloud.stop().await.unwrap();
+    assert!(spoke > 0, "nothing was logged: the test would see no canary");
+}
+
+#[tokio::test]
+async fn with_dead_dependencies() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let variables = [
+        ("AWS_ENDPOINT_URL_DYNAMODB", nowhere.as_str()),
+        ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", &nowhere),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "canary-secret-key"),
+        ("MFA_TABLE", "mfa"),
+    ];
+    let environment = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert!(sing(environment.into()).await > 0, "nothing was logged: the test would see no canary");
+}
+
+/// Sends every sample event with canaries in it, and gives the number of lines that were logged.
+async fn sing(mut environment: BTreeMap<String, String>) -> usize {
+    environment.insert("LOG_LEVEL".into(), "debug".into());
+    let spec = |function: &Function| {
+        let mut spec = FunctionSpec::new(function.name, binary(function.name).unwrap());
+        spec.environment.clone_from(&environment);
+        spec
+    };
+    let host: Arc<LambdaHost> = LambdaHost::start(functions().iter().map(spec).collect()).unwrap();
+    let mut lines = 0;
+    for function in functions() {
+        for event in sample_events(function).unwrap() {
+            let sent = if function.is_trigger { trigger(event.payload) } else { request(event.payload) };
+            let invocation = host.invoke(function.name, &sent).await.unwrap();
+            match &invocation.result {
+                Err(fault) => assert_silent(&event.name, &format!("{} {}", fault.error_type, fault.message)),
+                Ok(_) if !function.is_trigger => {
+                    assert_silent(&event.name, &invocation.json().unwrap().to_string());
+                }
+                // The event itself, canaries and all, is what a trigger hands back.
+                Ok(_) => {}
+            }
+        }
+        let logged = host.logs(function.name);
+        lines += logged.len();
+        logged.iter().for_each(|line| assert_silent(function.name, line));
+    }
+    lines
+}
+
+fn assert_silent(what: &str, text: &str) {
+    for canary in CANARIES {
+        assert!(!text.contains(canary), "{what}: {text}");
+    }
+}
+
+/// A trigger's event in which everything that users and clients bring is a canary.
+fn trigger(mut event: Value) -> Value {
+    event["userName"] = json!("canary-name@example.com");
+    let request = event["request"].as_object_mut().unwrap();
+    let attributes = request.entry("userAttributes").or_insert_with(|| json!({}));
+    let sub = attributes.get("sub").cloned();
+    for (name, value) in [
+        ("email", "canary@example.com"),
+        ("phone_number", "+15555550199"),
+        ("given_name", "canary"),
+        ("custom:secret", "canary 918273"),
+    ] {
+        attributes[name] = json!(value);
+    }
+    if let Some(sub) = sub {
+        attributes["sub"] = sub;
+    }
+    for member in ["clientMetadata", "validationData"] {
+        request.insert(member.into(), json!({ "code": "918273", "password": "canary-password" }));
+    }
+    event
+}
+
+/// A request that sends a canary as token and code, to the route that handles both.
+fn request(mut event: Value) -> Value {
+    event["headers"]["authorization"] = json!("Bearer canary-token");
+    event["headers"]["cookie"] = json!("session=canary");
+    event["headers"]["content-type"] = json!("application/json");
+    event["rawPath"] = json!("/mfa/totp/verify");
+    event["rawQueryString"] = json!("code=918273");
+    event["requestContext"]["http"]["method"] = json!("POST");
+    event["requestContext"]["http"]["path"] = json!("/mfa/totp/verify");
+    event["body"] = json!(r#"{"code":"918273","friendlyDeviceName":"canary"}"#);
+    if let Some(claims) = event.pointer_mut("/requestContext/authorizer/jwt/claims") {
+        claims["username"] = json!("canary@example.com");
+        // Signed in just now, so that the request gets as far as Cognito.
+        claims["auth_time"] = json!(now().to_string());
+    }
+    event
+}
+
+fn now() -> i64 {
+    use shared::kernel::{Clock, SystemClock};
+    SystemClock.now().as_second()
+}
