@@ -90,6 +90,7 @@ impl Cloud {
             queue: queue.clone(),
             faults: faults.clone(),
         });
+        let opt_outs = Arc::new(messaging::OptOuts::default());
         let servers = ports.serve(|service| {
             let router = match service {
                 Service::Cognito => pools.router(),
@@ -97,8 +98,8 @@ impl Cloud {
                 Service::Lambda => invoke_api(queue.clone()),
                 Service::DynamoDb => dynamodb.router(),
                 Service::Kms => kms::router(keys.clone()),
-                Service::Sns => messaging::sns(outbox.clone()),
-                Service::Sms => messaging::sms(outbox.clone()),
+                Service::Sns => messaging::sns(outbox.clone(), opt_outs.clone()),
+                Service::Sms => messaging::sms(outbox.clone(), opt_outs.clone()),
                 Service::Ses => messaging::ses(outbox.clone()),
                 Service::Console => return console.router().merge(outbox.router()),
             };

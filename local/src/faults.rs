@@ -1,5 +1,5 @@
-//! Faults to switch on while the cloud runs: a function or a service that is slow, fails or
-//! throttles.
+//! Faults to switch on while the cloud runs: a function or a service that is slow, fails,
+//! throttles or answers what nobody can read.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,7 +11,7 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use local_lambda_host::{FunctionError, Invocation, InvokeError, Lambda, Request, function_name};
+use local_lambda_host::{Answer, FunctionError, Invocation, InvokeError, Lambda, Request, function_name};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::sleep;
@@ -35,8 +35,12 @@ pub enum Failure {
     Fails,
     /// Too many requests.
     Throttles,
+    /// Answers as if all were well, with what nobody can read.
+    Malformed,
 }
 
+/// Neither JSON nor XML.
+const MALFORMED: &str = "{<";
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// Faults by the name of a function or a service.
@@ -81,6 +85,7 @@ async fn answer_for_service(
     let (status, code) = match failure {
         Failure::Fails => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
         Failure::Throttles => (StatusCode::BAD_REQUEST, "ThrottlingException"),
+        Failure::Malformed => return MALFORMED.into_response(),
     };
     if service == Service::Sns {
         return super::messaging::query_error(status, code, "a fault switched on in the console");
@@ -109,15 +114,23 @@ impl Lambda for Faulty {
         match self.faults.suffer(function_name(&request.function)).await {
             None => self.lambda.run(request).await,
             Some(Failure::Throttles) => Err(InvokeError::TooManyRequests),
-            Some(Failure::Fails) => Ok(Invocation {
-                request_id: unique_id().to_string(),
-                result: Err(FunctionError::new("Fault", "a fault switched on in the console".to_owned())),
-                init: None,
-                duration: Duration::ZERO,
-                init_usage: None,
-                usage: None,
-            }),
+            Some(Failure::Fails) => {
+                let error = FunctionError::new("Fault", "a fault switched on in the console".to_owned());
+                Ok(instead_of_running(Err(error)))
+            }
+            Some(Failure::Malformed) => Ok(instead_of_running(Ok(Answer(MALFORMED.into())))),
         }
+    }
+}
+
+fn instead_of_running(result: Result<Answer, FunctionError>) -> Invocation {
+    Invocation {
+        request_id: unique_id().to_string(),
+        result,
+        init: None,
+        duration: Duration::ZERO,
+        init_usage: None,
+        usage: None,
     }
 }
 
@@ -156,6 +169,9 @@ mod tests {
         assert_eq!(run().await.unwrap_err(), InvokeError::TooManyRequests);
         faults.set("deliver", Fault { delay_ms: 0, failure: Some(Failure::Fails) });
         assert!(run().await.unwrap().result.is_err());
+        faults.set("deliver", Fault { delay_ms: 0, failure: Some(Failure::Malformed) });
+        let Answer(answer) = run().await.unwrap().result.unwrap();
+        assert!(serde_json::from_slice::<serde_json::Value>(&answer).is_err());
         faults.set("deliver", Fault::default());
         assert_eq!(run().await.unwrap_err(), reached);
         assert!(faults.all().is_empty());

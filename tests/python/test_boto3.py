@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+import urllib.request
 
 import pyotp
 import pytest
@@ -184,3 +185,35 @@ def test_messages_of_every_provider_reach_the_outbox(cloud):
     )
     [mail] = cloud.messages("mail@example.com")
     assert mail["channel"] == "email" and "by SES" in mail["text"]
+
+
+def test_whoever_opted_out_gets_no_message(cloud):
+    phone = "+15555550177"
+    sms, sns = cloud.client("pinpoint-sms-voice-v2", "sms"), cloud.client("sns", "sns")
+    sms.put_opted_out_number(OptOutListName="Default", OptedOutNumber=phone)
+    with pytest.raises(ClientError) as fault:
+        sms.send_text_message(DestinationPhoneNumber=phone, MessageBody="unwanted")
+    assert code_of(fault) == "ConflictException"
+    assert fault.value.response["Reason"] == "DESTINATION_PHONE_NUMBER_OPTED_OUT"
+    sns.publish(PhoneNumber=phone, Message="unwanted")
+    assert cloud.messages(phone) == []
+    sms.delete_opted_out_number(OptOutListName="Default", OptedOutNumber=phone)
+    sms.send_text_message(DestinationPhoneNumber=phone, MessageBody="wanted")
+    assert [message["text"] for message in cloud.messages(phone)] == ["wanted"]
+
+
+def test_a_service_that_answers_rubbish_is_a_fault_that_can_be_switched_on(cloud):
+    console, kms = cloud.endpoints["console"].rstrip("/"), cloud.client("kms", "kms")
+
+    def switch(fault):
+        body = json.dumps({"delayMs": 0, "failure": fault}).encode()
+        request = urllib.request.Request(
+            f"{console}/api/faults/kms", data=body, method="PUT", headers={"content-type": "application/json"}
+        )
+        urllib.request.urlopen(request).close()
+
+    switch("malformed")
+    # boto3 makes nothing of it, and says nothing.
+    assert "KeyMetadata" not in kms.create_key()
+    switch(None)
+    assert kms.create_key()["KeyMetadata"]["KeyId"]

@@ -63,7 +63,9 @@ async fn sing(mut environment: BTreeMap<String, String>) -> usize {
         }
         let logged = host.logs(function.name);
         lines += logged.len();
-        logged.iter().for_each(|line| assert_silent(function.name, line));
+        for line in &logged {
+            assert_silent(function.name, line);
+        }
     }
     lines
 }

@@ -185,7 +185,7 @@ async function loadUsers() {
 // Faults
 
 const delays = [[0, "none"], [500, "0.5 s"], [2000, "2 s"], [6000, "6 s"], [30000, "30 s"]];
-const failures = [["", "works"], ["fails", "fails"], ["throttles", "throttles"]];
+const failures = [["", "works"], ["fails", "fails"], ["throttles", "throttles"], ["malformed", "answers rubbish"]];
 
 function choice(label, options, value, change) {
   const select = element("select");

@@ -1,4 +1,5 @@
-//! AWS End User Messaging SMS: `SendTextMessage`, AWS JSON 1.0.
+//! AWS End User Messaging SMS: `SendTextMessage`, `PutOptedOutNumber`, `DeleteOptedOutNumber`, AWS JSON
+//! 1.0.
 
 use std::sync::Arc;
 
@@ -12,13 +13,14 @@ use local_user_pool::ports::{Channel, Message, Outbox};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::OptOuts;
 use super::sns::is_e164;
 use crate::ambient::unique_id;
 
 const LONGEST: usize = 1600;
 
-pub fn router(outbox: Arc<dyn Outbox>) -> Router {
-    Router::new().route("/", post(handle)).with_state(outbox)
+pub fn router(outbox: Arc<dyn Outbox>, opt_outs: Arc<OptOuts>) -> Router {
+    Router::new().route("/", post(handle)).with_state((outbox, opt_outs))
 }
 
 #[derive(Deserialize)]
@@ -31,25 +33,69 @@ struct SendTextMessage {
     dry_run: bool,
 }
 
-async fn handle(State(outbox): State<Arc<dyn Outbox>>, headers: HeaderMap, body: Bytes) -> Response {
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct OptedOutNumber {
+    opt_out_list_name: String,
+    opted_out_number: String,
+}
+
+type Services = (Arc<dyn Outbox>, Arc<OptOuts>);
+
+async fn handle(State((outbox, opt_outs)): State<Services>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    if target != "PinpointSMSVoiceV2.SendTextMessage" {
-        let refusal = json!({ "__type": "UnknownOperationException" });
+    match target.strip_prefix("PinpointSMSVoiceV2.") {
+        Some("SendTextMessage") => send(outbox.as_ref(), &opt_outs, &body),
+        Some("PutOptedOutNumber") => change_opt_out(&opt_outs, &body, true),
+        Some("DeleteOptedOutNumber") => change_opt_out(&opt_outs, &body, false),
+        _ => answer(StatusCode::BAD_REQUEST, &json!({ "__type": "UnknownOperationException" })),
+    }
+}
+
+fn invalid(reason: &str, text: &str) -> Response {
+    let refusal = json!({ "__type": "ValidationException", "Reason": reason, "Message": text });
+    answer(StatusCode::BAD_REQUEST, &refusal)
+}
+
+fn change_opt_out(opt_outs: &OptOuts, body: &[u8], out: bool) -> Response {
+    let input: OptedOutNumber = match serde_json::from_slice(body) {
+        Ok(input) => input,
+        Err(error) => return invalid("CANNOT_PARSE", &error.to_string()),
+    };
+    if !is_e164(&input.opted_out_number) {
+        return invalid("INVALID_PARAMETER", "OptedOutNumber is no phone number");
+    }
+    if out {
+        opt_outs.add(&input.opted_out_number);
+    } else if !opt_outs.remove(&input.opted_out_number) {
+        let refusal =
+            json!({ "__type": "ResourceNotFoundException", "Message": "the number is not opted out" });
         return answer(StatusCode::BAD_REQUEST, &refusal);
     }
-    let invalid = |reason: &str, text: String| {
-        let refusal = json!({ "__type": "ValidationException", "Reason": reason, "Message": text });
-        answer(StatusCode::BAD_REQUEST, &refusal)
-    };
-    let input: SendTextMessage = match serde_json::from_slice(&body) {
+    let list = input.opt_out_list_name;
+    let changed =
+        json!({ "OptOutListName": list, "OptedOutNumber": input.opted_out_number, "EndUserOptedOut": false });
+    answer(StatusCode::OK, &changed)
+}
+
+fn send(outbox: &dyn Outbox, opt_outs: &OptOuts, body: &[u8]) -> Response {
+    let input: SendTextMessage = match serde_json::from_slice(body) {
         Ok(input) => input,
-        Err(error) => return invalid("CANNOT_PARSE", error.to_string()),
+        Err(error) => return invalid("CANNOT_PARSE", &error.to_string()),
     };
     if !is_e164(&input.destination_phone_number) {
-        return invalid("INVALID_PARAMETER", "DestinationPhoneNumber is no phone number".to_owned());
+        return invalid("INVALID_PARAMETER", "DestinationPhoneNumber is no phone number");
     }
     if input.message_body.is_empty() || input.message_body.chars().count() > LONGEST {
-        return invalid("FIELD_VALIDATION_FAILED", format!("MessageBody takes 1 to {LONGEST} characters"));
+        return invalid("FIELD_VALIDATION_FAILED", &format!("MessageBody takes 1 to {LONGEST} characters"));
+    }
+    if opt_outs.contains(&input.destination_phone_number) {
+        let refusal = json!({
+            "__type": "ConflictException",
+            "Reason": "DESTINATION_PHONE_NUMBER_OPTED_OUT",
+            "Message": "the destination has opted out",
+        });
+        return answer(StatusCode::BAD_REQUEST, &refusal);
     }
     if !input.dry_run {
         outbox.deliver(Message {
@@ -82,7 +128,7 @@ mod tests {
             .header("x-amz-target", "PinpointSMSVoiceV2.SendTextMessage")
             .body(Body::from(input.to_string()))
             .unwrap();
-        router(outbox.clone()).oneshot(request).await.unwrap().status().as_u16()
+        router(outbox.clone(), Arc::default()).oneshot(request).await.unwrap().status().as_u16()
     }
 
     #[tokio::test]

@@ -10,17 +10,18 @@ use axum::routing::post;
 use axum::{Form, Router};
 use local_user_pool::ports::{Channel, Message, Outbox};
 
+use super::OptOuts;
 use crate::ambient::unique_id;
 
 /// SNS takes 1600 characters for an SMS.
 const LONGEST: usize = 1600;
 
-pub fn router(outbox: Arc<dyn Outbox>) -> Router {
-    Router::new().route("/", post(publish)).with_state(outbox)
+pub fn router(outbox: Arc<dyn Outbox>, opt_outs: Arc<OptOuts>) -> Router {
+    Router::new().route("/", post(publish)).with_state((outbox, opt_outs))
 }
 
 async fn publish(
-    State(outbox): State<Arc<dyn Outbox>>,
+    State((outbox, opt_outs)): State<(Arc<dyn Outbox>, Arc<OptOuts>)>,
     Form(mut input): Form<HashMap<String, String>>,
 ) -> Response {
     let refuse = |code, text: &str| query_error(StatusCode::BAD_REQUEST, code, text);
@@ -46,7 +47,10 @@ async fn publish(
     if text.chars().count() > LONGEST {
         return refuse("InvalidParameter", "Invalid parameter: Message too long");
     }
-    outbox.deliver(Message { channel: Channel::Sms, to, subject: None, text, code: None });
+    // SNS takes the message and drops it later: the caller does not hear of an opt-out.
+    if !opt_outs.contains(&to) {
+        outbox.deliver(Message { channel: Channel::Sms, to, subject: None, text, code: None });
+    }
     let (message, request) = (unique_id(), unique_id());
     let body = format!(
         r#"<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>{message}</MessageId></PublishResult><ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata></PublishResponse>"#
@@ -88,7 +92,7 @@ mod tests {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Body::from(form.to_owned()))
             .unwrap();
-        let response = router(outbox.clone()).oneshot(request).await.unwrap();
+        let response = router(outbox.clone(), Arc::default()).oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
         (status, String::from_utf8(body.to_vec()).unwrap())
