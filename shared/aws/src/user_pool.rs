@@ -157,6 +157,8 @@ where
             | "ThrottlingException"
             | "ConcurrentModificationException",
         ) => UserPoolFault::Throttled,
-        _ => UserPoolFault::Port(PortError::new(operation, fault)),
+        // Only the code: Cognito's validation texts quote the value, which may be the token itself.
+        Some(code) => PortError::new(operation, code.to_owned()).into(),
+        None => PortError::new(operation, fault).into(),
     }
 }
