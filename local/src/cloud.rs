@@ -23,6 +23,7 @@ use crate::kms::{self, KeyStore, KeyUsage};
 use crate::listeners::{Ports, Servers, Service};
 use crate::messaging;
 use crate::outbox::Outbox;
+use crate::secrets::Secrets;
 use crate::state::State;
 use crate::template::{Deployment, Function, Scope, Template};
 use crate::user_pool::{Known, Setup};
@@ -69,7 +70,8 @@ impl Cloud {
         let known = set_up_pool(args, &state, &template, &pools, &keys).await?;
         let endpoints = endpoints(&ports, &known);
 
-        let deployment = deployment(&template, &endpoints, &keys)?;
+        let secrets = Secrets::open(state.file("secrets.json"))?;
+        let deployment = deployment(&template, &endpoints, &keys, secrets)?;
         let dynamodb = DynamoDb::start(state.file("dynamodb.sqlite"), deployment.tables).await?;
         let (lambda, host) = lambda(args, &endpoints, deployment.functions)?;
         let faults = Arc::new(Faults::default());
@@ -172,7 +174,12 @@ fn endpoints(ports: &Ports, known: &Known) -> Endpoints {
 }
 
 /// The template with what exists here in the place of its references.
-fn deployment(template: &Template, endpoints: &Endpoints, keys: &KeyStore) -> Result<Deployment> {
+fn deployment(
+    template: &Template,
+    endpoints: &Endpoints,
+    keys: &KeyStore,
+    mut secrets: Secrets,
+) -> Result<Deployment> {
     let clients = &endpoints.clients;
     let client_ids = [&clients.native.id, &clients.custom.id, &clients.server.id].map(String::as_str);
     let parameters = BTreeMap::from([
@@ -184,6 +191,9 @@ fn deployment(template: &Template, endpoints: &Endpoints, keys: &KeyStore) -> Re
         let key = keys.ensure(usage.parse()?, &id)?;
         scope.refer(&id, &key.id);
         scope.attribute(&id, "Arn", &key.arn);
+    }
+    for id in template.secrets() {
+        scope.secret(&id, &secrets.ensure(&id)?);
     }
     Ok(template.resolve(&scope)?)
 }

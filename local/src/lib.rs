@@ -2,7 +2,7 @@
 //!
 //! Rooms: `template` reads what is deployed, `gateway` is the HTTP API, `user_pool` and `functions`
 //! join the two crates that hold Cognito and Lambda, `dynamodb`, `kms` and `messaging` are the
-//! services that functions call, `outbox` is where every message ends, `faults` is what can go wrong
+//! services that functions call, `secrets` what a deployment generates, `outbox` is where every message ends, `faults` is what can go wrong
 //! with them, `console` shows it all.
 //! `cloud` puts them together.
 
@@ -13,13 +13,13 @@ pub mod console;
 pub mod dynamodb;
 pub mod endpoints;
 pub mod faults;
-pub mod front_door;
 pub mod functions;
 pub mod gateway;
 pub mod kms;
 pub mod listeners;
 pub mod messaging;
 pub mod outbox;
+pub mod secrets;
 pub mod state;
 pub mod template;
 pub mod user_pool;
@@ -61,7 +61,7 @@ async fn serve(args: &Args) -> Result<()> {
         cloud.endpoints().greeting(match args.sign_in_with {
             SignInWith::Username => "ada",
             SignInWith::Email => "ada@example.com",
-            SignInWith::Phone => "+15550100",
+            SignInWith::Phone => "+12025550100",
         })
     };
     // Whoever closed stdout does not want to read it.

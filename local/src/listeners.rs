@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use axum::Router;
+use local_user_pool::loopback::guarded;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-
-use crate::front_door::guarded;
 
 /// How long requests under way may take to end when the cloud stops.
 const GRACE: Duration = Duration::from_millis(500);

@@ -8,6 +8,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use jiff::Timestamp;
 use local_user_pool::ports::{self, Channel, Clock, Message};
+use mail_parser::decoders::html::html_to_text;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -76,7 +77,8 @@ impl Outbox {
 
 impl ports::Outbox for Outbox {
     fn deliver(&self, message: Message) {
-        let code = message.code.or_else(|| code_in(&message.text));
+        let text = readable(message.text);
+        let code = message.code.or_else(|| code_in(&text));
         let delivered = Delivered {
             channel: match message.channel {
                 Channel::Email => "email",
@@ -84,7 +86,7 @@ impl ports::Outbox for Outbox {
             },
             to: message.to,
             subject: message.subject,
-            text: message.text,
+            text,
             at: self.clock.now(),
             code,
         };
@@ -109,10 +111,27 @@ async fn list(State(outbox): State<Arc<Outbox>>, Query(filter): Query<Filter>) -
     Json(outbox.messages(to.as_deref()))
 }
 
-/// Services other than the user pool do not say which part of a text is the code.
+/// What is to be seen of a message in HTML, line by line: Cognito's own e-mails have no other part.
+fn readable(text: String) -> String {
+    let is_html = text.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"));
+    if !is_html {
+        return text;
+    }
+    // The padding that keeps a preview of the mailbox short is no text.
+    let seen = html_to_text(&text).replace(['\u{34f}', '\u{2007}', '\u{feff}'], "");
+    let lines = seen.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// Services other than the user pool do not say which part of a text is the code. A last line
+/// `@domain #code` does; else it is the first number of a code's length.
 fn code_in(text: &str) -> Option<String> {
-    static CODE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?-u:\b)[0-9]{6,8}(?-u:\b)").ok());
-    CODE.as_ref()?.find(text).map(|found| found.as_str().to_owned())
+    static CODE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"\n@[^\s#]+ #(?<bound>\S+)\s*\z|(?-u:\b)(?<first>[0-9]{6,8})(?-u:\b)").ok()
+    });
+    let code = CODE.as_ref()?;
+    let named = |name| code.captures_iter(text).find_map(|found| found.name(name));
+    named("bound").or_else(|| named("first")).map(|found| found.as_str().to_owned())
 }
 
 #[cfg(test)]
@@ -139,14 +158,14 @@ mod tests {
     #[tokio::test]
     async fn messages_are_listed_newest_last_and_filtered_by_address() {
         let outbox = Outbox::new(Arc::new(MachineClock));
-        outbox.deliver(sms("+15550100", "Your code is 123456."));
-        outbox.deliver(sms("+15550101", "A phone was removed."));
-        outbox.deliver(sms("+15550100", "Your code is 654321."));
+        outbox.deliver(sms("+12025550100", "Your code is 123456."));
+        outbox.deliver(sms("+12025550101", "A phone was removed."));
+        outbox.deliver(sms("+12025550100", "Your code is 654321."));
         let all = get_json(&outbox, "/outbox").await;
         assert_eq!(all.as_array().unwrap().len(), 3);
         assert_eq!(all[0]["channel"], "sms");
         assert_eq!(all[1].get("code"), None);
-        for path in ["/outbox?to=%2B15550100", "/outbox?to=+15550100"] {
+        for path in ["/outbox?to=%2B12025550100", "/outbox?to=+12025550100"] {
             let mine = get_json(&outbox, path).await;
             let codes: Vec<_> = mine.as_array().unwrap().iter().map(|message| &message["code"]).collect();
             assert_eq!(codes, [&json!("123456"), &json!("654321")], "{path}");
@@ -155,9 +174,34 @@ mod tests {
     }
 
     #[test]
+    fn html_is_shown_as_what_is_seen_of_it() {
+        let html = "<!DOCTYPE html><html><head><title>x</title><style>.a { color: #112233 }</style></head>\
+            <body style=\"color:#445566\"><div>Preview\u{2007}\u{feff}\u{34f} \u{2007}</div>\
+            <p>Your code,&nbsp;&lt;Alex&gt;:</p>\n<p>123456</p></body></html>";
+        let seen = readable(html.to_owned());
+        assert_eq!(seen.lines().collect::<Vec<_>>(), ["Preview Your code, <Alex>:", "123456"]);
+        assert_eq!(code_in(&seen).as_deref(), Some("123456"));
+        assert_eq!(readable("a < b\n\n@c #1".to_owned()), "a < b\n\n@c #1");
+    }
+
+    #[test]
+    fn the_code_is_found_in_its_text() {
+        for (text, code) in [
+            ("12345678 is your code.", Some("12345678")),
+            ("Order 20260102: 4711 is your code.\n\n@example.com #4711", Some("4711")),
+            ("123456 is your code.\n\n@login.example.com #123456", Some("123456")),
+            ("Room #654321 @example.com\n123456 is your code.", Some("654321")),
+            ("Tmp<9x>&Qz1! is your password.", None),
+            ("Call +12025550123.", None),
+        ] {
+            assert_eq!(code_in(text).as_deref(), code, "{text}");
+        }
+    }
+
+    #[test]
     fn debug_shows_no_code() {
         let outbox = Outbox::new(Arc::new(MachineClock));
-        outbox.deliver(sms("+15550100", "Your code is 123456."));
+        outbox.deliver(sms("+12025550100", "Your code is 123456."));
         assert!(!format!("{:?}", outbox.messages(None)).contains("123456"));
     }
 }

@@ -8,9 +8,10 @@ use anyhow::{Context as _, Result, anyhow};
 
 /// Every file that is ours in the folder. `--fresh` removes these and nothing else: the folder's
 /// name comes from the command line.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "local.json",
     "kms.json",
+    "secrets.json",
     "user-pool.sqlite",
     "user-pool.sqlite-wal",
     "user-pool.sqlite-shm",

@@ -80,6 +80,7 @@ impl Setup<'_> {
             None => self.create(pools).await?,
         };
         self.set_mfa(pools, &known.user_pool_id).await?;
+        self.set_risk_responses(pools, &known.user_pool_id).await?;
         Ok(known)
     }
 
@@ -139,7 +140,6 @@ impl Setup<'_> {
             SignInWith::Phone => json!(["email", "phone_number"]),
             SignInWith::Username | SignInWith::Email => json!(["email"]),
         };
-        let (region, account) = (self.region, self.account_id);
         let members = json!({
             "LambdaConfig": self.lambda_config(),
             "AutoVerifiedAttributes": verified,
@@ -150,9 +150,15 @@ impl Setup<'_> {
             // E-mail MFA needs an SES identity of one's own (COGNITO.md §4.1).
             "EmailConfiguration": {
                 "EmailSendingAccount": "DEVELOPER",
-                "SourceArn": format!("arn:aws:ses:{region}:{account}:identity/no-reply@example.com"),
+                "SourceArn": self.mail_identity(),
             },
             "SmsConfiguration": self.sms_configuration(),
+            // A risk is what the console's switch says (COGNITO.md §4.9).
+            "UserPoolTier": "PLUS",
+            "UserPoolAddOns": {
+                "AdvancedSecurityMode": "ENFORCED",
+                "AdvancedSecurityAdditionalFlows": { "CustomAuthMode": "ENFORCED" },
+            },
             "DeviceConfiguration": {
                 "ChallengeRequiredOnNewDevice": true,
                 "DeviceOnlyRememberedOnUserPrompt": true,
@@ -162,6 +168,10 @@ impl Setup<'_> {
             Value::Object(members) => members,
             _ => Map::new(),
         }
+    }
+
+    fn mail_identity(&self) -> String {
+        format!("arn:aws:ses:{}:{}:identity/no-reply@example.com", self.region, self.account_id)
     }
 
     fn sms_configuration(&self) -> Value {
@@ -214,6 +224,25 @@ impl Setup<'_> {
             mfa.insert("EmailMfaConfiguration".to_owned(), message);
         }
         run(pools, "SetUserPoolMfaConfig", mfa).await.map(drop)
+    }
+
+    /// One response a level, each with a notification; the console's switch names them.
+    async fn set_risk_responses(&self, pools: &Arc<UserPools>, user_pool_id: &str) -> Result<()> {
+        let action = |action: &str| json!({ "EventAction": action, "Notify": true });
+        let responses = json!({
+            "UserPoolId": user_pool_id,
+            "AccountTakeoverRiskConfiguration": {
+                "Actions": {
+                    "LowAction": action("NO_ACTION"),
+                    "MediumAction": action("MFA_IF_CONFIGURED"),
+                    "HighAction": action("BLOCK"),
+                },
+                "NotifyConfiguration": {
+                    "SourceArn": self.mail_identity(),
+                },
+            },
+        });
+        run(pools, "SetRiskConfiguration", responses).await.map(drop)
     }
 }
 

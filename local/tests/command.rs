@@ -216,7 +216,7 @@ async fn each_client_has_one_way_in() {
 
 #[rstest]
 #[case("email", "email", "ada@example.com", "MFA_SETUP")]
-#[case("phone", "phone_number", "+15555550100", "SMS_MFA")]
+#[case("phone", "phone_number", "+12025550100", "SMS_MFA")]
 #[case("username", "email", "ada@example.com", "MFA_SETUP")]
 #[tokio::test]
 async fn with_mfa_on_a_new_user_can_go_on_to_a_second_factor(

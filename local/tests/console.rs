@@ -58,7 +58,7 @@ impl Cloud {
 
     async fn sms(&self, text: &str) -> u16 {
         let request = Request::post("/").header("x-amz-target", "PinpointSMSVoiceV2.SendTextMessage");
-        let body = json!({ "DestinationPhoneNumber": "+15555550100", "MessageBody": text });
+        let body = json!({ "DestinationPhoneNumber": "+12025550100", "MessageBody": text });
         self.send("sms", request, body.to_string()).await.0
     }
 }

@@ -244,11 +244,13 @@ function showOverview(overview) {
   );
   const targets = [...overview.functions, ...overview.services];
   by("faults").replaceChildren(...targets.map((target) => faultRow(target, faults[target])));
-  by("delivery").value = overview.switches.triggerDelivery;
-  by("delivery").onchange = () =>
-    put("/api/switches", { ...overview.switches, triggerDelivery: by("delivery").value })
-      .then(() => { overview.switches.triggerDelivery = by("delivery").value; })
-      .catch(warn);
+  for (const [id, name] of [["delivery", "triggerDelivery"], ["risk", "signInRisk"]]) {
+    by(id).value = overview.switches[name];
+    by(id).onchange = () => {
+      overview.switches[name] = by(id).value;
+      put("/api/switches", overview.switches).catch(warn);
+    };
+  }
 }
 
 // Live. Users and given-up events change when a function has run or a message went out.

@@ -102,10 +102,10 @@ mod tests {
     async fn a_message_to_a_phone_lands_in_the_outbox() {
         let outbox = Outbox::new(Arc::new(MachineClock));
         let form =
-            "Action=Publish&Version=2010-03-31&PhoneNumber=%2B15555550100&Message=Your+code+is+123456.";
+            "Action=Publish&Version=2010-03-31&PhoneNumber=%2B12025550100&Message=Your+code+is+123456.";
         let (status, body) = post_form(&outbox, form).await;
         assert!(status == 200 && body.contains("<MessageId>"), "{body}");
-        let messages = outbox.messages(Some("+15555550100"));
+        let messages = outbox.messages(Some("+12025550100"));
         assert_eq!((messages[0].channel, messages[0].code.as_deref()), ("sms", Some("123456")));
     }
 
@@ -114,7 +114,7 @@ mod tests {
         let outbox = Outbox::new(Arc::new(MachineClock));
         for (form, code) in [
             ("Action=Publish&PhoneNumber=5550100&Message=hi", "InvalidParameter"),
-            ("Action=Publish&PhoneNumber=%2B15555550100", "InvalidParameter"),
+            ("Action=Publish&PhoneNumber=%2B12025550100", "InvalidParameter"),
             ("Action=Publish&TopicArn=x&Message=hi", "InvalidParameter"),
             ("Action=CreateTopic", "InvalidAction"),
         ] {

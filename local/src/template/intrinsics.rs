@@ -13,6 +13,7 @@ pub struct Scope {
     references: BTreeMap<String, Json>,
     attributes: BTreeMap<String, Json>,
     conditions: BTreeMap<String, bool>,
+    secrets: BTreeMap<String, String>,
 }
 
 type Resolved = Result<Option<Json>, TemplateError>;
@@ -86,6 +87,23 @@ impl Scope {
     /// What `!GetAtt resource.attribute` gives.
     pub fn attribute(&mut self, resource: &str, attribute: &str, value: &str) {
         self.attributes.insert(format!("{resource}.{attribute}"), Json::String(value.to_owned()));
+    }
+
+    /// What `{{resolve:secretsmanager:resource}}` gives.
+    pub fn secret(&mut self, resource: &str, value: &str) {
+        self.secrets.insert(resource.to_owned(), value.to_owned());
+    }
+
+    /// `text`, or the secret that it refers to.
+    pub(super) fn dereference(&self, text: String, place: &str) -> Result<String, TemplateError> {
+        let Some(reference) = text.strip_prefix("{{resolve:").and_then(|text| text.strip_suffix("}}")) else {
+            return Ok(text);
+        };
+        let id = reference.strip_prefix("secretsmanager:");
+        let secret = id.and_then(|id| self.secrets.get(id.strip_suffix(":SecretString").unwrap_or(id)));
+        secret
+            .cloned()
+            .ok_or_else(|| TemplateError::content(place, format!("the local cloud has no {reference}")))
     }
 
     /// `value` without intrinsic functions; `None` for `AWS::NoValue`.

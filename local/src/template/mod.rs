@@ -74,6 +74,11 @@ impl Template {
             .collect()
     }
 
+    /// Logical ids of the secrets that Secrets Manager generates.
+    pub fn secrets(&self) -> Vec<String> {
+        self.resources("AWS::SecretsManager::Secret").map(|(id, _)| id.to_owned()).collect()
+    }
+
     /// Binary names by logical id.
     pub(crate) fn binaries(&self) -> BTreeMap<String, String> {
         self.resources("AWS::Serverless::Function")

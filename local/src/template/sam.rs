@@ -165,7 +165,9 @@ fn function(
             continue;
         };
         if let Some(Json::Object(variables)) = scope.resolve(variables, &format!("{place}.Environment"))? {
-            environment.extend(variables.iter().map(|(name, value)| (name.clone(), text_of(value))));
+            for (name, value) in variables {
+                environment.insert(name, scope.dereference(text_of(&value), place)?);
+            }
         }
     }
     let memory_mb = number("MemorySize")?.and_then(|size| u32::try_from(size).ok());

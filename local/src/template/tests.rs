@@ -30,6 +30,7 @@ Resources:
       TimeToLiveSpecification: { AttributeName: ttl, Enabled: true }
       DeletionProtectionEnabled: true
   Key: { Type: AWS::KMS::Key }
+  HashKey: { Type: AWS::SecretsManager::Secret }
   Api:
     Type: AWS::Serverless::HttpApi
     Properties:
@@ -54,6 +55,7 @@ Resources:
           TABLE_ARN: !GetAtt Table.Arn
           KEY_ARN: !GetAtt [Key, Arn]
           SENDER: !GetAtt Sender.Arn
+          HASH_KEY: !Sub "{{resolve:secretsmanager:${HashKey}}}"
           LIMIT: !If [Small, !Ref Limit, !Ref AWS::NoValue]
           NOTHING: !If [Large, much, !Ref AWS::NoValue]
           JOINED: !Join ["|", !Ref AllowedOrigins]
@@ -86,6 +88,7 @@ fn scope(template: &Template) -> Scope {
     ]);
     let mut scope = Scope::new(template, "us-east-1", "111122223333", &parameters).unwrap();
     scope.attribute("Key", "Arn", "arn:aws:kms:us-east-1:111122223333:key/1");
+    scope.secret("HashKey", "generated");
     scope
 }
 
@@ -100,6 +103,7 @@ fn variables_are_resolved_and_the_functions_own_win() {
     let api = functions.iter().find(|function| function.name == "mfa-api").unwrap();
     let expected = [
         ("FIRST", "a"),
+        ("HASH_KEY", "generated"),
         ("JOINED", "http://localhost:5173|https://app.example"),
         ("KEY_ARN", "arn:aws:kms:us-east-1:111122223333:key/1"),
         ("LIMIT", "5"),

@@ -5,6 +5,7 @@
 //! in `operations`; `sign_in` holds the state machines of a sign-in; `triggers` calls functions;
 //! `delivery` brings codes to users; `tokens` signs and checks; `store` keeps what `model` describes.
 
+pub mod loopback;
 pub mod ports;
 
 mod delivery;
@@ -32,7 +33,7 @@ use serde_json::Value;
 
 pub use protocol::error::{ApiError, ErrorCode};
 pub use store::StoreLocation;
-pub use switches::{Switches, TriggerDelivery};
+pub use switches::{SignInRisk, Switches, TriggerDelivery};
 
 use ports::{Clock, DataKeys, Functions, Outbox};
 use protocol::{Caller, constraints};

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::risk::RiskLevel;
+
 /// The default is what COGNITO.md says to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -27,6 +29,9 @@ pub struct Switches {
     pub hourly_limits: bool,
     /// How often a trigger gets an event that it could have got once.
     pub trigger_delivery: TriggerDelivery,
+    /// How risky threat protection finds the sign-ins to come (COGNITO.md §4.9): there is no engine
+    /// here that could judge them.
+    pub sign_in_risk: SignInRisk,
 }
 
 /// Cognito may run a trigger up to three times for one user action.
@@ -41,6 +46,27 @@ pub enum TriggerDelivery {
     Overlapping,
 }
 
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SignInRisk {
+    #[default]
+    None,
+    Low,
+    Medium,
+    High,
+}
+
+impl SignInRisk {
+    pub(crate) fn level(self) -> Option<RiskLevel> {
+        match self {
+            Self::None => None,
+            Self::Low => Some(RiskLevel::Low),
+            Self::Medium => Some(RiskLevel::Medium),
+            Self::High => Some(RiskLevel::High),
+        }
+    }
+}
+
 impl Default for Switches {
     fn default() -> Self {
         Self {
@@ -52,6 +78,7 @@ impl Default for Switches {
             lock_after_wrong_passwords: true,
             hourly_limits: false,
             trigger_delivery: TriggerDelivery::Once,
+            sign_in_risk: SignInRisk::None,
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{Delivery, Occasion, esdk};
 use crate::UserPools;
 use crate::ports::{Channel, FunctionCall};
 use crate::protocol::error::{ApiError, ErrorCode};
+use crate::switches::TriggerDelivery;
 use crate::triggers::Event;
 use crate::triggers::event::with_metadata;
 
@@ -41,26 +42,39 @@ pub(super) async fn send(pools: &UserPools, delivery: &Delivery<'_>) -> Result<b
         "clientMetadata": Value::Null,
         "userAttributes": delivery.user.event_attributes(delivery.pool),
     });
-    let source = format!("{prefix}_{:?}", delivery.occasion);
     let event = Event {
         pool: delivery.pool,
         client_id: delivery.client_id,
-        source: source.clone(),
+        source: format!("{prefix}_{:?}", delivery.occasion),
         username: &delivery.user.username,
         version: "1",
         request: with_metadata(request, delivery.metadata.filter(|_| passes_metadata(delivery.occasion))),
         response: None,
     };
-    let call = FunctionCall {
-        function_arn: sender.lambda_arn.clone(),
-        trigger_source: source,
-        attempt: 1,
-        payload: event.into_payload(),
-    };
-    if let Err(fault) = pools.config.functions.invoke_async(call).await {
-        tracing::warn!(%fault, "the custom sender was not invoked");
-    }
+    hand_over(pools, &sender.lambda_arn, event).await;
     Ok(true)
+}
+
+/// Asynchronously; what comes of it is the sender's own business. At least once: Lambda may deliver an
+/// event again.
+pub(super) async fn hand_over(pools: &UserPools, function_arn: &str, event: Event<'_>) {
+    let source = event.source.clone();
+    let payload = event.into_payload();
+    let deliveries = match pools.switches().trigger_delivery {
+        TriggerDelivery::Once => 1,
+        TriggerDelivery::Duplicate | TriggerDelivery::Overlapping => 2,
+    };
+    for attempt in 1..=deliveries {
+        let call = FunctionCall {
+            function_arn: function_arn.to_owned(),
+            trigger_source: source.clone(),
+            attempt,
+            payload: payload.clone(),
+        };
+        if let Err(fault) = pools.config.functions.invoke_async(call).await {
+            tracing::warn!(%fault, "the custom sender was not invoked");
+        }
+    }
 }
 
 /// COGNITO.md §1.4.

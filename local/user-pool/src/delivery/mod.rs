@@ -4,6 +4,7 @@
 mod custom_message;
 mod custom_sender;
 mod esdk;
+mod takeover_notification;
 mod templates;
 
 use serde_json::{Value, json};
@@ -15,6 +16,8 @@ use crate::model::user::User;
 use crate::ports::{Channel, Message};
 use crate::protocol::error::ApiError;
 use crate::triggers::event::Metadata;
+
+pub(crate) use takeover_notification::{TakeoverNotification, notify_of_takeover};
 
 /// What a message is for: the part of its trigger sources after `_`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

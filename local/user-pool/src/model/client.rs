@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::attributes::Attribute;
+use super::risk::RiskConfiguration;
 use super::secret::Secret;
 use super::wire_time;
 use crate::protocol::error::ApiError;
@@ -17,6 +18,9 @@ pub(crate) struct Client {
     pub(crate) created: Timestamp,
     pub(crate) modified: Timestamp,
     pub(crate) settings: ClientSettings,
+    /// In place of the pool's.
+    #[serde(default)]
+    pub(crate) risk: Option<RiskConfiguration>,
 }
 
 /// What `UpdateUserPoolClient` replaces as a whole.
@@ -33,6 +37,7 @@ pub(crate) struct ClientSettings {
     pub(crate) explicit_auth_flows: Option<Vec<String>>,
     pub(crate) prevent_user_existence_errors: Option<String>,
     pub(crate) enable_token_revocation: Option<bool>,
+    pub(crate) enable_propagate_additional_user_context_data: Option<bool>,
     /// Minutes, 3 to 15.
     pub(crate) auth_session_validity: Option<i64>,
     pub(crate) refresh_token_rotation: Option<RefreshTokenRotation>,
@@ -100,6 +105,11 @@ impl Client {
     /// `PreventUserExistenceErrors=ENABLED`. Unset is `LEGACY`.
     pub(crate) fn hides_user_existence(&self) -> bool {
         self.settings.prevent_user_existence_errors.as_deref() == Some("ENABLED")
+    }
+
+    /// Whether `UserContextData.IpAddress` is believed (COGNITO.md §4.9).
+    pub(crate) fn may_tell_addresses(&self) -> bool {
+        self.secret.is_some() && self.settings.enable_propagate_additional_user_context_data == Some(true)
     }
 
     /// The life of a challenge session and of the codes sent in it; 3 minutes by default.

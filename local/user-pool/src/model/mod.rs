@@ -1,10 +1,13 @@
-//! What a user pool keeps: pools, app clients, users, devices, groups and sign-ins.
+//! What a user pool keeps: pools, app clients, users, devices, groups, sign-ins and what threat
+//! protection remembers of them.
 
 pub(crate) mod attributes;
+pub(crate) mod auth_event;
 pub(crate) mod client;
 pub(crate) mod device;
 pub(crate) mod group;
 pub(crate) mod pool;
+pub(crate) mod risk;
 pub(crate) mod secret;
 pub(crate) mod sign_in;
 pub(crate) mod user;

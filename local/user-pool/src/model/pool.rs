@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::attributes::SchemaAttribute;
+use super::risk::{RiskConfiguration, UserPoolAddOns};
 use super::user::Factor;
 use super::wire_time;
 
@@ -21,6 +22,9 @@ pub(crate) struct Pool {
     pub(crate) fixed: FixedSettings,
     pub(crate) settings: PoolSettings,
     pub(crate) mfa: MfaSettings,
+    /// Of the clients that have none of their own.
+    #[serde(default)]
+    pub(crate) risk: Option<RiskConfiguration>,
 }
 
 /// What `CreateUserPool` sets once and for all.
@@ -58,6 +62,7 @@ pub(crate) struct PoolSettings {
     pub(crate) account_recovery_setting: Option<AccountRecoverySetting>,
     #[serde(default = "essentials")]
     pub(crate) user_pool_tier: String,
+    pub(crate) user_pool_add_ons: Option<UserPoolAddOns>,
     /// Members that change nothing here; `DescribeUserPool` gives them back.
     #[serde(flatten)]
     pub(crate) other: Map<String, Value>,

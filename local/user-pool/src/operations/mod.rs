@@ -14,6 +14,7 @@ mod profile;
 mod recovery;
 mod registration;
 mod sign_in;
+mod threat_protection;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -67,7 +68,7 @@ macro_rules! operation {
 use operation;
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Operation>> = LazyLock::new(|| {
-    let groups: [&[Operation]; 10] = [
+    let groups: [&[Operation]; 11] = [
         pools::OPERATIONS,
         clients::OPERATIONS,
         registration::OPERATIONS,
@@ -78,6 +79,7 @@ static BY_NAME: LazyLock<HashMap<&'static str, &'static Operation>> = LazyLock::
         devices::OPERATIONS,
         admin::OPERATIONS,
         groups::OPERATIONS,
+        threat_protection::OPERATIONS,
     ];
     groups.into_iter().flatten().map(|operation| (operation.name, operation)).collect()
 });

@@ -31,6 +31,7 @@ pub enum ErrorCode {
     UserLambdaValidation,
     UserNotConfirmed,
     UserNotFound,
+    UserPoolAddOnNotEnabled,
     UsernameExists,
 }
 

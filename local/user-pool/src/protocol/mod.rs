@@ -2,33 +2,34 @@
 //! documents a token's verifier fetches.
 
 pub(crate) mod constraints;
+mod cors;
 pub(crate) mod error;
-mod loopback;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
+use url::form_urlencoded;
 
-use crate::UserPools;
+use crate::{UserPools, loopback};
 use error::{ApiError, ErrorCode};
 
 const TARGET_PREFIX: &str = "AWSCognitoIdentityProviderService.";
 
 pub(crate) fn router(pools: Arc<UserPools>) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/", post(operation))
         .route("/{pool}/.well-known/jwks.json", get(jwks))
         .route("/{pool}/.well-known/openid-configuration", get(discovery))
+        .route("/{pool}/auth-event-feedback", get(feedback))
         .with_state(pools)
-        .layer(loopback::cors())
-        .layer(middleware::from_fn(loopback::refuse_foreign))
+        .layer(cors::cors());
+    loopback::guarded(router)
 }
 
 async fn operation(State(pools): State<Arc<UserPools>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -136,6 +137,25 @@ async fn discovery(State(pools): State<Arc<UserPools>>, Path(id): Path<String>) 
         "subject_types_supported": ["public"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
     }))
+}
+
+/// Where the links of a takeover notification lead.
+async fn feedback(State(pools): State<Arc<UserPools>>, Path(pool): Path<String>, uri: Uri) -> Response {
+    let mut input = serde_json::Map::from_iter([("UserPoolId".to_owned(), pool.into())]);
+    for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        let member = match name.as_ref() {
+            "user_name" => "Username",
+            "event_id" => "EventId",
+            "feedback_token" => "FeedbackToken",
+            "value" => "FeedbackValue",
+            _ => continue,
+        };
+        input.insert(member.to_owned(), value.into_owned().into());
+    }
+    match pools.call("UpdateAuthEventFeedback", Value::Object(input)).await {
+        Ok(_) => "Thank you, your answer is kept with the sign-in.\n".into_response(),
+        Err(error) => refuse(&error),
+    }
 }
 
 fn document(body: &Value) -> Response {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::respond::Answers;
 use super::{ChallengeResult, Outcome, Stage, Turn};
+use crate::model::auth_event::EventOutcome;
 use crate::model::user::UserStatus;
 use crate::protocol::error::ApiError;
 use crate::triggers::event::with_metadata;
@@ -41,10 +42,12 @@ impl Turn<'_> {
         let answer =
             self.run_trigger(Trigger::DefineAuthChallenge, &function, source, request, response).await?;
         if flag(&answer, "failAuthentication")? {
+            self.log_outcome(EventOutcome::Fail)?;
             return Err(ApiError::wrong_credentials());
         }
         if flag(&answer, "issueTokens")? {
             self.known_user()?;
+            self.answer_risk().await?;
             self.attempt.tokens_granted = true;
             return self.ask_device_or_finish().await;
         }

@@ -74,6 +74,25 @@ pub(crate) fn choose(situation: &Situation) -> Choice {
     }
 }
 
+/// What a risky sign-in is asked for (COGNITO.md §4.9): as always, and where that is nothing, any
+/// factor the user has. `Nothing`: there is none.
+pub(crate) fn choose_despite_preference(situation: &Situation) -> Choice {
+    match (choose(situation), situation.pool) {
+        (Choice::Nothing, MfaState::Optional) => {}
+        (choice, _) => return choice,
+    }
+    let has = |factor: &Factor| match factor {
+        Factor::SoftwareToken => situation.software_token,
+        Factor::Sms | Factor::Email => situation.is_eligible(*factor),
+    };
+    let factors: Vec<_> = Factor::ALL.into_iter().filter(has).collect();
+    match factors.as_slice() {
+        [] => Choice::Nothing,
+        [only] => Choice::Ask(*only),
+        _ => Choice::Select(factors),
+    }
+}
+
 fn when_optional(situation: &Situation) -> Choice {
     let active: Vec<_> =
         situation.active.iter().copied().filter(|factor| situation.is_usable(*factor)).collect();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Outcome, Turn};
 use crate::UserPools;
 use crate::entropy;
+use crate::model::auth_event::EventOutcome;
 use crate::model::client::Client;
 use crate::model::pool::Pool;
 use crate::model::sign_in::SignIn;
@@ -44,7 +45,7 @@ impl Turn<'_> {
             sub: user.sub.clone(),
             origin_jti,
             client_id: self.client.id.clone(),
-            event_id: entropy::uuid(),
+            event_id: self.attempt.watched.event_id.clone(),
             auth_time: now,
             refresh_expires: expiry(now, &self.client),
             refresh_digest,
@@ -76,6 +77,7 @@ impl Turn<'_> {
             }
         }
         self.pools.store.insert_sign_in(&self.pool.id, sign_in)?;
+        self.log_outcome(EventOutcome::Pass)?;
         Ok(Outcome::Tokens(result))
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::risk::Watched;
 use super::{Attempt, Flow, Outcome, Stage, Subject, Turn, check_secret_hash, password_proof, refresh};
 use crate::UserPools;
 use crate::model::client::{Client, Permission};
@@ -23,6 +24,8 @@ pub(crate) struct Initiation {
     /// `ClientMetadata`, which triggers see as `validationData`.
     pub(crate) metadata: Option<Metadata>,
     pub(crate) by_administrator: bool,
+    /// The user's own, from a caller who may tell it (COGNITO.md §4.9).
+    pub(crate) address: Option<String>,
 }
 
 impl Initiation {
@@ -138,6 +141,7 @@ impl Initiation {
                 flow,
                 device_key: None,
                 device_proven: false,
+                watched: Watched::begin(self.address.as_deref())?,
                 new_password_set: false,
                 history: Vec::new(),
                 tokens_granted: false,
@@ -145,6 +149,7 @@ impl Initiation {
             },
             metadata: None,
         };
+        turn.refuse_blocked_address()?;
         turn.take_device_key(self.optional("DEVICE_KEY"))?;
         Ok(turn)
     }

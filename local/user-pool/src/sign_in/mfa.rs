@@ -4,8 +4,10 @@ use serde_json::json;
 
 use super::factor_choice::{Choice, Situation, choose};
 use super::respond::Answers;
+use super::risk::{self, ExtraFactor};
 use super::{Flow, Outcome, SetUp, Stage, Turn};
 use crate::delivery::{self, Delivery, Occasion};
+use crate::model::auth_event::EventChallenge;
 use crate::model::secret::Secret;
 use crate::model::user::{Factor, Failures};
 use crate::protocol::error::{ApiError, ErrorCode};
@@ -16,7 +18,15 @@ impl Turn<'_> {
     pub(super) async fn ask_second_factor(self) -> Result<Outcome, ApiError> {
         let switches = self.pools.switches();
         let user = self.known_user()?;
-        let choice = choose(&Situation::of(&self.pool, user, switches.recovery_address_only_fails));
+        let choice = match self.attempt.watched.extra_factor {
+            ExtraFactor::No => choose(&Situation::of(&self.pool, user, switches.recovery_address_only_fails)),
+            ExtraFactor::IfConfigured => self.configured_factors()?,
+            ExtraFactor::Required => match self.configured_factors()? {
+                // It was there when the risk was answered.
+                Choice::Nothing => return Err(risk::refused()),
+                choice => choice,
+            },
+        };
         let replaceable = match &choice {
             Choice::Ask(Factor::Email) => switches.remembered_device_replaces_email_mfa,
             Choice::Ask(_) | Choice::Select(_) => true,
@@ -166,6 +176,7 @@ impl Turn<'_> {
     /// Cognito's factors are over; in custom authentication Define goes on.
     pub(super) async fn factors_done(mut self, factor: Option<Factor>) -> Result<Outcome, ApiError> {
         if let Some(factor) = factor {
+            self.log_answer(EventChallenge::Mfa, true)?;
             self.remember(factor.as_str(), true, None);
         }
         match self.attempt.flow {
@@ -184,6 +195,7 @@ impl Turn<'_> {
     }
 
     fn record_wrong_factor(&self) -> Result<(), ApiError> {
+        self.log_answer(EventChallenge::Mfa, false)?;
         if !self.pools.switches().lock_after_wrong_mfa_codes {
             return Ok(());
         }

@@ -5,7 +5,7 @@
 //! USER_PASSWORD_AUTH  → password proven
 //! CUSTOM_AUTH         → Define ⇄ CUSTOM_CHALLENGE … → factors done
 //! CUSTOM_AUTH + SRP   → Define → PASSWORD_VERIFIER → [factors] → Define ⇄ CUSTOM_CHALLENGE … → done
-//! password proven     → [NEW_PASSWORD_REQUIRED] → factors
+//! password proven     → [risk: refused] → [NEW_PASSWORD_REQUIRED] → factors
 //! factors             → SMS_MFA | SOFTWARE_TOKEN_MFA | EMAIL_OTP | SELECT_MFA_TYPE | MFA_SETUP
 //!                     | DEVICE_SRP_AUTH → DEVICE_PASSWORD_VERIFIER, or nothing → done
 //! done                → [remembered device: DEVICE_SRP_AUTH …] → PostAuthentication
@@ -24,6 +24,7 @@ mod new_password;
 mod password_proof;
 mod refresh;
 mod respond;
+mod risk;
 mod secret_hash;
 pub(crate) mod session;
 
@@ -56,6 +57,7 @@ pub(crate) struct Attempt {
     /// What the client called its device; checked to exist.
     device_key: Option<String>,
     device_proven: bool,
+    watched: risk::Watched,
     new_password_set: bool,
     /// `session` of the custom-auth triggers.
     history: Vec<ChallengeResult>,

@@ -7,6 +7,7 @@ use super::initiate::check_may_sign_in;
 use super::respond::Answers;
 use super::{Flow, Initiation, Outcome, Stage, Turn};
 use crate::UserPools;
+use crate::model::auth_event::EventChallenge;
 use crate::model::user::{PasswordVerifier, UserStatus};
 use crate::password;
 use crate::protocol::error::ApiError;
@@ -104,6 +105,7 @@ impl Turn<'_> {
     async fn password_checked(mut self, right: bool) -> Result<Outcome, ApiError> {
         let Some(user) = self.user.clone().filter(|_| right) else {
             self.record_failure()?;
+            self.log_answer(EventChallenge::Password, false)?;
             return Err(ApiError::wrong_credentials());
         };
         check_may_sign_in(&user)?;
@@ -119,6 +121,10 @@ impl Turn<'_> {
                 Ok(())
             })?;
             self.reload_user();
+        }
+        self.log_answer(EventChallenge::Password, true)?;
+        if self.attempt.flow == Flow::Password {
+            self.answer_risk().await?;
         }
         let must_change = user.status == UserStatus::ForceChangePassword;
         match self.attempt.flow {

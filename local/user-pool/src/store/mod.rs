@@ -2,6 +2,7 @@
 //! record happens under one lock, from the record as it is then: two answers with one code, two
 //! sign-ups with one name can't both win.
 
+mod auth_events;
 mod clients;
 mod groups;
 mod index;
@@ -16,6 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Serialize;
 
+use crate::model::auth_event::AuthEvent;
 use crate::model::client::Client;
 use crate::model::group::Group;
 use crate::model::pool::Pool;
@@ -65,6 +67,8 @@ struct PoolState {
     groups: BTreeMap<String, Arc<Group>>,
     /// By `sub` and `origin_jti`.
     sign_ins: BTreeMap<(String, String), Arc<SignIn>>,
+    /// By `sub` and event id.
+    auth_events: BTreeMap<(String, String), Arc<AuthEvent>>,
 }
 
 impl PoolState {
@@ -76,6 +80,7 @@ impl PoolState {
             names: HashMap::new(),
             groups: BTreeMap::new(),
             sign_ins: BTreeMap::new(),
+            auth_events: BTreeMap::new(),
         }
     }
 }
@@ -130,6 +135,11 @@ fn load(journal: &Journal) -> Result<State, StoreError> {
         if let Some(held) = state.pools.get_mut(&pool) {
             let key = (sign_in.sub.clone(), sign_in.origin_jti.clone());
             held.sign_ins.insert(key, Arc::new(sign_in));
+        }
+    }
+    for (pool, event) in journal.read::<AuthEvent>("auth-event")? {
+        if let Some(held) = state.pools.get_mut(&pool) {
+            held.auth_events.insert((event.sub.clone(), event.id.clone()), Arc::new(event));
         }
     }
     Ok(state)

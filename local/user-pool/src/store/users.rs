@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::auth_events::{auth_events_of, delete_auth_event};
 use super::journal::Change;
 use super::sign_ins::{delete_sign_in, sign_ins_of};
 use super::{PoolState, Store, index, put};
@@ -104,12 +105,14 @@ impl Store {
         let names = index::names(&held.pool, user);
         let mut changes = vec![Change::Delete { kind: "user", pool: pool.to_owned(), id: sub.to_owned() }];
         changes.extend(sign_ins_of(held, sub).map(|key| delete_sign_in(pool, key)));
+        changes.extend(auth_events_of(held, sub).map(|key| delete_auth_event(pool, key)));
         self.record(&changes)?;
         for name in names {
             held.names.remove(&name);
         }
         held.users.remove(sub);
         held.sign_ins.retain(|(owner, _), _| owner != sub);
+        held.auth_events.retain(|(owner, _), _| owner != sub);
         Ok(())
     }
 }

@@ -16,5 +16,6 @@ mod senders;
 mod sign_in;
 mod sign_up;
 mod support;
+mod threat_protection;
 mod walk;
 mod wire;

@@ -81,6 +81,8 @@ async fn validation_lists_what_is_wrong_without_the_values() {
 }
 
 #[rstest]
+#[case("host", "", false)]
+#[case("host", "pool.localhost", false)]
 #[case("host", "attacker.example", false)]
 #[case("host", "127.0.0.1.attacker.example", false)]
 #[case("host", "localhost:9000", true)]

@@ -20,6 +20,13 @@ struct Input {
     #[serde(default)]
     auth_parameters: Metadata,
     client_metadata: Option<Metadata>,
+    context_data: Option<ContextData>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ContextData {
+    ip_address: String,
 }
 
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
@@ -31,6 +38,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         parameters: input.auth_parameters,
         metadata: input.client_metadata,
         by_administrator: true,
+        address: input.context_data.map(|context| context.ip_address),
     };
     Ok(initiate(pools, initiation).await?.into_output())
 }

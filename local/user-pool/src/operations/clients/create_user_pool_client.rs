@@ -35,6 +35,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         created: now,
         modified: now,
         settings: input.settings,
+        risk: None,
     };
     check(&client)?;
     let described = client.describe();

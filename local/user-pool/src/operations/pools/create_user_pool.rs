@@ -41,6 +41,7 @@ fn run(pools: &UserPools, caller: Caller, input: Input) -> Result<Value, ApiErro
         fixed: parts.fixed,
         settings: parts.settings,
         mfa,
+        risk: None,
     };
     let described = pool.describe(0);
     pools.store.insert_pool(pool)?;

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::model::attributes::SchemaAttribute;
 use crate::model::pool::{FixedSettings, LambdaConfig, MfaState, PoolSettings, VersionedLambda};
-use crate::protocol::error::ApiError;
+use crate::model::risk::UserPoolAddOns;
+use crate::protocol::error::{ApiError, ErrorCode};
 
 /// The members that aren't settings, and the settings.
 pub(super) struct Parts {
@@ -52,7 +53,21 @@ fn check(settings: &mut PoolSettings) -> Result<(), ApiError> {
     if !(6..=99).contains(&length) {
         return Err(ApiError::invalid_parameter("Password minimum length must be between 6 and 99"));
     }
+    check_tier(settings)?;
     check_lambda_config(&mut settings.lambda_config)
+}
+
+/// COGNITO.md §4.9
+fn check_tier(settings: &PoolSettings) -> Result<(), ApiError> {
+    let tier = &settings.user_pool_tier;
+    let protected = settings.user_pool_add_ons.as_ref().is_some_and(UserPoolAddOns::is_on);
+    if !protected || tier == "PLUS" {
+        return Ok(());
+    }
+    let text = format!(
+        "The following features need to be disabled for the {tier} pricing tier configured: Threat Protection"
+    );
+    Err(ApiError::new(ErrorCode::FeatureUnavailableInTier, text))
 }
 
 /// A sender needs its key; pre-token generation is said once or twice the same.

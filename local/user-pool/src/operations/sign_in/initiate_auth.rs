@@ -19,10 +19,18 @@ struct Input {
     #[serde(default)]
     auth_parameters: Metadata,
     client_metadata: Option<Metadata>,
+    user_context_data: Option<UserContextData>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UserContextData {
+    ip_address: Option<String>,
 }
 
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let (pool, client) = pools.store.client(&input.client_id)?;
+    let context = input.user_context_data.filter(|_| client.may_tell_addresses());
     let initiation = Initiation {
         pool,
         client,
@@ -30,6 +38,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         parameters: input.auth_parameters,
         metadata: input.client_metadata,
         by_administrator: false,
+        address: context.and_then(|context| context.ip_address),
     };
     Ok(initiate(pools, initiation).await?.into_output())
 }

@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use super::{Choice, Situation, choose};
+use super::{Choice, Situation, choose, choose_despite_preference};
 use crate::model::pool::MfaState::{self, Off, On, Optional};
 use crate::model::user::Factor::{self, Email, Sms, SoftwareToken as Totp};
 
@@ -95,4 +95,32 @@ fn an_address_of_a_factor_the_pool_lacks_is_no_hindrance() {
     let situation =
         Situation { offered: vec![Totp], reachable: vec![Email], recovery: Some(Email), ..situation(On) };
     assert_eq!(choose(&situation), Choice::SetUp(vec![Totp]));
+}
+
+#[rstest]
+#[case::nothing(false, &[], None, Choice::Nothing)]
+#[case::phone(false, &[Sms], None, Choice::Ask(Sms))]
+#[case::totp(true, &[], None, Choice::Ask(Totp))]
+#[case::several(true, &[Sms, Email], None, Choice::Select(vec![Sms, Totp, Email]))]
+#[case::recovery_address(false, &[Email], Some(Email), Choice::Nothing)]
+#[case::beside_the_recovery_address(true, &[Email], Some(Email), Choice::Ask(Totp))]
+fn a_risky_sign_in_asks_for_what_the_user_has(
+    #[case] software_token: bool,
+    #[case] reachable: &[Factor],
+    #[case] recovery: Option<Factor>,
+    #[case] expected: Choice,
+) {
+    let situation =
+        Situation { software_token, reachable: reachable.to_vec(), recovery, ..situation(Optional) };
+    assert_eq!(choose(&situation), Choice::Nothing, "none is switched on");
+    assert_eq!(choose_despite_preference(&situation), expected);
+    let off = Situation { pool: Off, ..situation };
+    assert_eq!(choose_despite_preference(&off), Choice::Nothing, "the pool has no MFA");
+}
+
+#[test]
+fn a_risky_sign_in_asks_for_the_factor_that_is_switched_on() {
+    let active = Situation { active: vec![Sms], reachable: vec![Sms, Email], ..situation(Optional) };
+    assert_eq!(choose_despite_preference(&active), Choice::Ask(Sms));
+    assert_eq!(choose_despite_preference(&situation(On)), choose(&situation(On)));
 }

@@ -16,7 +16,7 @@ use super::SrpClient;
 pub(crate) const USERNAME: &str = "alex";
 pub(crate) const PASSWORD: &str = "Correct-horse-7";
 pub(crate) const EMAIL: &str = "alex@example.com";
-pub(crate) const PHONE: &str = "+15555550123";
+pub(crate) const PHONE: &str = "+12025550123";
 pub(crate) const KEY_ARN: &str = "arn:aws:kms:us-east-1:111122223333:key/test";
 
 pub(crate) struct ManualClock(Mutex<Timestamp>);

@@ -1,6 +1,7 @@
-//! What stands before every listener: it answers to programs and pages of this machine only. A page
-//! from elsewhere could reach it through the user's browser, by name (DNS rebinding) or across
-//! origins.
+//! What stands before every listener of a local cloud: it answers to programs and pages of this
+//! machine only. A page from elsewhere could reach it through the user's browser, by name (DNS
+//! rebinding) or across origins. It is here, and not where the listeners are, because the pool can
+//! be used without them.
 
 use axum::Router;
 use axum::extract::Request;
@@ -9,7 +10,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use url::{Host, Url};
 
-/// `router` behind the door.
+/// `router`, for requests whose `Host` and, if they have one, `Origin` are this machine.
 pub fn guarded(router: Router) -> Router {
     router.layer(from_fn(refuse_foreign))
 }
@@ -28,7 +29,7 @@ fn is_local_host(host: &HeaderValue) -> bool {
     host.to_str().is_ok_and(|host| is_local(&format!("http://{host}")))
 }
 
-fn is_local_origin(origin: &HeaderValue) -> bool {
+pub(crate) fn is_local_origin(origin: &HeaderValue) -> bool {
     origin.to_str().is_ok_and(is_local)
 }
 
@@ -62,6 +63,8 @@ mod tests {
     #[case(Some("127.0.0.1.attacker.example"), None, 403)]
     #[case(Some("127.0.0.1:9100"), Some("https://attacker.example"), 403)]
     #[case(Some("127.0.0.1:9100"), Some("null"), 403)]
+    #[case(Some("pool.localhost:9100"), None, 403)]
+    #[case(Some("127.0.0.1:9100"), Some("http://app.localhost:5173"), 403)]
     #[case(Some("127.0.0.1:9100"), Some("http://localhost@attacker.example"), 403)]
     #[tokio::test]
     async fn only_this_machine_is_let_in(
