@@ -1,0 +1,12 @@
+//! Two readers of sealed codes behind one trait: ours, and AWS's own. The test holds them together;
+//! the benchmark sets them side by side in the same small sender.
+
+#[cfg(feature = "official")]
+mod official;
+mod own;
+mod sender;
+
+#[cfg(feature = "official")]
+pub use official::Official;
+pub use own::{Kms, Own};
+pub use sender::{Reader, Settings, serve};
