@@ -23,6 +23,17 @@ async fn audit_trail() {
 }
 
 #[tokio::test]
+async fn budgets() {
+    contract::budgets(&InMemoryTable::default()).await;
+    contract::correspondence(&InMemoryTable::default()).await;
+}
+
+#[tokio::test]
+async fn claims() {
+    contract::claims(&InMemoryTable::default()).await;
+}
+
+#[tokio::test]
 async fn native_factors() {
     let pool = InMemoryUserPool::new(UserId::parse("alex").unwrap());
     let token = AccessToken::from_authorization("token").unwrap();

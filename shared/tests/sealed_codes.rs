@@ -1,78 +1,36 @@
-//! Sealed codes made by the official Python AWS Encryption SDK (events/esdk-keys.json), read by ours:
-//! every suite, and every way of tampering refused.
+//! Codes sealed by the official AWS Encryption SDKs for Python and JavaScript (events/esdk-keys*.json),
+//! read by our reader: every suite, and every way of tampering refused.
 
-#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failed expectation is a failed test")]
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    thread,
+};
 
-use async_trait::async_trait;
 use data_encoding::BASE64;
 use futures::FutureExt;
-use serde::Deserialize;
-use shared::{
-    delivery::{DataKeyCiphertext, DataKeys, Plaintext, Unreadable, Unseal, UnsealFault},
-    kernel::PortError,
-};
-use zeroize::Zeroizing;
-
-#[derive(Deserialize)]
-struct Material {
-    kms_key_arn: String,
-    events: BTreeMap<String, Sample>,
-    variants: BTreeMap<String, Sample>,
-}
-
-#[derive(Deserialize, Clone)]
-struct Sample {
-    code: String,
-    plaintext: String,
-    data_key_b64: String,
-    edk_ciphertext_b64: String,
-    encryption_context: BTreeMap<String, String>,
-}
-
-fn material() -> Material {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/esdk-keys.json");
-    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
-}
-
-/// A KMS that opens one data key, and only with its own key ARN and whole context.
-struct Kms {
-    key_arn: String,
-    sample: Sample,
-}
-
-#[async_trait]
-impl DataKeys for Kms {
-    async fn decrypt(&self, sealed: &DataKeyCiphertext<'_>) -> Result<Zeroizing<[u8; 32]>, PortError> {
-        let known = sealed.key_arn == self.key_arn
-            && *sealed.context == self.sample.encryption_context
-            && BASE64.encode(sealed.ciphertext) == self.sample.edk_ciphertext_b64;
-        let key = BASE64.decode(self.sample.data_key_b64.as_bytes()).unwrap();
-        if known {
-            Ok(Zeroizing::new(key.try_into().unwrap()))
-        } else {
-            Err(PortError::new("kms.Decrypt", "InvalidCiphertextException"))
-        }
-    }
-}
+use shared::delivery::{Plaintext, Unreadable, Unseal, UnsealFault};
+use shared_testkit::{SampleDataKeys, SealedSample, foreign_samples, sealed_samples};
 
 struct Case {
     unseal: Unseal,
-    kms: Kms,
-    sample: Sample,
-}
-
-fn case(sample: &Sample) -> Case {
-    let key_arn = material().kms_key_arn;
-    Case {
-        unseal: Unseal { user_pool_id: "us-east-1_ExamplePl".into(), key_arn: key_arn.clone() },
-        kms: Kms { key_arn, sample: sample.clone() },
-        sample: sample.clone(),
-    }
+    kms: SampleDataKeys,
+    sample: SealedSample,
 }
 
 impl Case {
+    fn new(sample: SealedSample) -> Self {
+        Self {
+            unseal: Unseal {
+                user_pool_id: SealedSample::USER_POOL_ID.into(),
+                key_arn: SealedSample::KEY_ARN.into(),
+            },
+            kms: SampleDataKeys(vec![sample.clone()]),
+            sample,
+        }
+    }
+
     /// The ports in here never wait.
     fn open(&self, code: &str) -> Result<Plaintext, UnsealFault> {
         self.unseal.open(&self.kms, code).now_or_never().unwrap()
@@ -82,67 +40,123 @@ impl Case {
         self.open(&BASE64.encode(bytes))
     }
 
-    fn bytes(&self) -> Vec<u8> {
-        BASE64.decode(self.sample.code.as_bytes()).unwrap()
+    fn refusal(&self) -> Unreadable {
+        match self.open(&self.sample.code).unwrap_err() {
+            UnsealFault::Unreadable(reason) => reason,
+            UnsealFault::Port(fault) => panic!("{}: {}", self.sample.name, fault.chain()),
+        }
     }
+}
+
+/// The SDK that made it.
+fn sdk(sample: &SealedSample) -> &str {
+    sample.name.split('/').next().unwrap()
+}
+
+/// Every sample in a thread of its own: signatures take their time.
+fn with_every_sample(check: impl Fn(Case) + Sync) {
+    thread::scope(|scope| {
+        for sample in sealed_samples() {
+            scope.spawn(|| check(Case::new(sample)));
+        }
+    });
 }
 
 #[test]
 fn every_sample_of_every_suite_opens() {
-    let material = material();
-    assert!(material.events.len() >= 14 && material.variants.len() == 4);
-    for (name, sample) in material.events.iter().chain(&material.variants) {
-        let opened = case(sample).open(&sample.code).unwrap_or_else(|fault| panic!("{name}: {fault}"));
-        assert_eq!(opened.expose(), sample.plaintext, "{name}");
+    let mut suites = BTreeSet::new();
+    for case in sealed_samples().into_iter().map(Case::new) {
+        let name = &case.sample.name;
+        let opened = case.open(&case.sample.code).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        assert_eq!(opened.expose(), case.sample.plaintext, "{name}");
         assert_eq!(format!("{opened:?}"), "Plaintext(..)");
+        suites.insert((sdk(&case.sample).to_owned(), case.sample.algorithm));
     }
+    let all = ["0x0178", "0x0378", "0x0478", "0x0578"].map(str::to_owned);
+    let expected = ["javascript", "python"].map(|sdk| all.clone().map(|suite| (sdk.to_owned(), suite)));
+    assert_eq!(suites, expected.into_iter().flatten().collect());
 }
 
+/// Every bit of the first sample of each SDK and suite; of the others one bit of each byte, since
+/// they differ in their keys and plaintexts only.
 #[test]
 fn a_bit_flipped_anywhere_is_refused() {
-    for (name, sample) in material().variants {
-        let case = case(&sample);
-        let bytes = case.bytes();
+    let kind = |sample: &SealedSample| (sdk(sample).to_owned(), sample.algorithm.clone());
+    let mut first = BTreeMap::new();
+    for sample in sealed_samples() {
+        first.entry(kind(&sample)).or_insert(sample.name);
+    }
+    with_every_sample(|case| {
+        let (name, bytes) = (&case.sample.name, case.sample.bytes());
+        let in_full = first[&kind(&case.sample)] == *name;
         for at in 0..bytes.len() {
-            for bit in 0..8 {
+            for bit in (0..8).filter(|bit| in_full || *bit == at % 8) {
                 let mut tampered = bytes.clone();
                 tampered[at] ^= 1 << bit;
                 assert!(case.open_bytes(&tampered).is_err(), "{name}: byte {at}, bit {bit}");
             }
         }
-    }
+    });
 }
 
 #[test]
 fn every_other_length_is_refused() {
-    for (name, sample) in material().variants {
-        let case = case(&sample);
-        let mut bytes = case.bytes();
+    with_every_sample(|case| {
+        let name = &case.sample.name;
+        let mut bytes = case.sample.bytes();
         for length in 0..bytes.len() {
             assert!(case.open_bytes(&bytes[..length]).is_err(), "{name}: cut at {length}");
         }
         bytes.push(0);
         assert!(case.open_bytes(&bytes).is_err(), "{name}: one byte more");
-        assert!(case.open(&format!(" {}", sample.code)).is_err(), "{name}: a blank before");
+        // The text itself: base64 of another length, with a blank, far too long.
+        let code = &case.sample.code;
+        for length in 0..code.len() {
+            assert!(case.open(&code[..length]).is_err(), "{name}: text cut at {length}");
+        }
+        assert!(case.open(&format!(" {code}")).is_err(), "{name}: a blank before");
+        assert!(case.open(&format!("{code}{code}")).is_err(), "{name}: twice");
         assert!(case.open(&"A".repeat(100_000)).is_err(), "{name}: far too long");
-    }
+    });
 }
 
 #[test]
 fn another_pool_key_or_data_key_is_refused() {
-    for (name, sample) in material().variants {
-        let mut other_pool = case(&sample);
+    for sample in sealed_samples() {
+        let name = sample.name.clone();
+        let mut other_pool = Case::new(sample.clone());
         other_pool.unseal.user_pool_id = "us-east-1_Another".into();
-        let refused = |case: &Case| case.open(&sample.code).unwrap_err();
-        assert!(matches!(refused(&other_pool), UnsealFault::Unreadable(Unreadable::OtherPool)), "{name}");
+        assert_eq!(other_pool.refusal(), Unreadable::OtherPool, "{name}");
 
-        let mut other_key = case(&sample);
+        let mut other_key = Case::new(sample.clone());
         other_key.unseal.key_arn.push('x');
-        assert!(matches!(refused(&other_key), UnsealFault::Unreadable(Unreadable::OtherKey)), "{name}");
+        assert_eq!(other_key.refusal(), Unreadable::OtherKey, "{name}");
 
-        // A KMS that gives a wrong key without complaint: commitment or header find it out.
-        let mut wrong = case(&sample);
-        wrong.kms.sample.data_key_b64 = BASE64.encode(&[7; 32]);
-        assert!(matches!(refused(&wrong), UnsealFault::Unreadable(Unreadable::Forged(_))), "{name}");
+        // A KMS that gives a wrong key without complaint. The header's tag would find it out in every
+        // suite; the commitment has to be what does, where there is one.
+        let mut wrong = Case::new(sample);
+        wrong.kms.0[0].data_key_b64 = BASE64.encode(&[7; 32]);
+        let is_committed = ["0x0478", "0x0578"].contains(&wrong.sample.algorithm.as_str());
+        let found_out_by = if is_committed { "the key commitment" } else { "the header" };
+        assert_eq!(wrong.refusal(), Unreadable::Forged(found_out_by), "{name}");
     }
+}
+
+/// Genuine messages of the JavaScript SDK that are no codes of Cognito's.
+#[test]
+fn other_suites_several_frames_and_a_second_data_key_are_refused() {
+    let refusals: Vec<_> = foreign_samples()
+        .into_iter()
+        .map(|sample| (sample.name.clone(), Case::new(sample).refusal()))
+        .collect();
+    let expected = [
+        ("another_pool", Unreadable::OtherPool),
+        ("several_frames", Unreadable::Unexpected("the frame")),
+        ("several_frames_committed", Unreadable::Unexpected("the frame")),
+        ("suite_0078_key_not_derived", Unreadable::Unexpected("the suite")),
+        ("suite_0114_aes_128", Unreadable::Unexpected("the suite")),
+        ("suite_0346_aes_192", Unreadable::Unexpected("the suite")),
+        ("two_data_keys", Unreadable::OtherKey),
+    ];
+    assert_eq!(refusals, expected.map(|(name, reason)| (format!("javascript/refused/{name}"), reason)));
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::{
-    config::{Policy, SignInPolicy},
+    config::{self, Policy, SignInPolicy},
+    delivery::{Governor, GovernorSettings},
     kernel::{Refusal, UserId},
     sign_in::{SignInLedger, Subject},
     sign_up::{ConfirmedUsers, Recorded},
@@ -30,6 +31,12 @@ fn parts() -> (Arc<InMemoryTable>, Arc<ManualClock>, UserId) {
     (Arc::default(), Arc::new(ManualClock::at(NOW)), UserId::parse(SUB).unwrap())
 }
 
+fn governor(table: &Arc<InMemoryTable>) -> Governor {
+    let lookup = |name: &str| (name == "MFA_HASH_KEY").then(|| "k".repeat(64));
+    let settings = config::load(&lookup, GovernorSettings::read).unwrap();
+    settings.governor(table.clone())
+}
+
 fn pre_authentication(table: &Arc<InMemoryTable>, policy: SignInPolicy) -> PreAuthentication {
     PreAuthentication::new(policy, table.clone(), Arc::new(ManualClock::at(NOW)))
 }
@@ -45,7 +52,7 @@ async fn an_attempt_is_counted_and_a_completed_sign_in_resets_the_count() {
     let subject = Subject::User(user.clone());
     assert_eq!(table.count_attempt(&subject, NOW).await.unwrap(), 4);
 
-    let post = PostAuthentication::new(table.clone(), clock);
+    let post = PostAuthentication::new(table.clone(), governor(&table), clock);
     let given = event("PostAuthentication_Authentication");
     assert_eq!(answer(&post, given.clone()).await.unwrap(), given);
     assert_eq!(table.last_sign_in(&user), Some(NOW));
@@ -79,9 +86,9 @@ async fn a_dead_table_fails_no_sign_in_and_no_confirmation() {
     table.fail();
     let pre = pre_authentication(&table, Policy::default().sign_in);
     assert!(answer(&pre, event("PreAuthentication_Authentication")).await.is_ok());
-    let post = PostAuthentication::new(table.clone(), clock.clone());
+    let post = PostAuthentication::new(table.clone(), governor(&table), clock.clone());
     assert!(answer(&post, event("PostAuthentication_Authentication")).await.is_ok());
-    let confirmation = PostConfirmation::new(table.clone(), table, clock);
+    let confirmation = PostConfirmation::new(table.clone(), table.clone(), governor(&table), clock);
     assert!(answer(&confirmation, event("PostConfirmation_ConfirmSignUp")).await.is_ok());
     assert!(answer(&confirmation, event("PostConfirmation_ConfirmForgotPassword")).await.is_ok());
 }
@@ -110,7 +117,7 @@ async fn a_hanging_table_costs_a_sign_in_its_limit_and_no_more() {
     let pre = PreAuthentication::new(Policy::default().sign_in, Arc::new(Hangs), clock.clone());
     assert!(answer(&pre, event("PreAuthentication_Authentication")).await.is_ok());
     assert_eq!(started.elapsed().as_millis(), 1_500);
-    let post = PostAuthentication::new(Arc::new(Hangs), clock);
+    let post = PostAuthentication::new(Arc::new(Hangs), governor(&Arc::default()), clock);
     assert!(answer(&post, event("PostAuthentication_Authentication")).await.is_ok());
     assert_eq!(started.elapsed().as_millis(), 2_000);
 }
@@ -118,7 +125,7 @@ async fn a_hanging_table_costs_a_sign_in_its_limit_and_no_more() {
 #[tokio::test]
 async fn a_confirmation_is_kept_once_and_a_reset_password_starts_the_count_anew() {
     let (table, clock, user) = parts();
-    let trigger = PostConfirmation::new(table.clone(), table.clone(), clock);
+    let trigger = PostConfirmation::new(table.clone(), table.clone(), governor(&table), clock);
     for _ in 0..3 {
         answer(&trigger, event("PostConfirmation_ConfirmSignUp")).await.unwrap();
     }

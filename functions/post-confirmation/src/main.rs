@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::{
+    delivery::GovernorSettings,
     init,
     kernel::SystemClock,
     trigger::{PostConfirmation, serve},
@@ -11,7 +12,9 @@ use shared_aws::{Aws, AwsSettings, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let aws = Aws::new(init(AwsSettings::read)?)?;
-    let table = Arc::new(Table::new(&aws));
-    serve(PostConfirmation::new(table.clone(), table, Arc::new(SystemClock))).await
+    let (governor, aws) =
+        init(|environment| (GovernorSettings::read(environment), AwsSettings::read(environment)))?;
+    let table = Arc::new(Table::new(&Aws::new(aws)?));
+    let governor = governor.governor(table.clone());
+    serve(PostConfirmation::new(table.clone(), table, governor, Arc::new(SystemClock))).await
 }

@@ -34,8 +34,31 @@ pub struct AwsSettings {
     region: String,
     credentials: Credentials,
     pub(crate) table: String,
-    pub(crate) dynamodb_endpoint: Option<String>,
-    pub(crate) cognito_endpoint: Option<String>,
+    pub(crate) endpoints: Endpoints,
+}
+
+/// Where services are that are not at AWS: the local cloud's, for tests and laptops.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Endpoints {
+    pub(crate) dynamodb: Option<String>,
+    pub(crate) cognito: Option<String>,
+    pub(crate) kms: Option<String>,
+    pub(crate) end_user_messaging: Option<String>,
+    pub(crate) sns: Option<String>,
+    pub(crate) ses: Option<String>,
+}
+
+impl Endpoints {
+    fn read(environment: &mut Environment<'_>) -> Self {
+        Self {
+            dynamodb: endpoint(environment, "AWS_ENDPOINT_URL_DYNAMODB"),
+            cognito: endpoint(environment, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
+            kms: endpoint(environment, "AWS_ENDPOINT_URL_KMS"),
+            end_user_messaging: endpoint(environment, "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2"),
+            sns: endpoint(environment, "AWS_ENDPOINT_URL_SNS"),
+            ses: endpoint(environment, "AWS_ENDPOINT_URL_SESV2"),
+        }
+    }
 }
 
 impl AwsSettings {
@@ -48,8 +71,7 @@ impl AwsSettings {
             region,
             credentials: Credentials::new(key, secret, token, None, "lambda"),
             table: environment.required("MFA_TABLE"),
-            dynamodb_endpoint: endpoint(environment, "AWS_ENDPOINT_URL_DYNAMODB"),
-            cognito_endpoint: endpoint(environment, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
+            endpoints: Endpoints::read(environment),
         }
     }
 }
@@ -127,7 +149,7 @@ mod tests {
     #[test]
     fn an_endpoint_override_is_taken_for_loopback_only() {
         for endpoint in ["http://127.0.0.1:8000", "http://127.1.2.3", "http://[::1]:8000/"] {
-            assert_eq!(settings(endpoint).unwrap().dynamodb_endpoint.as_deref(), Some(endpoint));
+            assert_eq!(settings(endpoint).unwrap().endpoints.dynamodb.as_deref(), Some(endpoint));
         }
         for endpoint in [
             "https://example.com",

@@ -4,9 +4,19 @@
 //! pinned trust roots and short time-outs ([`Aws`]).
 
 mod aws;
+mod data_keys;
+mod directory;
+mod fault;
+mod providers;
 mod table;
 mod user_pool;
 
 pub use aws::{Aws, AwsSettings};
+pub use data_keys::Kms;
+pub use directory::Directory;
+pub use providers::{
+    EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns, delivery_dependencies, email_providers,
+    sms_providers,
+};
 pub use table::Table;
 pub use user_pool::UserPool;

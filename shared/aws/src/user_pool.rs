@@ -16,7 +16,7 @@ use shared::{
     kernel::{AccessToken, Factor, OneTimeCode, PortError, UserId},
 };
 
-use crate::Aws;
+use crate::{Aws, fault::port_error};
 
 /// A user's own factors at Cognito. Every call is the user's, made with their access token and
 /// unsigned: the function needs no right on Cognito.
@@ -28,7 +28,7 @@ pub struct UserPool {
 impl UserPool {
     pub fn new(aws: &Aws) -> Self {
         let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&aws.config);
-        config.set_endpoint_url(aws.settings.cognito_endpoint.clone());
+        config.set_endpoint_url(aws.settings.endpoints.cognito.clone());
         Self { client: Client::from_conf(config.build()) }
     }
 }
@@ -157,8 +157,6 @@ where
             | "ThrottlingException"
             | "ConcurrentModificationException",
         ) => UserPoolFault::Throttled,
-        // Only the code: Cognito's validation texts quote the value, which may be the token itself.
-        Some(code) => PortError::new(operation, code.to_owned()).into(),
-        None => PortError::new(operation, fault).into(),
+        _ => port_error(operation)(fault).into(),
     }
 }

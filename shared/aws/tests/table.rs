@@ -82,6 +82,46 @@ async fn audit_trail() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn budgets() {
+    let (table, db) = table().await;
+    contract::budgets(&table).await;
+    let counter = &items(&db, "SENT#sms#country#AA#0", "2026-03-01")[0];
+    assert_eq!(counter["ttl"]["N"], "1772582400", "kept for three days");
+    assert_eq!(
+        (&counter["h09"]["N"], &counter["d"]["N"], &counter["v"]["N"]),
+        (&json!("7"), &json!("12"), &json!("1"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn correspondence() {
+    let (table, db) = table().await;
+    contract::correspondence(&table).await;
+    let kept = &items(&db, "USER#codes-alex", "CODES#sms")[0];
+    assert_eq!(kept["ttl"]["N"], (80 + 90 * 86_400).to_string(), "until 90 days after the last message");
+    assert_eq!(kept["v"]["N"], "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims() {
+    use shared::delivery::DeliveryId;
+
+    let (table, db) = table().await;
+    contract::claims(&table).await;
+    let id = DeliveryId::new("pool", "alex", "CustomSMSSender_SignUp", "racing");
+    let item = &items(&db, &format!("DELIVERY#{}", id.as_str()), "CLAIM")[0];
+    assert_eq!(
+        (item["outcome"]["S"].as_str(), item["detail"]["S"].as_str()),
+        (Some("failed"), Some("no-provider"))
+    );
+    assert_eq!(
+        item["ttl"]["N"],
+        (1_767_323_045 + 6 + 48 * 3600).to_string(),
+        "48 h from the last attempt on"
+    );
+}
+
 #[tokio::test]
 async fn a_dead_table_is_a_fault_and_not_an_answer() {
     use shared::{

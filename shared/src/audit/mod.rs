@@ -28,6 +28,11 @@ pub enum Action {
         enabled: bool,
         preferred: bool,
     },
+    /// A code or notification was not sent.
+    MessageNotSent {
+        channel: &'static str,
+        reason: &'static str,
+    },
 }
 
 impl Entry {

@@ -1,16 +1,20 @@
 use std::path::Path;
 
 use super::{Policy, Problems};
+use crate::kernel::HashKey;
+
+const SHORTEST_HASH_KEY: usize = 32;
 
 /// Environment variables, and the problems met while reading them.
 pub struct Environment<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<String>,
+    policy: Option<Policy>,
 }
 
 impl<'a> Environment<'a> {
     pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { lookup, problems: Vec::new() }
+        Self { lookup, problems: Vec::new(), policy: None }
     }
 
     /// A variable that is set and not empty.
@@ -31,8 +35,18 @@ impl<'a> Environment<'a> {
         self.problems.push(text.into());
     }
 
-    /// The policy: the compiled-in one, with the overrides of `MFA_CONFIG_DIR/policy.toml`.
+    /// The policy: the compiled-in one, with the overrides of `MFA_CONFIG_DIR/policy.toml`. Read
+    /// once, however many parts of a function ask for it.
     pub fn policy(&mut self) -> Policy {
+        if let Some(policy) = &self.policy {
+            return policy.clone();
+        }
+        let policy = self.read_policy();
+        self.policy = Some(policy.clone());
+        policy
+    }
+
+    fn read_policy(&mut self) -> Policy {
         let overrides = self.optional("MFA_CONFIG_DIR").and_then(|folder| {
             let file = Path::new(&folder).join("policy.toml");
             match std::fs::read_to_string(&file) {
@@ -51,6 +65,15 @@ impl<'a> Environment<'a> {
         })
     }
 
+    /// `MFA_HASH_KEY`: at least 32 random characters. Another key starts every count of an address anew.
+    pub fn hash_key(&mut self) -> HashKey {
+        let secret = self.required("MFA_HASH_KEY");
+        if !secret.is_empty() && secret.len() < SHORTEST_HASH_KEY {
+            self.problem(format!("MFA_HASH_KEY must have at least {SHORTEST_HASH_KEY} characters"));
+        }
+        HashKey::new(secret.as_bytes())
+    }
+
     pub(super) fn finish<T>(self, settings: T) -> Result<T, Problems> {
         if self.problems.is_empty() { Ok(settings) } else { Err(Problems(self.problems)) }
     }
@@ -66,4 +89,24 @@ impl std::fmt::Debug for Environment<'_> {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the ambient environment")]
 pub fn process_environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Environment, HashKey};
+
+    fn hash_key(environment: &mut Environment<'_>) -> HashKey {
+        environment.hash_key()
+    }
+
+    #[test]
+    fn a_short_hash_key_is_a_problem() {
+        let read = |secret: &str| {
+            let secret = secret.to_owned();
+            crate::config::load(&move |_| Some(secret.clone()), hash_key).is_ok()
+        };
+        assert!(read(&"k".repeat(32)));
+        assert!(!read(&"k".repeat(31)));
+        assert!(!read(""));
+    }
 }

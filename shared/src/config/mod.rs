@@ -4,11 +4,16 @@
 //! edits. Defaults of the files are compiled in; overrides come from the folder `MFA_CONFIG_DIR`,
 //! on Lambda a layer under `/opt`.
 
+mod check;
 mod environment;
 mod policy;
 
+pub use check::check_policy;
 pub use environment::{Environment, process_environment};
-pub use policy::{FactorChangePolicy, Policy, SignInPolicy, SignUpPolicy, TotpPolicy};
+pub use policy::{
+    BudgetPolicy, DeliveryPolicy, EmailPolicy, FactorChangePolicy, GovernorPolicy, MessageValidity,
+    MessagesPolicy, Policy, ProviderPolicy, SignInPolicy, SignUpPolicy, SmsPolicy, TotpPolicy,
+};
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

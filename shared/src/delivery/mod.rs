@@ -1,5 +1,25 @@
-//! A code's way to the user.
+//! A code's way to the user: from the event with a sealed code to one message, through whichever
+//! provider answers.
 
+mod claims;
+mod dispatch;
+mod governor;
+mod message;
+mod provider;
+mod purpose;
 mod sealed;
 
+pub use claims::{Claim, Claims, DeliveryId, Failure, Outcome};
+pub use dispatch::{Addresses, Carrier, Dependencies, Dispatch, DispatchSettings, SendRequest};
+pub use governor::{
+    Asker, Budgets, Charge, Completed, Correspondence, Counter, Country, Counts, Debt, Demand, Destination,
+    Governor, GovernorRules, GovernorSettings, InvalidCountry, Limits, NotSent, NumberType, Numbering,
+    Origin, Receipt, Refused, Repayment, Scope, Sent, Standing, Verdict, Window, Withheld,
+};
+pub use message::{
+    CognitoPlaceholders, CognitoTexts, Content, EmailText, Encoding, Finding, Messages, Segments, Severity,
+    SmsText, check,
+};
+pub use provider::{Chain, Email, Exhausted, Provider, ProviderFault, Sms};
+pub use purpose::{Channel, Purpose};
 pub use sealed::{DataKeyCiphertext, DataKeys, Plaintext, Unreadable, Unseal, UnsealFault};

@@ -15,6 +15,22 @@ pub enum Metric {
     DependencyFailed,
     /// A trigger or route panicked.
     Panicked,
+    /// A message that should have been sent was not.
+    MessageFailed,
+    /// A message went out in its built-in text, because the operator's is broken.
+    MessageOverrideBroken,
+    /// An e-mail was taken by a provider.
+    EmailSent,
+    /// A text message was taken by a provider.
+    SmsSent,
+    /// One of them went to an unverified number.
+    SmsSentUnverified,
+    /// A number was verified by such a code. Of [`Metric::SmsSentUnverified`], this share converts.
+    SmsVerified,
+    /// The governor withheld a message, or would have in a dry run.
+    MessageWithheld,
+    /// It did because too few codes are entered there: pumping, most likely.
+    LowConversion,
 }
 
 impl Metric {
@@ -24,19 +40,33 @@ impl Metric {
             Self::Refused => "Refused",
             Self::DependencyFailed => "DependencyFailed",
             Self::Panicked => "Panicked",
+            Self::MessageFailed => "MessageFailed",
+            Self::MessageOverrideBroken => "MessageOverrideBroken",
+            Self::EmailSent => "EmailSent",
+            Self::SmsSent => "SmsSent",
+            Self::SmsSentUnverified => "SmsSentUnverified",
+            Self::SmsVerified => "SmsVerified",
+            Self::MessageWithheld => "MessageWithheld",
+            Self::LowConversion => "LowConversion",
         }
     }
 
     /// Counts one, as a line in CloudWatch embedded metric format.
     pub fn emit(self) {
-        let line = self.line(SystemClock.now().as_millisecond());
+        self.emit_with(&[]);
+    }
+
+    /// Counts one, with facts beside it. They are no dimensions, which would cost one metric for each
+    /// value (a number prefix, say): Logs Insights groups by them.
+    pub fn emit_with(self, facts: &[(&str, &str)]) {
+        let line = self.line(SystemClock.now().as_millisecond(), facts);
         // A lost metric must not fail what it counts.
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     }
 
-    fn line(self, milliseconds: i64) -> serde_json::Value {
+    fn line(self, milliseconds: i64, facts: &[(&str, &str)]) -> serde_json::Value {
         let name = self.name();
-        json!({
+        let mut line = json!({
             "_aws": {
                 "Timestamp": milliseconds,
                 "CloudWatchMetrics": [{
@@ -46,7 +76,11 @@ impl Metric {
                 }],
             },
             name: 1,
-        })
+        });
+        if let Some(line) = line.as_object_mut() {
+            line.extend(facts.iter().map(|(fact, value)| ((*fact).to_owned(), (*value).into())));
+        }
+        line
     }
 }
 
@@ -57,8 +91,16 @@ mod tests {
     #[test]
     fn a_metric_is_one_embedded_metric_format_document() {
         insta::assert_snapshot!(
-            Metric::SignInSurge.line(1_767_323_045_000),
+            Metric::SignInSurge.line(1_767_323_045_000, &[]),
             @r#"{"_aws":{"Timestamp":1767323045000,"CloudWatchMetrics":[{"Namespace":"CognitoMfa","Dimensions":[[]],"Metrics":[{"Name":"SignInSurge","Unit":"Count"}]}]},"SignInSurge":1}"#
+        );
+    }
+
+    #[test]
+    fn facts_stand_beside_a_metric_and_are_no_dimensions() {
+        insta::assert_snapshot!(
+            Metric::LowConversion.line(1_767_323_045_000, &[("country", "DE"), ("prefix", "491512")]),
+            @r#"{"_aws":{"Timestamp":1767323045000,"CloudWatchMetrics":[{"Namespace":"CognitoMfa","Dimensions":[[]],"Metrics":[{"Name":"LowConversion","Unit":"Count"}]}]},"LowConversion":1,"country":"DE","prefix":"491512"}"#
         );
     }
 }

@@ -21,9 +21,41 @@ impl<'a> Event<'a> {
         text(self.0.get("userName")).unwrap_or_default()
     }
 
+    pub fn user_pool_id(self) -> &'a str {
+        text(self.0.get("userPoolId")).unwrap_or_default()
+    }
+
+    /// A custom sender's sealed code.
+    pub fn code(self) -> Option<&'a str> {
+        text(self.request("code"))
+    }
+
+    /// One of `request.clientMetadata`: what the app sent along, believed by nobody.
+    pub fn client_metadata(self, name: &str) -> Option<&'a str> {
+        text(self.request("clientMetadata")?.get(name))
+    }
+
+    /// `request.userAttributes`, those that are texts.
+    pub fn attributes(self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let attributes = self.request("userAttributes").and_then(Value::as_object);
+        attributes.into_iter().flatten().filter_map(|(name, value)| Some((name.as_str(), text(Some(value))?)))
+    }
+
     /// One of `request.userAttributes`.
     pub fn attribute(self, name: &str) -> Option<&'a str> {
         text(self.request("userAttributes")?.get(name))
+    }
+
+    /// A text of `request` itself: `codeParameter` and the like.
+    pub fn parameter(self, name: &str) -> Option<&'a str> {
+        text(self.request(name))
+    }
+
+    /// The user's locale as it may be known, most wanted first: what the client says now, then what
+    /// the profile says. Both are whatever somebody typed.
+    pub fn locales(self) -> Vec<&'a str> {
+        let metadata = self.request("clientMetadata").and_then(|metadata| metadata.get("locale"));
+        [text(metadata), self.attribute("locale")].into_iter().flatten().collect()
     }
 
     /// `sub`; none for a user who is unknown or not created yet.

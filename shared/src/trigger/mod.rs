@@ -4,6 +4,8 @@
 //! and everything else, known or not, goes back untouched. Absent, `null` and empty are the same
 //! (COGNITO.md §1.1). An error that leaves here is a [`Refusal`]'s text and nothing else.
 
+mod custom_message;
+mod custom_sender;
 mod event;
 mod post_authentication;
 mod post_confirmation;
@@ -11,6 +13,8 @@ mod pre_authentication;
 mod pre_sign_up;
 mod shell;
 
+pub use custom_message::CustomMessage;
+pub use custom_sender::CustomSender;
 pub use event::Event;
 pub use post_authentication::PostAuthentication;
 pub use post_confirmation::PostConfirmation;
@@ -20,7 +24,13 @@ pub use shell::{Trigger, TriggerFault, answer, serve};
 
 use std::{future::Future, time::Duration};
 
-use crate::{kernel::PortError, telemetry};
+use jiff::Timestamp;
+
+use crate::{
+    delivery::{Completed, Destination, Governor},
+    kernel::{EmailAddress, PhoneNumber, PortError, UserId},
+    telemetry::{self, Metric},
+};
 
 /// Does bookkeeping that must not fail the sign-in it belongs to, nor hold it up for longer than
 /// `limit`. What goes wrong is the operator's to see.
@@ -34,4 +44,32 @@ async fn best_effort<T>(
         Err(elapsed) => Err(PortError::new(operation, elapsed)),
     };
     outcome.inspect_err(telemetry::dependency_failed).ok()
+}
+
+/// Tells the governor that the user has completed a sign-in or a confirmation, with the addresses as the
+/// event has them now: codes that were sent to a verified one have arrived.
+async fn codes_arrived(
+    governor: &Governor,
+    user: &UserId,
+    event: Event<'_>,
+    now: Timestamp,
+) -> Result<(), PortError> {
+    let phone = event.attribute("phone_number").and_then(|number| PhoneNumber::parse(number).ok());
+    let email = event.attribute("email").and_then(|email| EmailAddress::parse(email).ok());
+    let completed = |destination, verified| Completed {
+        user: user.clone(),
+        destination,
+        is_verified: event.attribute(verified) == Some("true"),
+    };
+    let by_sms = phone.map(|number| completed(Destination::Sms(number), "phone_number_verified"));
+    let by_email = email.map(|address| completed(Destination::Email(address), "email_verified"));
+    let settle = async |completed: Option<Completed>| match completed {
+        Some(completed) => governor.settle(&completed, now).await,
+        None => Ok(None),
+    };
+    let (by_sms, by_email) = futures::join!(settle(by_sms), settle(by_email));
+    if let Some(origin) = by_sms? {
+        Metric::SmsVerified.emit_with(&origin.facts());
+    }
+    by_email.map(drop)
 }

@@ -2,8 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
-use super::{Event, Trigger, TriggerFault, best_effort};
-use crate::{kernel::Clock, sign_in::SignInLedger};
+use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
+use crate::{delivery::Governor, kernel::Clock, sign_in::SignInLedger};
 
 /// The user waits for tokens meanwhile.
 const LIMIT: Duration = Duration::from_millis(500);
@@ -11,12 +11,13 @@ const LIMIT: Duration = Duration::from_millis(500);
 /// Notes a completed sign-in (COGNITO.md §1.8). Best effort: an error here would fail the sign-in.
 pub struct PostAuthentication {
     ledger: Arc<dyn SignInLedger>,
+    governor: Governor,
     clock: Arc<dyn Clock>,
 }
 
 impl PostAuthentication {
-    pub fn new(ledger: Arc<dyn SignInLedger>, clock: Arc<dyn Clock>) -> Self {
-        Self { ledger, clock }
+    pub fn new(ledger: Arc<dyn SignInLedger>, governor: Governor, clock: Arc<dyn Clock>) -> Self {
+        Self { ledger, governor, clock }
     }
 }
 
@@ -26,7 +27,11 @@ impl Trigger for PostAuthentication {
             tracing::warn!("the event names no user");
             return Ok(Map::new());
         };
-        best_effort("sign_in.complete", LIMIT, self.ledger.complete(&user, self.clock.now())).await;
+        let now = self.clock.now();
+        futures::join!(
+            best_effort("sign_in.complete", LIMIT, self.ledger.complete(&user, now)),
+            best_effort("delivery.settle", LIMIT, codes_arrived(&self.governor, &user, event, now)),
+        );
         Ok(Map::new())
     }
 }

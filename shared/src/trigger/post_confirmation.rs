@@ -2,8 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
-use super::{Event, Trigger, TriggerFault, best_effort};
+use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
 use crate::{
+    delivery::Governor,
     kernel::Clock,
     sign_in::SignInLedger,
     sign_up::{ConfirmedUsers, Recorded},
@@ -17,6 +18,7 @@ const LIMIT: Duration = Duration::from_millis(2_500);
 pub struct PostConfirmation {
     confirmed: Arc<dyn ConfirmedUsers>,
     ledger: Arc<dyn SignInLedger>,
+    governor: Governor,
     clock: Arc<dyn Clock>,
 }
 
@@ -24,9 +26,10 @@ impl PostConfirmation {
     pub fn new(
         confirmed: Arc<dyn ConfirmedUsers>,
         ledger: Arc<dyn SignInLedger>,
+        governor: Governor,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { confirmed, ledger, clock }
+        Self { confirmed, ledger, governor, clock }
     }
 }
 
@@ -35,14 +38,20 @@ impl Trigger for PostConfirmation {
         let now = self.clock.now();
         match (event.source(), event.user()) {
             ("PostConfirmation_ConfirmSignUp", Some(user)) => {
-                let recorded = best_effort("sign_up.record", LIMIT, self.confirmed.record(&user, now)).await;
+                let (recorded, _) = futures::join!(
+                    best_effort("sign_up.record", LIMIT, self.confirmed.record(&user, now)),
+                    best_effort("delivery.settle", LIMIT, codes_arrived(&self.governor, &user, event, now)),
+                );
                 if recorded == Some(Recorded::First) {
                     tracing::info!("sign-up confirmed");
                 }
             }
             // Whoever set a new password with a code from the mailbox starts with no attempts.
             ("PostConfirmation_ConfirmForgotPassword", Some(user)) => {
-                best_effort("sign_in.reset", LIMIT, self.ledger.reset(&user)).await;
+                futures::join!(
+                    best_effort("sign_in.reset", LIMIT, self.ledger.reset(&user)),
+                    best_effort("delivery.settle", LIMIT, codes_arrived(&self.governor, &user, event, now)),
+                );
             }
             (_, Some(_)) => {}
             (_, None) => tracing::warn!("the event names no user"),

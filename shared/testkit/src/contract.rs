@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::join_all;
-use jiff::Timestamp;
+use futures::{StreamExt as _, future::join_all, stream};
+use jiff::{SignedDuration, Timestamp};
 use shared::{
     audit::{Action, AuditTrail, Entry},
+    delivery::{
+        Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Debt, DeliveryId, Failure, Limits,
+        Outcome, Refused, Repayment, Scope, Sent, Standing,
+    },
     factors::{
         Block, FactorState, NativeFactors, PreferenceChange, TotpSecret, TotpVerification, UserPoolFault,
     },
@@ -54,6 +58,44 @@ pub async fn sign_in_ledger(port: &dyn SignInLedger) {
     assert_eq!(port.count_attempt(&subject, now).await.expect("works"), 1);
 }
 
+/// A delivery is handled by one at a time, again after whoever died, and by nobody once it is over.
+pub async fn claims(port: &dyn Claims) {
+    let id = |request| DeliveryId::new("pool", "alex", "CustomSMSSender_SignUp", request);
+    let start = Timestamp::from_millisecond(1_767_323_045_123).expect("a time within range");
+    let lease = SignedDuration::from_millis(6_001);
+    let after =
+        |milliseconds| start.saturating_add(SignedDuration::from_millis(milliseconds)).expect("in range");
+    let claim = async |id: &DeliveryId, now: Timestamp| {
+        port.claim(id, now, now.saturating_add(lease).expect("in range")).await.expect("works")
+    };
+    let granted = |attempt| Claim::Granted { attempt, first_seen: start };
+
+    let one = id("racing");
+    let racing = join_all((0..RACING).map(|_| claim(&one, start))).await;
+    let won = racing.iter().filter(|claim| **claim == granted(1)).count();
+    let held = racing.iter().filter(|claim| **claim == Claim::Held { until: after(6_001) }).count();
+    assert_eq!((won, held), (1, RACING - 1), "one of {RACING} racing claims is granted");
+    assert_eq!(claim(&id("another"), start).await, granted(1), "deliveries do not share");
+
+    assert_eq!(claim(&one, after(6_000)).await, Claim::Held { until: after(6_001) });
+    let racing = join_all((0..RACING).map(|_| claim(&one, after(6_001)))).await;
+    let won = racing.iter().filter(|claim| **claim == granted(2)).count();
+    assert_eq!(won, 1, "whoever does not settle in time is followed by one");
+
+    let failed = Outcome::Failed(Failure::NoProvider);
+    port.settle(&one, 1, failed, after(6_100)).await.expect("works");
+    let held = claim(&one, after(6_200)).await;
+    assert_eq!(held, Claim::Held { until: after(12_002) }, "who lost the claim can't end it by failing");
+    port.settle(&one, 2, failed, after(6_300)).await.expect("works");
+    assert_eq!(claim(&one, after(60_000)).await, Claim::Settled);
+
+    let two = id("sent by who lost it");
+    assert_eq!(claim(&two, start).await, granted(1));
+    assert_eq!(claim(&two, after(7_000)).await, granted(2));
+    port.settle(&two, 1, Outcome::Sent { provider: "sns" }, after(7_100)).await.expect("works");
+    assert_eq!(claim(&two, after(60_000)).await, Claim::Settled, "a message that was sent is sent");
+}
+
 /// An entry is kept once and never changed. `count` tells how many the user has.
 pub async fn audit_trail(port: &dyn AuditTrail, count: impl AsyncFn(&UserId) -> usize) {
     let (clock, entropy) = (ManualClock::at(Timestamp::UNIX_EPOCH), SeededEntropy::new(1));
@@ -66,6 +108,126 @@ pub async fn audit_trail(port: &dyn AuditTrail, count: impl AsyncFn(&UserId) -> 
     port.append(&entry(Action::TotpVerified)).await.expect("works");
     assert_eq!(count(&alex).await, 2, "one time, two entries: both kept");
     assert_eq!(count(&user("audit-sam")).await, 0, "users do not share");
+}
+
+/// Racing charges never pass a limit; what is given or paid back makes room again.
+pub async fn budgets(port: &dyn Budgets) {
+    const ROOMY: Limits =
+        Limits { per_hour: 900, per_day: 900, open_per_hour: 900, open_per_day: 900, unverified: 900 };
+    let day = jiff::civil::date(2026, 3, 1);
+    let charge = |name: &str, standing, limits| Charge {
+        counter: Counter { channel: Channel::Sms, scope: Scope::Country, name: name.into(), shard: 0, day },
+        hour: 9,
+        standing,
+        limits,
+    };
+    let taken_of = async |racing, charge: &Charge| {
+        let racing = stream::iter((0..racing).map(|_| port.charge(charge))).buffer_unordered(RACING);
+        let outcomes: Vec<_> = racing.map(|outcome| outcome.expect("works")).collect().await;
+        let refused: BTreeSet<_> = outcomes
+            .iter()
+            .filter_map(|outcome| outcome.err())
+            .map(|refused| format!("{refused:?}"))
+            .collect();
+        (outcomes.iter().filter(|outcome| outcome.is_ok()).count(), refused.into_iter().next())
+    };
+    let taken = async |charge: &Charge| taken_of(20, charge).await;
+    let used_up = || Some("UsedUp".to_owned());
+
+    let standings = [Standing::Unverified, Standing::Verified, Standing::Established];
+    for (name, standing) in ["AA", "AB", "AC"].into_iter().zip(standings) {
+        let by_hour = charge(name, standing, Limits { per_hour: 7, ..ROOMY });
+        assert_eq!(taken_of(200, &by_hour).await, (7, used_up()), "of 200 in an hour, {standing:?}");
+        let next_hour = Charge { hour: 10, limits: Limits { per_day: 12, ..ROOMY }, ..by_hour.clone() };
+        assert_eq!(taken(&next_hour).await, (5, used_up()), "an hour later, the day's rest");
+        port.give_back(&next_hour).await.expect("works");
+        assert_eq!(taken(&next_hour).await, (1, used_up()), "what is given back is there again");
+        let other_shard = Counter { shard: 1, ..by_hour.counter.clone() };
+        let next_day = Counter { day: jiff::civil::date(2026, 3, 2), ..by_hour.counter.clone() };
+        let other_channel = Counter { channel: Channel::Email, ..by_hour.counter.clone() };
+        let other_scope = Counter { scope: Scope::NumberPrefix, ..by_hour.counter.clone() };
+        for counter in [other_shard, next_day, other_channel, other_scope] {
+            let other = Charge { counter, ..by_hour.clone() };
+            assert_eq!(port.charge(&other).await.expect("works"), Ok(()), "counters do not share");
+        }
+    }
+
+    let open = Limits { per_hour: 10, open_per_hour: 4, ..ROOMY };
+    assert_eq!(taken(&charge("AD", Standing::Verified, open)).await, (4, used_up()));
+    assert_eq!(taken(&charge("AD", Standing::Unverified, open)).await, (0, used_up()));
+    assert_eq!(taken(&charge("AD", Standing::Established, open)).await, (6, used_up()), "the reserve");
+    let open = Limits { per_day: 10, open_per_day: 3, ..ROOMY };
+    assert_eq!(taken(&charge("AE", Standing::Established, open)).await, (10, used_up()), "and all of it");
+
+    let unverified = charge("AF", Standing::Unverified, Limits { unverified: 7, ..ROOMY });
+    let nothing_verified = || Some("NothingVerified".to_owned());
+    assert_eq!(taken(&unverified).await, (7, nothing_verified()));
+    assert_eq!(taken(&charge("AF", Standing::Verified, ROOMY)).await, (20, None), "met by floods only");
+    port.give_back(&unverified).await.expect("works");
+    assert_eq!(taken(&unverified).await, (1, nothing_verified()));
+    let repay = async |codes, most_credit| {
+        let repayment = Repayment { counter: unverified.counter.clone(), codes, most_credit };
+        port.repay(&repayment).await.expect("works");
+    };
+    repay(3, 2).await;
+    assert_eq!(taken(&unverified).await, (3, nothing_verified()), "paid back");
+    repay(9, 2).await;
+    assert_eq!(taken(&unverified).await, (9, nothing_verified()), "credit up to its most");
+    repay(10, 2).await;
+    assert_eq!(taken(&unverified).await, (0, nothing_verified()), "and not beyond");
+    assert_eq!(port.charge(&unverified).await.expect("works"), Err(Refused::NothingVerified));
+    let nowhere = Counter { name: "AG".into(), ..unverified.counter.clone() };
+    port.repay(&Repayment { counter: nowhere.clone(), codes: 5, most_credit: 9 }).await.expect("works");
+    let nowhere = Charge { counter: nowhere, ..unverified };
+    assert_eq!(taken(&nowhere).await.0, 7, "where nothing was sent, nothing is earned");
+}
+
+/// A correspondence comes back as it was kept; of racing changes one succeeds; a debt is taken once.
+pub async fn correspondence(port: &dyn Budgets) {
+    let (alex, sms) = (user("codes-alex"), Channel::Sms);
+    let kept = async || port.correspondence(&alex, sms).await.expect("works");
+    let empty = Correspondence::default();
+    let at = |second| Timestamp::from_second(second).expect("a time");
+    assert_eq!(kept().await, empty);
+    assert_eq!(port.settle(&alex, sms, at(1), true).await.expect("works"), None);
+    assert_eq!(kept().await, empty, "nothing was sent: nothing is kept");
+
+    let first = Correspondence {
+        version: 1,
+        for_anybody: Some(Sent { at: at(10), row: 1 }),
+        ..Correspondence::default()
+    };
+    let won = async |before: &Correspondence, after: &Correspondence| {
+        let racing = join_all((0..RACING).map(|_| port.swap(&alex, sms, before, after))).await;
+        racing.into_iter().filter(|outcome| matches!(outcome, Ok(true))).count()
+    };
+    assert_eq!(won(&empty, &first).await, 1, "of {RACING} racing first messages one is sent");
+    assert_eq!(kept().await, first);
+    let debt = Debt { destination: "hash".into(), day: jiff::civil::date(2026, 3, 1), codes: 2 };
+    let full = Correspondence {
+        version: 2,
+        verified: Some(("other".into(), at(5))),
+        for_anybody: Some(Sent { at: at(70), row: 2 }),
+        for_signed_in: Some(Sent { at: at(80), row: 3 }),
+        settled_at: Some(at(60)),
+        debt: Some(debt.clone()),
+    };
+    assert_eq!(won(&first, &full).await, 1);
+    assert_eq!(kept().await, full);
+    assert!(!port.swap(&alex, sms, &first, &empty).await.expect("works"), "that was before");
+
+    assert_eq!(port.settle(&alex, sms, at(90), false).await.expect("works"), None, "not asked for");
+    let racing = join_all((0..RACING).map(|_| port.settle(&alex, sms, at(100), true))).await;
+    let seen: Vec<_> = racing.into_iter().filter_map(|debt| debt.expect("works")).collect();
+    assert_eq!(seen, [debt], "taken once");
+    let settled = kept().await;
+    assert!(settled.version > full.version, "whoever read it before must read again");
+    let expected =
+        Correspondence { version: settled.version, settled_at: Some(at(100)), debt: None, ..full.clone() };
+    assert_eq!(settled, expected);
+    assert!(!port.swap(&alex, sms, &full, &first).await.expect("works"));
+    assert_eq!(port.correspondence(&alex, Channel::Email).await.expect("works"), empty, "a channel each");
+    assert_eq!(port.correspondence(&user("codes-sam"), sms).await.expect("works"), empty);
 }
 
 /// The life of an authenticator of a user who has none yet. `code` computes what the app shows,

@@ -7,6 +7,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use shared::{
     audit::{AuditTrail, Entry},
+    delivery::{
+        Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt, DeliveryId, Outcome,
+        Refused, Repayment, Standing,
+    },
     kernel::{PortError, UserId},
     sign_in::{SignInLedger, Subject},
     sign_up::{ConfirmedUsers, Recorded},
@@ -25,6 +29,51 @@ struct State {
     attempts: HashMap<Subject, u32>,
     completed: HashMap<UserId, Timestamp>,
     audit: Vec<Entry>,
+    claims: HashMap<DeliveryId, Claimed>,
+    correspondence: HashMap<(UserId, Channel), Correspondence>,
+    counters: HashMap<Counter, Day>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Claimed {
+    attempts: u32,
+    first_seen: Timestamp,
+    until: Timestamp,
+    outcome: Option<Outcome>,
+}
+
+/// A counter's day.
+#[derive(Debug, Default)]
+struct Day {
+    all: u32,
+    open: u32,
+    /// All and open by hour.
+    hours: HashMap<u8, (u32, u32)>,
+    unverified: i64,
+}
+
+impl Day {
+    fn counts(&self, hour: u8) -> Counts {
+        let (in_hour, open_in_hour) = self.hours.get(&hour).copied().unwrap_or_default();
+        Counts {
+            day: self.all,
+            open_day: self.open,
+            hour: in_hour,
+            open_hour: open_in_hour,
+            unverified: self.unverified,
+        }
+    }
+
+    fn count(&mut self, charge: &Charge, add: fn(u32) -> u32, unverified: i64) {
+        let (in_hour, open_in_hour) = self.hours.entry(charge.hour).or_default();
+        (self.all, *in_hour) = (add(self.all), add(*in_hour));
+        if charge.standing < Standing::Established {
+            (self.open, *open_in_hour) = (add(self.open), add(*open_in_hour));
+        }
+        if charge.standing == Standing::Unverified {
+            self.unverified += unverified;
+        }
+    }
 }
 
 impl InMemoryTable {
@@ -35,6 +84,11 @@ impl InMemoryTable {
 
     pub fn audit(&self) -> Vec<Entry> {
         self.lock().audit.clone()
+    }
+
+    /// How every delivery ended that did.
+    pub fn outcomes(&self) -> Vec<Outcome> {
+        self.lock().claims.values().filter_map(|claimed| claimed.outcome).collect()
     }
 
     pub fn last_sign_in(&self, user: &UserId) -> Option<Timestamp> {
@@ -91,6 +145,113 @@ impl AuditTrail for InMemoryTable {
         let mut state = self.state()?;
         if state.audit.iter().all(|kept| kept.id != entry.id) {
             state.audit.push(entry.clone());
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Budgets for InMemoryTable {
+    async fn correspondence(&self, user: &UserId, channel: Channel) -> Result<Correspondence, PortError> {
+        Ok(self.state()?.correspondence.get(&(user.clone(), channel)).cloned().unwrap_or_default())
+    }
+
+    async fn swap(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        before: &Correspondence,
+        after: &Correspondence,
+    ) -> Result<bool, PortError> {
+        let mut state = self.state()?;
+        let kept = state.correspondence.entry((user.clone(), channel)).or_default();
+        if kept.version != before.version {
+            return Ok(false);
+        }
+        *kept = after.clone();
+        Ok(true)
+    }
+
+    async fn settle(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        at: Timestamp,
+        takes_debt: bool,
+    ) -> Result<Option<Debt>, PortError> {
+        let mut state = self.state()?;
+        let Some(kept) = state.correspondence.get_mut(&(user.clone(), channel)) else { return Ok(None) };
+        kept.settled_at = Some(at);
+        kept.version += 1;
+        Ok(if takes_debt { kept.debt.take() } else { None })
+    }
+
+    async fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
+        let mut state = self.state()?;
+        let day = match state.counters.get_mut(&charge.counter) {
+            Some(day) => day,
+            None => state.counters.entry(charge.counter.clone()).or_default(),
+        };
+        if let Some(refused) = charge.limits.refuses(&day.counts(charge.hour), charge.standing) {
+            return Ok(Err(refused));
+        }
+        day.count(charge, |count| count + 1, 1);
+        Ok(Ok(()))
+    }
+
+    async fn give_back(&self, charge: &Charge) -> Result<(), PortError> {
+        if let Some(day) = self.state()?.counters.get_mut(&charge.counter) {
+            day.count(charge, |count| count - 1, -1);
+        }
+        Ok(())
+    }
+
+    async fn repay(&self, repayment: &Repayment) -> Result<(), PortError> {
+        let mut state = self.state()?;
+        if let Some(day) = state.counters.get_mut(&repayment.counter) {
+            let left = day.unverified - i64::from(repayment.codes);
+            if left >= -i64::from(repayment.most_credit) {
+                day.unverified = left;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Claims for InMemoryTable {
+    async fn claim(&self, id: &DeliveryId, now: Timestamp, until: Timestamp) -> Result<Claim, PortError> {
+        let mut state = self.state()?;
+        let new = Claimed { attempts: 0, first_seen: now, until: now, outcome: None };
+        let claimed = state.claims.entry(id.clone()).or_insert(new);
+        if claimed.outcome.is_some() {
+            return Ok(Claim::Settled);
+        }
+        if now < claimed.until {
+            return Ok(Claim::Held { until: claimed.until });
+        }
+        claimed.attempts += 1;
+        claimed.until = until;
+        Ok(Claim::Granted { attempt: claimed.attempts, first_seen: claimed.first_seen })
+    }
+
+    async fn settle(
+        &self,
+        id: &DeliveryId,
+        attempt: u32,
+        outcome: Outcome,
+        _: Timestamp,
+    ) -> Result<(), PortError> {
+        let mut state = self.state()?;
+        let Some(claimed) = state.claims.get_mut(id) else { return Ok(()) };
+        let is_sent = |outcome: &Outcome| matches!(outcome, Outcome::Sent { .. });
+        let counts = if is_sent(&outcome) {
+            !claimed.outcome.as_ref().is_some_and(is_sent)
+        } else {
+            claimed.attempts == attempt && claimed.outcome.is_none()
+        };
+        if counts {
+            claimed.outcome = Some(outcome);
         }
         Ok(())
     }

@@ -6,8 +6,10 @@
 pub mod contract;
 mod in_memory;
 mod pool_in_memory;
+mod sealed_codes;
 mod sources;
 
 pub use in_memory::InMemoryTable;
 pub use pool_in_memory::InMemoryUserPool;
-pub use sources::{ManualClock, SeededEntropy};
+pub use sealed_codes::{SampleDataKeys, SealedSample, foreign_samples, sealed_samples};
+pub use sources::{ManualClock, SeededEntropy, TokioClock};

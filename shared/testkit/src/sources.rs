@@ -3,6 +3,7 @@ use std::sync::Mutex;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use shared::kernel::{Clock, Entropy, PortError};
+use tokio::time::Instant;
 
 /// A clock that moves only when told.
 #[derive(Debug)]
@@ -22,6 +23,26 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().expect("no test panics with the clock in hand")
+    }
+}
+
+/// A clock that goes with tokio's, which tests pause: sleeping moves both.
+#[derive(Debug)]
+pub struct TokioClock {
+    start: Timestamp,
+    started: Instant,
+}
+
+impl TokioClock {
+    /// Shows `start` now. Within a runtime only.
+    pub fn at(start: Timestamp) -> Self {
+        Self { start, started: Instant::now() }
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Timestamp {
+        self.start.checked_add(self.started.elapsed()).expect("a time within range")
     }
 }
 

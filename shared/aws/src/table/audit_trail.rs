@@ -28,6 +28,10 @@ impl AuditTrail for Table {
                 .item("factor", text(factor.cognito_name()))
                 .item("enabled", bool(enabled))
                 .item("preferred", bool(preferred)),
+            Action::MessageNotSent { channel, reason } => put
+                .item("action", text("message-not-sent"))
+                .item("channel", text(channel))
+                .item("reason", text(reason)),
         };
         match put.send().await {
             Ok(_) => Ok(()),

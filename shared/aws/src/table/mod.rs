@@ -6,10 +6,17 @@
 //! | `USER#<sub>` | `SIGN_UP` | when the sign-up was confirmed |
 //! | `USER#<sub>`, `UNKNOWN#<shard>` | `SIGN_IN` | attempts since the last completed sign-in |
 //! | `USER#<sub>` | `AUDIT#<uuid v7>` | one line of the audit trail |
+//! | `DELIVERY#<hash>` | `CLAIM` | who handles a message, and how it ended |
+//! | `USER#<sub>` | `CODES#<channel>` | cool-down, verified since when, codes nobody entered yet |
+//! | `SENT#<channel>#<scope>#<name>#<shard>` | `<day>` | messages of a day and of each of its hours |
 
 mod audit_trail;
+mod budgets;
+mod claims;
 mod confirmed_users;
 mod sign_in_ledger;
+
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
@@ -17,9 +24,9 @@ use aws_sdk_dynamodb::{
     types::AttributeValue,
 };
 use jiff::Timestamp;
-use shared::kernel::{PortError, UserId};
+use shared::kernel::UserId;
 
-use crate::Aws;
+use crate::{Aws, fault::port_error};
 
 const SCHEMA_VERSION: &str = "1";
 
@@ -33,10 +40,12 @@ pub struct Table {
 impl Table {
     pub fn new(aws: &Aws) -> Self {
         let mut config = aws_sdk_dynamodb::config::Builder::from(&aws.config);
-        config.set_endpoint_url(aws.settings.dynamodb_endpoint.clone());
+        config.set_endpoint_url(aws.settings.endpoints.dynamodb.clone());
         Self { client: Client::from_conf(config.build()), name: aws.settings.table.clone() }
     }
 }
+
+type Item = HashMap<String, AttributeValue>;
 
 fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
@@ -62,12 +71,4 @@ fn seconds(at: Timestamp) -> AttributeValue {
 /// Tells a condition that did not hold from a fault.
 fn condition_failed<E: ProvideErrorMetadata, R>(fault: &SdkError<E, R>) -> bool {
     fault.as_service_error().and_then(ProvideErrorMetadata::code) == Some("ConditionalCheckFailedException")
-}
-
-fn port_error<E, R>(operation: &'static str) -> impl Fn(SdkError<E, R>) -> PortError
-where
-    E: std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    move |fault| PortError::new(operation, fault)
 }

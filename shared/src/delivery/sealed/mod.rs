@@ -41,7 +41,36 @@ impl Plaintext {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// A temporary password as it was before Cognito escaped it for HTML (COGNITO.md §2.3). In one
+    /// pass: what an entity stood for is not read as the start of another.
+    #[must_use]
+    pub fn unescaped(&self) -> Self {
+        let mut plain = Zeroizing::new(String::with_capacity(self.0.len()));
+        let mut rest = self.0.as_str();
+        while let Some(start) = rest.find('&') {
+            let (before, entity) = rest.split_at(start);
+            plain.push_str(before);
+            let known = ENTITIES.iter().find(|(name, _)| entity.starts_with(name));
+            let (length, character) = known.map_or((1, '&'), |(name, character)| (name.len(), *character));
+            plain.push(character);
+            rest = entity.get(length..).unwrap_or_default();
+        }
+        plain.push_str(rest);
+        Self(plain)
+    }
 }
+
+/// What may stand for a reserved character. Only `<` and `>` are documented.
+const ENTITIES: [(&str, char); 7] = [
+    ("&lt;", '<'),
+    ("&gt;", '>'),
+    ("&amp;", '&'),
+    ("&quot;", '"'),
+    ("&#34;", '"'),
+    ("&#39;", '\''),
+    ("&#x27;", '\''),
+];
 
 impl std::fmt::Debug for Plaintext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -98,5 +127,22 @@ impl Unseal {
         let bytes = message.open(&data_key)?;
         let text = std::str::from_utf8(&bytes).map_err(|_| Unreadable::Unexpected("the plaintext"))?;
         Ok(Plaintext(Zeroizing::new(text.to_owned())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("Tmp&lt;9x&gt;&amp;Qz1!", "Tmp<9x>&Qz1!")]
+    #[case("a&quot;b&#39;c&#34;d&#x27;", "a\"b'c\"d'")]
+    #[case("&amp;lt;", "&lt;")]
+    #[case("R&D&unknown;&", "R&D&unknown;&")]
+    #[case("", "")]
+    fn a_temporary_password_is_unescaped_once(#[case] escaped: &str, #[case] plain: &str) {
+        assert_eq!(Plaintext(Zeroizing::new(escaped.into())).unescaped().expose(), plain);
     }
 }

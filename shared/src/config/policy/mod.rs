@@ -1,6 +1,15 @@
+mod delivery;
+mod governor;
+mod messages;
+
 use serde::Deserialize;
 use toml::{Table, Value};
 
+pub use self::{
+    delivery::{DeliveryPolicy, ProviderPolicy},
+    governor::{BudgetPolicy, EmailPolicy, GovernorPolicy, SmsPolicy},
+    messages::{MessageValidity, MessagesPolicy},
+};
 use super::Problems;
 
 const DEFAULTS: &str = include_str!("policy.toml");
@@ -12,6 +21,11 @@ pub struct Policy {
     pub sign_in: SignInPolicy,
     pub totp: TotpPolicy,
     pub factor_changes: FactorChangePolicy,
+    pub delivery: DeliveryPolicy,
+    pub messages: MessagesPolicy,
+    pub governor: GovernorPolicy,
+    pub sms: SmsPolicy,
+    pub email: EmailPolicy,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -80,9 +94,12 @@ impl Policy {
         if issuer.is_empty() || issuer.len() > 64 || issuer.contains(':') {
             problems.push("totp.issuer must have 1 to 64 bytes and no colon".into());
         }
+        self.delivery.check(problems);
         if !(30..=3600).contains(&self.factor_changes.max_sign_in_age_seconds) {
             problems.push("factor_changes.max_sign_in_age_seconds must be 30 to 3600".into());
         }
+        self.messages.check(problems);
+        self.check_governor(problems);
     }
 }
 
@@ -146,6 +163,29 @@ mod tests {
             issuer = "a:b"
             [factor_changes]
             max_sign_in_age_seconds = 5
+            [messages]
+            app_name = " x"
+            domain = "https://example.com"
+            default_locale = "en us!"
+            validity_minutes.sign_up = 1000000
+            [governor]
+            reserve_percent = 49
+            cool_down_seconds = 1000
+            established_after_hours = 0
+            earned_per_verified = 11
+            [sms]
+            allowed_number_types = []
+            [sms.user]
+            per_day = 1
+            shards = 2
+            [sms.all]
+            shards = 0
+            [delivery]
+            budget_ms = 400
+            sender_ids = ["DE", "FR=Example"]
+            [delivery.sms]
+            providers = ["sns", "pigeon", "sns"]
+            tries = 0
             [extra]
         "#;
         let Problems(problems) = Policy::read(Some(overrides)).unwrap_err();
@@ -153,10 +193,29 @@ mod tests {
         extra is not a key of the policy
         sign_up.auto_confirm must be boolean, not string
         sign_up.opne is not a key of the policy
+        sms.user.shards is not a key of the policy
         sign_up.denied_email_domains: "Example.com" is not a domain in lower-case ASCII
         sign_in.surge_after must be at least 1
         totp.issuer must have 1 to 64 bytes and no colon
+        delivery.budget_ms must be 500 to 10000
+        delivery.sender_ids: "DE" is not like "DE=Example": a country and 1 to 11 letters, digits and hyphens, one letter at least
+        delivery.sms.providers: "pigeon" is none of end-user-messaging, sns
+        delivery.sms.providers names "sns" twice
+        delivery.sms.tries must be 1 to 5
+        delivery.sms.try_limit_ms must be 100 at least, and one try of each provider must fit into delivery.budget_ms
+        delivery.email.try_limit_ms must be 100 at least, and one try of each provider must fit into delivery.budget_ms
         factor_changes.max_sign_in_age_seconds must be 30 to 3600
+        messages.app_name must have 1 to 40 characters, and no blank at its ends
+        messages.domain: "https://example.com" is not a domain in lower-case ASCII
+        messages.default_locale: "en us!" is not a BCP 47 tag
+        messages.validity_minutes.sign_up must be at most a year
+        governor.reserve_percent must be 50 to 90
+        governor.established_after_hours must be 1 to 720
+        governor.cool_down_seconds must be at least 1 and at most cool_down_max_seconds, which must be at most 86400
+        governor.earned_per_verified must be at most 10
+        sms.allowed_number_types must name a type
+        sms.user.per_day must be at least per_hour and at most 10000000
+        sms.all: shards must be at least 1, and of per_hour at least 2 and of unverified at least 1 must fall to each
         "#);
     }
 

@@ -1,0 +1,27 @@
+//! Custom e-mail sender trigger: opens Cognito's sealed code and sends it, once.
+
+use std::sync::Arc;
+
+use shared::{
+    delivery::{Carrier, Chain, DispatchSettings},
+    init,
+    trigger::{CustomSender, serve},
+};
+use shared_aws::{Aws, AwsSettings, Directory, EmailSettings, delivery_dependencies, email_providers};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let (settings, email, aws) = init(|environment| {
+        (
+            DispatchSettings::read(environment),
+            EmailSettings::read(environment),
+            AwsSettings::read(environment),
+        )
+    })?;
+    let aws = Aws::new(aws)?;
+    let mut dependencies = delivery_dependencies(&aws);
+    dependencies.addresses = Some(Arc::new(Directory::new(&aws, &settings.unseal.user_pool_id)));
+    let providers = email_providers(&aws, &email, &settings.policy.delivery);
+    let chain = Chain::new(providers, settings.policy.delivery.email.clone(), dependencies.entropy.clone());
+    serve(CustomSender::new(settings.dispatch(dependencies, Carrier::Email(chain)))).await
+}

@@ -1,0 +1,13 @@
+//! Custom message trigger: words the messages that Cognito sends itself. No AWS client.
+
+use shared::{
+    delivery::Messages,
+    init,
+    trigger::{CustomMessage, serve},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let messages = init(Messages::read)?;
+    serve(CustomMessage::new(messages)).await
+}

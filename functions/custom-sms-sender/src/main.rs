@@ -1,0 +1,20 @@
+//! Custom SMS sender trigger: opens Cognito's sealed code and sends it, once.
+
+use shared::{
+    delivery::{Carrier, Chain, DispatchSettings},
+    init,
+    trigger::{CustomSender, serve},
+};
+use shared_aws::{Aws, AwsSettings, SmsSettings, delivery_dependencies, sms_providers};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let (settings, sms, aws) = init(|environment| {
+        (DispatchSettings::read(environment), SmsSettings::read(environment), AwsSettings::read(environment))
+    })?;
+    let aws = Aws::new(aws)?;
+    let dependencies = delivery_dependencies(&aws);
+    let providers = sms_providers(&aws, &sms, &settings.policy.delivery);
+    let chain = Chain::new(providers, settings.policy.delivery.sms.clone(), dependencies.entropy.clone());
+    serve(CustomSender::new(settings.dispatch(dependencies, Carrier::Sms(chain)))).await
+}

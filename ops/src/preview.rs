@@ -1,0 +1,113 @@
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use minijinja::{Environment, Value, context};
+use shared::config::Policy;
+use shared::delivery::{Content, Encoding, Finding, Messages, Purpose, Segments};
+
+use crate::check::check;
+
+const PAGE: &str = include_str!("preview.html.j2");
+
+/// A media query in the two ways it is usually written.
+const DARK: [&str; 2] = ["(prefers-color-scheme: dark)", "(prefers-color-scheme:dark)"];
+
+/// Writes the page and says where it is.
+pub(crate) fn run(config_dir: Option<&Path>, out: &Path) -> Result<ExitCode> {
+    let (policy, findings) = match config_dir {
+        Some(folder) => check(folder)?,
+        None => (Policy::default(), Vec::new()),
+    };
+    let page = page(&policy, config_dir, &findings)?;
+    if let Some(folder) = out.parent() {
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    fs::write(out, page).with_context(|| out.display().to_string())?;
+    eprintln!("{}", out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn page(policy: &Policy, config_dir: Option<&Path>, findings: &[Finding]) -> Result<String> {
+    let mut settings = policy.messages.clone();
+    if settings.domain.is_empty() {
+        // So that the line for autofill is to be seen.
+        settings.domain = "example.com".into();
+    }
+    let messages = Messages::new(settings, config_dir);
+    let locales: Vec<Value> = messages
+        .locales()
+        .map(|tag| {
+            let shown: Vec<Value> = samples(&tag).iter().map(|sample| shown(&messages, sample)).collect();
+            context! { tag, messages => shown }
+        })
+        .collect();
+    let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    let mut environment = Environment::new();
+    environment.add_template("preview.html", PAGE)?;
+    let page = environment.get_template("preview.html")?;
+    let app = &policy.messages.app_name;
+    Ok(page.render(context! { app => app.as_str(), locales, findings })?)
+}
+
+fn shown(messages: &Messages, sample: &Content<'_>) -> Value {
+    let sms = messages.sms(sample);
+    let segments = Segments::of(sms.expose());
+    let email = messages.email(sample);
+    let encoding = match segments.encoding {
+        Encoding::Gsm7 => "GSM-7",
+        Encoding::Ucs2 => "UCS-2",
+    };
+    let name = match sample.purpose {
+        Some(purpose) => purpose.name(),
+        None if sample.code.is_some() => "Unknown purpose, with a code",
+        None => "Unknown purpose, without a code",
+    };
+    context! {
+        name,
+        sms => sms.expose(),
+        encoding,
+        units => segments.units,
+        segments => segments.count,
+        // A browser shows a page in one scheme: here in both, whatever the viewer's is.
+        light => in_scheme(&email.html, "not all"),
+        dark => in_scheme(&email.html, "all"),
+        bytes => email.html.len(),
+        subject => email.subject,
+        text => email.text.as_str(),
+    }
+}
+
+fn in_scheme(html: &str, media: &str) -> String {
+    DARK.iter().fold(html.to_owned(), |html, query| html.replace(query, media))
+}
+
+fn samples(tag: &str) -> Vec<Content<'_>> {
+    let sample = |purpose, code| Content {
+        purpose,
+        code,
+        user_name: Some("alex@example.com"),
+        locales: vec![tag],
+        facts: vec![
+            ("LOGIN_TIME", "2026-01-02T03:04:05Z"),
+            ("IP_ADDRESS", "192.0.2.10"),
+            ("CITY", "Exampleville"),
+            ("COUNTRY", "Exampleland"),
+            ("DEVICE_NAME", "Chrome 120, Windows 10"),
+            ("ACCOUNT_TAKE_OVER_ACTION", "BLOCK"),
+            ("ONE_CLICK_LINK_VALID", "https://example.com/feedback?value=valid"),
+            ("ONE_CLICK_LINK_INVALID", "https://example.com/feedback?value=invalid"),
+        ],
+    };
+    let mut samples: Vec<_> = Purpose::ALL
+        .into_iter()
+        .map(|purpose| match purpose {
+            Purpose::AdminCreateUser => sample(Some(purpose), Some("Tmp<9x>&Qz1!")),
+            Purpose::AccountTakeOverNotification => sample(Some(purpose), None),
+            _ => sample(Some(purpose), Some("123456")),
+        })
+        .collect();
+    samples.extend([sample(None, Some("123456")), sample(None, None)]);
+    samples
+}

@@ -1,0 +1,38 @@
+use async_trait::async_trait;
+use aws_sdk_cognitoidentityprovider::{Client, error::ProvideErrorMetadata};
+use shared::{
+    delivery::Addresses,
+    kernel::{EmailAddress, PortError},
+};
+
+use crate::{Aws, fault::port_error};
+
+/// A user pool's profiles, as an administrator reads them (`cognito-idp:AdminGetUser`).
+#[derive(Debug, Clone)]
+pub struct Directory {
+    client: Client,
+    user_pool_id: String,
+}
+
+impl Directory {
+    pub fn new(aws: &Aws, user_pool_id: &str) -> Self {
+        let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&aws.config);
+        config.set_endpoint_url(aws.settings.endpoints.cognito.clone());
+        Self { client: Client::from_conf(config.build()), user_pool_id: user_pool_id.to_owned() }
+    }
+}
+
+#[async_trait]
+impl Addresses for Directory {
+    async fn verified_email(&self, user_name: &str) -> Result<Option<EmailAddress>, PortError> {
+        let call = self.client.admin_get_user().user_pool_id(&self.user_pool_id).username(user_name);
+        let user = match call.send().await {
+            Ok(user) => user,
+            Err(fault) if fault.code() == Some("UserNotFoundException") => return Ok(None),
+            Err(fault) => return Err(port_error("cognito.AdminGetUser")(fault)),
+        };
+        let attribute = |name| user.user_attributes().iter().find(|found| found.name() == name)?.value();
+        let is_verified = attribute("email_verified") == Some("true");
+        Ok(attribute("email").filter(|_| is_verified).and_then(|email| EmailAddress::parse(email).ok()))
+    }
+}

@@ -1,0 +1,108 @@
+//! Who brings messages to users. A new provider is a file here, a line in [`sms_providers`] or
+//! [`email_providers`], and its name in `DeliveryPolicy::check`.
+
+mod end_user_messaging;
+mod ses;
+mod sns;
+
+use std::{sync::Arc, time::Duration};
+
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use shared::{
+    config::{DeliveryPolicy, Environment},
+    delivery::{Dependencies, Email, Provider, Sms},
+    kernel::{SystemClock, SystemEntropy},
+};
+
+pub use self::{end_user_messaging::EndUserMessaging, ses::Ses, sns::Sns};
+use crate::{Aws, Kms, Table};
+
+/// The chain of providers counts tries and time: a client's own would hide them from it.
+const CONNECT: Duration = Duration::from_millis(800);
+
+fn single_try() -> (RetryConfig, TimeoutConfig) {
+    (RetryConfig::disabled(), TimeoutConfig::builder().connect_timeout(CONNECT).build())
+}
+
+/// What text messages are sent with: `MFA_SMS_ORIGINATION_IDENTITY` (phone number, pool or sender id),
+/// `MFA_SMS_CONFIGURATION_SET`. AWS chooses where they are not set.
+#[derive(Debug, Clone, Default)]
+pub struct SmsSettings {
+    pub origination_identity: Option<String>,
+    pub configuration_set: Option<String>,
+}
+
+impl SmsSettings {
+    pub fn read(environment: &mut Environment<'_>) -> Self {
+        Self {
+            origination_identity: environment.optional("MFA_SMS_ORIGINATION_IDENTITY"),
+            configuration_set: environment.optional("MFA_SMS_CONFIGURATION_SET"),
+        }
+    }
+}
+
+/// What e-mails are sent with: `MFA_EMAIL_FROM`, `MFA_EMAIL_CONFIGURATION_SET`.
+#[derive(Debug, Clone)]
+pub struct EmailSettings {
+    /// An address of a verified identity, with a name if wanted: `Example <no-reply@example.com>`.
+    pub from: String,
+    pub configuration_set: Option<String>,
+}
+
+impl EmailSettings {
+    pub fn read(environment: &mut Environment<'_>) -> Self {
+        Self {
+            from: environment.required("MFA_EMAIL_FROM"),
+            configuration_set: environment.optional("MFA_EMAIL_CONFIGURATION_SET"),
+        }
+    }
+}
+
+/// What a sender of either channel asks.
+pub fn delivery_dependencies(aws: &Aws) -> Dependencies {
+    let table = Arc::new(Table::new(aws));
+    Dependencies {
+        claims: table.clone(),
+        keys: Arc::new(Kms::new(aws)),
+        budgets: table.clone(),
+        addresses: None,
+        trail: table,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    }
+}
+
+/// The providers of `delivery.sms.providers`, in its order.
+pub fn sms_providers(
+    aws: &Aws,
+    settings: &SmsSettings,
+    policy: &DeliveryPolicy,
+) -> Vec<Arc<dyn Provider<Sms>>> {
+    policy
+        .sms
+        .providers
+        .iter()
+        .filter_map(|name| -> Option<Arc<dyn Provider<Sms>>> {
+            match name.as_str() {
+                EndUserMessaging::NAME => Some(Arc::new(EndUserMessaging::new(aws, settings.clone()))),
+                Sns::NAME => Some(Arc::new(Sns::new(aws, settings.clone()))),
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+/// The providers of `delivery.email.providers`, in its order.
+pub fn email_providers(
+    aws: &Aws,
+    settings: &EmailSettings,
+    policy: &DeliveryPolicy,
+) -> Vec<Arc<dyn Provider<Email>>> {
+    policy
+        .email
+        .providers
+        .iter()
+        .filter(|name| *name == Ses::NAME)
+        .map(|_| -> Arc<dyn Provider<Email>> { Arc::new(Ses::new(aws, settings.clone())) })
+        .collect()
+}

@@ -1,0 +1,276 @@
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
+use shared::{
+    delivery::{
+        Budgets, Channel, Charge, Correspondence, Counter, Counts, Debt, Refused, Repayment, Sent, Standing,
+    },
+    kernel::{PortError, UserId},
+};
+
+use super::{Table, condition_failed, number, port_error, seconds, text, user_key, version};
+
+/// A day's counters are kept until the day after the next: late repayments, and operators, want them.
+const COUNTER_LIFE: SignedDuration = SignedDuration::from_hours(72);
+/// After this long without a code a number has to become established anew.
+const CORRESPONDENCE_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+#[async_trait]
+impl Budgets for Table {
+    async fn correspondence(&self, user: &UserId, channel: Channel) -> Result<Correspondence, PortError> {
+        let found = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", user_key(user))
+            .key("sk", correspondence_key(channel))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(port_error("dynamodb.GetItem"))?;
+        Ok(found.item.as_ref().map(read_correspondence).unwrap_or_default())
+    }
+
+    async fn swap(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        before: &Correspondence,
+        after: &Correspondence,
+    ) -> Result<bool, PortError> {
+        let mut put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(write_correspondence(after)))
+            .item("pk", user_key(user))
+            .item("sk", correspondence_key(channel));
+        put = if before.version == 0 {
+            put.condition_expression("attribute_not_exists(pk)")
+        } else {
+            put.condition_expression("revision = :before")
+                .expression_attribute_values(":before", number(before.version))
+        };
+        match put.send().await {
+            Ok(_) => Ok(true),
+            Err(fault) if condition_failed(&fault) => Ok(false),
+            Err(fault) => Err(port_error("dynamodb.PutItem")(fault)),
+        }
+    }
+
+    async fn settle(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        at: Timestamp,
+        takes_debt: bool,
+    ) -> Result<Option<Debt>, PortError> {
+        let removal = if takes_debt { " REMOVE debt_to, debt_day, debt_codes" } else { "" };
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", user_key(user))
+            .key("sk", correspondence_key(channel))
+            .update_expression(format!("SET settled_at = :at, v = :v ADD revision :one{removal}"))
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":at", seconds(at))
+            .expression_attribute_values(":v", version())
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::AllOld)
+            .send()
+            .await;
+        match updated {
+            Ok(updated) => Ok(updated.attributes().filter(|_| takes_debt).and_then(read_debt)),
+            Err(fault) if condition_failed(&fault) => Ok(None),
+            Err(fault) => Err(port_error("dynamodb.UpdateItem")(fault)),
+        }
+    }
+
+    async fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
+        let limits = &charge.limits;
+        let mut room = vec![below("d", ":day"), below(&hour(charge), ":hour")];
+        let mut update = self
+            .count(charge, 1)
+            .expression_attribute_values(":day", number(limits.per_day))
+            .expression_attribute_values(":hour", number(limits.per_hour));
+        if charge.standing < Standing::Established {
+            room.extend([below("od", ":open_day"), below(&open_hour(charge), ":open_hour")]);
+            update = update
+                .expression_attribute_values(":open_day", number(limits.open_per_day))
+                .expression_attribute_values(":open_hour", number(limits.open_per_hour));
+        }
+        if charge.standing == Standing::Unverified {
+            room.push(below("owed", ":unverified"));
+            update = update.expression_attribute_values(":unverified", number(limits.unverified));
+        }
+        let updated = update
+            .condition_expression(room.join(" AND "))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match updated {
+            Ok(_) => Ok(Ok(())),
+            Err(fault) => match fault.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    let counts = failed.item().map(|item| read_counts(item, charge)).unwrap_or_default();
+                    Ok(Err(limits.refuses(&counts, charge.standing).unwrap_or(Refused::UsedUp)))
+                }
+                _ => Err(port_error("dynamodb.UpdateItem")(fault)),
+            },
+        }
+    }
+
+    async fn give_back(&self, charge: &Charge) -> Result<(), PortError> {
+        let given = self.count(charge, -1).condition_expression("attribute_exists(pk)").send().await;
+        match given {
+            Ok(_) => Ok(()),
+            Err(fault) if condition_failed(&fault) => Ok(()),
+            Err(fault) => Err(port_error("dynamodb.UpdateItem")(fault)),
+        }
+    }
+
+    async fn repay(&self, repayment: &Repayment) -> Result<(), PortError> {
+        let codes = i64::from(repayment.codes);
+        let repaid = self
+            .counter_item(&repayment.counter)
+            .update_expression("ADD owed :repaid")
+            .condition_expression("owed >= :least")
+            .expression_attribute_values(":repaid", number(-codes))
+            .expression_attribute_values(":least", number(codes - i64::from(repayment.most_credit)))
+            .send()
+            .await;
+        match repaid {
+            Ok(_) => Ok(()),
+            // Nothing was charged, or the credit is full.
+            Err(fault) if condition_failed(&fault) => Ok(()),
+            Err(fault) => Err(port_error("dynamodb.UpdateItem")(fault)),
+        }
+    }
+}
+
+impl Table {
+    fn counter_item(&self, counter: &Counter) -> UpdateItemFluentBuilder {
+        let Counter { channel, scope, name, shard, day } = counter;
+        let pk = format!("SENT#{}#{}#{name}#{shard}", channel.name(), scope.name());
+        self.client.update_item().table_name(&self.name).key("pk", text(pk)).key("sk", text(day.to_string()))
+    }
+
+    /// Adds `one` to everything that the charge's standing is counted in.
+    fn count(&self, charge: &Charge, one: i64) -> UpdateItemFluentBuilder {
+        let mut counted = vec!["d".to_owned(), hour(charge)];
+        if charge.standing < Standing::Established {
+            counted.extend(["od".to_owned(), open_hour(charge)]);
+        }
+        if charge.standing == Standing::Unverified {
+            counted.push("owed".to_owned());
+        }
+        let added: Vec<_> = counted.iter().map(|count| format!("{count} :one")).collect();
+        self.counter_item(&charge.counter)
+            .update_expression(format!("SET v = :v, #ttl = :ttl ADD {}", added.join(", ")))
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":v", version())
+            .expression_attribute_values(":ttl", seconds(end_of_life(charge.counter.day)))
+            .expression_attribute_values(":one", number(one))
+    }
+}
+
+fn below(count: &str, limit: &str) -> String {
+    format!("(attribute_not_exists({count}) OR {count} < {limit})")
+}
+
+fn hour(charge: &Charge) -> String {
+    format!("h{:02}", charge.hour)
+}
+
+fn open_hour(charge: &Charge) -> String {
+    format!("oh{:02}", charge.hour)
+}
+
+fn end_of_life(day: Date) -> Timestamp {
+    let start = day.to_zoned(TimeZone::UTC).map(|start| start.timestamp()).unwrap_or_default();
+    start.saturating_add(COUNTER_LIFE).unwrap_or(start)
+}
+
+fn correspondence_key(channel: Channel) -> AttributeValue {
+    text(format!("CODES#{}", channel.name()))
+}
+
+type Item = HashMap<String, AttributeValue>;
+
+fn whole<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+fn words(item: &Item, name: &str) -> Option<String> {
+    item.get(name)?.as_s().ok().cloned()
+}
+
+fn moment(item: &Item, name: &str) -> Option<Timestamp> {
+    Timestamp::from_second(whole(item, name)?).ok()
+}
+
+fn read_counts(item: &Item, charge: &Charge) -> Counts {
+    Counts {
+        day: whole(item, "d").unwrap_or_default(),
+        open_day: whole(item, "od").unwrap_or_default(),
+        hour: whole(item, &hour(charge)).unwrap_or_default(),
+        open_hour: whole(item, &open_hour(charge)).unwrap_or_default(),
+        unverified: whole(item, "owed").unwrap_or_default(),
+    }
+}
+
+fn read_debt(item: &Item) -> Option<Debt> {
+    Some(Debt {
+        destination: words(item, "debt_to")?,
+        day: words(item, "debt_day")?.parse().ok()?,
+        codes: whole(item, "debt_codes")?,
+    })
+}
+
+fn read_correspondence(item: &Item) -> Correspondence {
+    let sent = |at, row| Some(Sent { at: moment(item, at)?, row: whole(item, row)? });
+    Correspondence {
+        version: whole(item, "revision").unwrap_or_default(),
+        verified: words(item, "verified_to").zip(moment(item, "verified_since")),
+        for_anybody: sent("anybody_at", "anybody_row"),
+        for_signed_in: sent("signed_in_at", "signed_in_row"),
+        settled_at: moment(item, "settled_at"),
+        debt: read_debt(item),
+    }
+}
+
+fn write_correspondence(kept: &Correspondence) -> Item {
+    let mut item = Item::from([("revision".into(), number(kept.version)), ("v".into(), version())]);
+    let mut set = |name: &str, value| item.insert(name.to_owned(), value);
+    if let Some((destination, since)) = &kept.verified {
+        set("verified_to", text(destination));
+        set("verified_since", seconds(*since));
+    }
+    if let Some(Sent { at, row }) = kept.for_anybody {
+        set("anybody_at", seconds(at));
+        set("anybody_row", number(row));
+    }
+    if let Some(Sent { at, row }) = kept.for_signed_in {
+        set("signed_in_at", seconds(at));
+        set("signed_in_row", number(row));
+    }
+    if let Some(at) = kept.settled_at {
+        set("settled_at", seconds(at));
+    }
+    if let Some(Debt { destination, day, codes }) = &kept.debt {
+        set("debt_to", text(destination));
+        set("debt_day", text(day.to_string()));
+        set("debt_codes", number(*codes));
+    }
+    let moments = [kept.for_anybody, kept.for_signed_in].into_iter().flatten().map(|sent| sent.at);
+    if let Some(last) = moments.max() {
+        set("ttl", seconds(last.saturating_add(CORRESPONDENCE_LIFE).unwrap_or(last)));
+    }
+    item
+}

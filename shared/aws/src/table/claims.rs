@@ -1,0 +1,120 @@
+use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
+use jiff::{SignedDuration, Timestamp};
+use shared::{
+    delivery::{Claim, Claims, DeliveryId, Outcome},
+    kernel::PortError,
+};
+
+use super::{Item, Table, condition_failed, number, port_error, seconds, text, version};
+
+/// Longer than a code lives (24 h) and Lambda retries (6 h) together.
+const KEPT: SignedDuration = SignedDuration::from_hours(48);
+
+const OPERATION: &str = "dynamodb.UpdateItem";
+
+#[async_trait]
+impl Claims for Table {
+    async fn claim(&self, id: &DeliveryId, now: Timestamp, until: Timestamp) -> Result<Claim, PortError> {
+        let claimed = self
+            .claim_item(id)
+            .condition_expression(
+                "attribute_not_exists(outcome) AND (attribute_not_exists(held_until) OR held_until <= :now)",
+            )
+            .update_expression(
+                "SET held_until = :until, first_seen_at = if_not_exists(first_seen_at, :now), v = :v, #ttl = :ttl ADD attempts :one",
+            )
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":now", milliseconds(now))
+            .expression_attribute_values(":until", milliseconds(until))
+            .expression_attribute_values(":ttl", seconds(now.saturating_add(KEPT).unwrap_or(now)))
+            .expression_attribute_values(":v", version())
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match claimed {
+            Ok(answer) => granted(answer.attributes()),
+            Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
+                let UpdateItemError::ConditionalCheckFailedException(refused) = answer.into_err() else {
+                    return Err(PortError::new(OPERATION, "the condition failed without an item"));
+                };
+                refusal(refused.item())
+            }
+            Err(fault) => Err(port_error(OPERATION)(fault)),
+        }
+    }
+
+    async fn settle(
+        &self,
+        id: &DeliveryId,
+        attempt: u32,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<(), PortError> {
+        let (name, detail) = match outcome {
+            Outcome::Sent { provider } => ("sent", provider.to_owned()),
+            Outcome::Refused(reason) => ("refused", reason.name().to_owned()),
+            Outcome::Failed(failure) => ("failed", failure.name().to_owned()),
+        };
+        let mut update = self
+            .claim_item(id)
+            .update_expression("SET outcome = :outcome, detail = :detail, settled_at = :now")
+            .expression_attribute_values(":outcome", text(name))
+            .expression_attribute_values(":detail", text(detail))
+            .expression_attribute_values(":now", milliseconds(now))
+            .expression_attribute_values(":attempt", number(attempt));
+        update = if matches!(outcome, Outcome::Sent { .. }) {
+            update.condition_expression(
+                "attempts >= :attempt AND (attribute_not_exists(outcome) OR outcome <> :outcome)",
+            )
+        } else {
+            update.condition_expression("attempts = :attempt AND attribute_not_exists(outcome)")
+        };
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(fault) if condition_failed(&fault) => Ok(()),
+            Err(fault) => Err(port_error(OPERATION)(fault)),
+        }
+    }
+}
+
+impl Table {
+    fn claim_item(&self, id: &DeliveryId) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(format!("DELIVERY#{}", id.as_str())))
+            .key("sk", text("CLAIM"))
+    }
+}
+
+fn granted(item: Option<&Item>) -> Result<Claim, PortError> {
+    let attempt = item
+        .and_then(|item| item.get("attempts")?.as_n().ok()?.parse().ok())
+        .ok_or_else(|| PortError::new(OPERATION, "the answer holds no number of attempts"))?;
+    Ok(Claim::Granted { attempt, first_seen: moment(item, "first_seen_at")? })
+}
+
+fn refusal(item: Option<&Item>) -> Result<Claim, PortError> {
+    if item.is_some_and(|item| item.contains_key("outcome")) {
+        return Ok(Claim::Settled);
+    }
+    Ok(Claim::Held { until: moment(item, "held_until")? })
+}
+
+fn moment(item: Option<&Item>, name: &str) -> Result<Timestamp, PortError> {
+    item.and_then(|item| item.get(name)?.as_n().ok()?.parse().ok())
+        .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
+        .ok_or_else(|| PortError::new(OPERATION, format!("the answer holds no {name}")))
+}
+
+/// A lease is shorter than the whole seconds of the other items.
+fn milliseconds(at: Timestamp) -> AttributeValue {
+    number(at.as_millisecond())
+}

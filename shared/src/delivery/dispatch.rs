@@ -1,0 +1,391 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{
+    Budgets, Chain, Channel, Claim, Claims, Content, DataKeys, DeliveryId, Demand, Destination, Email,
+    Exhausted, Failure, Governor, GovernorSettings, Messages, NotSent, Numbering, Outcome, Plaintext,
+    Purpose, Receipt, Sms, Unseal, UnsealFault, Verdict, Withheld,
+};
+use crate::{
+    audit::{Action, AuditTrail, Entry},
+    config::{DeliveryPolicy, Environment, Policy},
+    kernel::{Clock, EmailAddress, Entropy, PortError, UserId},
+    telemetry::{self, Metric},
+};
+
+/// What a claim lasts beyond the budget of a send: the time to note how it ended.
+const NOTING: Duration = Duration::from_millis(1_500);
+/// Between two looks at a delivery that somebody else holds.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
+/// What Cognito asks a custom sender to send (COGNITO.md §1.15).
+#[derive(Clone)]
+pub struct SendRequest<'a> {
+    pub id: DeliveryId,
+    pub user_pool_id: &'a str,
+    /// None for a trigger source that is not known yet.
+    pub purpose: Option<Purpose>,
+    pub user: UserId,
+    pub user_name: &'a str,
+    pub destination: Option<Destination>,
+    pub is_verified: bool,
+    /// Sealed; none for a notification.
+    pub code: Option<&'a str>,
+    pub locales: Vec<&'a str>,
+    pub facts: Vec<(&'a str, &'a str)>,
+}
+
+impl fmt::Debug for SendRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendRequest")
+            .field("purpose", &self.purpose)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Finds the address of a user whom an event only names: a risk notification carries facts instead of
+/// the profile.
+///
+/// Contract: gives a verified address only.
+#[async_trait]
+pub trait Addresses: Send + Sync {
+    async fn verified_email(&self, user_name: &str) -> Result<Option<EmailAddress>, PortError>;
+}
+
+/// By which channel a [`Dispatch`] sends.
+#[derive(Debug, Clone)]
+pub enum Carrier {
+    Sms(Chain<Sms>),
+    Email(Chain<Email>),
+}
+
+/// Everything a [`Dispatch`] asks.
+#[derive(Clone)]
+pub struct Dependencies {
+    pub claims: Arc<dyn Claims>,
+    pub keys: Arc<dyn DataKeys>,
+    pub budgets: Arc<dyn Budgets>,
+    /// None where an event always has the address.
+    pub addresses: Option<Arc<dyn Addresses>>,
+    pub trail: Arc<dyn AuditTrail>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// What a [`Dispatch`] is set up with.
+#[derive(Debug)]
+pub struct DispatchSettings {
+    pub policy: Policy,
+    pub unseal: Unseal,
+    messages: Messages,
+    governor: GovernorSettings,
+}
+
+impl DispatchSettings {
+    /// `MFA_USER_POOL_ID`, `MFA_CODE_KEY_ARN`, `MFA_HASH_KEY`, the policy and the texts.
+    pub fn read(environment: &mut Environment<'_>) -> Self {
+        let policy = environment.policy();
+        Self {
+            unseal: Unseal {
+                user_pool_id: environment.required("MFA_USER_POOL_ID"),
+                key_arn: environment.required("MFA_CODE_KEY_ARN"),
+            },
+            messages: Messages::read(environment),
+            governor: GovernorSettings::read(environment),
+            policy,
+        }
+    }
+
+    pub fn dispatch(self, dependencies: Dependencies, carrier: Carrier) -> Dispatch {
+        let governor = self.governor.governor(dependencies.budgets.clone());
+        Dispatch {
+            dependencies,
+            unseal: self.unseal,
+            governor,
+            messages: self.messages,
+            carrier,
+            policy: self.policy.delivery,
+        }
+    }
+}
+
+/// Handles what Cognito asks to be sent: claimed, so that it is handled once; opened, admitted, put into
+/// words and handed to a provider; and its end noted.
+///
+/// A delivery that fails ends as a record with the reason, not as an error: an error would make Lambda
+/// keep the event, code and all, in its dead-letter queue. Only what cannot even be recorded is one.
+pub struct Dispatch {
+    dependencies: Dependencies,
+    unseal: Unseal,
+    governor: Governor,
+    messages: Messages,
+    carrier: Carrier,
+    policy: DeliveryPolicy,
+}
+
+impl Dispatch {
+    pub fn channel(&self) -> Channel {
+        match self.carrier {
+            Carrier::Sms(_) => Channel::Sms,
+            Carrier::Email(_) => Channel::Email,
+        }
+    }
+
+    /// Sends what is asked for, unless another delivery of the same request did or does.
+    pub async fn handle(&self, request: &SendRequest<'_>) -> Result<(), PortError> {
+        let Some((attempt, first_seen)) = self.claim(&request.id).await? else {
+            tracing::info!("delivered before");
+            return Ok(());
+        };
+        let deadline = Instant::now() + self.policy.budget();
+        let sending = self.send(request, attempt, first_seen, deadline);
+        let ended = timeout_at(deadline, sending).await.unwrap_or_else(|_| Failure::Unavailable.into());
+        self.report(request, &ended).await;
+        if let (Some(receipt), Outcome::Failed(_)) = (ended.receipt, ended.outcome) {
+            self.governor.give_back(receipt).await;
+        }
+        let now = self.dependencies.clock.now();
+        self.dependencies.claims.settle(&request.id, attempt, ended.outcome, now).await
+    }
+
+    /// The number of our attempt and when the first one was; none if it is over already. Waits for
+    /// somebody else at it, who may die on the way.
+    async fn claim(&self, id: &DeliveryId) -> Result<Option<(u32, Timestamp)>, PortError> {
+        let lease = self.policy.budget() + NOTING;
+        let give_up = Instant::now() + lease + NOTING;
+        let mut look = FIRST_LOOK;
+        loop {
+            let now = self.dependencies.clock.now();
+            let until =
+                now.saturating_add(SignedDuration::try_from(lease).unwrap_or_default()).unwrap_or(now);
+            match self.dependencies.claims.claim(id, now, until).await? {
+                Claim::Granted { attempt, first_seen } => return Ok(Some((attempt, first_seen))),
+                Claim::Settled => return Ok(None),
+                Claim::Held { .. } if Instant::now() >= give_up => {
+                    return Err(PortError::new("delivery.claim", "held for longer than anybody may"));
+                }
+                Claim::Held { until } => {
+                    let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+                    sleep(look.min(left.max(FIRST_LOOK))).await;
+                    look = (look * 2).min(LAST_LOOK);
+                }
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        request: &SendRequest<'_>,
+        attempt: u32,
+        first_seen: Timestamp,
+        deadline: Instant,
+    ) -> Ended {
+        let age = self.dependencies.clock.now().duration_since(first_seen);
+        if age > self.messages.validity(request.purpose) {
+            return Failure::Expired.into();
+        }
+        if request.user_pool_id != self.unseal.user_pool_id {
+            tracing::error!("the event is another user pool's");
+            return Failure::Unreadable.into();
+        }
+        let destination = match self.destination(request).await {
+            Ok(Some(destination)) => destination,
+            Ok(None) => return Failure::NoAddress.into(),
+            Err(fault) => return unavailable(&fault).into(),
+        };
+        let demand = Demand {
+            user: request.user.clone(),
+            destination: destination.clone(),
+            is_verified: request.is_verified && request.purpose != Some(Purpose::UpdateUserAttribute),
+            // Nobody knows who can ask for what a source that is not known sends: the worst is assumed.
+            purpose: request.purpose.unwrap_or(Purpose::ResendCode),
+        };
+        let (admitted, code) = futures::join!(self.admit(&demand, attempt), self.open(request));
+        match admitted {
+            Ok(Admission { withheld: Some(withheld), .. }) => {
+                Ended { outcome: Outcome::Refused(withheld.reason), withheld: Some(withheld), receipt: None }
+            }
+            Ok(Admission { receipt, withheld: None }) => {
+                let outcome = match code {
+                    Ok(code) => self.carry(request, destination, code.as_ref(), deadline).await,
+                    Err(UnsealFault::Unreadable(fault)) => {
+                        tracing::error!(%fault, "the sealed code can't be opened");
+                        Outcome::Failed(Failure::Unreadable)
+                    }
+                    Err(UnsealFault::Port(fault)) => Outcome::Failed(unavailable(&fault)),
+                };
+                Ended { outcome, withheld: None, receipt }
+            }
+            Err(fault) => unavailable(&fault).into(),
+        }
+    }
+
+    async fn destination(&self, request: &SendRequest<'_>) -> Result<Option<Destination>, PortError> {
+        if request.destination.is_some() {
+            return Ok(request.destination.clone());
+        }
+        let Some(addresses) = &self.dependencies.addresses else { return Ok(None) };
+        Ok(addresses.verified_email(request.user_name).await?.map(Destination::Email))
+    }
+
+    /// A repeated attempt was admitted, and counted, before whoever held it died.
+    async fn admit(&self, demand: &Demand, attempt: u32) -> Result<Admission, PortError> {
+        if attempt > 1 {
+            return Ok(Admission::default());
+        }
+        Ok(match self.governor.admit(demand, self.dependencies.clock.now()).await? {
+            Verdict::Admitted(receipt) => Admission { receipt: Some(receipt), withheld: None },
+            Verdict::Withheld(withheld) => Admission { receipt: None, withheld: Some(withheld) },
+            Verdict::Reported(withheld) => {
+                tracing::warn!("sent in spite of the policy: dry run");
+                count_withheld(&withheld);
+                Admission::default()
+            }
+        })
+    }
+
+    async fn open(&self, request: &SendRequest<'_>) -> Result<Option<Plaintext>, UnsealFault> {
+        let Some(code) = request.code else { return Ok(None) };
+        let opened = self.unseal.open(self.dependencies.keys.as_ref(), code).await?;
+        let is_password = request.purpose == Some(Purpose::AdminCreateUser);
+        Ok(Some(if is_password { opened.unescaped() } else { opened }))
+    }
+
+    async fn carry(
+        &self,
+        request: &SendRequest<'_>,
+        destination: Destination,
+        code: Option<&Plaintext>,
+        deadline: Instant,
+    ) -> Outcome {
+        let content = Content {
+            purpose: request.purpose,
+            code: code.map(Plaintext::expose),
+            user_name: Some(request.user_name),
+            locales: request.locales.clone(),
+            facts: request.facts.clone(),
+        };
+        let carried = match (&self.carrier, destination) {
+            (Carrier::Sms(chain), Destination::Sms(to)) => {
+                let country = Numbering::of(&to).country;
+                let sender_id = country.and_then(|country| self.policy.sender_id(country.code()));
+                let life = self.messages.validity(request.purpose);
+                let sms = Sms {
+                    sender_id: sender_id.map(str::to_owned),
+                    text: self.messages.sms(&content),
+                    time_to_live: Duration::try_from(life).unwrap_or_default(),
+                    to,
+                };
+                chain.send(&sms, deadline).await
+            }
+            (Carrier::Email(chain), Destination::Email(to)) => {
+                chain.send(&Email { to, text: self.messages.email(&content) }, deadline).await
+            }
+            // The trigger's shell reads the address of its own channel only.
+            (Carrier::Sms(_), Destination::Email(_)) | (Carrier::Email(_), Destination::Sms(_)) => {
+                return Outcome::Failed(Failure::NoAddress);
+            }
+        };
+        match carried {
+            Ok(provider) => Outcome::Sent { provider },
+            Err(Exhausted::AddressRejected) => Outcome::Failed(Failure::AddressRejected),
+            Err(Exhausted::OptedOut) => Outcome::Failed(Failure::OptedOut),
+            Err(Exhausted::NoProvider) => Outcome::Failed(Failure::NoProvider),
+        }
+    }
+
+    /// For the operator: a log line, a metric and, where nothing was sent, a line of the audit trail.
+    async fn report(&self, request: &SendRequest<'_>, ended: &Ended) {
+        let channel = self.channel();
+        let reason = match (&ended.outcome, &ended.withheld) {
+            (Outcome::Sent { provider }, _) => {
+                tracing::info!(channel = channel.name(), provider, "sent");
+                self.count_sent(ended.receipt.as_ref());
+                return;
+            }
+            (Outcome::Refused(reason), withheld) => {
+                withheld.iter().for_each(count_withheld);
+                reason.name()
+            }
+            (Outcome::Failed(failure), _) => {
+                Metric::MessageFailed.emit();
+                failure.name()
+            }
+        };
+        tracing::warn!(channel = channel.name(), reason, "not sent");
+        let Dependencies { trail, clock, entropy, .. } = &self.dependencies;
+        let action = Action::MessageNotSent { channel: channel.name(), reason };
+        let appended = match Entry::new(clock.as_ref(), entropy.as_ref(), request.user.clone(), action) {
+            Ok(entry) => trail.append(&entry).await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = appended {
+            telemetry::dependency_failed(&fault);
+        }
+    }
+
+    fn count_sent(&self, receipt: Option<&Receipt>) {
+        if self.channel() == Channel::Email {
+            Metric::EmailSent.emit();
+            return;
+        }
+        let origin = receipt.map(|receipt| receipt.origin.clone()).unwrap_or_default();
+        Metric::SmsSent.emit_with(&origin.facts());
+        if receipt.is_some_and(|receipt| receipt.is_unverified) {
+            Metric::SmsSentUnverified.emit_with(&origin.facts());
+        }
+    }
+}
+
+fn count_withheld(withheld: &Withheld) {
+    let mut facts = withheld.origin.facts();
+    facts.push(("reason", withheld.reason.name()));
+    facts.extend(withheld.reason.scope().map(|scope| ("scope", scope.name())));
+    Metric::MessageWithheld.emit_with(&facts);
+    if matches!(withheld.reason, NotSent::NothingVerified(_)) {
+        Metric::LowConversion.emit_with(&facts);
+    }
+}
+
+/// What the governor said: counted, or not to be sent, or (in a repeated attempt, in a dry run) neither.
+#[derive(Default)]
+struct Admission {
+    receipt: Option<Receipt>,
+    withheld: Option<Withheld>,
+}
+
+/// How an attempt ended.
+struct Ended {
+    outcome: Outcome,
+    withheld: Option<Withheld>,
+    /// What was counted for it.
+    receipt: Option<Receipt>,
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self { outcome: Outcome::Failed(failure), withheld: None, receipt: None }
+    }
+}
+
+fn unavailable(fault: &PortError) -> Failure {
+    telemetry::dependency_failed(fault);
+    Failure::Unavailable
+}
+
+impl fmt::Debug for Dependencies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Dependencies")
+    }
+}
+
+impl fmt::Debug for Dispatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatch").field("carrier", &self.carrier).finish_non_exhaustive()
+    }
+}

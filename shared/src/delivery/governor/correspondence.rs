@@ -1,0 +1,257 @@
+//! What is remembered of the codes that went to one user on one channel: how long to wait for the
+//! next, since when the destination is verified, and which codes nobody has entered yet.
+
+use jiff::{SignedDuration, Timestamp, civil::Date};
+
+use super::budgets::Standing;
+use crate::{config::GovernorPolicy, delivery::Purpose};
+
+/// Who can ask for a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asker {
+    /// Whoever knows the user's name: sign-up, resend, forgotten password. Counted apart, so that
+    /// they can't make the user wait for a second factor.
+    Anybody,
+    /// Whoever has shown the password or a token.
+    SignedIn,
+}
+
+impl Asker {
+    pub fn of(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Authentication | Purpose::UpdateUserAttribute | Purpose::VerifyUserAttribute => {
+                Self::SignedIn
+            }
+            Purpose::SignUp
+            | Purpose::ResendCode
+            | Purpose::ForgotPassword
+            | Purpose::AdminCreateUser
+            | Purpose::AccountTakeOverNotification => Self::Anybody,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Correspondence {
+    /// Changes with every write; 0: nothing was ever sent.
+    pub version: u32,
+    /// Keyed hash of the destination that was last seen verified, and since when it is.
+    pub verified: Option<(String, Timestamp)>,
+    pub for_anybody: Option<Sent>,
+    pub for_signed_in: Option<Sent>,
+    /// The last sign-in or confirmation: whatever was sent before has arrived.
+    pub settled_at: Option<Timestamp>,
+    pub debt: Option<Debt>,
+}
+
+/// The last of a row of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    pub at: Timestamp,
+    /// Its place in the row, from 1.
+    pub row: u32,
+}
+
+/// Codes to one unverified destination on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Debt {
+    /// Keyed hash.
+    pub destination: String,
+    pub day: Date,
+    pub codes: u32,
+}
+
+impl Correspondence {
+    /// How far the owner of `destination` is known, given what the event says of it now.
+    pub fn standing(
+        &self,
+        policy: &GovernorPolicy,
+        destination: &str,
+        is_verified: bool,
+        now: Timestamp,
+    ) -> Standing {
+        let long = SignedDuration::from_hours(i64::from(policy.established_after_hours));
+        let since = self.verified.as_ref().filter(|(verified, _)| verified == destination);
+        match since {
+            _ if !is_verified => Standing::Unverified,
+            Some((_, since)) if now.duration_since(*since) >= long => Standing::Established,
+            _ => Standing::Verified,
+        }
+    }
+
+    /// May the next message go out now? It may 60 s after the first, 120 s after the second and so
+    /// on, up to a cap; entering a code or waiting for the cap starts the row anew.
+    pub fn is_cooling_down(&self, policy: &GovernorPolicy, asker: Asker, now: Timestamp) -> bool {
+        self.row(policy, asker, now)
+            .is_some_and(|sent| now.duration_since(sent.at) < cool_down(policy, sent.row))
+    }
+
+    /// As it is once this message is sent.
+    #[must_use]
+    pub fn sent(&self, policy: &GovernorPolicy, message: &Message<'_>, now: Timestamp) -> Self {
+        let mut after = self.clone();
+        after.version = self.version.saturating_add(1);
+        let row = self.row(policy, message.asker, now).map_or(0, |sent| sent.row);
+        *after.of_mut(message.asker) = Some(Sent { at: now, row: row.saturating_add(1) });
+        let known = self.verified.as_ref().is_some_and(|(verified, _)| verified == message.destination);
+        if message.is_verified {
+            if !known {
+                after.verified = Some((message.destination.to_owned(), now));
+            }
+            if self.debt.as_ref().is_some_and(|debt| debt.destination == message.destination) {
+                after.debt = None;
+            }
+        } else {
+            // An unverified number beside a verified one (a change under way) takes nothing away.
+            if known {
+                after.verified = None;
+            }
+            let codes = self
+                .debt
+                .as_ref()
+                .filter(|debt| debt.destination == message.destination && debt.day == message.day)
+                .map_or(0, |debt| debt.codes);
+            after.debt = Some(Debt {
+                destination: message.destination.to_owned(),
+                day: message.day,
+                codes: codes.saturating_add(1),
+            });
+        }
+        after
+    }
+
+    fn row(&self, policy: &GovernorPolicy, asker: Asker, now: Timestamp) -> Option<Sent> {
+        let sent = match asker {
+            Asker::Anybody => self.for_anybody,
+            Asker::SignedIn => self.for_signed_in,
+        }?;
+        let is_entered = self.settled_at.is_some_and(|at| at >= sent.at);
+        let is_old = now.duration_since(sent.at) >= seconds(policy.cool_down_max_seconds);
+        (!is_entered && !is_old).then_some(sent)
+    }
+
+    fn of_mut(&mut self, asker: Asker) -> &mut Option<Sent> {
+        match asker {
+            Asker::Anybody => &mut self.for_anybody,
+            Asker::SignedIn => &mut self.for_signed_in,
+        }
+    }
+}
+
+/// What [`Correspondence::sent`] needs to know of a message.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    pub asker: Asker,
+    /// Keyed hash.
+    pub destination: &'a str,
+    pub is_verified: bool,
+    pub day: Date,
+}
+
+fn cool_down(policy: &GovernorPolicy, row: u32) -> SignedDuration {
+    let doubled = policy.cool_down_seconds.saturating_mul(2_u32.saturating_pow(row.saturating_sub(1)));
+    seconds(doubled.min(policy.cool_down_max_seconds))
+}
+
+fn seconds(seconds: u32) -> SignedDuration {
+    SignedDuration::from_secs(i64::from(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Policy;
+
+    const DAY: Date = jiff::civil::date(2026, 3, 1);
+
+    fn policy() -> GovernorPolicy {
+        Policy::default().governor
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn message(is_verified: bool, asker: Asker) -> Message<'static> {
+        Message { asker, destination: "number", is_verified, day: DAY }
+    }
+
+    /// Seconds from each message to the first moment the next may go.
+    fn waits(mut kept: Correspondence, asker: Asker, count: usize) -> Vec<i64> {
+        let mut now = 0;
+        (0..count)
+            .map(|_| {
+                kept = kept.sent(&policy(), &message(true, asker), at(now));
+                let sent = now;
+                while kept.is_cooling_down(&policy(), asker, at(now)) {
+                    now += 1;
+                }
+                now - sent
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_cool_down_doubles_up_to_its_cap() {
+        let waits = waits(Correspondence::default(), Asker::SignedIn, 6);
+        // The row is old at the cap: whoever waited for it starts anew.
+        assert_eq!(waits, [60, 120, 240, 480, 900, 60]);
+    }
+
+    #[test]
+    fn an_entered_code_ends_the_cool_down() {
+        let policy = policy();
+        let mut kept = Correspondence::default().sent(&policy, &message(true, Asker::SignedIn), at(0));
+        assert!(kept.is_cooling_down(&policy, Asker::SignedIn, at(20)));
+        kept.settled_at = Some(at(15));
+        assert!(!kept.is_cooling_down(&policy, Asker::SignedIn, at(20)));
+        kept = kept.sent(&policy, &message(true, Asker::SignedIn), at(20));
+        assert_eq!(kept.for_signed_in, Some(Sent { at: at(20), row: 1 }));
+        assert!(kept.is_cooling_down(&policy, Asker::SignedIn, at(21)));
+    }
+
+    #[test]
+    fn who_only_knows_the_name_makes_no_second_factor_wait() {
+        let kept = Correspondence::default().sent(&policy(), &message(true, Asker::Anybody), at(0));
+        assert!(kept.is_cooling_down(&policy(), Asker::Anybody, at(1)));
+        assert!(!kept.is_cooling_down(&policy(), Asker::SignedIn, at(1)));
+    }
+
+    #[test]
+    fn a_number_is_established_a_day_after_it_was_first_seen_verified() {
+        const DAY_LONG: i64 = 24 * 3600;
+        let policy = policy();
+        let standing = |kept: &Correspondence, number, is_verified, now| {
+            kept.standing(&policy, number, is_verified, at(now))
+        };
+        let verified = message(true, Asker::SignedIn);
+        let kept = Correspondence::default();
+        assert_eq!(standing(&kept, "number", true, 0), Standing::Verified);
+        let kept = kept.sent(&policy, &verified, at(0));
+        assert_eq!(standing(&kept, "number", true, DAY_LONG - 1), Standing::Verified);
+        let kept = kept.sent(&policy, &verified, at(DAY_LONG - 1));
+        assert_eq!(standing(&kept, "number", true, DAY_LONG), Standing::Established);
+        assert_eq!(standing(&kept, "number", false, DAY_LONG), Standing::Unverified);
+        assert_eq!(standing(&kept, "other", true, DAY_LONG), Standing::Verified);
+
+        let change = Message { destination: "other", is_verified: false, ..verified };
+        let kept = kept.sent(&policy, &change, at(DAY_LONG));
+        assert_eq!(standing(&kept, "number", true, DAY_LONG), Standing::Established, "still theirs");
+        let kept = kept.sent(&policy, &message(false, Asker::SignedIn), at(DAY_LONG));
+        assert_eq!(standing(&kept, "number", true, DAY_LONG), Standing::Verified, "lost it in between");
+    }
+
+    #[test]
+    fn codes_to_an_unverified_number_are_owed_until_it_is_verified() {
+        let policy = policy();
+        let unverified = message(false, Asker::Anybody);
+        let owed = |codes| Some(Debt { destination: "number".into(), day: DAY, codes });
+        let kept = Correspondence::default().sent(&policy, &unverified, at(0));
+        assert_eq!(kept.debt, owed(1));
+        let kept = kept.sent(&policy, &unverified, at(60));
+        assert_eq!(kept.debt, owed(2));
+        let other = Message { destination: "other", is_verified: true, ..unverified };
+        assert_eq!(kept.sent(&policy, &other, at(90)).debt, owed(2));
+        assert_eq!(kept.sent(&policy, &message(true, Asker::SignedIn), at(90)).debt, None);
+    }
+}

@@ -1,0 +1,97 @@
+# Deutsch. Variables: docs/MESSAGES.md.
+#
+# Texts that end in -sms stay inside GSM 03.38: umlauts and ß are in it, typographic quotes are not.
+
+## Pieces
+
+sentence-space = {" "}
+duration-minutes = { $count ->
+    [one] { $count } Minute
+   *[other] { $count } Minuten
+}
+duration-hours = { $count ->
+    [one] { $count } Stunde
+   *[other] { $count } Stunden
+}
+duration-days = { $count ->
+    [one] { $count } Tag
+   *[other] { $count } Tage
+}
+sms-validity = { $duration } gültig.
+sms-caution = Nie weitergeben.
+email-validity = { $duration } gültig.
+email-caution = Nie weitergeben: Niemand von { $app } wird Sie danach fragen.
+user-name-line = Benutzername: { $user }
+user-name-label = Benutzername
+password-label = Vorläufiges Passwort
+
+## Sign-up
+
+sign-up-sms = { $code } ist Ihr { $app }-Code für die Registrierung.
+sign-up-subject = Bestätigen Sie Ihr Konto bei { $app }
+sign-up-lead = Geben Sie diesen Code ein, um die Registrierung bei { $app } abzuschließen.
+sign-up-note = Wenn Sie sich nicht registriert haben, beachten Sie diese E-Mail nicht: Es geschieht nichts.
+
+resend-code-sms = { sign-up-sms }
+resend-code-subject = { sign-up-subject }
+resend-code-lead = { sign-up-lead }
+resend-code-note = { sign-up-note }
+
+## A forgotten password
+
+forgot-password-sms = { $code } ist Ihr { $app }-Code für ein neues Passwort.
+forgot-password-subject = Neues Passwort für { $app }
+forgot-password-lead = Geben Sie diesen Code ein, um ein neues Passwort für { $app } zu wählen.
+forgot-password-note = Wenn Sie kein neues Passwort angefordert haben, beachten Sie diese E-Mail nicht: Ihr Passwort bleibt, wie es ist.
+
+## A phone number or an e-mail address to confirm
+
+update-user-attribute-sms = { $code } ist Ihr { $app }-Code zur Bestätigung dieser Nummer.
+update-user-attribute-subject = Bestätigen Sie Ihre neue E-Mail-Adresse
+update-user-attribute-lead = Geben Sie diesen Code ein, um diese E-Mail-Adresse für Ihr Konto bei { $app } zu verwenden.
+update-user-attribute-note = Wenn Sie Ihre E-Mail-Adresse nicht geändert haben, beachten Sie diese E-Mail nicht: Ohne den Code ändert sich nichts.
+
+verify-user-attribute-sms = { update-user-attribute-sms }
+verify-user-attribute-subject = Bestätigen Sie Ihre E-Mail-Adresse
+verify-user-attribute-lead = Geben Sie diesen Code ein, um zu bestätigen, dass diese E-Mail-Adresse zu Ihrem Konto bei { $app } gehört.
+verify-user-attribute-note = Wenn Sie das nicht angefordert haben, beachten Sie diese E-Mail nicht: Ohne den Code ändert sich nichts.
+
+## An account made by an administrator: $code is the temporary password
+
+admin-create-user-sms = { $code } ist Ihr vorläufiges Passwort für { $app }.
+admin-create-user-subject = Ihr neues Konto bei { $app }
+admin-create-user-lead = Für Sie wurde ein Konto bei { $app } angelegt. Melden Sie sich mit diesem vorläufigen Passwort an; danach wählen Sie Ihr eigenes.
+admin-create-user-note = Wenn Sie dieses Konto nicht erwarten, beachten Sie diese E-Mail nicht.
+
+## Signing in: as a second factor, or with nothing but the code
+
+authentication-sms = { $code } ist Ihr { $app }-Code für die Anmeldung.
+authentication-subject = Ihr Anmeldecode für { $app }
+authentication-lead = Geben Sie diesen Code ein, um sich bei { $app } anzumelden.
+authentication-note = Wenn Sie sich gerade nicht anmelden, versucht es vielleicht jemand anderes.
+
+## An unusual sign-in
+
+account-take-over-notification-sms = Ungewöhnliche Anmeldung bei { $app }. Wenn Sie das nicht waren, ändern Sie Ihr Passwort.
+account-take-over-notification-subject = Ungewöhnliche Anmeldung bei { $app }
+account-take-over-notification-lead = Es gab einen ungewöhnlichen Versuch, sich mit Ihrem Konto bei { $app } anzumelden.
+account-take-over-notification-blocked = Er wurde abgewiesen.
+account-take-over-notification-note = Wenn Sie es waren, müssen Sie nichts tun. Wenn nicht, ändern Sie Ihr Passwort.
+fact-time = Zeit
+fact-place = Ort
+fact-device = Gerät
+fact-ip-address = IP-Adresse
+link-was-me = Das war ich
+link-was-not-me = Das war ich nicht
+
+## A purpose that is not known: with a code, and without
+
+other-sms = { $code } ist Ihr { $app }-Code.
+other-subject = Ihr Code für { $app }
+other-lead = Geben Sie diesen Code bei { $app } ein.
+other-note = Wenn Sie keinen Code angefordert haben, beachten Sie diese E-Mail nicht.
+
+notice-sms = Es gibt einen Hinweis zu Ihrem Konto bei { $app }. Melden Sie sich an, um ihn zu lesen.
+notice-subject = Hinweis zu Ihrem Konto bei { $app }
+notice-lead = Es gibt einen Hinweis zu Ihrem Konto bei { $app }. Melden Sie sich an, um ihn zu lesen.
+notice-note = Öffnen Sie { $app } wie immer, nicht über einen Link in einer Nachricht.

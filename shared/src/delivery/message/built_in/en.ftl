@@ -1,0 +1,98 @@
+# English. Variables: docs/MESSAGES.md.
+#
+# Texts that end in -sms stay inside GSM 03.38 (straight apostrophes, no dashes): one segment has 160
+# of its characters, but 70 of any others.
+
+## Pieces
+
+sentence-space = {" "}
+duration-minutes = { $count ->
+    [one] { $count } minute
+   *[other] { $count } minutes
+}
+duration-hours = { $count ->
+    [one] { $count } hour
+   *[other] { $count } hours
+}
+duration-days = { $count ->
+    [one] { $count } day
+   *[other] { $count } days
+}
+sms-validity = Valid for { $duration }.
+sms-caution = Never share it.
+email-validity = Valid for { $duration }.
+email-caution = Never pass it on: nobody at { $app } will ask you for it.
+user-name-line = User name: { $user }
+user-name-label = User name
+password-label = Temporary password
+
+## Sign-up
+
+sign-up-sms = { $code } is your { $app } sign-up code.
+sign-up-subject = Confirm your { $app } account
+sign-up-lead = Enter this code to finish signing up for { $app }.
+sign-up-note = If you did not sign up, ignore this e-mail: nothing will happen.
+
+resend-code-sms = { sign-up-sms }
+resend-code-subject = { sign-up-subject }
+resend-code-lead = { sign-up-lead }
+resend-code-note = { sign-up-note }
+
+## A forgotten password
+
+forgot-password-sms = { $code } is your { $app } password reset code.
+forgot-password-subject = Reset your { $app } password
+forgot-password-lead = Enter this code to choose a new password for { $app }.
+forgot-password-note = If you did not ask for a new password, ignore this e-mail: your password stays as it is.
+
+## A phone number or an e-mail address to confirm
+
+update-user-attribute-sms = { $code } is your { $app } code to confirm this phone number.
+update-user-attribute-subject = Confirm your new e-mail address
+update-user-attribute-lead = Enter this code to use this e-mail address for your { $app } account.
+update-user-attribute-note = If you did not change your e-mail address, ignore this e-mail: without the code nothing changes.
+
+verify-user-attribute-sms = { update-user-attribute-sms }
+verify-user-attribute-subject = Confirm your e-mail address
+verify-user-attribute-lead = Enter this code to confirm that this e-mail address belongs to your { $app } account.
+verify-user-attribute-note = If you did not ask for this, ignore this e-mail: without the code nothing changes.
+
+## An account made by an administrator: $code is the temporary password
+
+admin-create-user-sms = { $code } is your temporary { $app } password.
+admin-create-user-subject = Your new { $app } account
+admin-create-user-lead = An account was created for you at { $app }. Sign in with this temporary password; you will then choose your own.
+admin-create-user-note = If you do not expect this account, ignore this e-mail.
+
+## Signing in: as a second factor, or with nothing but the code
+
+authentication-sms = { $code } is your { $app } sign-in code.
+authentication-subject = Your { $app } sign-in code
+authentication-lead = Enter this code to sign in to { $app }.
+authentication-note = If you are not signing in right now, somebody else may be trying to.
+
+## An unusual sign-in
+
+account-take-over-notification-sms = Unusual sign-in to your { $app } account. If it was not you, change your password.
+account-take-over-notification-subject = Unusual sign-in to your { $app } account
+account-take-over-notification-lead = We noticed an unusual attempt to sign in to your { $app } account.
+account-take-over-notification-blocked = It was blocked.
+account-take-over-notification-note = If it was you, there is nothing to do. If not, change your password.
+fact-time = Time
+fact-place = Place
+fact-device = Device
+fact-ip-address = IP address
+link-was-me = It was me
+link-was-not-me = It was not me
+
+## A purpose that is not known: with a code, and without
+
+other-sms = { $code } is your { $app } code.
+other-subject = Your { $app } code
+other-lead = Enter this code at { $app }.
+other-note = If you did not ask for a code, ignore this e-mail.
+
+notice-sms = There is a notice about your { $app } account. Sign in to see it.
+notice-subject = A notice about your { $app } account
+notice-lead = There is a notice about your { $app } account. Sign in to see it.
+notice-note = Open { $app } as you always do, not by a link in a message.

@@ -1,0 +1,98 @@
+# Español. Variables: docs/MESSAGES.md.
+#
+# Texts that end in -sms stay inside GSM 03.38: é ñ ¿ ¡ are in it, á í ó ú are not. Hence "clave",
+# where e-mails say "código".
+
+## Pieces
+
+sentence-space = {" "}
+duration-minutes = { $count ->
+    [one] { $count } minuto
+   *[other] { $count } minutos
+}
+duration-hours = { $count ->
+    [one] { $count } hora
+   *[other] { $count } horas
+}
+duration-days = { $count ->
+    [one] { $count } día
+   *[other] { $count } días
+}
+sms-validity = Caduca en { $duration }.
+sms-caution = No la comparta.
+email-validity = Caduca en { $duration }.
+email-caution = No lo comparta con nadie: en { $app } nadie se lo pedirá.
+user-name-line = Usuario: { $user }
+user-name-label = Usuario
+password-label = Contraseña temporal
+
+## Sign-up
+
+sign-up-sms = { $code } es su clave de { $app } para crear la cuenta.
+sign-up-subject = Confirme su cuenta de { $app }
+sign-up-lead = Introduzca este código para terminar de registrarse en { $app }.
+sign-up-note = Si no se ha registrado, ignore este correo: no pasará nada.
+
+resend-code-sms = { sign-up-sms }
+resend-code-subject = { sign-up-subject }
+resend-code-lead = { sign-up-lead }
+resend-code-note = { sign-up-note }
+
+## A forgotten password
+
+forgot-password-sms = { $code } es su clave de { $app } para cambiar la contraseña.
+forgot-password-subject = Nueva contraseña de { $app }
+forgot-password-lead = Introduzca este código para elegir una nueva contraseña de { $app }.
+forgot-password-note = Si no ha pedido una nueva contraseña, ignore este correo: la suya no cambia.
+
+## A phone number or an e-mail address to confirm
+
+update-user-attribute-sms = { $code } es su clave de { $app } para confirmar este teléfono.
+update-user-attribute-subject = Confirme su nueva dirección de correo
+update-user-attribute-lead = Introduzca este código para usar esta dirección de correo en su cuenta de { $app }.
+update-user-attribute-note = Si no ha cambiado su dirección de correo, ignore este mensaje: sin el código no cambia nada.
+
+verify-user-attribute-sms = { update-user-attribute-sms }
+verify-user-attribute-subject = Confirme su dirección de correo
+verify-user-attribute-lead = Introduzca este código para confirmar que esta dirección de correo es de su cuenta de { $app }.
+verify-user-attribute-note = Si no lo ha pedido, ignore este correo: sin el código no cambia nada.
+
+## An account made by an administrator: $code is the temporary password
+
+admin-create-user-sms = { $code } es su contraseña temporal de { $app }.
+admin-create-user-subject = Su nueva cuenta de { $app }
+admin-create-user-lead = Se ha creado una cuenta para usted en { $app }. Entre con esta contraseña temporal; después elegirá la suya.
+admin-create-user-note = Si no espera esta cuenta, ignore este correo.
+
+## Signing in: as a second factor, or with nothing but the code
+
+authentication-sms = { $code } es su clave para entrar en { $app }.
+authentication-subject = Su código para entrar en { $app }
+authentication-lead = Introduzca este código para entrar en { $app }.
+authentication-note = Si no está entrando ahora mismo, puede que otra persona lo esté intentando.
+
+## An unusual sign-in
+
+account-take-over-notification-sms = Acceso inusual a su cuenta de { $app }. Si no ha sido usted, cambie la contraseña.
+account-take-over-notification-subject = Acceso inusual a su cuenta de { $app }
+account-take-over-notification-lead = Hemos detectado un intento inusual de entrar en su cuenta de { $app }.
+account-take-over-notification-blocked = Ha sido bloqueado.
+account-take-over-notification-note = Si ha sido usted, no tiene que hacer nada. Si no, cambie la contraseña.
+fact-time = Fecha y hora
+fact-place = Lugar
+fact-device = Dispositivo
+fact-ip-address = Dirección IP
+link-was-me = He sido yo
+link-was-not-me = No he sido yo
+
+## A purpose that is not known: with a code, and without
+
+other-sms = { $code } es su clave de { $app }.
+other-subject = Su código de { $app }
+other-lead = Introduzca este código en { $app }.
+other-note = Si no ha pedido ningún código, ignore este correo.
+
+notice-sms = Hay un aviso sobre su cuenta de { $app }. Entre para leerlo.
+notice-subject = Un aviso sobre su cuenta de { $app }
+notice-lead = Hay un aviso sobre su cuenta de { $app }. Entre para leerlo.
+notice-note = Abra { $app } como siempre, no por un enlace de un mensaje.

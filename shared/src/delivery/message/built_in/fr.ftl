@@ -1,0 +1,98 @@
+# Français. Variables: docs/MESSAGES.md.
+#
+# Texts that end in -sms stay inside GSM 03.38: é è à ù are in it, ê ç î and ’ are not. Never "de"
+# before the app's name: it would have to become "d’" before a vowel.
+
+## Pieces
+
+sentence-space = {" "}
+duration-minutes = { $count ->
+    [one] { $count } minute
+   *[other] { $count } minutes
+}
+duration-hours = { $count ->
+    [one] { $count } heure
+   *[other] { $count } heures
+}
+duration-days = { $count ->
+    [one] { $count } jour
+   *[other] { $count } jours
+}
+sms-validity = Valable { $duration }.
+sms-caution = Ne le donnez à personne.
+email-validity = Valable { $duration }.
+email-caution = Ne le donnez à personne : chez { $app }, personne ne vous le demandera.
+user-name-line = Nom d'utilisateur : { $user }
+user-name-label = Nom d’utilisateur
+password-label = Mot de passe provisoire
+
+## Sign-up
+
+sign-up-sms = { $code } est votre code { $app } pour créer votre compte.
+sign-up-subject = Confirmez votre compte { $app }
+sign-up-lead = Saisissez ce code pour terminer votre inscription sur { $app }.
+sign-up-note = Si vous ne vous êtes pas inscrit, ignorez cet e-mail : rien ne se passera.
+
+resend-code-sms = { sign-up-sms }
+resend-code-subject = { sign-up-subject }
+resend-code-lead = { sign-up-lead }
+resend-code-note = { sign-up-note }
+
+## A forgotten password
+
+forgot-password-sms = { $code } est votre code { $app } pour changer de mot de passe.
+forgot-password-subject = Nouveau mot de passe { $app }
+forgot-password-lead = Saisissez ce code pour choisir un nouveau mot de passe sur { $app }.
+forgot-password-note = Si vous n’avez pas demandé de nouveau mot de passe, ignorez cet e-mail : le vôtre ne change pas.
+
+## A phone number or an e-mail address to confirm
+
+update-user-attribute-sms = { $code } est votre code { $app } pour confirmer ce numéro.
+update-user-attribute-subject = Confirmez votre nouvelle adresse e-mail
+update-user-attribute-lead = Saisissez ce code pour utiliser cette adresse e-mail avec votre compte { $app }.
+update-user-attribute-note = Si vous n’avez pas changé d’adresse e-mail, ignorez cet e-mail : sans le code, rien ne change.
+
+verify-user-attribute-sms = { update-user-attribute-sms }
+verify-user-attribute-subject = Confirmez votre adresse e-mail
+verify-user-attribute-lead = Saisissez ce code pour confirmer que cette adresse e-mail appartient à votre compte { $app }.
+verify-user-attribute-note = Si vous n’avez rien demandé, ignorez cet e-mail : sans le code, rien ne change.
+
+## An account made by an administrator: $code is the temporary password
+
+admin-create-user-sms = { $code } est votre mot de passe provisoire pour { $app }.
+admin-create-user-subject = Votre nouveau compte { $app }
+admin-create-user-lead = Un compte a été créé pour vous sur { $app }. Connectez-vous avec ce mot de passe provisoire ; vous choisirez ensuite le vôtre.
+admin-create-user-note = Si vous n’attendez pas ce compte, ignorez cet e-mail.
+
+## Signing in: as a second factor, or with nothing but the code
+
+authentication-sms = { $code } est votre code { $app } pour vous connecter.
+authentication-subject = Votre code de connexion { $app }
+authentication-lead = Saisissez ce code pour vous connecter à { $app }.
+authentication-note = Si vous n’êtes pas en train de vous connecter, quelqu’un d’autre essaie peut-être de le faire.
+
+## An unusual sign-in
+
+account-take-over-notification-sms = Connexion inhabituelle à votre compte { $app }. Si ce n'est pas vous, changez de mot de passe.
+account-take-over-notification-subject = Connexion inhabituelle à votre compte { $app }
+account-take-over-notification-lead = Nous avons remarqué une tentative inhabituelle de connexion à votre compte { $app }.
+account-take-over-notification-blocked = Elle a été bloquée.
+account-take-over-notification-note = Si c’était vous, il n’y a rien à faire. Sinon, changez de mot de passe.
+fact-time = Date et heure
+fact-place = Lieu
+fact-device = Appareil
+fact-ip-address = Adresse IP
+link-was-me = C’était moi
+link-was-not-me = Ce n’était pas moi
+
+## A purpose that is not known: with a code, and without
+
+other-sms = { $code } est votre code { $app }.
+other-subject = Votre code { $app }
+other-lead = Saisissez ce code sur { $app }.
+other-note = Si vous n’avez pas demandé de code, ignorez cet e-mail.
+
+notice-sms = Un avis concerne votre compte { $app }. Connectez-vous pour le lire.
+notice-subject = Un avis sur votre compte { $app }
+notice-lead = Un avis concerne votre compte { $app }. Connectez-vous pour le lire.
+notice-note = Ouvrez { $app } comme toujours, et non par un lien dans un message.

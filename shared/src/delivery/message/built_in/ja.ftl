@@ -1,0 +1,88 @@
+# 日本語. Variables: docs/MESSAGES.md.
+#
+# A segment has 70 characters, 33 of which may go to the line for autofill: no caution in SMS.
+
+## Pieces
+
+sentence-space = {""}
+duration-minutes = { $count }分間
+duration-hours = { $count }時間
+duration-days = { $count }日間
+sms-validity = { $duration }有効
+sms-caution = {""}
+email-validity = { $duration }有効です。
+email-caution = 誰にも教えないでください。{ $app }の担当者がお尋ねすることはありません。
+user-name-line = ユーザー名：{ $user }
+user-name-label = ユーザー名
+password-label = 仮パスワード
+
+## Sign-up
+
+sign-up-sms = { $code } は{ $app }の登録コードです。
+sign-up-subject = { $app }アカウントの確認
+sign-up-lead = { $app }への登録を完了するには、このコードを入力してください。
+sign-up-note = 登録した覚えがない場合は、このメールを無視してください。何も起こりません。
+
+resend-code-sms = { sign-up-sms }
+resend-code-subject = { sign-up-subject }
+resend-code-lead = { sign-up-lead }
+resend-code-note = { sign-up-note }
+
+## A forgotten password
+
+forgot-password-sms = { $code } は{ $app }のパスワード再設定用。
+forgot-password-subject = { $app }のパスワード再設定
+forgot-password-lead = { $app }の新しいパスワードを設定するには、このコードを入力してください。
+forgot-password-note = パスワードの再設定を依頼していない場合は、このメールを無視してください。パスワードは変わりません。
+
+## A phone number or an e-mail address to confirm
+
+update-user-attribute-sms = { $code } は{ $app }の番号確認コード。
+update-user-attribute-subject = 新しいメールアドレスの確認
+update-user-attribute-lead = このメールアドレスを{ $app }アカウントで使うには、このコードを入力してください。
+update-user-attribute-note = メールアドレスを変更した覚えがない場合は、このメールを無視してください。コードを入力しない限り、何も変わりません。
+
+verify-user-attribute-sms = { update-user-attribute-sms }
+verify-user-attribute-subject = メールアドレスの確認
+verify-user-attribute-lead = このメールアドレスが{ $app }アカウントのものであることを確認するには、このコードを入力してください。
+verify-user-attribute-note = お心当たりがない場合は、このメールを無視してください。コードを入力しない限り、何も変わりません。
+
+## An account made by an administrator: $code is the temporary password
+
+admin-create-user-sms = { $code } は{ $app }の仮パスワードです。
+admin-create-user-subject = { $app }の新しいアカウント
+admin-create-user-lead = { $app }のアカウントが作成されました。この仮パスワードでサインインし、続けてご自分のパスワードを設定してください。
+admin-create-user-note = お心当たりがない場合は、このメールを無視してください。
+
+## Signing in: as a second factor, or with nothing but the code
+
+authentication-sms = { $code } は{ $app }の認証コードです。
+authentication-subject = { $app }の認証コード
+authentication-lead = { $app }にサインインするには、このコードを入力してください。
+authentication-note = 今サインインしていない場合は、ほかの人が試みている可能性があります。
+
+## An unusual sign-in
+
+account-take-over-notification-sms = { $app }に通常と異なるサインインがありました。お心当たりがなければパスワードを変更してください。
+account-take-over-notification-subject = { $app }への通常と異なるサインイン
+account-take-over-notification-lead = { $app }アカウントで、通常と異なるサインインの試みがありました。
+account-take-over-notification-blocked = このサインインはブロックされました。
+account-take-over-notification-note = ご本人の場合は、何もする必要はありません。お心当たりがない場合は、パスワードを変更してください。
+fact-time = 日時
+fact-place = 場所
+fact-device = 端末
+fact-ip-address = IPアドレス
+link-was-me = 自分です
+link-was-not-me = 自分ではありません
+
+## A purpose that is not known: with a code, and without
+
+other-sms = { $code } は{ $app }の確認コードです。
+other-subject = { $app }の確認コード
+other-lead = { $app }でこのコードを入力してください。
+other-note = コードを依頼していない場合は、このメールを無視してください。
+
+notice-sms = { $app }アカウントについてのお知らせがあります。サインインしてご確認ください。
+notice-subject = { $app }アカウントについてのお知らせ
+notice-lead = { $app }アカウントについてのお知らせがあります。サインインしてご確認ください。
+notice-note = メッセージのリンクからではなく、いつもの方法で{ $app }を開いてください。

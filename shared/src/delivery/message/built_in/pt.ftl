@@ -1,0 +1,98 @@
+# Português. Variables: docs/MESSAGES.md.
+#
+# Texts that end in -sms stay inside GSM 03.38: é is in it, á ã ç í ó ú are not. Words without them
+# are chosen; only "codigo" goes without its accent, as is usual in SMS.
+
+## Pieces
+
+sentence-space = {" "}
+duration-minutes = { $count ->
+    [one] { $count } minuto
+   *[other] { $count } minutos
+}
+duration-hours = { $count ->
+    [one] { $count } hora
+   *[other] { $count } horas
+}
+duration-days = { $count ->
+    [one] { $count } dia
+   *[other] { $count } dias
+}
+sms-validity = Vale por { $duration }.
+sms-caution = Nunca compartilhe.
+email-validity = Vale por { $duration }.
+email-caution = Nunca compartilhe: ninguém em { $app } vai pedir isso a você.
+user-name-line = Login: { $user }
+user-name-label = Login
+password-label = Senha temporária
+
+## Sign-up
+
+sign-up-sms = { $code } é seu codigo { $app } para criar a conta.
+sign-up-subject = Confirme sua conta em { $app }
+sign-up-lead = Digite este código para concluir seu cadastro em { $app }.
+sign-up-note = Se você não se cadastrou, ignore este e-mail: nada vai acontecer.
+
+resend-code-sms = { sign-up-sms }
+resend-code-subject = { sign-up-subject }
+resend-code-lead = { sign-up-lead }
+resend-code-note = { sign-up-note }
+
+## A forgotten password
+
+forgot-password-sms = { $code } é seu codigo { $app } para trocar a senha.
+forgot-password-subject = Nova senha em { $app }
+forgot-password-lead = Digite este código para escolher uma nova senha em { $app }.
+forgot-password-note = Se você não pediu uma nova senha, ignore este e-mail: a sua continua a mesma.
+
+## A phone number or an e-mail address to confirm
+
+update-user-attribute-sms = { $code } é seu codigo { $app } para confirmar este telefone.
+update-user-attribute-subject = Confirme seu novo endereço de e-mail
+update-user-attribute-lead = Digite este código para usar este endereço de e-mail em sua conta em { $app }.
+update-user-attribute-note = Se você não mudou seu endereço de e-mail, ignore esta mensagem: sem o código, nada muda.
+
+verify-user-attribute-sms = { update-user-attribute-sms }
+verify-user-attribute-subject = Confirme seu endereço de e-mail
+verify-user-attribute-lead = Digite este código para confirmar que este endereço de e-mail é de sua conta em { $app }.
+verify-user-attribute-note = Se você não pediu isto, ignore este e-mail: sem o código, nada muda.
+
+## An account made by an administrator: $code is the temporary password
+
+admin-create-user-sms = { $code } é sua senha inicial em { $app }.
+admin-create-user-subject = Sua nova conta em { $app }
+admin-create-user-lead = Uma conta em { $app } foi criada para você. Entre com esta senha temporária; depois você escolhe a sua.
+admin-create-user-note = Se você não espera esta conta, ignore este e-mail.
+
+## Signing in: as a second factor, or with nothing but the code
+
+authentication-sms = { $code } é seu codigo { $app } para entrar.
+authentication-subject = Seu código para entrar em { $app }
+authentication-lead = Digite este código para entrar em { $app }.
+authentication-note = Se você não está entrando agora, talvez outra pessoa esteja tentando.
+
+## An unusual sign-in
+
+account-take-over-notification-sms = Acesso incomum em sua conta { $app }. Se outra pessoa entrou, troque a senha.
+account-take-over-notification-subject = Acesso incomum à sua conta em { $app }
+account-take-over-notification-lead = Notamos uma tentativa incomum de entrar em sua conta em { $app }.
+account-take-over-notification-blocked = Ela foi bloqueada.
+account-take-over-notification-note = Se foi você, não precisa fazer nada. Se não, troque a senha.
+fact-time = Data e hora
+fact-place = Local
+fact-device = Dispositivo
+fact-ip-address = Endereço IP
+link-was-me = Fui eu
+link-was-not-me = Não fui eu
+
+## A purpose that is not known: with a code, and without
+
+other-sms = { $code } é seu codigo { $app }.
+other-subject = Seu código { $app }
+other-lead = Digite este código em { $app }.
+other-note = Se você não pediu um código, ignore este e-mail.
+
+notice-sms = Temos um aviso sobre sua conta em { $app }. Entre para ler.
+notice-subject = Um aviso sobre sua conta em { $app }
+notice-lead = Temos um aviso sobre sua conta em { $app }. Entre para ler.
+notice-note = Abra { $app } como sempre, não por um link de uma mensagem.

@@ -1,0 +1,88 @@
+# 简体中文. Variables: docs/MESSAGES.md.
+#
+# A segment has 70 characters, 33 of which may go to the line for autofill: no caution in SMS.
+
+## Pieces
+
+sentence-space = {""}
+duration-minutes = { $count }分钟
+duration-hours = { $count }小时
+duration-days = { $count }天
+sms-validity = { $duration }内有效
+sms-caution = {""}
+email-validity = { $duration }内有效。
+email-caution = 请勿告诉任何人：{ $app }的工作人员不会向您索取。
+user-name-line = 用户名：{ $user }
+user-name-label = 用户名
+password-label = 临时密码
+
+## Sign-up
+
+sign-up-sms = { $code } 是您的{ $app }注册验证码。
+sign-up-subject = 确认您的 { $app } 账号
+sign-up-lead = 请输入此验证码，完成 { $app } 账号的注册。
+sign-up-note = 如果您没有注册，请忽略此邮件，不会有任何影响。
+
+resend-code-sms = { sign-up-sms }
+resend-code-subject = { sign-up-subject }
+resend-code-lead = { sign-up-lead }
+resend-code-note = { sign-up-note }
+
+## A forgotten password
+
+forgot-password-sms = { $code } 是您的{ $app }重置密码验证码。
+forgot-password-subject = 重置您的 { $app } 密码
+forgot-password-lead = 请输入此验证码，为 { $app } 设置新密码。
+forgot-password-note = 如果您没有要求重置密码，请忽略此邮件，您的密码不会改变。
+
+## A phone number or an e-mail address to confirm
+
+update-user-attribute-sms = { $code } 是您的{ $app }手机验证码。
+update-user-attribute-subject = 确认您的新邮箱地址
+update-user-attribute-lead = 请输入此验证码，将此邮箱地址用于您的 { $app } 账号。
+update-user-attribute-note = 如果您没有更改邮箱地址，请忽略此邮件：不输入验证码，就不会有任何更改。
+
+verify-user-attribute-sms = { update-user-attribute-sms }
+verify-user-attribute-subject = 确认您的邮箱地址
+verify-user-attribute-lead = 请输入此验证码，确认此邮箱地址属于您的 { $app } 账号。
+verify-user-attribute-note = 如果这不是您的操作，请忽略此邮件：不输入验证码，就不会有任何更改。
+
+## An account made by an administrator: $code is the temporary password
+
+admin-create-user-sms = { $code } 是您的{ $app }临时密码。
+admin-create-user-subject = 您的 { $app } 新账号
+admin-create-user-lead = 已为您创建 { $app } 账号。请用此临时密码登录，然后设置您自己的密码。
+admin-create-user-note = 如果您并不需要此账号，请忽略此邮件。
+
+## Signing in: as a second factor, or with nothing but the code
+
+authentication-sms = { $code } 是您的{ $app }登录验证码。
+authentication-subject = 您的 { $app } 登录验证码
+authentication-lead = 请输入此验证码，登录 { $app }。
+authentication-note = 如果您现在没有登录，可能是他人正在尝试登录。
+
+## An unusual sign-in
+
+account-take-over-notification-sms = 您的{ $app }账号有异常登录。如非本人操作，请修改密码。
+account-take-over-notification-subject = 您的 { $app } 账号有异常登录
+account-take-over-notification-lead = 我们发现有人以异常方式尝试登录您的 { $app } 账号。
+account-take-over-notification-blocked = 该登录已被阻止。
+account-take-over-notification-note = 如果是您本人，则无需任何操作。如果不是，请修改密码。
+fact-time = 时间
+fact-place = 地点
+fact-device = 设备
+fact-ip-address = IP 地址
+link-was-me = 是我本人
+link-was-not-me = 不是我本人
+
+## A purpose that is not known: with a code, and without
+
+other-sms = { $code } 是您的{ $app }验证码。
+other-subject = 您的 { $app } 验证码
+other-lead = 请在 { $app } 输入此验证码。
+other-note = 如果您没有要求验证码，请忽略此邮件。
+
+notice-sms = 您的{ $app }账号有一条通知，请登录查看。
+notice-subject = 关于您的 { $app } 账号的通知
+notice-lead = 您的 { $app } 账号有一条通知，请登录查看。
+notice-note = 请像往常一样打开 { $app }，不要使用消息中的链接。

@@ -1,0 +1,158 @@
+use jiff::Timestamp;
+use minijinja::{Value, context};
+use zeroize::Zeroizing;
+
+use super::{LONGEST_FACT, LONGEST_LINK, fault::Fault, one_line};
+use crate::delivery::Purpose;
+
+/// What goes into a message. Everything here may be secret or personal: it prints its purpose only.
+#[derive(Clone)]
+pub struct Content<'a> {
+    /// None for a source that is not known (yet): the text is neutral then.
+    pub purpose: Option<Purpose>,
+    /// The code or, for an administrator's new user, the temporary password, unescaped. None for a
+    /// notification.
+    pub code: Option<&'a str>,
+    /// The name to sign in with; said for an administrator's new user only.
+    pub user_name: Option<&'a str>,
+    /// The user's locale as BCP 47 tags, most wanted first: `clientMetadata.locale`, the attribute
+    /// `locale`. Tags that are no tags are skipped.
+    pub locales: Vec<&'a str>,
+    /// Facts of a risk notification by their names in the event (COGNITO.md §1.15).
+    pub facts: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Content<'a> {
+    /// How the names of its sentences begin.
+    pub(super) fn key(&self) -> &'static str {
+        match (self.purpose, self.code) {
+            (Some(Purpose::AccountTakeOverNotification), _) => "account-take-over-notification",
+            // Cognito may one day tell of something without a code (COGNITO.md §2.3).
+            (_, None) => "notice",
+            (None, Some(_)) => "other",
+            (Some(Purpose::SignUp), _) => "sign-up",
+            (Some(Purpose::ResendCode), _) => "resend-code",
+            (Some(Purpose::ForgotPassword), _) => "forgot-password",
+            (Some(Purpose::UpdateUserAttribute), _) => "update-user-attribute",
+            (Some(Purpose::VerifyUserAttribute), _) => "verify-user-attribute",
+            (Some(Purpose::AdminCreateUser), _) => "admin-create-user",
+            (Some(Purpose::Authentication), _) => "authentication",
+        }
+    }
+
+    /// The code that the message has to say.
+    pub(super) fn said_code(&self) -> Option<&'a str> {
+        self.code.filter(|_| self.purpose != Some(Purpose::AccountTakeOverNotification))
+    }
+
+    /// A code that a phone may fill in. A temporary password is none, nor what a source that is not
+    /// known has sent, unless it looks like one.
+    pub(super) fn bound_code(&self) -> Option<&'a str> {
+        let code = self.code?;
+        match self.purpose {
+            Some(Purpose::AdminCreateUser | Purpose::AccountTakeOverNotification) => None,
+            Some(_) => Some(code),
+            None => code.bytes().all(|byte| byte.is_ascii_digit()).then_some(code),
+        }
+    }
+
+    pub(super) fn user(&self) -> Option<&'a str> {
+        self.user_name.filter(|_| self.purpose == Some(Purpose::AdminCreateUser))
+    }
+
+    fn fact(&self, name: &str) -> Option<&'a str> {
+        if self.purpose != Some(Purpose::AccountTakeOverNotification) {
+            return None;
+        }
+        let (_, value) = self.facts.iter().find(|(known, _)| *known == name)?;
+        Some(*value).filter(|value| !value.trim().is_empty())
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.fact("ACCOUNT_TAKE_OVER_ACTION") == Some("BLOCK")
+    }
+
+    /// The facts with their labels; those that are absent are left out.
+    pub(super) fn shown_facts(
+        &self,
+        say: &impl Fn(&str) -> Result<String, Fault>,
+    ) -> Result<Vec<Value>, Fault> {
+        let place: Vec<_> = ["CITY", "COUNTRY"].into_iter().filter_map(|name| self.fact(name)).collect();
+        let facts = [
+            ("fact-time", self.fact("LOGIN_TIME").map(time)),
+            ("fact-place", (!place.is_empty()).then(|| place.join(", "))),
+            ("fact-device", self.fact("DEVICE_NAME").map(str::to_owned)),
+            ("fact-ip-address", self.fact("IP_ADDRESS").map(str::to_owned)),
+        ];
+        let present = facts.into_iter().filter_map(|(id, value)| Some((id, shown(&value?))));
+        present.map(|(id, value)| Ok(context! { label => say(id)?, value })).collect()
+    }
+
+    /// What the user may answer with one click.
+    pub(super) fn buttons(&self, say: &impl Fn(&str) -> Result<String, Fault>) -> Result<Vec<Value>, Fault> {
+        [("link-was-me", "ONE_CLICK_LINK_VALID"), ("link-was-not-me", "ONE_CLICK_LINK_INVALID")]
+            .into_iter()
+            .filter_map(|(id, name)| Some((id, self.fact(name).filter(|url| is_safe(url))?)))
+            .map(|(id, url)| Ok(context! { label => say(id)?, url }))
+            .collect()
+    }
+}
+
+impl std::fmt::Debug for Content<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Content").field("purpose", &self.purpose).finish_non_exhaustive()
+    }
+}
+
+/// A device's name comes from whoever tried to sign in: one short line of it is shown.
+fn shown(value: &str) -> String {
+    one_line(value).chars().take(LONGEST_FACT).collect()
+}
+
+/// The same in every locale, and never mistaken for local time.
+fn time(value: &str) -> String {
+    value
+        .parse::<Timestamp>()
+        .map_or_else(|_| value.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}
+
+fn is_safe(url: &str) -> bool {
+    url.starts_with("https://")
+        && url.len() <= LONGEST_LINK
+        && url.chars().all(|next| next.is_ascii_graphic() && !matches!(next, '"' | '<' | '>' | '\''))
+}
+
+/// A text message.
+#[derive(Clone)]
+pub struct SmsText(Zeroizing<String>);
+
+impl SmsText {
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, for the adapter that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SmsText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SmsText(..)")
+    }
+}
+
+/// An e-mail, ready to send: both parts say the same.
+#[derive(Clone)]
+pub struct EmailText {
+    pub subject: String,
+    pub text: Zeroizing<String>,
+    pub html: Zeroizing<String>,
+}
+
+impl std::fmt::Debug for EmailText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EmailText(..)")
+    }
+}

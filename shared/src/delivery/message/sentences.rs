@@ -1,0 +1,205 @@
+//! The sentences: one Fluent file a locale, compiled in, and an operator's over it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+};
+
+use fluent_bundle::{FluentArgs, FluentError, FluentResource, FluentValue, concurrent::FluentBundle};
+use unic_langid::{CharacterDirection, LanguageIdentifier};
+
+use super::{fault::Fault, locale};
+
+/// What is said wherever nothing better is.
+pub(super) const LAST_RESORT: &str = "en";
+
+const BUILT_IN: [(&str, &str); 7] = [
+    (LAST_RESORT, include_str!("built_in/en.ftl")),
+    ("de", include_str!("built_in/de.ftl")),
+    ("es", include_str!("built_in/es.ftl")),
+    ("fr", include_str!("built_in/fr.ftl")),
+    ("ja", include_str!("built_in/ja.ftl")),
+    ("pt", include_str!("built_in/pt.ftl")),
+    ("zh", include_str!("built_in/zh.ftl")),
+];
+
+type Bundle = FluentBundle<Arc<FluentResource>>;
+
+/// All locales that are spoken.
+pub(super) struct Sentences {
+    tags: Vec<LanguageIdentifier>,
+    locales: Vec<Locale>,
+    default: usize,
+}
+
+/// One locale. Its files are read and parsed when the first message asks for it.
+pub(super) struct Locale {
+    pub(super) tag: LanguageIdentifier,
+    built_in: Option<&'static str>,
+    /// The operator's file.
+    pub(super) own: Option<PathBuf>,
+    parsed: OnceLock<Parsed>,
+}
+
+struct Parsed {
+    built_in: Option<Bundle>,
+    own: Option<Result<Bundle, Fault>>,
+}
+
+impl Sentences {
+    /// `own`: an operator's files by the tags of their names.
+    pub(super) fn new(own: Vec<(LanguageIdentifier, PathBuf)>, default: &str) -> Self {
+        let mut locales: Vec<Locale> = BUILT_IN
+            .iter()
+            .filter_map(|(tag, text)| Some(Locale::new(locale::tag(tag)?, Some(text))))
+            .collect();
+        for (tag, file) in own {
+            match locales.iter_mut().find(|locale| locale.tag == tag) {
+                Some(locale) => locale.own = Some(file),
+                None => locales.push(Locale { own: Some(file), ..Locale::new(tag, None) }),
+            }
+        }
+        let tags: Vec<_> = locales.iter().map(|locale| locale.tag.clone()).collect();
+        // A default that nobody speaks is `check`'s to report.
+        let default = locale::negotiate([default, LAST_RESORT], &tags).unwrap_or_default();
+        Self { tags, locales, default }
+    }
+
+    pub(super) fn locales(&self) -> &[Locale] {
+        &self.locales
+    }
+
+    /// The operator's sentences and the built-in ones to say something in, best first: the wanted
+    /// locale, the default one, English. An error stands where the operator's are not usable.
+    pub(super) fn candidates<'a>(
+        &'a self,
+        wanted: &'a [&str],
+    ) -> impl Iterator<Item = Result<Spoken<'a>, &'a Fault>> {
+        let chosen = locale::negotiate(wanted.iter().copied(), &self.tags).unwrap_or(self.default);
+        let chosen = self.locales.get(chosen).into_iter();
+        let otherwise = self.locales.get(self.default).into_iter().chain(self.locales.first());
+        chosen
+            .flat_map(|locale| locale.own().into_iter().chain(locale.built_in().map(Ok)))
+            .chain(otherwise.filter_map(|locale| locale.built_in().map(Ok)))
+    }
+}
+
+impl Locale {
+    fn new(tag: LanguageIdentifier, built_in: Option<&'static str>) -> Self {
+        Self { tag, built_in, own: None, parsed: OnceLock::new() }
+    }
+
+    pub(super) fn is_built_in(&self) -> bool {
+        self.built_in.is_some()
+    }
+
+    /// The operator's sentences, over the built-in ones of the same locale.
+    pub(super) fn own(&self) -> Option<Result<Spoken<'_>, &Fault>> {
+        let own = self.parsed().own.as_ref()?.as_ref();
+        Some(own.map(|bundle| Spoken { tag: &self.tag, bundle, is_own: true }))
+    }
+
+    fn built_in(&self) -> Option<Spoken<'_>> {
+        let bundle = self.parsed().built_in.as_ref()?;
+        Some(Spoken { tag: &self.tag, bundle, is_own: false })
+    }
+
+    fn parsed(&self) -> &Parsed {
+        self.parsed.get_or_init(|| {
+            let built_in = self.built_in.map(|text| resource(text.to_owned()));
+            let bundle = |resources: Vec<Arc<FluentResource>>| {
+                let mut bundle = Bundle::new_concurrent(vec![self.tag.clone()]);
+                // They would be shown as boxes in an SMS.
+                bundle.set_use_isolating(false);
+                for resource in resources {
+                    bundle.add_resource_overriding(resource);
+                }
+                bundle
+            };
+            Parsed {
+                own: self.own.as_deref().map(|file| {
+                    let own = read(file)?;
+                    Ok(bundle(built_in.clone().into_iter().chain([own]).collect()))
+                }),
+                built_in: built_in.map(|built_in| bundle(vec![built_in])),
+            }
+        })
+    }
+}
+
+/// The built-in files have no faults; a test parses them.
+fn resource(text: String) -> Arc<FluentResource> {
+    Arc::new(FluentResource::try_new(text).unwrap_or_else(|(resource, _)| resource))
+}
+
+fn read(file: &Path) -> Result<Arc<FluentResource>, Fault> {
+    let text = std::fs::read_to_string(file).map_err(|_| Fault::Unreadable)?;
+    match FluentResource::try_new(text) {
+        Ok(resource) => Ok(Arc::new(resource)),
+        Err(_) => Err(Fault::NotFluent),
+    }
+}
+
+/// One locale's sentences, operator's or built-in.
+#[derive(Clone, Copy)]
+pub(super) struct Spoken<'a> {
+    pub(super) tag: &'a LanguageIdentifier,
+    bundle: &'a Bundle,
+    pub(super) is_own: bool,
+}
+
+impl Spoken<'_> {
+    /// `ltr` or `rtl`, as HTML has it.
+    pub(super) fn direction(self) -> &'static str {
+        match self.tag.character_direction() {
+            CharacterDirection::RTL => "rtl",
+            CharacterDirection::LTR | CharacterDirection::TTB => "ltr",
+        }
+    }
+
+    pub(super) fn say(self, id: &str, variables: &Variables<'_>) -> Result<String, Fault> {
+        let pattern = self.bundle.get_message(id).and_then(|message| message.value());
+        let pattern = pattern.ok_or_else(|| Fault::NoSentence { id: id.to_owned() })?;
+        let mut faults = Vec::new();
+        let said = self.bundle.format_pattern(pattern, Some(&variables.0), &mut faults).into_owned();
+        match faults.first() {
+            None => Ok(said),
+            Some(fault) => Err(Fault::Sentence { id: id.to_owned(), reason: reason(fault) }),
+        }
+    }
+}
+
+/// Names of variables and messages, never their values.
+fn reason(fault: &FluentError) -> String {
+    match fault {
+        FluentError::ResolverError(fault) => fault.to_string(),
+        FluentError::Overriding { .. } | FluentError::ParserError(_) => "not usable".to_owned(),
+    }
+}
+
+/// What sentences are filled with. Texts go in as they are.
+pub(super) struct Variables<'a>(FluentArgs<'a>);
+
+impl<'a> Variables<'a> {
+    pub(super) fn new() -> Self {
+        Self(FluentArgs::new())
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<FluentValue<'a>>) -> Self {
+        self.0.set(name, value);
+        self
+    }
+
+    pub(super) fn with_some(self, name: &'static str, value: Option<&'a str>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+}
+
+/// The names of all sentences: those of the built-in English.
+pub(super) fn built_in_sentences() -> impl Iterator<Item = &'static str> {
+    let english = BUILT_IN.iter().take(1).map(|(_, text)| *text);
+    english.flat_map(|text| super::check::ids(text).map(|(_, id)| id))
+}

@@ -1,0 +1,540 @@
+use std::{collections::BTreeSet, fs};
+
+use rstest::rstest;
+
+use super::*;
+use crate::config::Policy;
+
+const DOMAIN: &str = "login.example-app.eu";
+const PASSWORD: &str = "Tmp<9x>&Qz1!";
+
+fn policy() -> MessagesPolicy {
+    let mut policy = Policy::default().messages;
+    policy.app_name = "Example-App".into();
+    policy.domain = DOMAIN.into();
+    policy
+}
+
+fn built_in() -> Messages {
+    Messages::new(policy(), None)
+}
+
+/// Messages with an operator's files.
+fn with_files(files: &[(&str, &str)]) -> (Messages, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("messages")).unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join("messages").join(name), text).unwrap();
+    }
+    (Messages::new(policy(), Some(folder.path())), folder)
+}
+
+fn content<'a>(purpose: Purpose, code: &'a str, locale: &'a str) -> Content<'a> {
+    Content {
+        purpose: Some(purpose),
+        code: Some(code),
+        user_name: None,
+        locales: vec![locale],
+        facts: Vec::new(),
+    }
+}
+
+/// Every message, with the longest code of its kind.
+fn contents(locale: &str) -> Vec<Content<'_>> {
+    let mut contents: Vec<_> =
+        Purpose::ALL.into_iter().map(|purpose| content(purpose, "12345678", locale)).collect();
+    for content in &mut contents {
+        match content.purpose {
+            Some(Purpose::AdminCreateUser) => {
+                (content.code, content.user_name) = (Some(PASSWORD), Some("alex@example.com"));
+            }
+            Some(Purpose::AccountTakeOverNotification) => content.facts = facts(),
+            _ => {}
+        }
+    }
+    let unknown = Content { purpose: None, ..content(Purpose::SignUp, "12345678", locale) };
+    contents.extend([Content { code: None, ..unknown.clone() }, unknown]);
+    contents
+}
+
+fn facts() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("LOGIN_TIME", "2026-01-02T03:04:05Z"),
+        ("IP_ADDRESS", "192.0.2.10"),
+        ("CITY", "Exampleville"),
+        ("COUNTRY", "Exampleland"),
+        ("DEVICE_NAME", "Chrome 120, Windows 10"),
+        ("ACCOUNT_TAKE_OVER_ACTION", "BLOCK"),
+        ("ONE_CLICK_LINK_VALID", "https://example.com/feedback?value=valid&token=a"),
+        ("ONE_CLICK_LINK_INVALID", "https://example.com/feedback?value=invalid&token=a"),
+    ]
+}
+
+/// The messages, and what was wrong with the operator's texts.
+fn composed(messages: &Messages, content: &Content<'_>) -> (String, EmailText, Vec<Fault>) {
+    let (sms, mut broken) = messages.compose(&content.locales, |spoken, broken| {
+        messages.compose_sms(spoken, content, true, &|_, _| Ok(()), broken)
+    });
+    let (email, more) = messages.compose(&content.locales, |spoken, broken| {
+        messages.compose_email(spoken, content, None, &|_, _| Ok(()), broken)
+    });
+    broken.extend(more);
+    (sms.unwrap().expose().to_owned(), email.unwrap(), broken)
+}
+
+#[test]
+fn every_built_in_text_message_is_one_segment() {
+    let messages = built_in();
+    for locale in messages.locales() {
+        for content in contents(&locale) {
+            // Two may be needed for a password with a name: how long both are is not ours to say.
+            if content.purpose == Some(Purpose::AdminCreateUser) {
+                continue;
+            }
+            let text = messages.sms(&content);
+            let segments = Segments::of(text.expose());
+            assert_eq!(segments.count, 1, "{locale} {segments:?} {}", text.expose());
+            let wide = matches!(locale.as_str(), "ja" | "zh");
+            let expected = if wide { Encoding::Ucs2 } else { Encoding::Gsm7 };
+            assert_eq!(segments.encoding, expected, "{locale} {}", text.expose());
+        }
+    }
+}
+
+#[test]
+fn every_built_in_text_is_inside_cognito_s_limits() {
+    let messages = built_in();
+    for locale in messages.locales() {
+        for purpose in Purpose::ALL {
+            let placeholders = CognitoPlaceholders {
+                code: "{####}",
+                user_name: (purpose == Purpose::AdminCreateUser).then_some("{username}"),
+                link: Some("{##Click Here##}"),
+            };
+            let texts = messages.for_cognito(Some(purpose), placeholders, vec![&locale]);
+            if purpose == Purpose::AccountTakeOverNotification {
+                // Not one of Cognito's, and without a code.
+                assert_eq!(texts, CognitoTexts::default());
+                continue;
+            }
+            let (sms, (subject, email)) = (texts.sms.unwrap(), texts.email.unwrap());
+            assert!(sms.chars().count() <= 138 && email.chars().count() <= 20_000, "{locale} {purpose:?}");
+            assert!(subject.chars().count() <= 140 && !email.contains("{##C"), "{locale} {purpose:?}");
+            let is_bound = sms.ends_with("\n\n@login.example-app.eu #{####}");
+            assert_eq!(is_bound, purpose != Purpose::AdminCreateUser, "{sms}");
+            for text in [sms, email] {
+                assert!(text.contains("{####}"), "{locale} {text}");
+                let named = purpose == Purpose::AdminCreateUser;
+                assert_eq!(text.contains("{username}"), named, "{locale} {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_locale_has_every_sentence_and_no_other() {
+    let expected: BTreeSet<_> = sentences::built_in_sentences().collect();
+    assert!(expected.len() > 50, "{}", expected.len());
+    let messages = built_in();
+    assert_eq!(messages.locales().count(), 7);
+    for locale in messages.locales() {
+        let file = format!("{}/src/delivery/message/built_in/{locale}.ftl", env!("CARGO_MANIFEST_DIR"));
+        let text = fs::read_to_string(file).unwrap();
+        assert!(fluent_bundle::FluentResource::try_new(text.clone()).is_ok(), "{locale}");
+        let ids: Vec<_> = check::ids(&text).map(|(_, id)| id).collect();
+        assert_eq!(ids.len(), expected.len(), "{locale}: one is there twice");
+        assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), expected, "{locale}");
+    }
+}
+
+/// No locale is answered for by another.
+#[test]
+fn every_message_is_written_in_its_own_locale() {
+    let messages = built_in();
+    for locale in messages.locales() {
+        for content in contents(&locale) {
+            let spoken = messages.sentences.candidates(&content.locales).next().unwrap().unwrap();
+            assert_eq!(spoken.tag.to_string(), locale);
+            let mut broken = Vec::new();
+            messages.compose_sms(spoken, &content, true, &|_, _| Ok(()), &mut broken).unwrap();
+            let email = messages.compose_email(spoken, &content, None, &|_, _| Ok(()), &mut broken).unwrap();
+            assert_eq!(broken, []);
+            assert!(email.html.contains(&format!("<html lang=\"{locale}\" dir=\"ltr\">")), "{locale}");
+        }
+    }
+}
+
+#[test]
+fn text_messages_in_english() {
+    let messages = built_in();
+    let texts: Vec<_> =
+        contents("en").iter().map(|content| messages.sms(content).expose().to_owned()).collect();
+    insta::assert_snapshot!(texts.join("\n----\n"));
+}
+
+#[test]
+fn e_mails_in_english() {
+    let messages = built_in();
+    let texts: Vec<_> = contents("en")
+        .iter()
+        .map(|content| {
+            let email = messages.email(content);
+            format!("Subject: {}\n\n{}", email.subject, *email.text)
+        })
+        .collect();
+    insta::assert_snapshot!(texts.join("\n----\n"));
+}
+
+/// Both parts say the same: every text of the plain one is in the other.
+#[test]
+fn html_says_what_the_text_says_and_loads_nothing() {
+    let messages = built_in();
+    for locale in messages.locales() {
+        for content in contents(&locale) {
+            let email = messages.email(&content);
+            let seen: String =
+                email.html.split('<').map(|tag| tag.split_once('>').map_or("", |(_, text)| text)).collect();
+            for line in email.text.lines().map(str::trim).filter(|line| !matches!(*line, "" | "--")) {
+                let words = line.split([':', '：', '·']);
+                for part in words.map(str::trim).filter(|part| !part.starts_with("//")) {
+                    let escaped = HtmlEscape(part).to_string();
+                    assert!(seen.contains(&escaped) || line.contains("https:"), "{locale} {part}");
+                }
+            }
+            for forbidden in ["src=", "url(", "<img", "<link", "<script", "@import", "@font-face", "http:"] {
+                assert!(!email.html.contains(forbidden), "{forbidden}");
+            }
+            for needed in ["name=\"color-scheme\"", "prefers-color-scheme: dark", "width=device-width"] {
+                assert!(email.html.contains(needed), "{needed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_code_comes_first_and_the_last_line_binds_it() {
+    let messages = built_in();
+    for locale in messages.locales() {
+        for code in ["123456", "12345678", "0012"] {
+            let text = messages.sms(&content(Purpose::Authentication, code, &locale));
+            let text = text.expose();
+            assert!(text.starts_with(&format!("{code} ")), "{text}");
+            assert!(text.ends_with(&format!("\n\n@{DOMAIN} #{code}")), "{text}");
+        }
+    }
+    let unbound = Messages::new(MessagesPolicy { domain: String::new(), ..policy() }, None);
+    let text = unbound.sms(&content(Purpose::Authentication, "123456", "en"));
+    assert!(!text.expose().contains(['@', '\n']), "{}", text.expose());
+}
+
+#[rstest]
+#[case(PASSWORD)]
+#[case("a b\"c'd{e}{{f}}$g\\h/i%j`k~l")]
+#[case("{ $code }")]
+#[case("&lt;amp;&amp;lt;")]
+fn a_password_comes_out_as_it_is(#[case] password: &str) {
+    let messages = built_in();
+    for locale in messages.locales() {
+        let content = Content {
+            user_name: Some("alex <a@example.com>"),
+            ..content(Purpose::AdminCreateUser, password, &locale)
+        };
+        let text = messages.sms(&content);
+        assert!(text.expose().starts_with(&format!("{password} ")), "{}", text.expose());
+        assert!(text.expose().ends_with("alex <a@example.com>"), "{}", text.expose());
+        // No phone is to fill a password in.
+        assert!(!text.expose().contains(DOMAIN), "{}", text.expose());
+        let email = messages.email(&content);
+        assert!(email.text.contains(&format!("    {password}\n")), "{}", *email.text);
+        assert!(email.html.contains(&format!(">{}</p>", HtmlEscape(password))), "{}", *email.html);
+        assert!(email.html.contains(">alex &lt;a@example.com&gt;</p>"), "{}", *email.html);
+        assert!(!email.subject.contains(password));
+    }
+}
+
+/// A source that Cognito has thought of since: what it sent reaches its user, whatever it is.
+#[test]
+fn an_unknown_purpose_is_delivered_in_neutral_words() {
+    let messages = built_in();
+    for (code, bound) in [("123456", true), ("pass word", false)] {
+        let unknown = Content { purpose: None, ..content(Purpose::SignUp, code, "en") };
+        let text = messages.sms(&unknown);
+        assert!(text.expose().starts_with(&format!("{code} is your Example-App code.")));
+        assert_eq!(text.expose().contains(DOMAIN), bound, "{}", text.expose());
+        assert!(messages.email(&unknown).text.contains(code));
+    }
+}
+
+#[test]
+fn facts_are_said_where_they_are_there_and_links_are_https() {
+    let messages = built_in();
+    let mut notification = content(Purpose::AccountTakeOverNotification, "", "en");
+    notification.code = None;
+    let bare = messages.email(&notification);
+    for absent in ["Time", "Place", "Device", "IP address", "blocked", "It was me", "<a "] {
+        assert!(!bare.text.contains(absent) && !bare.html.contains(absent), "{absent}");
+    }
+    notification.facts = facts();
+    let full = messages.email(&notification);
+    assert!(
+        full.html.contains("href=\"https:&#x2f;&#x2f;example.com&#x2f;feedback?value=valid&amp;token=a\"")
+    );
+    assert!(full.text.contains("It was not me: https://example.com/feedback?value=invalid&token=a"));
+
+    let long = "x".repeat(500);
+    for (name, value, shown) in [
+        ("ONE_CLICK_LINK_VALID", "http://example.com/", None),
+        ("ONE_CLICK_LINK_VALID", "javascript:alert(1)", None),
+        ("ONE_CLICK_LINK_VALID", "https://example.com/\"onclick=\"alert(1)", None),
+        ("ONE_CLICK_LINK_VALID", "https://exam ple.com/", None),
+        ("DEVICE_NAME", "Phone\r\n\r\nCall +1 555", Some("Phone Call +1 555")),
+        ("DEVICE_NAME", &long, Some(&long[..80])),
+        ("CITY", "Exampleville", Some("Place: Exampleville\n")),
+        ("COUNTRY", "<b>", Some("Place: <b>\n")),
+        ("LOGIN_TIME", "yesterday", Some("Time: yesterday\n")),
+        ("LOGIN_TIME", "2026-01-02T23:04:05+02:00", Some("Time: 2026-01-02 21:04 UTC\n")),
+    ] {
+        notification.facts = vec![(name, value)];
+        let email = messages.email(&notification);
+        assert!(!email.text.contains(value) || shown.is_some(), "{value}");
+        assert!(shown.is_none_or(|shown| email.text.contains(shown)), "{value}: {}", *email.text);
+        assert!(!email.text.contains(&"x".repeat(81)) && !email.html.contains("<b>"), "{value}");
+    }
+}
+
+#[rstest]
+#[case(0, None)]
+#[case(1, Some("1 minute"))]
+#[case(3, Some("3 minutes"))]
+#[case(60, Some("1 hour"))]
+#[case(90, Some("90 minutes"))]
+#[case(1440, Some("24 hours"))]
+#[case(2880, Some("2 days"))]
+#[case(10_080, Some("7 days"))]
+fn the_validity_is_said_where_it_is_known(#[case] minutes: u32, #[case] said: Option<&str>) {
+    let mut policy = policy();
+    policy.validity_minutes.authentication = minutes;
+    let messages = Messages::new(policy, None);
+    let content = content(Purpose::Authentication, "123456", "en");
+    for text in [messages.sms(&content).expose().to_owned(), messages.email(&content).text.to_string()] {
+        assert_eq!(text.contains("alid"), said.is_some(), "{text}");
+        assert!(said.is_none_or(|said| text.contains(&format!("Valid for {said}."))), "{text}");
+    }
+}
+
+#[test]
+fn an_operator_s_sentences_go_over_the_built_in_ones() {
+    let (messages, _folder) = with_files(&[
+        ("en.ftl", "sign-up-sms = { $code } opens { -shop }.\n-shop = The Shop\n"),
+        ("pt-PT.ftl", "forgot-password-subject = Nova palavra-passe"),
+    ]);
+    let (sms, email, broken) = composed(&messages, &content(Purpose::SignUp, "123456", "en"));
+    assert_eq!(broken, []);
+    assert!(sms.starts_with("123456 opens The Shop. Valid for 24 hours."), "{sms}");
+    assert_eq!(email.subject, "Confirm your Example-App account");
+    // What another says by reference follows.
+    let (sms, ..) = composed(&messages, &content(Purpose::ResendCode, "123456", "en"));
+    assert!(sms.starts_with("123456 opens The Shop."), "{sms}");
+    let (sms, ..) = composed(&messages, &content(Purpose::SignUp, "123456", "de"));
+    assert!(sms.starts_with("123456 ist Ihr"), "{sms}");
+}
+
+/// A new locale whose file lacks what a message needs: the default locale, never half of each.
+#[test]
+fn a_new_locale_is_spoken_as_far_as_it_goes() {
+    let file = "sentence-space = {\" \"}\nduration-minutes = { $count } min\nsms-validity = Valido { $duration }.\n\
+        sms-caution = Segreto.\nauthentication-sms = { $code } per { $app }.\n";
+    let (messages, _folder) = with_files(&[("it.ftl", file)]);
+    let (sms, email, broken) = composed(&messages, &content(Purpose::Authentication, "123456", "it-CH"));
+    assert!(sms.starts_with("123456 per Example-App. Valido 3 min. Segreto."), "{sms}");
+    assert!(email.text.starts_with("Enter this code"), "{}", *email.text);
+    assert!(email.html.contains("lang=\"en\""));
+    assert_eq!(broken, [Fault::NoSentence { id: "authentication-subject".into() }]);
+}
+
+#[rstest]
+#[case::not_fluent("en.ftl", "authentication-sms { $code }")]
+#[case::not_utf8("en.ftl", "")]
+#[case::unknown_variable("en.ftl", "authentication-sms = { $code } { $cod }")]
+#[case::unknown_reference("en.ftl", "authentication-sms = { $code } { brand }")]
+#[case::endless("en.ftl", "authentication-sms = { $code } { authentication-sms }")]
+#[case::far_too_long("en.ftl", "authentication-sms = { $code } LONG")]
+#[case::not_jinja("sms.txt.j2", "{{ text")]
+#[case::unknown_name("sms.txt.j2", "{{ text }} {{ txt }}")]
+#[case::unknown_layout("sms.txt.j2", "{% include 'policy.toml' %}{{ text }}")]
+#[case::without_the_code("sms.txt.j2", "Hello")]
+#[case::silent("sms.txt.j2", "")]
+#[case::html("email.html.j2", "{{ cod }}")]
+#[case::html_without_the_code("email.html.j2", "<p>{{ lead }}</p>")]
+#[case::text("email.txt.j2", "{% for %}")]
+fn a_broken_override_gives_way_to_the_built_in_text(#[case] file: &str, #[case] text: &str) {
+    let content = content(Purpose::Authentication, "123456", "en");
+    let (messages, folder) = with_files(&[(file, &text.replace("LONG", &"x".repeat(2_000)))]);
+    if text.is_empty() && file == "en.ftl" {
+        fs::write(folder.path().join("messages/en.ftl"), b"authentication-sms = \xff").unwrap();
+    }
+    let (sms, email, broken) = composed(&messages, &content);
+    assert!(!broken.is_empty());
+    let (expected_sms, expected, _) = composed(&built_in(), &content);
+    assert_eq!(sms, expected_sms);
+    assert_eq!(
+        (email.subject, email.text.as_str(), email.html.as_str()),
+        (expected.subject, expected.text.as_str(), expected.html.as_str())
+    );
+    // What is reported of it names places, never what the message was filled with.
+    assert!(broken.iter().all(|fault| !fault.to_string().contains("123456")), "{broken:?}");
+    assert!(
+        check(&messages.policy, folder.path()).iter().any(|finding| finding.severity == Severity::Error),
+        "what gives way at run time is refused by the check"
+    );
+}
+
+/// An operator's layout and sentences are independent of each other: one broken, the other stays.
+#[test]
+fn only_what_is_broken_gives_way() {
+    let (messages, _folder) = with_files(&[
+        ("en.ftl", "authentication-sms = { $code } is it."),
+        ("sms.txt.j2", "{{ nothing }}"),
+        (
+            "email.html.j2",
+            "{% extends 'built-in/email.html.j2' %}{% block footer %}<!-- ours -->{% endblock %}",
+        ),
+        ("email.txt.j2", "{{ nothing }}"),
+    ]);
+    let (sms, email, broken) = composed(&messages, &content(Purpose::Authentication, "123456", "en"));
+    assert!(sms.starts_with("123456 is it. Valid for 3 minutes."), "{sms}");
+    assert!(email.html.contains("<!-- ours -->") && email.html.contains("</html>"), "{}", *email.html);
+    assert!(email.text.starts_with("Enter this code"), "{}", *email.text);
+    assert_eq!(broken.len(), 2, "{broken:?}");
+}
+
+#[test]
+fn a_subject_is_one_line() {
+    let (messages, _folder) =
+        with_files(&[("en.ftl", "authentication-subject =\n    Your code\n    for { $app }\n")]);
+    let (_, email, broken) = composed(&messages, &content(Purpose::Authentication, "123456", "en"));
+    assert_eq!((email.subject.as_str(), broken.len()), ("Your code for Example-App", 0));
+}
+
+#[test]
+fn a_locale_is_negotiated_and_the_policy_has_the_last_word() {
+    let policy = MessagesPolicy { default_locale: "fr-CA".into(), ..policy() };
+    let messages = Messages::new(policy, None);
+    for (wanted, expected) in [
+        (&["de-AT", "en"][..], "de"),
+        (&["tlh", "ja"], "ja"),
+        (&["zh-TW"], "fr"),
+        (&["<script>"], "fr"),
+        (&[], "fr"),
+    ] {
+        let content = Content { locales: wanted.to_vec(), ..content(Purpose::Authentication, "123456", "") };
+        assert!(messages.email(&content).html.contains(&format!("lang=\"{expected}\"")), "{wanted:?}");
+    }
+}
+
+#[test]
+fn right_to_left_is_said() {
+    let english =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/delivery/message/built_in/en.ftl"));
+    let (messages, _folder) = with_files(&[("he.ftl", &english.unwrap())]);
+    let email = messages.email(&content(Purpose::Authentication, "123456", "he-IL"));
+    assert!(email.html.contains("<html lang=\"he\" dir=\"rtl\">"), "{}", *email.html);
+}
+
+/// What Cognito would refuse is not handed to it: a shorter text of ours, or the pool's own.
+#[test]
+fn cognito_gets_no_text_that_it_would_refuse() {
+    let placeholders = CognitoPlaceholders { code: "{####}", user_name: None, link: None };
+    let ask = |messages: &Messages, purpose| messages.for_cognito(Some(purpose), placeholders, vec!["en"]);
+    let long = "x".repeat(115);
+    let (messages, _folder) = with_files(&[
+        ("en.ftl", &format!("authentication-sms = {{ $code }} {long}")),
+        ("email.html.j2", "{{ code }}{% for _ in range(20000) %}x{% endfor %}"),
+    ]);
+    let texts = ask(&messages, Purpose::Authentication);
+    let (built_in_texts, limits) = (ask(&built_in(), Purpose::Authentication), (140, 20_000));
+    assert_eq!(texts.email, built_in_texts.email);
+    assert_eq!(texts.sms, built_in_texts.sms);
+    assert!(texts.sms.unwrap().chars().count() <= limits.0);
+    assert!(texts.email.unwrap().1.chars().count() <= limits.1);
+
+    let domain = format!("{}.example.com", "a".repeat(60));
+    let far = Messages::new(MessagesPolicy { domain, ..policy() }, None);
+    let sms = ask(&far, Purpose::ForgotPassword).sms.unwrap();
+    assert!(sms.contains("{####}") && !sms.contains('@'), "{sms}");
+
+    let (nameless, _folder) = with_files(&[("sms.txt.j2", "{{ text }}")]);
+    let named = CognitoPlaceholders { user_name: Some("{username}"), ..placeholders };
+    let sms = nameless.for_cognito(Some(Purpose::AdminCreateUser), named, vec!["en"]).sms.unwrap();
+    assert!(sms.contains("{username}"), "{sms}");
+    // A name that Cognito asks for where no message of ours says one.
+    let odd = CognitoPlaceholders { code: &"#".repeat(200), ..placeholders };
+    assert_eq!(built_in().for_cognito(Some(Purpose::SignUp), odd, vec!["en"]).sms, None);
+}
+
+#[test]
+fn a_pool_that_verifies_by_link_gets_the_link() {
+    let messages = Messages::new(MessagesPolicy { verify_by_link: true, ..policy() }, None);
+    let placeholders =
+        CognitoPlaceholders { code: "{####}", user_name: None, link: Some("{##Click Here##}") };
+    let texts = messages.for_cognito(Some(Purpose::SignUp), placeholders, vec!["en"]);
+    let (_, email) = texts.email.unwrap();
+    assert!(email.contains(">{##Click Here##}</p>") && !email.contains("{####}"), "{email}");
+    assert!(texts.sms.unwrap().contains("{####}"));
+    let texts = messages.for_cognito(Some(Purpose::Authentication), placeholders, vec!["en"]);
+    let (_, email) = texts.email.unwrap();
+    assert!(email.contains("{####}") && !email.contains("{##Click"), "{email}");
+}
+
+#[test]
+fn the_check_finds_everything_at_once_with_its_place() {
+    let (messages, folder) = with_files(&[
+        (
+            "de.ftl",
+            "# Ours\nsign-up-sms = Ihr Code\nsign-up-lead = Hallo { $name }\nsign-upp-note = x\n\
+             sign-up-sms = Noch einmal\nother-subject = { $code }\n\
+             authentication-sms = { $code } “ist” Ihr Code für die Anmeldung bei { $app }, gültig nur für Sie\n",
+        ),
+        ("fr.ftl", "sign-up-sms { $code }\n\nsign-up-lead = Bonjour\n"),
+        ("english.ftl", ""),
+        ("email.html.j2", "<html>\n{{ code }}\n{{ logo }}</html>"),
+        ("email.txt.j2", "{{ lead }}\n{% if code %}"),
+        ("readme.md", ""),
+    ]);
+    fs::write(folder.path().join("messages/it.ftl"), "sign-up-sms = { $code }\n").unwrap();
+    let policy = MessagesPolicy { default_locale: "tlh".into(), ..messages.policy };
+    let (lacking, findings): (Vec<_>, Vec<_>) = check(&policy, folder.path())
+        .into_iter()
+        .map(|finding| finding.to_string())
+        .partition(|finding| finding.starts_with("messages/it.ftl: error: lacks "));
+    assert_eq!(lacking.len(), sentences::built_in_sentences().count() - 1);
+    insta::assert_snapshot!(findings.join("\n"));
+}
+
+#[test]
+fn the_check_finds_nothing_wrong_with_nothing_or_with_a_good_override() {
+    let empty = tempfile::tempdir().unwrap();
+    assert_eq!(check(&policy(), empty.path()), []);
+    let (messages, folder) = with_files(&[
+        ("de.ftl", "sign-up-lead = Willkommen bei { $app }!\n"),
+        (
+            "email.html.j2",
+            "{% extends 'built-in/email.html.j2' %}{% block style %}h1 { margin: 0 }{% endblock %}",
+        ),
+    ]);
+    assert_eq!(check(&messages.policy, folder.path()), []);
+}
+
+#[test]
+fn nothing_prints_what_it_says() {
+    let messages = built_in();
+    let content = Content { user_name: Some("alex"), ..content(Purpose::AdminCreateUser, "canary", "en") };
+    for printed in [
+        format!("{content:?}"),
+        format!("{:?}", messages.sms(&content)),
+        format!("{:?}", messages.email(&content)),
+        format!("{messages:?}"),
+    ] {
+        assert!(!printed.contains("canary") && !printed.contains("alex"), "{printed}");
+    }
+}

@@ -1,0 +1,66 @@
+use serde_json::{Map, Value};
+
+use super::{Event, Trigger, TriggerFault};
+use crate::{
+    delivery::{Channel, DeliveryId, Destination, Dispatch, Purpose, SendRequest},
+    kernel::{EmailAddress, PhoneNumber, UserId},
+};
+
+/// Custom SMS or e-mail sender (COGNITO.md §1.15). Invoked asynchronously: what it answers is thrown
+/// away, and an error makes Lambda try again.
+#[derive(Debug)]
+pub struct CustomSender(Dispatch);
+
+impl CustomSender {
+    pub fn new(dispatch: Dispatch) -> Self {
+        Self(dispatch)
+    }
+}
+
+impl Trigger for CustomSender {
+    async fn handle(&self, event: Event<'_>) -> Result<Map<String, Value>, TriggerFault> {
+        if let Some(request) = request(event, self.0.channel()) {
+            self.0.handle(&request).await?;
+        } else {
+            // Nothing tells this request from the next: it could not be sent once.
+            tracing::error!("the event has neither a code nor an event id");
+        }
+        Ok(Map::new())
+    }
+}
+
+fn request(event: Event<'_>, channel: Channel) -> Option<SendRequest<'_>> {
+    let code = event.code();
+    let identity = code.or_else(|| event.attribute("EVENT_ID"))?;
+    // A risk notification names the user among its facts and has no profile.
+    let user_name = event.attribute("USER_NAME").unwrap_or(event.user_name());
+    let user = event.user().or_else(|| UserId::parse(user_name).ok())?;
+    let (destination, verified) = match channel {
+        Channel::Sms => (
+            event
+                .attribute("phone_number")
+                .and_then(|number| PhoneNumber::parse(number).ok())
+                .map(Destination::Sms),
+            "phone_number_verified",
+        ),
+        Channel::Email => (
+            event
+                .attribute("email")
+                .and_then(|email| EmailAddress::parse(email).ok())
+                .map(Destination::Email),
+            "email_verified",
+        ),
+    };
+    Some(SendRequest {
+        id: DeliveryId::new(event.user_pool_id(), event.user_name(), event.source(), identity),
+        user_pool_id: event.user_pool_id(),
+        purpose: Purpose::of_source(event.source()),
+        user,
+        user_name,
+        destination,
+        is_verified: event.attribute(verified) == Some("true"),
+        code,
+        locales: [event.client_metadata("locale"), event.attribute("locale")].into_iter().flatten().collect(),
+        facts: event.attributes().collect(),
+    })
+}

@@ -1,0 +1,402 @@
+//! The custom senders on in-memory ports, with genuine sealed codes (events/): what is sent, how often,
+//! and what becomes of it when something dies on the way.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is a failed test"
+)]
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use data_encoding::BASE64;
+use futures::future::join_all;
+use jiff::Timestamp;
+use rstest::rstest;
+use serde_json::{Value, json};
+use shared::{
+    audit::Action,
+    config::{self, Policy},
+    delivery::{
+        Addresses, Carrier, Chain, Claim, Claims, DataKeyCiphertext, DataKeys, DeliveryId, Dependencies,
+        DispatchSettings, Email, Failure, Outcome, Provider, ProviderFault, Sms,
+    },
+    kernel::{EmailAddress, PortError, Refusal},
+    trigger::{CustomSender, answer},
+};
+use shared_testkit::{InMemoryTable, SeededEntropy, TokioClock};
+use tokio::time::{Instant, advance, sleep, timeout};
+use zeroize::Zeroizing;
+
+const POOL: &str = "us-east-1_ExamplePl";
+const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
+
+fn event(name: &str) -> Value {
+    let file = format!("{}/../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+fn keys() -> Value {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/esdk-keys.json");
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+/// Where a delivery can die, or hang for ever, which is the same to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    BeforeClaim,
+    AfterClaim,
+    InKms,
+    BeforeAcceptance,
+    AfterAcceptance,
+    BeforeNote,
+    AfterNote,
+}
+
+/// The world outside: a KMS that knows the sample events' keys, a provider with an outbox, a table that
+/// can be stopped at a step.
+#[derive(Default)]
+struct World {
+    table: Arc<InMemoryTable>,
+    /// Stops the next delivery that gets there.
+    stop: Mutex<Option<Step>>,
+    kms_fails: AtomicBool,
+    sent: Mutex<Vec<(String, String)>>,
+}
+
+impl World {
+    async fn reach(&self, step: Step) {
+        let stopped = {
+            let mut stops = self.stop.lock().unwrap();
+            if *stops == Some(step) { stops.take() } else { None }
+        };
+        if stopped.is_some() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn sent(&self) -> Vec<(String, String)> {
+        self.sent.lock().unwrap().clone()
+    }
+
+    fn accept(&self, to: &str, text: &str) {
+        self.sent.lock().unwrap().push((to.to_owned(), text.to_owned()));
+    }
+}
+
+#[async_trait]
+impl DataKeys for World {
+    async fn decrypt(&self, sealed: &DataKeyCiphertext<'_>) -> Result<Zeroizing<[u8; 32]>, PortError> {
+        self.reach(Step::InKms).await;
+        if self.kms_fails.load(Ordering::Relaxed) {
+            return Err(PortError::new("kms.Decrypt", "KMSInternalException"));
+        }
+        let keys = keys();
+        let known = keys["events"].as_object().unwrap().values().find(|sample| {
+            let context: BTreeMap<String, String> =
+                serde_json::from_value(sample["encryption_context"].clone()).unwrap();
+            sample["edk_ciphertext_b64"] == BASE64.encode(sealed.ciphertext) && context == *sealed.context
+        });
+        let known = known.ok_or_else(|| PortError::new("kms.Decrypt", "InvalidCiphertextException"))?;
+        let key = BASE64.decode(known["data_key_b64"].as_str().unwrap().as_bytes()).unwrap();
+        Ok(Zeroizing::new(key.try_into().unwrap()))
+    }
+}
+
+#[async_trait]
+impl Claims for World {
+    async fn claim(&self, id: &DeliveryId, now: Timestamp, until: Timestamp) -> Result<Claim, PortError> {
+        self.reach(Step::BeforeClaim).await;
+        let claim = self.table.claim(id, now, until).await;
+        self.reach(Step::AfterClaim).await;
+        claim
+    }
+
+    async fn settle(
+        &self,
+        id: &DeliveryId,
+        attempt: u32,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<(), PortError> {
+        self.reach(Step::BeforeNote).await;
+        self.table.settle(id, attempt, outcome, now).await?;
+        self.reach(Step::AfterNote).await;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Addresses for World {
+    async fn verified_email(&self, user_name: &str) -> Result<Option<EmailAddress>, PortError> {
+        assert_eq!(user_name, "a1b2c3d4-5678-40ab-9cde-f0123456789a", "the user of the fact USER_NAME");
+        Ok(EmailAddress::parse("alex@example.com").ok())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behaviour {
+    Takes,
+    Hangs,
+    Fails,
+    Rejects,
+    OptedOut,
+}
+
+struct Scripted(&'static str, Behaviour, Arc<World>);
+
+impl Scripted {
+    async fn take(&self, to: &str, text: &str) -> Result<(), ProviderFault> {
+        match self.1 {
+            Behaviour::Takes => {
+                self.2.reach(Step::BeforeAcceptance).await;
+                self.2.accept(to, text);
+                self.2.reach(Step::AfterAcceptance).await;
+                Ok(())
+            }
+            Behaviour::Hangs => std::future::pending().await,
+            Behaviour::Fails => Err(PortError::new("provider.send", "InternalServerException").into()),
+            Behaviour::Rejects => Err(ProviderFault::AddressRejected),
+            Behaviour::OptedOut => Err(ProviderFault::OptedOut),
+        }
+    }
+}
+
+#[async_trait]
+impl Provider<Sms> for Scripted {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    async fn send(&self, sms: &Sms) -> Result<(), ProviderFault> {
+        self.take(sms.to.expose(), sms.text.expose()).await
+    }
+}
+
+#[async_trait]
+impl Provider<Email> for Scripted {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    async fn send(&self, email: &Email) -> Result<(), ProviderFault> {
+        self.take(&email.to.expose(), &email.text.text).await
+    }
+}
+
+fn settings(policy: Policy) -> DispatchSettings {
+    let arn = keys()["kms_key_arn"].as_str().unwrap().to_owned();
+    let lookup = |name: &str| match name {
+        "MFA_USER_POOL_ID" => Some(POOL.to_owned()),
+        "MFA_CODE_KEY_ARN" => Some(arn.clone()),
+        "MFA_HASH_KEY" => Some("k".repeat(64)),
+        _ => None,
+    };
+    let mut settings = config::load(&lookup, DispatchSettings::read).unwrap();
+    settings.policy = policy;
+    settings
+}
+
+fn dependencies(world: &Arc<World>, clock: &Arc<TokioClock>) -> Dependencies {
+    Dependencies {
+        claims: world.clone(),
+        keys: world.clone(),
+        budgets: world.table.clone(),
+        addresses: Some(world.clone()),
+        trail: world.table.clone(),
+        clock: clock.clone(),
+        entropy: Arc::new(SeededEntropy::new(1)),
+    }
+}
+
+struct Senders {
+    world: Arc<World>,
+    sms: CustomSender,
+    email: CustomSender,
+}
+
+/// Two SMS providers and one for e-mail.
+fn senders(first: Behaviour, second: Behaviour) -> Senders {
+    let (world, clock) = (Arc::new(World::default()), Arc::new(TokioClock::at(NOW)));
+    let policy = Policy::default();
+    let entropy = Arc::new(SeededEntropy::new(2));
+    let scripted = |name, behaviour| Arc::new(Scripted(name, behaviour, world.clone()));
+    let sms = Chain::new(
+        vec![scripted("first", first), scripted("second", second)],
+        policy.delivery.sms.clone(),
+        entropy.clone(),
+    );
+    let email = Chain::new(vec![scripted("mail", first)], policy.delivery.email.clone(), entropy);
+    let sender =
+        |carrier| CustomSender::new(settings(policy.clone()).dispatch(dependencies(&world, &clock), carrier));
+    Senders { sms: sender(Carrier::Sms(sms)), email: sender(Carrier::Email(email)), world }
+}
+
+fn working() -> Senders {
+    senders(Behaviour::Takes, Behaviour::Takes)
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_sample_event_is_one_message_with_its_code() {
+    let keys = keys();
+    let mut messages = 0;
+    for (name, sample) in keys["events"].as_object().unwrap() {
+        let senders = working();
+        let sender = if name.starts_with("CustomSMSSender") { &senders.sms } else { &senders.email };
+        let given = event(name.trim_end_matches(".json"));
+        assert_eq!(answer(sender, given.clone()).await.unwrap(), given, "{name}");
+        let sent = senders.world.sent();
+        let plaintext = sample["plaintext"].as_str().unwrap();
+        let code = plaintext.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        assert_eq!(sent.len(), 1, "{name}");
+        assert!(sent[0].1.contains(&code), "{name}: {}", sent[0].1);
+        messages += 1;
+    }
+    assert_eq!(messages, 14, "seven sources a channel");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_risk_notification_has_no_code_and_finds_its_address() {
+    let senders = working();
+    let given = event("CustomEmailSender_AccountTakeOverNotification");
+    for _ in 0..2 {
+        answer(&senders.email, given.clone()).await.unwrap();
+    }
+    let sent = senders.world.sent();
+    assert_eq!(sent.len(), 1, "told apart by its EVENT_ID");
+    assert_eq!(sent[0].0, "alex@example.com");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_overlapping_and_ten_later_deliveries_are_one_message() {
+    let senders = working();
+    let given = event("CustomSMSSender_Authentication");
+    let overlapping = join_all((0..50).map(|_| answer(&senders.sms, given.clone()))).await;
+    assert!(overlapping.iter().all(Result::is_ok));
+    for _ in 0..10 {
+        advance(Duration::from_secs(30)).await;
+        answer(&senders.sms, given.clone()).await.unwrap();
+    }
+    assert_eq!(senders.world.sent().len(), 1);
+}
+
+#[rstest]
+#[case(Step::BeforeClaim, 1)]
+#[case(Step::AfterClaim, 1)]
+#[case(Step::InKms, 1)]
+#[case(Step::BeforeAcceptance, 1)]
+#[case(Step::AfterAcceptance, 2)]
+#[case(Step::BeforeNote, 2)]
+#[case(Step::AfterNote, 1)]
+#[tokio::test(start_paused = true)]
+async fn whoever_dies_on_the_way_is_followed(#[case] step: Step, #[case] messages: usize) {
+    let senders = working();
+    let given = event("CustomSMSSender_SignUp");
+    *senders.world.stop.lock().unwrap() = Some(step);
+    // Dropped in the middle, as a killed process is. The others come a moment later, as retries do.
+    let died = timeout(Duration::from_millis(200), answer(&senders.sms, given.clone()));
+    assert!(died.await.is_err(), "it should have died");
+    let retries = join_all((0..2).map(|_| answer(&senders.sms, given.clone()))).await;
+    assert!(retries.iter().all(Result::is_ok));
+    assert_eq!(senders.world.sent().len(), messages);
+}
+
+#[rstest]
+#[case::the_first_hangs(Behaviour::Hangs, Behaviour::Takes, Ok("second"))]
+#[case::the_first_fails(Behaviour::Fails, Behaviour::Takes, Ok("second"))]
+#[case::all_hang(Behaviour::Hangs, Behaviour::Hangs, Err(Failure::NoProvider))]
+#[case::all_fail(Behaviour::Fails, Behaviour::Fails, Err(Failure::NoProvider))]
+#[case::rejected(Behaviour::Rejects, Behaviour::Takes, Err(Failure::AddressRejected))]
+#[case::opted_out(Behaviour::OptedOut, Behaviour::Takes, Err(Failure::OptedOut))]
+#[tokio::test(start_paused = true)]
+async fn a_failed_send_is_a_record_and_no_error(
+    #[case] first: Behaviour,
+    #[case] second: Behaviour,
+    #[case] ends: Result<&'static str, Failure>,
+) {
+    let senders = senders(first, second);
+    let started = Instant::now();
+    answer(&senders.sms, event("CustomSMSSender_Authentication")).await.unwrap();
+    assert!(started.elapsed() <= Duration::from_secs(5), "{:?}", started.elapsed());
+    let outcome = match ends {
+        Ok(provider) => Outcome::Sent { provider },
+        Err(failure) => Outcome::Failed(failure),
+    };
+    assert_eq!(senders.world.table.outcomes(), [outcome]);
+    assert_eq!(senders.world.sent().len(), usize::from(ends.is_ok()));
+    let audited: Vec<_> = senders.world.table.audit().into_iter().map(|entry| entry.action).collect();
+    match ends {
+        Ok(_) => assert_eq!(audited, []),
+        Err(failure) => {
+            assert_eq!(audited, [Action::MessageNotSent { channel: "sms", reason: failure.name() }]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_that_is_no_longer_good_is_dropped() {
+    let senders = working();
+    let given = event("CustomSMSSender_Authentication");
+    *senders.world.stop.lock().unwrap() = Some(Step::InKms);
+    let died = timeout(Duration::from_millis(200), answer(&senders.sms, given.clone()));
+    assert!(died.await.is_err(), "it should have died");
+    sleep(Duration::from_mins(3)).await;
+    answer(&senders.sms, given).await.unwrap();
+    assert_eq!(senders.world.sent(), []);
+    assert_eq!(senders.world.table.outcomes(), [Outcome::Failed(Failure::Expired)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_opened_or_has_no_address_is_not_sent() {
+    let mut other_pool = event("CustomSMSSender_SignUp");
+    other_pool["userPoolId"] = json!("us-east-1_Another");
+    let mut tampered = event("CustomSMSSender_SignUp");
+    let code = tampered["request"]["code"].as_str().unwrap().replacen("AYAD", "AYAE", 1);
+    tampered["request"]["code"] = json!(code);
+    let mut nowhere = event("CustomSMSSender_SignUp");
+    nowhere["request"]["userAttributes"]["phone_number"] = json!("not a number");
+    for (given, failure) in
+        [(other_pool, Failure::Unreadable), (tampered, Failure::Unreadable), (nowhere, Failure::NoAddress)]
+    {
+        let senders = working();
+        // No e-mail address stands in for a phone number.
+        answer(&senders.sms, given).await.unwrap();
+        assert_eq!(senders.world.sent(), []);
+        assert_eq!(senders.world.table.outcomes(), [Outcome::Failed(failure)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_key_service_is_a_record_and_a_dead_table_an_error() {
+    let senders = working();
+    senders.world.kms_fails.store(true, Ordering::Relaxed);
+    answer(&senders.sms, event("CustomSMSSender_SignUp")).await.unwrap();
+    assert_eq!(senders.world.table.outcomes(), [Outcome::Failed(Failure::Unavailable)]);
+
+    let senders = working();
+    senders.world.table.fail();
+    let refused = answer(&senders.sms, event("CustomSMSSender_SignUp")).await.unwrap_err();
+    assert_eq!(refused, Refusal::TemporarilyUnavailable, "Lambda tries again");
+    assert_eq!(senders.world.sent(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_without_code_and_id_is_answered_and_not_sent() {
+    let senders = working();
+    for request in
+        [json!({}), json!(null), json!({ "code": null, "userAttributes": { "email": "a@example.com" } })]
+    {
+        let given =
+            json!({ "triggerSource": "CustomEmailSender_Future", "userName": "alex", "request": request });
+        assert_eq!(answer(&senders.email, given.clone()).await.unwrap(), given);
+    }
+    assert_eq!(senders.world.sent(), []);
+}

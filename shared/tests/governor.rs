@@ -1,0 +1,237 @@
+//! The governor over the ports in memory.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failed expectation is a failed test")]
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use shared::{
+    config::{Policy, load},
+    delivery::{
+        Completed, Country, Demand, Destination, Governor, GovernorRules, NotSent, Purpose, Receipt, Scope,
+        Verdict,
+    },
+    kernel::{Clock, EmailAddress, HashKey, PhoneNumber, UserId},
+};
+use shared_testkit::{InMemoryTable, ManualClock};
+
+struct House {
+    governor: Governor,
+    table: Arc<InMemoryTable>,
+    clock: ManualClock,
+}
+
+impl House {
+    fn new(change: impl FnOnce(&mut Policy)) -> Self {
+        let mut policy = Policy::default();
+        change(&mut policy);
+        let rules = load(&|_| None, |environment| GovernorRules::read(&policy, environment)).unwrap();
+        let table = Arc::new(InMemoryTable::default());
+        let governor = Governor::new(rules, table.clone(), HashKey::new(&[7; 32]));
+        let noon = "2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap();
+        Self { governor, table, clock: ManualClock::at(noon) }
+    }
+
+    fn wait(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    async fn admit(&self, demand: &Demand) -> Verdict {
+        self.governor.admit(demand, self.clock.now()).await.unwrap()
+    }
+
+    async fn receipt(&self, demand: &Demand) -> Receipt {
+        match self.admit(demand).await {
+            Verdict::Admitted(receipt) => receipt,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn reason(&self, demand: &Demand) -> NotSent {
+        match self.admit(demand).await {
+            Verdict::Withheld(withheld) => withheld.reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn verified(&self, demand: &Demand) -> bool {
+        let completed = Completed {
+            user: demand.user.clone(),
+            destination: demand.destination.clone(),
+            is_verified: true,
+        };
+        self.governor.settle(&completed, self.clock.now()).await.unwrap().is_some()
+    }
+}
+
+fn sign_up(user: &str, number: &str) -> Demand {
+    Demand {
+        user: UserId::parse(user).unwrap(),
+        destination: Destination::Sms(PhoneNumber::parse(number).unwrap()),
+        is_verified: false,
+        purpose: Purpose::SignUp,
+    }
+}
+
+fn second_factor(user: &str, number: &str) -> Demand {
+    Demand { is_verified: true, purpose: Purpose::Authentication, ..sign_up(user, number) }
+}
+
+const ALEX: &str = "+4915123456789";
+
+/// The numbers of one range, one after the other.
+fn range(index: u32) -> String {
+    format!("+491512345{index:04}")
+}
+
+#[tokio::test]
+async fn where_nobody_enters_a_code_sending_stops_and_verified_numbers_go_on() {
+    let house = House::new(|_| {});
+    for index in 0..20 {
+        let receipt = house.receipt(&sign_up(&format!("bot-{index}"), &range(index))).await;
+        assert!(receipt.is_unverified);
+        assert_eq!(receipt.origin.prefix.as_deref(), Some("491512"));
+    }
+    let Verdict::Withheld(withheld) = house.admit(&sign_up("newcomer", &range(100))).await else {
+        panic!("the range is exhausted")
+    };
+    assert_eq!(withheld.reason, NotSent::NothingVerified(Scope::NumberRange));
+    assert_eq!(withheld.origin.country, Country::parse("DE").ok());
+    house.receipt(&sign_up("neighbour", "+4915129999999")).await;
+    house.receipt(&second_factor("honest", &range(200))).await;
+}
+
+#[tokio::test]
+async fn a_verification_pays_back_its_codes_and_earns_more_once() {
+    let house = House::new(|policy| policy.sms.number_range.unverified = 2);
+    let first = sign_up("alex", &range(1));
+    house.receipt(&first).await;
+    house.wait(60);
+    house.receipt(&Demand { purpose: Purpose::ResendCode, ..first.clone() }).await;
+    let blocked = NotSent::NothingVerified(Scope::NumberRange);
+    assert_eq!(house.reason(&sign_up("sam", &range(2))).await, blocked);
+
+    assert!(house.verified(&first).await);
+    assert!(!house.verified(&first).await, "counted once");
+    for (user, number) in [("a", 3), ("b", 4), ("c", 5)] {
+        house.receipt(&sign_up(user, &range(number))).await;
+    }
+    assert_eq!(house.reason(&sign_up("d", &range(6))).await, blocked, "2 and 1 earned");
+}
+
+#[tokio::test]
+async fn only_the_number_that_got_the_codes_pays_them_back() {
+    let house = House::new(|_| {});
+    let demand = sign_up("alex", ALEX);
+    house.receipt(&demand).await;
+    let other = sign_up("alex", "+4915129999999");
+    assert!(!house.verified(&other).await);
+}
+
+#[tokio::test]
+async fn a_verification_without_a_trigger_is_seen_at_the_next_code() {
+    let house = House::new(|policy| policy.sms.number_range.unverified = 1);
+    house.receipt(&Demand { purpose: Purpose::VerifyUserAttribute, ..sign_up("alex", &range(1)) }).await;
+    assert_eq!(house.reason(&sign_up("sam", &range(2))).await, NotSent::NothingVerified(Scope::NumberRange));
+    house.wait(3600);
+    house.receipt(&second_factor("alex", &range(1))).await;
+    house.receipt(&sign_up("sam", &range(2))).await;
+}
+
+#[tokio::test]
+async fn half_of_every_budget_is_for_established_numbers() {
+    let house = House::new(|policy| {
+        policy.sms.country.per_hour = 8;
+        policy.sms.country.per_day = 100;
+    });
+    house.receipt(&second_factor("alex", ALEX)).await;
+    house.wait(24 * 3600);
+    for index in 0..4 {
+        house.receipt(&second_factor(&format!("young-{index}"), &range(index))).await;
+    }
+    let used_up = NotSent::BudgetUsedUp(Scope::Country);
+    assert_eq!(house.reason(&second_factor("young", &range(50))).await, used_up);
+    assert_eq!(house.reason(&sign_up("new", &range(60))).await, used_up);
+    house.receipt(&second_factor("alex", ALEX)).await;
+}
+
+#[tokio::test]
+async fn who_knows_only_the_name_uses_up_no_second_factor() {
+    let house = House::new(|_| {});
+    let second_factor = second_factor("alex", ALEX);
+    house.receipt(&second_factor).await;
+    house.wait(24 * 3600);
+    let forgotten = Demand { purpose: Purpose::ForgotPassword, ..second_factor.clone() };
+    let mut sent = 0;
+    for _ in 0..1000 {
+        sent += u32::from(matches!(house.admit(&forgotten).await, Verdict::Admitted(_)));
+        house.wait(20);
+    }
+    assert_eq!(sent, 10, "the open half of a day");
+    house.receipt(&second_factor).await;
+}
+
+#[tokio::test]
+async fn a_refused_message_leaves_nothing_counted() {
+    let house = House::new(|policy| policy.sms.number_range.unverified = 1);
+    house.receipt(&sign_up("first", &range(1))).await;
+    for index in 0..100 {
+        house.reason(&sign_up("alex", &range(2 + index))).await;
+    }
+    // Neither the user's budget nor the cool-down has noticed.
+    house.receipt(&sign_up("alex", "+447400123456")).await;
+}
+
+#[tokio::test]
+async fn of_racing_demands_of_one_user_one_is_sent() {
+    let house = House::new(|_| {});
+    let demand = sign_up("alex", ALEX);
+    let racing = futures::future::join_all((0..50).map(|_| house.admit(&demand))).await;
+    let sent = racing.iter().filter(|verdict| matches!(verdict, Verdict::Admitted(_))).count();
+    assert_eq!(sent, 1);
+}
+
+#[tokio::test]
+async fn what_no_provider_took_is_forgotten() {
+    let house = House::new(|policy| policy.sms.destination.unverified = 1);
+    let demand = sign_up("alex", ALEX);
+    let receipt = house.receipt(&demand).await;
+    assert_eq!(house.reason(&demand).await, NotSent::CoolDown);
+    house.governor.give_back(receipt).await;
+    house.receipt(&demand).await;
+}
+
+#[tokio::test]
+async fn a_dry_run_reports_and_sends() {
+    let house = House::new(|policy| {
+        policy.governor.dry_run = true;
+        policy.sms.allowed_countries = vec!["DE".into()];
+    });
+    let Verdict::Reported(withheld) = house.admit(&sign_up("alex", "+447400123456")).await else {
+        panic!("reported")
+    };
+    assert_eq!(withheld.reason, NotSent::CountryNotAllowed);
+    house.receipt(&sign_up("alex", ALEX)).await;
+    assert!(matches!(house.admit(&sign_up("alex", ALEX)).await, Verdict::Reported(_)));
+}
+
+#[tokio::test]
+async fn an_email_has_a_cool_down_and_budgets_but_no_country() {
+    let house = House::new(|policy| policy.email.destination.unverified = 2);
+    let demand = |user: &str| Demand {
+        destination: Destination::Email(EmailAddress::parse("alex@example.com").unwrap()),
+        ..sign_up(user, ALEX)
+    };
+    assert_eq!(house.receipt(&demand("a")).await.origin.country, None);
+    assert_eq!(house.reason(&demand("a")).await, NotSent::CoolDown);
+    house.receipt(&demand("b")).await;
+    let blocked = NotSent::NothingVerified(Scope::Destination);
+    assert_eq!(house.reason(&demand("c")).await, blocked, "nobody is flooded with mail");
+}
+
+#[tokio::test]
+async fn a_dead_table_is_a_fault_and_not_an_answer() {
+    let house = House::new(|_| {});
+    house.table.fail();
+    assert!(house.governor.admit(&sign_up("alex", ALEX), house.clock.now()).await.is_err());
+}
