@@ -279,7 +279,7 @@ async function newUser({ addresses = true } = {}) {
   users += 1;
   const username = `user-${users}-${Date.now()}`;
   const email = newAddress();
-  const phone = `+1555555${String(1000 + users)}`;
+  const phone = `+1202555${String(1000 + users)}`;
   const attributes = { email, email_verified: 'true', phone_number: phone, phone_number_verified: 'true' };
   await cloud.cognito('AdminCreateUser', {
     UserPoolId: current.poolId,

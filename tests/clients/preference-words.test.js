@@ -1,11 +1,13 @@
 // How each generation of clients says which factor it wants (docs/COGNITO.md, 7.2, 7.3 and 7.5).
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Auth } from 'amplify-auth-v5';
 import { AuthenticationDetails, CognitoUser, CognitoUserPool } from 'amazon-cognito-identity-js';
 
 import { Authenticator } from './harness/authenticator.js';
-import { startCloud } from './harness/cloud.js';
+import { startCloud, workspace } from './harness/cloud.js';
 import { PASSWORD, newAddress, signIn } from './harness/user.js';
 
 let cloud;
@@ -27,7 +29,7 @@ let users = 0;
 async function newUser() {
   users += 1;
   const username = newAddress();
-  const phone = `+1555555${String(2000 + users)}`;
+  const phone = `+1202555${String(2000 + users)}`;
   const attributes = { email: username, email_verified: 'true', phone_number: phone, phone_number_verified: 'true' };
   const { userPoolId: UserPoolId } = cloud.endpoints;
   await cloud.cognito('AdminCreateUser', {
@@ -165,8 +167,125 @@ for (const [how, absent] of [['null', { SMSMfaSettings: null, EmailMfaSettings: 
     await set({ SMSMfaSettings: { Enabled: true, PreferredMfa: true } });
     assert.deepEqual(await state(), { ...both, preferred: 'SMS_MFA' });
 
+    // totp: ENABLED, where another is preferred: the mark stays with that one
+    await set({ SoftwareTokenMfaSettings: { Enabled: true, PreferredMfa: (await state()).preferred === 'SOFTWARE_TOKEN_MFA' } });
+    assert.deepEqual(await state(), { ...both, preferred: 'SMS_MFA' });
+
     // sms: DISABLED
     await set({ SMSMfaSettings: { Enabled: false, PreferredMfa: false } });
     assert.deepEqual(await state(), { preferred: undefined, enabled: ['SOFTWARE_TOKEN_MFA'] });
+
+    // email: PREFERRED, then DISABLED
+    await set({ EmailMfaSettings: { Enabled: true, PreferredMfa: true } });
+    assert.deepEqual(await state(), { preferred: 'EMAIL_OTP', enabled: ['EMAIL_OTP', 'SOFTWARE_TOKEN_MFA'] });
+    await set({ EmailMfaSettings: { Enabled: false, PreferredMfa: false } });
+    const last = { preferred: undefined, enabled: ['SOFTWARE_TOKEN_MFA'] };
+    assert.deepEqual(await state(), last);
+
+    // Nothing given: Android refuses that itself. A request without a block changes nothing.
+    await set({});
+    assert.deepEqual(await state(), last);
   });
+}
+
+// [swift, android, what Cognito says]. CUSTOM_CHALLENGE is reached in amplify-steps.test.js, where
+// the triggers for it are.
+const STEPS = [
+  ['confirmSignInWithSMSMFACode', 'CONFIRM_SIGN_IN_WITH_SMS_MFA_CODE', 'SMS_MFA'],
+  ['confirmSignInWithOTP', 'CONFIRM_SIGN_IN_WITH_OTP', 'EMAIL_OTP'],
+  ['confirmSignInWithTOTPCode', 'CONFIRM_SIGN_IN_WITH_TOTP_CODE', 'SOFTWARE_TOKEN_MFA'],
+  ['confirmSignInWithCustomChallenge', 'CONFIRM_SIGN_IN_WITH_CUSTOM_CHALLENGE', 'CUSTOM_CHALLENGE'],
+  ['confirmSignInWithNewPassword', 'CONFIRM_SIGN_IN_WITH_NEW_PASSWORD', 'NEW_PASSWORD_REQUIRED'],
+  ['confirmSignInWithPassword', 'CONFIRM_SIGN_IN_WITH_PASSWORD', 'USER_AUTH'],
+  ['continueSignInWithMFASelection', 'CONTINUE_SIGN_IN_WITH_MFA_SELECTION', 'SELECT_MFA_TYPE'],
+  ['continueSignInWithMFASetupSelection', 'CONTINUE_SIGN_IN_WITH_MFA_SETUP_SELECTION', 'MFA_SETUP SOFTWARE_TOKEN_MFA,EMAIL_OTP'],
+  ['continueSignInWithTOTPSetup', 'CONTINUE_SIGN_IN_WITH_TOTP_SETUP', 'MFA_SETUP SOFTWARE_TOKEN_MFA'],
+  ['continueSignInWithEmailMFASetup', 'CONTINUE_SIGN_IN_WITH_EMAIL_MFA_SETUP', 'MFA_SETUP EMAIL_OTP'],
+  ['continueSignInWithFirstFactorSelection', 'CONTINUE_SIGN_IN_WITH_FIRST_FACTOR_SELECTION', 'USER_AUTH'],
+  ['resetPassword', 'RESET_PASSWORD', 'PasswordResetRequiredException'],
+  ['confirmSignUp', 'CONFIRM_SIGN_UP', 'UserNotConfirmedException'],
+  ['done', 'DONE', 'tokens'],
+];
+
+test('amplify-android and -swift: every step they have is one that the pool leads to', async () => {
+  const [, section] = readFileSync(join(workspace, 'docs/COGNITO.md'), 'utf8').split('### 7.5 ');
+  const [swift, android] = section.split('\n- ').slice(1, 3);
+  const named = (text, pattern) => text.replace(/ \(.*?\)/g, '').match(pattern);
+  assert.deepEqual(named(swift.split(': ')[1], /\w+/g), STEPS.map(([name]) => name));
+  // "…_TOTP_SETUP" goes on from CONTINUE_SIGN_IN_WITH.
+  const whole = named(android.split(': ')[1], /[…\w]+/g).map((name) => name.replace('…', 'CONTINUE_SIGN_IN_WITH'));
+  assert.deepEqual(whole, STEPS.map(([, name]) => name));
+
+  const reached = new Set([...(await stepsOfFactors()), ...(await stepsOfSetUp()), ...(await stepsBeforeFactors())]);
+  const expected = new Set(STEPS.map(([, , said]) => said).filter((said) => said !== 'CUSTOM_CHALLENGE'));
+  assert.deepEqual([...reached].sort(), [...expected].sort());
+});
+
+/** What Cognito says to a sign-in: a challenge, tokens, an exception. */
+async function said(ClientId, USERNAME, password = PASSWORD, AuthFlow = 'USER_PASSWORD_AUTH') {
+  try {
+    const AuthParameters = { USERNAME, PASSWORD: password };
+    const answer = await cloud.cognito('InitiateAuth', { AuthFlow, ClientId, AuthParameters });
+    const { MFAS_CAN_SETUP } = answer.ChallengeParameters;
+    const factors = MFAS_CAN_SETUP === undefined ? '' : ` ${JSON.parse(MFAS_CAN_SETUP)}`;
+    return answer.AuthenticationResult ? 'tokens' : `${answer.ChallengeName}${factors}`;
+  } catch (error) {
+    // Its steps are unknown to the local pool, and it says so.
+    return error.name === 'UnsupportedOperationException' ? AuthFlow : error.name;
+  }
+}
+
+async function stepsOfFactors() {
+  const { username } = await newUser();
+  const client = cloud.endpoints.clients.native.id;
+  const { AccessToken } = await signIn(cloud, username);
+  await verifiedTotp(AccessToken);
+  const reached = [await said(client, username)];
+  const preferred = { Enabled: true, PreferredMfa: true };
+  for (const block of ['SMSMfaSettings', 'EmailMfaSettings', 'SoftwareTokenMfaSettings']) {
+    await cloud.cognito('SetUserMFAPreference', { AccessToken, [block]: preferred });
+    reached.push(await said(client, username));
+  }
+  const SoftwareTokenMfaSettings = { Enabled: true, PreferredMfa: false };
+  await cloud.cognito('SetUserMFAPreference', { AccessToken, SoftwareTokenMfaSettings });
+  return [...reached, await said(client, username)];
+}
+
+async function stepsOfSetUp() {
+  const reached = [];
+  const totp = { SoftwareTokenMfaConfiguration: { Enabled: true } };
+  const email = { EmailMfaConfiguration: {} };
+  for (const factors of [{ ...totp, ...email }, totp, email]) {
+    const { UserPool } = await cloud.cognito('CreateUserPool', {
+      PoolName: 'set-up',
+      EmailConfiguration: { EmailSendingAccount: 'DEVELOPER' },
+    });
+    const UserPoolId = UserPool.Id;
+    await cloud.cognito('SetUserPoolMfaConfig', { UserPoolId, MfaConfiguration: 'ON', ...factors });
+    const ExplicitAuthFlows = ['ALLOW_USER_PASSWORD_AUTH'];
+    const client = await cloud.cognito('CreateUserPoolClient', { UserPoolId, ClientName: 'app', ExplicitAuthFlows });
+    await cloud.cognito('AdminCreateUser', { UserPoolId, Username: 'alex', MessageAction: 'SUPPRESS' });
+    await cloud.cognito('AdminSetUserPassword', { UserPoolId, Username: 'alex', Password: PASSWORD, Permanent: true });
+    reached.push(await said(client.UserPoolClient.ClientId, 'alex'));
+  }
+  return reached;
+}
+
+async function stepsBeforeFactors() {
+  const { userPoolId: UserPoolId, clients } = cloud.endpoints;
+  const client = clients.native.id;
+  const fresh = newAddress();
+  const UserAttributes = [{ Name: 'email', Value: fresh }];
+  await cloud.cognito('SignUp', { ClientId: client, Username: fresh, Password: PASSWORD, UserAttributes });
+  const invited = { UserPoolId, Username: newAddress() };
+  const TemporaryPassword = 'Temporary-9';
+  await cloud.cognito('AdminCreateUser', { ...invited, TemporaryPassword, MessageAction: 'SUPPRESS' });
+  const { username: forgotten } = await newUser();
+  await cloud.cognito('AdminResetUserPassword', { UserPoolId, Username: forgotten });
+  return [
+    await said(client, fresh),
+    await said(client, invited.Username, TemporaryPassword),
+    await said(client, forgotten),
+    await said(client, fresh, PASSWORD, 'USER_AUTH'),
+  ];
 }

@@ -6,6 +6,7 @@ import pathlib
 import signal
 import subprocess
 import threading
+import time
 import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,6 +43,7 @@ class Cloud:
         line = self.process.stdout.readline()
         assert line.startswith("READY "), f"the cloud did not start: {line!r}"
         self.endpoints = json.loads(endpoints.read_text())
+        self.seen = {}
         self.pool_id = self.endpoints["userPoolId"]
         self.native = self.endpoints["clients"]["native"]["id"]
         self.custom = self.endpoints["clients"]["custom"]["id"]
@@ -64,6 +66,19 @@ class Cloud:
         url = f"{self.endpoints['outbox']}?to={urllib.parse.quote(to)}"
         with urllib.request.urlopen(url) as answer:
             return json.load(answer)
+
+    def code(self, to):
+        """The code in the newest message that came since the last time this was asked.
+
+        Custom senders are called asynchronously: a message comes a moment after the answer.
+        """
+        for _ in range(200):
+            messages = self.messages(to)
+            if len(messages) > self.seen.get(to, 0) and "code" in messages[-1]:
+                self.seen[to] = len(messages)
+                return messages[-1]["code"]
+            time.sleep(0.025)
+        raise AssertionError(f"no code was sent to {to}")
 
     def new_user(self, email, phone_number=None):
         """A confirmed user with verified addresses."""

@@ -56,7 +56,7 @@ def test_the_code_of_a_sign_up_by_mail(all_triggers, unseal):
 
 
 def test_the_code_of_a_second_factor_by_sms(all_triggers, unseal):
-    cognito, phone = all_triggers.cognito, "+15555550123"
+    cognito, phone = all_triggers.cognito, "+12025550123"
     user = all_triggers.new_user("by-sms@example.com", phone)
     cognito.admin_set_user_mfa_preference(
         UserPoolId=all_triggers.pool_id, Username=user, SMSMfaSettings={"Enabled": True, "PreferredMfa": True}

@@ -38,7 +38,7 @@ def test_register_sign_in_and_second_factor(cloud, user):
     registering = user(name)
     registering.set_base_attributes(email=name)
     registering.register(name, PASSWORD)
-    registering.confirm_sign_up(cloud.messages(name)[-1]["code"], username=name)
+    registering.confirm_sign_up(cloud.code(name), username=name)
 
     signed_in = user(name)
     signed_in.authenticate(password=PASSWORD)

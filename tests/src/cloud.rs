@@ -1,13 +1,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use local_lambda_host::FunctionSpec;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use reqwest::Url;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -23,16 +25,26 @@ pub struct Cloud {
     process: Child,
     endpoints: Value,
     table: String,
+    code_key: String,
 }
+
+/// For functions that are started beside the cloud's own.
+const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
 
 impl Cloud {
     /// Starts the `local` binary of this build and waits until it is ready.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with more flags of `local --help`.
+    pub async fn start_with(flags: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("endpoints.json");
         let mut process = Command::new(binary("local")?)
             .args(["--headless", "--memory", "--port", "0", "--endpoints-file"])
             .arg(&file)
+            .args(flags)
             .current_dir(workspace())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -48,7 +60,9 @@ impl Cloud {
         };
         let endpoints: Value = serde_json::from_slice(&std::fs::read(path)?)?;
         let table = only_table(text(&endpoints, "dynamodb")?).await?;
-        Ok(Self { process, endpoints, table })
+        let mut cloud = Self { process, endpoints, table, code_key: String::new() };
+        cloud.code_key = cloud.code_key().await?;
+        Ok(cloud)
     }
 
     /// The variables that let a deployed function find this cloud.
@@ -59,7 +73,15 @@ impl Cloud {
             ("AWS_REGION", text(&self.endpoints, "region")?),
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_ENDPOINT_URL_KMS", text(&self.endpoints, "kms")?),
+            ("AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2", text(&self.endpoints, "sms")?),
+            ("AWS_ENDPOINT_URL_SNS", text(&self.endpoints, "sns")?),
+            ("AWS_ENDPOINT_URL_SESV2", text(&self.endpoints, "ses")?),
             ("MFA_TABLE", &self.table),
+            ("MFA_USER_POOL_ID", text(&self.endpoints, "userPoolId")?),
+            ("MFA_CODE_KEY_ARN", &self.code_key),
+            ("MFA_HASH_KEY", HASH_KEY),
+            ("MFA_EMAIL_FROM", "no-reply@example.com"),
         ];
         Ok(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
     }
@@ -69,6 +91,40 @@ impl Cloud {
         let mut spec = FunctionSpec::new(function.name, command);
         spec.environment = self.environment()?;
         Ok(spec)
+    }
+
+    /// One of the values of the endpoints file: a service's URL, `userPoolId`.
+    pub fn endpoint(&self, name: &str) -> Result<&str> {
+        text(&self.endpoints, name)
+    }
+
+    /// ARN of the key that the pool seals codes for custom senders under.
+    pub async fn code_key(&self) -> Result<String> {
+        let pool = json!({ "UserPoolId": self.endpoint("userPoolId")? });
+        let described = self.cognito("DescribeUserPool", pool).await?;
+        let key = described.pointer("/UserPool/LambdaConfig/KMSKeyID").and_then(Value::as_str);
+        Ok(key.context("the pool has no custom sender")?.to_owned())
+    }
+
+    /// Signs up a user whose name is a phone number; the pool sends the code there.
+    pub async fn sign_up(&self, phone_number: &str) -> Result<()> {
+        let client = self.endpoints.pointer("/clients/native/id").context("no client")?;
+        let user = json!({
+            "ClientId": client, "Username": phone_number, "Password": "Correct-Horse-9",
+            "UserAttributes": [{ "Name": "phone_number", "Value": phone_number }],
+        });
+        self.cognito("SignUp", user).await.map(drop)
+    }
+
+    /// The codes in the messages that were sent to an address, newest last; empty where a message has
+    /// none.
+    pub async fn codes(&self, to: &str) -> Result<Vec<String>> {
+        let mut outbox = Url::parse(self.endpoint("outbox")?)?;
+        outbox.query_pairs_mut().append_pair("to", to);
+        let messages: Value = reqwest::get(outbox).await?.json().await?;
+        let code =
+            |message: &Value| message.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(messages.as_array().into_iter().flatten().map(code).collect())
     }
 
     /// What API Gateway sends for a `GET` by a user of this cloud who has just signed in.
@@ -103,8 +159,7 @@ impl Cloud {
             }),
         )
         .await?;
-        let messages: Value = reqwest::get(text(&self.endpoints, "outbox")?).await?.json().await?;
-        let code = messages.pointer("/0/code").context("no code in the outbox")?;
+        let code = self.first_code(address).await?;
         let confirmation = json!({ "ClientId": client, "Username": address, "ConfirmationCode": code });
         self.cognito("ConfirmSignUp", confirmation).await?;
         let sign_in = json!({
@@ -117,6 +172,17 @@ impl Cloud {
             .and_then(Value::as_str)
             .context("no token")?
             .into())
+    }
+
+    /// The first code to `address`. Custom senders are called asynchronously, so it may take a moment.
+    async fn first_code(&self, address: &str) -> Result<String> {
+        for _ in 0..200 {
+            if let Some(code) = self.codes(address).await?.into_iter().next() {
+                return Ok(code);
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        bail!("no code came to {address}")
     }
 
     async fn cognito(&self, operation: &str, parameters: Value) -> Result<Value> {

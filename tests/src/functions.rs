@@ -22,6 +22,9 @@ const fn trigger(name: &'static str, events: &'static str) -> Function {
 pub const fn functions() -> &'static [Function] {
     const {
         &[
+            trigger("custom-email-sender", "CustomEmailSender_"),
+            trigger("custom-message", "CustomMessage_"),
+            trigger("custom-sms-sender", "CustomSMSSender_"),
             Function { name: "mfa-api", events: "apigw-http-v2.", is_trigger: false },
             trigger("post-authentication", "PostAuthentication_"),
             trigger("post-confirmation", "PostConfirmation_"),

@@ -4,7 +4,10 @@
 mod cloud;
 mod events;
 mod functions;
+pub mod measure;
+mod sealed_events;
 
 pub use cloud::Cloud;
 pub use events::{SampleEvent, sample_events};
 pub use functions::{Function, binary, functions, workspace};
+pub use sealed_events::SealedEvents;

@@ -32,7 +32,15 @@ async fn with_dead_dependencies() {
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_SECRET_ACCESS_KEY", "canary-secret-key"),
+        ("AWS_ENDPOINT_URL_KMS", &nowhere),
+        ("AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2", &nowhere),
+        ("AWS_ENDPOINT_URL_SNS", &nowhere),
+        ("AWS_ENDPOINT_URL_SESV2", &nowhere),
         ("MFA_TABLE", "mfa"),
+        ("MFA_USER_POOL_ID", "us-east-1_ExamplePl"),
+        ("MFA_CODE_KEY_ARN", "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
+        ("MFA_HASH_KEY", "canary-hash-key-0123456789abcdef0123"),
+        ("MFA_EMAIL_FROM", "no-reply@example.com"),
     ];
     let environment = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert!(sing(environment.into()).await > 0, "nothing was logged: the test would see no canary");
@@ -84,7 +92,7 @@ fn trigger(mut event: Value) -> Value {
     let sub = attributes.get("sub").cloned();
     for (name, value) in [
         ("email", "canary@example.com"),
-        ("phone_number", "+15555550199"),
+        ("phone_number", "+12025550199"),
         ("given_name", "canary"),
         ("custom:secret", "canary 918273"),
     ] {

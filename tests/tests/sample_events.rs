@@ -14,7 +14,7 @@ async fn triggers_answer_every_sample_event() {
     let mut answers = BTreeMap::new();
     for (function, event) in trigger_events() {
         let answer = match stage.invoke(function, &event.payload).await {
-            Ok(answer) => json!({ "response": answer["response"] }),
+            Ok(answer) => json!({ "response": without_markup(&answer["response"]) }),
             Err(error) => json!({ "error": error.message }),
         };
         answers.insert(event.name, answer);
@@ -111,6 +111,32 @@ async fn a_refusal_is_a_function_error_with_a_public_text() {
     insta::assert_json_snapshot!("refusals", answers);
 }
 
+/// A text that an operator broke keeps no code from its user, and is told of.
+#[tokio::test]
+async fn a_broken_override_gives_way_and_rings_the_alarm() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("messages")).unwrap();
+    std::fs::write(folder.path().join("messages/en.ftl"), "authentication-sms = { $cod }\n").unwrap();
+    let stage = Stage::set_with([("MFA_CONFIG_DIR", folder.path().to_str().unwrap())].into()).await;
+    let function = functions().iter().find(|function| function.name == "custom-message").unwrap();
+    let events = sample_events(function).unwrap();
+    let mut texts = Vec::new();
+    for name in ["CustomMessage_SignUp", "CustomMessage_Authentication"] {
+        let event = events.iter().find(|event| event.name == name).unwrap();
+        let answer = stage.invoke(function, &event.payload).await.unwrap();
+        texts.push(answer["response"]["smsMessage"].as_str().unwrap().to_owned());
+    }
+    let is_alarm = |line: &str| line.contains(r#""MessageOverrideBroken":1"#);
+    stage.host.find_log(function.name, is_alarm).await.unwrap();
+    let alarms = stage.host.logs(function.name).iter().filter(|line| is_alarm(line)).count();
+    stage.clear().await;
+    assert_eq!(alarms, 1, "for the broken text, and not for the other");
+    insta::assert_snapshot!(texts.join("\n"), @"
+    {####} is your Example sign-up code. Valid for 24 hours. Never share it.
+    {####} is your Example sign-in code. Valid for 3 minutes. Never share it.
+    ");
+}
+
 /// The functions on a Lambda host, with the cloud that they depend on.
 struct Stage {
     cloud: Cloud,
@@ -174,6 +200,19 @@ fn with_unknown_members(event: Value) -> Value {
         }
         other => other,
     }
+}
+
+/// An e-mail's HTML as what is to be seen of it; its markup is the core's to test.
+fn without_markup(response: &Value) -> Value {
+    let mut response = response.clone();
+    if let Some(Value::String(html)) = response.get_mut("emailMessage") {
+        let body = html.split_once("<body").expect("a body").1;
+        let texts = body.split('<').filter_map(|tag| Some(tag.split_once('>')?.1.trim()));
+        // The first is the preheader with its padding.
+        let seen: Vec<_> = texts.filter(|text| !text.is_empty()).skip(1).collect();
+        *html = seen.join(" | ");
+    }
+    response
 }
 
 fn without_response(event: &Value) -> Value {

@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: figures that decisions are made on.
 
 mod pool;
+mod senders;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,10 +17,19 @@ use crate::workspace;
 pub(crate) enum Bench {
     /// Size, start, first answer and peak memory of every function beside a bare echo
     Init {
-        /// Compare the release profile's settings: fat LTO, thin LTO, size before speed
+        /// Compare the release profile's settings: fat and thin LTO, size and speed
         #[arg(long)]
         profiles: bool,
         /// Cold starts of each binary
+        #[arg(long, default_value_t = 11)]
+        rounds: usize,
+    },
+    /// Our custom SMS sender beside one in Node.js that only opens the code and sends it
+    Senders {
+        /// Also compare our reader of sealed codes with AWS's own, in two small senders
+        #[arg(long)]
+        readers: bool,
+        /// Cold starts of each sender
         #[arg(long, default_value_t = 11)]
         rounds: usize,
     },
@@ -31,13 +42,14 @@ type Build = (&'static str, &'static [&'static str]);
 
 const AS_DEPLOYED: Build = ("release", &[]);
 const ALTERNATIVES: [Build; 2] =
-    [("thin-lto", &["profile.release.lto='thin'"]), ("size", &["profile.release.opt-level='s'"])];
+    [("thin-lto", &["profile.release.lto='thin'"]), ("speed", &["profile.release.opt-level=3"])];
 
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     let folder = workspace::target_directory()?.join("bench");
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     match bench {
         Bench::Init { profiles, rounds } => init(&folder, *profiles, *rounds),
+        Bench::Senders { readers, rounds } => senders::run(&folder, *readers, *rounds),
         Bench::Pool => pool::run(&folder),
     }
 }
@@ -48,7 +60,7 @@ fn init(folder: &Path, profiles: bool, rounds: usize) -> Result<()> {
     let mut steps = Steps::default();
     let mut builds = Vec::new();
     for &(name, settings) in [AS_DEPLOYED].iter().chain(alternatives) {
-        let binaries = steps.run(name, || build(settings, &folder.join(name)))?;
+        let binaries = steps.run(name, || build(settings, &folder.join(name), workspace::functions()?))?;
         builds.push(format!("{name}={}", binaries.display()));
     }
     steps.run("the local cloud, which the functions call", workspace::build_local)?;
@@ -62,19 +74,20 @@ fn init(folder: &Path, profiles: bool, rounds: usize) -> Result<()> {
     result
 }
 
-/// Builds the functions and the echo, all in one go and so with the same settings; answers the folder.
-fn build(settings: &[&str], target: &Path) -> Result<PathBuf> {
+/// Builds functions and the echo, all in one go and so with the same settings; answers the folder.
+fn build(settings: &[&str], target: &Path, functions: Vec<String>) -> Result<PathBuf> {
     let mut arguments = vec!["--release".to_owned(), "--target-dir".to_owned(), target.display().to_string()];
     for setting in settings {
         arguments.extend(["--config".to_owned(), (*setting).to_owned()]);
     }
-    let mut binaries = workspace::functions()?;
-    binaries.push("echo".to_owned());
-    for binary in binaries {
+    for binary in functions.into_iter().chain(["echo".to_owned()]) {
         arguments.extend(["--bin".to_owned(), binary]);
     }
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let built = workspace::build(&arguments)?;
-    let echo = built.get("echo").context("the build made no binary `echo`")?;
-    Ok(echo.parent().context("target folder")?.to_owned())
+    folder_of(&workspace::build(&arguments)?, "echo")
+}
+
+fn folder_of(built: &BTreeMap<String, PathBuf>, binary: &str) -> Result<PathBuf> {
+    let path = built.get(binary).with_context(|| format!("the build made no binary `{binary}`"))?;
+    Ok(path.parent().context("target folder")?.to_owned())
 }

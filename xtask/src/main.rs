@@ -1,10 +1,13 @@
-//! The contributor's commands: `cargo xtask dev | test | bench`.
+//! The contributor's commands: `cargo xtask dev | test | generate | fuzz | bench | check | preview`.
 //!
 //! Everything here runs other programs. What it says goes to standard error; standard output
 //! belongs to the programs, so that `READY <path>` stays the only line of `dev --headless`.
 
 mod bench;
 mod dev;
+mod fuzz;
+mod generate;
+mod ops;
 mod prerequisite;
 mod steps;
 mod test;
@@ -12,6 +15,7 @@ mod tools;
 mod workspace;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -38,16 +42,39 @@ enum Command {
         #[arg(long)]
         no_browser: bool,
     },
+    /// Write the table of phone numbers anew, from the metadata that rlibphonenumber carries
+    Generate,
+    /// Hand millions of broken inputs to a parser; a crash is left in shared/fuzz/artifacts
+    Fuzz {
+        target: fuzz::Target,
+        #[arg(long, default_value_t = 300)]
+        seconds: u32,
+    },
     /// Measure what users and the operator's bill feel
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Everything wrong with a folder of overrides: policy.toml and messages/
+    Check {
+        /// The folder that `MFA_CONFIG_DIR` will name
+        folder: PathBuf,
+    },
+    /// Every message in every locale on one HTML page, target/preview/index.html
+    Preview {
+        /// With the overrides of this folder
+        #[arg(long, value_name = "FOLDER")]
+        config_dir: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
     let result = match Xtask::parse().command {
         Command::Dev { flags } => dev::run(&flags),
         Command::Test { parts, no_browser } => test::run(&parts, no_browser),
+        Command::Generate => generate::run(),
+        Command::Fuzz { target, seconds } => fuzz::run(target, seconds),
         Command::Bench(bench) => bench::run(&bench),
+        Command::Check { folder } => ops::check(&folder),
+        Command::Preview { config_dir } => ops::preview(config_dir.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,11 +11,34 @@ use crate::workspace;
 
 /// The npm packages of `tests/clients`, exactly as locked.
 pub(crate) fn install_npm_packages() -> Result<()> {
-    let folder = workspace::root().join("tests/clients");
-    let lock = fs::read(folder.join("package-lock.json")).context("tests/clients/package-lock.json")?;
-    once(&folder.join("node_modules/.installed"), &lock, || {
+    npm_ci("tests/clients").map(drop)
+}
+
+/// The Node sender that ours is measured beside, with its packages. Answers its folder.
+pub(crate) fn install_node_sender() -> Result<PathBuf> {
+    npm_ci("tests/bench-peers/custom-sms-sender-node")
+}
+
+fn npm_ci(package: &str) -> Result<PathBuf> {
+    let folder = workspace::root().join(package);
+    let lock = folder.join("package-lock.json");
+    let locked = fs::read(&lock).with_context(|| lock.display().to_string())?;
+    once(&folder.join("node_modules/.installed"), &locked, || {
         succeed(Command::new("npm").args(["ci", "--ignore-scripts"]).current_dir(&folder))
-    })
+    })?;
+    Ok(folder)
+}
+
+/// cargo-fuzz, built from source. Answers its program.
+pub(crate) fn install_cargo_fuzz() -> Result<PathBuf> {
+    const VERSION: &str = "0.13.2";
+    let folder = workspace::target_directory()?.join("tools-cargo");
+    once(&folder.join(".installed"), VERSION.as_bytes(), || {
+        let mut command = workspace::cargo(&["install", "--quiet", "--locked", "cargo-fuzz"]);
+        command.args(["--version", VERSION]).arg("--root").arg(&folder);
+        succeed(&mut command)
+    })?;
+    Ok(folder.join("bin/cargo-fuzz"))
 }
 
 /// The tools of `xtask/tools.txt`, in a Python environment of the project's own. Answers the folder

@@ -14,6 +14,9 @@ pub(crate) fn root() -> &'static Path {
     package.parent().unwrap_or(package)
 }
 
+/// Packages outside the workspace, each with a lock of its own.
+pub(crate) const OUTSIDE: [&str; 2] = ["shared/fuzz", "tests/esdk-oracle"];
+
 /// Cargo's target folder, wherever the contributor's settings put it.
 pub(crate) fn target_directory() -> Result<PathBuf> {
     let metadata = MetadataCommand::new().no_deps().current_dir(root()).exec().context("cargo metadata")?;

@@ -73,7 +73,7 @@ test('a trigger shows its event and its answer, by keyboard too', async () => {
 
 test('the code of a message can be read, and messages are found by address', async () => {
   const outbox = page.getByRole('region', { name: 'Outbox' });
-  const code = await cloud.code(address);
+  const { code } = (await cloud.messages(address)).at(-1);
   await outbox.getByRole('button', { name: `Copy code ${code}` }).waitFor();
   await outbox.getByRole('searchbox').fill('nobody@');
   await outbox.getByRole('button', { name: `Copy code ${code}` }).waitFor({ state: 'hidden' });
@@ -99,14 +99,47 @@ test('a fault that is switched on is felt, seen, and ends when switched off', as
   assert.ok((await signIn(cloud, address)).AccessToken);
 });
 
+test('a risk that is switched on blocks a sign-in and tells the user', async () => {
+  const risk = page.getByRole('region', { name: 'Faults' }).getByLabel('Sign-ins are judged');
+  await risk.selectOption('high');
+  const refused = { name: 'NotAuthorizedException', message: /security reasons/ };
+  const before = (await cloud.messages(address)).length;
+  await assert.rejects(eventually(() => signIn(cloud, address)), refused);
+  const told = page.getByRole('region', { name: 'Outbox' }).getByRole('listitem').filter({ hasText: address });
+  await told.nth(before).waitFor();
+  assert.equal(await page.evaluate(overflow), 0, 'nothing sticks out to the side');
+  await page.screenshot({ path: join(pictures, 'risk.png'), fullPage: true });
+  await page.reload();
+  // The page asks the pool for its switches once it is there.
+  await page.waitForFunction(() => [...document.querySelectorAll('select')].some((select) => select.value === 'high'));
+  assert.equal(await risk.inputValue(), 'high', 'the page shows what the pool has');
+  await risk.selectOption('none');
+  await page.waitForFunction(() => document.querySelector('#warning').hidden);
+  assert.equal((await eventuallyPasses(() => signIn(cloud, address))).TokenType, 'Bearer');
+});
+
 test('a phone has room for everything', async () => {
   await page.setViewportSize({ width: 390, height: 844 });
-  const overflow = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
   assert.equal(await page.evaluate(overflow), 0, 'nothing sticks out to the side');
   await page.screenshot({ path: join(pictures, 'phone.png'), fullPage: true });
 });
 
+function overflow() {
+  return document.documentElement.scrollWidth - document.documentElement.clientWidth;
+}
+
 /** A switch takes effect with its answer; a sign-in may be faster. Tries until it is refused. */
 async function eventually(attempt) {
   for (let tries = 0; tries < 50; tries += 1) await attempt();
+}
+
+/** As above, the other way round. */
+async function eventuallyPasses(attempt) {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (tries === 50) throw error;
+    }
+  }
 }

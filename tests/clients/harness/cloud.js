@@ -51,7 +51,7 @@ export async function startCloud(flags = ['--memory']) {
 
 class Cloud {
   constructor(child, exited, output, endpoints, readyAfter) {
-    Object.assign(this, { child, exited, output, endpoints, readyAfter });
+    Object.assign(this, { child, exited, output, endpoints, readyAfter, seen: new Map() });
   }
 
   get pid() {
@@ -75,11 +75,20 @@ class Cloud {
     return (await fetch(outbox)).json();
   }
 
-  /** The code in the newest message to an address. */
+  /** The code in the newest message to an address that came since the last time this was asked. */
   async code(to) {
-    const message = (await this.messages(to)).at(-1);
-    if (message?.code === undefined) throw new Error(`no code was sent to ${to}`);
-    return message.code;
+    const seen = this.seen.get(to) ?? 0;
+    // Custom senders are called asynchronously: a message comes a moment after the answer.
+    for (let tries = 0; tries < 200; tries += 1) {
+      const messages = await this.messages(to);
+      const message = messages.at(-1);
+      if (messages.length > seen && message.code !== undefined) {
+        this.seen.set(to, messages.length);
+        return message.code;
+      }
+      await setTimeout(25);
+    }
+    throw new Error(`no code was sent to ${to}`);
   }
 
   /** Calls the HTTP API. A plain object goes as JSON, a string as it is. */

@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result};
 use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
-use end_to_end::{Cloud, Function, functions, sample_events};
-use local_lambda_host::{FunctionSpec, Invocation, LambdaHost, Usage};
+use end_to_end::{
+    Cloud, Function, functions,
+    measure::{Start, WARM_INVOCATIONS, median, start},
+    sample_events,
+};
+use local_lambda_host::FunctionSpec;
 use serde_json::{Value, json};
 
-const WARM_INVOCATIONS: usize = 20;
 const ECHO: &str = "echo";
 
 #[derive(Debug, Parser)]
@@ -36,27 +38,6 @@ fn build(argument: &str) -> Result<(String, PathBuf)> {
     Ok((name.to_owned(), folder.into()))
 }
 
-/// One start of one binary, in milliseconds and MiB.
-#[derive(Debug, Clone, Copy)]
-struct Start {
-    init: f64,
-    init_cpu: f64,
-    first: f64,
-    first_cpu: f64,
-    warm: f64,
-    peak: f64,
-}
-
-impl Start {
-    fn cold(&self) -> f64 {
-        self.init + self.first
-    }
-
-    fn cold_cpu(&self) -> f64 {
-        self.init_cpu + self.first_cpu
-    }
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
@@ -65,11 +46,12 @@ async fn main() -> Result<()> {
     let mut rows = BTreeMap::<(String, String), Vec<(Start, Start)>>::new();
     for _ in 0..arguments.rounds {
         for (build, folder) in &arguments.builds {
-            let echo = start(FunctionSpec::new(ECHO, folder.join(ECHO)), &json!({})).await?;
+            let spec = FunctionSpec::new(ECHO, folder.join(ECHO));
+            let echo = start(spec, &json!({}), &[&json!({}); WARM_INVOCATIONS]).await?;
             rows.entry((build.clone(), ECHO.to_owned())).or_default().push((echo, echo));
             for (function, event) in &subjects {
                 let spec = cloud.function(function, &folder.join(function.name))?;
-                let measured = start(spec, event).await.context(function.name)?;
+                let measured = start(spec, event, &[event; WARM_INVOCATIONS]).await.context(function.name)?;
                 rows.entry((build.clone(), function.name.to_owned())).or_default().push((measured, echo));
             }
         }
@@ -107,40 +89,6 @@ async fn subjects(cloud: &Cloud) -> Result<Vec<(Function, Value)>> {
     Ok(subjects)
 }
 
-/// A new environment: its first answer, then warm ones.
-async fn start(spec: FunctionSpec, event: &Value) -> Result<Start> {
-    let name = spec.name.clone();
-    let host = LambdaHost::start(vec![spec])?;
-    let cold = succeeded(host.invoke(&name, event).await?)?;
-    let (init_usage, usage) =
-        cold.init_usage.zip(cold.usage).context("no figures of processes on this system: run it on Linux")?;
-    let mut warm = Vec::new();
-    let mut peak = usage;
-    for _ in 0..WARM_INVOCATIONS {
-        let invocation = succeeded(host.invoke(&name, event).await?)?;
-        ensure!(invocation.init.is_none(), "{name} was started again");
-        warm.push(milliseconds(invocation.duration));
-        peak = invocation.usage.unwrap_or(peak);
-    }
-    Ok(Start {
-        init: milliseconds(cold.init.context("no cold start")?),
-        init_cpu: milliseconds(init_usage.cpu),
-        first: milliseconds(cold.duration),
-        first_cpu: milliseconds(cpu_between(init_usage, usage)),
-        warm: median(warm),
-        peak: mebibytes(peak.max_rss),
-    })
-}
-
-fn succeeded(invocation: Invocation) -> Result<Invocation> {
-    if let Err(error) = &invocation.result {
-        return Err(anyhow!("{error}"));
-    }
-    let status = invocation.json().and_then(|answer| answer.get("statusCode")?.as_u64());
-    ensure!(status.is_none_or(|status| status == 200), "answered with {status:?}");
-    Ok(invocation)
-}
-
 fn figures(build: &str, binary: &Path, name: &str, starts: &[(Start, Start)]) -> Result<Value> {
     let of = |figure: fn(&Start) -> f64| median(starts.iter().map(|(start, _)| figure(start)).collect());
     let ratio = |figure: fn(&Start) -> f64| {
@@ -160,6 +108,7 @@ fn figures(build: &str, binary: &Path, name: &str, starts: &[(Start, Start)]) ->
         "coldCpuToEcho": ratio(Start::cold_cpu),
         "coldToEcho": ratio(Start::cold),
         "warmMs": of(|start| start.warm),
+        "warmCpuMs": of(|start| start.warm_cpu),
         "peakMiB": of(|start| start.peak),
         "rounds": starts.len(),
     }))
@@ -198,22 +147,4 @@ fn table(figures: &[Value]) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn cpu_between(before: Usage, after: Usage) -> Duration {
-    after.cpu.saturating_sub(before.cpu)
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
-}
-
-#[expect(clippy::cast_precision_loss, reason = "no process has 2^53 bytes")]
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / 1_048_576.0
 }

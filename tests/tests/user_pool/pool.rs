@@ -55,6 +55,10 @@ impl Mailbox {
         let last = messages.iter().rfind(|message| message.channel == Channel::Email).unwrap();
         last.code.clone().unwrap()
     }
+
+    pub(crate) fn last_text(&self) -> String {
+        self.0.lock().unwrap().last().unwrap().text.clone()
+    }
 }
 
 impl Outbox for Mailbox {

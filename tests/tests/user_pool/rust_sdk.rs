@@ -8,13 +8,17 @@ use aws_sdk_cognitoidentityprovider::{
     config::{BehaviorVersion, Credentials, Region},
     primitives::Blob,
     types::{
-        AttributeDataType, AttributeType, AuthFlowType, ChallengeNameType, DeliveryMediumType,
-        DeviceConfigurationType, DeviceRememberedStatusType, DeviceSecretVerifierConfigType,
-        ExplicitAuthFlowsType, MessageActionType, MfaOptionType, ProviderUserIdentifierType,
-        SchemaAttributeType, SoftwareTokenMfaConfigType, SoftwareTokenMfaSettingsType, UserPoolMfaType,
+        AccountTakeoverActionType, AccountTakeoverActionsType, AccountTakeoverEventActionType,
+        AccountTakeoverRiskConfigurationType, AdvancedSecurityModeType, AttributeDataType, AttributeType,
+        AuthFlowType, ChallengeNameType, DeliveryMediumType, DeviceConfigurationType,
+        DeviceRememberedStatusType, DeviceSecretVerifierConfigType, EventResponseType, ExplicitAuthFlowsType,
+        FeedbackValueType, MessageActionType, MfaOptionType, NotifyConfigurationType, NotifyEmailType,
+        ProviderUserIdentifierType, RiskLevelType, SchemaAttributeType, SoftwareTokenMfaConfigType,
+        SoftwareTokenMfaSettingsType, UserPoolAddOnsType, UserPoolMfaType, UserPoolTierType,
         UsernameAttributeType, VerifiedAttributeType,
     },
 };
+use local_user_pool::{SignInRisk, Switches};
 use shared::kernel::{Clock as _, SystemClock};
 
 use crate::pool;
@@ -58,6 +62,7 @@ async fn every_operation_is_read_by_the_sdk() {
     factors(&mut story, &pool, &client).await;
     devices(&mut story, &pool, &client).await;
     administration(&mut story, &pool, &client).await;
+    protection(&mut story, &served).await;
     ends(&mut story, &pool, &client).await;
 
     let built = built();
@@ -282,7 +287,7 @@ async fn factors(story: &mut Story, pool: &str, client: &str) {
         admin_update_user_attributes,
         user_pool_id(pool),
         username(ALEX),
-        user_attributes(attribute("phone_number", "+15555550123"))
+        user_attributes(attribute("phone_number", "+12025550123"))
     );
     let by_sms =
         MfaOptionType::builder().delivery_medium(DeliveryMediumType::Sms).attribute_name("phone_number");
@@ -420,6 +425,103 @@ async fn administration(story: &mut Story, pool: &str, client: &str) {
         user_attributes(attribute("email", unconfirmed))
     );
     call!(story, admin_confirm_sign_up, user_pool_id(pool), username(unconfirmed));
+}
+
+/// A pool of its own: threat protection is another plan's.
+async fn protection(story: &mut Story, served: &pool::Served) {
+    let add_ons = UserPoolAddOnsType::builder().advanced_security_mode(AdvancedSecurityModeType::Enforced);
+    let created = call!(
+        story,
+        create_user_pool,
+        pool_name("protected"),
+        user_pool_tier(UserPoolTierType::Plus),
+        user_pool_add_ons(add_ons.build().unwrap())
+    );
+    let pool = created.user_pool.unwrap().id.unwrap();
+    let flow = ExplicitAuthFlowsType::AllowUserPasswordAuth;
+    let client = call!(
+        story,
+        create_user_pool_client,
+        user_pool_id(&pool),
+        client_name("app"),
+        explicit_auth_flows(flow)
+    );
+    let client = client.user_pool_client.unwrap().client_id.unwrap();
+    let email = attribute("email", ALEX);
+    let suppress = MessageActionType::Suppress;
+    call!(
+        story,
+        admin_create_user,
+        user_pool_id(&pool),
+        username("alex"),
+        user_attributes(email),
+        message_action(suppress)
+    );
+    call!(
+        story,
+        admin_set_user_password,
+        user_pool_id(&pool),
+        username("alex"),
+        password(PASSWORD),
+        permanent(true)
+    );
+
+    let tell = AccountTakeoverActionType::builder().notify(true);
+    let tell = tell.event_action(AccountTakeoverEventActionType::NoAction).build().unwrap();
+    let mail =
+        NotifyEmailType::builder().subject("New sign-in").text_body("{feedback-token}").build().unwrap();
+    let sender = "arn:aws:ses:us-east-1:111122223333:identity/no-reply@example.com";
+    let notify = NotifyConfigurationType::builder().source_arn(sender).no_action_email(mail).build().unwrap();
+    let takeover = AccountTakeoverRiskConfigurationType::builder()
+        .actions(AccountTakeoverActionsType::builder().low_action(tell).build())
+        .notify_configuration(notify)
+        .build();
+    let set = call!(
+        story,
+        set_risk_configuration,
+        user_pool_id(&pool),
+        account_takeover_risk_configuration(takeover.clone())
+    );
+    assert_eq!(set.risk_configuration().unwrap().account_takeover_risk_configuration(), Some(&takeover));
+    let described = call!(story, describe_risk_configuration, user_pool_id(&pool));
+    assert_eq!(described.risk_configuration, set.risk_configuration);
+
+    served.pools.set_switches(Switches { sign_in_risk: SignInRisk::Low, ..Switches::default() });
+    call!(
+        story,
+        initiate_auth,
+        client_id(client),
+        auth_flow(AuthFlowType::UserPasswordAuth),
+        auth_parameters("USERNAME", "alex"),
+        auth_parameters("PASSWORD", PASSWORD)
+    );
+    served.pools.set_switches(Switches::default());
+    let listed = call!(story, admin_list_user_auth_events, user_pool_id(&pool), username("alex"));
+    let [event] = listed.auth_events() else { std::panic::resume_unwind(Box::new(format!("{listed:?}"))) };
+    assert_eq!(event.event_response(), Some(&EventResponseType::Pass));
+    assert_eq!(event.event_risk().unwrap().risk_level(), Some(&RiskLevelType::Low));
+    let id = event.event_id().unwrap();
+    call!(
+        story,
+        admin_update_auth_event_feedback,
+        user_pool_id(&pool),
+        username("alex"),
+        event_id(id),
+        feedback_value(FeedbackValueType::Valid)
+    );
+    call!(
+        story,
+        update_auth_event_feedback,
+        user_pool_id(&pool),
+        username("alex"),
+        event_id(id),
+        feedback_token(served.mailbox.last_text()),
+        feedback_value(FeedbackValueType::Invalid)
+    );
+    let listed = call!(story, admin_list_user_auth_events, user_pool_id(&pool), username("alex"));
+    let feedback = listed.auth_events().first().unwrap().event_feedback().unwrap();
+    assert_eq!(feedback.feedback_value(), &FeedbackValueType::Invalid);
+    call!(story, delete_user_pool, user_pool_id(pool));
 }
 
 async fn ends(story: &mut Story, pool: &str, client: &str) {
