@@ -2,6 +2,7 @@
 //! provider answers.
 
 mod claims;
+mod courier;
 mod dispatch;
 mod governor;
 mod message;
@@ -10,6 +11,7 @@ mod purpose;
 mod sealed;
 
 pub use claims::{Claim, Claims, DeliveryId, Failure, Outcome};
+pub use courier::{ChallengeCodes, CodeParcel, Courier, InvalidParcel, NoticeParcel, Parcel, Recipient};
 pub use dispatch::{Addresses, Carrier, Dependencies, Dispatch, DispatchSettings, SendRequest};
 pub use governor::{
     Asker, Budgets, Charge, Completed, Correspondence, Counter, Country, Counts, Debt, Demand, Destination,
@@ -21,5 +23,5 @@ pub use message::{
     SmsText, check,
 };
 pub use provider::{Chain, Email, Exhausted, Provider, ProviderFault, Sms};
-pub use purpose::{Channel, Purpose};
+pub use purpose::{Channel, Notice, Purpose};
 pub use sealed::{DataKeyCiphertext, DataKeys, Plaintext, Unreadable, Unseal, UnsealFault};

@@ -1,6 +1,7 @@
-//! A signed-in user's own factors, as the user pool keeps them.
+//! A signed-in user's factors: those of the user pool, and [`own`], those that are ours.
 
 mod enrolment;
+pub mod own;
 mod port;
 mod preference;
 mod use_cases;

@@ -238,10 +238,15 @@ impl Governor {
             day: window.day,
         };
         let after = before.sent(policy, &message, now);
-        let (swapped, outcomes) = futures::join!(
-            self.budgets.swap(&demand.user, place.channel, &before, &after),
-            join_all(charges.iter().map(|charge| self.budgets.charge(charge))),
-        );
+        let swap = async {
+            // Notices of two changes at a time both go out: neither is in the other's way.
+            if asker == Asker::Us {
+                return Ok(true);
+            }
+            self.budgets.swap(&demand.user, place.channel, &before, &after).await
+        };
+        let (swapped, outcomes) =
+            futures::join!(swap, join_all(charges.iter().map(|charge| self.budgets.charge(charge))),);
 
         let refusal = refusal(&swapped, &charges, &outcomes);
         let is_swapped = swapped.as_ref().is_ok_and(|swapped| *swapped);
@@ -253,7 +258,7 @@ impl Governor {
             is_unverified: standing == Standing::Unverified,
             user: demand.user.clone(),
             channel: place.channel,
-            correspondence: is_swapped.then(|| Box::new((before, after))),
+            correspondence: (is_swapped && asker != Asker::Us).then(|| Box::new((before, after))),
             charges: charges
                 .into_iter()
                 .zip(&outcomes)
@@ -347,7 +352,7 @@ impl Governor {
                 counter: self.counter(place, scope, name, window.day),
                 hour: window.hour,
                 standing: match asker {
-                    Asker::Anybody if is_personal => standing.min(Standing::Verified),
+                    Asker::Anybody | Asker::Us if is_personal => standing.min(Standing::Verified),
                     _ => standing,
                 },
                 limits: self.rules.limits(place.channel, scope),

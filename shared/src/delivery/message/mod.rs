@@ -347,7 +347,7 @@ fn minutes(policy: &MessagesPolicy, purpose: Purpose) -> u32 {
         Purpose::VerifyUserAttribute => validity.verify_user_attribute,
         Purpose::AdminCreateUser => validity.admin_create_user,
         Purpose::Authentication => validity.authentication,
-        Purpose::AccountTakeOverNotification => 0,
+        Purpose::AccountTakeOverNotification | Purpose::Notice(_) => 0,
     }
 }
 
