@@ -104,8 +104,9 @@ fn the_rooms_of_the_core_depend_downwards() {
     const SUPPORT: &[&str] = &["config", "telemetry"];
     const CAPABILITIES: &[&str] = &["audit", "delivery", "factors", "sign_in", "sign_up"];
     const SHELLS: &[&str] = &["http", "trigger"];
-    // Both write to the audit trail through its port.
-    const THROUGH_PORTS: &[(&str, &str)] = &[("factors", "audit"), ("delivery", "audit")];
+    // Both write to the audit trail through its port, and changes of factors are told through the courier.
+    const THROUGH_PORTS: &[(&str, &str)] =
+        &[("factors", "audit"), ("delivery", "audit"), ("factors", "delivery")];
 
     let source = root().join("shared/src");
     let rooms: BTreeSet<String> = fs::read_dir(&source)

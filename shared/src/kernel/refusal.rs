@@ -35,13 +35,20 @@ pub enum Refusal {
     TwoPreferredFactors,
     FactorNotSetUp,
     FactorNotChangeable,
+    FactorNotFound,
+    FactorsChangedMeanwhile,
+    AuthenticatorConfirmed,
+    TooManyAuthenticators,
+    DeviceAlreadyTrusted,
+    TooManyDevices,
+    FreshCodeRequired,
 
     TooManyRequests,
     TemporarilyUnavailable,
 }
 
 impl Refusal {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 31] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
@@ -64,6 +71,13 @@ impl Refusal {
         Self::TwoPreferredFactors,
         Self::FactorNotSetUp,
         Self::FactorNotChangeable,
+        Self::FactorNotFound,
+        Self::FactorsChangedMeanwhile,
+        Self::AuthenticatorConfirmed,
+        Self::TooManyAuthenticators,
+        Self::DeviceAlreadyTrusted,
+        Self::TooManyDevices,
+        Self::FreshCodeRequired,
         Self::TooManyRequests,
         Self::TemporarilyUnavailable,
     ];
@@ -124,6 +138,23 @@ impl Refusal {
             Self::FactorNotSetUp => ("factor-not-set-up", "This factor is not set up yet", 409),
             Self::FactorNotChangeable => {
                 ("factor-not-changeable", "This factor cannot be changed as asked", 409)
+            }
+            Self::FactorNotFound => ("factor-not-found", "There is no such factor", 404),
+            Self::FactorsChangedMeanwhile => {
+                ("factors-changed-meanwhile", "Your factors were changed elsewhere; look again", 409)
+            }
+            Self::AuthenticatorConfirmed => {
+                ("authenticator-confirmed", "This authenticator app is set up already", 409)
+            }
+            Self::TooManyAuthenticators => {
+                ("too-many-authenticators", "Remove an authenticator app before adding another", 409)
+            }
+            Self::DeviceAlreadyTrusted => ("device-already-trusted", "This device is trusted already", 409),
+            Self::TooManyDevices => {
+                ("too-many-devices", "Remove a trusted device before adding another", 409)
+            }
+            Self::FreshCodeRequired => {
+                ("fresh-code-required", "Sign in with a code to trust this device", 401)
             }
             Self::TooManyRequests => ("too-many-requests", "Too many requests; try again later", 429),
             Self::TemporarilyUnavailable => {

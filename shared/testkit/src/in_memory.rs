@@ -11,6 +11,7 @@ use shared::{
         Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt, DeliveryId, Outcome,
         Refused, Repayment, Standing,
     },
+    factors::own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors},
     kernel::{PortError, UserId},
     sign_in::{SignInLedger, Subject},
     sign_up::{ConfirmedUsers, Recorded},
@@ -32,6 +33,7 @@ struct State {
     claims: HashMap<DeliveryId, Claimed>,
     correspondence: HashMap<(UserId, Channel), Correspondence>,
     counters: HashMap<Counter, Day>,
+    own_factors: HashMap<UserId, OwnFactors>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +95,11 @@ impl InMemoryTable {
 
     pub fn last_sign_in(&self, user: &UserId) -> Option<Timestamp> {
         self.lock().completed.get(user).copied()
+    }
+
+    /// As the last gate of custom sign-ins notes it.
+    pub fn note_proof(&self, user: &UserId, proof: LastProof) {
+        self.lock().own_factors.entry(user.clone()).or_default().last_proof = Some(proof);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -253,6 +260,32 @@ impl Claims for InMemoryTable {
         if counts {
             claimed.outcome = Some(outcome);
         }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl OwnFactorStore for InMemoryTable {
+    async fn own_factors(&self, user: &UserId) -> Result<OwnFactors, PortError> {
+        Ok(self.state()?.own_factors.get(user).cloned().unwrap_or_default())
+    }
+
+    async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<Changed, PortError> {
+        let mut state = self.state()?;
+        let kept = state.own_factors.entry(user.clone()).or_default();
+        let is_used_up = change.step.is_some_and(|step| kept.last_step.is_some_and(|last| step <= last));
+        if kept.revision != seen || is_used_up {
+            return Ok(Changed::Overtaken);
+        }
+        *kept = kept.changed(change);
+        Ok(Changed::Done)
+    }
+
+    async fn revoke_devices(&self, user: &UserId) -> Result<(), PortError> {
+        let mut state = self.state()?;
+        let kept = state.own_factors.entry(user.clone()).or_default();
+        kept.devices.clear();
+        (kept.generation, kept.revision) = (kept.generation + 1, kept.revision + 1);
         Ok(())
     }
 }
