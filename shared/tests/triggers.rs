@@ -7,14 +7,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::{
-    config::{self, Policy, SignInPolicy},
+    config,
     delivery::{Governor, GovernorSettings},
     kernel::{Refusal, UserId},
-    sign_in::{SignInLedger, Subject},
+    sign_in::{Attempt, BackOff, SignInGuard, SignInLedger, SignInSettings, Subject},
     sign_up::{ConfirmedUsers, Recorded},
     trigger::{PostAuthentication, PostConfirmation, PreAuthentication, answer},
 };
-use shared_testkit::{InMemoryTable, ManualClock};
+use shared_testkit::{InMemoryTable, ManualClock, SeededEntropy};
 
 const SUB: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
 const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
@@ -37,14 +37,38 @@ fn governor(table: &Arc<InMemoryTable>) -> Governor {
     settings.governor(table.clone())
 }
 
-fn pre_authentication(table: &Arc<InMemoryTable>, policy: SignInPolicy) -> PreAuthentication {
-    PreAuthentication::new(policy, table.clone(), Arc::new(ManualClock::at(NOW)))
+/// With the `[sign_in]` of an operator's policy.
+fn guard(ledger: Arc<dyn SignInLedger>, policy: &str) -> SignInGuard {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.toml"), format!("[sign_in]\n{policy}")).unwrap();
+    let lookup = |name: &str| match name {
+        "MFA_CONFIG_DIR" => folder.path().to_str().map(str::to_owned),
+        "MFA_HASH_KEY" => Some("k".repeat(64)),
+        _ => None,
+    };
+    config::load(&lookup, SignInSettings::read).unwrap().guard(ledger)
+}
+
+fn pre_authentication(table: &Arc<InMemoryTable>, policy: &str) -> PreAuthentication {
+    let clock = Arc::new(ManualClock::at(NOW));
+    PreAuthentication::new(guard(table.clone(), policy), None, clock)
+}
+
+fn post_authentication(table: &Arc<InMemoryTable>) -> PostAuthentication {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let entropy = Arc::new(SeededEntropy::new(1));
+    PostAuthentication::new(table.clone(), governor(table), table.clone(), clock, entropy)
+}
+
+fn post_confirmation(table: &Arc<InMemoryTable>) -> PostConfirmation {
+    let clock = Arc::new(ManualClock::at(NOW));
+    PostConfirmation::new(table.clone(), table.clone(), governor(table), None, clock)
 }
 
 #[tokio::test]
 async fn an_attempt_is_counted_and_a_completed_sign_in_resets_the_count() {
     let (table, clock, user) = parts();
-    let pre = pre_authentication(&table, Policy::default().sign_in);
+    let pre = pre_authentication(&table, "");
     for _ in 0..3 {
         let given = event("PreAuthentication_Authentication");
         assert_eq!(answer(&pre, given.clone()).await.unwrap(), given);
@@ -52,7 +76,7 @@ async fn an_attempt_is_counted_and_a_completed_sign_in_resets_the_count() {
     let subject = Subject::User(user.clone());
     assert_eq!(table.count_attempt(&subject, NOW).await.unwrap(), 4);
 
-    let post = PostAuthentication::new(table.clone(), governor(&table), clock);
+    let post = post_authentication(&table);
     let given = event("PostAuthentication_Authentication");
     assert_eq!(answer(&post, given.clone()).await.unwrap(), given);
     assert_eq!(table.last_sign_in(&user), Some(NOW));
@@ -62,7 +86,7 @@ async fn an_attempt_is_counted_and_a_completed_sign_in_resets_the_count() {
 #[tokio::test]
 async fn an_unknown_user_is_counted_too_and_passes() {
     let (table, ..) = parts();
-    let pre = pre_authentication(&table, Policy::default().sign_in);
+    let pre = pre_authentication(&table, "");
     let given = json!({
         "triggerSource": "PreAuthentication_Authentication", "userName": "nobody@example.com",
         "request": { "userAttributes": {}, "userNotFound": true }, "response": {},
@@ -75,7 +99,7 @@ async fn an_unknown_user_is_counted_too_and_passes() {
 #[tokio::test]
 async fn a_closed_sign_in_refuses_known_and_unknown_alike() {
     let (table, ..) = parts();
-    let pre = pre_authentication(&table, SignInPolicy { open: false, ..Policy::default().sign_in });
+    let pre = pre_authentication(&table, "open = false");
     assert_eq!(answer(&pre, event("PreAuthentication_Authentication")).await, Err(Refusal::SignInClosed));
     assert_eq!(answer(&pre, json!({ "userName": "nobody" })).await, Err(Refusal::SignInClosed));
 }
@@ -84,11 +108,11 @@ async fn a_closed_sign_in_refuses_known_and_unknown_alike() {
 async fn a_dead_table_fails_no_sign_in_and_no_confirmation() {
     let (table, clock, _) = parts();
     table.fail();
-    let pre = pre_authentication(&table, Policy::default().sign_in);
+    let pre = pre_authentication(&table, "");
     assert!(answer(&pre, event("PreAuthentication_Authentication")).await.is_ok());
-    let post = PostAuthentication::new(table.clone(), governor(&table), clock.clone());
+    let post = post_authentication(&table);
     assert!(answer(&post, event("PostAuthentication_Authentication")).await.is_ok());
-    let confirmation = PostConfirmation::new(table.clone(), table.clone(), governor(&table), clock);
+    let confirmation = post_confirmation(&table);
     assert!(answer(&confirmation, event("PostConfirmation_ConfirmSignUp")).await.is_ok());
     assert!(answer(&confirmation, event("PostConfirmation_ConfirmForgotPassword")).await.is_ok());
 }
@@ -100,6 +124,14 @@ struct Hangs;
 #[async_trait::async_trait]
 impl SignInLedger for Hangs {
     async fn count_attempt(&self, _: &Subject, _: Timestamp) -> Result<u32, shared::kernel::PortError> {
+        std::future::pending().await
+    }
+    async fn attempt(
+        &self,
+        _: &Subject,
+        _: &BackOff,
+        _: Timestamp,
+    ) -> Result<Attempt, shared::kernel::PortError> {
         std::future::pending().await
     }
     async fn complete(&self, _: &UserId, _: Timestamp) -> Result<(), shared::kernel::PortError> {
@@ -114,10 +146,11 @@ impl SignInLedger for Hangs {
 async fn a_hanging_table_costs_a_sign_in_its_limit_and_no_more() {
     let clock = Arc::new(ManualClock::at(NOW));
     let started = tokio::time::Instant::now();
-    let pre = PreAuthentication::new(Policy::default().sign_in, Arc::new(Hangs), clock.clone());
+    let pre = PreAuthentication::new(guard(Arc::new(Hangs), ""), None, clock.clone());
     assert!(answer(&pre, event("PreAuthentication_Authentication")).await.is_ok());
     assert_eq!(started.elapsed().as_millis(), 1_500);
-    let post = PostAuthentication::new(Arc::new(Hangs), governor(&Arc::default()), clock);
+    let (table, entropy) = (Arc::<InMemoryTable>::default(), Arc::new(SeededEntropy::new(1)));
+    let post = PostAuthentication::new(Arc::new(Hangs), governor(&table), table, clock, entropy);
     assert!(answer(&post, event("PostAuthentication_Authentication")).await.is_ok());
     assert_eq!(started.elapsed().as_millis(), 2_000);
 }
@@ -125,7 +158,7 @@ async fn a_hanging_table_costs_a_sign_in_its_limit_and_no_more() {
 #[tokio::test]
 async fn a_confirmation_is_kept_once_and_a_reset_password_starts_the_count_anew() {
     let (table, clock, user) = parts();
-    let trigger = PostConfirmation::new(table.clone(), table.clone(), governor(&table), clock);
+    let trigger = post_confirmation(&table);
     for _ in 0..3 {
         answer(&trigger, event("PostConfirmation_ConfirmSignUp")).await.unwrap();
     }

@@ -67,9 +67,26 @@ async fn confirmed_users() {
 async fn sign_in_ledger() {
     let (table, db) = table().await;
     contract::sign_in_ledger(&table).await;
+    contract::back_off(&table).await;
     let unknown = items(&db, "UNKNOWN#07", "SIGN_IN");
     assert_eq!(unknown[0]["ttl"]["N"], "86400", "names that are no user's are kept for a day");
     assert!(items(&db, "USER#ledger-alex", "SIGN_IN")[0].get("ttl").is_none());
+    assert!(items(&db, "UNKNOWN#back-off-hash", "SIGN_IN")[0].get("ttl").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn address_claims() {
+    let (table, db) = table().await;
+    contract::address_claims(&table).await;
+    let firm = &items(&db, "ADDRESS#address-raced", "CLAIM")[0];
+    assert!(firm.get("ttl").is_none() && firm.get("held_by").is_none(), "{firm}");
+    let held = &items(&db, "ADDRESS#address-other", "CLAIM")[0];
+    let held_at = 1_767_323_045 + 24 * 3600;
+    assert_eq!(
+        held["ttl"]["N"],
+        (held_at + 600 + 24 * 3600).to_string(),
+        "until its last hold counts no more"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,6 +28,8 @@ pub enum Action {
         enabled: bool,
         preferred: bool,
     },
+    /// A sign-in was completed on a device that the pool did not know.
+    NewDeviceUsed,
     /// A code or notification was not sent.
     MessageNotSent {
         channel: &'static str,

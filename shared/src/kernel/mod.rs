@@ -8,6 +8,7 @@ mod factor;
 mod hash_key;
 mod port_error;
 mod refusal;
+mod rule_message;
 mod token;
 mod user;
 
@@ -19,5 +20,6 @@ pub use factor::Factor;
 pub use hash_key::HashKey;
 pub use port_error::PortError;
 pub use refusal::Refusal;
+pub use rule_message::{InvalidMessage, RuleMessage};
 pub use token::AccessToken;
 pub use user::{InvalidUser, UserId};

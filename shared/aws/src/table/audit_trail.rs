@@ -28,6 +28,7 @@ impl AuditTrail for Table {
                 .item("factor", text(factor.cognito_name()))
                 .item("enabled", bool(enabled))
                 .item("preferred", bool(preferred)),
+            Action::NewDeviceUsed => put.item("action", text("new-device-used")),
             Action::MessageNotSent { channel, reason } => put
                 .item("action", text("message-not-sent"))
                 .item("channel", text(channel))
