@@ -27,8 +27,8 @@ fn event(source: &str) -> Value {
     })
 }
 
-fn parts() -> (Arc<InMemoryTable>, Arc<ManualClock>, UserId) {
-    (Arc::default(), Arc::new(ManualClock::at(NOW)), UserId::parse(SUB).unwrap())
+fn parts() -> (Arc<InMemoryTable>, UserId) {
+    (Arc::default(), UserId::parse(SUB).unwrap())
 }
 
 fn governor(table: &Arc<InMemoryTable>) -> Governor {
@@ -67,7 +67,7 @@ fn post_confirmation(table: &Arc<InMemoryTable>) -> PostConfirmation {
 
 #[tokio::test]
 async fn an_attempt_is_counted_and_a_completed_sign_in_resets_the_count() {
-    let (table, clock, user) = parts();
+    let (table, user) = parts();
     let pre = pre_authentication(&table, "");
     for _ in 0..3 {
         let given = event("PreAuthentication_Authentication");
@@ -85,7 +85,7 @@ async fn an_attempt_is_counted_and_a_completed_sign_in_resets_the_count() {
 
 #[tokio::test]
 async fn an_unknown_user_is_counted_too_and_passes() {
-    let (table, ..) = parts();
+    let (table, _) = parts();
     let pre = pre_authentication(&table, "");
     let given = json!({
         "triggerSource": "PreAuthentication_Authentication", "userName": "nobody@example.com",
@@ -98,7 +98,7 @@ async fn an_unknown_user_is_counted_too_and_passes() {
 
 #[tokio::test]
 async fn a_closed_sign_in_refuses_known_and_unknown_alike() {
-    let (table, ..) = parts();
+    let (table, _) = parts();
     let pre = pre_authentication(&table, "open = false");
     assert_eq!(answer(&pre, event("PreAuthentication_Authentication")).await, Err(Refusal::SignInClosed));
     assert_eq!(answer(&pre, json!({ "userName": "nobody" })).await, Err(Refusal::SignInClosed));
@@ -106,7 +106,7 @@ async fn a_closed_sign_in_refuses_known_and_unknown_alike() {
 
 #[tokio::test]
 async fn a_dead_table_fails_no_sign_in_and_no_confirmation() {
-    let (table, clock, _) = parts();
+    let (table, _) = parts();
     table.fail();
     let pre = pre_authentication(&table, "");
     assert!(answer(&pre, event("PreAuthentication_Authentication")).await.is_ok());
@@ -157,7 +157,7 @@ async fn a_hanging_table_costs_a_sign_in_its_limit_and_no_more() {
 
 #[tokio::test]
 async fn a_confirmation_is_kept_once_and_a_reset_password_starts_the_count_anew() {
-    let (table, clock, user) = parts();
+    let (table, user) = parts();
     let trigger = post_confirmation(&table);
     for _ in 0..3 {
         answer(&trigger, event("PostConfirmation_ConfirmSignUp")).await.unwrap();

@@ -15,9 +15,9 @@ pub(super) fn canonical(email: &EmailAddress, policy: UniquePolicy) -> String {
     let address = email.expose();
     let domain = email.domain();
     let local = address.strip_suffix(domain).and_then(|rest| rest.strip_suffix('@')).unwrap_or(&address);
+    // The lower case of some letters is decomposed: İ becomes i and a dot above.
     let nfc = ComposingNormalizerBorrowed::new_nfc();
-    // Lower case may be written decomposed again: İ is i and a dot above.
-    let mut local = nfc.normalize(&nfc.normalize(&unquoted(local)).to_lowercase()).into_owned();
+    let mut local = nfc.normalize(&unquoted(local).to_lowercase()).into_owned();
     if policy.ignore_plus_tags
         && let Some(tag) = local.find('+').filter(|place| *place > 0)
     {
