@@ -161,14 +161,15 @@ async fn one_account_an_address() {
         "jos\u{e9}.a@gmail.com",
         "JOSE\u{301}.A@GMAIL.com",
         "jos\u{e9}a@googlemail.com",
-        "\"jos\u{e9}.a\"@gmail.com",
         "jos\u{e9}.a+shop@gmail.com",
         "j.o.s\u{e9}.a@Gmail.com",
         "JOS\u{c9}A+1+2@gmail.com",
-        "josea\u{301}@gmail.com",
+        "JOS\u{c9}.a@gmail.com",
+        "jose\u{301}.a@GoogleMail.com",
     ];
+    let another_letter = "josea\u{301}@gmail.com";
     let sign_up = async |name: String, email: &str| answer(&trigger, sign_up_event(&name, email)).await;
-    let race = async |round: usize, spellings: &[&str]| {
+    let race = async |round: usize| {
         let racing = (0..100)
             .map(|number| sign_up(format!("user-{round}-{number}"), spellings[number % spellings.len()]));
         let outcomes = futures::future::join_all(racing).await;
@@ -177,14 +178,13 @@ async fn one_account_an_address() {
         assert_eq!(refused, 99, "{outcomes:?}");
         format!("user-{round}-{}", admitted.unwrap())
     };
-    // The last is another letter, and so another address.
-    let winner = race(1, &spellings[..7]).await;
-    assert!(sign_up("other".into(), spellings[7]).await.is_ok());
+    let winner = race(1).await;
+    assert!(sign_up("other".into(), another_letter).await.is_ok());
     assert!(sign_up(winner, spellings[1]).await.is_ok(), "Cognito runs the trigger again");
 
     // The process died after the claim, or nobody confirmed: free again.
     clock.advance(SignedDuration::from_mins(10));
-    let winner = race(2, &spellings[..7]).await;
+    let winner = race(2).await;
 
     let confirmation = PostConfirmation::new(
         Arc::new(table.clone()),
@@ -197,7 +197,7 @@ async fn one_account_an_address() {
         assert!(answer(&confirmation, confirmation_event(&winner, spellings[3])).await.is_ok());
     }
     clock.advance(SignedDuration::from_hours(24 * 365));
-    for spelling in &spellings[..7] {
+    for spelling in &spellings {
         assert_eq!(sign_up("late".into(), spelling).await, Err(Refusal::SignUpNotPossible), "{spelling}");
     }
     assert!(sign_up("late".into(), "someone@example.com").await.is_ok());
