@@ -1,17 +1,23 @@
 //! The triggers on in-memory ports.
 
-#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is a failed test"
+)]
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::{
+    audit::Action,
     config,
     delivery::{Governor, GovernorSettings},
-    kernel::{Refusal, UserId},
+    kernel::{EmailAddress, Refusal, UserId},
+    rules::{Question, Rules, Verdict},
     sign_in::{Attempt, BackOff, SignInGuard, SignInLedger, SignInSettings, Subject},
-    sign_up::{ConfirmedUsers, Recorded},
+    sign_up::{Availability, ConfirmedUsers, Recorded, UniqueSettings},
     trigger::{PostAuthentication, PostConfirmation, PreAuthentication, answer},
 };
 use shared_testkit::{InMemoryTable, ManualClock, SeededEntropy};
@@ -168,4 +174,110 @@ async fn a_confirmation_is_kept_once_and_a_reset_password_starts_the_count_anew(
     table.count_attempt(&subject, NOW).await.unwrap();
     answer(&trigger, event("PostConfirmation_ConfirmForgotPassword")).await.unwrap();
     assert_eq!(table.count_attempt(&subject, NOW).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_new_device_is_noted_and_a_known_one_is_not() {
+    let (table, user) = parts();
+    let post = post_authentication(&table);
+    for (new_device, lines) in [(json!(false), 0), (Value::Null, 0), (json!(true), 1)] {
+        let mut given = event("PostAuthentication_Authentication");
+        given["request"]["newDeviceUsed"] = new_device;
+        assert_eq!(answer(&post, given.clone()).await.unwrap(), given);
+        assert_eq!(table.audit().len(), lines, "{given}");
+    }
+    let noted = table.audit().remove(0);
+    assert_eq!((noted.user, noted.at, noted.action), (user, NOW, Action::NewDeviceUsed));
+}
+
+const ENFORCE: &str = "enforce = true\n";
+
+#[tokio::test]
+async fn enforced_attempts_are_held_off_alike_for_users_and_for_names_of_nobody() {
+    let (table, _) = parts();
+    let clock = Arc::new(ManualClock::at(NOW));
+    let pre = PreAuthentication::new(guard(table.clone(), ENFORCE), None, clock.clone());
+    let nobody = |name: &str| {
+        json!({
+            "triggerSource": "PreAuthentication_Authentication", "userName": name,
+            "request": { "userAttributes": {}, "userNotFound": true }, "response": {},
+        })
+    };
+    let passes = async |event: &Value| match answer(&pre, event.clone()).await {
+        Ok(_) => true,
+        Err(refusal) => {
+            assert_eq!(refusal, Refusal::TooManyAttempts);
+            false
+        }
+    };
+    let known = event("PreAuthentication_Authentication");
+    // Nobody's name is as long as anybody's, whatever its case.
+    let unknown = [nobody("Nobody@example.com"), nobody("nobody@EXAMPLE.com")];
+    let mut passed_at = Vec::new();
+    for second in 0_usize..2_000 {
+        for knock in second..second + 2 {
+            let passed = passes(&known).await;
+            assert_eq!(passes(&unknown[knock % 2]).await, passed, "after {second} s");
+            if passed {
+                passed_at.push(second);
+            }
+        }
+        clock.advance(SignedDuration::from_secs(1));
+    }
+    // Five at once (two a second), then 1, 2, 4, … s apart, however much was knocked meanwhile.
+    assert_eq!(passed_at, [0, 0, 1, 1, 2, 3, 5, 9, 17, 33, 65, 129, 257, 513, 1_025, 1_925]);
+    assert!(passes(&nobody("another@example.com")).await, "nobody's other name");
+
+    assert!(answer(&post_authentication(&table), event("PostAuthentication_Authentication")).await.is_ok());
+    assert!(passes(&known).await, "a completed sign-in ends it");
+    assert!(!passes(&unknown[0]).await);
+}
+
+/// Rules come first: whom they refuse is not counted, so that a closed door locks nobody out.
+#[tokio::test]
+async fn a_refusal_by_a_rule_is_no_attempt() {
+    #[derive(Debug)]
+    struct Closed;
+    impl Rules for Closed {
+        fn decide(&self, question: &Question<'_>) -> Verdict {
+            assert_eq!(question.action, shared::rules::Action::SignIn);
+            Verdict::Refused { rule: "closed:1".into(), message: None }
+        }
+    }
+    let (table, user) = parts();
+    let clock = Arc::new(ManualClock::at(NOW));
+    let pre = PreAuthentication::new(guard(table.clone(), ENFORCE), Some(Arc::new(Closed)), clock);
+    for _ in 0..20 {
+        let outcome = answer(&pre, event("PreAuthentication_Authentication")).await;
+        assert_eq!(outcome, Err(Refusal::SignInNotPossible));
+    }
+    assert_eq!(table.count_attempt(&Subject::User(user), NOW).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn only_a_verified_address_becomes_an_account_s_own() {
+    let (table, _) = parts();
+    let policy = "[sign_up.unique]\nemail = true\n";
+    let unique = || {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("policy.toml"), policy).unwrap();
+        let lookup = |name: &str| match name {
+            "MFA_CONFIG_DIR" => folder.path().to_str().map(str::to_owned),
+            "MFA_HASH_KEY" => Some("k".repeat(64)),
+            _ => None,
+        };
+        config::load(&lookup, UniqueSettings::read).unwrap().unwrap().addresses(table.clone())
+    };
+    let clock = Arc::new(ManualClock::at(NOW));
+    let trigger =
+        PostConfirmation::new(table.clone(), table.clone(), governor(&table), Some(unique()), clock.clone());
+    let email = EmailAddress::parse("Alex@example.com").unwrap();
+    let is_free =
+        async || unique().claim("sam", Some(&email), None, NOW).await.unwrap() == Availability::Free;
+    for (verified, stays_free) in [(json!("false"), true), (Value::Null, true), (json!("true"), false)] {
+        let mut given = event("PostConfirmation_ConfirmSignUp");
+        given["request"]["userAttributes"]["email_verified"] = verified;
+        answer(&trigger, given).await.unwrap();
+        assert_eq!(is_free().await, stays_free);
+    }
 }
