@@ -2,7 +2,7 @@ use std::{collections::HashMap, path::Path, str::FromStr as _};
 
 use cedar_policy::{
     AuthorizationError, Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid,
-    ParseErrors, Policy, PolicyId, PolicySet, Request, RestrictedExpression,
+    Policy, PolicyId, PolicySet, Request, RestrictedExpression,
 };
 use jiff::Timestamp;
 use shared::{
@@ -44,7 +44,7 @@ struct Types {
 }
 
 impl Types {
-    fn new() -> Result<Self, ParseErrors> {
+    fn new() -> Result<Self, Fault> {
         Ok(Self {
             user: EntityTypeName::from_str("User")?,
             client: EntityTypeName::from_str("Client")?,
@@ -90,8 +90,9 @@ impl CedarRules {
         let (request, entities) = self.ask(question, context)?;
         let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
         let diagnostics = response.diagnostics();
-        let failed = diagnostics.errors().map(|AuthorizationError::PolicyEvaluationError(fault)| fault);
-        if let Some(failed) = self.first(failed.map(|fault| fault.policy_id())) {
+        let failed =
+            diagnostics.errors().map(|AuthorizationError::PolicyEvaluationError(fault)| fault.policy_id());
+        if let Some(failed) = self.first(failed) {
             return Ok(Verdict::Undecided { rule: failed.name.clone() });
         }
         Ok(match (response.decision(), self.first(diagnostics.reason())) {
@@ -131,7 +132,7 @@ impl CedarRules {
         let entities = entities
             .into_iter()
             .filter(|(_, tags)| !tags.is_empty())
-            .map(|(uid, tags)| Entity::new_with_tags(uid, [], [], tags))
+            .map(|(uid, tags)| Entity::new_with_tags(uid, [], [], tags).map_err(Fault::from))
             .collect::<Result<Vec<_>, _>>()?;
         let request = Request::new(
             user,

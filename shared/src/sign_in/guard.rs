@@ -51,15 +51,12 @@ impl SignInGuard {
     ) -> Result<Attempt, PortError> {
         let policy = &self.settings.policy;
         let is_known = user.is_some();
-        let attempt = match &self.settings.names {
-            Some(key) => {
-                let subject = user.map_or_else(|| unknown(key, user_name), Subject::User);
-                self.ledger.attempt(&subject, &BackOff::of(policy), now).await?
-            }
-            None => {
-                let subject = user.map_or_else(|| Subject::unknown(user_name), Subject::User);
-                Attempt::Counted(self.ledger.count_attempt(&subject, now).await?)
-            }
+        let attempt = if let Some(key) = &self.settings.names {
+            let subject = user.map_or_else(|| unknown(key, user_name), Subject::User);
+            self.ledger.attempt(&subject, &BackOff::of(policy), now).await?
+        } else {
+            let subject = user.map_or_else(|| Subject::unknown(user_name), Subject::User);
+            Attempt::Counted(self.ledger.count_attempt(&subject, now).await?)
         };
         match attempt {
             // Unknown names share their counters, or are nobody: their number says nothing of a user.

@@ -13,6 +13,7 @@ pub struct SignUpPolicy {
 
 /// One account an address, for pools whose user name is not the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "keys of a file that an operator writes")]
 pub struct UniquePolicy {
     pub email: bool,
     pub phone_number: bool,
