@@ -50,6 +50,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE", default_value = "infra/template.yaml")]
     pub template: PathBuf,
 
+    /// What functions find under /opt when they are deployed: the operator's overrides, as the folder
+    /// that MFA_CONFIG_DIR names
+    #[arg(long, value_name = "DIR")]
+    pub config_dir: Option<PathBuf>,
+
     /// Folder of the functions' binaries; by default the one this program is in
     #[arg(long, value_name = "DIR")]
     pub functions_dir: Option<PathBuf>,

@@ -226,7 +226,14 @@ fn lambda(
         Some(folder) => folder.clone(),
         None => own_folder()?,
     };
-    let specs: Vec<_> = functions.into_iter().map(|function| spec(function, &folder, endpoints)).collect();
+    let mut specs: Vec<_> =
+        functions.into_iter().map(|function| spec(function, &folder, endpoints)).collect();
+    if let Some(folder) = &args.config_dir {
+        let folder = folder.canonicalize().with_context(|| folder.display().to_string())?;
+        for spec in &mut specs {
+            spec.environment.insert("MFA_CONFIG_DIR".to_owned(), folder.display().to_string());
+        }
+    }
     let missing: Vec<_> =
         specs.iter().filter(|spec| !spec.command.is_file()).map(|spec| spec.name.as_str()).collect();
     if !missing.is_empty() {

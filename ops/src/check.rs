@@ -25,12 +25,12 @@ pub(crate) fn check(folder: &Path) -> Result<(Policy, Vec<Finding>)> {
     let mut findings = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let name = entry?.file_name();
-        if name != "policy.toml" && name != "messages" {
+        if !["policy.toml", "messages", "rules"].iter().any(|known| name == *known) {
             findings.push(Finding {
                 file: name.into(),
                 line: None,
                 severity: Severity::Error,
-                text: "is not read: there are policy.toml and messages/".into(),
+                text: "is not read: there are policy.toml, messages/ and rules/".into(),
             });
         }
     }
@@ -58,6 +58,7 @@ pub(crate) fn check(folder: &Path) -> Result<(Policy, Vec<Finding>)> {
         }));
     }
     findings.extend(delivery::check(&policy.messages, folder));
+    findings.extend(shared_rules::check(folder));
     findings.sort();
     Ok((policy, findings))
 }

@@ -20,7 +20,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything wrong with a folder of overrides: policy.toml and messages/
+    /// Everything wrong with a folder of overrides: policy.toml, messages/ and rules/
     Check {
         /// The folder that `MFA_CONFIG_DIR` will name
         folder: PathBuf,

@@ -12,7 +12,9 @@ fn command(arguments: &[&str]) -> Output {
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("messages")).unwrap();
+    for below in ["messages", "rules"] {
+        fs::create_dir(folder.path().join(below)).unwrap();
+    }
     for (name, text) in files {
         fs::write(folder.path().join(name), text).unwrap();
     }
@@ -32,6 +34,10 @@ fn check_says_every_problem_with_its_file_and_line() {
         ("messages/de.ftl", "sign-up-sms = Hallo\n\nauthentication-lead = { $nam }\n"),
         ("messages/email.html.j2", "<p>\n{{ cod }}\n</p>\n"),
         ("policy.tml", ""),
+        (
+            "rules/10-careless.cedar",
+            "forbid (principal, action, resource)\nwhen { context.emailDomian == \"a\" };\n",
+        ),
     ]);
     let (passes, found) = checked(folder.path());
     assert!(!passes);
@@ -39,9 +45,11 @@ fn check_says_every_problem_with_its_file_and_line() {
     DIR/messages/de.ftl:1: error: sign-up-sms does not say { $code } as it is
     DIR/messages/de.ftl:3: error: authentication-lead: Unknown variable: $nam
     DIR/messages/email.html.j2:2: error: undefined value: {{ cod }}
-    DIR/policy.tml: error: is not read: there are policy.toml and messages/
+    DIR/policy.tml: error: is not read: there are policy.toml, messages/ and rules/
     DIR/policy.toml:3: error: messages.domain: "Shop" is not a domain in lower-case ASCII
     DIR/policy.toml:5: error: sign_up.opne is not a key of the policy
+    DIR/rules/10-careless.cedar:2: error: attribute `emailDomian` in context for Action::"SignIn" not found
+    DIR/rules/10-careless.cedar:2: error: attribute `emailDomian` in context for Action::"SignUp" not found
     "#);
 }
 

@@ -1,8 +1,7 @@
 //! The core of `cognito-mfa`: what the functions do, free of AWS SDKs.
 //!
 //! Rooms are capabilities ([`sign_up`], [`sign_in`], [`delivery`], [`factors`],
-//! [`audit`]), each with its rules,
-//! its ports and its use cases, over the [`kernel`]. Two shells stand on top: [`trigger`] for a user
+//! [`rules`], [`audit`]), each with what it decides, its ports and its use cases, over the [`kernel`]. Two shells stand on top: [`trigger`] for a user
 //! pool's triggers and [`http`] for the MFA API. Dependencies run shells → capabilities → kernel.
 
 pub mod audit;
@@ -12,6 +11,7 @@ pub mod factors;
 pub mod http;
 mod init;
 pub mod kernel;
+pub mod rules;
 pub mod sign_in;
 pub mod sign_up;
 pub mod telemetry;

@@ -11,6 +11,12 @@ async fn confirmed_users() {
 #[tokio::test]
 async fn sign_in_ledger() {
     contract::sign_in_ledger(&InMemoryTable::default()).await;
+    contract::back_off(&InMemoryTable::default()).await;
+}
+
+#[tokio::test]
+async fn address_claims() {
+    contract::address_claims(&InMemoryTable::default()).await;
 }
 
 #[tokio::test]

@@ -7,15 +7,17 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::{
-    config::{self, Policy, SignInPolicy},
+    audit::Action,
+    config,
     delivery::{Governor, GovernorSettings},
     factors::{
         FriendlyDeviceName,
         own::{DeviceKey, FactorId, OwnFactorStore as _, TrustedDevice},
     },
-    kernel::{Refusal, UserId},
-    sign_in::{SignInLedger, Subject},
-    sign_up::{ConfirmedUsers, Recorded},
+    kernel::{EmailAddress, Refusal, UserId},
+    rules::{Question, Rules, Verdict},
+    sign_in::{Attempt, BackOff, SignInGuard, SignInLedger, SignInSettings, Subject},
+    sign_up::{Availability, ConfirmedUsers, Recorded, UniqueSettings},
     trigger::{PostAuthentication, PostConfirmation, PreAuthentication, answer},
 };
 use shared_testkit::{InMemoryTable, ManualClock, SeededEntropy};
@@ -31,8 +33,8 @@ fn event(source: &str) -> Value {
     })
 }
 
-fn parts() -> (Arc<InMemoryTable>, Arc<ManualClock>, UserId) {
-    (Arc::default(), Arc::new(ManualClock::at(NOW)), UserId::parse(SUB).unwrap())
+fn parts() -> (Arc<InMemoryTable>, UserId) {
+    (Arc::default(), UserId::parse(SUB).unwrap())
 }
 
 fn governor(table: &Arc<InMemoryTable>) -> Governor {
@@ -41,14 +43,38 @@ fn governor(table: &Arc<InMemoryTable>) -> Governor {
     settings.governor(table.clone())
 }
 
-fn pre_authentication(table: &Arc<InMemoryTable>, policy: SignInPolicy) -> PreAuthentication {
-    PreAuthentication::new(policy, table.clone(), Arc::new(ManualClock::at(NOW)))
+/// With the `[sign_in]` of an operator's policy.
+fn guard(ledger: Arc<dyn SignInLedger>, policy: &str) -> SignInGuard {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.toml"), format!("[sign_in]\n{policy}")).unwrap();
+    let lookup = |name: &str| match name {
+        "MFA_CONFIG_DIR" => folder.path().to_str().map(str::to_owned),
+        "MFA_HASH_KEY" => Some("k".repeat(64)),
+        _ => None,
+    };
+    config::load(&lookup, SignInSettings::read).unwrap().guard(ledger)
+}
+
+fn pre_authentication(table: &Arc<InMemoryTable>, policy: &str) -> PreAuthentication {
+    let clock = Arc::new(ManualClock::at(NOW));
+    PreAuthentication::new(guard(table.clone(), policy), None, clock)
+}
+
+fn post_authentication(table: &Arc<InMemoryTable>) -> PostAuthentication {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let entropy = Arc::new(SeededEntropy::new(1));
+    PostAuthentication::new(table.clone(), governor(table), table.clone(), clock, entropy)
+}
+
+fn post_confirmation(table: &Arc<InMemoryTable>) -> PostConfirmation {
+    let clock = Arc::new(ManualClock::at(NOW));
+    PostConfirmation::new(table.clone(), table.clone(), governor(table), None, clock)
 }
 
 #[tokio::test]
 async fn an_attempt_is_counted_and_a_completed_sign_in_resets_the_count() {
-    let (table, clock, user) = parts();
-    let pre = pre_authentication(&table, Policy::default().sign_in);
+    let (table, user) = parts();
+    let pre = pre_authentication(&table, "");
     for _ in 0..3 {
         let given = event("PreAuthentication_Authentication");
         assert_eq!(answer(&pre, given.clone()).await.unwrap(), given);
@@ -56,7 +82,7 @@ async fn an_attempt_is_counted_and_a_completed_sign_in_resets_the_count() {
     let subject = Subject::User(user.clone());
     assert_eq!(table.count_attempt(&subject, NOW).await.unwrap(), 4);
 
-    let post = PostAuthentication::new(table.clone(), governor(&table), clock);
+    let post = post_authentication(&table);
     let given = event("PostAuthentication_Authentication");
     assert_eq!(answer(&post, given.clone()).await.unwrap(), given);
     assert_eq!(table.last_sign_in(&user), Some(NOW));
@@ -65,8 +91,8 @@ async fn an_attempt_is_counted_and_a_completed_sign_in_resets_the_count() {
 
 #[tokio::test]
 async fn an_unknown_user_is_counted_too_and_passes() {
-    let (table, ..) = parts();
-    let pre = pre_authentication(&table, Policy::default().sign_in);
+    let (table, _) = parts();
+    let pre = pre_authentication(&table, "");
     let given = json!({
         "triggerSource": "PreAuthentication_Authentication", "userName": "nobody@example.com",
         "request": { "userAttributes": {}, "userNotFound": true }, "response": {},
@@ -78,22 +104,21 @@ async fn an_unknown_user_is_counted_too_and_passes() {
 
 #[tokio::test]
 async fn a_closed_sign_in_refuses_known_and_unknown_alike() {
-    let (table, ..) = parts();
-    let pre = pre_authentication(&table, SignInPolicy { open: false, ..Policy::default().sign_in });
+    let (table, _) = parts();
+    let pre = pre_authentication(&table, "open = false");
     assert_eq!(answer(&pre, event("PreAuthentication_Authentication")).await, Err(Refusal::SignInClosed));
     assert_eq!(answer(&pre, json!({ "userName": "nobody" })).await, Err(Refusal::SignInClosed));
 }
 
 #[tokio::test]
 async fn a_dead_table_fails_no_sign_in_and_no_confirmation() {
-    let (table, clock, _) = parts();
+    let (table, _) = parts();
     table.fail();
-    let pre = pre_authentication(&table, Policy::default().sign_in);
+    let pre = pre_authentication(&table, "");
     assert!(answer(&pre, event("PreAuthentication_Authentication")).await.is_ok());
-    let post = PostAuthentication::new(table.clone(), governor(&table), clock.clone());
+    let post = post_authentication(&table);
     assert!(answer(&post, event("PostAuthentication_Authentication")).await.is_ok());
-    let confirmation =
-        PostConfirmation::new(table.clone(), table.clone(), table.clone(), governor(&table), clock);
+    let confirmation = post_confirmation(&table);
     assert!(answer(&confirmation, event("PostConfirmation_ConfirmSignUp")).await.is_ok());
     assert!(answer(&confirmation, event("PostConfirmation_ConfirmForgotPassword")).await.is_ok());
 }
@@ -105,6 +130,14 @@ struct Hangs;
 #[async_trait::async_trait]
 impl SignInLedger for Hangs {
     async fn count_attempt(&self, _: &Subject, _: Timestamp) -> Result<u32, shared::kernel::PortError> {
+        std::future::pending().await
+    }
+    async fn attempt(
+        &self,
+        _: &Subject,
+        _: &BackOff,
+        _: Timestamp,
+    ) -> Result<Attempt, shared::kernel::PortError> {
         std::future::pending().await
     }
     async fn complete(&self, _: &UserId, _: Timestamp) -> Result<(), shared::kernel::PortError> {
@@ -119,18 +152,19 @@ impl SignInLedger for Hangs {
 async fn a_hanging_table_costs_a_sign_in_its_limit_and_no_more() {
     let clock = Arc::new(ManualClock::at(NOW));
     let started = tokio::time::Instant::now();
-    let pre = PreAuthentication::new(Policy::default().sign_in, Arc::new(Hangs), clock.clone());
+    let pre = PreAuthentication::new(guard(Arc::new(Hangs), ""), None, clock.clone());
     assert!(answer(&pre, event("PreAuthentication_Authentication")).await.is_ok());
     assert_eq!(started.elapsed().as_millis(), 1_500);
-    let post = PostAuthentication::new(Arc::new(Hangs), governor(&Arc::default()), clock);
+    let (table, entropy) = (Arc::<InMemoryTable>::default(), Arc::new(SeededEntropy::new(1)));
+    let post = PostAuthentication::new(Arc::new(Hangs), governor(&table), table, clock, entropy);
     assert!(answer(&post, event("PostAuthentication_Authentication")).await.is_ok());
     assert_eq!(started.elapsed().as_millis(), 2_000);
 }
 
 #[tokio::test]
 async fn a_confirmation_is_kept_once_and_a_reset_password_starts_the_count_anew() {
-    let (table, clock, user) = parts();
-    let trigger = PostConfirmation::new(table.clone(), table.clone(), table.clone(), governor(&table), clock);
+    let (table, user) = parts();
+    let trigger = post_confirmation(&table);
     for _ in 0..3 {
         answer(&trigger, event("PostConfirmation_ConfirmSignUp")).await.unwrap();
     }
@@ -160,4 +194,110 @@ async fn a_confirmation_is_kept_once_and_a_reset_password_starts_the_count_anew(
     let after = table.own_factors(&user).await.unwrap();
     assert!(after.devices.is_empty(), "a new password ends the trust in devices");
     assert_eq!(after.generation, 2, "and every sign-in under way");
+}
+
+#[tokio::test]
+async fn a_new_device_is_noted_and_a_known_one_is_not() {
+    let (table, user) = parts();
+    let post = post_authentication(&table);
+    for (new_device, lines) in [(json!(false), 0), (Value::Null, 0), (json!(true), 1)] {
+        let mut given = event("PostAuthentication_Authentication");
+        given["request"]["newDeviceUsed"] = new_device;
+        assert_eq!(answer(&post, given.clone()).await.unwrap(), given);
+        assert_eq!(table.audit().len(), lines, "{given}");
+    }
+    let noted = table.audit().remove(0);
+    assert_eq!((noted.user, noted.at, noted.action), (user, NOW, Action::NewDeviceUsed));
+}
+
+const ENFORCE: &str = "enforce = true\n";
+
+#[tokio::test]
+async fn enforced_attempts_are_held_off_alike_for_users_and_for_names_of_nobody() {
+    let (table, _) = parts();
+    let clock = Arc::new(ManualClock::at(NOW));
+    let pre = PreAuthentication::new(guard(table.clone(), ENFORCE), None, clock.clone());
+    let nobody = |name: &str| {
+        json!({
+            "triggerSource": "PreAuthentication_Authentication", "userName": name,
+            "request": { "userAttributes": {}, "userNotFound": true }, "response": {},
+        })
+    };
+    let passes = async |event: &Value| match answer(&pre, event.clone()).await {
+        Ok(_) => true,
+        Err(refusal) => {
+            assert_eq!(refusal, Refusal::TooManyAttempts);
+            false
+        }
+    };
+    let known = event("PreAuthentication_Authentication");
+    // Nobody's name is as long as anybody's, whatever its case.
+    let unknown = [nobody("Nobody@example.com"), nobody("nobody@EXAMPLE.com")];
+    let mut passed_at = Vec::new();
+    for second in 0_usize..2_000 {
+        for knock in second..second + 2 {
+            let admitted = passes(&known).await;
+            assert_eq!(passes(&unknown[knock % 2]).await, admitted, "after {second} s");
+            if admitted {
+                passed_at.push(second);
+            }
+        }
+        clock.advance(SignedDuration::from_secs(1));
+    }
+    // Five at once (two a second), then 1, 2, 4, … s apart, however much was knocked meanwhile.
+    assert_eq!(passed_at, [0, 0, 1, 1, 2, 3, 5, 9, 17, 33, 65, 129, 257, 513, 1_025, 1_925]);
+    assert!(passes(&nobody("another@example.com")).await, "nobody's other name");
+
+    assert!(answer(&post_authentication(&table), event("PostAuthentication_Authentication")).await.is_ok());
+    assert!(passes(&known).await, "a completed sign-in ends it");
+    assert!(!passes(&unknown[0]).await);
+}
+
+/// Rules come first: whom they refuse is not counted, so that a closed door locks nobody out.
+#[tokio::test]
+async fn a_refusal_by_a_rule_is_no_attempt() {
+    #[derive(Debug)]
+    struct Closed;
+    impl Rules for Closed {
+        fn decide(&self, question: &Question<'_>) -> Verdict {
+            assert_eq!(question.action, shared::rules::Action::SignIn);
+            Verdict::Refused { rule: "closed:1".into(), message: None }
+        }
+    }
+    let (table, user) = parts();
+    let clock = Arc::new(ManualClock::at(NOW));
+    let pre = PreAuthentication::new(guard(table.clone(), ENFORCE), Some(Arc::new(Closed)), clock);
+    for _ in 0..20 {
+        let outcome = answer(&pre, event("PreAuthentication_Authentication")).await;
+        assert_eq!(outcome, Err(Refusal::SignInNotPossible));
+    }
+    assert_eq!(table.count_attempt(&Subject::User(user), NOW).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn only_a_verified_address_becomes_an_account_s_own() {
+    let (table, _) = parts();
+    let policy = "[sign_up.unique]\nemail = true\n";
+    let unique = || {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("policy.toml"), policy).unwrap();
+        let lookup = |name: &str| match name {
+            "MFA_CONFIG_DIR" => folder.path().to_str().map(str::to_owned),
+            "MFA_HASH_KEY" => Some("k".repeat(64)),
+            _ => None,
+        };
+        config::load(&lookup, UniqueSettings::read).unwrap().unwrap().addresses(table.clone())
+    };
+    let clock = Arc::new(ManualClock::at(NOW));
+    let trigger =
+        PostConfirmation::new(table.clone(), table.clone(), table.clone(), governor(&table), Some(unique()), clock.clone());
+    let email = EmailAddress::parse("Alex@example.com").unwrap();
+    let is_free =
+        async || unique().claim("sam", Some(&email), None, NOW).await.unwrap() == Availability::Free;
+    for (verified, stays_free) in [(json!("false"), true), (Value::Null, true), (json!("true"), false)] {
+        let mut given = event("PostConfirmation_ConfirmSignUp");
+        given["request"]["userAttributes"]["email_verified"] = verified;
+        answer(&trigger, given).await.unwrap();
+        assert_eq!(is_free().await, stays_free);
+    }
 }

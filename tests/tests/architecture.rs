@@ -83,7 +83,45 @@ fn a_function_is_built_from_the_core_and_its_adapters_and_nothing_else_of_ours()
         metadata.workspace_packages().into_iter().map(|package| package.name.to_string()).collect();
     for function in functions {
         for part in built_from(&metadata, &function).intersection(&ours) {
-            assert!(part == "shared" || part == "shared-aws", "{function} is built from {part}");
+            let is_core = ["shared", "shared-aws", "shared-rules"].contains(&part.as_str());
+            assert!(is_core, "{function} is built from {part}");
+        }
+    }
+}
+
+/// The engine is the largest thing that a function can carry: only those carry it that ask rules.
+#[test]
+fn only_the_gate_carries_the_rules_engine() {
+    let metadata = metadata();
+    let carries = |package: &String| built_from(&metadata, package).contains("cedar-policy");
+    let functions: Vec<_> = members(&metadata, "functions").into_iter().filter(carries).collect();
+    assert_eq!(functions, ["pre-authentication", "pre-sign-up"]);
+    assert!(!carries(&"shared".to_owned()) && !carries(&"shared-aws".to_owned()));
+}
+
+/// A text of an operator's rule is shown to users as it is: nobody else makes one.
+#[test]
+fn only_the_reader_of_rules_makes_messages_of_rules() {
+    let mut makers = BTreeSet::new();
+    for folder in ["functions", "ops", "shared"] {
+        sources(&root().join(folder), &mut |path, code| {
+            if code.contains("RuleMessage::parse") || code.contains("parse::<RuleMessage>") {
+                makers.insert(path.strip_prefix(root()).unwrap().to_owned());
+            }
+        });
+    }
+    assert_eq!(makers.into_iter().collect::<Vec<_>>(), [Path::new("shared/rules/src/source.rs")]);
+}
+
+/// The code, not the tests, of every Rust file below a folder.
+fn sources(folder: &Path, visit: &mut impl FnMut(&Path, &str)) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, visit);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            visit(&path, text.split("#[cfg(test)]").next().unwrap_or_default());
         }
     }
 }
@@ -102,7 +140,7 @@ fn the_main_of_a_function_is_thin() {
 fn the_rooms_of_the_core_depend_downwards() {
     const KERNEL: &[&str] = &["kernel"];
     const SUPPORT: &[&str] = &["config", "telemetry"];
-    const CAPABILITIES: &[&str] = &["audit", "delivery", "factors", "sign_in", "sign_up"];
+    const CAPABILITIES: &[&str] = &["audit", "delivery", "factors", "rules", "sign_in", "sign_up"];
     const SHELLS: &[&str] = &["http", "trigger"];
     // Both write to the audit trail through its port, and changes of factors are told through the courier.
     const THROUGH_PORTS: &[(&str, &str)] =

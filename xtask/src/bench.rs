@@ -38,6 +38,8 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 11)]
         rounds: usize,
     },
+    /// Start of an operator's rules, and one decision, with 20 and with 100 of them
+    Rules,
     /// SRP sign-ins of the local user pool beside a peer, and with 10,000 users
     Pool,
 }
@@ -58,6 +60,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Init { profiles, peers, rounds } => init(&folder, *profiles, *peers, *rounds),
         Bench::Senders { readers, rounds } => senders::run(&folder, *readers, *rounds),
+        Bench::Rules => succeed(&mut workspace::cargo(&["bench", "--package", "shared-rules"])),
         Bench::Pool => pool::run(&folder),
     }
 }

@@ -53,7 +53,7 @@ enum Command {
     /// Measure what users and the operator's bill feel
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Everything wrong with a folder of overrides: policy.toml and messages/
+    /// Everything wrong with a folder of overrides: policy.toml, messages/ and rules/
     Check {
         /// The folder that `MFA_CONFIG_DIR` will name
         folder: PathBuf,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shared::{
     delivery::GovernorSettings,
     init,
-    kernel::SystemClock,
+    kernel::{SystemClock, SystemEntropy},
     trigger::{PostAuthentication, serve},
 };
 use shared_aws::{Aws, AwsSettings, Table};
@@ -16,5 +16,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         init(|environment| (GovernorSettings::read(environment), AwsSettings::read(environment)))?;
     let table = Arc::new(Table::new(&Aws::new(aws)?));
     let governor = governor.governor(table.clone());
-    serve(PostAuthentication::new(table, governor, Arc::new(SystemClock))).await
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    serve(PostAuthentication::new(table.clone(), governor, table, clock, entropy)).await
 }

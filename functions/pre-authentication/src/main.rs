@@ -1,17 +1,21 @@
-//! Pre authentication trigger: lets password sign-ins pass and counts them.
+//! Pre authentication trigger: the operator's rules over password sign-ins, and the count of attempts.
 
 use std::sync::Arc;
 
 use shared::{
     init,
     kernel::SystemClock,
+    sign_in::SignInSettings,
     trigger::{PreAuthentication, serve},
 };
 use shared_aws::{Aws, AwsSettings, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (policy, aws) = init(|environment| (environment.policy(), AwsSettings::read(environment)))?;
-    let table = Arc::new(Table::new(&Aws::new(aws)?));
-    serve(PreAuthentication::new(policy.sign_in, table, Arc::new(SystemClock))).await
+    let (guard, rules, aws) = init(|environment| {
+        let guard = SignInSettings::read(environment);
+        (guard, shared_rules::read(environment), AwsSettings::read(environment))
+    })?;
+    let guard = guard.guard(Arc::new(Table::new(&Aws::new(aws)?)));
+    serve(PreAuthentication::new(guard, rules, Arc::new(SystemClock))).await
 }

@@ -6,11 +6,19 @@
     reason = "test code: a failed expectation is a failed test"
 )]
 
+use std::sync::Arc;
+
 use dynoxide::Database;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
-use shared::{config, kernel::UserId};
+use shared::{
+    config::{self, Policy},
+    kernel::{Refusal, UserId},
+    sign_up::{UniqueAddresses, UniqueSettings},
+    trigger::{PostConfirmation, PreSignUp, answer},
+};
 use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::contract;
+use shared_testkit::{ManualClock, contract};
 use tokio::net::TcpListener;
 
 const TABLE: &str = "mfa";
@@ -67,9 +75,26 @@ async fn confirmed_users() {
 async fn sign_in_ledger() {
     let (table, db) = table().await;
     contract::sign_in_ledger(&table).await;
+    contract::back_off(&table).await;
     let unknown = items(&db, "UNKNOWN#07", "SIGN_IN");
     assert_eq!(unknown[0]["ttl"]["N"], "86400", "names that are no user's are kept for a day");
     assert!(items(&db, "USER#ledger-alex", "SIGN_IN")[0].get("ttl").is_none());
+    assert!(items(&db, "UNKNOWN#back-off-hash", "SIGN_IN")[0].get("ttl").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn address_claims() {
+    let (table, db) = table().await;
+    contract::address_claims(&table).await;
+    let firm = &items(&db, "ADDRESS#address-raced", "CLAIM")[0];
+    assert!(firm.get("ttl").is_none() && firm.get("held_by").is_none(), "{firm}");
+    let held = &items(&db, "ADDRESS#address-other", "CLAIM")[0];
+    let held_at = 1_767_323_045 + 24 * 3600;
+    assert_eq!(
+        held["ttl"]["N"],
+        (held_at + 600 + 24 * 3600).to_string(),
+        "until its last hold counts no more"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,6 +183,100 @@ async fn the_last_proof_of_own_factors() {
         client: "client".into(),
     };
     assert_eq!(kept.last_proof, Some(expected));
+}
+
+/// What the triggers of a sign-up make of it: one account an address, however it is spelt and whoever
+/// dies on the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_account_an_address() {
+    let (table, _) = table().await;
+    let start = jiff::Timestamp::from_second(1_767_323_045).unwrap();
+    let clock = Arc::new(ManualClock::at(start));
+    let policy = "[sign_up.unique]\nemail = true\nignore_plus_tags = true\n";
+    let unique = || unique_addresses(policy, &table);
+    let trigger = PreSignUp::new(Policy::default().sign_up, None, Some(unique()), clock.clone());
+    let spellings = [
+        "jos\u{e9}.a@gmail.com",
+        "JOSE\u{301}.A@GMAIL.com",
+        "jos\u{e9}a@googlemail.com",
+        "jos\u{e9}.a+shop@gmail.com",
+        "j.o.s\u{e9}.a@Gmail.com",
+        "JOS\u{c9}A+1+2@gmail.com",
+        "JOS\u{c9}.a@gmail.com",
+        "jose\u{301}.a@GoogleMail.com",
+    ];
+    let another_letter = "josea\u{301}@gmail.com";
+    let sign_up = async |name: String, email: &str| answer(&trigger, sign_up_event(&name, email)).await;
+    let race = async |round: usize| {
+        let racing = (0..100)
+            .map(|number| sign_up(format!("user-{round}-{number}"), spellings[number % spellings.len()]));
+        let outcomes = futures::future::join_all(racing).await;
+        let refused = outcomes.iter().filter(|outcome| **outcome == Err(Refusal::SignUpNotPossible)).count();
+        let admitted = outcomes.iter().position(Result::is_ok);
+        assert_eq!(refused, 99, "{outcomes:?}");
+        format!("user-{round}-{}", admitted.unwrap())
+    };
+    let winner = race(1).await;
+    assert!(sign_up("other".into(), another_letter).await.is_ok());
+    assert!(sign_up(winner, spellings[1]).await.is_ok(), "Cognito runs the trigger again");
+
+    // The process died after the claim, or nobody confirmed: free again.
+    clock.advance(SignedDuration::from_mins(10));
+    let winner = race(2).await;
+
+    let confirmation = PostConfirmation::new(
+        Arc::new(table.clone()),
+        Arc::new(table.clone()),
+        Arc::new(table.clone()),
+        governor(&table),
+        Some(unique()),
+        clock.clone(),
+    );
+    for _ in 0..3 {
+        assert!(answer(&confirmation, confirmation_event(&winner, spellings[3])).await.is_ok());
+    }
+    clock.advance(SignedDuration::from_hours(24 * 365));
+    for spelling in &spellings {
+        assert_eq!(sign_up("late".into(), spelling).await, Err(Refusal::SignUpNotPossible), "{spelling}");
+    }
+    assert!(sign_up("late".into(), "someone@example.com").await.is_ok());
+}
+
+fn sign_up_event(name: &str, email: &str) -> Value {
+    json!({
+        "triggerSource": "PreSignUp_SignUp", "userName": name,
+        "request": { "userAttributes": { "email": email } }, "response": {},
+    })
+}
+
+fn confirmation_event(name: &str, email: &str) -> Value {
+    json!({
+        "triggerSource": "PostConfirmation_ConfirmSignUp", "userName": name,
+        "request": { "userAttributes": { "sub": name, "email": email, "email_verified": "true" } },
+        "response": {},
+    })
+}
+
+fn lookup(folder: &std::path::Path) -> impl Fn(&str) -> Option<String> {
+    move |name| match name {
+        "MFA_CONFIG_DIR" => folder.to_str().map(str::to_owned),
+        "MFA_HASH_KEY" => Some("k".repeat(32)),
+        _ => None,
+    }
+}
+
+fn unique_addresses(policy: &str, table: &Table) -> UniqueAddresses {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.toml"), policy).unwrap();
+    let settings = config::load(&lookup(folder.path()), UniqueSettings::read).unwrap();
+    settings.unwrap().addresses(Arc::new(table.clone()))
+}
+
+fn governor(table: &Table) -> shared::delivery::Governor {
+    let none = tempfile::tempdir().unwrap();
+    config::load(&lookup(none.path()), shared::delivery::GovernorSettings::read)
+        .unwrap()
+        .governor(Arc::new(table.clone()))
 }
 
 #[tokio::test]

@@ -33,6 +33,8 @@ pub enum Action {
         event: FactorEvent,
         id: Option<uuid::Uuid>,
     },
+    /// A sign-in was completed on a device that the pool did not know.
+    NewDeviceUsed,
     /// A code or notification was not sent.
     MessageNotSent {
         channel: &'static str,

@@ -12,7 +12,7 @@ pub use check::check_policy;
 pub use environment::{Environment, process_environment};
 pub use policy::{
     BudgetPolicy, DeliveryPolicy, EmailPolicy, FactorChangePolicy, GovernorPolicy, MessageValidity,
-    MessagesPolicy, Policy, ProviderPolicy, SignInPolicy, SignUpPolicy, SmsPolicy, TotpPolicy,
+    MessagesPolicy, Policy, ProviderPolicy, SignInPolicy, SignUpPolicy, SmsPolicy, TotpPolicy, UniquePolicy,
 };
 
 /// Everything that is wrong with a configuration.

@@ -9,6 +9,7 @@ mod hash_key;
 mod own_factor;
 mod port_error;
 mod refusal;
+mod rule_message;
 mod token;
 mod user;
 
@@ -21,5 +22,6 @@ pub use hash_key::HashKey;
 pub use own_factor::OwnFactor;
 pub use port_error::PortError;
 pub use refusal::Refusal;
+pub use rule_message::{InvalidMessage, RuleMessage};
 pub use token::AccessToken;
 pub use user::{InvalidUser, UserId};

@@ -1,5 +1,7 @@
+use super::RuleMessage;
+
 /// Everything that we refuse, in one closed catalogue: a stable code, a public text and an HTTP
-/// status. No other error text reaches a user.
+/// status. No other error text reaches a user, but for the message of an operator's own rule.
 ///
 /// A trigger's text is shown as `<Trigger> failed with error <text>.` (COGNITO.md §1.2): short, and
 /// without a final full stop, which Cognito adds.
@@ -12,6 +14,10 @@ pub enum Refusal {
     EmailNotValid,
     PhoneNumberNotValid,
     SignInClosed,
+    SignInNotPossible,
+    TooManyAttempts,
+    /// In the words of the operator whose rule refuses.
+    ByRule(RuleMessage),
 
     // Who calls the API
     NotSignedIn,
@@ -48,12 +54,15 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub const ALL: [Self; 31] = [
+    /// The texts of ours.
+    pub const ALL: [Self; 33] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
         Self::PhoneNumberNotValid,
         Self::SignInClosed,
+        Self::SignInNotPossible,
+        Self::TooManyAttempts,
         Self::NotSignedIn,
         Self::AccessTokenNeeded,
         Self::ReauthenticationRequired,
@@ -106,6 +115,9 @@ impl Refusal {
             Self::EmailNotValid => ("email-not-valid", "The e-mail address is not valid", 422),
             Self::PhoneNumberNotValid => ("phone-number-not-valid", "The phone number is not valid", 422),
             Self::SignInClosed => ("sign-in-closed", "Sign-in is closed at the moment", 403),
+            Self::SignInNotPossible => ("sign-in-not-possible", "Sign-in is not possible here", 403),
+            Self::TooManyAttempts => ("too-many-attempts", "Too many attempts; try again later", 429),
+            Self::ByRule(message) => ("refused-by-rule", message.text(), 403),
             Self::NotSignedIn => ("not-signed-in", "Sign in again", 401),
             Self::AccessTokenNeeded => {
                 ("access-token-needed", "An access token of a signed-in user is needed", 401)

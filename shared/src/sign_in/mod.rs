@@ -2,8 +2,15 @@
 //!
 //! Pre-authentication runs before the password is checked and sees no result; nothing runs on a
 //! failure (COGNITO.md §1.7). So an attempt is counted on the way in and the count is reset by the
-//! completed sign-in. Counting is for the operator's eyes: it refuses nobody, because whoever knows
-//! a name could otherwise lock its owner out.
+//! completed sign-in. By default counting is for the operator's eyes: it refuses nobody, because whoever
+//! knows a name could otherwise lock its owner out. Where policy says `enforce`, attempts must keep apart
+//! by a [`BackOff`].
+
+mod back_off;
+mod guard;
+
+pub use back_off::BackOff;
+pub use guard::{SignInGuard, SignInSettings};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -22,6 +29,11 @@ pub enum Subject {
     Unknown {
         shard: u8,
     },
+    /// The same where attempts are refused: by a keyed hash of its own, so that it is refused when a
+    /// user's would be, and for no other name's sake.
+    UnknownName {
+        hash: String,
+    },
 }
 
 impl Subject {
@@ -32,19 +44,38 @@ impl Subject {
     }
 }
 
+/// What became of an attempt that had to keep its distance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// It may go on; so many were counted since the last completed sign-in or the start of the window.
+    Counted(u32),
+    /// Too soon after the last one. Nothing was counted.
+    Refused,
+}
+
 /// Counts sign-ins.
 ///
-/// Contract: every method is one write. Of `n` racing calls of `count_attempt` each sees a
-/// different number, and together they see 1 to `n`.
+/// Contract: every method is one write, and [`SignInLedger::attempt`] a second one where it finds the
+/// count of an earlier window. Of `n` racing calls of `count_attempt` each sees a different number, and
+/// together they see 1 to `n`. Of racing calls of `attempt` exactly as many are counted as the back-off
+/// lets pass, and a refused one changes nothing.
 #[async_trait]
 pub trait SignInLedger: Send + Sync {
     /// Counts one attempt; gives the attempts since the last completed sign-in, this one included.
     async fn count_attempt(&self, subject: &Subject, at: Timestamp) -> Result<u32, PortError>;
 
+    /// Counts one attempt if it is far enough from the last one.
+    async fn attempt(
+        &self,
+        subject: &Subject,
+        back_off: &BackOff,
+        at: Timestamp,
+    ) -> Result<Attempt, PortError>;
+
     /// Notes a completed sign-in and starts the count anew.
     async fn complete(&self, user: &UserId, at: Timestamp) -> Result<(), PortError>;
 
-    /// Starts the count anew without a sign-in.
+    /// Starts the count anew without a sign-in: after a new password, or when an operator unlocks.
     async fn reset(&self, user: &UserId) -> Result<(), PortError>;
 }
 
@@ -72,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_surge_is_reported_once() {
-        let policy = SignInPolicy { open: true, surge_after: 3 };
+        let policy = SignInPolicy { surge_after: 3, ..Policy::default().sign_in };
         let reported: Vec<u32> = (1..=10).filter(|attempts| is_surge(&policy, *attempts)).collect();
         assert_eq!(reported, [3]);
     }

@@ -1,7 +1,14 @@
-//! Who may sign up, and what is kept of it.
+//! Who may sign up, one account an address, and what is kept of it.
 
+mod address_claims;
 mod admission;
+mod canonical;
 mod confirmation;
+mod unique;
 
+pub use address_claims::{
+    AddressClaim, AddressClaims, AddressKey, CandidateKey, DAY, FirmClaim, HOLD, HOLDS_A_DAY,
+};
 pub use admission::{Admission, Candidate, admit};
 pub use confirmation::{ConfirmedUsers, Recorded};
+pub use unique::{Availability, UniqueAddresses, UniqueSettings};

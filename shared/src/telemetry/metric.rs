@@ -9,6 +9,14 @@ use crate::kernel::{Clock, SystemClock};
 pub enum Metric {
     /// A user's attempts since the last completed sign-in passed `sign_in.surge_after`.
     SignInSurge,
+    /// An attempt came too soon after the last one and was refused (`sign_in.enforce`).
+    SignInHeldOff,
+    /// An operator's rule could not be decided, so somebody was refused.
+    RuleUndecided,
+    /// An address was signed up with so often today that it is held for nobody.
+    AddressNotHeld,
+    /// An account was confirmed whose address is another account's already.
+    AddressConflict,
     /// A refusal was answered.
     Refused,
     /// An AWS call failed or timed out.
@@ -37,6 +45,10 @@ impl Metric {
     fn name(self) -> &'static str {
         match self {
             Self::SignInSurge => "SignInSurge",
+            Self::SignInHeldOff => "SignInHeldOff",
+            Self::RuleUndecided => "RuleUndecided",
+            Self::AddressNotHeld => "AddressNotHeld",
+            Self::AddressConflict => "AddressConflict",
             Self::Refused => "Refused",
             Self::DependencyFailed => "DependencyFailed",
             Self::Panicked => "Panicked",

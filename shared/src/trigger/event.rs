@@ -25,6 +25,11 @@ impl<'a> Event<'a> {
         text(self.0.get("userPoolId")).unwrap_or_default()
     }
 
+    /// The app client's id.
+    pub fn app_client(self) -> &'a str {
+        text(self.0.get("callerContext").and_then(|caller| caller.get("clientId"))).unwrap_or_default()
+    }
+
     /// A custom sender's sealed code.
     pub fn code(self) -> Option<&'a str> {
         text(self.request("code"))
@@ -37,8 +42,28 @@ impl<'a> Event<'a> {
 
     /// `request.userAttributes`, those that are texts.
     pub fn attributes(self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let attributes = self.request("userAttributes").and_then(Value::as_object);
-        attributes.into_iter().flatten().filter_map(|(name, value)| Some((name.as_str(), text(Some(value))?)))
+        self.texts("userAttributes")
+    }
+
+    /// What the app sent along: `validationData`, and of `clientMetadata` what is not in there too.
+    pub fn app_data(self) -> Vec<(&'a str, &'a str)> {
+        let mut data: Vec<_> = self.texts("validationData").collect();
+        for (name, value) in self.texts("clientMetadata") {
+            if data.iter().all(|(known, _)| *known != name) {
+                data.push((name, value));
+            }
+        }
+        data
+    }
+
+    /// A boolean of `request` itself; absent and `null` are `false`.
+    pub fn flag(self, name: &str) -> bool {
+        self.request(name).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    fn texts(self, member: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let members = self.request(member).and_then(Value::as_object);
+        members.into_iter().flatten().filter_map(|(name, value)| Some((name.as_str(), text(Some(value))?)))
     }
 
     /// One of `request.userAttributes`.

@@ -12,6 +12,7 @@ mod post_authentication;
 mod post_confirmation;
 mod pre_authentication;
 mod pre_sign_up;
+mod rules;
 mod shell;
 
 pub use custom_message::CustomMessage;

@@ -3,7 +3,12 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
-use crate::{delivery::Governor, kernel::Clock, sign_in::SignInLedger};
+use crate::{
+    audit::{Action, AuditTrail, Entry},
+    delivery::Governor,
+    kernel::{Clock, Entropy, PortError, UserId},
+    sign_in::SignInLedger,
+};
 
 /// The user waits for tokens meanwhile.
 const LIMIT: Duration = Duration::from_millis(500);
@@ -12,12 +17,30 @@ const LIMIT: Duration = Duration::from_millis(500);
 pub struct PostAuthentication {
     ledger: Arc<dyn SignInLedger>,
     governor: Governor,
+    trail: Arc<dyn AuditTrail>,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
 }
 
 impl PostAuthentication {
-    pub fn new(ledger: Arc<dyn SignInLedger>, governor: Governor, clock: Arc<dyn Clock>) -> Self {
-        Self { ledger, governor, clock }
+    pub fn new(
+        ledger: Arc<dyn SignInLedger>,
+        governor: Governor,
+        trail: Arc<dyn AuditTrail>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self { ledger, governor, trail, clock, entropy }
+    }
+
+    /// Only pools that remember devices say so (COGNITO.md §1.8).
+    async fn note_new_device(&self, user: &UserId, event: Event<'_>) -> Result<(), PortError> {
+        if !event.flag("newDeviceUsed") {
+            return Ok(());
+        }
+        let entry =
+            Entry::new(self.clock.as_ref(), self.entropy.as_ref(), user.clone(), Action::NewDeviceUsed)?;
+        self.trail.append(&entry).await
     }
 }
 
@@ -31,6 +54,7 @@ impl Trigger for PostAuthentication {
         futures::join!(
             best_effort("sign_in.complete", LIMIT, self.ledger.complete(&user, now)),
             best_effort("delivery.settle", LIMIT, codes_arrived(&self.governor, &user, event, now)),
+            best_effort("audit.append", LIMIT, self.note_new_device(&user, event)),
         );
         Ok(Map::new())
     }

@@ -1,14 +1,15 @@
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
 use crate::{
     delivery::Governor,
     factors::own::OwnFactorStore,
-    kernel::Clock,
+    kernel::{Clock, EmailAddress, PhoneNumber, PortError, UserId},
     sign_in::SignInLedger,
-    sign_up::{ConfirmedUsers, Recorded},
+    sign_up::{ConfirmedUsers, Recorded, UniqueAddresses},
 };
 
 /// Cognito waits 5 s; the user is confirmed already.
@@ -21,6 +22,7 @@ pub struct PostConfirmation {
     ledger: Arc<dyn SignInLedger>,
     own_factors: Arc<dyn OwnFactorStore>,
     governor: Governor,
+    unique: Option<UniqueAddresses>,
     clock: Arc<dyn Clock>,
 }
 
@@ -30,9 +32,21 @@ impl PostConfirmation {
         ledger: Arc<dyn SignInLedger>,
         own_factors: Arc<dyn OwnFactorStore>,
         governor: Governor,
+        unique: Option<UniqueAddresses>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { confirmed, ledger, own_factors, governor, clock }
+        Self { confirmed, ledger, own_factors, governor, unique, clock }
+    }
+
+    /// Makes the sign-up's claim on its verified addresses firm.
+    async fn keep_addresses(&self, user: &UserId, event: Event<'_>, now: Timestamp) -> Result<(), PortError> {
+        let Some(unique) = &self.unique else { return Ok(()) };
+        let verified =
+            |name, verified| event.attribute(name).filter(|_| event.attribute(verified).is_some_and(is_true));
+        let email = verified("email", "email_verified").and_then(|email| EmailAddress::parse(email).ok());
+        let number = verified("phone_number", "phone_number_verified")
+            .and_then(|number| PhoneNumber::parse(number).ok());
+        unique.confirm(user, email.as_ref(), number.as_ref(), now).await
     }
 }
 
@@ -41,9 +55,10 @@ impl Trigger for PostConfirmation {
         let now = self.clock.now();
         match (event.source(), event.user()) {
             ("PostConfirmation_ConfirmSignUp", Some(user)) => {
-                let (recorded, _) = futures::join!(
+                let (recorded, ..) = futures::join!(
                     best_effort("sign_up.record", LIMIT, self.confirmed.record(&user, now)),
                     best_effort("delivery.settle", LIMIT, codes_arrived(&self.governor, &user, event, now)),
+                    best_effort("sign_up.keep_addresses", LIMIT, self.keep_addresses(&user, event, now)),
                 );
                 if recorded == Some(Recorded::First) {
                     tracing::info!("sign-up confirmed");
@@ -69,4 +84,9 @@ impl std::fmt::Debug for PostConfirmation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PostConfirmation")
     }
+}
+
+/// `"True"` was seen as well (COGNITO.md §4.8).
+fn is_true(text: &str) -> bool {
+    text.eq_ignore_ascii_case("true")
 }

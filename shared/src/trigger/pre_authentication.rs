@@ -2,50 +2,52 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
-use super::{Event, Trigger, TriggerFault, best_effort};
+use super::{Event, Trigger, TriggerFault, best_effort, rules};
 use crate::{
-    config::SignInPolicy,
-    kernel::Clock,
-    sign_in::{SignInLedger, Subject, admit, is_surge},
-    telemetry::Metric,
+    kernel::{Clock, Refusal},
+    rules::{Action, Rules},
+    sign_in::{Attempt, SignInGuard, admit},
 };
 
 /// What counting may cost a sign-in when the store is in trouble.
 const LIMIT: Duration = Duration::from_millis(1_500);
 
-/// Lets sign-ins pass and counts them (COGNITO.md §1.7). Known and unknown users take the same
-/// path: one decision that does not ask who it is, one write.
+/// Asks the operator's rules, then counts the attempt (COGNITO.md §1.7). Known and unknown users take the
+/// same path: one decision, one write. Whom a rule refuses is not counted: a maintenance window must lock
+/// nobody out after it.
 pub struct PreAuthentication {
-    policy: SignInPolicy,
-    ledger: Arc<dyn SignInLedger>,
+    guard: SignInGuard,
+    rules: Option<Arc<dyn Rules>>,
     clock: Arc<dyn Clock>,
 }
 
 impl PreAuthentication {
-    pub fn new(policy: SignInPolicy, ledger: Arc<dyn SignInLedger>, clock: Arc<dyn Clock>) -> Self {
-        Self { policy, ledger, clock }
+    pub fn new(guard: SignInGuard, rules: Option<Arc<dyn Rules>>, clock: Arc<dyn Clock>) -> Self {
+        Self { guard, rules, clock }
     }
 }
 
 impl Trigger for PreAuthentication {
     async fn handle(&self, event: Event<'_>) -> Result<Map<String, Value>, TriggerFault> {
-        admit(&self.policy)?;
-        let subject = event.user().map_or_else(|| Subject::unknown(event.user_name()), Subject::User);
-        let counted = self.ledger.count_attempt(&subject, self.clock.now());
-        let attempts = best_effort("sign_in.count_attempt", LIMIT, counted).await;
-        // Unknown names share their counters: their number says nothing of one user.
-        if let (Subject::User(_), Some(attempts)) = (&subject, attempts)
-            && is_surge(&self.policy, attempts)
-        {
-            tracing::warn!(attempts, "many attempts without a completed sign-in");
-            Metric::SignInSurge.emit();
+        admit(self.guard.policy())?;
+        let now = self.clock.now();
+        if let Some(rules) = &self.rules {
+            rules::ask(rules.as_ref(), Action::SignIn, event, now)?;
         }
-        Ok(Map::new())
+        // Without the table everybody passes: Cognito's own back-off still guards the password.
+        let attempt = self.guard.attempt(event.user(), event.user_name(), now);
+        match best_effort("sign_in.attempt", LIMIT, attempt).await {
+            Some(Attempt::Refused) => Err(Refusal::TooManyAttempts.into()),
+            Some(Attempt::Counted(_)) | None => Ok(Map::new()),
+        }
     }
 }
 
 impl std::fmt::Debug for PreAuthentication {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PreAuthentication").field("policy", &self.policy).finish_non_exhaustive()
+        f.debug_struct("PreAuthentication")
+            .field("guard", &self.guard)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
     }
 }

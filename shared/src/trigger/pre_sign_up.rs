@@ -1,20 +1,49 @@
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
-use super::{Event, Trigger, TriggerFault};
+use super::{Event, Trigger, TriggerFault, rules};
 use crate::{
     config::SignUpPolicy,
-    sign_up::{Candidate, admit},
+    kernel::{Clock, EmailAddress, PhoneNumber, Refusal},
+    rules::{Action, Rules},
+    sign_up::{Availability, Candidate, UniqueAddresses, admit},
 };
 
-/// Decides who may sign up (COGNITO.md §1.5).
-#[derive(Debug)]
+/// Decides who may sign up (COGNITO.md §1.5): policy, then the operator's rules, then the claim on the
+/// addresses, so that nobody who is refused holds one.
+///
+/// An administrator answers for whom they create: only the form of the addresses is checked.
 pub struct PreSignUp {
     policy: SignUpPolicy,
+    rules: Option<Arc<dyn Rules>>,
+    unique: Option<UniqueAddresses>,
+    clock: Arc<dyn Clock>,
 }
 
 impl PreSignUp {
-    pub fn new(policy: SignUpPolicy) -> Self {
-        Self { policy }
+    pub fn new(
+        policy: SignUpPolicy,
+        rules: Option<Arc<dyn Rules>>,
+        unique: Option<UniqueAddresses>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { policy, rules, unique, clock }
+    }
+
+    async fn decide_for_themselves(&self, event: Event<'_>) -> Result<(), TriggerFault> {
+        let now = self.clock.now();
+        if let Some(rules) = &self.rules {
+            rules::ask(rules.as_ref(), Action::SignUp, event, now)?;
+        }
+        let Some(unique) = &self.unique else { return Ok(()) };
+        let email = event.attribute("email").and_then(|email| EmailAddress::parse(email).ok());
+        let number = event.attribute("phone_number").and_then(|number| PhoneNumber::parse(number).ok());
+        match unique.claim(event.user_name(), email.as_ref(), number.as_ref(), now).await? {
+            Availability::Free => Ok(()),
+            // In the same words as a denied domain: it is not said whose address it is.
+            Availability::Taken => Err(Refusal::SignUpNotPossible.into()),
+        }
     }
 }
 
@@ -27,6 +56,9 @@ impl Trigger for PreSignUp {
             _ => Candidate::Themselves { email, phone_number },
         };
         let admission = admit(&self.policy, candidate)?;
+        if matches!(candidate, Candidate::Themselves { .. }) {
+            self.decide_for_themselves(event).await?;
+        }
         let mut response = Map::new();
         if admission.auto_confirm {
             response.insert("autoConfirmUser".into(), true.into());
@@ -35,12 +67,26 @@ impl Trigger for PreSignUp {
     }
 }
 
+impl std::fmt::Debug for PreSignUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PreSignUp")
+            .field("policy", &self.policy)
+            .field("rules", &self.rules)
+            .field("unique", &self.unique)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{config::Policy, kernel::Refusal, trigger::answer};
+    use crate::{config::Policy, kernel::SystemClock, trigger::answer};
+
+    fn trigger(policy: SignUpPolicy) -> PreSignUp {
+        PreSignUp::new(policy, None, None, Arc::new(SystemClock))
+    }
 
     fn event(source: &str, email: &str) -> Value {
         json!({ "triggerSource": source, "request": { "userAttributes": { "email": email } }, "response": { "autoConfirmUser": false } })
@@ -51,17 +97,14 @@ mod tests {
         let policy = Policy::default().sign_up;
         let confirmed = |event: &Value| event["response"]["autoConfirmUser"].clone();
         let given = event("PreSignUp_SignUp", "alex@example.com");
-        assert_eq!(
-            confirmed(&answer(&PreSignUp::new(policy.clone()), given.clone()).await.unwrap()),
-            json!(false)
-        );
-        let auto = PreSignUp::new(SignUpPolicy { auto_confirm: true, ..policy });
+        assert_eq!(confirmed(&answer(&trigger(policy.clone()), given.clone()).await.unwrap()), json!(false));
+        let auto = trigger(SignUpPolicy { auto_confirm: true, ..policy });
         assert_eq!(confirmed(&answer(&auto, given).await.unwrap()), json!(true));
     }
 
     #[tokio::test]
     async fn only_administrators_pass_a_closed_door() {
-        let trigger = PreSignUp::new(SignUpPolicy { open: false, ..Policy::default().sign_up });
+        let trigger = trigger(SignUpPolicy { open: false, ..Policy::default().sign_up });
         let email = "alex@example.com";
         assert!(answer(&trigger, event("PreSignUp_AdminCreateUser", email)).await.is_ok());
         for source in ["PreSignUp_SignUp", "PreSignUp_ExternalProvider", "PreSignUp_Later", ""] {

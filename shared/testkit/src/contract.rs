@@ -6,6 +6,7 @@ use futures::{StreamExt as _, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     audit::{Action, AuditTrail, Entry},
+    config::Policy,
     delivery::{
         Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Debt, DeliveryId, Failure, Limits,
         Outcome, Refused, Repayment, Scope, Sent, Standing,
@@ -19,8 +20,8 @@ use shared::{
         },
     },
     kernel::{AccessToken, Factor, OneTimeCode, UserId},
-    sign_in::{SignInLedger, Subject},
-    sign_up::{ConfirmedUsers, Recorded},
+    sign_in::{Attempt, BackOff, SignInLedger, Subject},
+    sign_up::{AddressClaim, AddressClaims, AddressKey, CandidateKey, ConfirmedUsers, FirmClaim, Recorded},
 };
 
 use crate::{ManualClock, SeededEntropy};
@@ -61,6 +62,110 @@ pub async fn sign_in_ledger(port: &dyn SignInLedger) {
     assert_eq!(port.count_attempt(&subject, now).await.expect("works"), 2);
     port.reset(&alex).await.expect("works");
     assert_eq!(port.count_attempt(&subject, now).await.expect("works"), 1);
+}
+
+/// Attempts keep apart by the back-off, however many race; a refused one changes nothing.
+pub async fn back_off(port: &dyn SignInLedger) {
+    let back_off = BackOff::of(&Policy::default().sign_in);
+    let start = Timestamp::from_second(1_767_323_045).expect("a time within range");
+    let after = |seconds| start.saturating_add(SignedDuration::from_secs(seconds)).expect("in range");
+    let (user, unknown) =
+        (Subject::User(user("back-off-alex")), Subject::UnknownName { hash: "back-off-hash".into() });
+    for subject in [user.clone(), unknown] {
+        let attempt = async |at| port.attempt(&subject, &back_off, at).await.expect("works");
+        let racing = join_all((0..RACING).map(|_| port.attempt(&subject, &back_off, start))).await;
+        let counted: BTreeSet<u32> = racing
+            .into_iter()
+            .filter_map(|outcome| match outcome.expect("works") {
+                Attempt::Counted(attempts) => Some(attempts),
+                Attempt::Refused => None,
+            })
+            .collect();
+        assert_eq!(counted, (1..=5).collect(), "of {RACING} racing attempts the free ones are counted");
+        // 1, 2, 4, … 512, 900, 900 s after the last one that was counted, and not a moment before.
+        let mut now = 0;
+        for (attempts, wait) in (6..).zip([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]) {
+            for early in [0, wait / 2, wait - 1] {
+                assert_eq!(attempt(after(now + early)).await, Attempt::Refused, "{attempts}, {early} s");
+            }
+            let racing = join_all((0..RACING).map(|_| port.attempt(&subject, &back_off, after(now + wait))));
+            let outcomes: Vec<_> = racing.await.into_iter().map(|outcome| outcome.expect("works")).collect();
+            let counted = outcomes.iter().filter(|outcome| **outcome == Attempt::Counted(attempts)).count();
+            assert_eq!(counted, 1, "{attempts} after {wait} s: {outcomes:?}");
+            assert_eq!(outcomes.iter().filter(|outcome| **outcome == Attempt::Refused).count(), RACING - 1);
+            now += wait;
+        }
+        // A window without a counted attempt, and the count starts anew.
+        assert_eq!(attempt(after(now + 899)).await, Attempt::Refused);
+        for attempts in 1..=5 {
+            assert_eq!(attempt(after(now + 3_600)).await, Attempt::Counted(attempts));
+        }
+        assert_eq!(attempt(after(now + 3_600)).await, Attempt::Refused);
+    }
+    let Subject::User(alex) = &user else { unreachable!("it is a user") };
+    let late = after(10_000);
+    for start_anew in 0..2 {
+        while port.attempt(&user, &back_off, late).await.expect("works") != Attempt::Refused {}
+        match start_anew {
+            0 => port.complete(alex, late).await.expect("works"),
+            _ => port.reset(alex).await.expect("works"),
+        }
+        assert_eq!(port.attempt(&user, &back_off, late).await.expect("works"), Attempt::Counted(1));
+    }
+    // What is only counted holds back from the moment on that attempts are refused.
+    let counted = Subject::User(self::user("back-off-sam"));
+    for _ in 0..7 {
+        port.count_attempt(&counted, late).await.expect("works");
+    }
+    assert_eq!(port.attempt(&counted, &back_off, late).await.expect("works"), Attempt::Refused);
+}
+
+/// An address is one account's; until it is, a candidate's for ten minutes, three times a day.
+pub async fn address_claims(port: &dyn AddressClaims) {
+    let start = Timestamp::from_second(1_767_323_045).expect("a time within range");
+    let after = |minutes| start.saturating_add(SignedDuration::from_mins(minutes)).expect("in range");
+    let address = |name: &str| AddressKey::new(format!("address-{name}"));
+    let candidate = |number: usize| CandidateKey::new(format!("candidate-{number}"));
+    let claim = async |address: &AddressKey, by: usize, at| {
+        port.claim(address, &candidate(by), at).await.expect("works")
+    };
+    let day = 24 * 60;
+
+    let raced = address("raced");
+    let names: Vec<_> = (0..RACING).map(candidate).collect();
+    let racing = join_all(names.iter().map(|name| port.claim(&raced, name, start))).await;
+    let outcomes: Vec<_> = racing.into_iter().map(|outcome| outcome.expect("works")).collect();
+    let holder = outcomes.iter().position(|outcome| *outcome == AddressClaim::Held).expect("one holds it");
+    let taken = outcomes.iter().filter(|outcome| **outcome == AddressClaim::Taken).count();
+    assert_eq!(taken, RACING - 1, "of {RACING} racing candidates one holds it: {outcomes:?}");
+    assert_eq!(claim(&raced, holder, after(9)).await, AddressClaim::Held, "its own, again");
+    assert_eq!(claim(&raced, 99, after(9)).await, AddressClaim::Taken);
+    // The holder is gone: free again after ten minutes, which its own repetition did not prolong.
+    assert_eq!(claim(&raced, 99, after(10)).await, AddressClaim::Held);
+    assert_eq!(claim(&raced, 98, after(20)).await, AddressClaim::Held, "the third of the day");
+    assert_eq!(claim(&raced, 97, after(29)).await, AddressClaim::Taken);
+    for by in [97, 96, holder] {
+        assert_eq!(claim(&raced, by, after(30)).await, AddressClaim::NotHeld, "held off by nobody");
+    }
+    // The first of the three is a day old, then the second.
+    assert_eq!(claim(&raced, 95, after(day - 1)).await, AddressClaim::NotHeld);
+    assert_eq!(claim(&raced, 94, after(day)).await, AddressClaim::Held);
+    assert_eq!(claim(&raced, 93, after(day + 5)).await, AddressClaim::Taken);
+    assert_eq!(claim(&raced, 93, after(day + 10)).await, AddressClaim::Held);
+    assert_eq!(claim(&address("other"), 93, after(day)).await, AddressClaim::Held, "addresses do not share");
+
+    let users: Vec<_> = (0..RACING).map(|number| user(&format!("address-{number}"))).collect();
+    let racing = join_all(users.iter().map(|user| port.confirm(&raced, user, after(31)))).await;
+    let outcomes: Vec<_> = racing.into_iter().map(|outcome| outcome.expect("works")).collect();
+    let owner = outcomes.iter().position(|outcome| *outcome == FirmClaim::Firm).expect("one has it");
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == FirmClaim::Lost).count(), RACING - 1);
+    let confirm = async |number: usize| {
+        let user = users.get(number).expect("a user");
+        port.confirm(&raced, user, after(40)).await.expect("works")
+    };
+    assert_eq!(confirm(owner).await, FirmClaim::Firm, "however often");
+    assert_eq!(confirm((owner + 1) % RACING).await, FirmClaim::Lost);
+    assert_eq!(claim(&raced, 1, after(400 * day)).await, AddressClaim::Taken, "for good");
 }
 
 /// A delivery is handled by one at a time, again after whoever died, and by nobody once it is over.

@@ -13,8 +13,11 @@ use shared::{
     },
     factors::own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors},
     kernel::{PortError, UserId},
-    sign_in::{SignInLedger, Subject},
-    sign_up::{ConfirmedUsers, Recorded},
+    sign_in::{Attempt, BackOff, SignInLedger, Subject},
+    sign_up::{
+        AddressClaim, AddressClaims, AddressKey, CandidateKey, ConfirmedUsers, DAY, FirmClaim, HOLD,
+        HOLDS_A_DAY, Recorded,
+    },
 };
 
 /// Every port that keeps state, in memory. [`InMemoryTable::fail`] makes all of them fail.
@@ -27,13 +30,21 @@ pub struct InMemoryTable {
 struct State {
     failing: bool,
     confirmed: HashMap<UserId, Timestamp>,
-    attempts: HashMap<Subject, u32>,
+    attempts: HashMap<Subject, (u32, Timestamp)>,
+    addresses: HashMap<AddressKey, Address>,
     completed: HashMap<UserId, Timestamp>,
     audit: Vec<Entry>,
     claims: HashMap<DeliveryId, Claimed>,
     correspondence: HashMap<(UserId, Channel), Correspondence>,
     counters: HashMap<Counter, Day>,
     own_factors: HashMap<UserId, OwnFactors>,
+}
+
+#[derive(Debug, Default)]
+struct Address {
+    owner: Option<UserId>,
+    holder: Option<(CandidateKey, Timestamp)>,
+    holds: Vec<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -125,12 +136,73 @@ impl ConfirmedUsers for InMemoryTable {
 }
 
 #[async_trait]
-impl SignInLedger for InMemoryTable {
-    async fn count_attempt(&self, subject: &Subject, _: Timestamp) -> Result<u32, PortError> {
+impl AddressClaims for InMemoryTable {
+    async fn claim(
+        &self,
+        address: &AddressKey,
+        candidate: &CandidateKey,
+        now: Timestamp,
+    ) -> Result<AddressClaim, PortError> {
         let mut state = self.state()?;
-        let attempts = state.attempts.entry(subject.clone()).or_default();
-        *attempts += 1;
+        let address = state.addresses.entry(address.clone()).or_default();
+        if address.owner.is_some() {
+            return Ok(AddressClaim::Taken);
+        }
+        if let Some((holder, until)) = &address.holder
+            && now < *until
+        {
+            return Ok(if holder == candidate { AddressClaim::Held } else { AddressClaim::Taken });
+        }
+        address.holds.retain(|hold| *hold > now.saturating_sub(DAY).expect("in range"));
+        if address.holds.len() >= HOLDS_A_DAY {
+            return Ok(AddressClaim::NotHeld);
+        }
+        address.holds.push(now);
+        address.holder = Some((candidate.clone(), now.saturating_add(HOLD).expect("in range")));
+        Ok(AddressClaim::Held)
+    }
+
+    async fn confirm(
+        &self,
+        address: &AddressKey,
+        owner: &UserId,
+        _: Timestamp,
+    ) -> Result<FirmClaim, PortError> {
+        let mut state = self.state()?;
+        let address = state.addresses.entry(address.clone()).or_default();
+        if address.owner.as_ref().is_some_and(|known| known != owner) {
+            return Ok(FirmClaim::Lost);
+        }
+        *address = Address { owner: Some(owner.clone()), ..Address::default() };
+        Ok(FirmClaim::Firm)
+    }
+}
+
+#[async_trait]
+impl SignInLedger for InMemoryTable {
+    async fn count_attempt(&self, subject: &Subject, at: Timestamp) -> Result<u32, PortError> {
+        let mut state = self.state()?;
+        let (attempts, last) = state.attempts.entry(subject.clone()).or_insert((0, at));
+        (*attempts, *last) = (*attempts + 1, at);
         Ok(*attempts)
+    }
+
+    async fn attempt(
+        &self,
+        subject: &Subject,
+        back_off: &BackOff,
+        at: Timestamp,
+    ) -> Result<Attempt, PortError> {
+        let mut state = self.state()?;
+        let (attempts, last) = state.attempts.entry(subject.clone()).or_insert((0, at));
+        if at.duration_since(*last) >= back_off.window() {
+            *attempts = 0;
+        }
+        if at.duration_since(*last) < back_off.wait(*attempts) {
+            return Ok(Attempt::Refused);
+        }
+        (*attempts, *last) = (*attempts + 1, at);
+        Ok(Attempt::Counted(*attempts))
     }
 
     async fn complete(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {

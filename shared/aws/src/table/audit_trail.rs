@@ -35,6 +35,7 @@ impl AuditTrail for Table {
                     None => put,
                 }
             }
+            Action::NewDeviceUsed => put.item("action", text("new-device-used")),
             Action::MessageNotSent { channel, reason } => put
                 .item("action", text("message-not-sent"))
                 .item("channel", text(channel))

@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
@@ -13,7 +11,7 @@ use shared::{
     kernel::{PortError, UserId},
 };
 
-use super::{Table, condition_failed, number, port_error, seconds, text, user_key, version};
+use super::{Item, Table, condition_failed, number, port_error, seconds, text, user_key, version, whole};
 
 /// A day's counters are kept until the day after the next: late repayments, and operators, want them.
 const COUNTER_LIFE: SignedDuration = SignedDuration::from_hours(72);
@@ -199,12 +197,6 @@ fn end_of_life(day: Date) -> Timestamp {
 
 fn correspondence_key(channel: Channel) -> AttributeValue {
     text(format!("CODES#{}", channel.name()))
-}
-
-type Item = HashMap<String, AttributeValue>;
-
-fn whole<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
-    item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 fn words(item: &Item, name: &str) -> Option<String> {

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use jiff::{SignedDuration, Timestamp};
 use shared::{
@@ -10,7 +10,7 @@ use shared::{
     kernel::PortError,
 };
 
-use super::{Item, Table, condition_failed, number, port_error, seconds, text, version};
+use super::{Item, Table, condition_failed, milliseconds, number, port_error, seconds, text, version};
 
 /// Longer than a code lives (24 h) and Lambda retries (6 h) together.
 const KEPT: SignedDuration = SignedDuration::from_hours(48);
@@ -112,9 +112,4 @@ fn moment(item: Option<&Item>, name: &str) -> Result<Timestamp, PortError> {
     item.and_then(|item| item.get(name)?.as_n().ok()?.parse().ok())
         .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
         .ok_or_else(|| PortError::new(OPERATION, format!("the answer holds no {name}")))
-}
-
-/// A lease is shorter than the whole seconds of the other items.
-fn milliseconds(at: Timestamp) -> AttributeValue {
-    number(at.as_millisecond())
 }

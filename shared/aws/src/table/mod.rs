@@ -4,13 +4,15 @@
 //! | pk | sk | what |
 //! |---|---|---|
 //! | `USER#<sub>` | `SIGN_UP` | when the sign-up was confirmed |
-//! | `USER#<sub>`, `UNKNOWN#<shard>` | `SIGN_IN` | attempts since the last completed sign-in |
+//! | `USER#<sub>`, `UNKNOWN#<shard or hash>` | `SIGN_IN` | attempts since the last completed sign-in |
 //! | `USER#<sub>` | `FACTORS` | all of a user's own factors |
+//! | `ADDRESS#<hash>` | `CLAIM` | whose an address is, or who holds it for the moment |
 //! | `USER#<sub>` | `AUDIT#<uuid v7>` | one line of the audit trail |
 //! | `DELIVERY#<hash>` | `CLAIM` | who handles a message, and how it ended |
 //! | `USER#<sub>` | `CODES#<channel>` | cool-down, verified since when, codes nobody entered yet |
 //! | `SENT#<channel>#<scope>#<name>#<shard>` | `<day>` | messages of a day and of each of its hours |
 
+mod address_claims;
 mod audit_trail;
 mod budgets;
 mod claims;
@@ -68,6 +70,15 @@ fn user_key(user: &UserId) -> AttributeValue {
 /// Seconds since the epoch: what TTL wants, and enough for the rest.
 fn seconds(at: Timestamp) -> AttributeValue {
     number(at.as_second())
+}
+
+/// Where whole seconds are too coarse: leases, back-offs.
+fn milliseconds(at: Timestamp) -> AttributeValue {
+    number(at.as_millisecond())
+}
+
+fn whole<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
+    item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 /// Tells a condition that did not hold from a fault.

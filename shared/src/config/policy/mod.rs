@@ -1,4 +1,5 @@
 mod delivery;
+mod gate;
 mod governor;
 mod messages;
 
@@ -7,6 +8,7 @@ use toml::{Table, Value};
 
 pub use self::{
     delivery::{DeliveryPolicy, ProviderPolicy},
+    gate::{SignInPolicy, SignUpPolicy, UniquePolicy},
     governor::{BudgetPolicy, EmailPolicy, GovernorPolicy, SmsPolicy},
     messages::{MessageValidity, MessagesPolicy},
 };
@@ -26,21 +28,6 @@ pub struct Policy {
     pub governor: GovernorPolicy,
     pub sms: SmsPolicy,
     pub email: EmailPolicy,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct SignUpPolicy {
-    pub open: bool,
-    pub auto_confirm: bool,
-    pub allowed_email_domains: Vec<String>,
-    pub denied_email_domains: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct SignInPolicy {
-    pub open: bool,
-    /// Attempts since the last completed sign-in.
-    pub surge_after: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -75,21 +62,7 @@ impl Policy {
     }
 
     fn check(&self, problems: &mut Vec<String>) {
-        let domains = [
-            ("sign_up.allowed_email_domains", &self.sign_up.allowed_email_domains),
-            ("sign_up.denied_email_domains", &self.sign_up.denied_email_domains),
-        ];
-        for (key, domain) in
-            domains.iter().flat_map(|(key, list)| list.iter().map(move |domain| (key, domain)))
-        {
-            // Compared with `EmailAddress::domain`, which is ASCII and lower case.
-            if idna::domain_to_ascii_strict(domain).ok().as_deref() != Some(domain) {
-                problems.push(format!("{key}: {domain:?} is not a domain in lower-case ASCII"));
-            }
-        }
-        if self.sign_in.surge_after == 0 {
-            problems.push("sign_in.surge_after must be at least 1".into());
-        }
+        self.check_gate(problems);
         let issuer = self.totp.issuer.trim();
         if issuer.is_empty() || issuer.len() > 64 || issuer.contains(':') {
             problems.push("totp.issuer must have 1 to 64 bytes and no colon".into());
@@ -159,6 +132,8 @@ mod tests {
             denied_email_domains = ["Example.com"]
             [sign_in]
             surge_after = 0
+            free_attempts = 2
+            window_minutes = 15
             [totp]
             issuer = "a:b"
             [factor_changes]
@@ -196,6 +171,8 @@ mod tests {
         sms.user.shards is not a key of the policy
         sign_up.denied_email_domains: "Example.com" is not a domain in lower-case ASCII
         sign_in.surge_after must be at least 1
+        sign_in.free_attempts must be 3 to 100
+        sign_in.window_minutes must be 30 to 1440
         totp.issuer must have 1 to 64 bytes and no colon
         delivery.budget_ms must be 500 to 10000
         delivery.sender_ids: "DE" is not like "DE=Example": a country and 1 to 11 letters, digits and hyphens, one letter at least

@@ -1,0 +1,144 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    str::FromStr as _,
+};
+
+use cedar_policy::{ActionConstraint, Effect, Policy, PolicySet};
+use miette::Diagnostic;
+use shared::{
+    delivery::{Finding, Severity},
+    kernel::RuleMessage,
+    rules::Action,
+};
+
+/// What a rule may be annotated with. Anything else is a slip of the pen: `@mesage` would say nothing.
+const ANNOTATIONS: [&str; 2] = ["message", "id"];
+
+/// One `forbid` of a file.
+pub(crate) struct Rule {
+    /// `rules/20-domains.cedar`
+    pub(crate) file: PathBuf,
+    pub(crate) line: usize,
+    pub(crate) message: Option<RuleMessage>,
+    pub(crate) policy: Policy,
+}
+
+impl Rule {
+    /// `20-domains.cedar:3`
+    pub(crate) fn name(&self) -> String {
+        let file = self.file.file_name().unwrap_or_default().to_string_lossy();
+        format!("{file}:{}", self.line)
+    }
+}
+
+/// All rules of the folder, in the order of their files' names and their places in them, with everything
+/// that is wrong with them. Empty where there is no folder.
+pub(crate) fn of_folder(config_dir: &Path) -> (Vec<Rule>, Vec<Finding>) {
+    let (mut rules, mut findings) = (Vec::new(), Vec::new());
+    let files = match files(&config_dir.join("rules")) {
+        Ok(files) => files,
+        Err(fault) => {
+            findings.push(error("rules".into(), None, format!("can't be read: {fault}")));
+            return (rules, findings);
+        }
+    };
+    for path in files {
+        let file = Path::new("rules").join(path.file_name().unwrap_or_default());
+        if path.extension().is_none_or(|extension| extension != "cedar") {
+            findings.push(error(file, None, "is not read: rules are files that end in .cedar"));
+            continue;
+        }
+        match fs::read_to_string(&path) {
+            Ok(text) => of_file(&file, &text, &mut rules, &mut findings),
+            Err(fault) => findings.push(error(file, None, format!("can't be read: {fault}"))),
+        }
+    }
+    findings.sort();
+    (rules, findings)
+}
+
+fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = match folder.read_dir() {
+        Ok(entries) => entries,
+        // No layer, or a layer without rules: none are meant.
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(fault) => return Err(fault),
+    };
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    // Folders are listed in no order.
+    files.sort();
+    Ok(files)
+}
+
+fn of_file(file: &Path, text: &str, rules: &mut Vec<Rule>, findings: &mut Vec<Finding>) {
+    let mut problem = |line, text: String| findings.push(error(file.to_owned(), Some(line), text));
+    let parsed = match PolicySet::from_str(text) {
+        Ok(parsed) => parsed,
+        Err(faults) => {
+            for fault in faults.iter() {
+                problem(line_of(fault, text).unwrap_or(1), fault.to_string());
+            }
+            return;
+        }
+    };
+    if let Some(template) = parsed.templates().next() {
+        let line = text.find(template.to_cedar().as_str()).map_or(1, |place| line_at(text, place));
+        problem(line, "a template stands for no rule: write the value in the place of `?`".into());
+    }
+    let mut policies: Vec<_> = parsed.policies().collect();
+    // `policy0`, `policy1`, … in the order of the text.
+    policies.sort_by_key(|policy| policy.id().to_string().trim_start_matches("policy").parse::<usize>().ok());
+    let mut read_to = 0;
+    for policy in policies {
+        let source = policy.to_cedar().unwrap_or_default();
+        let place =
+            text.get(read_to..).and_then(|rest| rest.find(&source)).map_or(read_to, |at| read_to + at);
+        read_to = place + source.len();
+        let line = line_at(text, place);
+        if policy.effect() == Effect::Permit {
+            let hint = "everybody may already, so this changes nothing: write `forbid … unless { … }`";
+            problem(line, format!("`permit` is not a rule here; {hint}"));
+        }
+        for fault in unknown_actions(policy) {
+            problem(line, format!("there is no action {fault}: there are SignUp and SignIn"));
+        }
+        for (name, _) in policy.annotations().filter(|(name, _)| !ANNOTATIONS.contains(name)) {
+            problem(line, format!("there is no annotation @{name}: there is @message"));
+        }
+        let message = policy.annotation("message").map(RuleMessage::parse).transpose();
+        let message = message.unwrap_or_else(|fault| {
+            problem(line, format!("@message {fault}"));
+            None
+        });
+        rules.push(Rule { file: file.to_owned(), line, message, policy: policy.clone() });
+    }
+}
+
+/// A rule over an action that does not exist would never be asked.
+fn unknown_actions(policy: &Policy) -> Vec<String> {
+    let named = match policy.action_constraint() {
+        ActionConstraint::Any => Vec::new(),
+        ActionConstraint::Eq(action) => vec![action],
+        ActionConstraint::In(actions) => actions,
+    };
+    let is_known = |action: &&cedar_policy::EntityUid| {
+        action.type_name().to_string() == "Action"
+            && Action::ALL.iter().any(|known| known.name() == action.id().unescaped())
+    };
+    named.iter().filter(|action| !is_known(action)).map(ToString::to_string).collect()
+}
+
+pub(crate) fn error(file: PathBuf, line: Option<usize>, text: impl Into<String>) -> Finding {
+    Finding { file, line, severity: Severity::Error, text: text.into() }
+}
+
+/// Where a fault is in `text`, as far as it says so.
+pub(crate) fn line_of(fault: &dyn Diagnostic, text: &str) -> Option<usize> {
+    let label = fault.labels()?.next()?;
+    Some(line_at(text, label.offset()))
+}
+
+fn line_at(text: &str, place: usize) -> usize {
+    text.bytes().take(place).filter(|byte| *byte == b'\n').count() + 1
+}

@@ -1,0 +1,69 @@
+use serde::Deserialize;
+
+use super::Policy;
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct SignUpPolicy {
+    pub open: bool,
+    pub auto_confirm: bool,
+    pub allowed_email_domains: Vec<String>,
+    pub denied_email_domains: Vec<String>,
+    pub unique: UniquePolicy,
+}
+
+/// One account an address, for pools whose user name is not the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "keys of a file that an operator writes")]
+pub struct UniquePolicy {
+    pub email: bool,
+    pub phone_number: bool,
+    /// `alex+shop@example.com` is `alex@example.com`.
+    pub ignore_plus_tags: bool,
+    /// `a.lex@gmail.com` is `alex@gmail.com`, and `googlemail.com` the same.
+    pub ignore_gmail_dots: bool,
+}
+
+impl UniquePolicy {
+    pub fn is_on(self) -> bool {
+        self.email || self.phone_number
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct SignInPolicy {
+    pub open: bool,
+    /// Attempts since the last completed sign-in.
+    pub surge_after: u32,
+    /// Whether attempts are refused, not only counted.
+    pub enforce: bool,
+    pub free_attempts: u32,
+    pub window_minutes: u32,
+}
+
+impl Policy {
+    pub(super) fn check_gate(&self, problems: &mut Vec<String>) {
+        let domains = [
+            ("sign_up.allowed_email_domains", &self.sign_up.allowed_email_domains),
+            ("sign_up.denied_email_domains", &self.sign_up.denied_email_domains),
+        ];
+        for (key, domain) in
+            domains.iter().flat_map(|(key, list)| list.iter().map(move |domain| (key, domain)))
+        {
+            // Compared with `EmailAddress::domain`, which is ASCII and lower case.
+            if idna::domain_to_ascii_strict(domain).ok().as_deref() != Some(domain) {
+                problems.push(format!("{key}: {domain:?} is not a domain in lower-case ASCII"));
+            }
+        }
+        let sign_in = &self.sign_in;
+        if sign_in.surge_after == 0 {
+            problems.push("sign_in.surge_after must be at least 1".into());
+        }
+        if !(3..=100).contains(&sign_in.free_attempts) {
+            problems.push("sign_in.free_attempts must be 3 to 100".into());
+        }
+        // Longer than the longest lock, which would otherwise wipe out its own count.
+        if !(30..=1440).contains(&sign_in.window_minutes) {
+            problems.push("sign_in.window_minutes must be 30 to 1440".into());
+        }
+    }
+}

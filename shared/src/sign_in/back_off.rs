@@ -1,0 +1,82 @@
+use jiff::SignedDuration;
+
+use crate::config::SignInPolicy;
+
+/// As long as Cognito's own (COGNITO.md §4.7).
+const LONGEST: SignedDuration = SignedDuration::from_secs(900);
+
+/// How long attempts must keep apart.
+///
+/// ```text
+/// attempts counted   1 … free   free+1   free+2   …   free+10 and more
+/// the next waits        0 s       …                     900 s
+///                    (after `free` 1 s, then 2, 4, 8, … 512, 900)
+/// ```
+///
+/// Only what is counted moves the state: a refused attempt leaves it as it is, so that nobody can extend
+/// a lock by knocking. A completed sign-in ends it; so does a window without a counted attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackOff {
+    free: u32,
+    window: SignedDuration,
+}
+
+impl BackOff {
+    pub fn of(policy: &SignInPolicy) -> Self {
+        Self { free: policy.free_attempts, window: SignedDuration::from_mins(policy.window_minutes.into()) }
+    }
+
+    /// Attempts that nothing holds back.
+    pub fn free(&self) -> u32 {
+        self.free
+    }
+
+    /// After so long without a counted attempt the count starts anew.
+    pub fn window(&self) -> SignedDuration {
+        self.window
+    }
+
+    /// How long after the last of `attempts` the next one is refused: 2^(attempts - free) s.
+    pub fn wait(&self, attempts: u32) -> SignedDuration {
+        let Some(step) = attempts.checked_sub(self.free) else { return SignedDuration::ZERO };
+        let seconds = 1_i64.checked_shl(step).filter(|seconds| step < 63 && *seconds > 0);
+        seconds.map_or(LONGEST, |seconds| SignedDuration::from_secs(seconds).min(LONGEST))
+    }
+
+    /// Every number of attempts that has a wait of its own, with the wait; the last stands for all above.
+    pub fn steps(&self) -> Vec<(u32, SignedDuration)> {
+        let mut steps = Vec::new();
+        for attempts in self.free.. {
+            let wait = self.wait(attempts);
+            steps.push((attempts, wait));
+            if wait == LONGEST {
+                break;
+            }
+        }
+        steps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Policy;
+
+    #[test]
+    fn waits_double_up_to_a_quarter_of_an_hour() {
+        let back_off = BackOff::of(&Policy::default().sign_in);
+        let waits: Vec<_> = (0..=17).map(|attempts| back_off.wait(attempts).as_secs()).collect();
+        assert_eq!(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
+        for far in [68, 69, 1_000, u32::MAX] {
+            assert_eq!(back_off.wait(far), LONGEST, "{far}");
+        }
+    }
+
+    #[test]
+    fn the_steps_are_the_waits() {
+        let back_off = BackOff::of(&Policy::default().sign_in);
+        let steps = back_off.steps();
+        assert_eq!((steps.first().unwrap().0, steps.last().unwrap().0, steps.len()), (5, 15, 11));
+        assert!(steps.iter().all(|(attempts, wait)| back_off.wait(*attempts) == *wait));
+    }
+}

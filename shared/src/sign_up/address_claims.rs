@@ -1,0 +1,80 @@
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::kernel::{PortError, UserId};
+
+/// So long a sign-up that nobody confirmed keeps others from its address.
+pub const HOLD: SignedDuration = SignedDuration::from_mins(10);
+/// So often within a [`DAY`]. More and it would be a way to keep an address from its owner.
+pub const HOLDS_A_DAY: usize = 3;
+pub const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// What an address is claimed under: a keyed hash of its canonical form, with its kind.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AddressKey(String);
+
+impl AddressKey {
+    pub fn new(hash: String) -> Self {
+        Self(hash)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who signs up, before there is a `sub`: a keyed hash of the user name, so that a trigger that runs
+/// again, and somebody who starts over, meet their own claim.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CandidateKey(String);
+
+impl CandidateKey {
+    pub fn new(hash: String) -> Self {
+        Self(hash)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressClaim {
+    /// The candidate's for [`HOLD`].
+    Held,
+    /// Free, and held for nobody: the holds of the day are used up. Whoever confirms first has it.
+    NotHeld,
+    /// An account's, or another candidate's at the moment.
+    Taken,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirmClaim {
+    Firm,
+    /// Another account's. Only where nobody's hold kept the two apart.
+    Lost,
+}
+
+/// Keeps addresses apart.
+///
+/// Contract: each method is one conditional write. Of racing claims of different candidates on a free
+/// address exactly one is [`AddressClaim::Held`]; a candidate's own claim, repeated, is held still and not
+/// prolonged. Unconfirmed claims hold others off for at most [`HOLD`] each and [`HOLDS_A_DAY`] times within
+/// any [`DAY`]. Of racing confirmations by different users exactly one is firm, for good, and repeated is
+/// firm again; whatever was held is then over.
+#[async_trait]
+pub trait AddressClaims: Send + Sync {
+    async fn claim(
+        &self,
+        address: &AddressKey,
+        candidate: &CandidateKey,
+        now: Timestamp,
+    ) -> Result<AddressClaim, PortError>;
+
+    async fn confirm(
+        &self,
+        address: &AddressKey,
+        owner: &UserId,
+        now: Timestamp,
+    ) -> Result<FirmClaim, PortError>;
+}

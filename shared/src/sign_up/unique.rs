@@ -1,0 +1,101 @@
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+use jiff::Timestamp;
+
+use super::{
+    address_claims::{AddressClaim, AddressClaims, AddressKey, CandidateKey, FirmClaim},
+    canonical::canonical,
+};
+use crate::{
+    config::{Environment, UniquePolicy},
+    kernel::{EmailAddress, HashKey, PhoneNumber, PortError, UserId},
+    telemetry::Metric,
+};
+
+/// What keeping addresses apart is made from.
+#[derive(Debug, Clone)]
+pub struct UniqueSettings {
+    policy: UniquePolicy,
+    key: HashKey,
+}
+
+impl UniqueSettings {
+    /// None where policy asks for nothing unique; then nothing more is read.
+    pub fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let policy = environment.policy().sign_up.unique;
+        policy.is_on().then(|| Self { policy, key: environment.hash_key() })
+    }
+
+    pub fn addresses(self, claims: Arc<dyn AddressClaims>) -> UniqueAddresses {
+        UniqueAddresses { settings: self, claims }
+    }
+
+    fn keys(&self, email: Option<&EmailAddress>, phone_number: Option<&PhoneNumber>) -> Vec<AddressKey> {
+        let email = email.filter(|_| self.policy.email).map(|email| {
+            let spelling = canonical(email, self.policy);
+            AddressKey::new(self.key.hash("sign-up.email", &[spelling.as_bytes()]))
+        });
+        let phone_number = phone_number.filter(|_| self.policy.phone_number).map(|number| {
+            AddressKey::new(self.key.hash("sign-up.phone-number", &[number.expose().as_bytes()]))
+        });
+        email.into_iter().chain(phone_number).collect()
+    }
+}
+
+/// One account an address.
+pub struct UniqueAddresses {
+    settings: UniqueSettings,
+    claims: Arc<dyn AddressClaims>,
+}
+
+/// Whether a sign-up may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Availability {
+    Free,
+    Taken,
+}
+
+impl UniqueAddresses {
+    /// Claims what a sign-up brings along; one round trip.
+    pub async fn claim(
+        &self,
+        user_name: &str,
+        email: Option<&EmailAddress>,
+        phone_number: Option<&PhoneNumber>,
+        now: Timestamp,
+    ) -> Result<Availability, PortError> {
+        let hash = self.settings.key.hash("sign-up.candidate", &[user_name.as_bytes()]);
+        let candidate = CandidateKey::new(hash);
+        let keys = self.settings.keys(email, phone_number);
+        let claims = keys.iter().map(|address| self.claims.claim(address, &candidate, now));
+        let claims = try_join_all(claims).await?;
+        if claims.contains(&AddressClaim::NotHeld) {
+            Metric::AddressNotHeld.emit();
+        }
+        Ok(if claims.contains(&AddressClaim::Taken) { Availability::Taken } else { Availability::Free })
+    }
+
+    /// Makes the claim on verified addresses firm. An unverified one is nobody's: it could be anybody's.
+    pub async fn confirm(
+        &self,
+        user: &UserId,
+        verified_email: Option<&EmailAddress>,
+        verified_phone_number: Option<&PhoneNumber>,
+        now: Timestamp,
+    ) -> Result<(), PortError> {
+        let keys = self.settings.keys(verified_email, verified_phone_number);
+        let confirmed = keys.iter().map(|address| self.claims.confirm(address, user, now));
+        if try_join_all(confirmed).await?.contains(&FirmClaim::Lost) {
+            tracing::warn!("two accounts with one address");
+            Metric::AddressConflict.emit();
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for UniqueAddresses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UniqueAddresses").field("policy", &self.settings.policy).finish_non_exhaustive()
+    }
+}

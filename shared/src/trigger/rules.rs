@@ -1,0 +1,60 @@
+use jiff::Timestamp;
+
+use super::Event;
+use crate::{
+    delivery::{Country, Numbering},
+    kernel::{EmailAddress, PhoneNumber, Refusal},
+    rules::{Action, Phone, Question, Rules, Verdict},
+    telemetry::Metric,
+};
+
+/// Asks an operator's rules about an event.
+pub(super) fn ask(
+    rules: &dyn Rules,
+    action: Action,
+    event: Event<'_>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let refusal = match action {
+        Action::SignUp => Refusal::SignUpNotPossible,
+        Action::SignIn => Refusal::SignInNotPossible,
+    };
+    match rules.decide(&question(action, event, now)) {
+        Verdict::Passes => Ok(()),
+        Verdict::Refused { rule, message } => {
+            tracing::info!(rule, "a rule refuses");
+            Err(message.map_or(refusal, Refusal::ByRule))
+        }
+        Verdict::Undecided { rule } => {
+            tracing::error!(rule, "a rule can't be decided: check it against the schema");
+            Metric::RuleUndecided.emit();
+            Err(refusal)
+        }
+    }
+}
+
+fn question(action: Action, event: Event<'_>, now: Timestamp) -> Question<'_> {
+    let number = event.attribute("phone_number").and_then(|number| PhoneNumber::parse(number).ok());
+    Question {
+        action,
+        now,
+        user_name: event.user_name(),
+        app_client: event.app_client(),
+        // `<Provider>_<id>` (COGNITO.md §1.5).
+        provider: match event.source() {
+            "PreSignUp_ExternalProvider" => event.user_name().split_once('_').map(|(provider, _)| provider),
+            _ => None,
+        },
+        email: event.attribute("email").and_then(|email| EmailAddress::parse(email).ok()),
+        phone: number.map(|number| {
+            let Numbering { country, kind } = Numbering::of(&number);
+            Phone {
+                number,
+                country: country.as_ref().map(Country::code).map(str::to_owned),
+                kind: kind.name(),
+            }
+        }),
+        attributes: event.attributes().collect(),
+        app_data: event.app_data(),
+    }
+}

@@ -1,0 +1,138 @@
+//! Sign-ups whose addresses are kept apart, on in-memory ports and a clock that is set by hand.
+
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use shared::{
+    config::{self, Policy},
+    kernel::{Clock as _, Refusal},
+    sign_up::UniqueSettings,
+    trigger::{PreSignUp, answer},
+};
+use shared_testkit::{InMemoryTable, ManualClock};
+
+const START: Timestamp = Timestamp::constant(1_767_323_045, 0);
+
+struct Stage {
+    trigger: PreSignUp,
+    clock: Arc<ManualClock>,
+    table: Arc<InMemoryTable>,
+}
+
+fn stage(policy: &str) -> Stage {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.toml"), policy).unwrap();
+    let lookup = |name: &str| match name {
+        "MFA_CONFIG_DIR" => folder.path().to_str().map(str::to_owned),
+        "MFA_HASH_KEY" => Some("k".repeat(32)),
+        _ => None,
+    };
+    let (table, clock) = (Arc::<InMemoryTable>::default(), Arc::new(ManualClock::at(START)));
+    let (policy, unique) = config::load(&lookup, |environment| {
+        (environment.policy().sign_up, UniqueSettings::read(environment))
+    })
+    .unwrap();
+    let unique = unique.map(|unique| unique.addresses(table.clone()));
+    Stage { trigger: PreSignUp::new(policy, None, unique, clock.clone()), clock, table }
+}
+
+impl Stage {
+    async fn sign_up(&self, name: &str, attributes: Value) -> Result<Value, Refusal> {
+        let event = json!({
+            "triggerSource": "PreSignUp_SignUp", "userName": name,
+            "request": { "userAttributes": attributes }, "response": {},
+        });
+        answer(&self.trigger, event).await
+    }
+}
+
+const UNIQUE_EMAIL: &str = "[sign_up.unique]\nemail = true\n";
+
+#[tokio::test]
+async fn nobody_asks_the_table_unless_policy_wants_addresses_unique() {
+    let stage = stage("");
+    stage.table.fail();
+    for name in ["alex", "sam"] {
+        assert!(stage.sign_up(name, json!({ "email": "alex@example.com" })).await.is_ok());
+    }
+    assert!(!Policy::default().sign_up.unique.is_on());
+}
+
+#[tokio::test]
+async fn each_address_that_policy_names_is_kept_apart() {
+    let stage = stage("[sign_up.unique]\nemail = true\nphone_number = true\n");
+    let refused = Err(Refusal::SignUpNotPossible);
+    let both = json!({ "email": "alex@example.com", "phone_number": "+4915123456789" });
+    assert!(stage.sign_up("alex", both).await.is_ok());
+    assert_eq!(stage.sign_up("sam", json!({ "email": "ALEX@example.com" })).await, refused);
+    assert_eq!(stage.sign_up("sam", json!({ "phone_number": "+4915123456789" })).await, refused);
+    assert!(stage.sign_up("sam", json!({ "email": "alex+1@example.com" })).await.is_ok(), "as policy has it");
+    assert!(stage.sign_up("kim", json!({})).await.is_ok(), "without an address there is nothing to keep");
+}
+
+/// What a denied domain reads is what a taken address reads.
+#[tokio::test]
+async fn a_refusal_does_not_say_whose_address_it_is() {
+    let stage = stage("[sign_up]\ndenied_email_domains = ['spam.example']\n[sign_up.unique]\nemail = true\n");
+    assert!(stage.sign_up("alex", json!({ "email": "alex@example.com" })).await.is_ok());
+    let taken = stage.sign_up("sam", json!({ "email": "alex@example.com" })).await;
+    assert_eq!(taken, stage.sign_up("sam", json!({ "email": "sam@spam.example" })).await);
+    assert!(taken.is_err());
+}
+
+#[tokio::test]
+async fn an_administrator_creates_whom_they_like() {
+    let stage = stage(UNIQUE_EMAIL);
+    assert!(stage.sign_up("alex", json!({ "email": "alex@example.com" })).await.is_ok());
+    let created = json!({
+        "triggerSource": "PreSignUp_AdminCreateUser", "userName": "sam",
+        "request": { "userAttributes": { "email": "alex@example.com" } },
+    });
+    assert!(answer(&stage.trigger, created).await.is_ok());
+}
+
+/// Uniqueness that can't be told is none: nobody is admitted without the table.
+#[tokio::test]
+async fn a_dead_table_closes_the_door() {
+    let stage = stage(UNIQUE_EMAIL);
+    stage.table.fail();
+    let outcome = stage.sign_up("alex", json!({ "email": "alex@example.com" })).await;
+    assert_eq!(outcome, Err(Refusal::TemporarilyUnavailable));
+}
+
+/// 1,000 sign-ups a day that nobody confirms, each under another name and as soon as it can be: whenever
+/// the owner comes, they wait for 30 minutes at most, and so do all who come within a day together.
+#[tokio::test]
+async fn abandoned_sign_ups_keep_an_address_from_its_owner_for_half_an_hour_a_day_at_most() {
+    let minute = SignedDuration::from_mins(1);
+    let email = || json!({ "email": "alex@example.com" });
+    let mut longest = SignedDuration::ZERO;
+    for arrival in 0..48 {
+        let stage = stage(UNIQUE_EMAIL);
+        let arrives = START + SignedDuration::from_mins(30 * arrival);
+        let mut attempts = 0;
+        while stage.clock.now() < arrives {
+            let _abandoned = stage.sign_up(&format!("squatter-{attempts}"), email()).await;
+            attempts += 1;
+            // A thousand a day.
+            stage.clock.advance(SignedDuration::from_millis(86_400));
+        }
+        // The owner is always a moment later than the next one.
+        let came = stage.clock.now();
+        loop {
+            let _abandoned = stage.sign_up(&format!("squatter-{attempts}"), email()).await;
+            attempts += 1;
+            if stage.sign_up("owner", email()).await.is_ok() {
+                break;
+            }
+            stage.clock.advance(minute);
+        }
+        longest = longest.max(stage.clock.now().duration_since(came));
+    }
+    println!("the owner waits for {longest:#} at most");
+    assert!(longest <= SignedDuration::from_mins(30), "{longest:#}");
+    assert!(longest >= SignedDuration::from_mins(29), "the test sees no hold: {longest:#}");
+}
