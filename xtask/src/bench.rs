@@ -60,7 +60,9 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Init { profiles, peers, rounds } => init(&folder, *profiles, *peers, *rounds),
         Bench::Senders { readers, rounds } => senders::run(&folder, *readers, *rounds),
-        Bench::Rules => succeed(&mut workspace::cargo(&["bench", "--package", "shared-rules"])),
+        Bench::Rules => {
+            succeed(&mut workspace::cargo(&["bench", "--package", "shared-rules", "--bench", "rules"]))
+        }
         Bench::Pool => pool::run(&folder),
     }
 }
