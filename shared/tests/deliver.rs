@@ -1,11 +1,7 @@
 //! What functions of ours hand over, on in-memory ports: sent once, by the channel of its address, in the
 //! user's language; codes drawn when they are sent.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "test code: a failed expectation is a failed test"
-)]
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
 use std::sync::{
     Arc, Mutex,
@@ -182,7 +178,7 @@ async fn notices_do_not_wait_and_make_nothing_wait() {
     join_all(notices.iter().map(|notice| house.deliver.handle(notice))).await;
     for sending in 1..=5 {
         house.deliver.handle(&Parcel::Code(code(sending, to(by_email(), "en")))).await.unwrap();
-        tokio::time::advance(std::time::Duration::from_secs(60 << (sending - 1))).await;
+        tokio::time::advance(std::time::Duration::from_mins(1 << (sending - 1))).await;
     }
     let sent = house.sent.all();
     let codes = sent.iter().filter(|(_, text)| text.contains("sign-in code")).count();
@@ -210,7 +206,7 @@ async fn a_code_is_drawn_when_it_is_sent_and_once() {
     assert_eq!(house.sent.all(), [("+4915123456789".to_owned(), expected.to_owned())]);
     assert_eq!(house.codes.drawn.load(Ordering::Relaxed), 1);
     // The next one of the same round is another message.
-    tokio::time::advance(std::time::Duration::from_secs(60)).await;
+    tokio::time::advance(std::time::Duration::from_mins(1)).await;
     house.deliver.handle(&Parcel::Code(code(2, to(by_sms(), "en")))).await.unwrap();
     assert!(house.sent.all()[1].1.starts_with("246811 is your Example sign-in code. Valid for 6 minutes."));
 }
@@ -221,7 +217,7 @@ async fn a_code_is_drawn_when_it_is_sent_and_once() {
 #[tokio::test(start_paused = true)]
 async fn what_is_worth_nothing_is_not_sent(#[case] is_over: bool, #[case] minutes: u64) {
     let house = house(Codes { is_over, ..Codes::default() });
-    tokio::time::advance(std::time::Duration::from_secs(minutes * 60)).await;
+    tokio::time::advance(std::time::Duration::from_mins(minutes)).await;
     house.deliver.handle(&Parcel::Code(code(1, to(by_email(), "en")))).await.unwrap();
     assert!(house.sent.all().is_empty());
     assert_eq!(house.table.outcomes(), [Outcome::Failed(Failure::Expired)]);

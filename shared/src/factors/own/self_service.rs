@@ -7,7 +7,7 @@ use super::{
     RECOVERY_CODES, RecoveryCode, Seeds, TotpMatch, TotpSeed, TrustedDevice,
 };
 use crate::{
-    audit::{Action, FactorEvent},
+    audit::{Action, Entry, FactorEvent},
     config::Policy,
     delivery::Notice,
     factors::{Access, Enrolment, FactorFault, FriendlyDeviceName, Profile, SignedIn},
@@ -238,17 +238,17 @@ impl SelfService {
         event: FactorEvent,
         id: Option<&FactorId>,
         plan: impl Fn(&OwnFactors) -> Result<Change, Refusal> + Send + Sync,
-    ) -> Result<crate::audit::Entry, FactorFault> {
+    ) -> Result<Entry, FactorFault> {
         let mut noted = None;
         for _ in 0..LOOKS {
             let seen = self.store.own_factors(&caller.user).await?;
             let change = plan(&seen)?;
-            let entry = match noted.take() {
-                Some(entry) => entry,
-                None => {
-                    let action = Action::OwnFactor { event, id: id.map(FactorId::uuid) };
-                    self.access.note(caller, action).await?
-                }
+            // Once, however often it is tried.
+            let entry = if let Some(entry) = noted.take() {
+                entry
+            } else {
+                let action = Action::OwnFactor { event, id: id.map(FactorId::uuid) };
+                self.access.note(caller, action).await?
             };
             if self.store.change(&caller.user, seen.revision, &change).await? == Changed::Done {
                 return Ok(entry);
