@@ -99,6 +99,7 @@ fn samples(tag: &str) -> Vec<Content<'_>> {
             ("ONE_CLICK_LINK_VALID", "https://example.com/feedback?value=valid"),
             ("ONE_CLICK_LINK_INVALID", "https://example.com/feedback?value=invalid"),
         ],
+        valid_minutes: None,
     };
     let mut samples: Vec<_> = Purpose::all()
         .map(|purpose| match purpose {

@@ -88,7 +88,8 @@ async fn a_dead_table_fails_no_sign_in_and_no_confirmation() {
     assert!(answer(&pre, event("PreAuthentication_Authentication")).await.is_ok());
     let post = PostAuthentication::new(table.clone(), governor(&table), clock.clone());
     assert!(answer(&post, event("PostAuthentication_Authentication")).await.is_ok());
-    let confirmation = PostConfirmation::new(table.clone(), table.clone(), governor(&table), clock);
+    let confirmation =
+        PostConfirmation::new(table.clone(), table.clone(), table.clone(), governor(&table), clock);
     assert!(answer(&confirmation, event("PostConfirmation_ConfirmSignUp")).await.is_ok());
     assert!(answer(&confirmation, event("PostConfirmation_ConfirmForgotPassword")).await.is_ok());
 }
@@ -125,7 +126,7 @@ async fn a_hanging_table_costs_a_sign_in_its_limit_and_no_more() {
 #[tokio::test]
 async fn a_confirmation_is_kept_once_and_a_reset_password_starts_the_count_anew() {
     let (table, clock, user) = parts();
-    let trigger = PostConfirmation::new(table.clone(), table.clone(), governor(&table), clock);
+    let trigger = PostConfirmation::new(table.clone(), table.clone(), table.clone(), governor(&table), clock);
     for _ in 0..3 {
         answer(&trigger, event("PostConfirmation_ConfirmSignUp")).await.unwrap();
     }

@@ -77,9 +77,13 @@ impl Cloud {
             ("AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2", text(&self.endpoints, "sms")?),
             ("AWS_ENDPOINT_URL_SNS", text(&self.endpoints, "sns")?),
             ("AWS_ENDPOINT_URL_SESV2", text(&self.endpoints, "ses")?),
+            ("AWS_ENDPOINT_URL_LAMBDA", text(&self.endpoints, "lambda")?),
             ("MFA_TABLE", &self.table),
             ("MFA_USER_POOL_ID", text(&self.endpoints, "userPoolId")?),
             ("MFA_CODE_KEY_ARN", &self.code_key),
+            // A key is a key; which one it is matters to nobody here.
+            ("MFA_SEED_KEY_ARN", &self.code_key),
+            ("MFA_DELIVER_FUNCTION", "deliver"),
             ("MFA_HASH_KEY", HASH_KEY),
             ("MFA_EMAIL_FROM", "no-reply@example.com"),
         ];

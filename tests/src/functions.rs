@@ -14,6 +14,13 @@ pub struct Function {
     pub is_trigger: bool,
 }
 
+impl Function {
+    /// Whether it answers HTTP requests.
+    pub fn is_api(&self) -> bool {
+        self.events.starts_with("apigw-")
+    }
+}
+
 const fn trigger(name: &'static str, events: &'static str) -> Function {
     Function { name, events, is_trigger: true }
 }
@@ -25,6 +32,7 @@ pub const fn functions() -> &'static [Function] {
             trigger("custom-email-sender", "CustomEmailSender_"),
             trigger("custom-message", "CustomMessage_"),
             trigger("custom-sms-sender", "CustomSMSSender_"),
+            Function { name: "deliver", events: "Parcel_", is_trigger: false },
             Function { name: "mfa-api", events: "apigw-http-v2.", is_trigger: false },
             trigger("post-authentication", "PostAuthentication_"),
             trigger("post-confirmation", "PostConfirmation_"),

@@ -104,9 +104,10 @@ fn the_rooms_of_the_core_depend_downwards() {
     const SUPPORT: &[&str] = &["config", "telemetry"];
     const CAPABILITIES: &[&str] = &["audit", "custom_auth", "delivery", "factors", "sign_in", "sign_up"];
     const SHELLS: &[&str] = &["http", "trigger"];
-    // The audit trail, the messages and the user's own factors are reached through their ports.
+    // The audit trail, messages, the courier and the user's own factors are reached through their ports.
     const THROUGH_PORTS: &[(&str, &str)] = &[
         ("factors", "audit"),
+        ("factors", "delivery"),
         ("delivery", "audit"),
         ("custom_auth", "delivery"),
         ("custom_auth", "factors"),

@@ -8,6 +8,7 @@ mod courier;
 mod data_keys;
 mod directory;
 mod fault;
+mod mfa;
 mod providers;
 mod seeds;
 mod table;
@@ -17,9 +18,10 @@ pub use aws::{Aws, AwsSettings};
 pub use courier::DeliverFunction;
 pub use data_keys::Kms;
 pub use directory::Directory;
+pub use mfa::{MfaSettings, mfa_services};
 pub use providers::{
-    EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns, delivery_dependencies, email_providers,
-    sms_providers,
+    DeliverSettings, EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns, deliver, delivery_dependencies,
+    email_providers, sms_providers,
 };
 pub use seeds::{SeedKey, SeedSettings};
 pub use table::Table;

@@ -122,6 +122,44 @@ async fn claims() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn own_factors() {
+    let (table, db) = table().await;
+    contract::own_factors(&table).await;
+    let item = &items(&db, "USER#own-sam", "FACTORS")[0];
+    assert_eq!(item["v"]["N"], "1", "every item carries its schema version");
+    assert!(item.get("ttl").is_none(), "what proves is kept");
+}
+
+/// What the last gate of custom sign-ins writes beside, and what a newer version may have written.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_proof_of_own_factors() {
+    use shared::{
+        factors::own::{LastProof, OwnFactorStore as _},
+        kernel::OwnFactor,
+    };
+    let (table, db) = table().await;
+    let item = json!({
+        "TableName": TABLE,
+        "Item": {
+            "pk": { "S": "USER#alex" }, "sk": { "S": "FACTORS" }, "v": { "N": "1" },
+            "last_proof": { "M": {
+                "at": { "N": "1767323045" },
+                "factors": { "SS": ["totp", "telepathy"] },
+                "client": { "S": "client" },
+            } },
+        },
+    });
+    db.put_item(serde_json::from_value(item).unwrap()).unwrap();
+    let kept = table.own_factors(&UserId::parse("alex").unwrap()).await.unwrap();
+    let expected = LastProof {
+        at: jiff::Timestamp::from_second(1_767_323_045).unwrap(),
+        factors: [OwnFactor::Totp].into(),
+        client: "client".into(),
+    };
+    assert_eq!(kept.last_proof, Some(expected));
+}
+
 #[tokio::test]
 async fn a_dead_table_is_a_fault_and_not_an_answer() {
     use shared::{

@@ -7,6 +7,7 @@
 mod custom_message;
 mod custom_sender;
 mod event;
+mod parcels;
 mod post_authentication;
 mod post_confirmation;
 mod pre_authentication;
@@ -16,6 +17,7 @@ mod shell;
 pub use custom_message::CustomMessage;
 pub use custom_sender::CustomSender;
 pub use event::Event;
+pub use parcels::{accept, serve_parcels};
 pub use post_authentication::PostAuthentication;
 pub use post_confirmation::PostConfirmation;
 pub use pre_authentication::PreAuthentication;

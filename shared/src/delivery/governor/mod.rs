@@ -185,7 +185,7 @@ pub struct Completed {
 }
 
 /// What a [`Governor`] is set up with: the policy and `MFA_HASH_KEY`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GovernorSettings {
     rules: GovernorRules,
     hash_key: HashKey,

@@ -324,6 +324,7 @@ impl Sample {
                 ("ONE_CLICK_LINK_VALID", "https://example.com/feedback?value=valid"),
                 ("ONE_CLICK_LINK_INVALID", "https://example.com/feedback?value=invalid"),
             ],
+            valid_minutes: None,
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct Content<'a> {
     pub locales: Vec<&'a str>,
     /// Facts of a risk notification by their names in the event (COGNITO.md §1.15).
     pub facts: Vec<(&'a str, &'a str)>,
+    /// How long the code is good; None: as the policy says.
+    pub valid_minutes: Option<u32>,
 }
 
 impl<'a> Content<'a> {
@@ -77,7 +79,8 @@ impl<'a> Content<'a> {
     }
 
     pub(super) fn is_blocked(&self) -> bool {
-        self.fact("ACCOUNT_TAKE_OVER_ACTION") == Some("BLOCK")
+        let is_takeover = self.purpose == Some(Purpose::AccountTakeOverNotification);
+        is_takeover && self.fact("ACCOUNT_TAKE_OVER_ACTION") == Some("BLOCK")
     }
 
     /// The facts with their labels; those that are absent are left out.

@@ -245,7 +245,8 @@ impl Messages {
             None => String::new(),
         };
         let space = spoken.say("sentence-space", &variables)?;
-        let minutes = content.purpose.map_or(0, |purpose| minutes(&self.policy, purpose));
+        let by_policy = content.purpose.map_or(0, |purpose| minutes(&self.policy, purpose));
+        let minutes = content.valid_minutes.unwrap_or(by_policy);
         let duration = match duration(minutes) {
             Some((id, count)) if content.said_code().is_some() => {
                 Some(spoken.say(id, &variables.with("count", count))?)

@@ -36,6 +36,7 @@ fn content<'a>(purpose: Purpose, code: &'a str, locale: &'a str) -> Content<'a> 
         user_name: None,
         locales: vec![locale],
         facts: Vec::new(),
+        valid_minutes: None,
     }
 }
 

@@ -23,6 +23,11 @@ impl FactorId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The same bits, as the audit trail names things.
+    pub fn uuid(&self) -> uuid::Uuid {
+        uuid::Uuid::try_parse(&self.0).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod device;
 mod id;
 mod port;
 mod recovery_code;
+mod self_service;
 mod totp;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ pub use device::{DeviceKey, DeviceStatement, InvalidDeviceKey, TrustedDevice};
 pub use id::{FactorId, InvalidFactorId};
 pub use port::{Changed, OwnFactorStore, Seeds};
 pub use recovery_code::{InvalidRecoveryCode, RecoveryCode, RecoveryHash};
+pub use self_service::{NewRecoveryCodes, SelfService};
 pub use totp::{SealedSeed, TotpMatch, TotpSeed, TotpStep};
 
 use crate::kernel::OwnFactor;
