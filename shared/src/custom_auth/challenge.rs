@@ -547,6 +547,10 @@ impl Verifier {
             return Ok(false);
         };
         let Some(record) = kept.record(&round.nonce) else { return Ok(false) };
+        // The same answer to the same round was right before: what it was compared with is used up.
+        if record.proven.get(&hints.at) == Some(&comparison.factor) {
+            return Ok(true);
+        }
         let Some(spends) = self.compare(user, who.client_id, record, &kept, &said, answer.now).await? else {
             return Ok(false);
         };

@@ -22,6 +22,7 @@ pub use machine::{Challenge, MOST_ROUNDS, Next, SessionItem, Why, next};
 pub use port::{
     Act, Answer, Answered, Challenges, CodeHash, Comparison, LEAVING, MOST_SENDINGS, NativeEnrolment,
     Opening, PROOF_LIFE, Pass, Place, Proof, Proved, REPEAT, Redemption, STRIKES_TO_LOCK, Spends, Strike,
+    UNNAMED_PROOF_LIFE,
 };
 pub use record::{Chosen, Effect, Kept, Record, Tally};
 pub use requirement::{AppClient, AppClients, Proven, Requirements};

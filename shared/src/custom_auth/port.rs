@@ -16,6 +16,10 @@ pub const STRIKES_TO_LOCK: u32 = 100;
 pub const MOST_SENDINGS: u32 = 5;
 /// A proof that nobody has redeemed by then is worth nothing.
 pub const PROOF_LIFE: SignedDuration = SignedDuration::from_secs(60);
+/// The same for one whose sign-in the client does not name: nothing then tells it from another sign-in of
+/// the same user at the same client. Verify and the last gate are asked in one call of the client's, so
+/// this is long enough for Cognito's repetitions.
+pub const UNNAMED_PROOF_LIFE: SignedDuration = SignedDuration::from_secs(15);
 /// For so long, and so often in all, a proof may be redeemed once more by whoever names its sign-in:
 /// Cognito may deliver one event up to three times (COGNITO.md §1.1).
 pub const REPEAT: (SignedDuration, u32) = (SignedDuration::from_secs(10), 3);
@@ -126,7 +130,7 @@ pub enum Answered {
     Refused,
 }
 
-/// A right answer.
+/// A right answer. Wrong ones with the same factor are forgiven, and with `pass` those with every factor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
     pub user: UserId,
@@ -211,7 +215,7 @@ pub trait Challenges: Send + Sync {
 
     async fn prove(&self, proof: &Proof) -> Result<Proved, PortError>;
 
-    /// What was proven, if tokens may be issued for it: at this client, in the last minute, once.
+    /// What was proven, if tokens may be issued for it: at this client, lately, once.
     async fn redeem(&self, redemption: &Redemption) -> Result<Option<Proven>, PortError>;
 
     /// Keeps the hash in the place of one of the same sending. False where the sign-in no longer waits

@@ -12,6 +12,8 @@ pub enum Refusal {
     EmailNotValid,
     PhoneNumberNotValid,
     SignInClosed,
+    SignInIncomplete,
+    AppClientUnknown,
 
     // Who calls the API
     NotSignedIn,
@@ -48,12 +50,14 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
         Self::PhoneNumberNotValid,
         Self::SignInClosed,
+        Self::SignInIncomplete,
+        Self::AppClientUnknown,
         Self::NotSignedIn,
         Self::AccessTokenNeeded,
         Self::ReauthenticationRequired,
@@ -106,6 +110,8 @@ impl Refusal {
             Self::EmailNotValid => ("email-not-valid", "The e-mail address is not valid", 422),
             Self::PhoneNumberNotValid => ("phone-number-not-valid", "The phone number is not valid", 422),
             Self::SignInClosed => ("sign-in-closed", "Sign-in is closed at the moment", 403),
+            Self::SignInIncomplete => ("sign-in-incomplete", "Sign in again, with every step", 403),
+            Self::AppClientUnknown => ("app-client-unknown", "This app may not sign anybody in", 403),
             Self::NotSignedIn => ("not-signed-in", "Sign in again", 401),
             Self::AccessTokenNeeded => {
                 ("access-token-needed", "An access token of a signed-in user is needed", 401)

@@ -1,5 +1,7 @@
 //! What every implementation of a port promises. Run on the in-memory ports and on the adapters.
 
+mod challenges;
+
 use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, future::join_all, stream};
@@ -23,6 +25,7 @@ use shared::{
     sign_up::{ConfirmedUsers, Recorded},
 };
 
+pub use self::challenges::challenges;
 use crate::{ManualClock, SeededEntropy};
 
 const RACING: usize = 50;

@@ -19,7 +19,7 @@ use shared::{
     custom_auth::{
         Act, Answer, Answered, Challenges, Chosen, CodeHash, Comparison, Effect, Kept, LEAVING,
         MOST_SENDINGS, Nonce, Opening, PROOF_LIFE, Place, Proof, Proved, Proven, REPEAT, Record, Redemption,
-        STRIKES_TO_LOCK, Seat, Spends, Strike, Tally,
+        STRIKES_TO_LOCK, Seat, Spends, Strike, Tally, UNNAMED_PROOF_LIFE,
     },
     kernel::{OwnFactor, PortError},
 };
@@ -117,7 +117,11 @@ impl Challenges for Table {
         for attribute in ["f", "r", "s", "a", "e"] {
             write.remove(format!("#seat.{attribute}"));
         }
-        write.remove(failures_of(proof.factor));
+        let forgiven =
+            OwnFactor::ALL.into_iter().filter(|factor| *factor == proof.factor || proof.pass.is_some());
+        for factor in forgiven {
+            write.remove(failures_of(factor));
+        }
         if proof.forgives_name {
             write.remove("by_name_failures");
             write.remove("by_name_not_before");
@@ -184,7 +188,8 @@ impl Challenges for Table {
         let mut write = Write::default();
         write.name("#at", "at");
         write.value(":client", text(&redemption.client));
-        write.value(":since", before(PROOF_LIFE));
+        let life = if redemption.nonce.is_some() { PROOF_LIFE } else { UNNAMED_PROOF_LIFE };
+        write.value(":since", before(life));
         write.value(":now", seconds(redemption.now));
         write.value(":none", number(0));
         write.value(":one", number(1));
@@ -390,19 +395,29 @@ impl Write {
         let clauses = clauses.into_iter().filter(|(_, clauses)| !clauses.is_empty());
         let expression: Vec<_> =
             clauses.map(|(word, clauses)| format!("{word} {}", clauses.join(", "))).collect();
-        update = update
-            .update_expression(expression.join(" "))
-            .condition_expression(self.conditions.join(" AND "))
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let (expression, condition) = (expression.join(" "), self.conditions.join(" AND "));
+        // DynamoDB refuses values that are not used.
+        let is_used = |placeholder: &str| uses(&expression, placeholder) || uses(&condition, placeholder);
         for (placeholder, name) in self.names {
             update = update.expression_attribute_names(placeholder, name);
         }
-        for (placeholder, value) in self.values {
+        for (placeholder, value) in self.values.into_iter().filter(|(placeholder, _)| is_used(placeholder)) {
             update = update.expression_attribute_values(placeholder, value);
         }
         update
+            .update_expression(expression)
+            .condition_expression(condition)
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
+}
+
+/// Whether an expression holds this placeholder, and not just a longer one that begins with it.
+fn uses(expression: &str, placeholder: &str) -> bool {
+    expression.match_indices(placeholder).any(|(at, found)| {
+        let next = expression.get(at + found.len()..).and_then(|rest| rest.chars().next());
+        !next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '_')
+    })
 }
 
 impl Table {
