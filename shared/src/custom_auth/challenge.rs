@@ -605,12 +605,13 @@ impl Verifier {
                 strike,
             }),
         };
-        let opening = (!hints.is_taken).then_some(if is_by_name {
+        let user = who.user.as_ref().filter(|_| round.seat.is_some());
+        // What leads nowhere counts towards nothing.
+        let opening = (!hints.is_taken).then_some(if is_by_name && user.is_some() {
             Opening::ByName { day: day(now), is_first: hints.is_first_of_day, most: policy.by_name_per_day }
         } else {
             Opening::Proven
         });
-        let user = who.user.as_ref().filter(|_| round.seat.is_some());
         Answer {
             place: user.map_or_else(|| Place::Apart(round.nonce.clone()), |user| Place::User(user.clone())),
             seat: round.seat.unwrap_or(Seat { is_by_name, index: 0 }),
