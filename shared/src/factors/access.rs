@@ -49,7 +49,7 @@ pub struct Access {
     pub(super) pool: Arc<dyn NativeFactors>,
     audit: Arc<dyn AuditTrail>,
     courier: Arc<dyn Courier>,
-    pub(super) clock: Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) max_sign_in_age: Duration,
 }
@@ -83,6 +83,12 @@ impl Access {
 
     pub(super) fn is_fresh(&self, at: Timestamp) -> bool {
         self.clock.now().duration_since(at).unsigned_abs() <= self.max_sign_in_age
+    }
+
+    /// In whole seconds, as times are kept: what is answered now is what is read later.
+    pub(super) fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
     }
 
     /// Notes a change in the audit trail. Before it is made: what can't be written down is not done.

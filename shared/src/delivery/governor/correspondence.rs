@@ -14,7 +14,8 @@ pub enum Asker {
     Anybody,
     /// Whoever has shown the password or a token.
     SignedIn,
-    /// Nobody: we tell the user of a change. No wait, neither for it nor because of it; budgets hold.
+    /// Nobody: we tell the user of a change. No wait, neither for it nor because of it; budgets hold, the
+    /// user's and the destination's own ones apart from those of codes.
     Us,
 }
 

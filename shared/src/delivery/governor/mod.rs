@@ -348,11 +348,13 @@ impl Governor {
     fn charges(&self, place: &Place, standing: Standing, asker: Asker, window: Window) -> Vec<Charge> {
         let charge = |scope, name: &str| {
             let is_personal = matches!(scope, Scope::User | Scope::Destination);
+            // Notices are counted apart in what is the user's own: they use up no codes.
+            let own = (asker == Asker::Us && is_personal).then(|| format!("notice:{name}"));
             Charge {
-                counter: self.counter(place, scope, name, window.day),
+                counter: self.counter(place, scope, own.as_deref().unwrap_or(name), window.day),
                 hour: window.hour,
                 standing: match asker {
-                    Asker::Anybody | Asker::Us if is_personal => standing.min(Standing::Verified),
+                    Asker::Anybody if is_personal => standing.min(Standing::Verified),
                     _ => standing,
                 },
                 limits: self.rules.limits(place.channel, scope),

@@ -7,7 +7,7 @@ use super::{
     RECOVERY_CODES, RecoveryCode, Seeds, TotpMatch, TotpSeed, TrustedDevice,
 };
 use crate::{
-    audit::{Action, FactorEvent},
+    audit::{Action, Entry, FactorEvent},
     config::Policy,
     delivery::Notice,
     factors::{Access, Enrolment, FactorFault, FriendlyDeviceName, Profile, SignedIn},
@@ -75,7 +75,7 @@ impl SelfService {
 
     /// For who has asked the pool already.
     pub(crate) async fn kept(&self, caller: &SignedIn) -> Result<OwnFactors, FactorFault> {
-        let now = self.access.clock.now();
+        let now = self.access.now();
         let mut factors = self.store.own_factors(&caller.user).await?;
         factors.authenticators.retain(|_, authenticator| !authenticator.is_abandoned(now));
         factors.devices.retain(|_, device| now < device.expires_at);
@@ -93,7 +93,7 @@ impl SelfService {
         let entropy = self.access.entropy.as_ref();
         let (id, seed) = (FactorId::new(entropy)?, TotpSeed::generate(entropy)?);
         let sealed = self.seeds.seal(&caller.user, &seed).await?;
-        let now = self.access.clock.now();
+        let now = self.access.now();
         let started = Authenticator { name, seed: sealed, created_at: now, is_confirmed: false };
         let plan = |seen: &OwnFactors| seen.start_authenticator(id.clone(), started.clone(), now);
         self.change(caller, FactorEvent::AuthenticatorStarted, Some(&id), plan).await?;
@@ -108,7 +108,7 @@ impl SelfService {
         code: &OneTimeCode,
     ) -> Result<(), FactorFault> {
         let profile = self.access.profile_for_change(caller).await?;
-        let now = self.access.clock.now();
+        let now = self.access.now();
         let kept = self.store.own_factors(&caller.user).await?;
         let authenticator = kept.unconfirmed(id, now)?;
         let name = authenticator.name.clone();
@@ -175,7 +175,7 @@ impl SelfService {
         key: DeviceKey,
     ) -> Result<(FactorId, TrustedDevice), FactorFault> {
         let profile = self.access.profile_for_change(caller).await?;
-        let now = self.access.clock.now();
+        let now = self.access.now();
         let expires_at = now.saturating_add(DEVICE_TRUST).unwrap_or(now);
         let id = FactorId::new(self.access.entropy.as_ref())?;
         let device = TrustedDevice { name, key, created_at: now, expires_at };
@@ -238,17 +238,17 @@ impl SelfService {
         event: FactorEvent,
         id: Option<&FactorId>,
         plan: impl Fn(&OwnFactors) -> Result<Change, Refusal> + Send + Sync,
-    ) -> Result<crate::audit::Entry, FactorFault> {
+    ) -> Result<Entry, FactorFault> {
         let mut noted = None;
         for _ in 0..LOOKS {
             let seen = self.store.own_factors(&caller.user).await?;
             let change = plan(&seen)?;
-            let entry = match noted.take() {
-                Some(entry) => entry,
-                None => {
-                    let action = Action::OwnFactor { event, id: id.map(FactorId::uuid) };
-                    self.access.note(caller, action).await?
-                }
+            // Once, however often it is tried.
+            let entry = if let Some(entry) = noted.take() {
+                entry
+            } else {
+                let action = Action::OwnFactor { event, id: id.map(FactorId::uuid) };
+                self.access.note(caller, action).await?
             };
             if self.store.change(&caller.user, seen.revision, &change).await? == Changed::Done {
                 return Ok(entry);
