@@ -1,10 +1,12 @@
 // Ways around the second factor, each of which has led somewhere in a real pool: none gets tokens.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { Amplify } from 'aws-amplify';
 import { confirmSignIn, signIn } from 'aws-amplify/auth';
 
 import { startCloud, temporaryFolder } from './harness/cloud.js';
+import { storedFactors } from './harness/factors.js';
 import { templateWith } from './harness/policy.js';
 import { newAddress, PASSWORD as password, signUp } from './harness/user.js';
 
@@ -191,6 +193,61 @@ describe('with the proof of somebody or something else', () => {
     invoke('pre-token-generation', user, { groupConfiguration: {}, clientMetadata }, clientId)
   );
   const again = { message: 'Sign in again, with every step' };
+
+  /** A sign-in that waits for its e-mail code: what Verify is asked with. */
+  async function waiting() {
+    const { user, address } = await proven();
+    const session = ['SRP_A', 'PASSWORD_VERIFIER'].map((challengeName) => (
+      { challengeName, challengeResult: true, challengeMetadata: null }
+    ));
+    const create = () => invoke('create-auth-challenge', user, { session, challengeName: 'CUSTOM_CHALLENGE' });
+    const begun = await create();
+    await invoke('verify-auth-challenge-response', user, {
+      privateChallengeParameters: begun.privateChallengeParameters,
+      challengeAnswer: 'email',
+    });
+    session.push({ challengeName: 'CUSTOM_CHALLENGE', challengeResult: false, challengeMetadata: begun.challengeMetadata });
+    await setTimeout(1100); // The cool-down of this test's policy.
+    const { privateChallengeParameters } = await create();
+    return { user, privateChallengeParameters, code: await cloud.code(address) };
+  }
+
+  test('50 parallel right answers are one sign-in', async () => {
+    const { user, privateChallengeParameters, code } = await waiting();
+    await token(user).catch(() => {});
+    const fifty = Array.from({ length: 50 });
+    const request = { privateChallengeParameters, challengeAnswer: code };
+    const answers = await Promise.all(fifty.map(() => invoke('verify-auth-challenge-response', user, request)));
+    assert.ok(answers.every(({ answerCorrect }) => answerCorrect), 'one answer, delivered again and again');
+    const tokens = await Promise.allSettled(fifty.map(() => token(user)));
+    const issued = tokens.filter(({ status }) => status === 'fulfilled').length;
+    console.log(`50 parallel right answers, 50 requests for tokens: ${issued} sign-in`);
+    assert.equal(issued, 1);
+  });
+
+  test('200 parallel wrong answers are five comparisons at most', async () => {
+    const { user, privateChallengeParameters, code } = await waiting();
+    const wrong = (number) => String((Number(code) + 1 + number) % 1_000_000).padStart(6, '0');
+    const answers = await Promise.all(Array.from({ length: 200 }, (_, number) => (
+      invoke('verify-auth-challenge-response', user, {
+        // As if each were another round.
+        privateChallengeParameters: { ...privateChallengeParameters, at: String(3 + number) },
+        challengeAnswer: wrong(number),
+      })
+    )));
+    assert.ok(answers.every(({ answerCorrect }) => answerCorrect === false));
+    const stored = await storedFactors(cloud, user.attributes.sub);
+    const counted = Object.entries(stored)
+      .filter(([name]) => name.startsWith('seat_'))
+      .map(([, seat]) => Number(seat.M.k.N));
+    console.log(`200 parallel wrong answers: ${Math.max(...counted)} comparisons`);
+    assert.equal(Math.max(...counted), 5);
+    const { answerCorrect } = await invoke('verify-auth-challenge-response', user, {
+      privateChallengeParameters: { ...privateChallengeParameters, at: '300' },
+      challengeAnswer: code,
+    });
+    assert.equal(answerCorrect, false, 'the right one comes too late');
+  });
 
   test('two requests for tokens on one proof', async () => {
     const { user, address } = await proven();

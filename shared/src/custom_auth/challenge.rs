@@ -159,8 +159,7 @@ fn last_round(session: &[SessionItem<'_>]) -> Option<Round> {
 fn place(user: Option<&UserId>, user_name: &str, last: Option<&Round>) -> Place {
     use sha2::{Digest, Sha256};
     match (user, last) {
-        (Some(user), None) => Place::User(user.clone()),
-        (Some(user), Some(Round { seat: Some(_), .. })) => Place::User(user.clone()),
+        (Some(user), None | Some(Round { seat: Some(_), .. })) => Place::User(user.clone()),
         (_, Some(round)) => Place::Apart(round.nonce.clone()),
         (None, None) => {
             let shard = Sha256::digest(user_name.as_bytes()).first().copied().unwrap_or_default();
@@ -228,6 +227,20 @@ impl View {
             .filter(|seat| seat.is_by_name == is_by_name)
             .filter(|seat| until(seat).is_none_or(|until| until <= self.now))
             .min_by_key(until)
+    }
+}
+
+impl View {
+    /// What Verify has to know of this round.
+    fn hints(&self, who: &SigningIn<'_>, round: &Round, at: u32) -> Hints {
+        Hints {
+            round: round.clone(),
+            at,
+            most: self.requirements.wrong_answers(),
+            is_taken: self.record(who.client_id).is_some(),
+            is_first_of_day: self.kept.tally.day != day(self.now),
+            strikes: self.kept.tally.by_name,
+        }
     }
 }
 
@@ -344,7 +357,7 @@ impl Creator {
             ("factors", names.join(",")),
             ("nonce", round.nonce.as_str().to_owned()),
         ];
-        Ok(self.created(view, who, &round, public, at))
+        Ok(Created { public, private: view.hints(who, &round, at).write(), metadata: round.text() })
     }
 
     /// The proof of the factor that was chosen.
@@ -383,27 +396,7 @@ impl Creator {
             OwnFactor::Totp => public.push(("codeLength", "6".to_owned())),
             OwnFactor::RecoveryCode | OwnFactor::TrustedDevice => {}
         }
-        self.created(view, who, &round, public, at)
-    }
-
-    fn created(
-        &self,
-        view: &View,
-        who: &SigningIn<'_>,
-        round: &Round,
-        public: Vec<(&'static str, String)>,
-        at: u32,
-    ) -> Created {
-        let tally = &view.kept.tally;
-        let hints = Hints {
-            round: round.clone(),
-            at,
-            most: view.requirements.wrong_answers(),
-            is_taken: view.record(who.client_id).is_some(),
-            is_first_of_day: tally.day != day(view.now),
-            strikes: tally.by_name,
-        };
-        Created { public, private: hints.write(), metadata: round.text() }
+        Created { public, private: view.hints(who, &round, at).write(), metadata: round.text() }
     }
 
     /// Hands the code over to be drawn and sent. Where nothing can come of it, a dummy takes the same way.
@@ -578,8 +571,7 @@ impl Verifier {
             now: answer.now,
             pass,
         };
-        let proved = self.sign_ins.challenges.prove(&proof).await?;
-        Ok(proved != Proved::Refused)
+        Ok(self.sign_ins.challenges.prove(&proof).await? != Proved::Refused)
     }
 
     fn answer(&self, who: &SigningIn<'_>, hints: &Hints, said: &Said) -> Answer {

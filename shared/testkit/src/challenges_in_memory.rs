@@ -174,18 +174,14 @@ fn take(kept: &mut Kept, answer: &Answer) -> Option<()> {
     {
         return None;
     }
-    match answer.opening {
-        Some(opening) => {
-            let seated = kept.records.get(&answer.seat);
-            let is_free =
-                seated.is_none_or(|record| record.until <= answer.now && record.nonce != answer.nonce);
-            is_free.then(|| open(kept, answer, opening))??;
-        }
-        None => {
-            let seated = kept.records.get(&answer.seat)?;
-            let is_ours = seated.nonce == answer.nonce && seated.client == answer.client;
-            (is_ours && !seated.effects.contains_key(&answer.round)).then_some(())?;
-        }
+    if let Some(opening) = answer.opening {
+        let seated = kept.records.get(&answer.seat);
+        let is_free = seated.is_none_or(|record| record.until <= answer.now && record.nonce != answer.nonce);
+        is_free.then(|| open(kept, answer, opening))??;
+    } else {
+        let seated = kept.records.get(&answer.seat)?;
+        let is_ours = seated.nonce == answer.nonce && seated.client == answer.client;
+        (is_ours && !seated.effects.contains_key(&answer.round)).then_some(())?;
     }
     let record = kept.records.get_mut(&answer.seat)?;
     act(record, answer)?;

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use shared::{
-    config::{self, Policy},
+    config::Policy,
     custom_auth::{
         AppClients, Challenges, Creator, CustomAuthSettings, Defined, DrawnCodes, Gate, LastGate,
         NativeEnrolment, SessionItem, SignIns, SigningIn, TokenKind, TokenRequest, Verifier,
@@ -56,8 +56,7 @@ impl CustomAuthStage {
         let now = Timestamp::from_second(1_767_323_045).expect("a time");
         let (clock, courier) = (Arc::new(ManualClock::at(now)), Arc::new(InMemoryCourier::default()));
         let entropy = Arc::new(SeededEntropy::new(seed));
-        let lookup = |_: &str| Some("k".repeat(64));
-        let key = config::load(&lookup, |environment| environment.hash_key()).expect("a key");
+        let key = HashKey::new("k".repeat(64).as_bytes());
         let sign_ins = || SignIns::new(settings.clone(), challenges.clone(), clock.clone());
         let seeds: Arc<dyn Seeds> = Arc::new(InMemorySeeds);
         Self {
@@ -193,6 +192,7 @@ impl CustomSignIn {
     }
 
     /// The same answer to another sign-in's challenge.
+    #[must_use]
     pub fn with_private_of(&self, other: &Self) -> Self {
         Self { private: other.private.clone(), ..self.clone() }
     }

@@ -195,20 +195,17 @@ impl Challenges for Table {
         write.value(":one", number(1));
         write.require("proof.client = :client AND proof.#at >= :since");
         write.require("(attribute_not_exists(generation) OR proof.generation = generation)");
-        match &redemption.nonce {
-            Some(nonce) => {
-                write.value(":nonce", text(nonce.as_str()));
-                write.value(":most", number(most));
-                write.value(":lately", before(repeat_within));
-                write.require("proof.nonce = :nonce");
-                write.require(
-                    "(attribute_not_exists(proof.taken) OR (proof.taken < :most AND proof.taken_at >= :lately))",
-                );
-            }
-            None => {
-                write.value(":no", AttributeValue::Bool(false));
-                write.require("proof.named = :no AND attribute_not_exists(proof.taken)");
-            }
+        if let Some(nonce) = &redemption.nonce {
+            write.value(":nonce", text(nonce.as_str()));
+            write.value(":most", number(most));
+            write.value(":lately", before(repeat_within));
+            write.require("proof.nonce = :nonce");
+            write.require(
+                "(attribute_not_exists(proof.taken) OR (proof.taken < :most AND proof.taken_at >= :lately))",
+            );
+        } else {
+            write.value(":no", AttributeValue::Bool(false));
+            write.require("proof.named = :no AND attribute_not_exists(proof.taken)");
         }
         write.set("proof.taken = if_not_exists(proof.taken, :none) + :one");
         write.set("proof.taken_at = if_not_exists(proof.taken_at, :now)");

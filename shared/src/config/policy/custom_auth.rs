@@ -111,11 +111,8 @@ impl RequirementPolicy {
 
     fn check(&self, key: &str, problems: &mut Vec<String>) {
         for (index, kind) in self.kinds.iter().enumerate() {
-            match OwnFactor::from_name(kind) {
-                Some(factor) if factor.is_code() => {}
-                _ => {
-                    problems.push(format!("{key}.kinds: {kind:?} is none of email, sms, totp, recovery-code"))
-                }
+            if !OwnFactor::from_name(kind).is_some_and(OwnFactor::is_code) {
+                problems.push(format!("{key}.kinds: {kind:?} is none of email, sms, totp, recovery-code"));
             }
             if self.kinds.iter().take(index).any(|before| before == kind) {
                 problems.push(format!("{key}.kinds names {kind:?} twice"));
