@@ -73,7 +73,7 @@ async fn sing(mut environment: BTreeMap<String, String>) -> usize {
                 let invocation = host.invoke(function.name, &sent).await.unwrap();
                 match &invocation.result {
                     Err(fault) => {
-                        assert_silent(&event.name, &format!("{} {}", fault.error_type, fault.message))
+                        assert_silent(&event.name, &format!("{} {}", fault.error_type, fault.message));
                     }
                     Ok(_) if !function.is_trigger => {
                         assert_silent(&event.name, &invocation.json().unwrap().to_string());

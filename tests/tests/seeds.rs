@@ -1,7 +1,5 @@
 //! The key of the seeds keeps the port's contract at a KMS that speaks KMS's protocol.
 
-#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
-
 use end_to_end::Cloud;
 use shared::config;
 use shared_aws::{Aws, AwsSettings, SeedKey, SeedSettings};
