@@ -194,9 +194,13 @@ fn deployment(
 ) -> Result<Deployment> {
     let clients = &endpoints.clients;
     let client_ids = [&clients.native.id, &clients.custom.id, &clients.server.id].map(String::as_str);
+    let named =
+        [("native", &clients.native.id), ("custom", &clients.custom.id), ("server", &clients.server.id)];
+    let named = named.map(|(name, id)| format!("{name}={id}"));
     let parameters = BTreeMap::from([
         ("UserPoolId".to_owned(), endpoints.user_pool_id.clone()),
         ("AppClientIds".to_owned(), client_ids.join(",")),
+        ("AppClients".to_owned(), named.join(",")),
     ]);
     let mut scope = Scope::new(template, REGION, ACCOUNT_ID, &parameters)?;
     for (id, usage) in template.keys() {

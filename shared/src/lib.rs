@@ -1,11 +1,13 @@
 //! The core of `cognito-mfa`: what the functions do, free of AWS SDKs.
 //!
-//! Rooms are capabilities ([`sign_up`], [`sign_in`], [`delivery`], [`factors`],
-//! [`rules`], [`audit`]), each with what it decides, its ports and its use cases, over the [`kernel`]. Two shells stand on top: [`trigger`] for a user
-//! pool's triggers and [`http`] for the MFA API. Dependencies run shells → capabilities → kernel.
+//! Rooms are capabilities ([`sign_up`], [`sign_in`], [`delivery`], [`factors`], [`custom_auth`],
+//! [`rules`], [`audit`]), each with what it decides, its ports and its use cases, over the [`kernel`].
+//! Two shells stand on top: [`trigger`] for a user pool's triggers and [`http`] for the MFA API.
+//! Dependencies run shells → capabilities → kernel.
 
 pub mod audit;
 pub mod config;
+pub mod custom_auth;
 pub mod delivery;
 pub mod factors;
 pub mod http;

@@ -50,6 +50,12 @@ async fn seeds() {
 }
 
 #[tokio::test]
+async fn challenges() {
+    let table = InMemoryTable::default();
+    contract::challenges(&table, &table).await;
+}
+
+#[tokio::test]
 async fn native_factors() {
     let pool = InMemoryUserPool::new(UserId::parse("alex").unwrap());
     let token = AccessToken::from_authorization("token").unwrap();

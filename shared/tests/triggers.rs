@@ -68,7 +68,7 @@ fn post_authentication(table: &Arc<InMemoryTable>) -> PostAuthentication {
 
 fn post_confirmation(table: &Arc<InMemoryTable>) -> PostConfirmation {
     let clock = Arc::new(ManualClock::at(NOW));
-    PostConfirmation::new(table.clone(), table.clone(), governor(table), None, clock)
+    PostConfirmation::new(table.clone(), table.clone(), table.clone(), governor(table), None, clock)
 }
 
 #[tokio::test]
@@ -289,8 +289,14 @@ async fn only_a_verified_address_becomes_an_account_s_own() {
         config::load(&lookup, UniqueSettings::read).unwrap().unwrap().addresses(table.clone())
     };
     let clock = Arc::new(ManualClock::at(NOW));
-    let trigger =
-        PostConfirmation::new(table.clone(), table.clone(), table.clone(), governor(&table), Some(unique()), clock.clone());
+    let trigger = PostConfirmation::new(
+        table.clone(),
+        table.clone(),
+        table.clone(),
+        governor(&table),
+        Some(unique()),
+        clock.clone(),
+    );
     let email = EmailAddress::parse("Alex@example.com").unwrap();
     let is_free =
         async || unique().claim("sam", Some(&email), None, NOW).await.unwrap() == Availability::Free;

@@ -42,6 +42,7 @@ async fn with_dead_dependencies() {
         ("MFA_CODE_KEY_ARN", "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
         ("MFA_SEED_KEY_ARN", "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
         ("MFA_DELIVER_FUNCTION", "deliver"),
+        ("MFA_APP_CLIENTS", "custom=1example23456789exampleab"),
         ("MFA_HASH_KEY", "canary-hash-key-0123456789abcdef0123"),
         ("MFA_EMAIL_FROM", "no-reply@example.com"),
     ];

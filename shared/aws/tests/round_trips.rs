@@ -145,8 +145,14 @@ async fn each_trigger_of_a_sign_in_makes_one_round_trip() {
     let entropy = Arc::new(SystemEntropy);
     let post_authentication =
         PostAuthentication::new(table.clone(), governor(), table.clone(), clock.clone(), entropy);
-    let post_confirmation =
-        PostConfirmation::new(table.clone(), table.clone(), governor(), unique(), clock.clone());
+    let post_confirmation = PostConfirmation::new(
+        table.clone(),
+        table.clone(),
+        table.clone(),
+        governor(),
+        unique(),
+        clock.clone(),
+    );
 
     let sign_in = "PreAuthentication_Authentication";
     let mut nobody = event(sign_in, None);

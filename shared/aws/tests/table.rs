@@ -129,6 +129,18 @@ async fn correspondence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn challenges() {
+    let (table, db) = table().await;
+    contract::challenges(&table, &table).await;
+    let apart = &items(&db, "CHALLENGE#00000000000000000000000000000007", "FACTORS")[0];
+    assert_eq!(apart["ttl"]["N"], (1_767_323_045 + 3600).to_string(), "leads nowhere: kept for an hour");
+    assert!(
+        items(&db, "UNKNOWN#07", "FACTORS").is_empty(),
+        "nothing is ever kept of a name that is no user's"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn claims() {
     use shared::delivery::DeliveryId;
 

@@ -120,7 +120,7 @@ impl Stage {
         let table = self.table();
         let governor = self.read(GovernorSettings::read).governor(table.clone());
         let unique = self.read(UniqueSettings::read).map(|unique| unique.addresses(table.clone()));
-        PostConfirmation::new(table.clone(), table, governor, unique, Arc::new(SystemClock))
+        PostConfirmation::new(table.clone(), table.clone(), table, governor, unique, Arc::new(SystemClock))
     }
 
     fn post_authentication(&self) -> PostAuthentication {

@@ -18,6 +18,8 @@ pub enum Refusal {
     TooManyAttempts,
     /// In the words of the operator whose rule refuses.
     ByRule(RuleMessage),
+    SignInIncomplete,
+    AppClientUnknown,
 
     // Who calls the API
     NotSignedIn,
@@ -55,7 +57,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The texts of ours.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
@@ -63,6 +65,8 @@ impl Refusal {
         Self::SignInClosed,
         Self::SignInNotPossible,
         Self::TooManyAttempts,
+        Self::SignInIncomplete,
+        Self::AppClientUnknown,
         Self::NotSignedIn,
         Self::AccessTokenNeeded,
         Self::ReauthenticationRequired,
@@ -118,6 +122,8 @@ impl Refusal {
             Self::SignInNotPossible => ("sign-in-not-possible", "Sign-in is not possible here", 403),
             Self::TooManyAttempts => ("too-many-attempts", "Too many attempts; try again later", 429),
             Self::ByRule(message) => ("refused-by-rule", message.text(), 403),
+            Self::SignInIncomplete => ("sign-in-incomplete", "Sign in again, with every step", 403),
+            Self::AppClientUnknown => ("app-client-unknown", "This app may not sign anybody in", 403),
             Self::NotSignedIn => ("not-signed-in", "Sign in again", 401),
             Self::AccessTokenNeeded => {
                 ("access-token-needed", "An access token of a signed-in user is needed", 401)

@@ -17,6 +17,8 @@ pub enum Metric {
     AddressNotHeld,
     /// An account was confirmed whose address is another account's already.
     AddressConflict,
+    /// A sign-in by custom challenges leads nowhere, because a limit of the user is reached.
+    SignInHeldBack,
     /// A refusal was answered.
     Refused,
     /// An AWS call failed or timed out.
@@ -49,6 +51,7 @@ impl Metric {
             Self::RuleUndecided => "RuleUndecided",
             Self::AddressNotHeld => "AddressNotHeld",
             Self::AddressConflict => "AddressConflict",
+            Self::SignInHeldBack => "SignInHeldBack",
             Self::Refused => "Refused",
             Self::DependencyFailed => "DependencyFailed",
             Self::Panicked => "Panicked",

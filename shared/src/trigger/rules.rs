@@ -39,7 +39,7 @@ fn question(action: Action, event: Event<'_>, now: Timestamp) -> Question<'_> {
         action,
         now,
         user_name: event.user_name(),
-        app_client: event.app_client(),
+        app_client: event.client_id(),
         // `<Provider>_<id>` (COGNITO.md §1.5).
         provider: match event.source() {
             "PreSignUp_ExternalProvider" => event.user_name().split_once('_').map(|(provider, _)| provider),

@@ -1,5 +1,7 @@
 //! What every implementation of a port promises. Run on the in-memory ports and on the adapters.
 
+mod challenges;
+
 use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, future::join_all, stream};
@@ -24,6 +26,7 @@ use shared::{
     sign_up::{AddressClaim, AddressClaims, AddressKey, CandidateKey, ConfirmedUsers, FirmClaim, Recorded},
 };
 
+pub use self::challenges::challenges;
 use crate::{ManualClock, SeededEntropy};
 
 const RACING: usize = 50;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use shared::{
     audit::{AuditTrail, Entry},
+    custom_auth::Place,
     delivery::{
         Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt, DeliveryId, Outcome,
         Refused, Repayment, Standing,
@@ -20,6 +21,8 @@ use shared::{
     },
 };
 
+use crate::challenges_in_memory::SignInState;
+
 /// Every port that keeps state, in memory. [`InMemoryTable::fail`] makes all of them fail.
 #[derive(Debug, Default)]
 pub struct InMemoryTable {
@@ -27,8 +30,11 @@ pub struct InMemoryTable {
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(crate) struct State {
     failing: bool,
+    /// Reads and writes of sign-ins.
+    pub(crate) calls: u32,
+    pub(crate) sign_ins: HashMap<Place, SignInState>,
     confirmed: HashMap<UserId, Timestamp>,
     attempts: HashMap<Subject, (u32, Timestamp)>,
     addresses: HashMap<AddressKey, Address>,
@@ -37,7 +43,7 @@ struct State {
     claims: HashMap<DeliveryId, Claimed>,
     correspondence: HashMap<(UserId, Channel), Correspondence>,
     counters: HashMap<Counter, Day>,
-    own_factors: HashMap<UserId, OwnFactors>,
+    pub(crate) own_factors: HashMap<UserId, OwnFactors>,
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +110,11 @@ impl InMemoryTable {
         self.lock().claims.values().filter_map(|claimed| claimed.outcome).collect()
     }
 
+    /// How often running sign-ins were read or written since this was asked last.
+    pub fn sign_in_calls(&self) -> u32 {
+        std::mem::take(&mut self.lock().calls)
+    }
+
     pub fn last_sign_in(&self, user: &UserId) -> Option<Timestamp> {
         self.lock().completed.get(user).copied()
     }
@@ -117,7 +128,7 @@ impl InMemoryTable {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn state(&self) -> Result<MutexGuard<'_, State>, PortError> {
+    pub(crate) fn state(&self) -> Result<MutexGuard<'_, State>, PortError> {
         let state = self.lock();
         if state.failing { Err(PortError::new("table", "told to fail")) } else { Ok(state) }
     }

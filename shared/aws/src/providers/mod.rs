@@ -10,8 +10,9 @@ use std::{sync::Arc, time::Duration};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use shared::{
     config::{DeliveryPolicy, Environment},
+    custom_auth::DrawnCodes,
     delivery::{Carrier, Chain, Deliver, Dependencies, DispatchSettings, Email, Provider, Sms},
-    kernel::{SystemClock, SystemEntropy},
+    kernel::{HashKey, SystemClock, SystemEntropy},
 };
 
 pub use self::{end_user_messaging::EndUserMessaging, ses::Ses, sns::Sns};
@@ -78,6 +79,7 @@ pub struct DeliverSettings {
     dispatch: DispatchSettings,
     sms: SmsSettings,
     email: EmailSettings,
+    key: HashKey,
 }
 
 impl DeliverSettings {
@@ -86,11 +88,12 @@ impl DeliverSettings {
             dispatch: DispatchSettings::read_for_parcels(environment),
             sms: SmsSettings::read(environment),
             email: EmailSettings::read(environment),
+            key: environment.hash_key(),
         }
     }
 }
 
-/// Sends parcels by both channels.
+/// Sends parcels by both channels, and draws the codes of custom challenges.
 pub fn deliver(aws: &Aws, settings: &DeliverSettings) -> Deliver {
     let dependencies = Dependencies { keys: None, ..delivery_dependencies(aws) };
     let (policy, entropy) = (&settings.dispatch.policy.delivery, &dependencies.entropy);
@@ -98,7 +101,9 @@ pub fn deliver(aws: &Aws, settings: &DeliverSettings) -> Deliver {
     let email =
         Chain::new(email_providers(aws, &settings.email, policy), policy.email.clone(), entropy.clone());
     let dispatch = |carrier| settings.dispatch.dispatch(dependencies.clone(), carrier);
-    Deliver::new(dispatch(Carrier::Sms(sms)), dispatch(Carrier::Email(email)))
+    let digits = settings.dispatch.policy.custom_auth.code_digits;
+    let codes = DrawnCodes::new(Arc::new(Table::new(aws)), entropy.clone(), settings.key.clone(), digits);
+    Deliver::new(dispatch(Carrier::Sms(sms)), dispatch(Carrier::Email(email))).with_codes(Arc::new(codes))
 }
 
 /// The providers of `delivery.sms.providers`, in its order.

@@ -8,6 +8,7 @@
 //! | `USER#<sub>` | `FACTORS` | all of a user's own factors |
 //! | `ADDRESS#<hash>` | `CLAIM` | whose an address is, or who holds it for the moment |
 //! | `USER#<sub>` | `AUDIT#<uuid v7>` | one line of the audit trail |
+//! | `USER#<sub>`, `CHALLENGE#<nonce>` | `FACTORS` | running sign-ins by custom challenges, what is counted of them, the proof |
 //! | `DELIVERY#<hash>` | `CLAIM` | who handles a message, and how it ended |
 //! | `USER#<sub>` | `CODES#<channel>` | cool-down, verified since when, codes nobody entered yet |
 //! | `SENT#<channel>#<scope>#<name>#<shard>` | `<day>` | messages of a day and of each of its hours |
@@ -15,6 +16,7 @@
 mod address_claims;
 mod audit_trail;
 mod budgets;
+mod challenges;
 mod claims;
 mod confirmed_users;
 mod own_factors;
