@@ -1,0 +1,41 @@
+// The phone with the authenticator app is gone.
+
+import { cognito } from "./calls.js";
+import { endpoints } from "./cloud.js";
+import { form, notice, paragraph, subtitle } from "./form.js";
+import { removeSeeds } from "./own-totp.js";
+
+export const lostPhone = { id: "lost-phone", title: "Lost phone", show };
+
+const UserPoolId = endpoints.userPoolId;
+const user = { name: "user", label: "E-mail address, phone number or user name", autocomplete: "username", required: true };
+
+function show(place) {
+  place.replaceChildren(
+    paragraph("Cognito itself has no way back for a user whose authenticator is gone: nobody but an administrator can take it away."),
+    subtitle("Lose it"),
+    paragraph("This page forgets the secrets that it keeps for a user, as if the phone had fallen into the sea."),
+    form({
+      fields: [user],
+      submit: "Lose the phone",
+      run: (values) => {
+        removeSeeds(values.user);
+        place.append(notice("This page has no more codes for that user."));
+      },
+    }),
+    subtitle("As an administrator"),
+    paragraph("After finding out, by other means, that it is really the user who asks. Here nobody checks who the administrator is."),
+    form({
+      fields: [user],
+      submit: "Take the authenticator away",
+      run: async (values) => {
+        await cognito(
+          "AdminDeleteSoftwareToken",
+          { UserPoolId, Username: values.user },
+          "An operation for credentials of AWS, never for an app. Where a Region does not have it yet, AdminSetUserMFAPreference switches the factor off, if the pool does not require one.",
+        );
+        place.append(notice("The authenticator is gone: the password signs in until another one is set up."));
+      },
+    }),
+  );
+}
