@@ -88,7 +88,9 @@ impl Endpoints {
         }
         let attribute = if sign_in_name.starts_with('+') { "phone_number" } else { "email" };
         let address = if sign_in_name.contains(['@', '+']) { sign_in_name } else { "ada@example.com" };
-        let mut text = format!("\n{table}\n\nBegin with the demo app, or sign a first user up by hand; the code comes to the console:\n\n");
+        let mut text = format!(
+            "\n{table}\n\nBegin with the demo app, or sign a first user up by hand; the code comes to the console:\n\n"
+        );
         let _infallible = write!(
             text,
             "  curl {cognito} -H 'Content-Type: application/x-amz-json-1.1' \\\n    \

@@ -46,8 +46,10 @@ pub(super) fn router(endpoints: &Endpoints) -> Router<Arc<Console>> {
         endpoints.cognito, endpoints.api
     );
     let page = move || {
-        let headers =
-            [(header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()), (header::CONTENT_SECURITY_POLICY, policy)];
+        let headers = [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+            (header::CONTENT_SECURITY_POLICY, policy),
+        ];
         std::future::ready((headers, include_str!("demo/page.html")).into_response())
     };
     let style = asset("text/css; charset=utf-8", include_str!("demo/demo.css"));

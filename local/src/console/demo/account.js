@@ -35,24 +35,37 @@ async function show(place) {
 }
 
 function phone(place, attributes) {
-  const change = async (values) => {
-    const { AccessToken } = session();
+  const { AccessToken } = session();
+  const set = async (values) => {
     const UserAttributes = [{ Name: "phone_number", Value: values.phone }];
     await cognito("UpdateUserAttributes", { AccessToken, UserAttributes });
+    await show(place);
+  };
+  const prove = async () => {
     const asked = { AccessToken, AttributeName: "phone_number" };
-    const why = "A number that nobody proved to have should be no factor.";
-    const { CodeDeliveryDetails } = await cognito("GetUserAttributeVerificationCode", asked, why);
+    const { CodeDeliveryDetails } = await cognito("GetUserAttributeVerificationCode", asked);
     verify(place, CodeDeliveryDetails.Destination);
   };
   const value = attributes.phone_number ?? "";
+  const open = value !== "" && attributes.phone_number_verified !== "true";
   return [
     subtitle("Phone number"),
     form({
       fields: [
-        { name: "phone", label: "Number for codes by SMS", type: "tel", autocomplete: "tel", placeholder: "+12025550123", value, required: true },
+        {
+          name: "phone",
+          label: "Number for codes by SMS",
+          type: "tel",
+          autocomplete: "tel",
+          placeholder: "+12025550123",
+          hint: "A sign-in with a code to it verifies it as well.",
+          value,
+          required: true,
+        },
       ],
-      submit: "Set and verify",
-      run: change,
+      submit: "Set",
+      run: set,
+      actions: open ? [{ label: "Verify it", run: prove }] : [],
     }),
   ];
 }

@@ -15,7 +15,8 @@ import { signIn } from "./sign-in.js";
 import { signUp } from "./sign-up.js";
 
 /**
- * A screen has an `id`, a `title`, `forUsers` if it needs somebody signed in, and `show(place)`.
+ * A screen has an `id`, a `title`, `forUsers` if it needs somebody signed in or `forNobody` if who is
+ * signed in has no use for it, and `show(place)`.
  * What it shows goes to `place`; `place.go(id)` leaves it for another screen.
  */
 const screens = [signUp, signIn, forgottenPassword, lostPhone, factors, authenticator, devices, password, account];
@@ -27,7 +28,7 @@ function topics() {
   by("who").className = current ? "on" : "";
   by("topics").replaceChildren(
     ...screens
-      .filter((screen) => current || !screen.forUsers)
+      .filter((screen) => (current ? !screen.forNobody : !screen.forUsers))
       .map((screen) => {
         const link = element("a", { href: `#${screen.id}`, textContent: screen.title });
         if (screen.id === shown().id) link.setAttribute("aria-current", "page");

@@ -10,10 +10,10 @@ export const factors = { id: "factors", title: "Factors", forUsers: true, show }
 const NAMES = { sms: "Text message", totp: "Authenticator app", email: "E-mail" };
 const WORDS = { SMS: "text message", TOTP: "authenticator app", EMAIL: "e-mail" };
 const SETTINGS = [
-  ["PREFERRED", "asked for at sign-in"],
-  ["ENABLED", "ready, as it was marked"],
-  ["NOT_PREFERRED", "ready, not preferred"],
-  ["DISABLED", "off"],
+  ["PREFERRED", "PREFERRED: asked for at sign-in"],
+  ["NOT_PREFERRED", "NOT_PREFERRED: ready"],
+  ["ENABLED", "ENABLED: ready; stays preferred if it was"],
+  ["DISABLED", "DISABLED: off"],
 ];
 
 async function show(place) {

@@ -6,7 +6,7 @@ import { code, form, messageCode, paragraph, password } from "./form.js";
 
 const ClientId = endpoints.clients.native.id;
 
-export const forgottenPassword = { id: "forgotten-password", title: "Forgot password", show: ask };
+export const forgottenPassword = { id: "forgotten-password", title: "Forgot password", forNobody: true, show: ask };
 
 function ask(place) {
   place.replaceChildren(

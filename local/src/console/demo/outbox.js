@@ -17,5 +17,7 @@ export async function codeTo(address, since) {
     if (found) return found.code;
     await new Promise((done) => setTimeout(done, WAIT));
   }
-  throw new Error("No message with a code has come yet.");
+  throw new Error(
+    "No message with a code has come yet. The governor keeps a minute between two codes, until one is entered; the console has the sender's answer.",
+  );
 }

@@ -6,7 +6,7 @@ import { code, form, messageCode, paragraph, password } from "./form.js";
 
 const ClientId = endpoints.clients.native.id;
 
-export const signUp = { id: "sign-up", title: "Sign up", show: ask };
+export const signUp = { id: "sign-up", title: "Sign up", forNobody: true, show: ask };
 
 const email = { name: "email", label: "E-mail address", type: "email", autocomplete: "email" };
 const phone = {
