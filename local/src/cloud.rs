@@ -138,9 +138,7 @@ async fn set_up_pool(
         Some(file) => Known::read(file)?,
         None => None,
     };
-    let key = template.keys().into_iter().find(|(_, usage)| usage == KeyUsage::EncryptDecrypt.name());
-    let key_name = key.map_or_else(|| CODE_KEY.to_owned(), |(id, _)| id);
-    let code_key = keys.ensure(KeyUsage::EncryptDecrypt, &key_name)?;
+    let code_key = keys.ensure(KeyUsage::EncryptDecrypt, &pool_key(template)?)?;
     let setup = Setup {
         region: REGION,
         account_id: ACCOUNT_ID,
@@ -154,6 +152,20 @@ async fn set_up_pool(
         known.write(file)?;
     }
     Ok(known)
+}
+
+/// The pool's `KMSKeyID`. The pool is not in the template, so whoever deploys it takes the key from its
+/// outputs: what no output gives is the functions' own.
+fn pool_key(template: &Template) -> Result<String> {
+    let mut given_out = template.keys_given_out()?;
+    given_out.retain(|id| {
+        template.keys().iter().any(|(key, usage)| key == id && usage == KeyUsage::EncryptDecrypt.name())
+    });
+    match given_out.as_slice() {
+        [] => Ok(CODE_KEY.to_owned()),
+        [id] => Ok(id.clone()),
+        several => bail!("the template gives out several keys; which is the pool's? {}", several.join(", ")),
+    }
 }
 
 fn endpoints(ports: &Ports, known: &Known) -> Endpoints {
@@ -184,10 +196,14 @@ fn deployment(
 ) -> Result<Deployment> {
     let clients = &endpoints.clients;
     let client_ids = [&clients.native.id, &clients.custom.id, &clients.server.id].map(String::as_str);
+    let named =
+        [("native", &clients.native.id), ("custom", &clients.custom.id), ("server", &clients.server.id)];
+    let named = named.map(|(name, id)| format!("{name}={id}"));
     let parameters = BTreeMap::from([
         ("UserPoolId".to_owned(), endpoints.user_pool_id.clone()),
         ("AppClientIds".to_owned(), client_ids.join(",")),
         ("AllowedOrigins".to_owned(), origins(&endpoints.console)),
+        ("AppClients".to_owned(), named.join(",")),
     ]);
     let mut scope = Scope::new(template, REGION, ACCOUNT_ID, &parameters)?;
     for (id, usage) in template.keys() {

@@ -99,12 +99,12 @@ fn samples(tag: &str) -> Vec<Content<'_>> {
             ("ONE_CLICK_LINK_VALID", "https://example.com/feedback?value=valid"),
             ("ONE_CLICK_LINK_INVALID", "https://example.com/feedback?value=invalid"),
         ],
+        valid_minutes: None,
     };
-    let mut samples: Vec<_> = Purpose::ALL
-        .into_iter()
+    let mut samples: Vec<_> = Purpose::all()
         .map(|purpose| match purpose {
             Purpose::AdminCreateUser => sample(Some(purpose), Some("Tmp<9x>&Qz1!")),
-            Purpose::AccountTakeOverNotification => sample(Some(purpose), None),
+            Purpose::AccountTakeOverNotification | Purpose::Notice(_) => sample(Some(purpose), None),
             _ => sample(Some(purpose), Some("123456")),
         })
         .collect();

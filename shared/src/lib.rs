@@ -1,12 +1,13 @@
 //! The core of `cognito-mfa`: what the functions do, free of AWS SDKs.
 //!
-//! Rooms are capabilities ([`sign_up`], [`sign_in`], [`delivery`], [`factors`],
+//! Rooms are capabilities ([`sign_up`], [`sign_in`], [`delivery`], [`factors`], [`custom_auth`],
 //! [`audit`]), each with its rules,
 //! its ports and its use cases, over the [`kernel`]. Two shells stand on top: [`trigger`] for a user
 //! pool's triggers and [`http`] for the MFA API. Dependencies run shells → capabilities → kernel.
 
 pub mod audit;
 pub mod config;
+pub mod custom_auth;
 pub mod delivery;
 pub mod factors;
 pub mod http;

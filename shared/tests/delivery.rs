@@ -208,7 +208,7 @@ fn settings(policy: Policy) -> DispatchSettings {
 fn dependencies(world: &Arc<World>, clock: &Arc<TokioClock>) -> Dependencies {
     Dependencies {
         claims: world.clone(),
-        keys: world.clone(),
+        keys: Some(world.clone()),
         budgets: world.table.clone(),
         addresses: Some(world.clone()),
         trail: world.table.clone(),

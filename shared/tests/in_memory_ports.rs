@@ -1,7 +1,7 @@
 //! The in-memory ports keep the contracts that the adapters keep (shared/aws/tests/table.rs).
 
 use shared::kernel::{AccessToken, OneTimeCode, UserId};
-use shared_testkit::{InMemoryTable, InMemoryUserPool, contract};
+use shared_testkit::{InMemorySeeds, InMemoryTable, InMemoryUserPool, contract};
 
 #[tokio::test]
 async fn confirmed_users() {
@@ -31,6 +31,22 @@ async fn budgets() {
 #[tokio::test]
 async fn claims() {
     contract::claims(&InMemoryTable::default()).await;
+}
+
+#[tokio::test]
+async fn own_factors() {
+    contract::own_factors(&InMemoryTable::default()).await;
+}
+
+#[tokio::test]
+async fn seeds() {
+    contract::seeds(&InMemorySeeds).await;
+}
+
+#[tokio::test]
+async fn challenges() {
+    let table = InMemoryTable::default();
+    contract::challenges(&table, &table).await;
 }
 
 #[tokio::test]

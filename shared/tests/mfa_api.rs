@@ -2,12 +2,17 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "test code: a failed expectation is a failed test"
 )]
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
+use async_trait::async_trait;
 use axum::{
     body::Body,
     http::{Response, StatusCode},
@@ -19,11 +24,17 @@ use serde_json::{Value, json};
 use shared::{
     audit::Action,
     config::Policy,
-    factors::Factors,
+    delivery::{Destination, Notice, Parcel},
+    factors::{
+        Access, Factors,
+        own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors, SelfService},
+    },
     http::mfa_api,
-    kernel::{Factor, UserId},
+    kernel::{Factor, HashKey, OwnFactor, PortError, UserId},
 };
-use shared_testkit::{InMemoryTable, InMemoryUserPool, ManualClock, SeededEntropy};
+use shared_testkit::{
+    InMemoryCourier, InMemorySeeds, InMemoryTable, InMemoryUserPool, ManualClock, SeededEntropy,
+};
 use tower::ServiceExt;
 
 const SUB: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
@@ -34,16 +45,27 @@ struct Api {
     pool: Arc<InMemoryUserPool>,
     table: Arc<InMemoryTable>,
     clock: Arc<ManualClock>,
+    courier: Arc<InMemoryCourier>,
     router: axum::Router,
 }
 
 fn api(factors: &[Factor]) -> Api {
-    let pool = Arc::new(InMemoryUserPool::new(UserId::parse(SUB).unwrap()).with_factors(factors));
     let table = Arc::new(InMemoryTable::default());
+    api_with(factors, table.clone(), table)
+}
+
+fn api_with(factors: &[Factor], table: Arc<InMemoryTable>, store: Arc<dyn OwnFactorStore>) -> Api {
+    let pool = Arc::new(InMemoryUserPool::new(UserId::parse(SUB).unwrap()).with_factors(factors));
     let clock = Arc::new(ManualClock::at(SIGNED_IN_AT + SignedDuration::from_mins(1)));
+    let courier = Arc::new(InMemoryCourier::default());
+    let policy = Policy::default();
     let entropy = Arc::new(SeededEntropy::new(1));
-    let factors = Factors::new(pool.clone(), table.clone(), clock.clone(), entropy, &Policy::default());
-    Api { pool, table, clock, router: mfa_api(Arc::new(factors)) }
+    let access = Access::new(pool.clone(), table.clone(), courier.clone(), clock.clone(), entropy, &policy);
+    let access = Arc::new(access);
+    let hash_key = HashKey::new(&[7; 32]);
+    let own = SelfService::new(access.clone(), store.clone(), Arc::new(InMemorySeeds), hash_key, &policy);
+    let factors = Factors::new(access, store, &policy);
+    Api { pool, table, clock, courier, router: mfa_api(Arc::new(factors), Arc::new(own)) }
 }
 
 /// A sample event with another method, path and body.
@@ -73,6 +95,9 @@ impl Api {
 async fn read(response: Response<Body>) -> (u16, Value) {
     let status = response.status();
     assert_eq!(response.headers()["cache-control"], "no-store");
+    if status == StatusCode::NO_CONTENT {
+        return (204, Value::Null);
+    }
     let problem = response.headers()["content-type"] == "application/problem+json";
     assert_eq!(problem, !status.is_success(), "a problem document exactly where it failed");
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
@@ -88,9 +113,15 @@ async fn read(response: Response<Body>) -> (u16, Value) {
 async fn the_overview_says_what_is_on() {
     let (status, body) = api(&[Factor::Totp, Factor::Sms]).call("GET", "/mfa", None).await;
     assert_eq!(status, 200);
-    assert_eq!(body, json!({ "enabled": ["SMS", "TOTP"], "preferred": "TOTP", "totp": { "enabled": true } }));
+    let own = json!({ "authenticators": [], "recoveryCodes": { "left": 0 }, "trustedDevices": [] });
+    let with_own = |mut native: Value| {
+        native.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        native
+    };
+    let expected = json!({ "enabled": ["SMS", "TOTP"], "preferred": "TOTP", "totp": { "enabled": true } });
+    assert_eq!(body, with_own(expected));
     let (_, body) = api(&[]).call("GET", "/mfa", None).await;
-    assert_eq!(body, json!({ "enabled": [], "preferred": null, "totp": { "enabled": false } }));
+    assert_eq!(body, with_own(json!({ "enabled": [], "preferred": null, "totp": { "enabled": false } })));
 }
 
 #[tokio::test]
@@ -308,7 +339,24 @@ async fn a_body_of_more_than_16_kib_is_too_large() {
     assert_eq!((status, problem["code"].as_str()), (413, Some("body-too-large")));
 }
 
-const ROUTES: [(&str, &str, Option<&str>); 5] = [
+const AUTHENTICATOR: &str = "/mfa/authenticators/0123456789abcdef0123456789abcdef";
+const VERIFY_AUTHENTICATOR: &str = "/mfa/authenticators/0123456789abcdef0123456789abcdef/verify";
+const DEVICE: &str = "/mfa/trusted-devices/0123456789abcdef0123456789abcdef";
+/// A.1 of RFC 7517.
+const DEVICE_BODY: &str = r#"{"name":"Laptop","publicKey":{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","ext":true}}"#;
+
+const ROUTES: [(&str, &str, Option<&str>); 16] = [
+    ("GET", "/mfa/authenticators", None),
+    ("POST", "/mfa/authenticators", Some("{\"name\":\"Phone\"}")),
+    ("POST", VERIFY_AUTHENTICATOR, Some("{\"code\":\"492039\"}")),
+    ("PATCH", AUTHENTICATOR, Some("{\"name\":\"Tablet\"}")),
+    ("DELETE", AUTHENTICATOR, None),
+    ("GET", "/mfa/recovery-codes", None),
+    ("POST", "/mfa/recovery-codes", None),
+    ("GET", "/mfa/trusted-devices", None),
+    ("POST", "/mfa/trusted-devices", Some(DEVICE_BODY)),
+    ("PATCH", DEVICE, Some("{\"name\":\"Desktop\"}")),
+    ("DELETE", DEVICE, None),
     ("GET", "/mfa", None),
     ("GET", "/mfa/preference", None),
     ("POST", "/mfa/totp", Some("{\"replace\":true}")),
@@ -377,9 +425,13 @@ async fn a_change_needs_a_fresh_sign_in_and_a_look_does_not() {
 async fn no_internal_error_reaches_the_user_and_nothing_changes_unaudited() {
     let api = api(&[]);
     api.table.fail();
-    for (method, path, body) in
-        [("POST", "/mfa/totp", json!({})), ("PUT", "/mfa/preference", json!({ "sms": "ENABLED" }))]
-    {
+    for (method, path, body) in [
+        ("POST", "/mfa/totp", json!({})),
+        ("PUT", "/mfa/preference", json!({ "sms": "ENABLED" })),
+        ("POST", "/mfa/authenticators", json!({ "name": "Phone" })),
+        ("POST", "/mfa/recovery-codes", json!({})),
+        ("POST", "/mfa/trusted-devices", serde_json::from_str(DEVICE_BODY).unwrap()),
+    ] {
         let (status, problem) = api.call(method, path, Some(body)).await;
         assert_eq!((status, problem["code"].as_str()), (503, Some("temporarily-unavailable")));
     }
@@ -389,4 +441,357 @@ async fn no_internal_error_reaches_the_user_and_nothing_changes_unaudited() {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     let (_, problem) = read(response).await;
     assert!(!problem.to_string().contains("canary"), "{problem}");
+}
+
+/// The code that an app shows for a seed, by the library that the core uses: the clients' tests ask another.
+fn code(secret: &str, at: Timestamp) -> String {
+    let totp = totp_rs::Builder::new()
+        .with_algorithm(totp_rs::Algorithm::SHA1)
+        .with_digits(6)
+        .with_step_duration(30)
+        .with_secret(data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap())
+        .build()
+        .unwrap();
+    totp.generate(u64::try_from(at.as_second()).unwrap()).to_string()
+}
+
+impl Api {
+    fn now(&self) -> Timestamp {
+        use shared::kernel::Clock as _;
+        self.clock.now()
+    }
+
+    /// Starts an authenticator; its id and secret.
+    async fn start(&self, name: &str) -> (String, String) {
+        let (status, body) = self.call("POST", "/mfa/authenticators", Some(json!({ "name": name }))).await;
+        assert_eq!(status, 201, "{body}");
+        (body["id"].as_str().unwrap().to_owned(), body["secret"].as_str().unwrap().to_owned())
+    }
+
+    async fn verify(&self, id: &str, code: &str) -> (u16, Option<String>) {
+        let path = format!("/mfa/authenticators/{id}/verify");
+        let (status, body) = self.call("POST", &path, Some(json!({ "code": code }))).await;
+        (status, body["code"].as_str().map(str::to_owned))
+    }
+
+    /// Sets up an authenticator, a step after whatever was used before.
+    async fn add(&self, name: &str) -> String {
+        let (id, secret) = self.start(name).await;
+        self.clock.advance(SignedDuration::from_secs(30));
+        assert_eq!(self.verify(&id, &code(&secret, self.now())).await, (200, None));
+        id
+    }
+
+    fn notices(&self) -> Vec<(Notice, Option<String>)> {
+        let notice = |parcel: Parcel| match parcel {
+            Parcel::Notice(parcel) => {
+                assert!(matches!(parcel.to.destination, Destination::Email(_)) && parcel.to.is_verified);
+                assert_eq!(parcel.to.locales, ["de"]);
+                (parcel.notice, parcel.name)
+            }
+            other => panic!("{other:?}"),
+        };
+        self.courier.taken().into_iter().map(notice).collect()
+    }
+
+    /// As the last gate notes a custom sign-in.
+    fn signed_in_with(&self, factor: OwnFactor) {
+        let proof = LastProof { at: self.now(), factors: [factor].into(), client: "client".into() };
+        self.table.note_proof(&UserId::parse(SUB).unwrap(), proof);
+    }
+
+    async fn trust(&self) -> (u16, Value) {
+        self.call("POST", "/mfa/trusted-devices", Some(serde_json::from_str(DEVICE_BODY).unwrap())).await
+    }
+
+    async fn trusted(&self) -> usize {
+        let (_, body) = self.call("GET", "/mfa/trusted-devices", None).await;
+        body["trustedDevices"].as_array().unwrap().len()
+    }
+}
+
+#[tokio::test]
+async fn several_authenticators_each_with_a_name() {
+    let api = api(&[]);
+    let (id, secret) = api.start(" Phone ").await;
+    assert_eq!(data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap().len(), 20, "160 bits");
+    let (_, listed) = api.call("GET", "/mfa/authenticators", None).await;
+    let phone = &listed["authenticators"][0];
+    assert_eq!(
+        (&phone["id"], &phone["name"], &phone["confirmed"], &phone["createdAt"]),
+        (&json!(id), &json!("Phone"), &json!(false), &json!("2026-01-02T03:04:05Z"))
+    );
+    assert!(api.notices().is_empty(), "nothing proves yet");
+
+    let right = code(&secret, api.now());
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    assert_eq!(api.verify(&id, wrong).await, (422, Some("code-wrong".into())));
+    assert_eq!(api.verify(&id, &right).await, (200, None));
+    assert_eq!(api.verify(&id, &right).await, (409, Some("authenticator-confirmed".into())));
+    let tablet = api.add("Tablet").await;
+    let (status, _) =
+        api.call("PATCH", &format!("/mfa/authenticators/{tablet}"), Some(json!({ "name": "iPad" }))).await;
+    assert_eq!(status, 204);
+    let (_, overview) = api.call("GET", "/mfa", None).await;
+    let names: Vec<_> = overview["authenticators"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (&one["name"], &one["confirmed"]))
+        .collect();
+    assert_eq!(names, [(&json!("Phone"), &json!(true)), (&json!("iPad"), &json!(true))]);
+
+    let path = format!("/mfa/authenticators/{id}");
+    assert_eq!(api.call("DELETE", &path, None).await.0, 204);
+    let (status, body) = api.call("DELETE", &path, None).await;
+    assert_eq!((status, body["code"].as_str()), (404, Some("factor-not-found")));
+    assert_eq!(
+        api.notices(),
+        [
+            (Notice::AuthenticatorAdded, Some("Phone".into())),
+            (Notice::AuthenticatorAdded, Some("Tablet".into())),
+            (Notice::AuthenticatorRemoved, Some("Phone".into())),
+        ]
+    );
+    let audit: Vec<_> = api.table.audit().iter().map(|entry| entry.action).collect();
+    let events = audit.iter().map(|action| match action {
+        Action::OwnFactor { event, id: Some(_) } => event.name(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(
+        events.collect::<Vec<_>>(),
+        [
+            "authenticator-started",
+            "authenticator-confirmed",
+            "authenticator-started",
+            "authenticator-confirmed",
+            "authenticator-renamed",
+            "authenticator-removed",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_step_is_good_once_over_all_authenticators() {
+    let api = api(&[]);
+    let (first, one) = api.start("One").await;
+    let (second, two) = api.start("Two").await;
+    assert_eq!(api.verify(&first, &code(&one, api.now())).await, (200, None));
+    let same_step = code(&two, api.now());
+    assert_eq!(api.verify(&second, &same_step).await, (422, Some("code-already-used".into())));
+    api.clock.advance(SignedDuration::from_secs(30));
+    assert_eq!(api.verify(&second, &same_step).await, (422, Some("code-already-used".into())));
+    assert_eq!(api.verify(&second, &code(&two, api.now())).await, (200, None));
+}
+
+#[tokio::test]
+async fn five_authenticators_and_no_more_but_what_nobody_finished_makes_room() {
+    let api = api(&[]);
+    let mut started = Vec::new();
+    for index in 0..5 {
+        started.push(api.start(&format!("App {index}")).await);
+    }
+    let (status, body) = api.call("POST", "/mfa/authenticators", Some(json!({ "name": "Sixth" }))).await;
+    assert_eq!((status, body["code"].as_str()), (409, Some("too-many-authenticators")));
+    let (id, secret) = &started[0];
+    assert_eq!(api.verify(id, &code(secret, api.now())).await, (200, None));
+    // Signed in anew, as far as the API can tell: the policy's five minutes are shorter than the set-up.
+    api.clock.advance(SignedDuration::from_mins(16));
+    let mut event = event("access-token", "POST", "/mfa/authenticators", Some("{\"name\":\"Sixth\"}"));
+    let fresh = json!(api.now().as_second().to_string());
+    event["requestContext"]["authorizer"]["jwt"]["claims"]["auth_time"] = fresh.clone();
+    assert_eq!(read(api.send(&event).await).await.0, 201);
+    let (_, listed) = api.call("GET", "/mfa/authenticators", None).await;
+    assert_eq!(listed["authenticators"].as_array().unwrap().len(), 2, "the confirmed one and the new one");
+
+    let (id, secret) = &started[1];
+    let body = json!({ "code": code(secret, api.now()) }).to_string();
+    let path = format!("/mfa/authenticators/{id}/verify");
+    let mut late = self::event("access-token", "POST", &path, Some(&body));
+    late["requestContext"]["authorizer"]["jwt"]["claims"]["auth_time"] = fresh;
+    assert_eq!(read(api.send(&late).await).await.0, 404, "too late to finish");
+}
+
+#[tokio::test]
+async fn recovery_codes_are_shown_once_and_kept_as_hashes() {
+    use shared::factors::own::RecoveryCode;
+    let api = api(&[]);
+    assert_eq!(api.call("GET", "/mfa/recovery-codes", None).await, (200, json!({ "left": 0 })));
+    let (status, body) = api.call("POST", "/mfa/recovery-codes", None).await;
+    assert_eq!(status, 201);
+    let codes: Vec<_> = body["codes"].as_array().unwrap().iter().map(|code| code.as_str().unwrap()).collect();
+    assert_eq!(codes.len(), 10);
+    let text = body["text"].as_str().unwrap();
+    assert!(text.starts_with("Example\nalex@example.com\n"), "{text}");
+    assert!(codes.iter().all(|code| text.contains(code)));
+    assert_eq!(api.call("GET", "/mfa/recovery-codes", None).await, (200, json!({ "left": 10 })));
+
+    let user = UserId::parse(SUB).unwrap();
+    let kept = api.table.own_factors(&user).await.unwrap();
+    let hashes: std::collections::BTreeSet<_> = codes
+        .iter()
+        .map(|code| RecoveryCode::parse(&code.to_lowercase()).unwrap().hash(&HashKey::new(&[7; 32]), &user))
+        .collect();
+    assert_eq!(kept.recovery, hashes);
+
+    let (_, again) = api.call("POST", "/mfa/recovery-codes", None).await;
+    assert_ne!(again["codes"], body["codes"]);
+    let replaced = api.table.own_factors(&user).await.unwrap();
+    assert!(replaced.recovery.len() == 10 && replaced.recovery.is_disjoint(&hashes), "earlier ones are gone");
+    assert!(replaced.generation > kept.generation);
+    assert_eq!(api.notices(), [(Notice::RecoveryCodesReplaced, None), (Notice::RecoveryCodesReplaced, None)]);
+}
+
+#[tokio::test]
+async fn a_device_is_trusted_only_after_a_sign_in_with_a_code() {
+    let api = api(&[]);
+    let refused = (401, Some("fresh-code-required".to_owned()));
+    let asked = async || {
+        let (status, body) = api.trust().await;
+        (status, body["code"].as_str().map(str::to_owned))
+    };
+    assert_eq!(asked().await, refused, "a native sign-in proves nothing of ours");
+    api.signed_in_with(OwnFactor::TrustedDevice);
+    assert_eq!(asked().await, refused, "a device can't vouch for another");
+    api.signed_in_with(OwnFactor::EmailCode);
+    let (status, device) = api.trust().await;
+    assert_eq!(
+        (status, &device["name"], &device["expiresAt"]),
+        (201, &json!("Laptop"), &json!("2026-02-01T03:04:05Z"))
+    );
+    assert_eq!(asked().await, (409, Some("device-already-trusted".into())));
+    assert_eq!(api.trusted().await, 1);
+    let path = format!("/mfa/trusted-devices/{}", device["id"].as_str().unwrap());
+    assert_eq!(api.call("PATCH", &path, Some(json!({ "name": "Desktop" }))).await.0, 204);
+    assert_eq!(api.call("GET", "/mfa/trusted-devices", None).await.1["trustedDevices"][0]["name"], "Desktop");
+    assert_eq!(api.call("DELETE", &path, None).await.0, 204);
+    assert_eq!(api.call("DELETE", &path, None).await.0, 404);
+    assert_eq!(
+        api.notices(),
+        [
+            (Notice::TrustedDeviceAdded, Some("Laptop".into())),
+            (Notice::TrustedDeviceRemoved, Some("Desktop".into())),
+        ]
+    );
+    api.clock.advance(SignedDuration::from_mins(4));
+    // Fresh by the token, but the code was entered longer ago.
+    api.clock.advance(SignedDuration::from_secs(61));
+    let mut late = event("access-token", "POST", "/mfa/trusted-devices", Some(DEVICE_BODY));
+    let now = json!(api.now().as_second().to_string());
+    late["requestContext"]["authorizer"]["jwt"]["claims"]["auth_time"] = now;
+    assert_eq!(read(api.send(&late).await).await.1["code"], "fresh-code-required");
+}
+
+#[rstest]
+#[case::authenticator_added(&[], "authenticator")]
+#[case::codes_replaced(&[], "codes")]
+#[case::preference(&[Factor::Totp, Factor::Sms], "preference")]
+#[case::native_replaced(&[Factor::Totp], "replace")]
+#[tokio::test]
+async fn a_change_of_factors_ends_the_trust(#[case] factors: &[Factor], #[case] change: &str) {
+    let api = api(factors);
+    api.signed_in_with(OwnFactor::Totp);
+    assert_eq!(api.trust().await.0, 201);
+    let (id, _) = api.start("Phone").await;
+    assert_eq!(api.trusted().await, 1, "what proves nothing changes nothing");
+    assert_eq!(api.call("DELETE", &format!("/mfa/authenticators/{id}"), None).await.0, 204);
+    assert_eq!(api.trusted().await, 1);
+    match change {
+        "authenticator" => drop(api.add("Phone").await),
+        "codes" => assert_eq!(api.call("POST", "/mfa/recovery-codes", None).await.0, 201),
+        "preference" => {
+            let body = json!({ "sms": "DISABLED" });
+            assert_eq!(api.call("PUT", "/mfa/preference", Some(body)).await.0, 200);
+        }
+        _ => assert_eq!(api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await.0, 200),
+    }
+    assert_eq!(api.trusted().await, 0);
+}
+
+#[tokio::test]
+async fn who_replaces_the_pools_authenticator_is_told_before() {
+    let api = api(&[Factor::Totp]);
+    api.courier.fail();
+    let (status, _) = api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await;
+    assert_eq!(status, 503);
+    assert!(!api.pool.calls().contains(&"AssociateSoftwareToken"), "untold, the old one is not stopped");
+    // What is done already is not undone for want of a notice.
+    assert_eq!(api.call("POST", "/mfa/recovery-codes", None).await.0, 201);
+}
+
+#[rstest]
+#[case::no_name("POST", "/mfa/authenticators", json!({}), 422, "$.name")]
+#[case::empty_name("POST", "/mfa/authenticators", json!({ "name": " " }), 422, "$.name")]
+#[case::misspelt("POST", "/mfa/authenticators", json!({ "name": "a", "nmae": "b" }), 422, "$.nmae")]
+#[case::no_code("POST", VERIFY_AUTHENTICATOR, json!({}), 422, "$.code")]
+#[case::short_code("POST", VERIFY_AUTHENTICATOR, json!({ "code": "12345" }), 422, "$.code")]
+#[case::unknown("POST", VERIFY_AUTHENTICATOR, json!({ "code": "123456" }), 404, "")]
+#[case::no_id("POST", "/mfa/authenticators/1/verify", json!({ "code": "123456" }), 404, "")]
+#[case::no_text("PATCH", "/mfa/authenticators/%FF", json!({ "name": "a" }), 404, "")]
+#[case::unknown_device("PATCH", DEVICE, json!({ "name": "a" }), 404, "")]
+#[case::codes_with_body("POST", "/mfa/recovery-codes", json!({ "count": 3 }), 422, "$.count")]
+#[case::no_key("POST", "/mfa/trusted-devices", json!({ "name": "a" }), 422, "$.publicKey")]
+#[case::no_spki("POST", "/mfa/trusted-devices", json!({ "name": "a", "publicKey": "AAAA" }), 422, "$.publicKey")]
+#[case::rsa("POST", "/mfa/trusted-devices", json!({ "name": "a", "publicKey": { "kty": "RSA", "n": "AQ", "e": "AQAB" } }), 422, "$.publicKey")]
+#[tokio::test]
+async fn bad_input_for_own_factors(
+    #[case] method: &str,
+    #[case] path: &str,
+    #[case] body: Value,
+    #[case] status: u16,
+    #[case] member: &str,
+) {
+    let api = api(&[]);
+    api.signed_in_with(OwnFactor::Totp);
+    let (answered, problem) = api.call(method, path, Some(body)).await;
+    assert_eq!((answered, problem["path"].as_str().unwrap_or_default()), (status, member), "{problem}");
+    assert!(api.table.audit().is_empty() && api.courier.taken().is_empty(), "nothing changed");
+}
+
+/// The private half may not even be sent by mistake.
+#[tokio::test]
+async fn a_private_key_is_refused() {
+    let api = api(&[]);
+    api.signed_in_with(OwnFactor::Totp);
+    let mut body: Value = serde_json::from_str(DEVICE_BODY).unwrap();
+    body["publicKey"]["d"] = json!("870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE");
+    let (status, problem) = api.call("POST", "/mfa/trusted-devices", Some(body)).await;
+    assert_eq!((status, problem["path"].as_str()), (422, Some("$.publicKey")));
+}
+
+/// A table in which somebody else is faster for the next writes.
+struct Contested(Arc<InMemoryTable>, AtomicU32);
+
+#[async_trait]
+impl OwnFactorStore for Contested {
+    async fn own_factors(&self, user: &UserId) -> Result<OwnFactors, PortError> {
+        self.0.own_factors(user).await
+    }
+
+    async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<Changed, PortError> {
+        let is_lost = self.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if is_lost.is_ok() {
+            self.0.revoke_devices(user).await?;
+        }
+        self.0.change(user, seen, change).await
+    }
+
+    async fn revoke_devices(&self, user: &UserId) -> Result<(), PortError> {
+        self.0.revoke_devices(user).await
+    }
+}
+
+#[rstest]
+#[case::three_times(3, 201)]
+#[case::again_and_again(4, 409)]
+#[tokio::test]
+async fn who_is_overtaken_looks_again(#[case] times: u32, #[case] expected: u16) {
+    let table = Arc::new(InMemoryTable::default());
+    let api = api_with(&[], table.clone(), Arc::new(Contested(table, AtomicU32::new(times))));
+    let (status, body) = api.call("POST", "/mfa/authenticators", Some(json!({ "name": "Phone" }))).await;
+    assert_eq!(status, expected);
+    if status == 409 {
+        assert_eq!(body["code"], "factors-changed-meanwhile");
+    }
+    assert_eq!(api.table.audit().len(), 1, "one line, however often it was tried");
 }

@@ -4,17 +4,21 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::{
     config::{self, Policy, SignInPolicy},
     delivery::{Governor, GovernorSettings},
+    factors::{
+        FriendlyDeviceName,
+        own::{DeviceKey, FactorId, OwnFactorStore as _, TrustedDevice},
+    },
     kernel::{Refusal, UserId},
     sign_in::{SignInLedger, Subject},
     sign_up::{ConfirmedUsers, Recorded},
     trigger::{PostAuthentication, PostConfirmation, PreAuthentication, answer},
 };
-use shared_testkit::{InMemoryTable, ManualClock};
+use shared_testkit::{InMemoryTable, ManualClock, SeededEntropy};
 
 const SUB: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
 const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
@@ -88,7 +92,8 @@ async fn a_dead_table_fails_no_sign_in_and_no_confirmation() {
     assert!(answer(&pre, event("PreAuthentication_Authentication")).await.is_ok());
     let post = PostAuthentication::new(table.clone(), governor(&table), clock.clone());
     assert!(answer(&post, event("PostAuthentication_Authentication")).await.is_ok());
-    let confirmation = PostConfirmation::new(table.clone(), table.clone(), governor(&table), clock);
+    let confirmation =
+        PostConfirmation::new(table.clone(), table.clone(), table.clone(), governor(&table), clock);
     assert!(answer(&confirmation, event("PostConfirmation_ConfirmSignUp")).await.is_ok());
     assert!(answer(&confirmation, event("PostConfirmation_ConfirmForgotPassword")).await.is_ok());
 }
@@ -125,14 +130,34 @@ async fn a_hanging_table_costs_a_sign_in_its_limit_and_no_more() {
 #[tokio::test]
 async fn a_confirmation_is_kept_once_and_a_reset_password_starts_the_count_anew() {
     let (table, clock, user) = parts();
-    let trigger = PostConfirmation::new(table.clone(), table.clone(), governor(&table), clock);
+    let trigger = PostConfirmation::new(table.clone(), table.clone(), table.clone(), governor(&table), clock);
     for _ in 0..3 {
         answer(&trigger, event("PostConfirmation_ConfirmSignUp")).await.unwrap();
     }
     assert_eq!(table.record(&user, NOW).await.unwrap(), Recorded::Before);
 
-    let subject = Subject::User(user);
+    let kept = table.own_factors(&user).await.unwrap();
+    assert_eq!(kept.generation, 0, "a sign-up changes nothing that proves");
+    let device = TrustedDevice {
+        name: FriendlyDeviceName::parse("Laptop").unwrap(),
+        key: DeviceKey::from_coordinates(
+            // A.1 of RFC 7517.
+            "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+            "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+        )
+        .unwrap(),
+        created_at: NOW,
+        expires_at: NOW + SignedDuration::from_hours(1),
+    };
+    let id = FactorId::new(&SeededEntropy::new(1)).unwrap();
+    let change = kept.register_device(id, device, NOW).unwrap();
+    table.change(&user, kept.revision, &change).await.unwrap();
+
+    let subject = Subject::User(user.clone());
     table.count_attempt(&subject, NOW).await.unwrap();
     answer(&trigger, event("PostConfirmation_ConfirmForgotPassword")).await.unwrap();
     assert_eq!(table.count_attempt(&subject, NOW).await.unwrap(), 1);
+    let after = table.own_factors(&user).await.unwrap();
+    assert!(after.devices.is_empty(), "a new password ends the trust in devices");
+    assert_eq!(after.generation, 2, "and every sign-in under way");
 }

@@ -28,6 +28,10 @@ pub struct Cloud {
     code_key: String,
 }
 
+/// The client of the sample events. Native: then most functions have nothing to do, and no sample needs a
+/// sign-in before it.
+const APP_CLIENTS: &str = "native=1example23456789exampleab";
+
 /// For functions that are started beside the cloud's own.
 const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -77,9 +81,14 @@ impl Cloud {
             ("AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2", text(&self.endpoints, "sms")?),
             ("AWS_ENDPOINT_URL_SNS", text(&self.endpoints, "sns")?),
             ("AWS_ENDPOINT_URL_SESV2", text(&self.endpoints, "ses")?),
+            ("AWS_ENDPOINT_URL_LAMBDA", text(&self.endpoints, "lambda")?),
             ("MFA_TABLE", &self.table),
             ("MFA_USER_POOL_ID", text(&self.endpoints, "userPoolId")?),
             ("MFA_CODE_KEY_ARN", &self.code_key),
+            // A key is a key; which one it is matters to nobody here.
+            ("MFA_SEED_KEY_ARN", &self.code_key),
+            ("MFA_DELIVER_FUNCTION", "deliver"),
+            ("MFA_APP_CLIENTS", APP_CLIENTS),
             ("MFA_HASH_KEY", HASH_KEY),
             ("MFA_EMAIL_FROM", "no-reply@example.com"),
         ];
@@ -90,6 +99,10 @@ impl Cloud {
     pub fn function(&self, function: &Function, command: &Path) -> Result<FunctionSpec> {
         let mut spec = FunctionSpec::new(function.name, command);
         spec.environment = self.environment()?;
+        // The custom challenges' samples are of a client that signs in by them.
+        if function.events.contains("AuthChallenge") {
+            spec.environment.insert("MFA_APP_CLIENTS".into(), APP_CLIENTS.replace("native", "custom"));
+        }
         Ok(spec)
     }
 

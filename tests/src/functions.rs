@@ -14,6 +14,13 @@ pub struct Function {
     pub is_trigger: bool,
 }
 
+impl Function {
+    /// Whether it answers HTTP requests.
+    pub fn is_api(&self) -> bool {
+        self.events.starts_with("apigw-")
+    }
+}
+
 const fn trigger(name: &'static str, events: &'static str) -> Function {
     Function { name, events, is_trigger: true }
 }
@@ -22,14 +29,19 @@ const fn trigger(name: &'static str, events: &'static str) -> Function {
 pub const fn functions() -> &'static [Function] {
     const {
         &[
+            trigger("create-auth-challenge", "CreateAuthChallenge_"),
             trigger("custom-email-sender", "CustomEmailSender_"),
             trigger("custom-message", "CustomMessage_"),
             trigger("custom-sms-sender", "CustomSMSSender_"),
+            trigger("define-auth-challenge", "DefineAuthChallenge_"),
+            Function { name: "deliver", events: "Parcel_", is_trigger: false },
             Function { name: "mfa-api", events: "apigw-http-v2.", is_trigger: false },
             trigger("post-authentication", "PostAuthentication_"),
             trigger("post-confirmation", "PostConfirmation_"),
             trigger("pre-authentication", "PreAuthentication_"),
             trigger("pre-sign-up", "PreSignUp_"),
+            trigger("pre-token-generation", "TokenGeneration_"),
+            trigger("verify-auth-challenge-response", "VerifyAuthChallengeResponse_"),
         ]
     }
 }

@@ -36,9 +36,13 @@ async fn with_dead_dependencies() {
         ("AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2", &nowhere),
         ("AWS_ENDPOINT_URL_SNS", &nowhere),
         ("AWS_ENDPOINT_URL_SESV2", &nowhere),
+        ("AWS_ENDPOINT_URL_LAMBDA", &nowhere),
         ("MFA_TABLE", "mfa"),
         ("MFA_USER_POOL_ID", "us-east-1_ExamplePl"),
         ("MFA_CODE_KEY_ARN", "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
+        ("MFA_SEED_KEY_ARN", "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
+        ("MFA_DELIVER_FUNCTION", "deliver"),
+        ("MFA_APP_CLIENTS", "custom=1example23456789exampleab"),
         ("MFA_HASH_KEY", "canary-hash-key-0123456789abcdef0123"),
         ("MFA_EMAIL_FROM", "no-reply@example.com"),
     ];
@@ -58,15 +62,25 @@ async fn sing(mut environment: BTreeMap<String, String>) -> usize {
     let mut lines = 0;
     for function in functions() {
         for event in sample_events(function).unwrap() {
-            let sent = if function.is_trigger { trigger(event.payload) } else { request(event.payload) };
-            let invocation = host.invoke(function.name, &sent).await.unwrap();
-            match &invocation.result {
-                Err(fault) => assert_silent(&event.name, &format!("{} {}", fault.error_type, fault.message)),
-                Ok(_) if !function.is_trigger => {
-                    assert_silent(&event.name, &invocation.json().unwrap().to_string());
+            let sent = if function.is_trigger {
+                vec![trigger(event.payload)]
+            } else if function.is_api() {
+                requests(&event.payload)
+            } else {
+                vec![parcel(event.payload)]
+            };
+            for sent in sent {
+                let invocation = host.invoke(function.name, &sent).await.unwrap();
+                match &invocation.result {
+                    Err(fault) => {
+                        assert_silent(&event.name, &format!("{} {}", fault.error_type, fault.message))
+                    }
+                    Ok(_) if !function.is_trigger => {
+                        assert_silent(&event.name, &invocation.json().unwrap().to_string());
+                    }
+                    // The event itself, canaries and all, is what a trigger hands back.
+                    Ok(_) => {}
                 }
-                // The event itself, canaries and all, is what a trigger hands back.
-                Ok(_) => {}
             }
         }
         let logged = host.logs(function.name);
@@ -107,16 +121,44 @@ fn trigger(mut event: Value) -> Value {
     event
 }
 
-/// A request that sends a canary as token and code, to the route that handles both.
-fn request(mut event: Value) -> Value {
+/// A parcel in which everything that users and clients bring is a canary.
+fn parcel(mut event: Value) -> Value {
+    for (pointer, value) in [
+        ("/name", "canary"),
+        ("/nonce", "canary"),
+        ("/clientId", "canary"),
+        ("/to/userName", "canary-name@example.com"),
+        ("/to/email", "canary@example.com"),
+        ("/to/phoneNumber", "+12025550199"),
+    ] {
+        if let Some(member) = event.pointer_mut(pointer) {
+            *member = json!(value);
+        }
+    }
+    event
+}
+
+/// Requests that send a canary as token and code, to the routes that take something secret or personal.
+fn requests(event: &Value) -> Vec<Value> {
+    [
+        ("/mfa/totp/verify", r#"{"code":"918273","friendlyDeviceName":"canary"}"#),
+        ("/mfa/authenticators", r#"{"name":"canary"}"#),
+        ("/mfa/authenticators/0123456789abcdef0123456789abcdef/verify", r#"{"code":"918273"}"#),
+        ("/mfa/trusted-devices", r#"{"name":"canary","publicKey":"canary"}"#),
+    ]
+    .map(|(path, body)| request(event.clone(), path, body))
+    .into()
+}
+
+fn request(mut event: Value, path: &str, body: &str) -> Value {
     event["headers"]["authorization"] = json!("Bearer canary-token");
     event["headers"]["cookie"] = json!("session=canary");
     event["headers"]["content-type"] = json!("application/json");
-    event["rawPath"] = json!("/mfa/totp/verify");
+    event["rawPath"] = json!(path);
     event["rawQueryString"] = json!("code=918273");
     event["requestContext"]["http"]["method"] = json!("POST");
-    event["requestContext"]["http"]["path"] = json!("/mfa/totp/verify");
-    event["body"] = json!(r#"{"code":"918273","friendlyDeviceName":"canary"}"#);
+    event["requestContext"]["http"]["path"] = json!(path);
+    event["body"] = json!(body);
     if let Some(claims) = event.pointer_mut("/requestContext/authorizer/jwt/claims") {
         claims["username"] = json!("canary@example.com");
         // Signed in just now, so that the request gets as far as Cognito.

@@ -64,7 +64,7 @@ async fn triggers_take_absent_members_and_nulls_alike() {
 async fn the_mfa_api_answers_every_sample_event() {
     let stage = Stage::set().await;
     let mut answers = BTreeMap::new();
-    for function in functions().iter().filter(|function| !function.is_trigger) {
+    for function in functions().iter().filter(|function| function.is_api()) {
         for event in sample_events(function).unwrap() {
             let mut answer = stage.invoke(function, &event.payload).await.unwrap();
             let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
@@ -86,8 +86,26 @@ async fn the_mfa_api_answers_a_user_who_has_just_signed_in() {
     assert_eq!(answer["statusCode"], 200, "{answer}");
     insta::assert_snapshot!(
         answer["body"].as_str().unwrap(),
-        @r#"{"enabled":[],"preferred":null,"totp":{"enabled":false}}"#
+        @r#"{"enabled":[],"preferred":null,"totp":{"enabled":false},"authenticators":[],"recoveryCodes":{"left":0},"trustedDevices":[]}"#
     );
+}
+
+/// A notice arrives once, however often its parcel comes; what is no parcel is not tried again.
+#[tokio::test]
+async fn deliver_sends_every_notice_once() {
+    let stage = Stage::set().await;
+    let function = functions().iter().find(|function| function.name == "deliver").unwrap();
+    for event in sample_events(function).unwrap() {
+        for _ in 0..2 {
+            let answer = stage.invoke(function, &event.payload).await;
+            assert_eq!(answer.unwrap(), json!({}), "{}", event.name);
+        }
+    }
+    assert_eq!(stage.invoke(function, &json!({ "kind": "letter" })).await.unwrap(), json!({}));
+    let mails = stage.cloud.codes("alex@example.com").await.unwrap().len();
+    let texts = stage.cloud.codes("+12025550123").await.unwrap().len();
+    stage.clear().await;
+    assert_eq!((mails, texts), (1, 1), "one each");
 }
 
 /// What the operator's policy refuses reaches Cognito, and so the user, as a short public text.

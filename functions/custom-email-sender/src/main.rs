@@ -20,7 +20,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     })?;
     let aws = Aws::new(aws)?;
     let mut dependencies = delivery_dependencies(&aws);
-    dependencies.addresses = Some(Arc::new(Directory::new(&aws, &settings.unseal.user_pool_id)));
+    dependencies.addresses = Some(Arc::new(Directory::new(&aws, &settings.user_pool_id)));
     let providers = email_providers(&aws, &email, &settings.policy.delivery);
     let chain = Chain::new(providers, settings.policy.delivery.email.clone(), dependencies.entropy.clone());
     serve(CustomSender::new(settings.dispatch(dependencies, Carrier::Email(chain)))).await

@@ -1,20 +1,15 @@
 //! MFA API: the signed-in user's own factors. No right on Cognito: every call there is the user's.
 
-use std::sync::Arc;
-
 use shared::{
-    factors::Factors,
     http::{mfa_api, serve},
     init,
-    kernel::{SystemClock, SystemEntropy},
 };
-use shared_aws::{Aws, AwsSettings, Table, UserPool};
+use shared_aws::{Aws, AwsSettings, MfaSettings, mfa_services};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (policy, aws) = init(|environment| (environment.policy(), AwsSettings::read(environment)))?;
-    let aws = Aws::new(aws)?;
-    let (pool, table) = (Arc::new(UserPool::new(&aws)), Arc::new(Table::new(&aws)));
-    let factors = Factors::new(pool, table, Arc::new(SystemClock), Arc::new(SystemEntropy), &policy);
-    serve(mfa_api(Arc::new(factors))).await
+    let (settings, aws) =
+        init(|environment| (MfaSettings::read(environment), AwsSettings::read(environment)))?;
+    let (factors, own) = mfa_services(&Aws::new(aws)?, settings);
+    serve(mfa_api(factors, own)).await
 }

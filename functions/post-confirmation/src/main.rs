@@ -16,5 +16,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         init(|environment| (GovernorSettings::read(environment), AwsSettings::read(environment)))?;
     let table = Arc::new(Table::new(&Aws::new(aws)?));
     let governor = governor.governor(table.clone());
-    serve(PostConfirmation::new(table.clone(), table, governor, Arc::new(SystemClock))).await
+    serve(PostConfirmation::new(table.clone(), table.clone(), table, governor, Arc::new(SystemClock))).await
 }

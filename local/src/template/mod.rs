@@ -74,6 +74,22 @@ impl Template {
             .collect()
     }
 
+    /// Logical ids of the keys whose ARN an output gives: those that something outside the stack is to use.
+    pub fn keys_given_out(&self) -> Result<Vec<String>, TemplateError> {
+        let mut scope = Scope::new(self, "", "", &BTreeMap::new())?;
+        let keys: Vec<_> = self.resources("AWS::KMS::Key").map(|(id, _)| id.to_owned()).collect();
+        for id in &keys {
+            scope.attribute(id, "Arn", id);
+        }
+        // An output that needs what is not there yet is not a key's.
+        let outputs: Vec<_> = self
+            .section("Outputs")
+            .filter_map(|(name, output)| scope.resolve(output.get("Value")?, name).ok().flatten())
+            .collect();
+        let is_given_out = |id: &String| outputs.iter().any(|value| value.as_str() == Some(id));
+        Ok(keys.into_iter().filter(is_given_out).collect())
+    }
+
     /// Logical ids of the secrets that Secrets Manager generates.
     pub fn secrets(&self) -> Vec<String> {
         self.resources("AWS::SecretsManager::Secret").map(|(id, _)| id.to_owned()).collect()

@@ -194,3 +194,20 @@ fn the_projects_own_template_resolves() {
     let routes = deployment.api.unwrap().routes;
     assert!(routes.iter().any(|route| route.method == "GET" && route.path == "/mfa"));
 }
+
+#[test]
+fn a_key_is_given_out_if_an_output_is_its_arn() {
+    let keys = |outputs: &str| {
+        let text = format!(
+            "Parameters:\n  Pool: {{ Type: String }}\nResources:\n  Inner: {{ Type: AWS::KMS::Key }}\n  Outer: {{ Type: AWS::KMS::Key }}\n{outputs}"
+        );
+        Template::parse(&text).unwrap().keys_given_out().unwrap()
+    };
+    assert_eq!(keys(""), <[&str; 0]>::default());
+    for value in ["!GetAtt Outer.Arn", "{ \"Fn::GetAtt\": [Outer, Arn] }", "!Sub \"${Outer.Arn}\""] {
+        assert_eq!(keys(&format!("Outputs:\n  Key: {{ Value: {value} }}\n")), ["Outer"], "{value}");
+    }
+    assert_eq!(keys("Outputs:\n  Key: { Value: !Sub \"of ${Outer.Arn}\" }\n"), <[&str; 0]>::default());
+    let beside = "Outputs:\n  Api: { Value: !Ref Pool }\n  Key: { Value: !GetAtt Outer.Arn }\n";
+    assert_eq!(keys(beside), ["Outer"], "an output that can't be resolved yet");
+}

@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use aws_sdk_cognitoidentityprovider::{Client, error::ProvideErrorMetadata};
 use shared::{
+    custom_auth::NativeEnrolment,
     delivery::Addresses,
     kernel::{EmailAddress, PortError},
 };
@@ -34,5 +35,14 @@ impl Addresses for Directory {
         let attribute = |name| user.user_attributes().iter().find(|found| found.name() == name)?.value();
         let is_verified = attribute("email_verified") == Some("true");
         Ok(attribute("email").filter(|_| is_verified).and_then(|email| EmailAddress::parse(email).ok()))
+    }
+}
+
+#[async_trait]
+impl NativeEnrolment for Directory {
+    async fn has_native_factor(&self, user_name: &str) -> Result<bool, PortError> {
+        let call = self.client.admin_get_user().user_pool_id(&self.user_pool_id).username(user_name);
+        let user = call.send().await.map_err(port_error("cognito.AdminGetUser"))?;
+        Ok(!user.user_mfa_setting_list().is_empty())
     }
 }

@@ -4,19 +4,25 @@
 //! pinned trust roots and short time-outs ([`Aws`]).
 
 mod aws;
+mod courier;
 mod data_keys;
 mod directory;
 mod fault;
+mod mfa;
 mod providers;
+mod seeds;
 mod table;
 mod user_pool;
 
 pub use aws::{Aws, AwsSettings};
+pub use courier::DeliverFunction;
 pub use data_keys::Kms;
 pub use directory::Directory;
+pub use mfa::{MfaSettings, mfa_services};
 pub use providers::{
-    EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns, delivery_dependencies, email_providers,
-    sms_providers,
+    DeliverSettings, EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns, deliver, delivery_dependencies,
+    email_providers, sms_providers,
 };
+pub use seeds::{SeedKey, SeedSettings};
 pub use table::Table;
 pub use user_pool::UserPool;

@@ -10,10 +10,10 @@ use aws_sdk_cognitoidentityprovider::{
 };
 use shared::{
     factors::{
-        FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, Profile, TotpSecret,
+        Contacts, FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, Profile, TotpSecret,
         TotpVerification, UserPoolFault,
     },
-    kernel::{AccessToken, Factor, OneTimeCode, PortError, UserId},
+    kernel::{AccessToken, EmailAddress, Factor, OneTimeCode, PhoneNumber, PortError, UserId},
 };
 
 use crate::{Aws, fault::port_error};
@@ -41,9 +41,22 @@ impl NativeFactors for UserPool {
         let user = attribute(&answer, "sub").and_then(|sub| UserId::parse(sub).ok());
         let user = user.ok_or_else(|| PortError::new("cognito.GetUser", "the answer holds no sub"))?;
         let account = attribute(&answer, "email").or_else(|| attribute(&answer, "phone_number"));
+        let verified = |name, flag| {
+            let is_verified = attribute(&answer, flag) == Some("true");
+            attribute(&answer, name).filter(|_| is_verified)
+        };
+        let email = verified("email", "email_verified").and_then(|text| EmailAddress::parse(text).ok());
+        let phone_number =
+            verified("phone_number", "phone_number_verified").and_then(|text| PhoneNumber::parse(text).ok());
         Ok(Profile {
             user,
             account: account.unwrap_or(answer.username()).to_owned(),
+            contacts: Contacts {
+                user_name: answer.username().to_owned(),
+                email,
+                phone_number,
+                locale: attribute(&answer, "locale").map(str::to_owned),
+            },
             factors: FactorState {
                 enabled: answer
                     .user_mfa_setting_list()

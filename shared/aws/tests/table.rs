@@ -104,6 +104,18 @@ async fn correspondence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn challenges() {
+    let (table, db) = table().await;
+    contract::challenges(&table, &table).await;
+    let apart = &items(&db, "CHALLENGE#00000000000000000000000000000007", "FACTORS")[0];
+    assert_eq!(apart["ttl"]["N"], (1_767_323_045 + 3600).to_string(), "leads nowhere: kept for an hour");
+    assert!(
+        items(&db, "UNKNOWN#07", "FACTORS").is_empty(),
+        "nothing is ever kept of a name that is no user's"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn claims() {
     use shared::delivery::DeliveryId;
 
@@ -120,6 +132,44 @@ async fn claims() {
         (1_767_323_045 + 6 + 48 * 3600).to_string(),
         "48 h from the last attempt on"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_factors() {
+    let (table, db) = table().await;
+    contract::own_factors(&table).await;
+    let item = &items(&db, "USER#own-sam", "FACTORS")[0];
+    assert_eq!(item["v"]["N"], "1", "every item carries its schema version");
+    assert!(item.get("ttl").is_none(), "what proves is kept");
+}
+
+/// What the last gate of custom sign-ins writes beside, and what a newer version may have written.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_proof_of_own_factors() {
+    use shared::{
+        factors::own::{LastProof, OwnFactorStore as _},
+        kernel::OwnFactor,
+    };
+    let (table, db) = table().await;
+    let item = json!({
+        "TableName": TABLE,
+        "Item": {
+            "pk": { "S": "USER#alex" }, "sk": { "S": "FACTORS" }, "v": { "N": "1" },
+            "last_proof": { "M": {
+                "at": { "N": "1767323045" },
+                "factors": { "SS": ["totp", "telepathy"] },
+                "client": { "S": "client" },
+            } },
+        },
+    });
+    db.put_item(serde_json::from_value(item).unwrap()).unwrap();
+    let kept = table.own_factors(&UserId::parse("alex").unwrap()).await.unwrap();
+    let expected = LastProof {
+        at: jiff::Timestamp::from_second(1_767_323_045).unwrap(),
+        factors: [OwnFactor::Totp].into(),
+        client: "client".into(),
+    };
+    assert_eq!(kept.last_proof, Some(expected));
 }
 
 #[tokio::test]

@@ -28,11 +28,45 @@ pub enum Action {
         enabled: bool,
         preferred: bool,
     },
+    /// Something about a factor of ours; `id` names the authenticator or device.
+    OwnFactor {
+        event: FactorEvent,
+        id: Option<uuid::Uuid>,
+    },
     /// A code or notification was not sent.
     MessageNotSent {
         channel: &'static str,
         reason: &'static str,
     },
+}
+
+/// What a user did with a factor of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FactorEvent {
+    AuthenticatorStarted,
+    AuthenticatorConfirmed,
+    AuthenticatorRenamed,
+    AuthenticatorRemoved,
+    RecoveryCodesReplaced,
+    DeviceTrusted,
+    DeviceRenamed,
+    DeviceRevoked,
+}
+
+impl FactorEvent {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AuthenticatorStarted => "authenticator-started",
+            Self::AuthenticatorConfirmed => "authenticator-confirmed",
+            Self::AuthenticatorRenamed => "authenticator-renamed",
+            Self::AuthenticatorRemoved => "authenticator-removed",
+            Self::RecoveryCodesReplaced => "recovery-codes-replaced",
+            Self::DeviceTrusted => "device-trusted",
+            Self::DeviceRenamed => "device-renamed",
+            Self::DeviceRevoked => "device-revoked",
+        }
+    }
 }
 
 impl Entry {

@@ -11,8 +11,9 @@ mod policy;
 pub use check::check_policy;
 pub use environment::{Environment, process_environment};
 pub use policy::{
-    BudgetPolicy, DeliveryPolicy, EmailPolicy, FactorChangePolicy, GovernorPolicy, MessageValidity,
-    MessagesPolicy, Policy, ProviderPolicy, SignInPolicy, SignUpPolicy, SmsPolicy, TotpPolicy,
+    AppClientPolicy, BudgetPolicy, CustomAuthPolicy, DeliveryPolicy, EmailPolicy, FactorChangePolicy,
+    FirstStep, GovernorPolicy, MessageValidity, MessagesPolicy, Policy, ProviderPolicy, RequirementPolicy,
+    Resend, SignInPolicy, SignUpPolicy, SmsPolicy, TotpPolicy,
 };
 
 /// Everything that is wrong with a configuration.

@@ -5,9 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
-    Budgets, Chain, Channel, Claim, Claims, Content, DataKeys, DeliveryId, Demand, Destination, Email,
-    Exhausted, Failure, Governor, GovernorSettings, Messages, NotSent, Numbering, Outcome, Plaintext,
-    Purpose, Receipt, Sms, Unseal, UnsealFault, Verdict, Withheld,
+    Budgets, Chain, ChallengeCodes, Channel, Claim, Claims, CodeParcel, Content, DataKeys, DeliveryId,
+    Demand, Destination, Email, Exhausted, Failure, Governor, GovernorSettings, Messages, NotSent, Numbering,
+    Outcome, Plaintext, Purpose, Receipt, Sms, Unseal, UnsealFault, Verdict, Withheld,
 };
 use crate::{
     audit::{Action, AuditTrail, Entry},
@@ -22,7 +22,7 @@ const NOTING: Duration = Duration::from_millis(1_500);
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
-/// What Cognito asks a custom sender to send (COGNITO.md §1.15).
+/// Something to send: what Cognito asks a custom sender for (COGNITO.md §1.15), or a parcel of ours.
 #[derive(Clone)]
 pub struct SendRequest<'a> {
     pub id: DeliveryId,
@@ -33,8 +33,9 @@ pub struct SendRequest<'a> {
     pub user_name: &'a str,
     pub destination: Option<Destination>,
     pub is_verified: bool,
-    /// Sealed; none for a notification.
-    pub code: Option<&'a str>,
+    pub code: CodeSource<'a>,
+    /// Until when the code is good, where that is known; otherwise the policy says how long.
+    pub expires_at: Option<Timestamp>,
     pub locales: Vec<&'a str>,
     pub facts: Vec<(&'a str, &'a str)>,
 }
@@ -45,6 +46,28 @@ impl fmt::Debug for SendRequest<'_> {
             .field("purpose", &self.purpose)
             .field("user", &self.user)
             .finish_non_exhaustive()
+    }
+}
+
+/// Where the code of a message comes from.
+#[derive(Clone, Copy)]
+pub enum CodeSource<'a> {
+    /// A notification has none.
+    Nowhere,
+    /// Cognito's, sealed.
+    Sealed(&'a str),
+    /// Ours: drawn when it is about to be sent.
+    Drawn { codes: &'a dyn ChallengeCodes, parcel: &'a CodeParcel },
+}
+
+/// Prints where from, not what.
+impl fmt::Debug for CodeSource<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nowhere => "Nowhere",
+            Self::Sealed(_) => "Sealed(..)",
+            Self::Drawn { .. } => "Drawn(..)",
+        })
     }
 }
 
@@ -68,7 +91,8 @@ pub enum Carrier {
 #[derive(Clone)]
 pub struct Dependencies {
     pub claims: Arc<dyn Claims>,
-    pub keys: Arc<dyn DataKeys>,
+    /// None where nothing sealed comes in.
+    pub keys: Option<Arc<dyn DataKeys>>,
     pub budgets: Arc<dyn Budgets>,
     /// None where an event always has the address.
     pub addresses: Option<Arc<dyn Addresses>>,
@@ -81,35 +105,43 @@ pub struct Dependencies {
 #[derive(Debug)]
 pub struct DispatchSettings {
     pub policy: Policy,
-    pub unseal: Unseal,
-    messages: Messages,
+    pub user_pool_id: String,
+    unseal: Option<Unseal>,
+    messages: Arc<Messages>,
     governor: GovernorSettings,
 }
 
 impl DispatchSettings {
-    /// `MFA_USER_POOL_ID`, `MFA_CODE_KEY_ARN`, `MFA_HASH_KEY`, the policy and the texts.
+    /// For codes that Cognito seals: `MFA_USER_POOL_ID`, `MFA_CODE_KEY_ARN`, `MFA_HASH_KEY`, the policy and
+    /// the texts.
     pub fn read(environment: &mut Environment<'_>) -> Self {
-        let policy = environment.policy();
+        let key_arn = environment.required("MFA_CODE_KEY_ARN");
+        let settings = Self::read_for_parcels(environment);
+        let unseal = Unseal { user_pool_id: settings.user_pool_id.clone(), key_arn };
+        Self { unseal: Some(unseal), ..settings }
+    }
+
+    /// For what is ours, which nobody has sealed: the same without `MFA_CODE_KEY_ARN`.
+    pub fn read_for_parcels(environment: &mut Environment<'_>) -> Self {
         Self {
-            unseal: Unseal {
-                user_pool_id: environment.required("MFA_USER_POOL_ID"),
-                key_arn: environment.required("MFA_CODE_KEY_ARN"),
-            },
-            messages: Messages::read(environment),
+            policy: environment.policy(),
+            user_pool_id: environment.required("MFA_USER_POOL_ID"),
+            unseal: None,
+            messages: Arc::new(Messages::read(environment)),
             governor: GovernorSettings::read(environment),
-            policy,
         }
     }
 
-    pub fn dispatch(self, dependencies: Dependencies, carrier: Carrier) -> Dispatch {
-        let governor = self.governor.governor(dependencies.budgets.clone());
+    pub fn dispatch(&self, dependencies: Dependencies, carrier: Carrier) -> Dispatch {
+        let governor = self.governor.clone().governor(dependencies.budgets.clone());
         Dispatch {
             dependencies,
-            unseal: self.unseal,
+            user_pool_id: self.user_pool_id.clone(),
+            unseal: self.unseal.clone(),
             governor,
-            messages: self.messages,
+            messages: self.messages.clone(),
             carrier,
-            policy: self.policy.delivery,
+            policy: self.policy.delivery.clone(),
         }
     }
 }
@@ -121,9 +153,10 @@ impl DispatchSettings {
 /// keep the event, code and all, in its dead-letter queue. Only what cannot even be recorded is one.
 pub struct Dispatch {
     dependencies: Dependencies,
-    unseal: Unseal,
+    user_pool_id: String,
+    unseal: Option<Unseal>,
     governor: Governor,
-    messages: Messages,
+    messages: Arc<Messages>,
     carrier: Carrier,
     policy: DeliveryPolicy,
 }
@@ -134,6 +167,10 @@ impl Dispatch {
             Carrier::Sms(_) => Channel::Sms,
             Carrier::Email(_) => Channel::Email,
         }
+    }
+
+    pub fn user_pool_id(&self) -> &str {
+        &self.user_pool_id
     }
 
     /// Sends what is asked for, unless another delivery of the same request did or does.
@@ -185,11 +222,15 @@ impl Dispatch {
         first_seen: Timestamp,
         deadline: Instant,
     ) -> Ended {
-        let age = self.dependencies.clock.now().duration_since(first_seen);
-        if age > self.messages.validity(request.purpose) {
+        let now = self.dependencies.clock.now();
+        let is_expired = match request.expires_at {
+            Some(end) => now >= end,
+            None => now.duration_since(first_seen) > self.messages.validity(request.purpose),
+        };
+        if is_expired {
             return Failure::Expired.into();
         }
-        if request.user_pool_id != self.unseal.user_pool_id {
+        if request.user_pool_id != self.user_pool_id {
             tracing::error!("the event is another user pool's");
             return Failure::Unreadable.into();
         }
@@ -213,11 +254,7 @@ impl Dispatch {
             Ok(Admission { receipt, withheld: None }) => {
                 let outcome = match code {
                     Ok(code) => self.carry(request, destination, code.as_ref(), deadline).await,
-                    Err(UnsealFault::Unreadable(fault)) => {
-                        tracing::error!(%fault, "the sealed code can't be opened");
-                        Outcome::Failed(Failure::Unreadable)
-                    }
-                    Err(UnsealFault::Port(fault)) => Outcome::Failed(unavailable(&fault)),
+                    Err(failure) => Outcome::Failed(failure),
                 };
                 Ended { outcome, withheld: None, receipt }
             }
@@ -249,11 +286,35 @@ impl Dispatch {
         })
     }
 
-    async fn open(&self, request: &SendRequest<'_>) -> Result<Option<Plaintext>, UnsealFault> {
-        let Some(code) = request.code else { return Ok(None) };
-        let opened = self.unseal.open(self.dependencies.keys.as_ref(), code).await?;
-        let is_password = request.purpose == Some(Purpose::AdminCreateUser);
-        Ok(Some(if is_password { opened.unescaped() } else { opened }))
+    async fn open(&self, request: &SendRequest<'_>) -> Result<Option<Plaintext>, Failure> {
+        match request.code {
+            CodeSource::Nowhere => Ok(None),
+            CodeSource::Sealed(code) => {
+                let opened = self.unseal(code).await?;
+                let is_password = request.purpose == Some(Purpose::AdminCreateUser);
+                Ok(Some(if is_password { opened.unescaped() } else { opened }))
+            }
+            CodeSource::Drawn { codes, parcel } => match codes.draw(parcel).await {
+                Ok(Some(code)) => Ok(Some(Plaintext::of(&code))),
+                // The challenge is over, or another code has taken this one's place.
+                Ok(None) => Err(Failure::Expired),
+                Err(fault) => Err(unavailable(&fault)),
+            },
+        }
+    }
+
+    async fn unseal(&self, code: &str) -> Result<Plaintext, Failure> {
+        let Some((unseal, keys)) = self.unseal.as_ref().zip(self.dependencies.keys.as_ref()) else {
+            tracing::error!("sealed codes are not for this function");
+            return Err(Failure::Unreadable);
+        };
+        unseal.open(keys.as_ref(), code).await.map_err(|fault| match fault {
+            UnsealFault::Unreadable(fault) => {
+                tracing::error!(%fault, "the sealed code can't be opened");
+                Failure::Unreadable
+            }
+            UnsealFault::Port(fault) => unavailable(&fault),
+        })
     }
 
     async fn carry(
@@ -269,12 +330,16 @@ impl Dispatch {
             user_name: Some(request.user_name),
             locales: request.locales.clone(),
             facts: request.facts.clone(),
+            valid_minutes: request.expires_at.map(|end| self.minutes_until(end)),
         };
         let carried = match (&self.carrier, destination) {
             (Carrier::Sms(chain), Destination::Sms(to)) => {
                 let country = Numbering::of(&to).country;
                 let sender_id = country.and_then(|country| self.policy.sender_id(country.code()));
-                let life = self.messages.validity(request.purpose);
+                let life = request.expires_at.map_or_else(
+                    || self.messages.validity(request.purpose),
+                    |end| end.duration_since(self.dependencies.clock.now()),
+                );
                 let sms = Sms {
                     sender_id: sender_id.map(str::to_owned),
                     text: self.messages.sms(&content),
@@ -297,6 +362,12 @@ impl Dispatch {
             Err(Exhausted::OptedOut) => Outcome::Failed(Failure::OptedOut),
             Err(Exhausted::NoProvider) => Outcome::Failed(Failure::NoProvider),
         }
+    }
+
+    /// As a message says it: whole minutes, and never none.
+    fn minutes_until(&self, end: Timestamp) -> u32 {
+        let seconds = end.duration_since(self.dependencies.clock.now()).as_secs();
+        u32::try_from((seconds + 30) / 60).unwrap_or_default().max(1)
     }
 
     /// For the operator: a log line, a metric and, where nothing was sent, a line of the audit trail.

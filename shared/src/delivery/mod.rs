@@ -1,7 +1,9 @@
-//! A code's way to the user: from the event with a sealed code to one message, through whichever
-//! provider answers.
+//! A message's way to the user: from the event with a sealed code, or from a parcel of ours, to one
+//! message, through whichever provider answers.
 
 mod claims;
+mod courier;
+mod deliver;
 mod dispatch;
 mod governor;
 mod message;
@@ -10,7 +12,9 @@ mod purpose;
 mod sealed;
 
 pub use claims::{Claim, Claims, DeliveryId, Failure, Outcome};
-pub use dispatch::{Addresses, Carrier, Dependencies, Dispatch, DispatchSettings, SendRequest};
+pub use courier::{ChallengeCodes, CodeParcel, Courier, InvalidParcel, NoticeParcel, Parcel, Recipient};
+pub use deliver::Deliver;
+pub use dispatch::{Addresses, Carrier, CodeSource, Dependencies, Dispatch, DispatchSettings, SendRequest};
 pub use governor::{
     Asker, Budgets, Charge, Completed, Correspondence, Counter, Country, Counts, Debt, Demand, Destination,
     Governor, GovernorRules, GovernorSettings, InvalidCountry, Limits, NotSent, NumberType, Numbering,
@@ -21,5 +25,5 @@ pub use message::{
     SmsText, check,
 };
 pub use provider::{Chain, Email, Exhausted, Provider, ProviderFault, Sms};
-pub use purpose::{Channel, Purpose};
+pub use purpose::{Channel, Notice, Purpose};
 pub use sealed::{DataKeyCiphertext, DataKeys, Plaintext, Unreadable, Unseal, UnsealFault};

@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 /// How a message reaches the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Channel {
@@ -30,10 +32,52 @@ pub enum Purpose {
     Authentication,
     /// E-mail only, without a code.
     AccountTakeOverNotification,
+    /// Ours, not Cognito's: what was changed about a user's factors, told to the user. Without a code.
+    Notice(Notice),
+}
+
+/// What a user is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Notice {
+    AuthenticatorAdded,
+    AuthenticatorRemoved,
+    /// The pool's own authenticator is being set up anew: the one before works no more.
+    AuthenticatorReplaced,
+    FactorsChanged,
+    RecoveryCodesReplaced,
+    TrustedDeviceAdded,
+    TrustedDeviceRemoved,
+}
+
+impl Notice {
+    pub const ALL: [Self; 7] = [
+        Self::AuthenticatorAdded,
+        Self::AuthenticatorRemoved,
+        Self::AuthenticatorReplaced,
+        Self::FactorsChanged,
+        Self::RecoveryCodesReplaced,
+        Self::TrustedDeviceAdded,
+        Self::TrustedDeviceRemoved,
+    ];
+
+    /// As it stands in the names of its sentences.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AuthenticatorAdded => "authenticator-added",
+            Self::AuthenticatorRemoved => "authenticator-removed",
+            Self::AuthenticatorReplaced => "authenticator-replaced",
+            Self::FactorsChanged => "factors-changed",
+            Self::RecoveryCodesReplaced => "recovery-codes-replaced",
+            Self::TrustedDeviceAdded => "trusted-device-added",
+            Self::TrustedDeviceRemoved => "trusted-device-removed",
+        }
+    }
 }
 
 impl Purpose {
-    pub const ALL: [Self; 8] = [
+    /// Those of Cognito's.
+    pub const COGNITO: [Self; 8] = [
         Self::SignUp,
         Self::ResendCode,
         Self::ForgotPassword,
@@ -44,7 +88,12 @@ impl Purpose {
         Self::AccountTakeOverNotification,
     ];
 
-    /// As it stands in a trigger source.
+    /// Every one there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::COGNITO.into_iter().chain(Notice::ALL.map(Self::Notice))
+    }
+
+    /// As it stands in a trigger source; a notice has its own name.
     pub fn name(self) -> &'static str {
         match self {
             Self::SignUp => "SignUp",
@@ -55,6 +104,7 @@ impl Purpose {
             Self::AdminCreateUser => "AdminCreateUser",
             Self::Authentication => "Authentication",
             Self::AccountTakeOverNotification => "AccountTakeOverNotification",
+            Self::Notice(notice) => notice.name(),
         }
     }
 
@@ -62,6 +112,6 @@ impl Purpose {
     /// not known (yet).
     pub fn of_source(source: &str) -> Option<Self> {
         let (_, name) = source.split_once('_')?;
-        Self::ALL.into_iter().find(|purpose| purpose.name() == name)
+        Self::COGNITO.into_iter().find(|purpose| purpose.name() == name)
     }
 }

@@ -1,11 +1,14 @@
-//! A signed-in user's own factors, as the user pool keeps them.
+//! A signed-in user's factors: those of the user pool, and [`own`], those that are ours.
 
+mod access;
 mod enrolment;
+pub mod own;
 mod port;
 mod preference;
 mod use_cases;
 
+pub use access::{Access, FactorFault, SignedIn};
 pub use enrolment::{Enrolment, FriendlyDeviceName, InvalidDeviceName, TotpSecret};
-pub use port::{NativeFactors, Profile, TotpVerification, UserPoolFault};
+pub use port::{Contacts, NativeFactors, Profile, TotpVerification, UserPoolFault};
 pub use preference::{Block, FactorState, PreferenceChange, PreferenceRequest, Setting};
-pub use use_cases::{FactorFault, Factors, SignedIn};
+pub use use_cases::Factors;

@@ -1,7 +1,10 @@
 use async_trait::async_trait;
 
 use super::{FactorState, FriendlyDeviceName, PreferenceChange, TotpSecret};
-use crate::kernel::{AccessToken, OneTimeCode, PortError, UserId};
+use crate::{
+    delivery::{Destination, Recipient},
+    kernel::{AccessToken, EmailAddress, OneTimeCode, PhoneNumber, PortError, UserId},
+};
 
 /// The user pool's own factors, reached with nothing but the user's access token.
 ///
@@ -40,7 +43,36 @@ pub struct Profile {
     /// What an authenticator app shows: the e-mail address, else the phone number, else the
     /// username.
     pub account: String,
+    pub contacts: Contacts,
     pub factors: FactorState,
+}
+
+/// Where and how the user is told of changes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Contacts {
+    pub user_name: String,
+    /// Verified.
+    pub email: Option<EmailAddress>,
+    /// Verified.
+    pub phone_number: Option<PhoneNumber>,
+    /// The attribute, as somebody wrote it.
+    pub locale: Option<String>,
+}
+
+impl Profile {
+    /// Where the user is told of a change: by e-mail, which says more and costs less, else by text
+    /// message. Neither is the channel the change came by. None without a verified address.
+    pub fn recipient(&self) -> Option<Recipient> {
+        let Contacts { user_name, email, phone_number, locale } = &self.contacts;
+        let email = email.clone().map(Destination::Email);
+        Some(Recipient {
+            user: self.user.clone(),
+            user_name: user_name.clone(),
+            destination: email.or_else(|| phone_number.clone().map(Destination::Sms))?,
+            is_verified: true,
+            locales: locale.iter().cloned().collect(),
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,10 @@
 use zeroize::Zeroizing;
 
+use super::{Entropy, PortError};
+
+/// The largest multiple of 10 that a byte reaches: from here on a remainder would favour 0 to 5.
+const FAIR: u8 = 250;
+
 /// A code that a user typed, normalised once at the edge: blanks and hyphens gone, full-width
 /// digits made plain, so that `"123 456"` and `"１２３４５６"` are the same code everywhere.
 #[derive(Clone)]
@@ -33,6 +38,21 @@ impl OneTimeCode {
     pub fn parse_totp(typed: &str) -> Result<Self, InvalidCode> {
         let code = Self::parse(typed)?;
         (code.0.len() == 6).then_some(code).ok_or(InvalidCode)
+    }
+
+    /// Draws a code of `length` digits, 4 to 12. Every code is as likely as any other: bytes that would
+    /// favour some digits are thrown away and drawn again.
+    pub fn draw(entropy: &dyn Entropy, length: usize) -> Result<Self, PortError> {
+        let length = length.clamp(4, 12);
+        let mut digits = Zeroizing::new(String::with_capacity(length));
+        let mut bytes = Zeroizing::new([0_u8; 16]);
+        while digits.len() < length {
+            entropy.fill(bytes.as_mut())?;
+            let left = length - digits.len();
+            let fair = bytes.iter().filter(|byte| **byte < FAIR).take(left);
+            digits.extend(fair.map(|byte| char::from(b'0' + byte % 10)));
+        }
+        Ok(Self(digits))
     }
 
     /// The digits, for the adapter that sends them.

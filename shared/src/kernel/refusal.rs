@@ -12,6 +12,8 @@ pub enum Refusal {
     EmailNotValid,
     PhoneNumberNotValid,
     SignInClosed,
+    SignInIncomplete,
+    AppClientUnknown,
 
     // Who calls the API
     NotSignedIn,
@@ -35,18 +37,27 @@ pub enum Refusal {
     TwoPreferredFactors,
     FactorNotSetUp,
     FactorNotChangeable,
+    FactorNotFound,
+    FactorsChangedMeanwhile,
+    AuthenticatorConfirmed,
+    TooManyAuthenticators,
+    DeviceAlreadyTrusted,
+    TooManyDevices,
+    FreshCodeRequired,
 
     TooManyRequests,
     TemporarilyUnavailable,
 }
 
 impl Refusal {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 33] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
         Self::PhoneNumberNotValid,
         Self::SignInClosed,
+        Self::SignInIncomplete,
+        Self::AppClientUnknown,
         Self::NotSignedIn,
         Self::AccessTokenNeeded,
         Self::ReauthenticationRequired,
@@ -64,6 +75,13 @@ impl Refusal {
         Self::TwoPreferredFactors,
         Self::FactorNotSetUp,
         Self::FactorNotChangeable,
+        Self::FactorNotFound,
+        Self::FactorsChangedMeanwhile,
+        Self::AuthenticatorConfirmed,
+        Self::TooManyAuthenticators,
+        Self::DeviceAlreadyTrusted,
+        Self::TooManyDevices,
+        Self::FreshCodeRequired,
         Self::TooManyRequests,
         Self::TemporarilyUnavailable,
     ];
@@ -92,6 +110,8 @@ impl Refusal {
             Self::EmailNotValid => ("email-not-valid", "The e-mail address is not valid", 422),
             Self::PhoneNumberNotValid => ("phone-number-not-valid", "The phone number is not valid", 422),
             Self::SignInClosed => ("sign-in-closed", "Sign-in is closed at the moment", 403),
+            Self::SignInIncomplete => ("sign-in-incomplete", "Sign in again, with every step", 403),
+            Self::AppClientUnknown => ("app-client-unknown", "This app may not sign anybody in", 403),
             Self::NotSignedIn => ("not-signed-in", "Sign in again", 401),
             Self::AccessTokenNeeded => {
                 ("access-token-needed", "An access token of a signed-in user is needed", 401)
@@ -124,6 +144,23 @@ impl Refusal {
             Self::FactorNotSetUp => ("factor-not-set-up", "This factor is not set up yet", 409),
             Self::FactorNotChangeable => {
                 ("factor-not-changeable", "This factor cannot be changed as asked", 409)
+            }
+            Self::FactorNotFound => ("factor-not-found", "There is no such factor", 404),
+            Self::FactorsChangedMeanwhile => {
+                ("factors-changed-meanwhile", "Your factors were changed elsewhere; look again", 409)
+            }
+            Self::AuthenticatorConfirmed => {
+                ("authenticator-confirmed", "This authenticator app is set up already", 409)
+            }
+            Self::TooManyAuthenticators => {
+                ("too-many-authenticators", "Remove an authenticator app before adding another", 409)
+            }
+            Self::DeviceAlreadyTrusted => ("device-already-trusted", "This device is trusted already", 409),
+            Self::TooManyDevices => {
+                ("too-many-devices", "Remove a trusted device before adding another", 409)
+            }
+            Self::FreshCodeRequired => {
+                ("fresh-code-required", "Sign in with a code to trust this device", 401)
             }
             Self::TooManyRequests => ("too-many-requests", "Too many requests; try again later", 429),
             Self::TemporarilyUnavailable => {

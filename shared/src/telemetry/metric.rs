@@ -9,6 +9,8 @@ use crate::kernel::{Clock, SystemClock};
 pub enum Metric {
     /// A user's attempts since the last completed sign-in passed `sign_in.surge_after`.
     SignInSurge,
+    /// A sign-in by custom challenges leads nowhere, because a limit of the user is reached.
+    SignInHeldBack,
     /// A refusal was answered.
     Refused,
     /// An AWS call failed or timed out.
@@ -37,6 +39,7 @@ impl Metric {
     fn name(self) -> &'static str {
         match self {
             Self::SignInSurge => "SignInSurge",
+            Self::SignInHeldBack => "SignInHeldBack",
             Self::Refused => "Refused",
             Self::DependencyFailed => "DependencyFailed",
             Self::Panicked => "Panicked",

@@ -2,7 +2,7 @@ use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault};
 use crate::{
-    delivery::{Channel, DeliveryId, Destination, Dispatch, Purpose, SendRequest},
+    delivery::{Channel, CodeSource, DeliveryId, Destination, Dispatch, Purpose, SendRequest},
     kernel::{EmailAddress, PhoneNumber, UserId},
 };
 
@@ -59,7 +59,8 @@ fn request(event: Event<'_>, channel: Channel) -> Option<SendRequest<'_>> {
         user_name,
         destination,
         is_verified: event.attribute(verified) == Some("true"),
-        code,
+        code: code.map_or(CodeSource::Nowhere, CodeSource::Sealed),
+        expires_at: None,
         locales: [event.client_metadata("locale"), event.attribute("locale")].into_iter().flatten().collect(),
         facts: event.attributes().collect(),
     })

@@ -1,6 +1,6 @@
 use serde_json::{Map, Value};
 
-use crate::kernel::UserId;
+use crate::{custom_auth::SessionItem, kernel::UserId};
 
 /// A trigger's event, read tolerantly.
 #[derive(Clone, Copy)]
@@ -23,6 +23,41 @@ impl<'a> Event<'a> {
 
     pub fn user_pool_id(self) -> &'a str {
         text(self.0.get("userPoolId")).unwrap_or_default()
+    }
+
+    /// The app client's id; `CLIENT_ID_NOT_APPLICABLE` where there is none (COGNITO.md §1.1).
+    pub fn client_id(self) -> &'a str {
+        text(self.0.get("callerContext").and_then(|context| context.get("clientId"))).unwrap_or_default()
+    }
+
+    /// `request.session`, the oldest first. Something that is no member of a session has no name.
+    pub fn session(self) -> Vec<SessionItem<'a>> {
+        let items = self.request("session").and_then(Value::as_array);
+        items
+            .into_iter()
+            .flatten()
+            .map(|item| SessionItem {
+                name: text(item.get("challengeName")).unwrap_or_default(),
+                result: item.get("challengeResult").and_then(Value::as_bool) == Some(true),
+                metadata: text(item.get("challengeMetadata")),
+            })
+            .collect()
+    }
+
+    /// One of Verify's `request.privateChallengeParameters`.
+    pub fn private_parameter(self, name: &str) -> Option<&'a str> {
+        text(self.request("privateChallengeParameters")?.get(name))
+    }
+
+    /// Whether the pool knows no such user. Absent is no (COGNITO.md §1.1).
+    pub fn is_user_not_found(self) -> bool {
+        self.request("userNotFound").and_then(Value::as_bool) == Some(true)
+    }
+
+    /// The user's groups, where tokens are asked for.
+    pub fn groups(self) -> impl Iterator<Item = &'a str> {
+        let groups = self.request("groupConfiguration").and_then(|groups| groups.get("groupsToOverride"));
+        groups.and_then(Value::as_array).into_iter().flatten().filter_map(|group| text(Some(group)))
     }
 
     /// A custom sender's sealed code.

@@ -4,29 +4,40 @@
 //! and everything else, known or not, goes back untouched. Absent, `null` and empty are the same
 //! (COGNITO.md §1.1). An error that leaves here is a [`Refusal`]'s text and nothing else.
 
+mod create_auth_challenge;
 mod custom_message;
 mod custom_sender;
+mod define_auth_challenge;
 mod event;
+mod parcels;
 mod post_authentication;
 mod post_confirmation;
 mod pre_authentication;
 mod pre_sign_up;
+mod pre_token_generation;
 mod shell;
+mod verify_auth_challenge_response;
 
+pub use create_auth_challenge::CreateAuthChallenge;
 pub use custom_message::CustomMessage;
 pub use custom_sender::CustomSender;
+pub use define_auth_challenge::DefineAuthChallenge;
 pub use event::Event;
+pub use parcels::{accept, serve_parcels};
 pub use post_authentication::PostAuthentication;
 pub use post_confirmation::PostConfirmation;
 pub use pre_authentication::PreAuthentication;
 pub use pre_sign_up::PreSignUp;
+pub use pre_token_generation::PreTokenGeneration;
 pub use shell::{Trigger, TriggerFault, answer, serve};
+pub use verify_auth_challenge_response::VerifyAuthChallengeResponse;
 
 use std::{future::Future, time::Duration};
 
 use jiff::Timestamp;
 
 use crate::{
+    custom_auth::SigningIn,
     delivery::{Completed, Destination, Governor},
     kernel::{EmailAddress, PhoneNumber, PortError, UserId},
     telemetry::{self, Metric},
@@ -72,4 +83,21 @@ async fn codes_arrived(
         Metric::SmsVerified.emit_with(&origin.facts());
     }
     by_email.map(drop)
+}
+
+/// Who signs in. Only what the pool says counts: of what the client sends along nothing but `locale`.
+fn signing_in(event: Event<'_>) -> SigningIn<'_> {
+    let verified =
+        |name, verified| event.attribute(name).filter(|_| event.attribute(verified) == Some("true"));
+    let status = event.attribute("cognito:user_status");
+    SigningIn {
+        client_id: event.client_id(),
+        user: event.user().filter(|_| !event.is_user_not_found()),
+        user_name: event.user_name(),
+        email: verified("email", "email_verified").and_then(|email| EmailAddress::parse(email).ok()),
+        phone: verified("phone_number", "phone_number_verified")
+            .and_then(|number| PhoneNumber::parse(number).ok()),
+        must_change_password: matches!(status, Some("FORCE_CHANGE_PASSWORD" | "RESET_REQUIRED")),
+        locales: event.locales(),
+    }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
 use crate::{
     delivery::Governor,
+    factors::own::OwnFactorStore,
     kernel::Clock,
     sign_in::SignInLedger,
     sign_up::{ConfirmedUsers, Recorded},
@@ -18,6 +19,7 @@ const LIMIT: Duration = Duration::from_millis(2_500);
 pub struct PostConfirmation {
     confirmed: Arc<dyn ConfirmedUsers>,
     ledger: Arc<dyn SignInLedger>,
+    own_factors: Arc<dyn OwnFactorStore>,
     governor: Governor,
     clock: Arc<dyn Clock>,
 }
@@ -26,10 +28,11 @@ impl PostConfirmation {
     pub fn new(
         confirmed: Arc<dyn ConfirmedUsers>,
         ledger: Arc<dyn SignInLedger>,
+        own_factors: Arc<dyn OwnFactorStore>,
         governor: Governor,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { confirmed, ledger, governor, clock }
+        Self { confirmed, ledger, own_factors, governor, clock }
     }
 }
 
@@ -46,10 +49,12 @@ impl Trigger for PostConfirmation {
                     tracing::info!("sign-up confirmed");
                 }
             }
-            // Whoever set a new password with a code from the mailbox starts with no attempts.
+            // Whoever set a new password with a code from the mailbox starts with no attempts, and with no
+            // trusted devices: a stolen mailbox must not be worth both factors.
             ("PostConfirmation_ConfirmForgotPassword", Some(user)) => {
                 futures::join!(
                     best_effort("sign_in.reset", LIMIT, self.ledger.reset(&user)),
+                    best_effort("factors.revoke", LIMIT, self.own_factors.revoke_devices(&user)),
                     best_effort("delivery.settle", LIMIT, codes_arrived(&self.governor, &user, event, now)),
                 );
             }

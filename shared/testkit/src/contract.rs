@@ -1,5 +1,7 @@
 //! What every implementation of a port promises. Run on the in-memory ports and on the adapters.
 
+mod challenges;
+
 use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, future::join_all, stream};
@@ -11,13 +13,19 @@ use shared::{
         Outcome, Refused, Repayment, Scope, Sent, Standing,
     },
     factors::{
-        Block, FactorState, NativeFactors, PreferenceChange, TotpSecret, TotpVerification, UserPoolFault,
+        Block, FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, TotpSecret,
+        TotpVerification, UserPoolFault,
+        own::{
+            Authenticator, Change, Changed, DeviceKey, FactorId, OwnFactorStore, OwnFactors, RecoveryHash,
+            SealedSeed, Seeds, TotpSeed, TrustedDevice,
+        },
     },
     kernel::{AccessToken, Factor, OneTimeCode, UserId},
     sign_in::{SignInLedger, Subject},
     sign_up::{ConfirmedUsers, Recorded},
 };
 
+pub use self::challenges::challenges;
 use crate::{ManualClock, SeededEntropy};
 
 const RACING: usize = 50;
@@ -228,6 +236,108 @@ pub async fn correspondence(port: &dyn Budgets) {
     assert!(!port.swap(&alex, sms, &full, &first).await.expect("works"));
     assert_eq!(port.correspondence(&alex, Channel::Email).await.expect("works"), empty, "a channel each");
     assert_eq!(port.correspondence(&user("codes-sam"), sms).await.expect("works"), empty);
+}
+
+/// A user's own factors come back as they were written; of racing changes one is done; a step is used up
+/// once; revoked devices are gone.
+pub async fn own_factors(port: &dyn OwnFactorStore) {
+    let (alex, sam) = (user("own-alex"), user("own-sam"));
+    let kept = async |user: &UserId| port.own_factors(user).await.expect("works");
+    let change = async |seen, change: &Change| port.change(&alex, seen, change).await.expect("works");
+    assert_eq!(kept(&alex).await, OwnFactors::default(), "nothing is set up");
+
+    let at = |second| Timestamp::from_second(second).expect("a time");
+    let id = |digit: char| FactorId::parse(&String::from(digit).repeat(32)).expect("an id");
+    let name = |text| FriendlyDeviceName::parse(text).expect("a name");
+    let phone = Authenticator {
+        name: name("Phone"),
+        seed: SealedSeed::new(vec![0, 255, 7]),
+        created_at: at(10),
+        is_confirmed: false,
+    };
+    let start = Change { authenticators: Some([(id('a'), phone.clone())].into()), ..Change::default() };
+    let racing = join_all((0..RACING).map(|_| port.change(&alex, 0, &start))).await;
+    let done = racing.into_iter().filter(|outcome| matches!(outcome, Ok(Changed::Done))).count();
+    assert_eq!(done, 1, "of {RACING} racing changes one is done");
+    let mut expected = OwnFactors::default().changed(&start);
+    assert_eq!((expected.revision, expected.generation), (1, 0), "nothing proves yet");
+    assert_eq!(kept(&alex).await, expected);
+
+    let confirm = Change {
+        authenticators: Some([(id('a'), Authenticator { is_confirmed: true, ..phone })].into()),
+        step: Some(7),
+        is_new_generation: true,
+        ..Change::default()
+    };
+    assert_eq!(change(0, &confirm).await, Changed::Overtaken, "what was read is out of date");
+    assert_eq!(change(1, &confirm).await, Changed::Done);
+    expected = expected.changed(&confirm);
+    assert_eq!(kept(&alex).await, expected);
+    for step in [6, 7] {
+        let replayed = Change { step: Some(step), ..confirm.clone() };
+        assert_eq!(change(2, &replayed).await, Changed::Overtaken, "step {step} is used up");
+    }
+    assert_eq!(kept(&alex).await, expected, "nothing is written");
+
+    let laptop = TrustedDevice {
+        name: name("Laptop"),
+        key: DeviceKey::from_coordinates(
+            // A.1 of RFC 7517.
+            "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+            "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+        )
+        .expect("a key"),
+        created_at: at(20),
+        expires_at: at(30),
+    };
+    let hashes = |names: [&str; 2]| names.map(|name| RecoveryHash::kept(name.repeat(16)));
+    let full = Change {
+        devices: Some([(id('b'), laptop)].into()),
+        recovery: Some(hashes(["01", "02"]).into()),
+        step: Some(8),
+        is_new_generation: true,
+        ..Change::default()
+    };
+    assert_eq!(change(2, &full).await, Changed::Done);
+    expected = expected.changed(&full);
+    assert_eq!(kept(&alex).await, expected);
+
+    let racing = join_all((0..RACING).map(|_| port.revoke_devices(&alex))).await;
+    assert!(racing.iter().all(Result::is_ok));
+    let racing = u64::try_from(RACING).expect("a small number");
+    expected.devices.clear();
+    (expected.generation, expected.revision) = (expected.generation + racing, expected.revision + racing);
+    assert_eq!(kept(&alex).await, expected, "whoever read it before must read again");
+
+    let empty = Change {
+        authenticators: Some([].into()),
+        recovery: Some([].into()),
+        devices: Some([].into()),
+        ..Change::default()
+    };
+    assert_eq!(change(expected.revision, &empty).await, Changed::Done);
+    assert_eq!(kept(&alex).await, expected.changed(&empty));
+
+    assert_eq!(kept(&sam).await, OwnFactors::default(), "users do not share");
+    port.revoke_devices(&sam).await.expect("works");
+    let revoked = OwnFactors { generation: 1, revision: 1, ..OwnFactors::default() };
+    assert_eq!(kept(&sam).await, revoked, "a generation begins where nothing is set up");
+}
+
+/// A seed opens for its own user as it was sealed, and for nobody else.
+pub async fn seeds(port: &dyn Seeds) {
+    let (alex, sam) = (user("seeds-alex"), user("seeds-sam"));
+    let seed = TotpSeed::generate(&SeededEntropy::new(7)).expect("works");
+    let sealed = port.seal(&alex, &seed).await.expect("works");
+    let opened = port.open(&alex, &sealed).await.expect("its own user");
+    assert_eq!(opened.expose(), seed.expose());
+    assert!(port.open(&sam, &sealed).await.is_err(), "another user");
+    let mut changed = sealed.as_bytes().to_vec();
+    if let Some(last) = changed.last_mut() {
+        *last ^= 1;
+    }
+    assert!(port.open(&alex, &SealedSeed::new(changed)).await.is_err(), "a changed byte");
+    assert!(port.open(&alex, &SealedSeed::new(Vec::new())).await.is_err());
 }
 
 /// The life of an authenticator of a user who has none yet. `code` computes what the app shows,

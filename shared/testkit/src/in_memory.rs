@@ -7,14 +7,18 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use shared::{
     audit::{AuditTrail, Entry},
+    custom_auth::Place,
     delivery::{
         Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt, DeliveryId, Outcome,
         Refused, Repayment, Standing,
     },
+    factors::own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors},
     kernel::{PortError, UserId},
     sign_in::{SignInLedger, Subject},
     sign_up::{ConfirmedUsers, Recorded},
 };
+
+use crate::challenges_in_memory::SignInState;
 
 /// Every port that keeps state, in memory. [`InMemoryTable::fail`] makes all of them fail.
 #[derive(Debug, Default)]
@@ -23,8 +27,11 @@ pub struct InMemoryTable {
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(crate) struct State {
     failing: bool,
+    /// Reads and writes of sign-ins.
+    pub(crate) calls: u32,
+    pub(crate) sign_ins: HashMap<Place, SignInState>,
     confirmed: HashMap<UserId, Timestamp>,
     attempts: HashMap<Subject, u32>,
     completed: HashMap<UserId, Timestamp>,
@@ -32,6 +39,7 @@ struct State {
     claims: HashMap<DeliveryId, Claimed>,
     correspondence: HashMap<(UserId, Channel), Correspondence>,
     counters: HashMap<Counter, Day>,
+    pub(crate) own_factors: HashMap<UserId, OwnFactors>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -91,15 +99,25 @@ impl InMemoryTable {
         self.lock().claims.values().filter_map(|claimed| claimed.outcome).collect()
     }
 
+    /// How often running sign-ins were read or written since this was asked last.
+    pub fn sign_in_calls(&self) -> u32 {
+        std::mem::take(&mut self.lock().calls)
+    }
+
     pub fn last_sign_in(&self, user: &UserId) -> Option<Timestamp> {
         self.lock().completed.get(user).copied()
+    }
+
+    /// As the last gate of custom sign-ins notes it.
+    pub fn note_proof(&self, user: &UserId, proof: LastProof) {
+        self.lock().own_factors.entry(user.clone()).or_default().last_proof = Some(proof);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn state(&self) -> Result<MutexGuard<'_, State>, PortError> {
+    pub(crate) fn state(&self) -> Result<MutexGuard<'_, State>, PortError> {
         let state = self.lock();
         if state.failing { Err(PortError::new("table", "told to fail")) } else { Ok(state) }
     }
@@ -253,6 +271,32 @@ impl Claims for InMemoryTable {
         if counts {
             claimed.outcome = Some(outcome);
         }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl OwnFactorStore for InMemoryTable {
+    async fn own_factors(&self, user: &UserId) -> Result<OwnFactors, PortError> {
+        Ok(self.state()?.own_factors.get(user).cloned().unwrap_or_default())
+    }
+
+    async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<Changed, PortError> {
+        let mut state = self.state()?;
+        let kept = state.own_factors.entry(user.clone()).or_default();
+        let is_used_up = change.step.is_some_and(|step| kept.last_step.is_some_and(|last| step <= last));
+        if kept.revision != seen || is_used_up {
+            return Ok(Changed::Overtaken);
+        }
+        *kept = kept.changed(change);
+        Ok(Changed::Done)
+    }
+
+    async fn revoke_devices(&self, user: &UserId) -> Result<(), PortError> {
+        let mut state = self.state()?;
+        let kept = state.own_factors.entry(user.clone()).or_default();
+        kept.devices.clear();
+        (kept.generation, kept.revision) = (kept.generation + 1, kept.revision + 1);
         Ok(())
     }
 }

@@ -3,13 +3,20 @@
 
 #![expect(clippy::expect_used, reason = "test code: a failed expectation is a failed test")]
 
+mod challenges_in_memory;
 pub mod contract;
+mod courier_in_memory;
+mod custom_sign_in;
 mod in_memory;
 mod pool_in_memory;
 mod sealed_codes;
+mod seeds_in_memory;
 mod sources;
 
+pub use courier_in_memory::InMemoryCourier;
+pub use custom_sign_in::{CUSTOM, CustomAuthStage, CustomSignIn, NATIVE};
 pub use in_memory::InMemoryTable;
 pub use pool_in_memory::InMemoryUserPool;
 pub use sealed_codes::{SampleDataKeys, SealedSample, foreign_samples, sealed_samples};
+pub use seeds_in_memory::InMemorySeeds;
 pub use sources::{ManualClock, SeededEntropy, TokioClock};

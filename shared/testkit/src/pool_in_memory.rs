@@ -6,10 +6,10 @@ use std::{
 use async_trait::async_trait;
 use shared::{
     factors::{
-        FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, Profile, TotpSecret,
+        Contacts, FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, Profile, TotpSecret,
         TotpVerification, UserPoolFault,
     },
-    kernel::{AccessToken, Factor, OneTimeCode, PortError, UserId},
+    kernel::{AccessToken, EmailAddress, Factor, OneTimeCode, PortError, UserId},
 };
 
 /// One user of a pool, in memory. The right TOTP code is always [`InMemoryUserPool::CODE`].
@@ -96,7 +96,13 @@ impl InMemoryUserPool {
 impl NativeFactors for InMemoryUserPool {
     async fn profile(&self, _: &AccessToken) -> Result<Profile, UserPoolFault> {
         let factors = self.call("GetUser")?.factors.clone();
-        Ok(Profile { user: self.user.clone(), account: "alex@example.com".into(), factors })
+        let contacts = Contacts {
+            user_name: "alex".into(),
+            email: EmailAddress::parse("alex@example.com").ok(),
+            phone_number: None,
+            locale: Some("de".into()),
+        };
+        Ok(Profile { user: self.user.clone(), account: "alex@example.com".into(), contacts, factors })
     }
 
     async fn associate_totp(&self, _: &AccessToken) -> Result<TotpSecret, UserPoolFault> {

@@ -78,11 +78,12 @@ async fn main() -> Result<()> {
 async fn subjects(cloud: &Cloud) -> Result<Vec<(Function, Value)>> {
     let mut subjects = Vec::new();
     for function in functions() {
-        let event = if function.is_trigger {
-            let events = sample_events(function)?;
-            events.into_iter().next().context("no sample event")?.payload
-        } else {
+        let event = if function.is_api() {
             cloud.signed_in_request("/mfa").await?
+        } else {
+            // The last, because for `deliver` the first has nothing to do.
+            let events = sample_events(function)?;
+            events.into_iter().next_back().context("no sample event")?.payload
         };
         subjects.push((*function, event));
     }

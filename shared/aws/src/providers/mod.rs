@@ -10,8 +10,9 @@ use std::{sync::Arc, time::Duration};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use shared::{
     config::{DeliveryPolicy, Environment},
-    delivery::{Dependencies, Email, Provider, Sms},
-    kernel::{SystemClock, SystemEntropy},
+    custom_auth::DrawnCodes,
+    delivery::{Carrier, Chain, Deliver, Dependencies, DispatchSettings, Email, Provider, Sms},
+    kernel::{HashKey, SystemClock, SystemEntropy},
 };
 
 pub use self::{end_user_messaging::EndUserMessaging, ses::Ses, sns::Sns};
@@ -63,13 +64,46 @@ pub fn delivery_dependencies(aws: &Aws) -> Dependencies {
     let table = Arc::new(Table::new(aws));
     Dependencies {
         claims: table.clone(),
-        keys: Arc::new(Kms::new(aws)),
+        keys: Some(Arc::new(Kms::new(aws))),
         budgets: table.clone(),
         addresses: None,
         trail: table,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     }
+}
+
+/// What `deliver` is set up with: both channels, and nothing that is sealed.
+#[derive(Debug)]
+pub struct DeliverSettings {
+    dispatch: DispatchSettings,
+    sms: SmsSettings,
+    email: EmailSettings,
+    key: HashKey,
+}
+
+impl DeliverSettings {
+    pub fn read(environment: &mut Environment<'_>) -> Self {
+        Self {
+            dispatch: DispatchSettings::read_for_parcels(environment),
+            sms: SmsSettings::read(environment),
+            email: EmailSettings::read(environment),
+            key: environment.hash_key(),
+        }
+    }
+}
+
+/// Sends parcels by both channels, and draws the codes of custom challenges.
+pub fn deliver(aws: &Aws, settings: &DeliverSettings) -> Deliver {
+    let dependencies = Dependencies { keys: None, ..delivery_dependencies(aws) };
+    let (policy, entropy) = (&settings.dispatch.policy.delivery, &dependencies.entropy);
+    let sms = Chain::new(sms_providers(aws, &settings.sms, policy), policy.sms.clone(), entropy.clone());
+    let email =
+        Chain::new(email_providers(aws, &settings.email, policy), policy.email.clone(), entropy.clone());
+    let dispatch = |carrier| settings.dispatch.dispatch(dependencies.clone(), carrier);
+    let digits = settings.dispatch.policy.custom_auth.code_digits;
+    let codes = DrawnCodes::new(Arc::new(Table::new(aws)), entropy.clone(), settings.key.clone(), digits);
+    Deliver::new(dispatch(Carrier::Sms(sms)), dispatch(Carrier::Email(email))).with_codes(Arc::new(codes))
 }
 
 /// The providers of `delivery.sms.providers`, in its order.

@@ -28,6 +28,13 @@ impl AuditTrail for Table {
                 .item("factor", text(factor.cognito_name()))
                 .item("enabled", bool(enabled))
                 .item("preferred", bool(preferred)),
+            Action::OwnFactor { event, id } => {
+                let put = put.item("action", text(event.name()));
+                match id {
+                    Some(id) => put.item("id", text(id.simple().to_string())),
+                    None => put,
+                }
+            }
             Action::MessageNotSent { channel, reason } => put
                 .item("action", text("message-not-sent"))
                 .item("channel", text(channel))

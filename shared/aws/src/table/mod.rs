@@ -5,15 +5,19 @@
 //! |---|---|---|
 //! | `USER#<sub>` | `SIGN_UP` | when the sign-up was confirmed |
 //! | `USER#<sub>`, `UNKNOWN#<shard>` | `SIGN_IN` | attempts since the last completed sign-in |
+//! | `USER#<sub>` | `FACTORS` | all of a user's own factors |
 //! | `USER#<sub>` | `AUDIT#<uuid v7>` | one line of the audit trail |
+//! | `USER#<sub>`, `CHALLENGE#<nonce>` | `FACTORS` | running sign-ins by custom challenges, what is counted of them, the proof |
 //! | `DELIVERY#<hash>` | `CLAIM` | who handles a message, and how it ended |
 //! | `USER#<sub>` | `CODES#<channel>` | cool-down, verified since when, codes nobody entered yet |
 //! | `SENT#<channel>#<scope>#<name>#<shard>` | `<day>` | messages of a day and of each of its hours |
 
 mod audit_trail;
 mod budgets;
+mod challenges;
 mod claims;
 mod confirmed_users;
+mod own_factors;
 mod sign_in_ledger;
 
 use std::collections::HashMap;

@@ -1,3 +1,4 @@
+mod custom_auth;
 mod delivery;
 mod governor;
 mod messages;
@@ -6,6 +7,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 pub use self::{
+    custom_auth::{AppClientPolicy, CustomAuthPolicy, FirstStep, RequirementPolicy, Resend},
     delivery::{DeliveryPolicy, ProviderPolicy},
     governor::{BudgetPolicy, EmailPolicy, GovernorPolicy, SmsPolicy},
     messages::{MessageValidity, MessagesPolicy},
@@ -26,6 +28,7 @@ pub struct Policy {
     pub governor: GovernorPolicy,
     pub sms: SmsPolicy,
     pub email: EmailPolicy,
+    pub custom_auth: CustomAuthPolicy,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -100,6 +103,7 @@ impl Policy {
         }
         self.messages.check(problems);
         self.check_governor(problems);
+        self.custom_auth.check(problems);
     }
 }
 
@@ -118,9 +122,32 @@ fn defaults() -> Table {
     toml::from_str(DEFAULTS).expect("the compiled-in policy.toml is TOML")
 }
 
-/// Lays `overrides` over `base`. A key that `base` lacks, or holds with another type, is a problem.
+/// The tables whose keys are an operator's own names, and what stands for a name until it is overridden.
+/// `*` is any name.
+const NAMED: [(&str, &str); 2] = [
+    ("custom_auth.clients", custom_auth::NEW_CLIENT),
+    ("custom_auth.clients.*.groups", custom_auth::NEW_GROUP),
+];
+
+/// What a new name under `path` begins with; none where the keys are ours.
+#[expect(clippy::expect_used, reason = "compiled in; a test reads it, so it can't fail in a deployed binary")]
+fn named(path: &str) -> Option<Table> {
+    let matches = |pattern: &str| {
+        let (pattern, path): (Vec<_>, Vec<_>) = (pattern.split('.').collect(), path.split('.').collect());
+        pattern.len() == path.len()
+            && pattern.iter().zip(&path).all(|(pattern, name)| *pattern == "*" || pattern == name)
+    };
+    let (_, new) = NAMED.iter().find(|(pattern, _)| matches(pattern))?;
+    Some(toml::from_str(new).expect("what a new name begins with is TOML"))
+}
+
+/// Lays `overrides` over `base`. A key that `base` lacks, or holds with another type, is a problem;
+/// where keys are names, a new one begins with the defaults of its kind.
 fn merge(base: &mut Table, overrides: Table, path: &str, problems: &mut Vec<String>) {
     for (key, value) in overrides {
+        if let (None, Some(new)) = (base.get(&key), named(path)) {
+            base.insert(key.clone(), Value::Table(new));
+        }
         let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         match (base.get_mut(&key), value) {
             (None, _) => problems.push(format!("{path} is not a key of the policy")),

@@ -14,6 +14,9 @@ pub enum Asker {
     Anybody,
     /// Whoever has shown the password or a token.
     SignedIn,
+    /// Nobody: we tell the user of a change. No wait, neither for it nor because of it; budgets hold, the
+    /// user's and the destination's own ones apart from those of codes.
+    Us,
 }
 
 impl Asker {
@@ -27,6 +30,7 @@ impl Asker {
             | Purpose::ForgotPassword
             | Purpose::AdminCreateUser
             | Purpose::AccountTakeOverNotification => Self::Anybody,
+            Purpose::Notice(_) => Self::Us,
         }
     }
 }
@@ -92,7 +96,12 @@ impl Correspondence {
         let mut after = self.clone();
         after.version = self.version.saturating_add(1);
         let row = self.row(policy, message.asker, now).map_or(0, |sent| sent.row);
-        *after.of_mut(message.asker) = Some(Sent { at: now, row: row.saturating_add(1) });
+        let sent = Some(Sent { at: now, row: row.saturating_add(1) });
+        match message.asker {
+            Asker::Anybody => after.for_anybody = sent,
+            Asker::SignedIn => after.for_signed_in = sent,
+            Asker::Us => {}
+        }
         let known = self.verified.as_ref().is_some_and(|(verified, _)| verified == message.destination);
         if message.is_verified {
             if !known {
@@ -124,17 +133,11 @@ impl Correspondence {
         let sent = match asker {
             Asker::Anybody => self.for_anybody,
             Asker::SignedIn => self.for_signed_in,
+            Asker::Us => None,
         }?;
         let is_entered = self.settled_at.is_some_and(|at| at >= sent.at);
         let is_old = now.duration_since(sent.at) >= seconds(policy.cool_down_max_seconds);
         (!is_entered && !is_old).then_some(sent)
-    }
-
-    fn of_mut(&mut self, asker: Asker) -> &mut Option<Sent> {
-        match asker {
-            Asker::Anybody => &mut self.for_anybody,
-            Asker::SignedIn => &mut self.for_signed_in,
-        }
     }
 }
 

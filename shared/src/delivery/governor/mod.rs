@@ -185,7 +185,7 @@ pub struct Completed {
 }
 
 /// What a [`Governor`] is set up with: the policy and `MFA_HASH_KEY`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GovernorSettings {
     rules: GovernorRules,
     hash_key: HashKey,
@@ -238,10 +238,15 @@ impl Governor {
             day: window.day,
         };
         let after = before.sent(policy, &message, now);
-        let (swapped, outcomes) = futures::join!(
-            self.budgets.swap(&demand.user, place.channel, &before, &after),
-            join_all(charges.iter().map(|charge| self.budgets.charge(charge))),
-        );
+        let swap = async {
+            // Notices of two changes at a time both go out: neither is in the other's way.
+            if asker == Asker::Us {
+                return Ok(true);
+            }
+            self.budgets.swap(&demand.user, place.channel, &before, &after).await
+        };
+        let (swapped, outcomes) =
+            futures::join!(swap, join_all(charges.iter().map(|charge| self.budgets.charge(charge))),);
 
         let refusal = refusal(&swapped, &charges, &outcomes);
         let is_swapped = swapped.as_ref().is_ok_and(|swapped| *swapped);
@@ -253,7 +258,7 @@ impl Governor {
             is_unverified: standing == Standing::Unverified,
             user: demand.user.clone(),
             channel: place.channel,
-            correspondence: is_swapped.then(|| Box::new((before, after))),
+            correspondence: (is_swapped && asker != Asker::Us).then(|| Box::new((before, after))),
             charges: charges
                 .into_iter()
                 .zip(&outcomes)
@@ -343,8 +348,10 @@ impl Governor {
     fn charges(&self, place: &Place, standing: Standing, asker: Asker, window: Window) -> Vec<Charge> {
         let charge = |scope, name: &str| {
             let is_personal = matches!(scope, Scope::User | Scope::Destination);
+            // Notices are counted apart in what is the user's own: they use up no codes.
+            let own = (asker == Asker::Us && is_personal).then(|| format!("notice:{name}"));
             Charge {
-                counter: self.counter(place, scope, name, window.day),
+                counter: self.counter(place, scope, own.as_deref().unwrap_or(name), window.day),
                 hour: window.hour,
                 standing: match asker {
                     Asker::Anybody if is_personal => standing.min(Standing::Verified),

@@ -293,12 +293,11 @@ struct Sample {
 
 fn samples(tag: &str) -> Vec<Sample> {
     let sample = |purpose, code| Sample { purpose, code, tag: tag.to_owned() };
-    let mut samples: Vec<_> = Purpose::ALL
-        .into_iter()
+    let mut samples: Vec<_> = Purpose::all()
         .map(|purpose| {
             let code = match purpose {
                 Purpose::AdminCreateUser => Some("Tmp<9x>&Qz1!"),
-                Purpose::AccountTakeOverNotification => None,
+                Purpose::AccountTakeOverNotification | Purpose::Notice(_) => None,
                 _ => Some("12345678"),
             };
             sample(Some(purpose), code)
@@ -325,6 +324,7 @@ impl Sample {
                 ("ONE_CLICK_LINK_VALID", "https://example.com/feedback?value=valid"),
                 ("ONE_CLICK_LINK_INVALID", "https://example.com/feedback?value=invalid"),
             ],
+            valid_minutes: None,
         }
     }
 }

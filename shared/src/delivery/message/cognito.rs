@@ -53,6 +53,7 @@ impl Messages {
             user_name: placeholders.user_name,
             locales,
             facts: Vec::new(),
+            valid_minutes: None,
         };
         let link = placeholders.link.filter(|_| self.policy.verify_by_link && is_verification(purpose));
         let is_filled = |text: &str, code: &str| {

@@ -20,6 +20,8 @@ pub struct Content<'a> {
     pub locales: Vec<&'a str>,
     /// Facts of a risk notification by their names in the event (COGNITO.md §1.15).
     pub facts: Vec<(&'a str, &'a str)>,
+    /// How long the code is good; None: as the policy says.
+    pub valid_minutes: Option<u32>,
 }
 
 impl<'a> Content<'a> {
@@ -27,6 +29,7 @@ impl<'a> Content<'a> {
     pub(super) fn key(&self) -> &'static str {
         match (self.purpose, self.code) {
             (Some(Purpose::AccountTakeOverNotification), _) => "account-take-over-notification",
+            (Some(Purpose::Notice(notice)), _) => notice.name(),
             // Cognito may one day tell of something without a code (COGNITO.md §2.3).
             (_, None) => "notice",
             (None, Some(_)) => "other",
@@ -40,9 +43,14 @@ impl<'a> Content<'a> {
         }
     }
 
+    /// Tells of something that happened; what code there may be is none to say.
+    fn is_notification(&self) -> bool {
+        matches!(self.purpose, Some(Purpose::AccountTakeOverNotification | Purpose::Notice(_)))
+    }
+
     /// The code that the message has to say.
     pub(super) fn said_code(&self) -> Option<&'a str> {
-        self.code.filter(|_| self.purpose != Some(Purpose::AccountTakeOverNotification))
+        self.code.filter(|_| !self.is_notification())
     }
 
     /// A code that a phone may fill in. A temporary password is none, nor what a source that is not
@@ -50,7 +58,9 @@ impl<'a> Content<'a> {
     pub(super) fn bound_code(&self) -> Option<&'a str> {
         let code = self.code?;
         match self.purpose {
-            Some(Purpose::AdminCreateUser | Purpose::AccountTakeOverNotification) => None,
+            Some(Purpose::AdminCreateUser | Purpose::AccountTakeOverNotification | Purpose::Notice(_)) => {
+                None
+            }
             Some(_) => Some(code),
             None => code.bytes().all(|byte| byte.is_ascii_digit()).then_some(code),
         }
@@ -61,7 +71,7 @@ impl<'a> Content<'a> {
     }
 
     fn fact(&self, name: &str) -> Option<&'a str> {
-        if self.purpose != Some(Purpose::AccountTakeOverNotification) {
+        if !self.is_notification() {
             return None;
         }
         let (_, value) = self.facts.iter().find(|(known, _)| *known == name)?;
@@ -69,7 +79,8 @@ impl<'a> Content<'a> {
     }
 
     pub(super) fn is_blocked(&self) -> bool {
-        self.fact("ACCOUNT_TAKE_OVER_ACTION") == Some("BLOCK")
+        let is_takeover = self.purpose == Some(Purpose::AccountTakeOverNotification);
+        is_takeover && self.fact("ACCOUNT_TAKE_OVER_ACTION") == Some("BLOCK")
     }
 
     /// The facts with their labels; those that are absent are left out.

@@ -245,7 +245,8 @@ impl Messages {
             None => String::new(),
         };
         let space = spoken.say("sentence-space", &variables)?;
-        let minutes = content.purpose.map_or(0, |purpose| minutes(&self.policy, purpose));
+        let by_policy = content.purpose.map_or(0, |purpose| minutes(&self.policy, purpose));
+        let minutes = content.valid_minutes.unwrap_or(by_policy);
         let duration = match duration(minutes) {
             Some((id, count)) if content.said_code().is_some() => {
                 Some(spoken.say(id, &variables.with("count", count))?)
@@ -347,7 +348,7 @@ fn minutes(policy: &MessagesPolicy, purpose: Purpose) -> u32 {
         Purpose::VerifyUserAttribute => validity.verify_user_attribute,
         Purpose::AdminCreateUser => validity.admin_create_user,
         Purpose::Authentication => validity.authentication,
-        Purpose::AccountTakeOverNotification => 0,
+        Purpose::AccountTakeOverNotification | Purpose::Notice(_) => 0,
     }
 }
 

@@ -36,13 +36,13 @@ fn content<'a>(purpose: Purpose, code: &'a str, locale: &'a str) -> Content<'a> 
         user_name: None,
         locales: vec![locale],
         facts: Vec::new(),
+        valid_minutes: None,
     }
 }
 
 /// Every message, with the longest code of its kind.
 fn contents(locale: &str) -> Vec<Content<'_>> {
-    let mut contents: Vec<_> =
-        Purpose::ALL.into_iter().map(|purpose| content(purpose, "12345678", locale)).collect();
+    let mut contents: Vec<_> = Purpose::all().map(|purpose| content(purpose, "12345678", locale)).collect();
     for content in &mut contents {
         match content.purpose {
             Some(Purpose::AdminCreateUser) => {
@@ -105,7 +105,7 @@ fn every_built_in_text_message_is_one_segment() {
 fn every_built_in_text_is_inside_cognito_s_limits() {
     let messages = built_in();
     for locale in messages.locales() {
-        for purpose in Purpose::ALL {
+        for purpose in Purpose::COGNITO {
             let placeholders = CognitoPlaceholders {
                 code: "{####}",
                 user_name: (purpose == Purpose::AdminCreateUser).then_some("{username}"),

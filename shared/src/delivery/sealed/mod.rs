@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use zeroize::Zeroizing;
 
 use self::message::Message;
-use crate::kernel::PortError;
+use crate::kernel::{OneTimeCode, PortError};
 
 /// KMS `Decrypt` of a message's data key.
 ///
@@ -33,11 +33,16 @@ pub struct DataKeyCiphertext<'a> {
     pub ciphertext: &'a [u8],
 }
 
-/// What was sealed: a code or a temporary password.
+/// What is sent: a code, or a temporary password.
 #[derive(Clone)]
 pub struct Plaintext(Zeroizing<String>);
 
 impl Plaintext {
+    /// A code of our own.
+    pub(super) fn of(code: &OneTimeCode) -> Self {
+        Self(Zeroizing::new(code.expose().to_owned()))
+    }
+
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -84,6 +84,46 @@ fact-ip-address = IP-Adresse
 link-was-me = Das war ich
 link-was-not-me = Das war ich nicht
 
+## What was changed about the user's factors
+
+changed-caution-sms = Wenn Sie das nicht waren, ändern Sie Ihr Passwort.
+changed-note = Wenn Sie es waren, müssen Sie nichts tun. Wenn nicht, ändern Sie Ihr Passwort und prüfen Sie Ihre Faktoren.
+
+authenticator-added-sms = Zu Ihrem Konto bei { $app } kam eine Authenticator-App hinzu.{ sentence-space }{ changed-caution-sms }
+authenticator-added-subject = Authenticator-App hinzugefügt
+authenticator-added-lead = Zu Ihrem Konto bei { $app } kam eine Authenticator-App hinzu. Mit ihren Codes kann man sich anmelden.
+authenticator-added-note = { changed-note }
+
+authenticator-removed-sms = Von Ihrem Konto bei { $app } wurde eine Authenticator-App entfernt.{ sentence-space }{ changed-caution-sms }
+authenticator-removed-subject = Authenticator-App entfernt
+authenticator-removed-lead = Von Ihrem Konto bei { $app } wurde eine Authenticator-App entfernt. Ihre Codes gelten nicht mehr.
+authenticator-removed-note = { changed-note }
+
+authenticator-replaced-sms = Die Authenticator-App Ihres Kontos bei { $app } gilt nicht mehr: Eine andere wird eingerichtet.{ sentence-space }{ changed-caution-sms }
+authenticator-replaced-subject = Authenticator-App wird ersetzt
+authenticator-replaced-lead = Für Ihr Konto bei { $app } wird eine andere Authenticator-App eingerichtet. Die bisherige gilt nicht mehr.
+authenticator-replaced-note = { changed-note }
+
+factors-changed-sms = Die zweiten Faktoren Ihres Kontos bei { $app } wurden geändert.{ sentence-space }{ changed-caution-sms }
+factors-changed-subject = Zweite Faktoren geändert
+factors-changed-lead = Es wurde geändert, wonach Ihr Konto bei { $app } bei der Anmeldung fragt.
+factors-changed-note = { changed-note }
+
+recovery-codes-replaced-sms = Ihr Konto bei { $app } hat neue Wiederherstellungscodes; frühere gelten nicht mehr.{ sentence-space }{ changed-caution-sms }
+recovery-codes-replaced-subject = Neue Wiederherstellungscodes
+recovery-codes-replaced-lead = Für Ihr Konto bei { $app } wurden neue Wiederherstellungscodes erstellt. Frühere gelten nicht mehr.
+recovery-codes-replaced-note = { changed-note }
+
+trusted-device-added-sms = Ihr Konto bei { $app } vertraut jetzt einem Gerät.{ sentence-space }{ changed-caution-sms }
+trusted-device-added-subject = Gerät als vertrauenswürdig gemerkt
+trusted-device-added-lead = Ihr Konto bei { $app } vertraut jetzt einem Gerät: Es steht dort bei der Anmeldung eine Zeit lang für einen Code.
+trusted-device-added-note = { changed-note }
+
+trusted-device-removed-sms = Ihr Konto bei { $app } vertraut einem Gerät nicht mehr.{ sentence-space }{ changed-caution-sms }
+trusted-device-removed-subject = Gerät nicht mehr vertrauenswürdig
+trusted-device-removed-lead = Ihr Konto bei { $app } vertraut einem Gerät nicht mehr: Sie werden dort nach einem Code gefragt.
+trusted-device-removed-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } ist Ihr { $app }-Code.

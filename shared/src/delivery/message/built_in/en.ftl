@@ -85,6 +85,46 @@ fact-ip-address = IP address
 link-was-me = It was me
 link-was-not-me = It was not me
 
+## What was changed about the user's factors
+
+changed-caution-sms = If it was not you, change your password.
+changed-note = If it was you, there is nothing to do. If not, change your password and look at your factors.
+
+authenticator-added-sms = An authenticator app was added to your { $app } account.{ sentence-space }{ changed-caution-sms }
+authenticator-added-subject = Authenticator app added
+authenticator-added-lead = An authenticator app was added to your { $app } account. Its codes can be used to sign in.
+authenticator-added-note = { changed-note }
+
+authenticator-removed-sms = An authenticator app was removed from your { $app } account.{ sentence-space }{ changed-caution-sms }
+authenticator-removed-subject = Authenticator app removed
+authenticator-removed-lead = An authenticator app was removed from your { $app } account. Its codes work no more.
+authenticator-removed-note = { changed-note }
+
+authenticator-replaced-sms = The authenticator app of your { $app } account stopped working: another one is being set up.{ sentence-space }{ changed-caution-sms }
+authenticator-replaced-subject = Authenticator app being replaced
+authenticator-replaced-lead = Another authenticator app is being set up for your { $app } account. The one before stopped working.
+authenticator-replaced-note = { changed-note }
+
+factors-changed-sms = The second factors of your { $app } account were changed.{ sentence-space }{ changed-caution-sms }
+factors-changed-subject = Second factors changed
+factors-changed-lead = It was changed what your { $app } account asks for when you sign in.
+factors-changed-note = { changed-note }
+
+recovery-codes-replaced-sms = Your { $app } account has new recovery codes; earlier ones work no more.{ sentence-space }{ changed-caution-sms }
+recovery-codes-replaced-subject = New recovery codes
+recovery-codes-replaced-lead = New recovery codes were made for your { $app } account. Earlier ones work no more.
+recovery-codes-replaced-note = { changed-note }
+
+trusted-device-added-sms = A device is now trusted by your { $app } account.{ sentence-space }{ changed-caution-sms }
+trusted-device-added-subject = Device trusted
+trusted-device-added-lead = Your { $app } account now trusts a device: for some time it stands for a code when you sign in there.
+trusted-device-added-note = { changed-note }
+
+trusted-device-removed-sms = A device is no longer trusted by your { $app } account.{ sentence-space }{ changed-caution-sms }
+trusted-device-removed-subject = Device no longer trusted
+trusted-device-removed-lead = Your { $app } account no longer trusts a device: you will be asked for a code there.
+trusted-device-removed-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } is your { $app } code.

@@ -85,6 +85,46 @@ fact-ip-address = Dirección IP
 link-was-me = He sido yo
 link-was-not-me = No he sido yo
 
+## What was changed about the user's factors
+
+changed-caution-sms = Si no ha sido usted, cambie la contraseña.
+changed-note = Si ha sido usted, no tiene que hacer nada. Si no, cambie la contraseña y revise sus factores.
+
+authenticator-added-sms = Se ha añadido un autenticador a su cuenta de { $app }.{ sentence-space }{ changed-caution-sms }
+authenticator-added-subject = Aplicación de autenticación añadida
+authenticator-added-lead = Se ha añadido una aplicación de autenticación a su cuenta de { $app }. Sus códigos sirven para entrar.
+authenticator-added-note = { changed-note }
+
+authenticator-removed-sms = Se ha quitado un autenticador de su cuenta de { $app }.{ sentence-space }{ changed-caution-sms }
+authenticator-removed-subject = Aplicación de autenticación eliminada
+authenticator-removed-lead = Se ha eliminado una aplicación de autenticación de su cuenta de { $app }. Sus códigos ya no sirven.
+authenticator-removed-note = { changed-note }
+
+authenticator-replaced-sms = El autenticador de su cuenta de { $app } ya no sirve: se prepara otro.{ sentence-space }{ changed-caution-sms }
+authenticator-replaced-subject = Cambio de aplicación de autenticación
+authenticator-replaced-lead = Se está configurando otra aplicación de autenticación para su cuenta de { $app }. La anterior ya no sirve.
+authenticator-replaced-note = { changed-note }
+
+factors-changed-sms = Se han cambiado los segundos factores de su cuenta de { $app }.{ sentence-space }{ changed-caution-sms }
+factors-changed-subject = Segundos factores cambiados
+factors-changed-lead = Se ha cambiado lo que su cuenta de { $app } le pide al entrar.
+factors-changed-note = { changed-note }
+
+recovery-codes-replaced-sms = Su cuenta de { $app } tiene claves de respaldo nuevas; las anteriores ya no sirven.{ sentence-space }{ changed-caution-sms }
+recovery-codes-replaced-subject = Códigos de recuperación nuevos
+recovery-codes-replaced-lead = Se han creado códigos de recuperación nuevos para su cuenta de { $app }. Los anteriores ya no sirven.
+recovery-codes-replaced-note = { changed-note }
+
+trusted-device-added-sms = Un dispositivo es ahora de confianza para su cuenta de { $app }.{ sentence-space }{ changed-caution-sms }
+trusted-device-added-subject = Dispositivo de confianza añadido
+trusted-device-added-lead = Su cuenta de { $app } confía ahora en un dispositivo: durante un tiempo sustituye allí a un código al entrar.
+trusted-device-added-note = { changed-note }
+
+trusted-device-removed-sms = Un dispositivo ya no es de confianza para su cuenta de { $app }.{ sentence-space }{ changed-caution-sms }
+trusted-device-removed-subject = Dispositivo ya no de confianza
+trusted-device-removed-lead = Su cuenta de { $app } ya no confía en un dispositivo: allí se le pedirá un código.
+trusted-device-removed-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } es su clave de { $app }.

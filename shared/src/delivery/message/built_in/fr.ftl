@@ -85,6 +85,46 @@ fact-ip-address = Adresse IP
 link-was-me = C’était moi
 link-was-not-me = Ce n’était pas moi
 
+## What was changed about the user's factors
+
+changed-caution-sms = Si ce n'est pas vous, changez de mot de passe.
+changed-note = Si c’était vous, il n’y a rien à faire. Sinon, changez de mot de passe et vérifiez vos facteurs.
+
+authenticator-added-sms = Une application d'authentification a été ajoutée à votre compte { $app }.{ sentence-space }{ changed-caution-sms }
+authenticator-added-subject = Application d’authentification ajoutée
+authenticator-added-lead = Une application d’authentification a été ajoutée à votre compte { $app }. Ses codes permettent de se connecter.
+authenticator-added-note = { changed-note }
+
+authenticator-removed-sms = Une application d'authentification a été retirée de votre compte { $app }.{ sentence-space }{ changed-caution-sms }
+authenticator-removed-subject = Application d’authentification retirée
+authenticator-removed-lead = Une application d’authentification a été retirée de votre compte { $app }. Ses codes ne valent plus.
+authenticator-removed-note = { changed-note }
+
+authenticator-replaced-sms = L'application d'authentification de votre compte { $app } ne marche plus : une autre la remplace.{ sentence-space }{ changed-caution-sms }
+authenticator-replaced-subject = Application d’authentification remplacée
+authenticator-replaced-lead = Une autre application d’authentification est en cours d’installation pour votre compte { $app }. La précédente ne fonctionne plus.
+authenticator-replaced-note = { changed-note }
+
+factors-changed-sms = Les seconds facteurs de votre compte { $app } ont été modifiés.{ sentence-space }{ changed-caution-sms }
+factors-changed-subject = Seconds facteurs modifiés
+factors-changed-lead = Ce que votre compte { $app } demande à la connexion a été modifié.
+factors-changed-note = { changed-note }
+
+recovery-codes-replaced-sms = Votre compte { $app } a de nouveaux codes de secours ; les anciens ne valent plus.{ sentence-space }{ changed-caution-sms }
+recovery-codes-replaced-subject = Nouveaux codes de secours
+recovery-codes-replaced-lead = De nouveaux codes de secours ont été créés pour votre compte { $app }. Les anciens ne valent plus.
+recovery-codes-replaced-note = { changed-note }
+
+trusted-device-added-sms = Un appareil de confiance a été ajouté à votre compte { $app }.{ sentence-space }{ changed-caution-sms }
+trusted-device-added-subject = Appareil de confiance ajouté
+trusted-device-added-lead = Votre compte { $app } fait désormais confiance à un appareil : pendant quelque temps, il y tient lieu de code à la connexion.
+trusted-device-added-note = { changed-note }
+
+trusted-device-removed-sms = Un appareil de confiance a été retiré de votre compte { $app }.{ sentence-space }{ changed-caution-sms }
+trusted-device-removed-subject = Appareil de confiance retiré
+trusted-device-removed-lead = Votre compte { $app } ne fait plus confiance à un appareil : un code vous y sera demandé.
+trusted-device-removed-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } est votre code { $app }.

@@ -75,6 +75,46 @@ fact-ip-address = IPアドレス
 link-was-me = 自分です
 link-was-not-me = 自分ではありません
 
+## What was changed about the user's factors
+
+changed-caution-sms = お心当たりがなければパスワードを変更してください。
+changed-note = ご本人の場合は、何もする必要はありません。お心当たりがない場合は、パスワードを変更し、認証要素を確認してください。
+
+authenticator-added-sms = { $app }に認証アプリが追加されました。{ sentence-space }{ changed-caution-sms }
+authenticator-added-subject = 認証アプリの追加
+authenticator-added-lead = { $app }アカウントに認証アプリが追加されました。そのコードでサインインできます。
+authenticator-added-note = { changed-note }
+
+authenticator-removed-sms = { $app }から認証アプリが削除されました。{ sentence-space }{ changed-caution-sms }
+authenticator-removed-subject = 認証アプリの削除
+authenticator-removed-lead = { $app }アカウントから認証アプリが削除されました。そのコードは使えなくなりました。
+authenticator-removed-note = { changed-note }
+
+authenticator-replaced-sms = { $app }の認証アプリが使えなくなりました（再設定中）。{ sentence-space }{ changed-caution-sms }
+authenticator-replaced-subject = 認証アプリの再設定
+authenticator-replaced-lead = { $app }アカウントに別の認証アプリが設定されています。以前のものは使えなくなりました。
+authenticator-replaced-note = { changed-note }
+
+factors-changed-sms = { $app }の第二認証要素が変更されました。{ sentence-space }{ changed-caution-sms }
+factors-changed-subject = 第二認証要素の変更
+factors-changed-lead = { $app }アカウントがサインイン時に求めるものが変更されました。
+factors-changed-note = { changed-note }
+
+recovery-codes-replaced-sms = { $app }の新しい回復コードが作成されました。{ sentence-space }{ changed-caution-sms }
+recovery-codes-replaced-subject = 新しい回復コード
+recovery-codes-replaced-lead = { $app }アカウントの新しい回復コードが作成されました。以前のものは使えなくなりました。
+recovery-codes-replaced-note = { changed-note }
+
+trusted-device-added-sms = { $app }で端末が信頼済みになりました。{ sentence-space }{ changed-caution-sms }
+trusted-device-added-subject = 信頼済み端末の追加
+trusted-device-added-lead = { $app }アカウントで端末が信頼済みになりました。しばらくの間、その端末ではコードの代わりになります。
+trusted-device-added-note = { changed-note }
+
+trusted-device-removed-sms = { $app }で端末の信頼が解除されました。{ sentence-space }{ changed-caution-sms }
+trusted-device-removed-subject = 端末の信頼の解除
+trusted-device-removed-lead = { $app }アカウントで端末の信頼が解除されました。その端末ではコードが求められます。
+trusted-device-removed-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } は{ $app }の確認コードです。

@@ -85,6 +85,46 @@ fact-ip-address = Endereço IP
 link-was-me = Fui eu
 link-was-not-me = Não fui eu
 
+## What was changed about the user's factors
+
+changed-caution-sms = Se outra pessoa fez isso, troque a senha.
+changed-note = Se foi você, não precisa fazer nada. Se não, troque a senha e confira seus fatores.
+
+authenticator-added-sms = Um app autenticador foi adicionado à sua conta { $app }.{ sentence-space }{ changed-caution-sms }
+authenticator-added-subject = Aplicativo autenticador adicionado
+authenticator-added-lead = Um aplicativo autenticador foi adicionado à sua conta em { $app }. Os códigos dele servem para entrar.
+authenticator-added-note = { changed-note }
+
+authenticator-removed-sms = Um app autenticador foi removido da sua conta { $app }.{ sentence-space }{ changed-caution-sms }
+authenticator-removed-subject = Aplicativo autenticador removido
+authenticator-removed-lead = Um aplicativo autenticador foi removido da sua conta em { $app }. Os códigos dele não servem mais.
+authenticator-removed-note = { changed-note }
+
+authenticator-replaced-sms = O app autenticador da sua conta { $app } deixou de funcionar: outro toma seu lugar.{ sentence-space }{ changed-caution-sms }
+authenticator-replaced-subject = Troca do aplicativo autenticador
+authenticator-replaced-lead = Outro aplicativo autenticador está sendo configurado para sua conta em { $app }. O anterior deixou de funcionar.
+authenticator-replaced-note = { changed-note }
+
+factors-changed-sms = Os segundos fatores da sua conta { $app } foram alterados.{ sentence-space }{ changed-caution-sms }
+factors-changed-subject = Segundos fatores alterados
+factors-changed-lead = O que sua conta em { $app } pede ao entrar foi alterado.
+factors-changed-note = { changed-note }
+
+recovery-codes-replaced-sms = Sua conta { $app } tem novas chaves de reserva; as antigas deixaram de valer.{ sentence-space }{ changed-caution-sms }
+recovery-codes-replaced-subject = Novos códigos de recuperação
+recovery-codes-replaced-lead = Novos códigos de recuperação foram criados para sua conta em { $app }. Os antigos não servem mais.
+recovery-codes-replaced-note = { changed-note }
+
+trusted-device-added-sms = Sua conta { $app } agora confia em um dispositivo.{ sentence-space }{ changed-caution-sms }
+trusted-device-added-subject = Dispositivo confiável adicionado
+trusted-device-added-lead = Sua conta em { $app } agora confia em um dispositivo: por algum tempo ele vale por um código ao entrar ali.
+trusted-device-added-note = { changed-note }
+
+trusted-device-removed-sms = Sua conta { $app } deixou de confiar em um dispositivo.{ sentence-space }{ changed-caution-sms }
+trusted-device-removed-subject = Dispositivo não mais confiável
+trusted-device-removed-lead = Sua conta em { $app } não confia mais em um dispositivo: um código será pedido ali.
+trusted-device-removed-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } é seu codigo { $app }.

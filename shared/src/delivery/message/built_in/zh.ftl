@@ -75,6 +75,46 @@ fact-ip-address = IP 地址
 link-was-me = 是我本人
 link-was-not-me = 不是我本人
 
+## What was changed about the user's factors
+
+changed-caution-sms = 如非本人操作，请修改密码。
+changed-note = 如果是您本人，则无需任何操作。如果不是，请修改密码并检查您的验证方式。
+
+authenticator-added-sms = 您的{ $app }账号添加了一个身份验证器。{ sentence-space }{ changed-caution-sms }
+authenticator-added-subject = 已添加身份验证器
+authenticator-added-lead = 您的 { $app } 账号添加了一个身份验证器应用。它的验证码可用于登录。
+authenticator-added-note = { changed-note }
+
+authenticator-removed-sms = 您的{ $app }账号移除了一个身份验证器。{ sentence-space }{ changed-caution-sms }
+authenticator-removed-subject = 已移除身份验证器
+authenticator-removed-lead = 您的 { $app } 账号移除了一个身份验证器应用。它的验证码不再有效。
+authenticator-removed-note = { changed-note }
+
+authenticator-replaced-sms = 您的{ $app }账号原身份验证器已失效，正在设置新的。{ sentence-space }{ changed-caution-sms }
+authenticator-replaced-subject = 正在更换身份验证器
+authenticator-replaced-lead = 您的 { $app } 账号正在设置另一个身份验证器应用。原来的已失效。
+authenticator-replaced-note = { changed-note }
+
+factors-changed-sms = 您的{ $app }账号的第二验证方式已更改。{ sentence-space }{ changed-caution-sms }
+factors-changed-subject = 第二验证方式已更改
+factors-changed-lead = 您的 { $app } 账号登录时要求的验证方式已更改。
+factors-changed-note = { changed-note }
+
+recovery-codes-replaced-sms = 您的{ $app }账号有了新的恢复码，旧的已失效。{ sentence-space }{ changed-caution-sms }
+recovery-codes-replaced-subject = 新的恢复码
+recovery-codes-replaced-lead = 您的 { $app } 账号已生成新的恢复码。旧的已失效。
+recovery-codes-replaced-note = { changed-note }
+
+trusted-device-added-sms = 您的{ $app }账号已信任一台设备。{ sentence-space }{ changed-caution-sms }
+trusted-device-added-subject = 已信任设备
+trusted-device-added-lead = 您的 { $app } 账号现在信任一台设备：在一段时间内，在该设备上登录时可代替验证码。
+trusted-device-added-note = { changed-note }
+
+trusted-device-removed-sms = 您的{ $app }账号不再信任一台设备。{ sentence-space }{ changed-caution-sms }
+trusted-device-removed-subject = 不再信任设备
+trusted-device-removed-lead = 您的 { $app } 账号不再信任一台设备：在该设备上登录时会要求验证码。
+trusted-device-removed-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } 是您的{ $app }验证码。

@@ -1,0 +1,26 @@
+//! Create auth challenge trigger: makes custom challenges and hands their codes over to be sent.
+
+use std::sync::Arc;
+
+use shared::{
+    custom_auth::{Creator, CustomAuthSettings, SignIns},
+    init,
+    kernel::{SystemClock, SystemEntropy},
+    trigger::{CreateAuthChallenge, serve},
+};
+use shared_aws::{Aws, AwsSettings, DeliverFunction, Table};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let ((settings, key, deliver), aws) = init(|environment| {
+        let settings = CustomAuthSettings::read(environment);
+        (
+            (settings, environment.hash_key(), DeliverFunction::name(environment)),
+            AwsSettings::read(environment),
+        )
+    })?;
+    let aws = Aws::new(aws)?;
+    let (table, courier) = (Arc::new(Table::new(&aws)), Arc::new(DeliverFunction::new(&aws, deliver)));
+    let sign_ins = SignIns::new(settings, table, Arc::new(SystemClock));
+    serve(CreateAuthChallenge::new(Creator::new(sign_ins, courier, Arc::new(SystemEntropy), key))).await
+}

@@ -1,0 +1,19 @@
+//! Define auth challenge trigger: decides what is next in a sign-in by custom challenges.
+
+use std::sync::Arc;
+
+use shared::{
+    custom_auth::{CustomAuthSettings, SignIns},
+    init,
+    kernel::SystemClock,
+    trigger::{DefineAuthChallenge, serve},
+};
+use shared_aws::{Aws, AwsSettings, Table};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let (settings, aws) =
+        init(|environment| (CustomAuthSettings::read(environment), AwsSettings::read(environment)))?;
+    let table = Arc::new(Table::new(&Aws::new(aws)?));
+    serve(DefineAuthChallenge::new(SignIns::new(settings, table, Arc::new(SystemClock)))).await
+}

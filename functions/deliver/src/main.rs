@@ -1,0 +1,11 @@
+//! Sends what functions of ours hand over: notices, and codes of custom challenges.
+
+use shared::{init, trigger::serve_parcels};
+use shared_aws::{Aws, AwsSettings, DeliverSettings, deliver};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let (settings, aws) =
+        init(|environment| (DeliverSettings::read(environment), AwsSettings::read(environment)))?;
+    serve_parcels(deliver(&Aws::new(aws)?, &settings)).await
+}

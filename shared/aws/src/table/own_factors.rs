@@ -1,0 +1,220 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    operation::update_item::builders::UpdateItemFluentBuilder, primitives::Blob, types::AttributeValue,
+};
+use jiff::Timestamp;
+use shared::{
+    factors::{
+        FriendlyDeviceName,
+        own::{
+            Authenticator, Change, Changed, DeviceKey, FactorId, LastProof, OwnFactorStore, OwnFactors,
+            RecoveryHash, SealedSeed, TrustedDevice,
+        },
+    },
+    kernel::{OwnFactor, PortError, UserId},
+};
+
+use super::{Item, Table, condition_failed, number, port_error, seconds, text, user_key, version};
+
+const READ: &str = "dynamodb.GetItem";
+const WRITE: &str = "dynamodb.UpdateItem";
+
+#[async_trait]
+impl OwnFactorStore for Table {
+    async fn own_factors(&self, user: &UserId) -> Result<OwnFactors, PortError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", user_key(user))
+            .key("sk", text(FACTORS))
+            // What was changed a moment ago must be seen: a revoked device, a new generation.
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(port_error(READ))?;
+        answer.item().map_or_else(|| Ok(OwnFactors::default()), read)
+    }
+
+    async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<Changed, PortError> {
+        let mut set = vec!["v = :v", "revision = :next"];
+        let mut remove = Vec::new();
+        let mut condition = if seen == 0 {
+            // A device revoked, or a step used up, may have made the item without it.
+            vec!["(attribute_not_exists(revision) OR revision = :seen)"]
+        } else {
+            vec!["revision = :seen"]
+        };
+        let mut update = self
+            .factors_item(user)
+            .expression_attribute_values(":v", version())
+            .expression_attribute_values(":seen", whole(seen))
+            .expression_attribute_values(":next", whole(seen + 1));
+        if let Some(authenticators) = &change.authenticators {
+            set.push("authenticators = :authenticators");
+            let kept =
+                authenticators.iter().map(|(id, found)| (id.as_str().to_owned(), authenticator(found)));
+            update = update.expression_attribute_values(":authenticators", AttributeValue::M(kept.collect()));
+        }
+        if let Some(devices) = &change.devices {
+            set.push("devices = :devices");
+            let kept = devices.iter().map(|(id, found)| (id.as_str().to_owned(), device(found)));
+            update = update.expression_attribute_values(":devices", AttributeValue::M(kept.collect()));
+        }
+        match &change.recovery {
+            // A set can't be empty.
+            Some(hashes) if hashes.is_empty() => remove.push("recovery"),
+            Some(hashes) => {
+                set.push("recovery = :recovery");
+                let hashes = hashes.iter().map(|hash| hash.as_str().to_owned()).collect();
+                update = update.expression_attribute_values(":recovery", AttributeValue::Ss(hashes));
+            }
+            None => {}
+        }
+        if let Some(step) = change.step {
+            set.push("totp_step = :step");
+            condition.push("(attribute_not_exists(totp_step) OR totp_step < :step)");
+            update = update.expression_attribute_values(":step", whole(step));
+        }
+        let mut expression = format!("SET {}", set.join(", "));
+        if !remove.is_empty() {
+            expression = format!("{expression} REMOVE {}", remove.join(", "));
+        }
+        if change.is_new_generation {
+            expression.push_str(" ADD generation :one");
+            update = update.expression_attribute_values(":one", number(1));
+        }
+        let update = update.update_expression(expression).condition_expression(condition.join(" AND "));
+        match update.send().await {
+            Ok(_) => Ok(Changed::Done),
+            Err(fault) if condition_failed(&fault) => Ok(Changed::Overtaken),
+            Err(fault) => Err(port_error(WRITE)(fault)),
+        }
+    }
+
+    async fn revoke_devices(&self, user: &UserId) -> Result<(), PortError> {
+        self.factors_item(user)
+            .update_expression("SET v = :v REMOVE devices ADD generation :one, revision :one")
+            .expression_attribute_values(":v", version())
+            .expression_attribute_values(":one", number(1))
+            .send()
+            .await
+            .map_err(port_error(WRITE))?;
+        Ok(())
+    }
+}
+
+/// `sk` of the item that holds all of a user's own factors.
+pub(super) const FACTORS: &str = "FACTORS";
+
+impl Table {
+    fn factors_item(&self, user: &UserId) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.name).key("pk", user_key(user)).key("sk", text(FACTORS))
+    }
+}
+
+/// The item's part that [`OwnFactors`] is.
+pub(super) fn read(item: &Item) -> Result<OwnFactors, PortError> {
+    let recovery =
+        item.get("recovery").map(AttributeValue::as_ss).transpose().map_err(|_| broken("recovery"))?;
+    Ok(OwnFactors {
+        generation: count(item, "generation")?.unwrap_or_default(),
+        revision: count(item, "revision")?.unwrap_or_default(),
+        authenticators: entries(item, "authenticators", read_authenticator)?,
+        last_step: count(item, "totp_step")?,
+        recovery: recovery.into_iter().flatten().map(RecoveryHash::kept).collect(),
+        devices: entries(item, "devices", read_device)?,
+        last_proof: item.get("last_proof").map(last_proof).transpose()?,
+    })
+}
+
+fn authenticator(authenticator: &Authenticator) -> AttributeValue {
+    AttributeValue::M(Item::from([
+        ("name".into(), text(authenticator.name.as_str())),
+        ("sealed".into(), bytes(authenticator.seed.as_bytes())),
+        ("created_at".into(), seconds(authenticator.created_at)),
+        ("confirmed".into(), AttributeValue::Bool(authenticator.is_confirmed)),
+    ]))
+}
+
+fn read_authenticator(item: &Item) -> Option<Authenticator> {
+    Some(Authenticator {
+        name: name(item)?,
+        seed: SealedSeed::new(item.get("sealed")?.as_b().ok()?.as_ref().to_vec()),
+        created_at: time(item, "created_at")?,
+        is_confirmed: *item.get("confirmed")?.as_bool().ok()?,
+    })
+}
+
+fn device(device: &TrustedDevice) -> AttributeValue {
+    AttributeValue::M(Item::from([
+        ("name".into(), text(device.name.as_str())),
+        ("key".into(), bytes(device.key.as_bytes())),
+        ("created_at".into(), seconds(device.created_at)),
+        ("expires_at".into(), seconds(device.expires_at)),
+    ]))
+}
+
+fn read_device(item: &Item) -> Option<TrustedDevice> {
+    Some(TrustedDevice {
+        name: name(item)?,
+        key: DeviceKey::from_point(item.get("key")?.as_b().ok()?.as_ref()).ok()?,
+        created_at: time(item, "created_at")?,
+        expires_at: time(item, "expires_at")?,
+    })
+}
+
+/// A factor whose name we don't know is left out: a newer version of ours may have written it.
+fn last_proof(value: &AttributeValue) -> Result<LastProof, PortError> {
+    let read = || {
+        let item = value.as_m().ok()?;
+        let names = item.get("factors")?.as_ss().ok()?;
+        Some(LastProof {
+            at: time(item, "at")?,
+            factors: names.iter().filter_map(|name| OwnFactor::from_name(name)).collect::<BTreeSet<_>>(),
+            client: item.get("client")?.as_s().ok()?.clone(),
+        })
+    };
+    read().ok_or_else(|| broken("last_proof"))
+}
+
+fn entries<T>(
+    item: &Item,
+    attribute: &'static str,
+    read: impl Fn(&Item) -> Option<T>,
+) -> Result<BTreeMap<FactorId, T>, PortError> {
+    let Some(value) = item.get(attribute) else { return Ok(BTreeMap::new()) };
+    let entries = value.as_m().map_err(|_| broken(attribute))?;
+    entries
+        .iter()
+        .map(|(id, value)| Some((FactorId::parse(id).ok()?, read(value.as_m().ok()?)?)))
+        .collect::<Option<_>>()
+        .ok_or_else(|| broken(attribute))
+}
+
+fn name(item: &Item) -> Option<FriendlyDeviceName> {
+    FriendlyDeviceName::parse(item.get("name")?.as_s().ok()?).ok()
+}
+
+fn time(item: &Item, name: &str) -> Option<Timestamp> {
+    Timestamp::from_second(item.get(name)?.as_n().ok()?.parse().ok()?).ok()
+}
+
+fn count(item: &Item, name: &'static str) -> Result<Option<u64>, PortError> {
+    let Some(value) = item.get(name) else { return Ok(None) };
+    value.as_n().ok().and_then(|count| count.parse().ok()).map(Some).ok_or_else(|| broken(name))
+}
+
+fn broken(attribute: &'static str) -> PortError {
+    PortError::new(READ, format!("{attribute} can't be read"))
+}
+
+fn bytes(bytes: &[u8]) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes))
+}
+
+fn whole(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}

@@ -1,0 +1,192 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::kernel::OwnFactor;
+
+/// What a client that an operator adds begins with.
+pub(super) const NEW_CLIENT: &str = r#"
+first = "password"
+factors = 1
+kinds = ["email", "sms", "totp", "recovery-code"]
+trusted_device = false
+wrong_answers = 5
+[groups]
+"#;
+
+/// What a group that an operator adds begins with.
+pub(super) const NEW_GROUP: &str = r#"
+factors = 1
+kinds = ["email", "sms", "totp", "recovery-code"]
+trusted_device = false
+wrong_answers = 5
+"#;
+
+/// Comparisons a challenge, whatever an operator says.
+const MOST_WRONG_ANSWERS: u32 = 5;
+/// `AuthSessionValidity` goes up to 15 minutes (COGNITO.md §3.2).
+const LONGEST_SESSION: u32 = 900;
+
+/// Custom challenges: what must be proven, and how often one may err.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CustomAuthPolicy {
+    pub code_digits: u8,
+    pub code_seconds: u32,
+    pub resend: Resend,
+    pub resend_after_seconds: u32,
+    pub back_off_seconds: u32,
+    pub back_off_max_seconds: u32,
+    pub by_name_per_day: u32,
+    /// By the client's name in `MFA_APP_CLIENTS`.
+    pub clients: BTreeMap<String, AppClientPolicy>,
+}
+
+/// Whether a code still works once another was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resend {
+    Replace,
+    Keep,
+}
+
+/// What a sign-in begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FirstStep {
+    /// SRP, nothing else.
+    Password,
+    /// A factor of ours at once, or SRP and then a factor.
+    Passwordless,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AppClientPolicy {
+    pub first: FirstStep,
+    #[serde(flatten)]
+    pub requirement: RequirementPolicy,
+    /// By the group's name; a user must fulfil those of all their groups, and the client's.
+    pub groups: BTreeMap<String, RequirementPolicy>,
+}
+
+/// What must be proven.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RequirementPolicy {
+    pub factors: u32,
+    /// Names of factors; kept as text, so that all that are unknown are told at once.
+    pub kinds: Vec<String>,
+    pub trusted_device: bool,
+    pub wrong_answers: u32,
+}
+
+impl CustomAuthPolicy {
+    pub(super) fn check(&self, problems: &mut Vec<String>) {
+        let ranges = [
+            ("code_digits", u32::from(self.code_digits), 6, 8),
+            ("code_seconds", self.code_seconds, 60, LONGEST_SESSION),
+            ("resend_after_seconds", self.resend_after_seconds, 1, self.code_seconds.max(1)),
+            ("back_off_seconds", self.back_off_seconds, 1, self.back_off_max_seconds.max(1)),
+            ("back_off_max_seconds", self.back_off_max_seconds, 1, 86_400),
+            ("by_name_per_day", self.by_name_per_day, 1, 1_000),
+        ];
+        for (key, value, least, most) in ranges {
+            if !(least..=most).contains(&value) {
+                problems.push(format!("custom_auth.{key} must be {least} to {most}"));
+            }
+        }
+        for (name, client) in &self.clients {
+            let key = format!("custom_auth.clients.{name}");
+            client.requirement.check(&key, problems);
+            for (group, requirement) in &client.groups {
+                requirement.check(&format!("{key}.groups.{group}"), problems);
+            }
+        }
+    }
+}
+
+impl RequirementPolicy {
+    /// The factors that count; names nobody knows were reported before.
+    pub fn counted(&self) -> BTreeSet<OwnFactor> {
+        self.kinds.iter().filter_map(|name| OwnFactor::from_name(name)).collect()
+    }
+
+    fn check(&self, key: &str, problems: &mut Vec<String>) {
+        for (index, kind) in self.kinds.iter().enumerate() {
+            match OwnFactor::from_name(kind) {
+                Some(factor) if factor.is_code() => {}
+                _ => {
+                    problems.push(format!("{key}.kinds: {kind:?} is none of email, sms, totp, recovery-code"))
+                }
+            }
+            if self.kinds.iter().take(index).any(|before| before == kind) {
+                problems.push(format!("{key}.kinds names {kind:?} twice"));
+            }
+        }
+        let most = self.counted().len() + usize::from(self.trusted_device);
+        if self.factors == 0 || usize::try_from(self.factors).is_ok_and(|factors| factors > most) {
+            problems.push(format!("{key}.factors must be 1 to {most}, which is how many kinds count"));
+        }
+        if !(1..=MOST_WRONG_ANSWERS).contains(&self.wrong_answers) {
+            problems.push(format!("{key}.wrong_answers must be 1 to {MOST_WRONG_ANSWERS}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Policy, Problems};
+
+    #[test]
+    fn names_are_an_operators_own_and_begin_with_the_defaults_of_their_kind() {
+        let overrides = r#"
+            [custom_auth.clients.mobile]
+            first = "passwordless"
+            [custom_auth.clients.mobile.groups.admins]
+            factors = 2
+            [custom_auth.clients.custom]
+            wrong_answers = 3
+        "#;
+        let policy = Policy::read(Some(overrides)).unwrap().custom_auth;
+        assert_eq!(policy.clients.keys().collect::<Vec<_>>(), ["custom", "mobile"]);
+        let mobile = &policy.clients["mobile"];
+        assert_eq!((mobile.first, mobile.requirement.factors), (FirstStep::Passwordless, 1));
+        assert_eq!(mobile.groups["admins"].factors, 2);
+        assert_eq!(policy.clients["custom"].requirement.wrong_answers, 3);
+        assert_eq!(policy.clients["custom"].first, FirstStep::Password, "the rest stays as it was");
+    }
+
+    #[test]
+    fn everything_wrong_under_a_name_is_reported_at_once() {
+        let overrides = r#"
+            [custom_auth]
+            code_digits = 4
+            code_seconds = 30
+            resend_after_seconds = 0
+            by_name_per_day = 0
+            [custom_auth.clients]
+            web = "passwordless"
+            [custom_auth.clients.mobile]
+            frist = "password"
+            factors = 6
+            kinds = ["email", "pigeon", "email", "trusted-device"]
+            [custom_auth.clients.mobile.groups.admins]
+            wrong_answers = 6
+            trusted_device = "yes"
+        "#;
+        let Problems(problems) = Policy::read(Some(overrides)).unwrap_err();
+        insta::assert_snapshot!(problems.join("\n"), @r#"
+        custom_auth.clients.mobile.frist is not a key of the policy
+        custom_auth.clients.mobile.groups.admins.trusted_device must be boolean, not string
+        custom_auth.clients.web must be table, not string
+        custom_auth.code_digits must be 6 to 8
+        custom_auth.code_seconds must be 60 to 900
+        custom_auth.resend_after_seconds must be 1 to 30
+        custom_auth.by_name_per_day must be 1 to 1000
+        custom_auth.clients.mobile.kinds: "pigeon" is none of email, sms, totp, recovery-code
+        custom_auth.clients.mobile.kinds names "email" twice
+        custom_auth.clients.mobile.kinds: "trusted-device" is none of email, sms, totp, recovery-code
+        custom_auth.clients.mobile.factors must be 1 to 2, which is how many kinds count
+        custom_auth.clients.mobile.groups.admins.wrong_answers must be 1 to 5
+        "#);
+    }
+}

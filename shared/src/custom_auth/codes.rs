@@ -1,0 +1,48 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Challenges, CodeHash, Nonce, challenge::code_hash};
+use crate::{
+    delivery::{ChallengeCodes, CodeParcel},
+    kernel::{Entropy, HashKey, OneTimeCode, PortError},
+};
+
+/// Draws the codes of challenges, and keeps a keyed hash of each: the code itself is in its message and
+/// nowhere else.
+pub struct DrawnCodes {
+    challenges: Arc<dyn Challenges>,
+    entropy: Arc<dyn Entropy>,
+    key: HashKey,
+    digits: usize,
+}
+
+impl DrawnCodes {
+    /// `digits`: the policy's `code_digits`.
+    pub fn new(challenges: Arc<dyn Challenges>, entropy: Arc<dyn Entropy>, key: HashKey, digits: u8) -> Self {
+        Self { challenges, entropy, key, digits: digits.into() }
+    }
+}
+
+#[async_trait]
+impl ChallengeCodes for DrawnCodes {
+    async fn draw(&self, parcel: &CodeParcel) -> Result<Option<OneTimeCode>, PortError> {
+        let Some(nonce) = Nonce::parse(&parcel.nonce) else { return Ok(None) };
+        let code = OneTimeCode::draw(self.entropy.as_ref(), self.digits)?;
+        let hash = code_hash(&self.key, &nonce, parcel.round, parcel.sending, &code);
+        let kept = CodeHash {
+            user: parcel.to.user.clone(),
+            nonce,
+            round: parcel.round,
+            sending: parcel.sending,
+            hash,
+        };
+        Ok(self.challenges.keep_code(&kept).await?.then_some(code))
+    }
+}
+
+impl std::fmt::Debug for DrawnCodes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DrawnCodes").field("digits", &self.digits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,95 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    AppClient, Challenges, CustomAuthSettings, NativeEnrolment, Nonce, Place, Redemption, Requirements,
+};
+use crate::kernel::{Clock, PortError, UserId};
+
+/// A request for tokens.
+#[derive(Debug, Clone)]
+pub struct TokenRequest<'a> {
+    pub client_id: &'a str,
+    /// None for a client that asks for itself.
+    pub user: Option<UserId>,
+    pub user_name: &'a str,
+    pub groups: BTreeSet<String>,
+    pub kind: TokenKind,
+    /// What the client calls its sign-in.
+    pub named: Option<&'a str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    SignIn,
+    Refresh,
+    /// Of a client for itself: there is no user.
+    ClientCredentials,
+}
+
+/// Whether tokens may be issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    Open,
+    UnknownClient,
+    NotProven,
+}
+
+/// The last gate: tokens of a custom client for nothing but a proof. Cognito can issue tokens without
+/// asking Define (COGNITO.md §1.12), and no event says which sign-in it belongs to.
+pub struct LastGate {
+    settings: CustomAuthSettings,
+    challenges: Arc<dyn Challenges>,
+    natives: Arc<dyn NativeEnrolment>,
+    clock: Arc<dyn Clock>,
+}
+
+impl LastGate {
+    pub fn new(
+        settings: CustomAuthSettings,
+        challenges: Arc<dyn Challenges>,
+        natives: Arc<dyn NativeEnrolment>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { settings, challenges, natives, clock }
+    }
+
+    /// One write for a custom client, one read for a native one.
+    pub async fn admit(&self, request: &TokenRequest<'_>) -> Result<Gate, PortError> {
+        let Some(client) = self.settings.clients.find(request.client_id) else {
+            return Ok(Gate::UnknownClient);
+        };
+        match (client, request.kind, &request.user) {
+            (_, TokenKind::Refresh, _) | (AppClient::Native, TokenKind::ClientCredentials, _) => {
+                Ok(Gate::Open)
+            }
+            (_, _, None) | (AppClient::Custom(_), TokenKind::ClientCredentials, _) => Ok(Gate::NotProven),
+            (AppClient::Custom(policy), TokenKind::SignIn, Some(user)) => {
+                let redemption = Redemption {
+                    user: user.clone(),
+                    client: request.client_id.to_owned(),
+                    nonce: request.named.and_then(Nonce::parse),
+                    groups: request.groups.clone(),
+                    now: self.clock.now(),
+                };
+                let proven = self.challenges.redeem(&redemption).await?;
+                // By the groups of now: those that Define knew were of the last sign-in.
+                let requirements = Requirements::new(policy, request.groups.iter().map(String::as_str));
+                let is_met = proven.is_some_and(|proven| requirements.are_met(&proven));
+                Ok(if is_met { Gate::Open } else { Gate::NotProven })
+            }
+            (AppClient::Native, TokenKind::SignIn, Some(user)) => {
+                let kept = self.challenges.read(&Place::User(user.clone())).await?;
+                // Whoever has set up a factor of ours and none of Cognito's was asked for nothing here.
+                let has_own = kept.factors.confirmed().next().is_some();
+                let is_open = !has_own || self.natives.has_native_factor(request.user_name).await?;
+                Ok(if is_open { Gate::Open } else { Gate::NotProven })
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for LastGate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LastGate").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

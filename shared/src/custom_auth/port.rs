@@ -1,0 +1,230 @@
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Effect, Kept, Nonce, Proven, Seat};
+use crate::{
+    factors::own::{FactorId, RecoveryHash, TotpStep},
+    kernel::{OwnFactor, PortError, UserId},
+};
+
+/// Wrong answers in a row, each beside another proven factor, after which a factor is off until a
+/// sign-in with another one succeeds.
+pub const STRIKES_TO_LOCK: u32 = 100;
+/// Codes that may be sent for one choice of a factor.
+pub const MOST_SENDINGS: u32 = 5;
+/// A proof that nobody has redeemed by then is worth nothing.
+pub const PROOF_LIFE: SignedDuration = SignedDuration::from_secs(60);
+/// The same for one whose sign-in the client does not name: nothing then tells it from another sign-in of
+/// the same user at the same client. Verify and the last gate are asked in one call of the client's, so
+/// this is long enough for Cognito's repetitions.
+pub const UNNAMED_PROOF_LIFE: SignedDuration = SignedDuration::from_secs(15);
+/// For so long, and so often in all, a proof may be redeemed once more by whoever names its sign-in:
+/// Cognito may deliver one event up to three times (COGNITO.md §1.1).
+pub const REPEAT: (SignedDuration, u32) = (SignedDuration::from_secs(10), 3);
+/// What is left to a seat once its sign-in is complete: a repeated delivery still finds it.
+pub const LEAVING: SignedDuration = SignedDuration::from_secs(10);
+
+/// Where the state of a sign-in is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// With the user's own factors.
+    User(UserId),
+    /// Nowhere yet, for a name that is no user's: one of 256 places where nothing ever is, so that both
+    /// take a read.
+    Nobody { shard: u8 },
+    /// By itself: a sign-in that leads nowhere.
+    Apart(Nonce),
+}
+
+/// A client's answer to a round. It is counted before anything is compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub place: Place,
+    pub seat: Seat,
+    pub nonce: Nonce,
+    /// App client id.
+    pub client: String,
+    pub round: u32,
+    /// Keyed hash of what was answered.
+    pub digest: String,
+    pub now: Timestamp,
+    /// Until then the seat is taken, and a code for what is chosen is good.
+    pub until: Timestamp,
+    /// The first answer of a sign-in takes the seat.
+    pub opening: Option<Opening>,
+    pub act: Act,
+}
+
+/// What an answer does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// The next round, `round + 1`, asks for this factor.
+    Choose(OwnFactor),
+    /// Of the factor that is asked for since `asked`: refused if the last code was sent after
+    /// `not_after`, or [`MOST_SENDINGS`] were.
+    Resend {
+        asked: u32,
+        not_after: Timestamp,
+    },
+    Back {
+        asked: u32,
+    },
+    Compare(Comparison),
+}
+
+impl Act {
+    pub fn effect(&self) -> Effect {
+        match self {
+            Self::Choose(factor) => Effect::Chose(*factor),
+            Self::Resend { .. } => Effect::Resent,
+            Self::Back { .. } => Effect::Back,
+            Self::Compare(comparison) => Effect::Compared(comparison.factor),
+        }
+    }
+}
+
+/// A comparison that is about to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    pub factor: OwnFactor,
+    /// The round that asked first; none for what is answered to "which factor?" at once.
+    pub asked: Option<u32>,
+    /// Comparisons since something was proven last.
+    pub most: u32,
+    pub strike: Strike,
+}
+
+/// Against what a wrong answer counts. It is taken back if the answer is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strike {
+    /// Sign-ins of which nothing is known but a name: none begins before then.
+    ByName { not_before: Option<Timestamp> },
+    /// The factor itself, because another was proven.
+    Factor,
+}
+
+/// What taking a seat counts against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// Sign-ins by name a UTC day (days since the epoch). `is_first` says what was read: another day's
+    /// count, or none.
+    ByName {
+        day: i64,
+        is_first: bool,
+        most: u32,
+    },
+    Proven,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    /// Taken and counted; this is what there is now.
+    Taken(Kept),
+    /// The same answer to the same round was taken before.
+    Repeated(Kept),
+    /// Not taken: another answer was, the tries are used up, the code has run out, the seat is another
+    /// sign-in's, the factor is locked, or a limit is reached.
+    Refused,
+}
+
+/// A right answer. Wrong ones with the same factor are forgiven, and with `pass` those with every factor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    pub user: UserId,
+    pub seat: Seat,
+    pub nonce: Nonce,
+    pub round: u32,
+    pub factor: OwnFactor,
+    /// Of the user's factors, when the sign-in began: if it is another now, nothing is proven.
+    pub generation: u64,
+    pub spends: Spends,
+    /// Whether wrong answers by name are forgiven.
+    pub forgives_name: bool,
+    pub now: Timestamp,
+    /// All that the policy asks for is proven with this.
+    pub pass: Option<Pass>,
+}
+
+/// What a right answer uses up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spends {
+    Nothing,
+    Step(TotpStep),
+    Recovery(RecoveryHash),
+    /// Nothing, but the device must still be there.
+    Device(FactorId),
+}
+
+/// What the last gate asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pass {
+    /// App client id.
+    pub client: String,
+    pub proven: Proven,
+    /// The client named its sign-in with this answer: then whoever redeems must name it too.
+    pub is_named: bool,
+}
+
+/// What became of a proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proved {
+    Done,
+    /// The same round has proven the same before.
+    Before,
+    /// The factor was changed, the code used meanwhile, or the sign-in is over.
+    Refused,
+}
+
+/// A request for tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redemption {
+    pub user: UserId,
+    /// App client id.
+    pub client: String,
+    /// As the client names its sign-in.
+    pub nonce: Option<Nonce>,
+    /// The user's groups now; they are kept for the next sign-in.
+    pub groups: BTreeSet<String>,
+    pub now: Timestamp,
+}
+
+/// The code of a challenge, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeHash {
+    pub user: UserId,
+    pub nonce: Nonce,
+    pub round: u32,
+    pub sending: u32,
+    pub hash: String,
+}
+
+/// Keeps running sign-ins.
+///
+/// Contract: `read` is one consistent read. Every other method is one conditional write, but
+/// `keep_code`, which looks for the seat before. Of racing answers to one round one is taken; together
+/// they are never compared more often than `most`. Of racing proofs one is done. A proof is redeemed by
+/// one request for tokens, or by up to three that name it.
+#[async_trait]
+pub trait Challenges: Send + Sync {
+    async fn read(&self, place: &Place) -> Result<Kept, PortError>;
+
+    async fn answer(&self, answer: &Answer) -> Result<Answered, PortError>;
+
+    async fn prove(&self, proof: &Proof) -> Result<Proved, PortError>;
+
+    /// What was proven, if tokens may be issued for it: at this client, lately, once.
+    async fn redeem(&self, redemption: &Redemption) -> Result<Option<Proven>, PortError>;
+
+    /// Keeps the hash in the place of one of the same sending. False where the sign-in no longer waits
+    /// for it.
+    async fn keep_code(&self, code: &CodeHash) -> Result<bool, PortError>;
+}
+
+/// Tells whether a user has a second factor of Cognito's own.
+#[async_trait]
+pub trait NativeEnrolment: Send + Sync {
+    async fn has_native_factor(&self, user_name: &str) -> Result<bool, PortError>;
+}

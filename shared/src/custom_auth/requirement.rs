@@ -1,0 +1,228 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    config::{AppClientPolicy, CustomAuthPolicy, FirstStep, RequirementPolicy},
+    kernel::OwnFactor,
+};
+
+/// What has been proven in one sign-in so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proven {
+    pub password: bool,
+    /// By Cognito's own MFA: codes that it sent or an authenticator that it knows.
+    pub native: BTreeSet<OwnFactor>,
+    /// In our challenges.
+    pub own: BTreeSet<OwnFactor>,
+}
+
+impl Proven {
+    /// Whether more is known of who it is than a name.
+    pub fn is_anything(&self) -> bool {
+        self.password || !self.native.is_empty() || !self.own.is_empty()
+    }
+
+    /// With one more factor of ours.
+    #[must_use]
+    pub fn with(&self, factor: OwnFactor) -> Self {
+        let mut proven = self.clone();
+        proven.own.insert(factor);
+        proven
+    }
+}
+
+/// One rule of the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Requirement {
+    factors: usize,
+    kinds: BTreeSet<OwnFactor>,
+    trusted_device: bool,
+    wrong_answers: u32,
+}
+
+impl Requirement {
+    fn new(policy: &RequirementPolicy) -> Self {
+        Self {
+            factors: usize::try_from(policy.factors).unwrap_or(usize::MAX),
+            kinds: policy.counted(),
+            trusted_device: policy.trusted_device,
+            wrong_answers: policy.wrong_answers,
+        }
+    }
+
+    fn counts(&self, factor: OwnFactor) -> bool {
+        if factor == OwnFactor::TrustedDevice { self.trusted_device } else { self.kinds.contains(&factor) }
+    }
+
+    fn is_met(&self, proven: &Proven) -> bool {
+        let codes: BTreeSet<_> = proven.native.union(&proven.own).filter(|factor| factor.is_code()).collect();
+        let counted = codes.iter().filter(|factor| self.kinds.contains(factor)).count();
+        // A device is something that a browser has: alone it says nothing of the user.
+        let has_device = proven.own.contains(&OwnFactor::TrustedDevice);
+        let is_alone = codes.is_empty() && !proven.password;
+        counted + usize::from(self.trusted_device && has_device && !is_alone) >= self.factors
+    }
+}
+
+/// Everything that a user must prove at an app client: the client's rule and those of the user's groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirements {
+    pub first: FirstStep,
+    rules: Vec<Requirement>,
+}
+
+impl Requirements {
+    pub fn new<'a>(client: &AppClientPolicy, groups: impl IntoIterator<Item = &'a str>) -> Self {
+        let of_groups = groups.into_iter().filter_map(|group| client.groups.get(group));
+        let rules = std::iter::once(&client.requirement).chain(of_groups).map(Requirement::new).collect();
+        Self { first: client.first, rules }
+    }
+
+    /// Whether that is enough for tokens. At least one factor of ours is: only our own challenges leave
+    /// the proof that the last gate asks for.
+    pub fn are_met(&self, proven: &Proven) -> bool {
+        !proven.own.is_empty() && self.rules.iter().all(|rule| rule.is_met(proven))
+    }
+
+    /// Of the `enrolled` factors those that bring the user further.
+    pub fn useful(&self, enrolled: &BTreeSet<OwnFactor>, proven: &Proven) -> BTreeSet<OwnFactor> {
+        let open: Vec<_> = self.rules.iter().filter(|rule| !rule.is_met(proven)).collect();
+        let counts = |factor: &OwnFactor| {
+            // All rules met by Cognito's own factors: any of ours will do.
+            let rules = if open.is_empty() { self.rules.iter().collect() } else { open.clone() };
+            rules.iter().any(|rule| rule.counts(*factor))
+        };
+        enrolled.iter().copied().filter(|factor| !proven.own.contains(factor) && counts(factor)).collect()
+    }
+
+    /// Whether the `enrolled` factors can be enough at all.
+    pub fn can_be_met(&self, enrolled: &BTreeSet<OwnFactor>, proven: &Proven) -> bool {
+        let mut all = proven.clone();
+        all.own.extend(self.useful(enrolled, proven));
+        self.are_met(&all)
+    }
+
+    /// What somebody is offered of whom nothing is enrolled: what most users have.
+    pub fn usual(&self) -> OwnFactor {
+        let counts = |factor: &OwnFactor| self.rules.first().is_some_and(|rule| rule.counts(*factor));
+        OwnFactor::ALL.into_iter().find(counts).unwrap_or(OwnFactor::EmailCode)
+    }
+
+    /// Wrong answers until the sign-in ends.
+    pub fn wrong_answers(&self) -> u32 {
+        self.rules.iter().map(|rule| rule.wrong_answers).min().unwrap_or_default()
+    }
+}
+
+/// The app clients that there are, by id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppClients {
+    names: BTreeMap<String, String>,
+    custom: BTreeMap<String, AppClientPolicy>,
+}
+
+/// How an app client signs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppClient<'a> {
+    /// By custom challenges.
+    Custom(&'a AppClientPolicy),
+    /// By Cognito's own means.
+    Native,
+}
+
+impl AppClients {
+    /// `MFA_APP_CLIENTS`: `native=1a2b,custom=3c4d`. Names that the policy's `custom_auth.clients` has
+    /// sign in by custom challenges.
+    pub fn parse(list: &str, policy: &CustomAuthPolicy) -> Result<Self, String> {
+        let mut names = BTreeMap::new();
+        for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let (name, id) = entry
+                .split_once('=')
+                .map(|(name, id)| (name.trim(), id.trim()))
+                .filter(|(name, id)| !name.is_empty() && !id.is_empty())
+                .ok_or_else(|| format!("MFA_APP_CLIENTS: {entry:?} is not like NAME=ID"))?;
+            if names.insert(id.to_owned(), name.to_owned()).is_some() {
+                return Err(format!("MFA_APP_CLIENTS names {id} twice"));
+            }
+        }
+        Ok(Self { names, custom: policy.clients.clone() })
+    }
+
+    /// Knows nobody.
+    pub fn none() -> Self {
+        Self { names: BTreeMap::new(), custom: BTreeMap::new() }
+    }
+
+    /// None for a client that is not listed.
+    pub fn find(&self, id: &str) -> Option<AppClient<'_>> {
+        let name = self.names.get(id)?;
+        Some(self.custom.get(name).map_or(AppClient::Native, AppClient::Custom))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Policy;
+
+    fn requirements(rule: &str) -> Requirements {
+        let text = format!("[custom_auth.clients.custom]\n{rule}");
+        let policy = Policy::read(Some(&text)).unwrap().custom_auth;
+        Requirements::new(&policy.clients["custom"], ["admins"])
+    }
+
+    fn proven(password: bool, own: &[OwnFactor]) -> Proven {
+        Proven { password, native: BTreeSet::new(), own: own.iter().copied().collect() }
+    }
+
+    #[test]
+    fn a_device_counts_beside_something_else_only() {
+        let one = requirements("factors = 1\ntrusted_device = true");
+        let device = [OwnFactor::TrustedDevice];
+        assert!(!one.are_met(&proven(false, &device)));
+        assert!(one.are_met(&proven(true, &device)));
+        assert!(one.are_met(&proven(false, &[OwnFactor::EmailCode, OwnFactor::TrustedDevice])));
+        assert!(!requirements("trusted_device = false").are_met(&proven(true, &device)));
+    }
+
+    #[test]
+    fn the_rules_of_groups_come_on_top() {
+        let both =
+            requirements("factors = 1\ngroups.admins.factors = 2\ngroups.admins.kinds = ['totp', 'sms']");
+        assert!(!both.are_met(&proven(true, &[OwnFactor::EmailCode])));
+        assert!(!both.are_met(&proven(true, &[OwnFactor::EmailCode, OwnFactor::Totp])));
+        assert!(both.are_met(&proven(true, &[OwnFactor::SmsCode, OwnFactor::Totp])));
+        let enrolled = OwnFactor::ALL.into_iter().collect();
+        let useful = both.useful(&enrolled, &proven(true, &[OwnFactor::SmsCode]));
+        assert_eq!(useful, [OwnFactor::Totp].into(), "what brings the user further");
+        assert!(both.can_be_met(&enrolled, &proven(true, &[])));
+        assert!(!both.can_be_met(&[OwnFactor::EmailCode, OwnFactor::Totp].into(), &proven(true, &[])));
+    }
+
+    #[test]
+    fn cognitos_own_factors_count_as_what_they_are_and_never_alone() {
+        let two = requirements("factors = 2\nkinds = ['email', 'totp']");
+        let native = |factor, own: &[OwnFactor]| Proven { native: [factor].into(), ..proven(true, own) };
+        assert!(two.are_met(&native(OwnFactor::Totp, &[OwnFactor::EmailCode])));
+        assert!(!two.are_met(&native(OwnFactor::SmsCode, &[OwnFactor::EmailCode])), "not a kind that counts");
+        assert!(
+            !two.are_met(&native(OwnFactor::EmailCode, &[OwnFactor::EmailCode])),
+            "one factor, proven twice"
+        );
+        let one = requirements("factors = 1");
+        assert!(!one.are_met(&native(OwnFactor::Totp, &[])), "the last gate would find no proof");
+        assert!(!one.useful(&[OwnFactor::EmailCode].into(), &native(OwnFactor::Totp, &[])).is_empty());
+    }
+
+    #[test]
+    fn clients_are_told_by_id_and_those_that_are_not_listed_are_nobody() {
+        let policy = Policy::default().custom_auth;
+        let clients = AppClients::parse(" native=1, custom=2 ,", &policy).unwrap();
+        assert_eq!(clients.find("1"), Some(AppClient::Native));
+        assert!(matches!(clients.find("2"), Some(AppClient::Custom(_))));
+        assert_eq!(clients.find("custom"), None);
+        assert_eq!(clients.find(""), None);
+        for broken in ["native", "=1", "native=", "a=1,b=1"] {
+            assert!(AppClients::parse(broken, &policy).is_err(), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+use std::sync::Arc;
+
+use super::{
+    ChallengeCodes, Channel, CodeParcel, CodeSource, DeliveryId, Dispatch, NoticeParcel, Parcel, Purpose,
+    Recipient, SendRequest,
+};
+use crate::kernel::PortError;
+
+/// Sends what is in a parcel, by the channel of its address: claimed, governed, worded and handed to a
+/// provider as everything else is.
+#[derive(Debug)]
+pub struct Deliver {
+    sms: Dispatch,
+    email: Dispatch,
+    codes: Option<CodesOf>,
+}
+
+/// Prints nothing: the port has no state of interest.
+struct CodesOf(Arc<dyn ChallengeCodes>);
+
+impl std::fmt::Debug for CodesOf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ChallengeCodes")
+    }
+}
+
+impl Deliver {
+    pub fn new(sms: Dispatch, email: Dispatch) -> Self {
+        Self { sms, email, codes: None }
+    }
+
+    /// Also sends codes of custom challenges.
+    #[must_use]
+    pub fn with_codes(self, codes: Arc<dyn ChallengeCodes>) -> Self {
+        Self { codes: Some(CodesOf(codes)), ..self }
+    }
+
+    /// Sends it, unless another delivery of the same parcel did or does.
+    pub async fn handle(&self, parcel: &Parcel) -> Result<(), PortError> {
+        match parcel {
+            Parcel::Code(parcel) => self.code(parcel).await,
+            Parcel::Notice(parcel) => self.notice(parcel).await,
+            Parcel::Dummy => Ok(()),
+        }
+    }
+
+    async fn code(&self, parcel: &CodeParcel) -> Result<(), PortError> {
+        let CodeParcel { nonce, round, sending, to, expires_at, .. } = parcel;
+        let Some(CodesOf(codes)) = &self.codes else {
+            return Err(PortError::new("deliver.code", "this function draws no codes"));
+        };
+        let dispatch = self.dispatch(to);
+        let request = SendRequest {
+            code: CodeSource::Drawn { codes: codes.as_ref(), parcel },
+            expires_at: Some(*expires_at),
+            ..request(dispatch, to, Purpose::Authentication, &format!("{nonce}/{round}/{sending}"))
+        };
+        dispatch.handle(&request).await
+    }
+
+    async fn notice(&self, parcel: &NoticeParcel) -> Result<(), PortError> {
+        let dispatch = self.dispatch(&parcel.to);
+        let at = parcel.at.to_string();
+        let name = parcel.name.as_deref().map(|name| ("DEVICE_NAME", name));
+        let purpose = Purpose::Notice(parcel.notice);
+        let request = SendRequest {
+            facts: name.into_iter().chain([("LOGIN_TIME", at.as_str())]).collect(),
+            ..request(dispatch, &parcel.to, purpose, &parcel.id.to_string())
+        };
+        dispatch.handle(&request).await
+    }
+
+    fn dispatch(&self, to: &Recipient) -> &Dispatch {
+        match to.destination.channel() {
+            Channel::Sms => &self.sms,
+            Channel::Email => &self.email,
+        }
+    }
+}
+
+/// `identity` tells the message from every other of this purpose to this user.
+fn request<'a>(
+    dispatch: &'a Dispatch,
+    to: &'a Recipient,
+    purpose: Purpose,
+    identity: &str,
+) -> SendRequest<'a> {
+    SendRequest {
+        id: DeliveryId::new(dispatch.user_pool_id(), to.user.as_str(), purpose.name(), identity),
+        user_pool_id: dispatch.user_pool_id(),
+        purpose: Some(purpose),
+        user: to.user.clone(),
+        user_name: &to.user_name,
+        destination: Some(to.destination.clone()),
+        is_verified: to.is_verified,
+        code: CodeSource::Nowhere,
+        expires_at: None,
+        locales: to.locales.iter().map(String::as_str).collect(),
+        facts: Vec::new(),
+    }
+}

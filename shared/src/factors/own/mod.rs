@@ -1,0 +1,88 @@
+//! The factors that are ours and not the user pool's: named authenticators, recovery codes, trusted
+//! devices. Cognito has one authenticator a user, no recovery codes, and devices for SRP only.
+//!
+//! All of a user's are one item, [`OwnFactors`]: one read tells a sign-in everything. Changes made
+//! through the MFA API go by its `revision`, so that of two at a time one is told to look again; each is
+//! one conditional write. What a sign-in uses up (a TOTP step, a recovery code) is written beside that.
+//!
+//! `generation` goes up whenever what can prove changes, and with it every trusted device is gone: a
+//! sign-in that began before can't be finished with what was true then.
+
+mod authenticator;
+mod change;
+mod device;
+mod id;
+mod port;
+mod recovery_code;
+mod self_service;
+mod totp;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use authenticator::Authenticator;
+pub use change::Change;
+pub use device::{DeviceKey, DeviceStatement, InvalidDeviceKey, TrustedDevice};
+pub use id::{FactorId, InvalidFactorId};
+pub use port::{Changed, OwnFactorStore, Seeds};
+pub use recovery_code::{InvalidRecoveryCode, RecoveryCode, RecoveryHash};
+pub use self_service::{NewRecoveryCodes, SelfService};
+pub use totp::{SealedSeed, TotpMatch, TotpSeed, TotpStep};
+
+use crate::kernel::OwnFactor;
+
+/// Named authenticators a user, those being set up included.
+pub const MOST_AUTHENTICATORS: usize = 5;
+/// Trusted devices a user.
+pub const MOST_DEVICES: usize = 10;
+/// Recovery codes made at a time.
+pub const RECOVERY_CODES: usize = 10;
+/// An authenticator that nobody confirmed by then is forgotten.
+pub const SET_UP_TIME: SignedDuration = SignedDuration::from_mins(15);
+/// A device is trusted for this long.
+pub const DEVICE_TRUST: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// A user's own factors as they were read. [`Default`]: nothing is set up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnFactors {
+    /// How often what can prove has changed.
+    pub generation: u64,
+    /// How often the MFA API has written.
+    pub revision: u64,
+    /// Those that are still being set up included; [`OwnFactors::confirmed`] leaves them out.
+    pub authenticators: BTreeMap<FactorId, Authenticator>,
+    /// The last step that a code of any authenticator was accepted for.
+    pub last_step: Option<TotpStep>,
+    /// Of the recovery codes that are left.
+    pub recovery: BTreeSet<RecoveryHash>,
+    /// Those that have run out included; [`OwnFactors::trusted`] leaves them out.
+    pub devices: BTreeMap<FactorId, TrustedDevice>,
+    pub last_proof: Option<LastProof>,
+}
+
+/// The last completed sign-in with factors of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastProof {
+    pub at: Timestamp,
+    pub factors: BTreeSet<OwnFactor>,
+    /// App client id.
+    pub client: String,
+}
+
+impl OwnFactors {
+    /// The authenticators that prove something.
+    pub fn confirmed(&self) -> impl Iterator<Item = (&FactorId, &Authenticator)> {
+        self.authenticators.iter().filter(|(_, authenticator)| authenticator.is_confirmed)
+    }
+
+    /// The devices that are trusted at `now`.
+    pub fn trusted(&self, now: Timestamp) -> impl Iterator<Item = (&FactorId, &TrustedDevice)> {
+        self.devices.iter().filter(move |(_, device)| now < device.expires_at)
+    }
+
+    /// The device of this id, if it is trusted at `now`.
+    pub fn trusted_device(&self, id: &FactorId, now: Timestamp) -> Option<&TrustedDevice> {
+        self.devices.get(id).filter(|device| now < device.expires_at)
+    }
+}

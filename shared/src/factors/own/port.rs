@@ -1,0 +1,40 @@
+use async_trait::async_trait;
+
+use super::{Change, OwnFactors, SealedSeed, TotpSeed};
+use crate::kernel::{PortError, UserId};
+
+/// Keeps users' own factors.
+///
+/// Contract: `own_factors` is one read, and sees every write that was answered before. Every other
+/// method is one write. Of racing changes that saw the same revision one is done; a step is used up once.
+#[async_trait]
+pub trait OwnFactorStore: Send + Sync {
+    /// Nothing where there is nothing.
+    async fn own_factors(&self, user: &UserId) -> Result<OwnFactors, PortError>;
+
+    /// Writes `change` if the revision is still `seen`.
+    async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<Changed, PortError>;
+
+    /// Begins a new generation: every trusted device is gone, and no sign-in that began before can be
+    /// finished with a factor of ours. For what happens elsewhere: a password reset, a change of the
+    /// pool's own factors.
+    async fn revoke_devices(&self, user: &UserId) -> Result<(), PortError>;
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    Done,
+    /// Somebody else was faster: nothing is written, and what was read is out of date.
+    Overtaken,
+}
+
+/// Seals seeds under a key of their own.
+///
+/// Contract: a seed opens for the user whom it was sealed for, in the same pool, and for nobody else.
+#[async_trait]
+pub trait Seeds: Send + Sync {
+    async fn seal(&self, user: &UserId, seed: &TotpSeed) -> Result<SealedSeed, PortError>;
+
+    async fn open(&self, user: &UserId, sealed: &SealedSeed) -> Result<TotpSeed, PortError>;
+}

@@ -1,0 +1,119 @@
+//! The MFA API: a signed-in user's own factors. One file a topic.
+
+mod authenticators;
+mod overview;
+mod preference;
+mod recovery_codes;
+mod totp;
+mod trusted_devices;
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{FromRef, FromRequestParts, Path},
+    http::request::Parts,
+    routing::{get, patch, post},
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Problem, shell::with_shell};
+use crate::{
+    factors::{
+        Enrolment, Factors, FriendlyDeviceName,
+        own::{FactorId, SelfService},
+    },
+    kernel::Refusal,
+};
+
+/// What the routes ask.
+#[derive(Clone)]
+struct Services {
+    factors: Arc<Factors>,
+    own: Arc<SelfService>,
+}
+
+impl FromRef<Services> for Arc<Factors> {
+    fn from_ref(services: &Services) -> Self {
+        services.factors.clone()
+    }
+}
+
+impl FromRef<Services> for Arc<SelfService> {
+    fn from_ref(services: &Services) -> Self {
+        services.own.clone()
+    }
+}
+
+/// The router, ready for `oneshot` in a test or for [`serve`](super::serve).
+pub fn mfa_api(factors: Arc<Factors>, own: Arc<SelfService>) -> Router {
+    let routes = Router::new()
+        .route("/mfa", get(overview::get))
+        .route("/mfa/totp", post(totp::start))
+        .route("/mfa/totp/verify", post(totp::verify))
+        .route("/mfa/preference", get(preference::get).put(preference::put))
+        .route("/mfa/authenticators", get(authenticators::list).post(authenticators::start))
+        .route("/mfa/authenticators/{id}", patch(authenticators::rename).delete(authenticators::remove))
+        .route("/mfa/authenticators/{id}/verify", post(authenticators::verify))
+        .route("/mfa/recovery-codes", get(recovery_codes::left).post(recovery_codes::replace))
+        .route("/mfa/trusted-devices", get(trusted_devices::list).post(trusted_devices::register))
+        .route("/mfa/trusted-devices/{id}", patch(trusted_devices::rename).delete(trusted_devices::remove))
+        .with_state(Services { factors, own });
+    with_shell(routes)
+}
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+/// What an authenticator app needs.
+#[derive(Debug, Serialize)]
+struct NewTotp {
+    secret: String,
+    uri: String,
+    qr: Pictures,
+}
+
+#[derive(Debug, Serialize)]
+struct Pictures {
+    svg: String,
+    png: String,
+}
+
+impl From<Enrolment> for NewTotp {
+    fn from(enrolment: Enrolment) -> Self {
+        Self {
+            secret: enrolment.secret.expose().to_owned(),
+            uri: enrolment.uri.to_string(),
+            qr: Pictures { svg: enrolment.svg.to_string(), png: enrolment.png.to_string() },
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Verified {
+    status: &'static str,
+}
+
+const VERIFIED: Verified = Verified { status: "VERIFIED" };
+
+/// The authenticator or device that the path names. What is no id names none.
+struct Named(FactorId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = Path::<String>::from_request_parts(parts, state).await;
+        let id = text.ok().and_then(|Path(text)| FactorId::parse(&text).ok());
+        id.map(Self).ok_or_else(|| Refusal::FactorNotFound.into())
+    }
+}
+
+fn name(text: &str) -> Result<FriendlyDeviceName, Problem> {
+    FriendlyDeviceName::parse(text).map_err(|_| Problem::field("name"))
+}
+
+/// RFC 3339, in UTC.
+fn time(at: Timestamp) -> String {
+    at.to_string()
+}

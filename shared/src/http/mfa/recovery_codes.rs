@@ -1,0 +1,52 @@
+use std::sync::Arc;
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Serialize;
+
+use super::Answer;
+use crate::{
+    factors::{
+        SignedIn,
+        own::{OwnFactors, SelfService},
+    },
+    http::{Problem, body::Body},
+};
+
+#[derive(Debug, Serialize)]
+pub(super) struct RecoveryCodesView {
+    left: usize,
+}
+
+impl RecoveryCodesView {
+    pub(super) fn of(factors: &OwnFactors) -> Self {
+        Self { left: factors.recovery.len() }
+    }
+}
+
+/// `GET /mfa/recovery-codes`
+pub(super) async fn left(State(own): State<Arc<SelfService>>, caller: SignedIn) -> Answer<RecoveryCodesView> {
+    Ok(Json(RecoveryCodesView::of(&own.factors(&caller).await?)))
+}
+
+/// Shown this once.
+#[derive(Debug, Serialize)]
+pub(super) struct NewCodes {
+    codes: Vec<String>,
+    /// The same as a page to print.
+    text: String,
+}
+
+/// `POST /mfa/recovery-codes`
+pub(super) async fn replace(
+    State(own): State<Arc<SelfService>>,
+    caller: SignedIn,
+    body: Body,
+) -> Result<(StatusCode, Json<NewCodes>), Problem> {
+    body.finish()?;
+    let codes = own.replace_recovery_codes(&caller).await?;
+    let answer = NewCodes {
+        codes: codes.readable().map(|code| code.to_string()).collect(),
+        text: codes.printable().to_string(),
+    };
+    Ok((StatusCode::CREATED, Json(answer)))
+}

@@ -1,0 +1,199 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use shared::{
+    config::{self, Policy},
+    custom_auth::{
+        AppClients, Challenges, Creator, CustomAuthSettings, Defined, DrawnCodes, Gate, LastGate,
+        NativeEnrolment, SessionItem, SignIns, SigningIn, TokenKind, TokenRequest, Verifier,
+    },
+    delivery::{ChallengeCodes, Parcel},
+    factors::own::Seeds,
+    kernel::{EmailAddress, HashKey, PhoneNumber, PortError, UserId},
+};
+
+use crate::{InMemoryCourier, InMemorySeeds, ManualClock, SeededEntropy};
+
+/// Everything that a sign-in by custom challenges goes through, over any ports.
+#[derive(Debug)]
+pub struct CustomAuthStage {
+    pub clock: Arc<ManualClock>,
+    pub courier: Arc<InMemoryCourier>,
+    pub key: HashKey,
+    sign_ins: SignIns,
+    creator: Creator,
+    verifier: Verifier,
+    gate: LastGate,
+    codes: DrawnCodes,
+}
+
+/// The custom client's id, and that of a native one.
+pub const CUSTOM: &str = "custom-id";
+pub const NATIVE: &str = "native-id";
+
+/// No user has a factor of Cognito's.
+struct NoNatives;
+
+#[async_trait::async_trait]
+impl NativeEnrolment for NoNatives {
+    async fn has_native_factor(&self, _: &str) -> Result<bool, PortError> {
+        Ok(false)
+    }
+}
+
+impl CustomAuthStage {
+    /// `policy`: an operator's overrides.
+    pub fn new(policy: &str, challenges: &Arc<dyn Challenges>) -> Self {
+        Self::with_seed(policy, challenges, 1)
+    }
+
+    /// Draws other numbers than a stage with another seed.
+    pub fn with_seed(policy: &str, challenges: &Arc<dyn Challenges>, seed: u64) -> Self {
+        let policy = Policy::read(Some(policy)).expect("a policy").custom_auth;
+        let clients =
+            AppClients::parse(&format!("native={NATIVE},custom={CUSTOM}"), &policy).expect("clients");
+        let settings = CustomAuthSettings { policy, clients };
+        let now = Timestamp::from_second(1_767_323_045).expect("a time");
+        let (clock, courier) = (Arc::new(ManualClock::at(now)), Arc::new(InMemoryCourier::default()));
+        let entropy = Arc::new(SeededEntropy::new(seed));
+        let lookup = |_: &str| Some("k".repeat(64));
+        let key = config::load(&lookup, |environment| environment.hash_key()).expect("a key");
+        let sign_ins = || SignIns::new(settings.clone(), challenges.clone(), clock.clone());
+        let seeds: Arc<dyn Seeds> = Arc::new(InMemorySeeds);
+        Self {
+            sign_ins: sign_ins(),
+            creator: Creator::new(sign_ins(), courier.clone(), entropy.clone(), key.clone()),
+            verifier: Verifier::new(sign_ins(), seeds, key.clone()),
+            gate: LastGate::new(settings.clone(), challenges.clone(), Arc::new(NoNatives), clock.clone()),
+            codes: DrawnCodes::new(challenges.clone(), entropy, key.clone(), settings.policy.code_digits),
+            clock,
+            courier,
+            key,
+        }
+    }
+
+    /// The code of the newest parcel, as `deliver` draws it; none for a dummy, or where nobody waits.
+    pub async fn code(&self) -> Option<String> {
+        match self.courier.taken().last() {
+            Some(Parcel::Code(parcel)) => {
+                let code = self.codes.draw(parcel).await.expect("works");
+                code.map(|code| code.expose().to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    pub async fn token(&self, user: &UserId, client_id: &str, named: Option<&str>) -> Gate {
+        let request = TokenRequest {
+            client_id,
+            user: Some(user.clone()),
+            user_name: "name",
+            groups: std::collections::BTreeSet::new(),
+            kind: TokenKind::SignIn,
+            named,
+        };
+        self.gate.admit(&request).await.expect("works")
+    }
+}
+
+/// One sign-in: what Cognito's session holds of it.
+#[derive(Debug, Clone)]
+pub struct CustomSignIn {
+    pub name: String,
+    /// None for a name that is no user's.
+    pub user: Option<UserId>,
+    pub client_id: &'static str,
+    pub session: Vec<(String, bool, Option<String>)>,
+    /// Of the challenge that waits for an answer.
+    pub public: BTreeMap<&'static str, String>,
+    private: BTreeMap<&'static str, String>,
+    metadata: String,
+}
+
+impl CustomSignIn {
+    pub fn without_password(name: &str, user: Option<&UserId>) -> Self {
+        Self {
+            name: name.to_owned(),
+            user: user.cloned(),
+            client_id: CUSTOM,
+            session: Vec::new(),
+            public: BTreeMap::new(),
+            private: BTreeMap::new(),
+            metadata: String::new(),
+        }
+    }
+
+    pub fn with_password(name: &str, user: &UserId) -> Self {
+        let passed = |name: &str| (name.to_owned(), true, None);
+        let session = vec![passed("SRP_A"), passed("PASSWORD_VERIFIER")];
+        Self { session, ..Self::without_password(name, Some(user)) }
+    }
+
+    fn who(&self) -> SigningIn<'_> {
+        SigningIn {
+            client_id: self.client_id,
+            user: self.user.clone(),
+            user_name: &self.name,
+            email: self.user.as_ref().and(EmailAddress::parse("alex@example.com").ok()),
+            phone: self.user.as_ref().and(PhoneNumber::parse("+12025550123").ok()),
+            must_change_password: false,
+            locales: Vec::new(),
+        }
+    }
+
+    fn items(&self) -> Vec<SessionItem<'_>> {
+        self.session
+            .iter()
+            .map(|(name, result, metadata)| SessionItem {
+                name,
+                result: *result,
+                metadata: metadata.as_deref(),
+            })
+            .collect()
+    }
+
+    pub async fn define(&self, stage: &CustomAuthStage) -> Defined {
+        stage.sign_ins.define(&self.who(), &self.items()).await.expect("works")
+    }
+
+    /// The next challenge; false if there is none.
+    pub async fn create(&mut self, stage: &CustomAuthStage) -> bool {
+        let created = stage.creator.create(&self.who(), &self.items()).await.expect("works");
+        let Some(created) = created else { return false };
+        self.public = created.public.into_iter().collect();
+        self.private = created.private.into_iter().collect();
+        self.metadata = created.metadata;
+        true
+    }
+
+    /// What Verify says, without the session's knowing.
+    pub async fn verify(&self, stage: &CustomAuthStage, answer: &str, named: Option<&str>) -> bool {
+        let private = |name: &str| self.private.get(name).map(String::as_str);
+        stage.verifier.verify(&self.who(), private, answer, named).await.expect("works")
+    }
+
+    /// Answers, and asks for what is next as Cognito does.
+    pub async fn answer(&mut self, stage: &CustomAuthStage, answer: &str) -> Defined {
+        let result = self.verify(stage, answer, None).await;
+        self.session.push(("CUSTOM_CHALLENGE".into(), result, Some(self.metadata.clone())));
+        let defined = self.define(stage).await;
+        if defined == Defined::Challenge {
+            assert!(self.create(stage).await, "Define said so");
+        }
+        defined
+    }
+
+    /// Begins: the first challenge.
+    pub async fn begin(&mut self, stage: &CustomAuthStage) -> Defined {
+        let defined = self.define(stage).await;
+        if defined == Defined::Challenge {
+            assert!(self.create(stage).await, "Define said so");
+        }
+        defined
+    }
+
+    /// The same answer to another sign-in's challenge.
+    pub fn with_private_of(&self, other: &Self) -> Self {
+        Self { private: other.private.clone(), ..self.clone() }
+    }
+}

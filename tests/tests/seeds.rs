@@ -1,0 +1,21 @@
+//! The key of the seeds keeps the port's contract at a KMS that speaks KMS's protocol.
+
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
+
+use end_to_end::Cloud;
+use shared::config;
+use shared_aws::{Aws, AwsSettings, SeedKey, SeedSettings};
+use shared_testkit::contract;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seeds() {
+    let cloud = Cloud::start().await.unwrap();
+    let variables = cloud.environment().unwrap();
+    let lookup = |name: &str| variables.get(name).cloned();
+    let read = |environment: &mut config::Environment<'_>| {
+        (AwsSettings::read(environment), SeedSettings::read(environment))
+    };
+    let (aws, settings) = config::load(&lookup, read).unwrap();
+    contract::seeds(&SeedKey::new(&Aws::new(aws).unwrap(), settings)).await;
+    cloud.stop().await.unwrap();
+}
