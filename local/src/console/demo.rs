@@ -20,9 +20,11 @@ macro_rules! modules {
 const MODULES: &[(&str, &str)] = &modules![
     "account.js",
     "authenticator.js",
+    "browser-key.js",
     "calls.js",
     "challenges.js",
     "cloud.js",
+    "custom-challenge.js",
     "demo.js",
     "devices.js",
     "factors.js",
@@ -30,12 +32,15 @@ const MODULES: &[(&str, &str)] = &modules![
     "form.js",
     "lost-phone.js",
     "outbox.js",
+    "own-authenticators.js",
     "own-totp.js",
     "password.js",
+    "recovery-codes.js",
     "session.js",
     "sign-in.js",
     "sign-up.js",
     "srp.js",
+    "trusted-devices.js",
 ];
 
 pub(super) fn router(endpoints: &Endpoints) -> Router<Arc<Console>> {

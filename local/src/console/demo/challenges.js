@@ -2,6 +2,7 @@
 
 import { element } from "/dom.js";
 import { cognito } from "./calls.js";
+import { customStep } from "./custom-challenge.js";
 import { code, facts, form, messageCode, paragraph, password, warning } from "./form.js";
 import { nextCode, addSeed, seedsOf } from "./own-totp.js";
 import { setSession } from "./session.js";
@@ -17,6 +18,8 @@ const steps = {
   MFA_SETUP: setUpStep,
   NEW_PASSWORD_REQUIRED: newPasswordStep,
   DEVICE_SRP_AUTH: deviceStep,
+  CUSTOM_CHALLENGE: (place, attempt, asked) =>
+    customStep(place, attempt, asked, (answer) => proceed(place, attempt, answer)),
 };
 
 /** Shows what `answer` asks for, or ends the sign-in. */

@@ -4,22 +4,38 @@ import { by, element } from "/dom.js";
 import { account } from "./account.js";
 import { authenticator } from "./authenticator.js";
 import { beginStep } from "./calls.js";
+import { hasCustomAuth } from "./cloud.js";
 import { devices } from "./devices.js";
 import { factors } from "./factors.js";
 import { forgottenPassword } from "./forgotten-password.js";
 import { paragraph } from "./form.js";
 import { lostPhone } from "./lost-phone.js";
+import { ownAuthenticators } from "./own-authenticators.js";
 import { password } from "./password.js";
+import { recoveryCodes } from "./recovery-codes.js";
 import { onChange, session } from "./session.js";
 import { signIn } from "./sign-in.js";
 import { signUp } from "./sign-up.js";
+import { trustedDevices } from "./trusted-devices.js";
 
 /**
  * A screen has an `id`, a `title`, `forUsers` if it needs somebody signed in or `forNobody` if who is
  * signed in has no use for it, and `show(place)`.
  * What it shows goes to `place`; `place.go(id)` leaves it for another screen.
  */
-const screens = [signUp, signIn, forgottenPassword, lostPhone, factors, authenticator, devices, password, account];
+const custom = hasCustomAuth ? [ownAuthenticators, recoveryCodes, trustedDevices] : [];
+const screens = [
+  signUp,
+  signIn,
+  forgottenPassword,
+  factors,
+  authenticator,
+  devices,
+  ...custom,
+  lostPhone,
+  password,
+  account,
+];
 const FIRST = signUp;
 
 function topics() {

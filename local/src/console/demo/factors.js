@@ -2,6 +2,7 @@
 
 import { element } from "/dom.js";
 import { api } from "./calls.js";
+import { hasCustomAuth } from "./cloud.js";
 import { facts, form, notice, paragraph, subtitle } from "./form.js";
 import { session } from "./session.js";
 
@@ -25,6 +26,7 @@ async function show(place) {
     facts([
       ["Set up", words(overview.enabled) || "none: the password alone signs in"],
       ["Preferred", overview.preferred ? WORDS[overview.preferred] : "none"],
+      ...own(overview),
     ]),
     paragraph(element("a", { href: "#authenticator", textContent: overview.totp.enabled ? "Set up another authenticator app" : "Set up an authenticator app" }), newDevice ? " · " : "", newDevice ? element("a", { href: "#devices", textContent: "Remember this browser" }) : ""),
     subtitle("Preference"),
@@ -34,6 +36,16 @@ async function show(place) {
       run: (values) => save(place, token, preference, values),
     }),
   );
+}
+
+/** Factors for custom sign-ins. */
+function own({ authenticators, recoveryCodes, trustedDevices }) {
+  if (!hasCustomAuth) return [];
+  return [
+    ["Own authenticators", authenticators.map(({ name }) => name).join(", ") || "none"],
+    ["Recovery codes", `${recoveryCodes.left} left`],
+    ["Trusted devices", trustedDevices.map(({ name }) => name).join(", ") || "none"],
+  ];
 }
 
 async function save(place, token, before, values) {

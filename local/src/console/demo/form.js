@@ -84,15 +84,14 @@ function field({ name, label, hint, options, fill, ...properties }, button) {
 function tell(problem, error) {
   const code = error instanceof CallError && error.code ? `${error.code}: ` : "";
   problem.replaceChildren(`${code}${error.message}`);
-  if (error.code === "reauthentication-required") {
+  if (["reauthentication-required", "fresh-code-required"].includes(error.code)) {
     problem.append(" ", element("a", { href: "#sign-in", textContent: "Sign in again" }), ".");
   }
   problem.hidden = false;
 }
 
-/** A field for a code that came by a message to `address`, which may be masked. */
-export function messageCode({ name = "code", label = "Code", address, ...rest }) {
-  const since = latestCallBegan();
+/** A field for a code that came by a message to `address`, which may be masked, after `since`. */
+export function messageCode({ name = "code", label = "Code", address, since = latestCallBegan(), ...rest }) {
   const fill = { label: "Fill in from the outbox", run: () => codeTo(address, since) };
   return { name, label, inputMode: "numeric", autocomplete: "one-time-code", required: true, fill, ...rest };
 }

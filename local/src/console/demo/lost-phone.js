@@ -1,7 +1,7 @@
 // The phone with the authenticator app is gone.
 
 import { cognito } from "./calls.js";
-import { endpoints } from "./cloud.js";
+import { endpoints, hasCustomAuth } from "./cloud.js";
 import { form, notice, paragraph, subtitle } from "./form.js";
 import { removeSeeds } from "./own-totp.js";
 
@@ -12,7 +12,8 @@ const user = { name: "user", label: "E-mail address, phone number or user name",
 
 function show(place) {
   place.replaceChildren(
-    paragraph("Cognito itself has no way back for a user whose authenticator is gone: nobody but an administrator can take it away."),
+    hasCustomAuth ? paragraph("In custom mode a recovery code signs in without it; then remove the lost app and set up another.") : "",
+    paragraph("In native mode Cognito has no way back for a user whose authenticator is gone: nobody but an administrator can take it away."),
     subtitle("Lose it"),
     paragraph("This page forgets the secrets that it keeps for a user, as if the phone had fallen into the sea."),
     form({
