@@ -54,7 +54,6 @@ test('password, then a code by e-mail: wrong, another one, right', async () => {
   await demo.inspect('custom-code');
   await page.waitForTimeout(1100);
   await demo.press('Send another code');
-  await page.getByText('Tries left: 4.').first().waitFor();
   await demo.takeCode();
   await demo.press('Sign in');
   await demo.screen('Factors');
@@ -85,7 +84,7 @@ test('this browser is trusted and signs in the place of a code', async () => {
   assert.deepEqual(extractable, [false]);
 });
 
-test('a browser is not trusted on the word of another: its signature counts for a code only once', async () => {
+test('who came in on a trusted browser must enter a code before another is trusted', async () => {
   await demo.topic('Trusted devices');
   await demo.press('Revoke Test browser');
   await page.getByText('Trusted no more.').waitFor();

@@ -27,7 +27,9 @@ export class DemoPage {
     for (const [label, value] of Object.entries(values)) await this.page.getByLabel(label).first().fill(value);
   }
 
+  /** Presses a button once the screen is done with what was pressed before. */
   async press(name) {
+    await this.page.locator('#place:not(:has(.busy))').waitFor();
     await this.page.locator('#place').getByRole('button', { name, exact: true }).click();
   }
 

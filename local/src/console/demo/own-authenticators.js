@@ -22,7 +22,7 @@ async function show(place) {
       submit: "Set up",
       run: ({ name }) => start(place, name),
     }),
-    subtitle("Set up"),
+    subtitle("Yours"),
     answer.authenticators.length === 0
       ? element("p", { className: "empty", textContent: "None." })
       : element("ul", { className: "rows" }, ...answer.authenticators.map((one) => row(place, one))),
