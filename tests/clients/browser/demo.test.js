@@ -265,6 +265,7 @@ test('a keyboard is enough, and a screen that opens has the focus', async () => 
   await page.keyboard.press('Enter');
   await demo.screen('Account');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'screen-title');
+  await page.getByLabel('Number for codes by SMS').waitFor();
   await page.keyboard.press('Tab');
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Set');

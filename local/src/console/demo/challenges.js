@@ -46,7 +46,7 @@ function finish(place, attempt, result) {
   place.go("factors");
 }
 
-const startAgain = (place) => ({ label: "Start again", run: () => place.go("sign-in") });
+const startAgain = (place) => ({ label: "Start again", isQuiet: true, run: () => place.go("sign-in") });
 
 function messageStep(place, attempt, asked, answerName) {
   const { CODE_DELIVERY_DESTINATION: destination, CODE_DELIVERY_DELIVERY_MEDIUM: medium } = asked.ChallengeParameters;
@@ -76,7 +76,7 @@ function totpStep(place, attempt, asked) {
         const responses = { SOFTWARE_TOKEN_MFA_CODE: values.code };
         await proceed(place, attempt, await attempt.answer(asked, responses, why));
       },
-      actions: [{ label: "I lost my phone", run: () => place.go("lost-phone") }, startAgain(place)],
+      actions: [{ label: "I lost my phone", isQuiet: true, run: () => place.go("lost-phone") }, startAgain(place)],
     }),
   );
 }

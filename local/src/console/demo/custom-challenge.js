@@ -34,7 +34,7 @@ function refuse(place, text) {
   place.prepend(problem);
 }
 
-const startAgain = (place) => ({ label: "Start again", run: () => place.go("sign-in") });
+const startAgain = (place) => ({ label: "Start again", isQuiet: true, run: () => place.go("sign-in") });
 
 async function begin(place, attempt, asked, say) {
   const { factors, nonce } = asked.ChallengeParameters;

@@ -9,7 +9,8 @@ let fields = 0;
 /**
  * A form. Its `fields` have a `name`, a `label`, what an input takes beside, and perhaps a `hint`,
  * `options` or a `fill`: a button that writes a value into it. `run` gets the values; what it throws
- * is shown. `actions` are further buttons with a `label` and a `run` of their own.
+ * is shown. `actions` are further buttons with a `label` and a `run` of their own; `isQuiet` ones lead
+ * away from what the form is for.
  */
 export function form({ fields: described = [], submit, run, actions = [] }) {
   const problem = element("p", { className: "problem", hidden: true });
@@ -41,7 +42,7 @@ export function form({ fields: described = [], submit, run, actions = [] }) {
   for (const one of described) made.append(field(one, button));
   const buttons = element("div", { className: "buttons" });
   if (submit) buttons.append(element("button", { className: "primary", textContent: submit }));
-  for (const { label, run: other } of actions) buttons.append(button("", label, other));
+  for (const { label, run: other, isQuiet } of actions) buttons.append(button(isQuiet ? "quiet" : "", label, other));
   made.append(problem, buttons);
   made.addEventListener("submit", (event) => {
     event.preventDefault();
