@@ -159,7 +159,10 @@ describe('flags', () => {
     const user = { UserPoolId, Username: newAddress() };
     await cloud.cognito('AdminCreateUser', { ...user, MessageAction: 'SUPPRESS' });
     await cloud.cognito('AdminSetUserPassword', { ...user, Password: PASSWORD, Permanent: true });
-    await signIn(cloud, user.Username);
+    // Its last gate knows the clients of its own pool only.
+    await assert.rejects(signIn(cloud, user.Username), {
+      message: 'PreTokenGeneration failed with error This app may not sign anybody in.',
+    });
     const [here, there] = [await cloud.stop(), await elsewhere.stop()];
     assert.deepEqual(here.family, []);
     assert.ok(there.family.length >= 2);

@@ -10,4 +10,4 @@ mod sealed_events;
 pub use cloud::Cloud;
 pub use events::{SampleEvent, sample_events};
 pub use functions::{Function, binary, functions, workspace};
-pub use sealed_events::SealedEvents;
+pub use sealed_events::{SealedEvents, dry_run};

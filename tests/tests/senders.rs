@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use end_to_end::{Cloud, SealedEvents, binary, functions};
+use end_to_end::{Cloud, SealedEvents, binary, dry_run, functions};
 use futures::future::join_all;
 use local_lambda_host::LambdaHost;
 use serde_json::Value;
@@ -20,13 +20,6 @@ async fn cloud() -> (Cloud, SealedEvents) {
     let flags = ["--sign-in-with", "phone", "--lambda-endpoint", &sealed.endpoint];
     let cloud = Cloud::start_with(&flags).await.unwrap();
     (cloud, sealed)
-}
-
-/// A policy that sends in spite of itself: thirty codes to new numbers of one range are a flood.
-fn dry_run() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("policy.toml"), "[governor]\ndry_run = true\n").unwrap();
-    folder
 }
 
 fn host(cloud: &Cloud, policy: &TempDir) -> Arc<LambdaHost> {
@@ -47,7 +40,7 @@ async fn messages(cloud: &Cloud, event: &Value) -> usize {
 async fn fifty_overlapping_deliveries_in_as_many_processes_are_one_message() {
     let (cloud, mut sealed) = cloud().await;
     let event = sealed.draw(&cloud, 1).await.unwrap().remove(0);
-    let policy = dry_run();
+    let policy = dry_run().unwrap();
     let host = host(&cloud, &policy);
     let deliveries = join_all((0..50).map(|_| host.invoke(SENDER, &event))).await;
     for delivery in deliveries {
@@ -64,7 +57,7 @@ async fn fifty_overlapping_deliveries_in_as_many_processes_are_one_message() {
 async fn a_kill_at_any_moment_leaves_one_message_or_two_and_never_none() {
     let (cloud, mut sealed) = cloud().await;
     let events = sealed.draw(&cloud, 30).await.unwrap();
-    let (policy, mut killed) = (dry_run(), 0);
+    let (policy, mut killed) = (dry_run().unwrap(), 0);
     for (event, delay) in events.iter().zip((0_u64..).step_by(8)) {
         let host = host(&cloud, &policy);
         let running = tokio::spawn({

@@ -6,12 +6,14 @@ mod senders;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
 
+use crate::prerequisite::{self, Prerequisite};
 use crate::steps::{Steps, succeed};
-use crate::workspace;
+use crate::{tools, workspace};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
@@ -20,6 +22,9 @@ pub(crate) enum Bench {
         /// Compare the release profile's settings: fat and thin LTO, size and speed
         #[arg(long)]
         profiles: bool,
+        /// Beside the custom auth triggers of amazon-cognito-passwordless-auth, in Node.js
+        #[arg(long)]
+        peers: bool,
         /// Cold starts of each binary
         #[arg(long, default_value_t = 11)]
         rounds: usize,
@@ -40,6 +45,9 @@ pub(crate) enum Bench {
 /// A way to build the release binaries: its name, and what differs from the profile in Cargo.toml.
 type Build = (&'static str, &'static [&'static str]);
 
+const CUSTOM_AUTH: [&str; 3] =
+    ["define-auth-challenge", "create-auth-challenge", "verify-auth-challenge-response"];
+
 const AS_DEPLOYED: Build = ("release", &[]);
 const ALTERNATIVES: [Build; 2] =
     [("thin-lto", &["profile.release.lto='thin'"]), ("speed", &["profile.release.opt-level=3"])];
@@ -48,13 +56,13 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     let folder = workspace::target_directory()?.join("bench");
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     match bench {
-        Bench::Init { profiles, rounds } => init(&folder, *profiles, *rounds),
+        Bench::Init { profiles, peers, rounds } => init(&folder, *profiles, *peers, *rounds),
         Bench::Senders { readers, rounds } => senders::run(&folder, *readers, *rounds),
         Bench::Pool => pool::run(&folder),
     }
 }
 
-fn init(folder: &Path, profiles: bool, rounds: usize) -> Result<()> {
+fn init(folder: &Path, profiles: bool, peers: bool, rounds: usize) -> Result<()> {
     let alternatives = if profiles { &ALTERNATIVES[..] } else { &[] };
 
     let mut steps = Steps::default();
@@ -63,15 +71,26 @@ fn init(folder: &Path, profiles: bool, rounds: usize) -> Result<()> {
         let binaries = steps.run(name, || build(settings, &folder.join(name), workspace::functions()?))?;
         builds.push(format!("{name}={}", binaries.display()));
     }
+    let peers = if peers { steps.run("the peers in Node.js", || bundle_peers(folder))? } else { Vec::new() };
     steps.run("the local cloud, which the functions call", workspace::build_local)?;
     let json = folder.join("init.json");
     let result = steps.run("cold starts", || {
         let mut measure = workspace::cargo(&["run", "--quiet", "--bin", "bench-init", "--"]);
-        measure.args(&builds).args(["--rounds", &rounds.to_string()]).arg("--json").arg(&json);
+        measure.args(&builds).args(peers.iter().map(|peer| format!("--node-peer={peer}")));
+        measure.args(["--rounds", &rounds.to_string()]).arg("--json").arg(&json);
         succeed(&mut measure)
     });
     steps.print();
     result
+}
+
+/// Bundles each peer as its package's own CDK construct does; answers `FUNCTION=SCRIPT` of each.
+fn bundle_peers(folder: &Path) -> Result<Vec<String>> {
+    prerequisite::check(&[Prerequisite::Node, Prerequisite::Npm])?;
+    let (peers, bundles) = (tools::install_node_custom_auth()?, folder.join("custom-auth-node"));
+    let outdir = format!("--outdir={}", bundles.display());
+    succeed(Command::new("npm").args(["run", "--silent", "bundle", "--", &outdir]).current_dir(peers))?;
+    Ok(CUSTOM_AUTH.map(|name| format!("{name}={}/{name}.mjs", bundles.display())).into())
 }
 
 /// Builds functions and the echo, all in one go and so with the same settings; answers the folder.

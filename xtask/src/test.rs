@@ -105,6 +105,14 @@ fn lint(steps: &mut Steps) -> Result<()> {
         }
         Ok(())
     })?;
+    steps.run("locks of the packages outside the workspace", || {
+        for outside in workspace::OUTSIDE {
+            let manifest = format!("{outside}/Cargo.toml");
+            let arguments = ["metadata", "--locked", "--format-version", "1", "--manifest-path", &manifest];
+            succeed(workspace::cargo(&arguments).stdout(Stdio::null()))?;
+        }
+        Ok(())
+    })?;
     steps.run("clippy", || {
         let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
         succeed(&mut workspace::cargo(&arguments))

@@ -19,6 +19,11 @@ pub(crate) fn install_node_sender() -> Result<PathBuf> {
     npm_ci("tests/bench-peers/custom-sms-sender-node")
 }
 
+/// The custom auth triggers in Node.js that ours are measured beside. Answers their folder.
+pub(crate) fn install_node_custom_auth() -> Result<PathBuf> {
+    npm_ci("tests/bench-peers/custom-auth-node")
+}
+
 fn npm_ci(package: &str) -> Result<PathBuf> {
     let folder = workspace::root().join(package);
     let lock = folder.join("package-lock.json");

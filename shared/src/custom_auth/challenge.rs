@@ -221,8 +221,13 @@ impl View {
         if is_by_name && (must_wait || is_used_up) {
             return None;
         }
-        let is_free = |seat: &Seat| self.kept.records.get(seat).is_none_or(|record| record.until <= self.now);
-        Seat::ALL.into_iter().filter(|seat| seat.is_by_name == is_by_name).find(is_free)
+        let until = |seat: &Seat| self.kept.records.get(seat).map(|record| record.until);
+        // The one that is free for longest: a late repetition may still look for its sign-in in the others.
+        Seat::ALL
+            .into_iter()
+            .filter(|seat| seat.is_by_name == is_by_name)
+            .filter(|seat| until(seat).is_none_or(|until| until <= self.now))
+            .min_by_key(until)
     }
 }
 

@@ -20,8 +20,8 @@ pub use codes::DrawnCodes;
 pub use gate::{Gate, LastGate, TokenKind, TokenRequest};
 pub use machine::{Challenge, MOST_ROUNDS, Next, SessionItem, Why, next};
 pub use port::{
-    Act, Answer, Answered, Challenges, CodeHash, Comparison, LEAVING, MOST_SENDINGS, NativeEnrolment,
-    Opening, PROOF_LIFE, Pass, Place, Proof, Proved, REPEAT, Redemption, STRIKES_TO_LOCK, Spends, Strike,
+    Act, Answer, Answered, Challenges, CodeHash, Comparison, MOST_SENDINGS, NativeEnrolment, Opening,
+    PROOF_LIFE, Pass, Place, Proof, Proved, REPEAT, Redemption, STRIKES_TO_LOCK, Spends, Strike,
     UNNAMED_PROOF_LIFE,
 };
 pub use record::{Chosen, Effect, Kept, Record, Tally};

@@ -23,9 +23,6 @@ pub const UNNAMED_PROOF_LIFE: SignedDuration = SignedDuration::from_secs(15);
 /// For so long, and so often in all, a proof may be redeemed once more by whoever names its sign-in:
 /// Cognito may deliver one event up to three times (COGNITO.md §1.1).
 pub const REPEAT: (SignedDuration, u32) = (SignedDuration::from_secs(10), 3);
-/// What is left to a seat once its sign-in is complete: a repeated delivery still finds it.
-pub const LEAVING: SignedDuration = SignedDuration::from_secs(10);
-
 /// Where the state of a sign-in is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
@@ -144,7 +141,7 @@ pub struct Proof {
     /// Whether wrong answers by name are forgiven.
     pub forgives_name: bool,
     pub now: Timestamp,
-    /// All that the policy asks for is proven with this.
+    /// All that the policy asks for is proven with this: the seat is free.
     pub pass: Option<Pass>,
 }
 

@@ -2,9 +2,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use shared::{
     custom_auth::{
-        Act, Answer, Answered, Challenges, Chosen, CodeHash, Comparison, Kept, LEAVING, MOST_SENDINGS,
-        Opening, PROOF_LIFE, Pass, Place, Proof, Proved, Proven, REPEAT, Record, Redemption, STRIKES_TO_LOCK,
-        Spends, Strike, UNNAMED_PROOF_LIFE,
+        Act, Answer, Answered, Challenges, Chosen, CodeHash, Comparison, Kept, MOST_SENDINGS, Opening,
+        PROOF_LIFE, Pass, Place, Proof, Proved, Proven, REPEAT, Record, Redemption, STRIKES_TO_LOCK, Spends,
+        Strike, UNNAMED_PROOF_LIFE,
     },
     factors::own::LastProof,
     kernel::PortError,
@@ -89,7 +89,7 @@ impl Challenges for InMemoryTable {
                 Spends::Nothing | Spends::Device(_) => {}
             }
             if let Some(pass) = &proof.pass {
-                record.until = proof.now.checked_add(LEAVING).expect("in range");
+                record.until = proof.now;
                 state.proof = Some(Held {
                     pass: pass.clone(),
                     nonce: proof.nonce.as_str().to_owned(),
@@ -176,7 +176,9 @@ fn take(kept: &mut Kept, answer: &Answer) -> Option<()> {
     }
     match answer.opening {
         Some(opening) => {
-            let is_free = kept.records.get(&answer.seat).is_none_or(|record| record.until <= answer.now);
+            let seated = kept.records.get(&answer.seat);
+            let is_free =
+                seated.is_none_or(|record| record.until <= answer.now && record.nonce != answer.nonce);
             is_free.then(|| open(kept, answer, opening))??;
         }
         None => {

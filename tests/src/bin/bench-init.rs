@@ -20,12 +20,16 @@ use local_lambda_host::FunctionSpec;
 use serde_json::{Value, json};
 
 const ECHO: &str = "echo";
+const NODE: &str = "Node.js";
 
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Folders of built binaries, each with the name of the build: `fat=target/release`
     #[arg(required = true, value_parser = build)]
     builds: Vec<(String, PathBuf)>,
+    /// What somebody would take instead of a function, bundled for Node.js: `FUNCTION=SCRIPT`
+    #[arg(long, value_parser = build)]
+    node_peer: Vec<(String, PathBuf)>,
     #[arg(long, default_value_t = 11)]
     rounds: usize,
     /// Where the figures go as JSON
@@ -45,9 +49,11 @@ async fn main() -> Result<()> {
     let subjects = subjects(&cloud).await?;
     let mut rows = BTreeMap::<(String, String), Vec<(Start, Start)>>::new();
     for _ in 0..arguments.rounds {
+        let mut echo_of_first_build = None;
         for (build, folder) in &arguments.builds {
             let spec = FunctionSpec::new(ECHO, folder.join(ECHO));
             let echo = start(spec, &json!({}), &[&json!({}); WARM_INVOCATIONS]).await?;
+            echo_of_first_build.get_or_insert(echo);
             rows.entry((build.clone(), ECHO.to_owned())).or_default().push((echo, echo));
             for (function, event) in &subjects {
                 let spec = cloud.function(function, &folder.join(function.name))?;
@@ -55,10 +61,25 @@ async fn main() -> Result<()> {
                 rows.entry((build.clone(), function.name.to_owned())).or_default().push((measured, echo));
             }
         }
+        for ((name, script), echo) in arguments.node_peer.iter().zip(echo_of_first_build.iter().cycle()) {
+            let (_, event) = subjects
+                .iter()
+                .find(|(function, _)| function.name == name)
+                .with_context(|| format!("no function {name}"))?;
+            let measured = start(node(&cloud, script)?, event, &[event; WARM_INVOCATIONS]).await;
+            let measured = measured.with_context(|| script.display().to_string())?;
+            rows.entry((NODE.to_owned(), name.clone())).or_default().push((measured, *echo));
+        }
     }
     cloud.stop().await?;
 
-    let figures = arguments
+    let of_peers = arguments
+        .node_peer
+        .iter()
+        .filter_map(|(name, script)| Some((name, script, rows.get(&(NODE.to_owned(), name.clone()))?)))
+        .map(|(name, script, starts)| figures(NODE, script, name, starts))
+        .collect::<Result<Vec<_>>>()?;
+    let of_builds = arguments
         .builds
         .iter()
         .flat_map(|(build, folder)| {
@@ -68,6 +89,7 @@ async fn main() -> Result<()> {
         })
         .map(|(build, folder, name, starts)| figures(build, &folder.join(name), name, starts))
         .collect::<Result<Vec<_>>>()?;
+    let figures = [of_builds, of_peers].concat();
     fs::write(&arguments.json, serde_json::to_vec_pretty(&figures)?)
         .with_context(|| arguments.json.display().to_string())?;
     writeln!(stdout(), "{}", table(&figures))?;
@@ -88,6 +110,15 @@ async fn subjects(cloud: &Cloud) -> Result<Vec<(Function, Value)>> {
         subjects.push((*function, event));
     }
     Ok(subjects)
+}
+
+/// A peer's process, with the same credentials and endpoints that ours get.
+fn node(cloud: &Cloud, script: &Path) -> Result<FunctionSpec> {
+    let mut spec = FunctionSpec::new(NODE, "node");
+    // The SDK's advice to move on from Node 20 is no part of the work.
+    spec.args = vec!["--no-warnings".into(), script.into()];
+    spec.environment = cloud.environment()?;
+    Ok(spec)
 }
 
 fn figures(build: &str, binary: &Path, name: &str, starts: &[(Start, Start)]) -> Result<Value> {

@@ -8,13 +8,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use end_to_end::{
-    Cloud, SealedEvents, functions,
+    Cloud, SealedEvents, dry_run, functions,
     measure::{Start, WARM_INVOCATIONS, median, start},
 };
 use local_lambda_host::FunctionSpec;
@@ -62,7 +62,8 @@ async fn main() -> Result<()> {
     let mut sealed = SealedEvents::listen().await?;
     let cloud =
         Cloud::start_with(&["--sign-in-with", "phone", "--lambda-endpoint", &sealed.endpoint]).await?;
-    let subjects = subjects(&arguments, &cloud).await?;
+    let policy = dry_run()?;
+    let subjects = subjects(&arguments, &cloud, policy.path()).await?;
     let mut rounds = Vec::new();
     for _ in 0..arguments.rounds {
         let events = sealed.draw(&cloud, 1 + WARM_INVOCATIONS).await?;
@@ -87,10 +88,12 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn subjects(arguments: &Arguments, cloud: &Cloud) -> Result<Vec<Subject>> {
+async fn subjects(arguments: &Arguments, cloud: &Cloud, policy: &Path) -> Result<Vec<Subject>> {
     let ours = functions().iter().find(|function| function.name == OURS).context("no such function")?;
     let echo_file = arguments.functions.join(ECHO);
     let our_file = arguments.functions.join(OURS);
+    let mut our_spec = cloud.function(ours, &our_file)?;
+    our_spec.environment.insert("MFA_CONFIG_DIR".into(), policy.display().to_string());
     let environment: BTreeMap<_, _> = [
         ("AWS_ENDPOINT_URL_KMS", cloud.endpoint("kms")?.to_owned()),
         ("AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2", cloud.endpoint("sms")?.to_owned()),
@@ -113,7 +116,7 @@ async fn subjects(arguments: &Arguments, cloud: &Cloud) -> Result<Vec<Subject>> 
             file: Some(echo_file),
             sends: false,
         },
-        Subject { name: OURS, spec: cloud.function(ours, &our_file)?, file: Some(our_file), sends: true },
+        Subject { name: OURS, spec: our_spec, file: Some(our_file), sends: true },
         peer("Node, packages", &arguments.node, Some(&arguments.node_modules), None),
         peer(
             "Node, bundled",

@@ -34,6 +34,8 @@ export function seedsOf(account) {
 
 /** Takes a seed in the place of one of the same kind. */
 export function addSeed(account, kind, secret) {
+  // Taken before: which codes were given must not be forgotten.
+  if (seedsOf(account).some((seed) => seed.kind === kind && seed.secret === secret)) return;
   const others = kept().filter((seed) => seed.account !== account || seed.kind !== kind);
   keep([...others, { account, kind, secret, last: 0 }]);
 }

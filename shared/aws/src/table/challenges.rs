@@ -17,9 +17,9 @@ use aws_sdk_dynamodb::{
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     custom_auth::{
-        Act, Answer, Answered, Challenges, Chosen, CodeHash, Comparison, Effect, Kept, LEAVING,
-        MOST_SENDINGS, Nonce, Opening, PROOF_LIFE, Place, Proof, Proved, Proven, REPEAT, Record, Redemption,
-        STRIKES_TO_LOCK, Seat, Spends, Strike, Tally, UNNAMED_PROOF_LIFE,
+        Act, Answer, Answered, Challenges, Chosen, CodeHash, Comparison, Effect, Kept, MOST_SENDINGS, Nonce,
+        Opening, PROOF_LIFE, Place, Proof, Proved, Proven, REPEAT, Record, Redemption, STRIKES_TO_LOCK, Seat,
+        Spends, Strike, Tally, UNNAMED_PROOF_LIFE,
     },
     kernel::{OwnFactor, PortError},
 };
@@ -68,7 +68,7 @@ impl Challenges for Table {
                 write_act(&mut write, &answer.act, answer.round + 1);
             }
             Some(opening) => {
-                write.require("(attribute_not_exists(#seat) OR #seat.u <= :now)");
+                write.require("(attribute_not_exists(#seat) OR (#seat.u <= :now AND #seat.n <> :nonce))");
                 write.set("#seat = :record");
                 write.value(":record", AttributeValue::M(opened(answer, &said)));
                 write_opening(&mut write, opening);
@@ -160,9 +160,9 @@ impl Challenges for Table {
                 }
             }
             write.value(":proof", AttributeValue::M(kept));
-            write.value(":leaving", seconds(proof.now.saturating_add(LEAVING).unwrap_or(proof.now)));
+            write.value(":now", seconds(proof.now));
             write.set("proof = :proof");
-            write.set("#seat.u = :leaving");
+            write.set("#seat.u = :now");
         }
         match self.write(&Place::User(proof.user.clone()), write).await? {
             Ok(_) => Ok(Proved::Done),

@@ -311,6 +311,8 @@ async fn redemptions(port: &dyn Challenges, factors: &dyn OwnFactorStore) {
         let pass = Pass { client: CLIENT.into(), proven: proven.clone(), is_named };
         let passed = Proof { pass: Some(pass), ..proof(&compared, Spends::Nothing) };
         assert_eq!(port.prove(&passed).await.expect("works"), Proved::Done);
+        let repeated = port.answer(&compared).await.expect("works");
+        assert!(matches!(repeated, Answered::Repeated(_)), "although the seat is free: {repeated:?}");
     };
     let asks = |user: &UserId, named: Option<usize>, seconds| Redemption {
         user: user.clone(),
