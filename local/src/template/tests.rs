@@ -85,6 +85,7 @@ fn scope(template: &Template) -> Scope {
     let parameters = BTreeMap::from([
         ("UserPoolId".to_owned(), "us-east-1_Local".to_owned()),
         ("AppClientIds".to_owned(), "one,two".to_owned()),
+        ("AppClients".to_owned(), "native=one,custom=two".to_owned()),
     ]);
     let mut scope = Scope::new(template, "us-east-1", "111122223333", &parameters).unwrap();
     scope.attribute("Key", "Arn", "arn:aws:kms:us-east-1:111122223333:key/1");
