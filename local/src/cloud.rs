@@ -1,6 +1,7 @@
 //! The whole cloud: which part is made of which others, and in which order they start and stop.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -85,6 +86,7 @@ impl Cloud {
         });
         let console = Arc::new(Console {
             endpoints: endpoints.clone(),
+            sign_in_with: args.sign_in_with,
             functions: template.function_names(),
             pools: pools.clone(),
             outbox: outbox.clone(),
@@ -200,6 +202,7 @@ fn deployment(
     let parameters = BTreeMap::from([
         ("UserPoolId".to_owned(), endpoints.user_pool_id.clone()),
         ("AppClientIds".to_owned(), client_ids.join(",")),
+        ("AllowedOrigins".to_owned(), origins(&endpoints.console)),
         ("AppClients".to_owned(), named.join(",")),
     ]);
     let mut scope = Scope::new(template, REGION, ACCOUNT_ID, &parameters)?;
@@ -212,6 +215,13 @@ fn deployment(
         scope.secret(&id, &secrets.ensure(&id)?);
     }
     Ok(template.resolve(&scope)?)
+}
+
+/// Pages that may call the API: a contributor's own on Vite's port, and the demo app under both names
+/// of this machine.
+fn origins(console: &str) -> String {
+    let by_name = console.replace(&Ipv4Addr::LOCALHOST.to_string(), "localhost");
+    format!("http://localhost:5173,{console},{by_name}")
 }
 
 type Functions = Arc<dyn Lambda>;

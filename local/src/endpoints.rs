@@ -66,7 +66,9 @@ impl Endpoints {
     pub fn greeting(&self, sign_in_name: &str) -> String {
         let mut table = Table::new();
         table.load_preset(NOTHING);
+        let demo = format!("{}/demo", self.console);
         for (name, value) in [
+            ("Demo app", &demo),
             ("Console", &self.console),
             ("Outbox", &self.outbox),
             ("Cognito", &self.cognito),
@@ -86,7 +88,9 @@ impl Endpoints {
         }
         let attribute = if sign_in_name.starts_with('+') { "phone_number" } else { "email" };
         let address = if sign_in_name.contains(['@', '+']) { sign_in_name } else { "ada@example.com" };
-        let mut text = format!("\n{table}\n\nSign a first user up; the code comes to the console:\n\n");
+        let mut text = format!(
+            "\n{table}\n\nBegin with the demo app, or sign a first user up by hand; the code comes to the console:\n\n"
+        );
         let _infallible = write!(
             text,
             "  curl {cognito} -H 'Content-Type: application/x-amz-json-1.1' \\\n    \

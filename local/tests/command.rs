@@ -297,6 +297,8 @@ async fn people_get_the_addresses_and_a_first_step() {
     for name in ["console", "cognito", "api", "userPoolId"] {
         assert!(text.contains(endpoints[name].as_str().unwrap()), "{name}: {text}");
     }
+    let demo = format!("{}/demo", endpoints["console"].as_str().unwrap());
+    assert_eq!(text.find("http://"), text.find(&demo), "the demo app comes first: {text}");
     assert!(
         text.contains("curl ") && !text.contains(endpoints["clients"]["server"]["secret"].as_str().unwrap())
     );

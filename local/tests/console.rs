@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -25,7 +27,7 @@ struct Cloud {
 async fn cloud() -> Cloud {
     let home = tempfile::tempdir().unwrap();
     let path = |name: &str| home.path().join(name);
-    std::fs::write(path("template.yaml"), "Resources: {}\n").unwrap();
+    fs::write(path("template.yaml"), "Resources: {}\n").unwrap();
     let mut process = Command::new(env!("CARGO_BIN_EXE_local"))
         .current_dir(home.path())
         .args(["--headless", "--memory", "--port", "0", "--template", "template.yaml"])
@@ -36,7 +38,7 @@ async fn cloud() -> Cloud {
         .unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     timeout(Duration::from_secs(20), lines.next_line()).await.unwrap().unwrap().expect("READY");
-    let endpoints = serde_json::from_slice(&std::fs::read(path("endpoints.json")).unwrap()).unwrap();
+    let endpoints = serde_json::from_slice(&fs::read(path("endpoints.json")).unwrap()).unwrap();
     Cloud { _process: process, _home: home, endpoints }
 }
 
@@ -115,6 +117,8 @@ async fn the_page_is_complete_and_may_load_nothing_from_elsewhere() {
         ("/", "<script src=\"/console.js\""),
         ("/console.css", ":focus-visible"),
         ("/console.js", "textContent"),
+        ("/demo", "<script src=\"/demo/demo.js\""),
+        ("/demo/demo.css", "@media"),
     ] {
         let (status, text) = cloud.send("console", Request::get(path), String::new()).await;
         assert!(status == 200 && text.contains(part), "{path}");
@@ -123,6 +127,44 @@ async fn the_page_is_complete_and_may_load_nothing_from_elsewhere() {
     let (_, overview) = cloud.send("console", Request::get("/api/overview"), String::new()).await;
     let secret = cloud.endpoints["clients"]["server"]["secret"].as_str().unwrap();
     assert!(!overview.contains(secret));
+}
+
+/// Without a build step nothing but this finds a module that is imported and not served.
+#[tokio::test]
+async fn every_module_of_the_demo_app_is_served() {
+    let cloud = cloud().await;
+    let mut seen = BTreeSet::new();
+    let mut left = vec!["/demo/demo.js".to_owned()];
+    while let Some(path) = left.pop() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        let (status, text) = cloud.send("console", Request::get(&path), String::new()).await;
+        assert_eq!(status, 200, "{path}");
+        assert!(!text.contains("https://") && !text.contains("innerHTML"), "{path}");
+        let imports = text.split(" from \"").skip(1).filter_map(|rest| rest.split('"').next());
+        left.extend(imports.map(|import| import.replace("./", "/demo/")));
+    }
+    let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/console/demo")).unwrap();
+    let modules =
+        folder.filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|kind| kind == "js"));
+    assert_eq!(seen.iter().filter(|path| path.starts_with("/demo/")).count(), modules.count());
+}
+
+/// The demo app may call the pool and the API, the console only itself.
+#[tokio::test]
+async fn each_page_has_a_policy_of_its_own() {
+    let cloud = cloud().await;
+    let (pool, api) =
+        (cloud.endpoints["cognito"].as_str().unwrap(), cloud.endpoints["api"].as_str().unwrap());
+    for (path, connect) in [("/", "'self'".to_owned()), ("/demo", format!("'self' {pool} {api}"))] {
+        let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+        let url = format!("{}{path}", cloud.endpoints["console"].as_str().unwrap());
+        let page = client.get(url.parse().unwrap()).await.unwrap();
+        let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        assert!(policy.contains(&format!("connect-src {connect};")), "{path}: {policy}");
+        assert!(policy.contains("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
+    }
 }
 
 #[tokio::test]

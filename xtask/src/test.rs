@@ -18,7 +18,7 @@ pub(crate) enum Part {
     Rust,
     /// Real Cognito clients (Node.js and Python) against the local cloud
     Clients,
-    /// The console in a headless Chromium
+    /// The console and the demo app in a headless Chromium
     Browser,
     /// Every function under `cargo lambda watch`, called by `cargo lambda invoke`
     Lambda,

@@ -1,14 +1,6 @@
-// Everything shown is set as text, never as markup: names and messages come from users.
+import { by, element } from "/dom.js";
 
 const KEPT = 200;
-
-const by = (id) => document.getElementById(id);
-
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children.filter((child) => child != null));
-  return made;
-}
 
 async function load(path) {
   const response = await fetch(path);

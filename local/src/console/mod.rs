@@ -1,5 +1,6 @@
-//! The web console: one page without a build step, and what it asks for.
+//! The web console: one page without a build step, and what it asks for. Beside it the demo app.
 
+mod demo;
 mod live;
 mod users;
 
@@ -16,6 +17,7 @@ use local_lambda_host::{EventQueue, Timeline};
 use local_user_pool::{Switches, UserPools};
 use serde_json::{Value, json};
 
+use crate::args::SignInWith;
 use crate::endpoints::Endpoints;
 use crate::faults::{Fault, Faults};
 use crate::listeners::Service;
@@ -25,6 +27,7 @@ use crate::outbox::Outbox;
 #[derive(Debug)]
 pub struct Console {
     pub endpoints: Endpoints,
+    pub sign_in_with: SignInWith,
     /// Names of the deployed functions.
     pub functions: BTreeSet<String>,
     pub pools: Arc<UserPools>,
@@ -40,6 +43,8 @@ impl Console {
             .route("/", get(asset("text/html; charset=utf-8", include_str!("page.html"))))
             .route("/console.css", get(asset("text/css; charset=utf-8", include_str!("console.css"))))
             .route("/console.js", get(asset("text/javascript; charset=utf-8", include_str!("console.js"))))
+            .route("/dom.js", get(asset("text/javascript; charset=utf-8", include_str!("dom.js"))))
+            .merge(demo::router(&self.endpoints))
             .route("/api/overview", get(overview))
             .route("/api/users", get(users::list))
             .route("/api/invocations", get(live::invocations))
@@ -64,15 +69,11 @@ fn asset(
 async fn own_content_only(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    for (name, value) in [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
-             base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CACHE_CONTROL, "no-store"),
-    ] {
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ));
+    for (name, value) in [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::CACHE_CONTROL, "no-store")] {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
@@ -85,6 +86,7 @@ async fn overview(State(console): State<Arc<Console>>) -> Json<Value> {
     let services = Service::ALL.map(Service::name);
     Json(json!({
         "endpoints": endpoints,
+        "signInWith": console.sign_in_with,
         "functions": console.functions,
         "services": services.iter().filter(|name| **name != Service::Console.name()).collect::<Vec<_>>(),
         "faults": console.faults.all(),

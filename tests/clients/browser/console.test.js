@@ -1,38 +1,20 @@
 // The console in a real headless Chromium: a sign-in appears while it happens, codes can be read, a
 // fault can be switched on, and a keyboard is enough.
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
 
-import { startCloud, workspace } from '../harness/cloud.js';
+import { picture, startPage } from '../harness/browser.js';
+import { startCloud } from '../harness/cloud.js';
 import { signIn, signUp } from '../harness/user.js';
 
-const pictures = join(workspace, 'target/console');
 let browser;
 let cloud;
 let page;
 
 before(async () => {
-  mkdirSync(pictures, { recursive: true });
   cloud = await startCloud();
-  browser = await chromium.launch({
-    executablePath: process.env.COGNITO_MFA_CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-  page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  page.on('pageerror', (error) => assert.fail(error));
-  page.on('request', (request) => {
-    const { hostname, protocol } = new URL(request.url());
-    assert.ok(protocol === 'data:' || hostname === '127.0.0.1', `the page asked for ${request.url()}`);
-  });
+  browser = await startPage();
+  page = browser.page;
   await page.goto(cloud.endpoints.console);
   await page.getByRole('status').filter({ hasText: /live/i }).waitFor();
 });
@@ -93,7 +75,7 @@ test('a fault that is switched on is felt, seen, and ends when switched off', as
   await failing.selectOption('fails');
   await assert.rejects(eventually(() => signIn(cloud, address)), /PreAuthentication/);
   await page.getByRole('region', { name: 'Timeline' }).locator('.badge.bad').first().waitFor();
-  await page.screenshot({ path: join(pictures, 'desktop.png'), fullPage: true });
+  await picture(page, 'console');
   await failing.selectOption('');
   await page.waitForFunction(() => document.querySelector('#warning').hidden);
   assert.ok((await signIn(cloud, address)).AccessToken);
@@ -107,8 +89,7 @@ test('a risk that is switched on blocks a sign-in and tells the user', async () 
   await assert.rejects(eventually(() => signIn(cloud, address)), refused);
   const told = page.getByRole('region', { name: 'Outbox' }).getByRole('listitem').filter({ hasText: address });
   await told.nth(before).waitFor();
-  assert.equal(await page.evaluate(overflow), 0, 'nothing sticks out to the side');
-  await page.screenshot({ path: join(pictures, 'risk.png'), fullPage: true });
+  await picture(page, 'console-risk');
   await page.reload();
   // The page asks the pool for its switches once it is there.
   await page.waitForFunction(() => [...document.querySelectorAll('select')].some((select) => select.value === 'high'));
@@ -117,16 +98,6 @@ test('a risk that is switched on blocks a sign-in and tells the user', async () 
   await page.waitForFunction(() => document.querySelector('#warning').hidden);
   assert.equal((await eventuallyPasses(() => signIn(cloud, address))).TokenType, 'Bearer');
 });
-
-test('a phone has room for everything', async () => {
-  await page.setViewportSize({ width: 390, height: 844 });
-  assert.equal(await page.evaluate(overflow), 0, 'nothing sticks out to the side');
-  await page.screenshot({ path: join(pictures, 'phone.png'), fullPage: true });
-});
-
-function overflow() {
-  return document.documentElement.scrollWidth - document.documentElement.clientWidth;
-}
 
 /** A switch takes effect with its answer; a sign-in may be faster. Tries until it is refused. */
 async function eventually(attempt) {

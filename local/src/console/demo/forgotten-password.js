@@ -1,0 +1,45 @@
+// A forgotten password, replaced by a code to a verified address.
+
+import { cognito } from "./calls.js";
+import { endpoints } from "./cloud.js";
+import { code, form, messageCode, paragraph, password } from "./form.js";
+
+const ClientId = endpoints.clients.native.id;
+
+export const forgottenPassword = { id: "forgotten-password", title: "Forgot password", forNobody: true, show: ask };
+
+function ask(place) {
+  place.replaceChildren(
+    paragraph("A code goes to a verified address. The answer is the same for somebody who does not exist."),
+    form({
+      fields: [
+        { name: "user", label: "E-mail address, phone number or user name", autocomplete: "username", required: true },
+      ],
+      submit: "Send a code",
+      run: async ({ user }) => {
+        const answer = await cognito("ForgotPassword", { ClientId, Username: user });
+        replace(place, user, answer.CodeDeliveryDetails.Destination);
+      },
+    }),
+  );
+}
+
+function replace(place, user, destination) {
+  place.replaceChildren(
+    paragraph("A code went to ", code(destination), "."),
+    form({
+      fields: [messageCode({ address: destination }), password("password", "New password", "new-password")],
+      submit: "Set the password",
+      run: async (values) => {
+        const parameters = { ClientId, Username: user, ConfirmationCode: values.code, Password: values.password };
+        await cognito(
+          "ConfirmForgotPassword",
+          parameters,
+          "A new password takes no second factor away: the next sign-in asks for it as before.",
+        );
+        place.go("sign-in");
+      },
+    }),
+  );
+  place.querySelector("input").focus();
+}
