@@ -20,12 +20,13 @@ use crate::faults::{Faults, Faulty};
 use crate::functions::Triggers;
 use crate::gateway::{Gateway, Keys};
 use crate::kms::{self, KeyStore, KeyUsage};
+use crate::lambda_api::LambdaApi;
 use crate::listeners::{Ports, Servers, Service};
 use crate::messaging;
 use crate::outbox::Outbox;
 use crate::secrets::Secrets;
 use crate::state::State;
-use crate::template::{Deployment, Function, Scope, Template};
+use crate::template::{Deployment, Function, Output, Scope, Template};
 use crate::user_pool::{Known, Setup};
 
 const REGION: &str = "us-east-1";
@@ -37,6 +38,7 @@ const CODE_KEY: &str = "custom-sender codes";
 #[derive(Debug)]
 pub struct Cloud {
     endpoints: Endpoints,
+    outputs: Vec<Output>,
     servers: Servers,
     dynamodb: DynamoDb,
     host: Option<Arc<LambdaHost>>,
@@ -73,6 +75,7 @@ impl Cloud {
         let secrets = Secrets::open(state.file("secrets.json"))?;
         let deployment = deployment(&template, &endpoints, &keys, secrets)?;
         let dynamodb = DynamoDb::start(state.file("dynamodb.sqlite"), deployment.tables).await?;
+        let lambda_api = LambdaApi::new(REGION, ACCOUNT_ID, &deployment.functions, deployment.permissions);
         let (lambda, host) = lambda(args, &endpoints, deployment.functions)?;
         let faults = Arc::new(Faults::default());
         let timeline = Arc::new(Timeline::new(Arc::new(Faulty { lambda, faults: faults.clone() })));
@@ -97,7 +100,7 @@ impl Cloud {
             let router = match service {
                 Service::Cognito => pools.router(),
                 Service::Api => gateway.take().unwrap_or_default(),
-                Service::Lambda => invoke_api(queue.clone()),
+                Service::Lambda => invoke_api(queue.clone()).merge(lambda_api.router()),
                 Service::DynamoDb => dynamodb.router(),
                 Service::Kms => kms::router(keys.clone()),
                 Service::Sns => messaging::sns(outbox.clone(), opt_outs.clone()),
@@ -107,11 +110,22 @@ impl Cloud {
             };
             faults.around(service, router)
         });
-        Ok(Self { endpoints, servers, dynamodb, host, _state: state })
+        Ok(Self { endpoints, outputs: deployment.outputs, servers, dynamodb, host, _state: state })
     }
 
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// Writes the stack's outputs, as `sam list stack-outputs --output json` prints them.
+    pub fn write_outputs(&self, file: &Path) -> Result<()> {
+        let write = || -> std::io::Result<()> {
+            if let Some(folder) = file.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            std::fs::write(file, serde_json::to_vec_pretty(&self.outputs)?)
+        };
+        write().with_context(|| format!("cannot write {}", file.display()))
     }
 
     /// Stops taking requests, ends every function process and closes the databases.

@@ -24,6 +24,7 @@ const UNCHECKED_SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us
 pub struct Cloud {
     process: Child,
     endpoints: Value,
+    stack_outputs: Value,
     table: String,
     code_key: String,
 }
@@ -58,9 +59,11 @@ impl Cloud {
                 break workspace().join(path);
             }
         };
-        let endpoints: Value = serde_json::from_slice(&std::fs::read(path)?)?;
+        let endpoints: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
+        let outputs = std::fs::read(path.with_file_name("stack-outputs.json"))?;
+        let stack_outputs = serde_json::from_slice(&outputs)?;
         let table = only_table(text(&endpoints, "dynamodb")?).await?;
-        let mut cloud = Self { process, endpoints, table, code_key: String::new() };
+        let mut cloud = Self { process, endpoints, stack_outputs, table, code_key: String::new() };
         cloud.code_key = cloud.code_key().await?;
         Ok(cloud)
     }
@@ -96,6 +99,11 @@ impl Cloud {
     /// One of the values of the endpoints file: a service's URL, `userPoolId`.
     pub fn endpoint(&self, name: &str) -> Result<&str> {
         text(&self.endpoints, name)
+    }
+
+    /// What the deployed stack says of itself, as `sam list stack-outputs` prints it.
+    pub fn stack_outputs(&self) -> &Value {
+        &self.stack_outputs
     }
 
     /// ARN of the key that the pool seals codes for custom senders under.
@@ -185,9 +193,16 @@ impl Cloud {
         bail!("no code came to {address}")
     }
 
-    async fn cognito(&self, operation: &str, parameters: Value) -> Result<Value> {
+    /// Calls an operation of Cognito's API.
+    pub async fn cognito(&self, operation: &str, parameters: Value) -> Result<Value> {
         let target = format!("AWSCognitoIdentityProviderService.{operation}");
         call(text(&self.endpoints, "cognito")?, "1.1", &target, &parameters).await
+    }
+
+    /// Calls an operation of another service with a JSON protocol, `DynamoDB_20120810.PutItem` at
+    /// `dynamodb` for example.
+    pub async fn call(&self, service: &str, target: &str, parameters: Value) -> Result<Value> {
+        call(self.endpoint(service)?, "1.0", target, &parameters).await
     }
 
     /// Ends it and waits for the end.

@@ -14,6 +14,7 @@ mod audit_trail;
 mod budgets;
 mod claims;
 mod confirmed_users;
+mod operator;
 mod sign_in_ledger;
 
 use std::collections::HashMap;
