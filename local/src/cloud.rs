@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use local_lambda_host::{
-    AsyncPolicy, EventQueue, Forward, FunctionSpec, Lambda, LambdaHost, Settings, Timeline, invoke_api,
+    AsyncPolicy, EventQueue, Forward, FunctionSpec, Lambda, LambdaHost, Settings, Timeline, access_key_id,
+    invoke_api,
 };
 use local_user_pool::{Config, StoreLocation, Switches, UserPools};
 use serde_json::Value;
 
 use crate::ambient::MachineClock;
 use crate::args::Args;
+use crate::calls::Calls;
 use crate::console::Console;
 use crate::dynamodb::DynamoDb;
 use crate::endpoints::Endpoints;
@@ -86,6 +88,8 @@ impl Cloud {
         let mut gateway = deployment.api.map(|api| {
             Gateway::router(api, ACCOUNT_ID.to_owned(), timeline.clone(), &issuers, clock.clone())
         });
+        let keys_of_functions = template.function_names().into_iter();
+        let calls = Calls::of(keys_of_functions.map(|name| (access_key_id(&name), name)).collect());
         let console = Arc::new(Console {
             endpoints: endpoints.clone(),
             functions: template.function_names(),
@@ -94,6 +98,7 @@ impl Cloud {
             timeline: timeline.clone(),
             queue: queue.clone(),
             faults: faults.clone(),
+            calls: calls.clone(),
         });
         let opt_outs = Arc::new(messaging::OptOuts::default());
         let servers = ports.serve(|service| {
@@ -108,7 +113,7 @@ impl Cloud {
                 Service::Ses => messaging::ses(outbox.clone()),
                 Service::Console => return console.router().merge(outbox.router()),
             };
-            faults.around(service, router)
+            calls.around(faults.around(service, router))
         });
         Ok(Self { endpoints, outputs: deployment.outputs, servers, dynamodb, host, _state: state })
     }

@@ -3,11 +3,12 @@
 //! Rooms: `template` reads what is deployed, `gateway` is the HTTP API, `user_pool` and `functions`
 //! join the two crates that hold Cognito and Lambda, `lambda_api` shows how functions are deployed, `dynamodb`, `kms` and `messaging` are the
 //! services that functions call, `secrets` what a deployment generates, `outbox` is where every message ends, `faults` is what can go wrong
-//! with them, `console` shows it all.
+//! with them, `calls` who called what, `console` shows it all.
 //! `cloud` puts them together.
 
 pub mod ambient;
 pub mod args;
+pub mod calls;
 pub mod cloud;
 pub mod console;
 pub mod dynamodb;

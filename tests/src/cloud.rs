@@ -155,8 +155,14 @@ impl Cloud {
         Ok(event)
     }
 
-    /// The access token of a new user.
-    async fn access_token(&self) -> Result<String> {
+    /// Posts as a signed-in user.
+    pub async fn post_as(&self, url: &str, token: &str, body: &Value) -> Result<Value> {
+        let request = reqwest::Client::new().post(url).bearer_auth(token).json(body);
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
+    /// The access token of a new user, alex@example.com.
+    pub async fn access_token(&self) -> Result<String> {
         let client = self.endpoints.pointer("/clients/native/id").context("no client")?;
         let (address, password) = ("alex@example.com", "Correct-Horse-9");
         self.cognito(
@@ -183,7 +189,7 @@ impl Cloud {
     }
 
     /// The first code to `address`. Custom senders are called asynchronously, so it may take a moment.
-    async fn first_code(&self, address: &str) -> Result<String> {
+    pub async fn first_code(&self, address: &str) -> Result<String> {
         for _ in 0..200 {
             if let Some(code) = self.codes(address).await?.into_iter().next() {
                 return Ok(code);
@@ -203,6 +209,22 @@ impl Cloud {
     /// `dynamodb` for example.
     pub async fn call(&self, service: &str, target: &str, parameters: Value) -> Result<Value> {
         call(self.endpoint(service)?, "1.0", target, &parameters).await
+    }
+
+    /// Calls a service that has paths; its answer's status must be a success.
+    pub async fn request(&self, service: &str, method: &str, path: &str, body: String) -> Result<Value> {
+        let url = format!("{}{path}", self.endpoint(service)?);
+        let request = reqwest::Client::new().request(method.parse()?, &url);
+        let response = request.header("content-type", "application/json").body(body).send().await?;
+        ensure!(response.status().is_success(), "{method} {url}: {}", response.status());
+        let answer = response.bytes().await?;
+        Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? })
+    }
+
+    /// The id of an app client: `native`, `custom`, `server`.
+    pub fn client(&self, name: &str) -> Result<&str> {
+        let id = self.endpoints.pointer(&format!("/clients/{name}/id")).and_then(Value::as_str);
+        id.with_context(|| format!("no client {name}"))
     }
 
     /// Ends it and waits for the end.

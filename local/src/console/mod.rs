@@ -16,6 +16,7 @@ use local_lambda_host::{EventQueue, Timeline};
 use local_user_pool::{Switches, UserPools};
 use serde_json::{Value, json};
 
+use crate::calls::Calls;
 use crate::endpoints::Endpoints;
 use crate::faults::{Fault, Faults};
 use crate::listeners::Service;
@@ -32,6 +33,7 @@ pub struct Console {
     pub timeline: Arc<Timeline>,
     pub queue: EventQueue,
     pub faults: Arc<Faults>,
+    pub calls: Arc<Calls>,
 }
 
 impl Console {
@@ -46,6 +48,7 @@ impl Console {
             .route("/api/invocations/{number}", get(live::invocation))
             .route("/api/dead-letters", get(live::dead_letters))
             .route("/api/live", get(live::stream))
+            .route("/api/calls", get(calls))
             .route("/api/faults/{target}", put(set_fault))
             .route("/api/switches", put(set_switches))
             .layer(from_fn(own_content_only))
@@ -90,6 +93,11 @@ async fn overview(State(console): State<Arc<Console>>) -> Json<Value> {
         "faults": console.faults.all(),
         "switches": console.pools.switches(),
     }))
+}
+
+/// Which actions each function's role was used for.
+async fn calls(State(console): State<Arc<Console>>) -> impl IntoResponse {
+    Json(console.calls.seen())
 }
 
 async fn set_fault(

@@ -253,6 +253,21 @@ pub(super) const CHECKS: &[Check] = &[
             )
         },
     },
+    Check {
+        id: "ses-off",
+        severity: Severity::Error,
+        why: "SES sends nothing for this account: no code goes out by e-mail",
+        mend: "find out why AWS or somebody paused it, then aws sesv2 put-account-sending-attributes",
+        reference: "docs/COGNITO.md, 9.3 Other services",
+        find: |facts| {
+            let account = facts.ses_account.as_ref();
+            let sends = account.and_then(|account| account.get("SendingEnabled")?.as_bool());
+            one(
+                sends == Some(false) && facts.triggers().contains_key("CustomEmailSender"),
+                "sending is switched off in SES",
+            )
+        },
+    },
 ];
 
 /// The functions that the pool calls and the stack has.
