@@ -51,7 +51,9 @@ impl Detach {
             let found = conflict.found.as_ref().map_or("not set".to_owned(), Value::to_string);
             say.error(format_args!("changed since: {} (now {found})", conflict.change));
         }
-        let changes = differences(&current, &wanted);
+        let mut wanted: PoolState = serde_json::from_value(wanted)?;
+        wanted.settle();
+        let changes = differences(&current, &json!(wanted));
         for change in &changes {
             say.line(change);
         }
@@ -66,7 +68,6 @@ impl Detach {
             say.result(&json!({ "outcome": outcome, "changes": changes }));
             return Ok(Ending::Done);
         }
-        let wanted: PoolState = serde_json::from_value(wanted)?;
         if wanted.sends_text_messages() {
             say.note(
                 "Cognito may test the pool's SMS configuration when it is written: one billed text message",

@@ -154,6 +154,14 @@ impl PoolState {
         found
     }
 
+    /// As Cognito keeps it: "can't turn off MFA and configure an MFA together" (COGNITO.md §4.2).
+    pub(crate) fn settle(&mut self) {
+        if self.mfa.get("MfaConfiguration").and_then(Value::as_str) == Some("OFF") {
+            self.mfa.retain(|name, _| name == "MfaConfiguration");
+            self.mfa.insert("SoftwareTokenMfaConfiguration".to_owned(), json!({ "Enabled": false }));
+        }
+    }
+
     /// Whether writing the pool makes Cognito send a text message to test the configuration.
     pub(crate) fn sends_text_messages(&self) -> bool {
         self.pool.contains_key("SmsConfiguration") || self.mfa.contains_key("SmsMfaConfiguration")
@@ -181,7 +189,7 @@ impl PoolState {
             input.insert("UserPoolId".to_owned(), id.into());
             let off = self.mfa.get("MfaConfiguration").and_then(Value::as_str) == Some("OFF");
             if off {
-                // "can't turn off MFA and configure an MFA together" (COGNITO.md §4.2)
+                // Said or unsaid, the factors are off (see `settle`).
                 input.retain(|name, _| ["UserPoolId", "MfaConfiguration"].contains(&name.as_str()));
             }
             aws.call(Service::Cognito, "SetUserPoolMfaConfig", &Value::Object(input)).await?;

@@ -1,12 +1,8 @@
 //! `unlock`, `audit` and `forget-user` on a user of the local cloud.
 
-#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
-
-mod support;
-
+use crate::support::Operator;
 use end_to_end::Cloud;
 use serde_json::{Value, json};
-use support::Operator;
 
 const NAME: &str = "alex@example.com";
 

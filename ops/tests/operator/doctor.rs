@@ -1,15 +1,11 @@
 //! `doctor` on a clean deployment, and on one fault after another: exactly the findings that are due.
 
-#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
-
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 
+use crate::support::{Operator, path};
 use end_to_end::Cloud;
 use serde_json::{Value, json};
-use support::{Operator, path};
 
 /// A pool with nothing to find fault with, the triggers aside.
 fn settings() -> Value {

@@ -1,12 +1,8 @@
 //! `attach` and `detach` on a pool of the local cloud: no setting is lost, everything comes back.
 
-#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
-
-mod support;
-
+use crate::support::{Operator, path};
 use end_to_end::Cloud;
 use serde_json::{Value, json};
-use support::{Operator, path};
 
 /// Settings that have nothing to do with triggers, none at its default.
 fn unrelated() -> Value {
