@@ -55,7 +55,7 @@ impl Mfa {
 }
 
 impl Attach {
-    pub(crate) async fn run(&self, aws: &Aws, say: &Say) -> Result<Ending> {
+    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
         let ours = StackOutputs::read(&self.stack_outputs)?;
         if let Some(unknown) = self.skip.iter().find(|skipped| !ours.triggers.contains_key(*skipped)) {
             let known: Vec<_> = ours.triggers.keys().map(String::as_str).collect();
@@ -75,17 +75,17 @@ impl Attach {
             say.line(change);
         }
         if record.changes.is_empty() {
-            say.note("nothing to change: the pool is attached");
+            Say::note("nothing to change: the pool is attached");
             say.result(&json!({ "outcome": "unchanged", "changes": [] }));
             return Ok(Ending::Done);
         }
         if after.sends_text_messages() {
-            say.note(
+            Say::note(
                 "Cognito may test the pool's SMS configuration when it is written: one billed text message",
             );
         }
         if self.dry_run {
-            say.note("dry run: nothing was changed");
+            Say::note("dry run: nothing was changed");
             say.result(&json!({ "outcome": "dry-run", "changes": record.changes }));
             return Ok(Ending::Done);
         }
@@ -107,7 +107,7 @@ impl Attach {
                 "Cognito holds something else than what was written, see above; `detach` takes back what was"
             );
         }
-        say.note("attached");
+        Say::note("attached");
         say.result(&json!({ "outcome": "attached", "changes": record.changes, "record": record }));
         Ok(Ending::Done)
     }
@@ -154,13 +154,13 @@ fn owning_stack(pool: &Map<String, Value>) -> Option<&str> {
     pool.get("UserPoolTags")?.get("aws:cloudformation:stack-name")?.as_str()
 }
 
-fn refuse(say: &Say, reasons: &[String], ours: &StackOutputs) -> Ending {
+fn refuse(say: Say, reasons: &[String], ours: &StackOutputs) -> Ending {
     for reason in reasons {
-        say.error(reason);
+        Say::error(reason);
     }
     let snippet = snippet(ours);
     say.line(&snippet);
-    say.note("nothing was changed");
+    Say::note("nothing was changed");
     say.result(&json!({ "outcome": "refused", "reasons": reasons, "snippet": snippet }));
     Ending::Refused
 }

@@ -25,14 +25,14 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    pub(crate) async fn run(&self, aws: &Aws, say: &Say) -> Result<Ending> {
+    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
         let user = self.user.id(aws).await?;
         let lines = self.table.open(aws)?.audit_lines(&user, self.from, self.until).await?;
         // JSON lines either way; with --json they are one list.
         for line in &lines {
             say.line(Value::Object(line.clone()));
         }
-        say.note(format_args!("{} lines", lines.len()));
+        Say::note(format_args!("{} lines", lines.len()));
         say.result(&json!(lines));
         Ok(Ending::Done)
     }

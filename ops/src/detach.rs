@@ -27,7 +27,7 @@ pub(crate) struct Detach {
 }
 
 impl Detach {
-    pub(crate) async fn run(&self, aws: &Aws, say: &Say) -> Result<Ending> {
+    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
         let record = Record::read(&self.record)?;
         let id = &record.user_pool_id;
         let progress = Progress::new();
@@ -36,7 +36,7 @@ impl Detach {
         let unknown = now.unknown();
         if !unknown.is_empty() {
             for setting in &unknown {
-                say.error(format_args!(
+                Say::error(format_args!(
                     "{setting} is a setting that this version does not know: writing the pool back would reset it"
                 ));
             }
@@ -49,7 +49,7 @@ impl Detach {
         let conflicts = revert(&mut wanted, &record.changes);
         for conflict in &conflicts {
             let found = conflict.found.as_ref().map_or("not set".to_owned(), Value::to_string);
-            say.error(format_args!("changed since: {} (now {found})", conflict.change));
+            Say::error(format_args!("changed since: {} (now {found})", conflict.change));
         }
         let mut wanted: PoolState = serde_json::from_value(wanted)?;
         wanted.settle();
@@ -58,18 +58,18 @@ impl Detach {
             say.line(change);
         }
         if !conflicts.is_empty() && !self.force {
-            say.note("nothing was changed; --force takes back the rest");
+            Say::note("nothing was changed; --force takes back the rest");
             say.result(&json!({ "outcome": "refused", "changes": changes }));
             return Ok(Ending::Refused);
         }
         if changes.is_empty() || self.dry_run {
             let outcome = if changes.is_empty() { "unchanged" } else { "dry-run" };
-            say.note("nothing was changed");
+            Say::note("nothing was changed");
             say.result(&json!({ "outcome": outcome, "changes": changes }));
             return Ok(Ending::Done);
         }
         if wanted.sends_text_messages() {
-            say.note(
+            Say::note(
                 "Cognito may test the pool's SMS configuration when it is written: one billed text message",
             );
         }
@@ -83,7 +83,7 @@ impl Detach {
             }
             bail!("Cognito holds something else than what was written, see above");
         }
-        say.note("detached");
+        Say::note("detached");
         say.result(&json!({ "outcome": "detached", "changes": changes }));
         Ok(Ending::Done)
     }

@@ -21,15 +21,15 @@ pub(crate) struct ForgetUser {
 }
 
 impl ForgetUser {
-    pub(crate) async fn run(&self, aws: &Aws, say: &Say) -> Result<Ending> {
+    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
         let user = self.user.id(aws).await?;
         if !self.yes {
-            say.error("this erases the user's counters, standing and audit trail for good: say --yes");
+            Say::error("this erases the user's counters, standing and audit trail for good: say --yes");
             say.result(&json!({ "outcome": "refused", "sub": user.as_str() }));
             return Ok(Ending::Refused);
         }
         let erased = self.table.open(aws)?.forget(&user).await?;
-        say.note(format_args!("{erased} items erased"));
+        Say::note(format_args!("{erased} items erased"));
         say.result(&json!({ "outcome": "forgotten", "sub": user.as_str(), "items": erased }));
         Ok(Ending::Done)
     }

@@ -99,12 +99,12 @@ fn run(Arguments { json, profile, region, command }: Arguments) -> Result<Ending
         match command {
             Command::Check { folder } => check::run(&folder),
             Command::Preview { config_dir, out } => preview::run(config_dir.as_deref(), &out),
-            Command::Attach(attach) => attach.run(&aws().await?, &say).await,
-            Command::Detach(detach) => detach.run(&aws().await?, &say).await,
-            Command::Doctor(doctor) => doctor.run(&aws().await?, &say).await,
-            Command::Unlock(unlock) => unlock.run(&aws().await?, &say).await,
-            Command::Audit(audit) => audit.run(&aws().await?, &say).await,
-            Command::ForgetUser(forget) => forget.run(&aws().await?, &say).await,
+            Command::Attach(attach) => attach.run(&aws().await?, say).await,
+            Command::Detach(detach) => detach.run(&aws().await?, say).await,
+            Command::Doctor(doctor) => doctor.run(&aws().await?, say).await,
+            Command::Unlock(unlock) => unlock.run(&aws().await?, say).await,
+            Command::Audit(audit) => audit.run(&aws().await?, say).await,
+            Command::ForgetUser(forget) => forget.run(&aws().await?, say).await,
             Command::Completions { shell } => {
                 let mut command = Arguments::command();
                 clap_complete::generate(shell, &mut command, "cognito-mfa", &mut std::io::stdout());

@@ -21,11 +21,11 @@ impl Say {
         }
     }
 
-    pub(crate) fn note(self, note: impl Display) {
+    pub(crate) fn note(note: impl Display) {
         let _closed = writeln!(stderr(), "{note}");
     }
 
-    pub(crate) fn error(self, error: impl Display) {
+    pub(crate) fn error(error: impl Display) {
         let _closed = writeln!(stderr(), "error: {error}");
     }
 

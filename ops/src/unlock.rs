@@ -19,10 +19,10 @@ pub(crate) struct Unlock {
 }
 
 impl Unlock {
-    pub(crate) async fn run(&self, aws: &Aws, say: &Say) -> Result<Ending> {
+    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
         let user = self.user.id(aws).await?;
         self.table.open(aws)?.reset(&user).await?;
-        say.note("the user's sign-in attempts are counted anew");
+        Say::note("the user's sign-in attempts are counted anew");
         say.result(&json!({ "outcome": "unlocked", "sub": user.as_str() }));
         Ok(Ending::Done)
     }

@@ -17,10 +17,10 @@ pub(crate) struct User {
     #[arg(long, required_unless_present = "username")]
     sub: Option<String>,
     /// The user's name, whose `sub` the pool is asked for
-    #[arg(long, requires = "user_pool_id", conflicts_with = "sub")]
+    #[arg(long, requires = "pool", conflicts_with = "sub")]
     username: Option<String>,
-    #[arg(long, value_name = "ID")]
-    user_pool_id: Option<String>,
+    #[arg(long = "user-pool-id", value_name = "ID")]
+    pool: Option<String>,
 }
 
 impl User {
@@ -28,7 +28,7 @@ impl User {
         let sub = match (&self.sub, &self.username) {
             (Some(sub), _) => sub.clone(),
             (None, Some(name)) => {
-                let asked = json!({ "UserPoolId": self.user_pool_id, "Username": name });
+                let asked = json!({ "UserPoolId": self.pool, "Username": name });
                 let user = aws.call(Service::Cognito, "AdminGetUser", &asked).await?;
                 let attributes = user.get("UserAttributes").and_then(Value::as_array);
                 let sub = attributes
@@ -46,7 +46,7 @@ impl User {
 
 #[derive(Debug, Args)]
 pub(crate) struct WhichTable {
-    /// Name of the table: the stack's output TableName
+    /// Name of the table: the stack's output `TableName`
     #[arg(long, value_name = "NAME", required_unless_present = "stack_outputs")]
     table: Option<String>,
     /// The stack's outputs, as `attach` takes them

@@ -1,6 +1,11 @@
 //! What CloudFormation, SAM and Lambda would find wrong with `infra/template.yaml`, without them.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails where its own steps do"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -52,7 +57,7 @@ fn references(value: &Value, found: &mut BTreeSet<String>) {
                 match name.as_str() {
                     Some("Ref") => call("Ref", member, found),
                     Some(name) if name.starts_with("Fn::") => {
-                        call(name.trim_start_matches("Fn::"), member, found)
+                        call(name.trim_start_matches("Fn::"), member, found);
                     }
                     Some("DependsOn") => names(member, found),
                     _ => references(member, found),
@@ -238,6 +243,29 @@ async fn asked_for(binary: &Path, given: &BTreeMap<String, String>) -> BTreeSet<
     let told = told
         .unwrap_or_else(|| panic!("{}: {log}{}", binary.display(), String::from_utf8_lossy(&output.stderr)));
     told.into_iter().filter(|name| !name.starts_with("AWS_")).collect()
+}
+
+#[test]
+fn every_alarm_says_what_it_means_and_has_a_line_in_the_runbook() {
+    let runbook = fs::read_to_string(workspace().join("docs/OPERATIONS.md")).unwrap();
+    let (_, alarms) = runbook.split_once("## Alarms").unwrap();
+    let (alarms, _) = alarms.split_once("\n## ").unwrap();
+    let lines: BTreeSet<_> = alarms
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split(" |").next())
+        .flat_map(|cell| cell.split(['`', ',', ' ']).filter(|name| !name.is_empty()))
+        .collect();
+    let template = template();
+    let alarms =
+        section(&template, "Resources").filter(|(_, resource)| kind(resource) == "AWS::CloudWatch::Alarm");
+    let documented: BTreeSet<_> = alarms
+        .map(|(id, alarm)| {
+            let described = alarm.get("Properties").and_then(|properties| properties.get("AlarmDescription"));
+            assert!(described.and_then(Value::as_str).is_some_and(|text| text.len() > 20), "{id}");
+            id
+        })
+        .collect();
+    assert_eq!(lines, documented);
 }
 
 /// A named stage stands before the path, where the router does not look for it.

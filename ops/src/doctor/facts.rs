@@ -21,10 +21,10 @@ pub(crate) struct Facts {
     /// `KeyMetadata` of the key in the pool.
     pub(crate) key: Option<Found>,
     /// `DescribeAccountAttributes` and `DescribeSpendLimits` of End User Messaging.
-    pub(crate) sms_account: Option<Value>,
-    pub(crate) sms_limits: Option<Value>,
+    pub(crate) sms: Option<Value>,
+    pub(crate) spending: Option<Value>,
     /// `GetAccount` of SES.
-    pub(crate) ses_account: Option<Value>,
+    pub(crate) email: Option<Value>,
     pub(crate) unread: Vec<String>,
 }
 
@@ -81,22 +81,11 @@ impl Facts {
             Some(Found::Here(value)) => Some(value),
             _ => None,
         };
-        let sms_account = here(reader.call(Service::Sms, "DescribeAccountAttributes", &json!({})).await);
-        let sms_limits = here(reader.call(Service::Sms, "DescribeSpendLimits", &json!({})).await);
-        let ses_account = here(reader.get(Service::Ses, "GetAccount", "/v2/email/account").await);
+        let sms = here(reader.call(Service::Sms, "DescribeAccountAttributes", &json!({})).await);
+        let spending = here(reader.call(Service::Sms, "DescribeSpendLimits", &json!({})).await);
+        let email = here(reader.get(Service::Ses, "GetAccount", "/v2/email/account").await);
         let unread = reader.unread;
-        Ok(Self {
-            state,
-            outputs,
-            policy,
-            functions,
-            table,
-            key,
-            sms_account,
-            sms_limits,
-            ses_account,
-            unread,
-        })
+        Ok(Self { state, outputs, policy, functions, table, key, sms, spending, email, unread })
     }
 
     pub(crate) fn pool(&self, pointer: &str) -> Option<&Value> {

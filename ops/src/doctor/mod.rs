@@ -71,7 +71,7 @@ struct Finding {
 }
 
 impl Doctor {
-    pub(crate) async fn run(&self, aws: &Aws, say: &Say) -> Result<Ending> {
+    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
         let outputs = StackOutputs::read(&self.stack_outputs)?;
         let policy = match &self.config_dir {
             Some(folder) => check(folder)?.0,
@@ -95,7 +95,7 @@ impl Doctor {
         }
         let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        say.note(format_args!("{} checks: {errors} error(s), {warnings} warning(s)", checks::all().count()));
+        Say::note(format_args!("{} checks: {errors} error(s), {warnings} warning(s)", checks::all().count()));
         say.result(&json!({ "errors": errors, "warnings": warnings, "findings": findings }));
         Ok(match (errors, warnings) {
             (0, 0) => Ending::Done,

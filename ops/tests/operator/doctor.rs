@@ -91,7 +91,9 @@ fn theirs(name: &str) -> String {
     format!("arn:aws:lambda:us-east-1:111122223333:function:{name}")
 }
 
-fn faults(table: &str, has_custom_auth: bool) -> Vec<(Vec<&'static str>, Fault)> {
+type Faults = Vec<(Vec<&'static str>, Fault)>;
+
+fn deployment_faults(table: &str) -> Faults {
     let ttl = |enabled: bool| {
         let input = json!({
             "TableName": table,
@@ -123,20 +125,6 @@ fn faults(table: &str, has_custom_auth: bool) -> Vec<(Vec<&'static str>, Fault)>
     };
     let own = "/2015-03-31/functions/pre-sign-up/policy/PreSignUpPermission";
     let wide = "/2015-03-31/functions/pre-sign-up/policy/wide";
-    let threat = |mode: Value| json!({ "UserPoolTier": "PLUS", "UserPoolAddOns": mode });
-    let enforced = json!({
-        "AdvancedSecurityMode": "ENFORCED", "AdvancedSecurityAdditionalFlows": { "CustomAuthMode": "ENFORCED" },
-    });
-    let incomplete = if has_custom_auth {
-        (vec!["custom-auth-incomplete", "trigger-missing"], json!({ "DefineAuthChallenge": null }))
-    } else {
-        (
-            vec!["custom-auth-incomplete", "trigger-foreign"],
-            json!({ "DefineAuthChallenge": theirs("define") }),
-        )
-    };
-    let mut optional_on = pool(threat(enforced.clone()));
-    optional_on.factors = json!({ "MfaConfiguration": "ON" });
     let mut gone = pool(json!({ "LambdaConfig": { "PreSignUp": theirs("gone") } }));
     gone.outputs = json!({ "TriggerPreSignUp": theirs("gone") });
     vec![
@@ -163,6 +151,19 @@ fn faults(table: &str, has_custom_auth: bool) -> Vec<(Vec<&'static str>, Fault)>
         (vec!["no-restore"], call(restore(false), restore(true))),
         (vec!["sms-spend-limit"], call(spend(1), spend(1000))),
         (vec!["ses-off"], call(sending(false), sending(true))),
+    ]
+}
+
+fn pool_faults(has_custom_auth: bool) -> Faults {
+    let incomplete = if has_custom_auth {
+        (vec!["custom-auth-incomplete", "trigger-missing"], json!({ "DefineAuthChallenge": null }))
+    } else {
+        (
+            vec!["custom-auth-incomplete", "trigger-foreign"],
+            json!({ "DefineAuthChallenge": theirs("define") }),
+        )
+    };
+    vec![
         (incomplete.0, pool(json!({ "LambdaConfig": incomplete.1 }))),
         (vec!["email-default-sender", "trigger-missing"], {
             pool(json!({ "EmailConfiguration": null, "LambdaConfig": { "CustomEmailSender": null } }))
@@ -179,6 +180,17 @@ fn faults(table: &str, has_custom_auth: bool) -> Vec<(Vec<&'static str>, Fault)>
             vec!["sign-up-differs"],
             pool(json!({ "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } })),
         ),
+    ]
+}
+
+fn factor_faults() -> Faults {
+    let threat = |mode: Value| json!({ "UserPoolTier": "PLUS", "UserPoolAddOns": mode });
+    let enforced = json!({
+        "AdvancedSecurityMode": "ENFORCED", "AdvancedSecurityAdditionalFlows": { "CustomAuthMode": "ENFORCED" },
+    });
+    let mut optional_on = pool(threat(enforced.clone()));
+    optional_on.factors = json!({ "MfaConfiguration": "ON" });
+    vec![
         (vec!["recovery-unset"], pool(json!({ "AccountRecoverySetting": null }))),
         (vec!["plan-too-small", "trigger-foreign"], {
             let config = json!({ "LambdaVersion": "V2_0", "LambdaArn": theirs("theirs") });
@@ -209,6 +221,11 @@ fn faults(table: &str, has_custom_auth: bool) -> Vec<(Vec<&'static str>, Fault)>
         (vec!["recovery-is-the-factor"], {
             with_factors(json!({ "EmailMfaConfiguration": { "Message": "{####}", "Subject": "Code" } }))
         }),
+    ]
+}
+
+fn client_faults() -> Faults {
+    vec![
         (vec!["user-existence-told"], client(json!({ "PreventUserExistenceErrors": "LEGACY" }))),
         (vec!["custom-client-mixed"], client(json!({ "ExplicitAuthFlows": null }))),
         (vec!["plain-passwords"], {
@@ -233,7 +250,7 @@ fn merge(value: &mut Value, over: &Value) {
                 value.as_object_mut().unwrap().remove(name);
             }
             Value::Object(_) if value.get(name).is_some_and(Value::is_object) => {
-                merge(&mut value[name], over)
+                merge(&mut value[name], over);
             }
             _ => value[name] = over.clone(),
         }
@@ -280,7 +297,7 @@ impl<'a> Deployment<'a> {
     async fn call(&self, call: &Call) {
         match call.clone() {
             Call::Json(service, target, input) => {
-                drop(self.cloud.call(service, target, input).await.unwrap())
+                self.cloud.call(service, target, input).await.unwrap();
             }
             Call::Rest(service, method, path, input) => {
                 let input = input.to_string().replace("POOL", &self.id);
@@ -318,7 +335,11 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
 
     let table = cloud.environment().unwrap()["MFA_TABLE"].clone();
     let has_custom_auth = deployment.lambda_config.get("DefineAuthChallenge").is_some();
-    let faults = faults(&table, has_custom_auth);
+    let faults: Faults =
+        [deployment_faults(&table), pool_faults(has_custom_auth), factor_faults(), client_faults()]
+            .into_iter()
+            .flatten()
+            .collect();
     let (mut seeded, mut wrong) = (0, Vec::new());
     for (due, fault) in &faults {
         deployment.become_(fault).await;

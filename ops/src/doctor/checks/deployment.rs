@@ -206,7 +206,7 @@ pub(super) const CHECKS: &[Check] = &[
         mend: "ask AWS to move the account out of the SMS sandbox",
         reference: "docs/COGNITO.md, 9.3 Other services",
         find: |facts| {
-            let attributes = facts.sms_account.as_ref().and_then(|account| account.get("AccountAttributes"));
+            let attributes = facts.sms.as_ref().and_then(|account| account.get("AccountAttributes"));
             let tier = attributes
                 .and_then(Value::as_array)
                 .into_iter()
@@ -226,7 +226,7 @@ pub(super) const CHECKS: &[Check] = &[
         mend: "raise the monthly limit: aws pinpoint-sms-voice-v2 set-text-message-spend-limit-override",
         reference: "docs/COGNITO.md, 9.3 Other services",
         find: |facts| {
-            let limits = facts.sms_limits.as_ref().and_then(|limits| limits.get("SpendLimits"));
+            let limits = facts.spending.as_ref().and_then(|limits| limits.get("SpendLimits"));
             let limit = limits.and_then(Value::as_array).into_iter().flatten().find(|limit| {
                 limit.get("Name").and_then(Value::as_str) == Some("TEXT_MESSAGE_MONTHLY_SPEND_LIMIT")
             });
@@ -245,7 +245,7 @@ pub(super) const CHECKS: &[Check] = &[
         mend: "ask AWS for production access in SES",
         reference: "docs/COGNITO.md, 9.3 Other services",
         find: |facts| {
-            let account = facts.ses_account.as_ref();
+            let account = facts.email.as_ref();
             let production = account.and_then(|account| account.get("ProductionAccessEnabled")?.as_bool());
             one(
                 production == Some(false) && facts.triggers().contains_key("CustomEmailSender"),
@@ -260,7 +260,7 @@ pub(super) const CHECKS: &[Check] = &[
         mend: "find out why AWS or somebody paused it, then aws sesv2 put-account-sending-attributes",
         reference: "docs/COGNITO.md, 9.3 Other services",
         find: |facts| {
-            let account = facts.ses_account.as_ref();
+            let account = facts.email.as_ref();
             let sends = account.and_then(|account| account.get("SendingEnabled")?.as_bool());
             one(
                 sends == Some(false) && facts.triggers().contains_key("CustomEmailSender"),
@@ -309,4 +309,77 @@ fn differs(facts: &Facts, name: &str, expected: Option<&str>) -> Vec<String> {
                 .then(|| format!("{trigger} has {name} {value}, the pool has {}", expected.unwrap_or("none")))
         })
         .collect()
+}
+
+/// What the local cloud has no way to be: every other check has its fault in `tests/operator/doctor.rs`.
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde_json::json;
+    use shared::config::Policy;
+
+    use super::*;
+    use crate::outputs::StackOutputs;
+    use crate::pool::PoolState;
+
+    const ARN: &str = "arn:aws:lambda:eu-west-1:111122223333:function:ours";
+
+    /// A pool with both senders and one trigger, all ours, and nothing that could be asked.
+    fn facts() -> Facts {
+        let sender = json!({ "LambdaVersion": "V1_0", "LambdaArn": ARN });
+        let config = json!({ "PreSignUp": ARN, "CustomSMSSender": sender, "CustomEmailSender": sender });
+        let triggers = ["PreSignUp", "CustomSMSSender", "CustomEmailSender"].map(str::to_owned);
+        let function = |configuration: Value| Function {
+            arn: ARN.to_owned(),
+            statements: None,
+            configuration: Some(Found::Here(configuration)),
+        };
+        Facts {
+            state: PoolState {
+                pool: [("LambdaConfig".to_owned(), config)].into_iter().collect(),
+                mfa: serde_json::Map::new(),
+                clients: BTreeMap::new(),
+            },
+            outputs: StackOutputs {
+                triggers: triggers.clone().map(|trigger| (trigger, ARN.to_owned())).into(),
+                code_key_arn: None,
+                table: None,
+            },
+            policy: Policy::default(),
+            functions: triggers.map(|trigger| (trigger, function(json!({ "Timeout": 5 })))).into(),
+            table: None,
+            key: None,
+            sms: None,
+            spending: None,
+            email: None,
+            unread: Vec::new(),
+        }
+    }
+
+    fn found(facts: &Facts) -> BTreeSet<&'static str> {
+        CHECKS.iter().filter(|check| !(check.find)(facts).is_empty()).map(|check| check.id).collect()
+    }
+
+    #[test]
+    fn accounts_in_a_sandbox_a_key_that_is_off_and_a_slow_trigger_are_found() {
+        assert_eq!(found(&facts()), BTreeSet::new());
+        let tier =
+            |tier: &str| Some(json!({ "AccountAttributes": [{ "Name": "ACCOUNT_TIER", "Value": tier }] }));
+        let account = |production: bool| Some(json!({ "ProductionAccessEnabled": production }));
+        let key = |state: &str| Some(Found::Here(json!({ "KeyMetadata": { "KeyState": state } })));
+        let fine = Facts { sms: tier("PRODUCTION"), email: account(true), key: key("Enabled"), ..facts() };
+        assert_eq!(found(&fine), BTreeSet::new());
+
+        let mut faulty =
+            Facts { sms: tier("SANDBOX"), email: account(false), key: key("PendingDeletion"), ..facts() };
+        faulty.unread.push("GetAccount: AccessDeniedException".to_owned());
+        for function in faulty.functions.values_mut() {
+            function.configuration = Some(Found::Here(json!({ "Timeout": 15 })));
+        }
+        let due = ["key-unusable", "not-read", "ses-sandbox", "sms-sandbox", "trigger-slow"];
+        assert_eq!(found(&faulty), due.into());
+        let slow = CHECKS.iter().find(|check| check.id == "trigger-slow").unwrap();
+        assert_eq!((slow.find)(&faulty), ["PreSignUp may take 15 s"], "senders have their own time");
+    }
 }
