@@ -84,7 +84,7 @@ fn help_tells_the_exit_codes_and_a_shell_can_complete() {
         assert!(help.contains(told), "{told}: {help}");
     }
     let completions = String::from_utf8(command(&["completions", "bash"]).stdout).unwrap();
-    assert!(completions.contains("_cognito-mfa") && completions.contains("--stack-outputs"));
+    assert!(completions.contains("complete -F") && completions.contains("--stack-outputs"));
     assert_eq!(command(&["attach"]).status.code(), Some(2), "arguments are missing");
 }
 
