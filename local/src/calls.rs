@@ -73,13 +73,17 @@ fn signer(headers: &HeaderMap) -> Option<(&str, &str)> {
     Some((parts.next()?, parts.nth(2)?))
 }
 
-/// By the target of the JSON protocols, the `Action` of the query protocol, the path of SES.
+/// By the target of the JSON protocols, the `Action` of the query protocol, the paths of SES and Lambda.
 fn operation(head: &Head<'_>, body: &Bytes) -> Option<String> {
     if let Some(target) = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         return target.rsplit('.').next().map(str::to_owned);
     }
     if head.path == "/v2/email/outbound-emails" {
         return Some("SendEmail".to_owned());
+    }
+    if head.path.ends_with("/invocations") {
+        // The action that permits `Invoke`.
+        return Some("InvokeFunction".to_owned());
     }
     let form = std::str::from_utf8(body).ok()?;
     form.split('&').find_map(|pair| pair.strip_prefix("Action=")).map(str::to_owned)
@@ -100,6 +104,7 @@ mod tests {
             ("KEY", "dynamodb", ("x-amz-target", "DynamoDB_20120810.PutItem"), "/", "{}"),
             ("KEY", "sns", ("x-other", ""), "/", "Action=Publish&PhoneNumber=1"),
             ("KEY", "ses", ("x-other", ""), "/v2/email/outbound-emails", "{}"),
+            ("KEY", "lambda", ("x-other", ""), "/2015-03-31/functions/deliver/invocations", "{}"),
             ("OTHER", "kms", ("x-amz-target", "TrentService.Decrypt"), "/", "{}"),
         ] {
             let signature = format!(
@@ -116,7 +121,8 @@ mod tests {
         }
         let noted = calls.seen();
         assert_eq!(noted.len(), 1);
-        let expected = ["dynamodb:PutItem", "ses:SendEmail", "sns:Publish"].map(str::to_owned);
+        let expected =
+            ["dynamodb:PutItem", "lambda:InvokeFunction", "ses:SendEmail", "sns:Publish"].map(str::to_owned);
         assert_eq!(noted["sender"], expected.into());
     }
 }
