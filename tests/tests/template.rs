@@ -268,6 +268,27 @@ fn every_alarm_says_what_it_means_and_has_a_line_in_the_runbook() {
     assert_eq!(lines, documented);
 }
 
+#[test]
+fn every_trigger_that_somebody_waits_for_is_watched() {
+    let template = template();
+    let stanzas = stanzas(&template);
+    // Cognito does not wait for these; what they fail at for good lands in a queue with an alarm.
+    let senders = ["CustomSmsSender", "CustomEmailSender"];
+    let triggers: BTreeSet<_> = functions().iter().filter(|one| one.is_trigger).map(|one| one.name).collect();
+    let waited_for: BTreeSet<_> = stanzas
+        .iter()
+        .filter(|(id, binary)| triggers.contains(*binary) && !senders.contains(id))
+        .map(|(id, _)| (*id).to_owned())
+        .collect();
+    for alarm in ["FunctionsFailAlarm", "TriggersSlowAlarm"] {
+        let (_, resource) = section(&template, "Resources").find(|(id, _)| *id == alarm).unwrap();
+        let mut watched = BTreeSet::new();
+        references(resource, &mut watched);
+        watched.remove("MfaApi");
+        assert_eq!(watched, waited_for, "{alarm}");
+    }
+}
+
 /// A named stage stands before the path, where the router does not look for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_has_no_named_stage_because_the_router_would_miss_every_route() {
