@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use local_lambda_host::{
-    AsyncPolicy, EventQueue, Forward, FunctionSpec, Lambda, LambdaHost, Settings, Timeline, invoke_api,
+    AsyncPolicy, EventQueue, Forward, FunctionSpec, Lambda, LambdaHost, Settings, Timeline, access_key_id,
+    invoke_api,
 };
 use local_user_pool::{Config, StoreLocation, Switches, UserPools};
 use serde_json::Value;
 
 use crate::ambient::MachineClock;
 use crate::args::Args;
+use crate::calls::Calls;
 use crate::console::Console;
 use crate::dynamodb::DynamoDb;
 use crate::endpoints::Endpoints;
@@ -21,12 +23,13 @@ use crate::faults::{Faults, Faulty};
 use crate::functions::Triggers;
 use crate::gateway::{Gateway, Keys};
 use crate::kms::{self, KeyStore, KeyUsage};
+use crate::lambda_api::LambdaApi;
 use crate::listeners::{Ports, Servers, Service};
 use crate::messaging;
 use crate::outbox::Outbox;
 use crate::secrets::Secrets;
 use crate::state::State;
-use crate::template::{Deployment, Function, Scope, Template};
+use crate::template::{Deployment, Function, Output, Scope, Template};
 use crate::user_pool::{Known, Setup};
 
 const REGION: &str = "us-east-1";
@@ -38,6 +41,7 @@ const CODE_KEY: &str = "custom-sender codes";
 #[derive(Debug)]
 pub struct Cloud {
     endpoints: Endpoints,
+    outputs: Vec<Output>,
     servers: Servers,
     dynamodb: DynamoDb,
     host: Option<Arc<LambdaHost>>,
@@ -74,6 +78,7 @@ impl Cloud {
         let secrets = Secrets::open(state.file("secrets.json"))?;
         let deployment = deployment(&template, &endpoints, &keys, secrets)?;
         let dynamodb = DynamoDb::start(state.file("dynamodb.sqlite"), deployment.tables).await?;
+        let lambda_api = LambdaApi::new(REGION, ACCOUNT_ID, &deployment.functions, deployment.permissions);
         let (lambda, host) = lambda(args, &endpoints, deployment.functions)?;
         let faults = Arc::new(Faults::default());
         let timeline = Arc::new(Timeline::new(Arc::new(Faulty { lambda, faults: faults.clone() })));
@@ -84,6 +89,8 @@ impl Cloud {
         let mut gateway = deployment.api.map(|api| {
             Gateway::router(api, ACCOUNT_ID.to_owned(), timeline.clone(), &issuers, clock.clone())
         });
+        let keys_of_functions = template.function_names().into_iter();
+        let calls = Calls::of(keys_of_functions.map(|name| (access_key_id(&name), name)).collect());
         let console = Arc::new(Console {
             endpoints: endpoints.clone(),
             sign_in_with: args.sign_in_with,
@@ -93,13 +100,14 @@ impl Cloud {
             timeline: timeline.clone(),
             queue: queue.clone(),
             faults: faults.clone(),
+            calls: calls.clone(),
         });
         let opt_outs = Arc::new(messaging::OptOuts::default());
         let servers = ports.serve(|service| {
             let router = match service {
                 Service::Cognito => pools.router(),
                 Service::Api => gateway.take().unwrap_or_default(),
-                Service::Lambda => invoke_api(queue.clone()),
+                Service::Lambda => invoke_api(queue.clone()).merge(lambda_api.router()),
                 Service::DynamoDb => dynamodb.router(),
                 Service::Kms => kms::router(keys.clone()),
                 Service::Sns => messaging::sns(outbox.clone(), opt_outs.clone()),
@@ -107,13 +115,24 @@ impl Cloud {
                 Service::Ses => messaging::ses(outbox.clone()),
                 Service::Console => return console.router().merge(outbox.router()),
             };
-            faults.around(service, router)
+            calls.around(faults.around(service, router))
         });
-        Ok(Self { endpoints, servers, dynamodb, host, _state: state })
+        Ok(Self { endpoints, outputs: deployment.outputs, servers, dynamodb, host, _state: state })
     }
 
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// Writes the stack's outputs, as `sam list stack-outputs --output json` prints them.
+    pub fn write_outputs(&self, file: &Path) -> Result<()> {
+        let write = || -> std::io::Result<()> {
+            if let Some(folder) = file.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            std::fs::write(file, serde_json::to_vec_pretty(&self.outputs)?)
+        };
+        write().with_context(|| format!("cannot write {}", file.display()))
     }
 
     /// Stops taking requests, ends every function process and closes the databases.

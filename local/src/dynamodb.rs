@@ -5,6 +5,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -56,7 +58,8 @@ impl DynamoDb {
 
     pub fn router(&self) -> Router {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Router::new().fallback(forward).with_state(Inner { address: self.address, client })
+        let restore = Arc::new(AtomicBool::new(true));
+        Router::new().fallback(forward).with_state(Inner { address: self.address, client, restore })
     }
 
     /// Closes the database once nobody uses it any more.
@@ -114,6 +117,8 @@ async fn sweep(database: Database) {
 struct Inner {
     address: SocketAddr,
     client: Client<HttpConnector, Body>,
+    /// Point-in-time restore, of whichever table.
+    restore: Arc<AtomicBool>,
 }
 
 async fn forward(State(inner): State<Inner>, request: Request) -> Response {
@@ -121,7 +126,7 @@ async fn forward(State(inner): State<Inner>, request: Request) -> Response {
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    if let Some(answer) = not_in_dynoxide(&head.headers, &body) {
+    if let Some(answer) = not_in_dynoxide(&head.headers, &body, &inner.restore) {
         return answer;
     }
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -139,18 +144,19 @@ async fn forward(State(inner): State<Inner>, request: Request) -> Response {
     }
 }
 
-/// Point-in-time restore, which the operator's check asks for: always on, nothing to restore from.
-fn not_in_dynoxide(headers: &HeaderMap, body: &Bytes) -> Option<Response> {
+/// Point-in-time restore, which the operator's check asks for: there is nothing to restore from.
+fn not_in_dynoxide(headers: &HeaderMap, body: &Bytes, restore: &AtomicBool) -> Option<Response> {
     let operation = headers.get("x-amz-target")?.to_str().ok()?.strip_prefix("DynamoDB_20120810.")?;
-    let input: Value = serde_json::from_slice(body).unwrap_or_default();
-    let status = match operation {
-        "DescribeContinuousBackups" => true,
-        "UpdateContinuousBackups" => input
-            .pointer("/PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled")
-            .and_then(Value::as_bool)
-            .unwrap_or_default(),
+    match operation {
+        "DescribeContinuousBackups" => {}
+        "UpdateContinuousBackups" => {
+            let input: Value = serde_json::from_slice(body).unwrap_or_default();
+            let enabled = input.pointer("/PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled");
+            restore.store(enabled.and_then(Value::as_bool).unwrap_or_default(), Ordering::Relaxed);
+        }
         _ => return None,
-    };
+    }
+    let status = restore.load(Ordering::Relaxed);
     let status = if status { "ENABLED" } else { "DISABLED" };
     let description = json!({
         "ContinuousBackupsDescription": {

@@ -1,13 +1,14 @@
 //! The local cloud: what stands for AWS on a laptop, in one process.
 //!
 //! Rooms: `template` reads what is deployed, `gateway` is the HTTP API, `user_pool` and `functions`
-//! join the two crates that hold Cognito and Lambda, `dynamodb`, `kms` and `messaging` are the
+//! join the two crates that hold Cognito and Lambda, `lambda_api` shows how functions are deployed, `dynamodb`, `kms` and `messaging` are the
 //! services that functions call, `secrets` what a deployment generates, `outbox` is where every message ends, `faults` is what can go wrong
-//! with them, `console` shows it all.
+//! with them, `calls` who called what, `console` shows it all.
 //! `cloud` puts them together.
 
 pub mod ambient;
 pub mod args;
+pub mod calls;
 pub mod cloud;
 pub mod console;
 pub mod dynamodb;
@@ -16,6 +17,7 @@ pub mod faults;
 pub mod functions;
 pub mod gateway;
 pub mod kms;
+pub mod lambda_api;
 pub mod listeners;
 pub mod messaging;
 pub mod outbox;
@@ -54,6 +56,7 @@ async fn serve(args: &Args) -> Result<()> {
         _ = terminated.recv() => return Ok(()),
     };
     let file = std::path::absolute(&args.endpoints_file)?;
+    cloud.write_outputs(&file.with_file_name("stack-outputs.json"))?;
     cloud.endpoints().write(&file)?;
     let announcement = if args.headless {
         format!("READY {}\n", file.display())

@@ -87,6 +87,8 @@ impl Setup<'_> {
     async fn create(&self, pools: &Arc<UserPools>) -> Result<Known> {
         let mut pool = self.changeable();
         pool.insert("PoolName".to_owned(), "local".into());
+        // As the AWS console makes them.
+        pool.insert("UsernameConfiguration".to_owned(), json!({ "CaseSensitive": false }));
         match self.sign_in_with {
             SignInWith::Username => {}
             SignInWith::Email => {

@@ -1,14 +1,15 @@
 use std::fs;
 use std::io::{ErrorKind, Write as _, stdout};
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use shared::config::{self, Policy, Problems, check_policy};
 use shared::delivery::{self, Finding, GovernorRules, Severity};
 
+use crate::ending::Ending;
+
 /// Says every problem as `FILE:LINE: …`; fails if there is an error among them.
-pub(crate) fn run(folder: &Path) -> Result<ExitCode> {
+pub(crate) fn run(folder: &Path) -> Result<Ending> {
     let (_, findings) = check(folder)?;
     let mut out = stdout().lock();
     for finding in &findings {
@@ -17,7 +18,7 @@ pub(crate) fn run(folder: &Path) -> Result<ExitCode> {
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let warnings = findings.len() - errors;
     eprintln!("{}: {errors} error(s), {warnings} warning(s)", folder.display());
-    Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if errors == 0 { Ending::Done } else { Ending::Failed })
 }
 
 /// The policy of a folder, as far as it is one, and everything found in the folder.

@@ -1,19 +1,49 @@
-//! The operator's command: what can be known of a configuration before it is deployed.
+//! The operator's command: what can be known of a configuration before it is deployed, a pool's way
+//! to the deployed functions and back, and a look after both.
 //!
 //! A binary of its own, because it is built on the core, which `xtask` is not: that one is compiled
 //! before anything else can happen. `cargo xtask check` and `cargo xtask preview` run this.
 
+mod attach;
+mod audit;
+mod aws;
 mod check;
+mod detach;
+mod doctor;
+mod ending;
+mod forget_user;
+mod outputs;
+mod pool;
 mod preview;
+mod progress;
+mod record;
+mod say;
+mod unlock;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use anyhow::Result;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::aws::Aws;
+use crate::ending::{EXIT_CODES, Ending};
+use crate::say::Say;
 
 #[derive(Debug, Parser)]
-#[command(about, disable_help_subcommand = true)]
+#[command(about, version, disable_help_subcommand = true, after_help = EXIT_CODES)]
 struct Arguments {
+    /// Print the result as one JSON document
+    #[arg(long, global = true)]
+    json: bool,
+    /// The AWS profile, instead of the environment's
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// The AWS region, instead of the environment's or the profile's
+    #[arg(long, global = true, value_name = "REGION")]
+    region: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -34,15 +64,52 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Wire an existing user pool to the deployed functions, and lose no setting
+    Attach(attach::Attach),
+    /// Take back what `attach` changed
+    Detach(detach::Detach),
+    /// Everything wrong with a user pool, its app clients and the deployment
+    Doctor(doctor::Doctor),
+    /// Start a user's counters anew
+    Unlock(unlock::Unlock),
+    /// A user's audit trail as JSON lines
+    Audit(audit::Audit),
+    /// Erase what the table holds of a user
+    ForgetUser(forget_user::ForgetUser),
+    /// Completions for a shell
+    Completions { shell: Shell },
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Check { folder } => check::run(&folder),
-        Command::Preview { config_dir, out } => preview::run(config_dir.as_deref(), &out),
-    };
-    done.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
+    let arguments = Arguments::parse();
+    run(arguments).map_or_else(
+        |error| {
+            eprintln!("error: {error:#}");
+            Ending::Failed.into()
+        },
+        ExitCode::from,
+    )
+}
+
+fn run(Arguments { json, profile, region, command }: Arguments) -> Result<Ending> {
+    let say = Say { json };
+    let aws = async || Aws::connect(profile.as_deref(), region.as_deref()).await;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Check { folder } => check::run(&folder),
+            Command::Preview { config_dir, out } => preview::run(config_dir.as_deref(), &out),
+            Command::Attach(attach) => attach.run(&aws().await?, say).await,
+            Command::Detach(detach) => detach.run(&aws().await?, say).await,
+            Command::Doctor(doctor) => doctor.run(&aws().await?, say).await,
+            Command::Unlock(unlock) => unlock.run(&aws().await?, say).await,
+            Command::Audit(audit) => audit.run(&aws().await?, say).await,
+            Command::ForgetUser(forget) => forget.run(&aws().await?, say).await,
+            Command::Completions { shell } => {
+                let mut command = Arguments::command();
+                clap_complete::generate(shell, &mut command, "cognito-mfa", &mut std::io::stdout());
+                Ok(Ending::Done)
+            }
+        }
     })
 }

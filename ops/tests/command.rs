@@ -83,6 +83,20 @@ fn a_folder_that_is_not_there_is_no_good_folder() {
 }
 
 #[test]
+fn help_tells_the_exit_codes_and_a_shell_can_complete() {
+    let help = command(&["--help"]);
+    let help = String::from_utf8(help.stdout).unwrap();
+    for told in
+        ["attach", "detach", "doctor", "unlock", "audit", "forget-user", "3  refused; nothing was changed"]
+    {
+        assert!(help.contains(told), "{told}: {help}");
+    }
+    let completions = String::from_utf8(command(&["completions", "bash"]).stdout).unwrap();
+    assert!(completions.contains("complete -F") && completions.contains("--stack-outputs"));
+    assert_eq!(command(&["attach"]).status.code(), Some(2), "arguments are missing");
+}
+
+#[test]
 fn preview_shows_every_message_in_every_locale() {
     let folder = folder(&[
         ("policy.toml", "[messages]\napp_name = \"The <Shop>\"\n"),

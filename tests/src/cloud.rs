@@ -24,6 +24,7 @@ const UNCHECKED_SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us
 pub struct Cloud {
     process: Child,
     endpoints: Value,
+    stack_outputs: Value,
     table: String,
     code_key: String,
 }
@@ -62,9 +63,11 @@ impl Cloud {
                 break workspace().join(path);
             }
         };
-        let endpoints: Value = serde_json::from_slice(&std::fs::read(path)?)?;
+        let endpoints: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
+        let outputs = std::fs::read(path.with_file_name("stack-outputs.json"))?;
+        let stack_outputs = serde_json::from_slice(&outputs)?;
         let table = only_table(text(&endpoints, "dynamodb")?).await?;
-        let mut cloud = Self { process, endpoints, table, code_key: String::new() };
+        let mut cloud = Self { process, endpoints, stack_outputs, table, code_key: String::new() };
         cloud.code_key = cloud.code_key().await?;
         Ok(cloud)
     }
@@ -109,6 +112,11 @@ impl Cloud {
     /// One of the values of the endpoints file: a service's URL, `userPoolId`.
     pub fn endpoint(&self, name: &str) -> Result<&str> {
         text(&self.endpoints, name)
+    }
+
+    /// What the deployed stack says of itself, as `sam list stack-outputs` prints it.
+    pub fn stack_outputs(&self) -> &Value {
+        &self.stack_outputs
     }
 
     /// ARN of the key that the pool seals codes for custom senders under.
@@ -160,8 +168,14 @@ impl Cloud {
         Ok(event)
     }
 
-    /// The access token of a new user.
-    async fn access_token(&self) -> Result<String> {
+    /// Posts as a signed-in user.
+    pub async fn post_as(&self, url: &str, token: &str, body: &Value) -> Result<Value> {
+        let request = reqwest::Client::new().post(url).bearer_auth(token).json(body);
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
+    /// The access token of a new user, alex@example.com.
+    pub async fn access_token(&self) -> Result<String> {
         let client = self.endpoints.pointer("/clients/native/id").context("no client")?;
         let (address, password) = ("alex@example.com", "Correct-Horse-9");
         self.cognito(
@@ -188,7 +202,7 @@ impl Cloud {
     }
 
     /// The first code to `address`. Custom senders are called asynchronously, so it may take a moment.
-    async fn first_code(&self, address: &str) -> Result<String> {
+    pub async fn first_code(&self, address: &str) -> Result<String> {
         for _ in 0..200 {
             if let Some(code) = self.codes(address).await?.into_iter().next() {
                 return Ok(code);
@@ -198,9 +212,32 @@ impl Cloud {
         bail!("no code came to {address}")
     }
 
-    async fn cognito(&self, operation: &str, parameters: Value) -> Result<Value> {
+    /// Calls an operation of Cognito's API.
+    pub async fn cognito(&self, operation: &str, parameters: Value) -> Result<Value> {
         let target = format!("AWSCognitoIdentityProviderService.{operation}");
         call(text(&self.endpoints, "cognito")?, "1.1", &target, &parameters).await
+    }
+
+    /// Calls an operation of another service with a JSON protocol, `DynamoDB_20120810.PutItem` at
+    /// `dynamodb` for example.
+    pub async fn call(&self, service: &str, target: &str, parameters: Value) -> Result<Value> {
+        call(self.endpoint(service)?, "1.0", target, &parameters).await
+    }
+
+    /// Calls a service that has paths; its answer's status must be a success.
+    pub async fn request(&self, service: &str, method: &str, path: &str, body: String) -> Result<Value> {
+        let url = format!("{}{path}", self.endpoint(service)?);
+        let request = reqwest::Client::new().request(method.parse()?, &url);
+        let response = request.header("content-type", "application/json").body(body).send().await?;
+        ensure!(response.status().is_success(), "{method} {url}: {}", response.status());
+        let answer = response.bytes().await?;
+        Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? })
+    }
+
+    /// The id of an app client: `native`, `custom`, `server`.
+    pub fn client(&self, name: &str) -> Result<&str> {
+        let id = self.endpoints.pointer(&format!("/clients/{name}/id")).and_then(Value::as_str);
+        id.with_context(|| format!("no client {name}"))
     }
 
     /// Ends it and waits for the end.

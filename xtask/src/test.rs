@@ -12,7 +12,7 @@ use crate::{tools, workspace};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// rustfmt, clippy, licences and sources of all dependencies
+    /// rustfmt, clippy, licences and sources of all dependencies; cfn-lint, sam and checkov on the template
     Lint,
     /// Unit, integration and architecture tests; the sample events through the real functions
     Rust,
@@ -124,7 +124,33 @@ fn lint(steps: &mut Steps) -> Result<()> {
         // The advisories' database is a git repository, not a package: who can reach it asks for it.
         command.args(["licenses", "bans", "sources"]);
         succeed(command.current_dir(workspace::root()))
+    })?;
+    let programs = steps.run("tools for the template", tools::install_template_tools)?;
+    steps.run("template: cfn-lint, sam validate", || {
+        succeed(template_tool(&programs.join("cfn-lint")).arg("template.yaml"))?;
+        succeed(
+            template_tool(&programs.join("sam"))
+                .args(["validate", "--lint"])
+                // Named in no call: nothing is asked of AWS.
+                .env("AWS_DEFAULT_REGION", "us-east-1")
+                .env("SAM_CLI_TELEMETRY", "0"),
+        )
+    })?;
+    let programs = steps.run("checkov", tools::install_checkov)?;
+    steps.run("template: checkov", || {
+        succeed(
+            template_tool(&programs.join("checkov"))
+                .args(["--config-file", ".checkov.yaml", "--file", "template.yaml"])
+                .env("CKV_SKIP_PACKAGE_UPDATE_CHECK", "true")
+                .env("LOG_LEVEL", "ERROR"),
+        )
     })
+}
+
+fn template_tool(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(workspace::root().join("infra"));
+    command
 }
 
 /// nextest runs tests in parallel and each in a process of its own; without it, cargo's own runner.

@@ -53,6 +53,17 @@ pub(crate) fn install_python_tools() -> Result<PathBuf> {
     install_python("tools", "xtask/tools.txt", &["--no-deps"])
 }
 
+/// What checks the SAM template: `sam` and `cfn-lint`. Answers the folder of their programs.
+pub(crate) fn install_template_tools() -> Result<PathBuf> {
+    // The list is whole; what its packages ask for beside it is the same, spelt as ranges.
+    install_python("template-tools", "xtask/template-tools.txt", &["--no-deps"])
+}
+
+/// checkov, apart: it pins other versions of the same packages. Answers the folder of its program.
+pub(crate) fn install_checkov() -> Result<PathBuf> {
+    install_python("checkov", "xtask/checkov.txt", &["--no-deps"])
+}
+
 /// The Cognito clients of `tests/python`, exactly as locked. Answers the folder of its programs.
 pub(crate) fn install_python_clients() -> Result<PathBuf> {
     install_python("python-clients", "tests/python/requirements.txt", &[])

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::ambient;
-use crate::function::FunctionSpec;
+use crate::function::{FunctionSpec, access_key_id};
 use crate::host::Settings;
 use crate::invocation::{Answer, FunctionError};
 use crate::logs::Logs;
@@ -190,7 +190,7 @@ fn lambda_variables(spec: &FunctionSpec, settings: &Settings) -> Vec<(&'static s
         ("AWS_LAMBDA_LOG_STREAM_NAME", format!("[$LATEST]{}", ambient::unique_id().simple())),
         ("AWS_REGION", settings.region.clone()),
         ("AWS_DEFAULT_REGION", settings.region.clone()),
-        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+        ("AWS_ACCESS_KEY_ID", access_key_id(&spec.name)),
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         ("AWS_SESSION_TOKEN", "local".to_owned()),
     ]

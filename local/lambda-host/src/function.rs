@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,6 +43,14 @@ impl fmt::Debug for FunctionSpec {
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
+}
+
+/// The access key of a function's role: always the same and no other function's, so that a signature
+/// says who made it.
+pub fn access_key_id(name: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    format!("ASIA{:016X}", hasher.finish())
 }
 
 /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME`

@@ -18,6 +18,7 @@ use local_user_pool::{Switches, UserPools};
 use serde_json::{Value, json};
 
 use crate::args::SignInWith;
+use crate::calls::Calls;
 use crate::endpoints::Endpoints;
 use crate::faults::{Fault, Faults};
 use crate::listeners::Service;
@@ -35,6 +36,7 @@ pub struct Console {
     pub timeline: Arc<Timeline>,
     pub queue: EventQueue,
     pub faults: Arc<Faults>,
+    pub calls: Arc<Calls>,
 }
 
 impl Console {
@@ -51,6 +53,7 @@ impl Console {
             .route("/api/invocations/{number}", get(live::invocation))
             .route("/api/dead-letters", get(live::dead_letters))
             .route("/api/live", get(live::stream))
+            .route("/api/calls", get(calls))
             .route("/api/faults/{target}", put(set_fault))
             .route("/api/switches", put(set_switches))
             .layer(from_fn(own_content_only))
@@ -92,6 +95,11 @@ async fn overview(State(console): State<Arc<Console>>) -> Json<Value> {
         "faults": console.faults.all(),
         "switches": console.pools.switches(),
     }))
+}
+
+/// Which actions each function's role was used for.
+async fn calls(State(console): State<Arc<Console>>) -> impl IntoResponse {
+    Json(console.calls.seen())
 }
 
 async fn set_fault(

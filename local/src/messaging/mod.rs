@@ -1,5 +1,6 @@
 //! The services that bring messages to users. Here every message ends in the outbox.
 
+mod account;
 mod opt_outs;
 mod ses;
 mod sms;

@@ -15,6 +15,7 @@ use mail_parser::MessageParser;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::account;
 use crate::ambient::unique_id;
 
 /// 40 MB after base64 (COGNITO.md §9.3).
@@ -25,6 +26,7 @@ pub fn router(outbox: Arc<dyn Outbox>) -> Router {
         .route("/v2/email/outbound-emails", post(send))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(outbox)
+        .merge(account::ses())
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,5 @@
-//! AWS End User Messaging SMS: `SendTextMessage`, `PutOptedOutNumber`, `DeleteOptedOutNumber`, AWS JSON
-//! 1.0.
+//! AWS End User Messaging SMS: `SendTextMessage`, `PutOptedOutNumber`, `DeleteOptedOutNumber`, and the
+//! account's attributes and spend limit. AWS JSON 1.0.
 
 use std::sync::Arc;
 
@@ -14,13 +14,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::OptOuts;
+use super::account::SmsAccount;
 use super::sns::is_e164;
 use crate::ambient::unique_id;
 
 const LONGEST: usize = 1600;
 
 pub fn router(outbox: Arc<dyn Outbox>, opt_outs: Arc<OptOuts>) -> Router {
-    Router::new().route("/", post(handle)).with_state((outbox, opt_outs))
+    Router::new().route("/", post(handle)).with_state((outbox, opt_outs, Arc::default()))
 }
 
 #[derive(Deserialize)]
@@ -40,15 +41,31 @@ struct OptedOutNumber {
     opted_out_number: String,
 }
 
-type Services = (Arc<dyn Outbox>, Arc<OptOuts>);
+type Services = (Arc<dyn Outbox>, Arc<OptOuts>, Arc<SmsAccount>);
 
-async fn handle(State((outbox, opt_outs)): State<Services>, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(
+    State((outbox, opt_outs, account)): State<Services>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     match target.strip_prefix("PinpointSMSVoiceV2.") {
         Some("SendTextMessage") => send(outbox.as_ref(), &opt_outs, &body),
         Some("PutOptedOutNumber") => change_opt_out(&opt_outs, &body, true),
         Some("DeleteOptedOutNumber") => change_opt_out(&opt_outs, &body, false),
+        Some("DescribeAccountAttributes") => answer(StatusCode::OK, &SmsAccount::attributes()),
+        Some("DescribeSpendLimits") => answer(StatusCode::OK, &account.limits()),
+        Some("SetTextMessageSpendLimitOverride") => set_spend_limit(&account, &body),
         _ => answer(StatusCode::BAD_REQUEST, &json!({ "__type": "UnknownOperationException" })),
+    }
+}
+
+fn set_spend_limit(account: &SmsAccount, body: &[u8]) -> Response {
+    let input = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let limit = input.get("MonthlyLimit").and_then(Value::as_u64);
+    match limit.and_then(|limit| account.override_limit(limit)) {
+        Some(changed) => answer(StatusCode::OK, &changed),
+        None => invalid("INVALID_PARAMETER", "MonthlyLimit is no limit of this account"),
     }
 }
 

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use intrinsics::Scope;
-pub use sam::{Api, Cors, Function, JwtAuthorizer, Route, Table, Throttle};
+pub use sam::{Api, Cors, Function, JwtAuthorizer, Output, Permission, Route, Table, Throttle};
 use serde_norway::Value;
 
 /// A template that was read and not yet resolved.
@@ -42,6 +42,9 @@ pub struct Deployment {
     pub functions: Vec<Function>,
     pub api: Option<Api>,
     pub tables: Vec<Table>,
+    /// By logical id.
+    pub permissions: BTreeMap<String, Permission>,
+    pub outputs: Vec<Output>,
 }
 
 impl Template {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use serde_norway::Value as Yaml;
 
@@ -81,6 +81,25 @@ pub struct Table {
     pub ttl_attribute: Option<String>,
 }
 
+/// An `AWS::Lambda::Permission`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Permission {
+    pub function_name: Option<String>,
+    pub action: String,
+    pub principal: String,
+    pub source_account: Option<String>,
+    pub source_arn: Option<String>,
+}
+
+/// One of the stack's outputs, in the words of `DescribeStacks`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    pub output_key: String,
+    pub output_value: String,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct AuthorizerProperties {
@@ -137,7 +156,36 @@ pub(super) fn resolve(template: &Template, scope: &Scope) -> Result<Deployment, 
             events.extend(own.values().map(|event| (name.to_owned(), event, format!("{place}.Events"))));
         }
     }
-    Ok(Deployment { functions, api: api(template, scope, &events)?, tables: tables(template, scope)? })
+    Ok(Deployment {
+        functions,
+        api: api(template, scope, &events)?,
+        tables: tables(template, scope)?,
+        permissions: permissions(template, scope)?,
+        outputs: outputs(template, scope)?,
+    })
+}
+
+fn permissions(template: &Template, scope: &Scope) -> Result<BTreeMap<String, Permission>, TemplateError> {
+    let resources = template.resources("AWS::Lambda::Permission");
+    resources
+        .map(|(id, resource)| {
+            let place = format!("Resources.{id}.Properties");
+            let properties = resource.get("Properties").unwrap_or(&Yaml::Null);
+            Ok((id.to_owned(), typed(scope, properties, &place)?))
+        })
+        .collect()
+}
+
+fn outputs(template: &Template, scope: &Scope) -> Result<Vec<Output>, TemplateError> {
+    let outputs = template.section("Outputs");
+    outputs
+        .map(|(key, output)| {
+            let place = format!("Outputs.{key}");
+            let value = output.get("Value").ok_or_else(|| TemplateError::content(&place, "no Value"))?;
+            let value = scope.resolve(value, &place)?.as_ref().map(text_of).unwrap_or_default();
+            Ok(Output { output_key: key.to_owned(), output_value: value })
+        })
+        .collect()
 }
 
 fn function(

@@ -291,6 +291,41 @@ fn governor(table: &Table) -> shared::delivery::Governor {
         .governor(Arc::new(table.clone()))
 }
 
+/// What `cognito-mfa audit` and `cognito-mfa forget-user` stand on.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_reads_the_trail_by_time_and_erases_a_user() {
+    use jiff::{SignedDuration, Timestamp};
+    use shared::{
+        audit::{Action, AuditTrail, Entry},
+        sign_in::{SignInLedger, Subject},
+    };
+    use shared_testkit::{ManualClock, SeededEntropy};
+
+    let (table, db) = table().await;
+    let (alex, sam) = (UserId::parse("op-alex").unwrap(), UserId::parse("op-sam").unwrap());
+    let start: Timestamp = "2026-03-01T08:00:00Z".parse().unwrap();
+    let hour = |hours: i64| start + SignedDuration::from_hours(hours);
+    let entropy = SeededEntropy::new(7);
+    for hours in 0..60 {
+        let clock = ManualClock::at(hour(hours));
+        let action = Action::TotpStarted { replace: hours % 2 == 0 };
+        table.append(&Entry::new(&clock, &entropy, alex.clone(), action).unwrap()).await.unwrap();
+    }
+    for user in [&alex, &sam] {
+        table.count_attempt(&Subject::User(user.clone()), start).await.unwrap();
+    }
+
+    let lines = table.audit_lines(&alex, hour(10), hour(12)).await.unwrap();
+    let told: Vec<_> = lines.iter().map(|line| (line["at"].as_str().unwrap(), &line["replace"])).collect();
+    assert_eq!(told, [("2026-03-01T18:00:00Z", &json!(true)), ("2026-03-01T19:00:00Z", &json!(false))]);
+    assert_eq!(lines[0]["action"], "totp-started");
+    assert_eq!(table.audit_lines(&alex, Timestamp::UNIX_EPOCH, hour(100)).await.unwrap().len(), 60);
+
+    assert_eq!(table.forget(&alex).await.unwrap(), 61, "more than one batch");
+    assert_eq!(table.forget(&alex).await.unwrap(), 0);
+    assert_eq!(items(&db, "USER#op-sam", "SIGN_IN").len(), 1, "users do not share");
+}
+
 #[tokio::test]
 async fn a_dead_table_is_a_fault_and_not_an_answer() {
     use shared::{

@@ -19,6 +19,7 @@ mod budgets;
 mod challenges;
 mod claims;
 mod confirmed_users;
+mod operator;
 mod own_factors;
 mod sign_in_ledger;
 

@@ -1,0 +1,39 @@
+//! `cognito-mfa audit`: a user's audit trail as JSON lines.
+
+use anyhow::Result;
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::aws::Aws;
+use crate::ending::Ending;
+use crate::say::Say;
+use crate::user::{User, WhichTable};
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(flatten)]
+    user: User,
+    #[command(flatten)]
+    table: WhichTable,
+    /// From this time on: 2026-01-31T00:00:00Z
+    #[arg(long, value_name = "TIME", default_value_t = Timestamp::UNIX_EPOCH)]
+    from: Timestamp,
+    /// Up to before this time; all if not given
+    #[arg(long, value_name = "TIME", default_value_t = Timestamp::MAX)]
+    until: Timestamp,
+}
+
+impl Audit {
+    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
+        let user = self.user.id(aws).await?;
+        let lines = self.table.open(aws)?.audit_lines(&user, self.from, self.until).await?;
+        // JSON lines either way; with --json they are one list.
+        for line in &lines {
+            say.line(Value::Object(line.clone()));
+        }
+        Say::note(format_args!("{} lines", lines.len()));
+        say.result(&json!(lines));
+        Ok(Ending::Done)
+    }
+}

@@ -1,0 +1,90 @@
+//! `cognito-mfa detach`: takes back what `attach` changed, and nothing else.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::aws::Aws;
+use crate::ending::Ending;
+use crate::pool::{PoolState, differences, revert};
+use crate::progress::Progress;
+use crate::record::Record;
+use crate::say::Say;
+
+#[derive(Debug, Args)]
+pub(crate) struct Detach {
+    /// What `attach` kept
+    #[arg(long, value_name = "FILE")]
+    record: PathBuf,
+    /// Take back what is still as `attach` left it, although other of its settings were changed since
+    #[arg(long)]
+    force: bool,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Detach {
+    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
+        let record = Record::read(&self.record)?;
+        let id = &record.user_pool_id;
+        let progress = Progress::new();
+        let now = PoolState::read(aws, id, &progress).await?;
+        progress.done();
+        let unknown = now.unknown();
+        if !unknown.is_empty() {
+            for setting in &unknown {
+                Say::error(format_args!(
+                    "{setting} is a setting that this version does not know: writing the pool back would reset it"
+                ));
+            }
+            say.result(&json!({ "outcome": "refused", "reasons": unknown }));
+            return Ok(Ending::Refused);
+        }
+
+        let current = json!(now);
+        let mut wanted = current.clone();
+        let conflicts = revert(&mut wanted, &record.changes);
+        for conflict in &conflicts {
+            let found = conflict.found.as_ref().map_or("not set".to_owned(), Value::to_string);
+            Say::error(format_args!("changed since: {} (now {found})", conflict.change));
+        }
+        let mut wanted: PoolState = serde_json::from_value(wanted)?;
+        wanted.settle();
+        let changes = differences(&current, &json!(wanted));
+        for change in &changes {
+            say.line(change);
+        }
+        if !conflicts.is_empty() && !self.force {
+            Say::note("nothing was changed; --force takes back the rest");
+            say.result(&json!({ "outcome": "refused", "changes": changes }));
+            return Ok(Ending::Refused);
+        }
+        if changes.is_empty() || self.dry_run {
+            let outcome = if changes.is_empty() { "unchanged" } else { "dry-run" };
+            Say::note("nothing was changed");
+            say.result(&json!({ "outcome": outcome, "changes": changes }));
+            return Ok(Ending::Done);
+        }
+        if wanted.sends_text_messages() {
+            Say::note(
+                "Cognito may test the pool's SMS configuration when it is written: one billed text message",
+            );
+        }
+        wanted.write(aws, id, &now, &progress).await?;
+        let found = PoolState::read(aws, id, &progress).await?;
+        progress.done();
+        let astray = differences(&json!(wanted), &json!(found));
+        if !astray.is_empty() {
+            for change in &astray {
+                say.line(change);
+            }
+            bail!("Cognito holds something else than what was written, see above");
+        }
+        Say::note("detached");
+        say.result(&json!({ "outcome": "detached", "changes": changes }));
+        Ok(Ending::Done)
+    }
+}

@@ -1,0 +1,129 @@
+//! The app clients.
+
+use serde_json::Value;
+
+use crate::doctor::facts::Client;
+use crate::doctor::{Check, Severity};
+
+const HOUR: i64 = 3_600;
+const YEAR: i64 = 365 * 24 * HOUR;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "user-existence-told",
+        severity: Severity::Warning,
+        why: "whoever asks is told whether somebody has an account",
+        mend: "cognito-mfa attach --hide-user-existence",
+        reference: "docs/COGNITO.md, 6.4 PreventUserExistenceErrors",
+        find: |facts| {
+            facts.clients_that("tells whether a user exists", |client| {
+                client.text("PreventUserExistenceErrors") != Some("ENABLED")
+            })
+        },
+    },
+    Check {
+        id: "custom-client-mixed",
+        severity: Severity::Error,
+        why: "who may choose the flow chooses the weakest: passwordless custom auth gets no MFA challenge of Cognito's, SRP needs none of ours",
+        mend: "give custom authentication a client of its own with ALLOW_CUSTOM_AUTH and ALLOW_REFRESH_TOKEN_AUTH only",
+        reference: "docs/COGNITO.md, 3.6 What combinations Cognito forbids or drops",
+        find: |facts| {
+            facts.clients_that("allows custom authentication beside other ways in", |client| {
+                let others = ["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"];
+                let flows = client.flows();
+                flows.contains(&"ALLOW_CUSTOM_AUTH") && flows.iter().any(|flow| !others.contains(flow))
+            })
+        },
+    },
+    Check {
+        id: "plain-passwords",
+        severity: Severity::Warning,
+        why: "the app sees and sends the password itself, where SRP would prove it without sending it",
+        mend: "take ALLOW_USER_PASSWORD_AUTH out",
+        reference: "docs/COGNITO.md, 3.3 Request parameters",
+        find: |facts| {
+            facts.clients_that("takes passwords as they are", |client| {
+                client.has_flow("ALLOW_USER_PASSWORD_AUTH") || client.has_flow("USER_PASSWORD_AUTH")
+            })
+        },
+    },
+    Check {
+        id: "refresh-fails",
+        severity: Severity::Error,
+        why: "with rotation on REFRESH_TOKEN_AUTH is refused: apps that refresh that way sign their users out",
+        mend: "take ALLOW_REFRESH_TOKEN_AUTH out, or switch RefreshTokenRotation off",
+        reference: "docs/COGNITO.md, 3.6 What combinations Cognito forbids or drops",
+        find: |facts| {
+            facts.clients_that("allows a refresh that rotation refuses", |client| {
+                rotates(client) && client.has_flow("ALLOW_REFRESH_TOKEN_AUTH")
+            })
+        },
+    },
+    Check {
+        id: "no-refresh",
+        severity: Severity::Warning,
+        why: "users sign in again every time the access token ends",
+        mend: "add ALLOW_REFRESH_TOKEN_AUTH, or switch RefreshTokenRotation on",
+        reference: "docs/COGNITO.md, 3.8 Refresh",
+        find: |facts| {
+            facts.clients_that("has no way to refresh", |client| {
+                let modern = client.flows().iter().any(|flow| flow.starts_with("ALLOW_"));
+                modern && !rotates(client) && !client.has_flow("ALLOW_REFRESH_TOKEN_AUTH")
+            })
+        },
+    },
+    Check {
+        id: "flow-names-old",
+        severity: Severity::Warning,
+        why: "with the old names SRP and refresh are always on, whatever is listed",
+        mend: "use the names that begin with ALLOW_",
+        reference: "docs/COGNITO.md, 3.1 Enumerations",
+        find: |facts| {
+            facts.clients_that("has authentication flows by their old names", |client| {
+                client.flows().iter().any(|flow| !flow.starts_with("ALLOW_"))
+            })
+        },
+    },
+    Check {
+        id: "no-revocation",
+        severity: Severity::Warning,
+        why: "a stolen refresh token can't be revoked",
+        mend: "set EnableTokenRevocation to true",
+        reference: "docs/COGNITO.md, 3.8 Refresh",
+        find: |facts| {
+            facts.clients_that("revokes no tokens", |client| {
+                client.get("/EnableTokenRevocation").and_then(Value::as_bool) == Some(false)
+            })
+        },
+    },
+    Check {
+        id: "access-token-long",
+        severity: Severity::Warning,
+        why: "with a stolen access token factors can be changed at Cognito for its whole life",
+        mend: "set AccessTokenValidity to an hour or less",
+        reference: "SECURITY.md, What a stolen token can do",
+        find: |facts| {
+            facts.clients_that("gives access tokens for more than an hour", |client| {
+                client.validity("AccessTokenValidity", "AccessToken", "hours").is_some_and(|life| life > HOUR)
+            })
+        },
+    },
+    Check {
+        id: "refresh-token-long",
+        severity: Severity::Warning,
+        why: "a lost device stays signed in for years",
+        mend: "set RefreshTokenValidity to a year or less",
+        reference: "docs/COGNITO.md, 3.8 Refresh",
+        find: |facts| {
+            facts.clients_that("gives refresh tokens for more than a year", |client| {
+                client
+                    .validity("RefreshTokenValidity", "RefreshToken", "days")
+                    .is_some_and(|life| life > YEAR)
+            })
+        },
+    },
+];
+
+fn rotates(client: &Client<'_>) -> bool {
+    client.get("/RefreshTokenRotation/Feature").and_then(Value::as_str) == Some("ENABLED")
+}

@@ -1,0 +1,385 @@
+//! The functions, their rights, the table, the key and the senders' accounts.
+
+use serde_json::Value;
+
+use super::one;
+use crate::doctor::facts::{Facts, Found, Function};
+use crate::doctor::{Check, Severity};
+use crate::pool::{foreign_triggers, function_of};
+
+/// What a function of this project is told by its environment, and what it has to be.
+const SENDERS: [&str; 2] = ["CustomSMSSender", "CustomEmailSender"];
+/// Cognito gives up after this long, whatever the function is allowed (COGNITO.md §1.1).
+const TRIGGER_SECONDS: i64 = 5;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "not-read",
+        severity: Severity::Note,
+        why: "AWS did not say; checks that need it were left out",
+        mend: "give the caller the rights that docs/OPERATIONS.md names for doctor",
+        reference: "docs/OPERATIONS.md, Rights",
+        find: |facts| facts.unread.clone(),
+    },
+    Check {
+        id: "trigger-missing",
+        severity: Severity::Error,
+        why: "the function is deployed and Cognito does not call it",
+        mend: "cognito-mfa attach",
+        reference: "docs/OPERATIONS.md, Attach",
+        find: |facts| {
+            let wired = facts.triggers();
+            let missing = facts.outputs.triggers.keys().filter(|trigger| !wired.contains_key(*trigger));
+            missing.map(|trigger| format!("{trigger} is not set in the pool")).collect()
+        },
+    },
+    Check {
+        id: "trigger-foreign",
+        severity: Severity::Error,
+        why: "another function answers in the place of ours, or where ours rely on nobody answering",
+        mend: "move what it does in front of or behind ours, or take it out",
+        reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
+        find: |facts| {
+            let foreign = foreign_triggers(&facts.state.pool, &facts.outputs);
+            foreign.into_iter().map(|foreign| format!("{} is {}", foreign.trigger, foreign.arn)).collect()
+        },
+    },
+    Check {
+        id: "permission-missing",
+        severity: Severity::Error,
+        why: "Cognito may not invoke the function: every call that needs it fails with AccessDeniedException",
+        mend: "deploy the stack with this pool's id as UserPoolId",
+        reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
+        find: |facts| {
+            wired_functions(facts)
+                .filter(|(_, function)| {
+                    function.statements.as_ref().is_some_and(|all| !all.iter().any(|one| allows(one, facts)))
+                })
+                .map(|(trigger, function)| {
+                    format!("{trigger}: no permission on {} for this pool", function.arn)
+                })
+                .collect()
+        },
+    },
+    Check {
+        id: "permission-wide",
+        severity: Severity::Warning,
+        why: "any pool of any account may invoke the function through Cognito (confused deputy)",
+        mend: "permit cognito-idp.amazonaws.com with SourceArn and SourceAccount only",
+        reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
+        find: |facts| {
+            wired_functions(facts)
+                .filter(|(_, function)| {
+                    function.statements.iter().flatten().any(|one| is_cognitos(one) && source(one).is_none())
+                })
+                .map(|(trigger, function)| {
+                    format!("{trigger}: {} has a permission without SourceArn", function.arn)
+                })
+                .collect()
+        },
+    },
+    Check {
+        id: "function-missing",
+        severity: Severity::Error,
+        why: "Cognito calls a function that is not there: every call that needs it fails",
+        mend: "deploy the stack, or detach",
+        reference: "docs/COGNITO.md, 1.2 How trigger outcomes reach the client",
+        find: |facts| {
+            let missing = |function: &Function| matches!(function.configuration, Some(Found::Missing));
+            wired_functions(facts)
+                .filter(|(_, function)| missing(function))
+                .map(|(trigger, function)| format!("{trigger}: there is no {}", function.arn))
+                .collect()
+        },
+    },
+    Check {
+        id: "function-of-another-pool",
+        severity: Severity::Error,
+        why: "the senders refuse codes that another pool sealed",
+        mend: "deploy the stack with this pool's id as UserPoolId",
+        reference: "docs/COGNITO.md, 2.2 What a decryptor must do",
+        find: |facts| differs(facts, "MFA_USER_POOL_ID", facts.pool_text("/Id")),
+    },
+    Check {
+        id: "function-of-another-key",
+        severity: Severity::Error,
+        why: "the senders open codes under the key they are told only",
+        mend: "set the pool's KMSKeyID to the output CodeKeyArn: cognito-mfa attach",
+        reference: "docs/COGNITO.md, 2.2 What a decryptor must do",
+        find: |facts| differs(facts, "MFA_CODE_KEY_ARN", facts.pool_text("/LambdaConfig/KMSKeyID")),
+    },
+    Check {
+        id: "trigger-slow",
+        severity: Severity::Warning,
+        why: "Cognito waits 5 s; a function that may take longer only goes on at your cost, beside its retry",
+        mend: "set the function's Timeout to 5",
+        reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
+        find: |facts| {
+            let slow = |function: &Function| match &function.configuration {
+                Some(Found::Here(configuration)) => {
+                    configuration.get("Timeout").and_then(Value::as_i64).filter(|s| *s > TRIGGER_SECONDS)
+                }
+                _ => None,
+            };
+            wired_functions(facts)
+                .filter(|(trigger, _)| !SENDERS.contains(trigger))
+                .filter_map(|(trigger, function)| Some(format!("{trigger} may take {} s", slow(function)?)))
+                .collect()
+        },
+    },
+    Check {
+        id: "key-missing",
+        severity: Severity::Error,
+        why: "Cognito can't seal codes, the senders can't open them: no code goes out",
+        mend: "set the pool's KMSKeyID to the output CodeKeyArn: cognito-mfa attach",
+        reference: "docs/COGNITO.md, 2.1 What Cognito sends",
+        find: |facts| one(matches!(facts.key, Some(Found::Missing)), "the key in KMSKeyID does not exist"),
+    },
+    Check {
+        id: "key-unusable",
+        severity: Severity::Error,
+        why: "Cognito can't seal codes, the senders can't open them: no code goes out",
+        mend: "aws kms cancel-key-deletion, aws kms enable-key",
+        reference: "docs/COGNITO.md, 2.1 What Cognito sends",
+        find: |facts| match &facts.key {
+            Some(Found::Here(key)) => {
+                let state = key.pointer("/KeyMetadata/KeyState").and_then(Value::as_str).unwrap_or("Enabled");
+                one(state != "Enabled", format!("the key in KMSKeyID is {state}"))
+            }
+            _ => Vec::new(),
+        },
+    },
+    Check {
+        id: "table-missing",
+        severity: Severity::Error,
+        why: "nothing is counted or claimed: no message goes out and no factor can be changed",
+        mend: "restore the table from a point in time, or deploy the stack",
+        reference: "SECURITY.md, When a dependency fails",
+        find: |facts| {
+            let table = facts.table.as_ref();
+            let missing = table.filter(|table| matches!(table.time_to_live, Some(Found::Missing)));
+            missing.map(|table| format!("there is no table {}", table.name)).into_iter().collect()
+        },
+    },
+    Check {
+        id: "ttl-missing",
+        severity: Severity::Error,
+        why: "claims and counters are never removed: the table grows with every message",
+        mend: "aws dynamodb update-time-to-live with AttributeName=ttl, or deploy the stack",
+        reference: "ARCHITECTURE.md, State",
+        find: |facts| {
+            let Some(Found::Here(ttl)) = facts.table.as_ref().and_then(|table| table.time_to_live.as_ref())
+            else {
+                return Vec::new();
+            };
+            let text = |name: &str| {
+                ttl.get("TimeToLiveDescription").and_then(|ttl| ttl.get(name)?.as_str()).unwrap_or_default()
+            };
+            let on = text("TimeToLiveStatus").starts_with("ENABL") && text("AttributeName") == "ttl";
+            one(!on, "the table's time to live on `ttl` is off")
+        },
+    },
+    Check {
+        id: "no-restore",
+        severity: Severity::Warning,
+        why: "a table that was emptied by mistake, the audit trail with it, can't be brought back",
+        mend: "aws dynamodb update-continuous-backups, or deploy the stack",
+        reference: "docs/OPERATIONS.md, Restore",
+        find: |facts| {
+            let Some(Found::Here(backups)) = facts.table.as_ref().and_then(|table| table.backups.as_ref())
+            else {
+                return Vec::new();
+            };
+            let status = backups.pointer(
+                "/ContinuousBackupsDescription/PointInTimeRecoveryDescription/PointInTimeRecoveryStatus",
+            );
+            one(
+                status.and_then(Value::as_str) != Some("ENABLED"),
+                "point-in-time recovery of the table is off",
+            )
+        },
+    },
+    Check {
+        id: "sms-sandbox",
+        severity: Severity::Error,
+        why: "text messages go to ten verified numbers only; nobody else gets a code",
+        mend: "ask AWS to move the account out of the SMS sandbox",
+        reference: "docs/COGNITO.md, 9.3 Other services",
+        find: |facts| {
+            let attributes = facts.sms.as_ref().and_then(|account| account.get("AccountAttributes"));
+            let tier = attributes
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .find(|attribute| attribute.get("Name").and_then(Value::as_str) == Some("ACCOUNT_TIER"));
+            let value = tier.and_then(|tier| tier.get("Value")?.as_str());
+            one(
+                value == Some("SANDBOX") && facts.triggers().contains_key("CustomSMSSender"),
+                "the account is in the SMS sandbox",
+            )
+        },
+    },
+    Check {
+        id: "sms-spend-limit",
+        severity: Severity::Warning,
+        why: "over the limit text messages stop without a word to anybody",
+        mend: "raise the monthly limit: aws pinpoint-sms-voice-v2 set-text-message-spend-limit-override",
+        reference: "docs/COGNITO.md, 9.3 Other services",
+        find: |facts| {
+            let limits = facts.spending.as_ref().and_then(|limits| limits.get("SpendLimits"));
+            let limit = limits.and_then(Value::as_array).into_iter().flatten().find(|limit| {
+                limit.get("Name").and_then(Value::as_str) == Some("TEXT_MESSAGE_MONTHLY_SPEND_LIMIT")
+            });
+            let enforced = limit.and_then(|limit| limit.get("EnforcedLimit")?.as_i64());
+            let low =
+                enforced.filter(|limit| *limit <= 1 && facts.triggers().contains_key("CustomSMSSender"));
+            low.map(|limit| format!("the account may spend {limit} US$ a month on text messages"))
+                .into_iter()
+                .collect()
+        },
+    },
+    Check {
+        id: "ses-sandbox",
+        severity: Severity::Error,
+        why: "e-mails go to verified addresses only; nobody else gets a code",
+        mend: "ask AWS for production access in SES",
+        reference: "docs/COGNITO.md, 9.3 Other services",
+        find: |facts| {
+            let account = facts.email.as_ref();
+            let production = account.and_then(|account| account.get("ProductionAccessEnabled")?.as_bool());
+            one(
+                production == Some(false) && facts.triggers().contains_key("CustomEmailSender"),
+                "the account is in the SES sandbox",
+            )
+        },
+    },
+    Check {
+        id: "ses-off",
+        severity: Severity::Error,
+        why: "SES sends nothing for this account: no code goes out by e-mail",
+        mend: "find out why AWS or somebody paused it, then aws sesv2 put-account-sending-attributes",
+        reference: "docs/COGNITO.md, 9.3 Other services",
+        find: |facts| {
+            let account = facts.email.as_ref();
+            let sends = account.and_then(|account| account.get("SendingEnabled")?.as_bool());
+            one(
+                sends == Some(false) && facts.triggers().contains_key("CustomEmailSender"),
+                "sending is switched off in SES",
+            )
+        },
+    },
+];
+
+/// The functions that the pool calls and the stack has.
+fn wired_functions(facts: &Facts) -> impl Iterator<Item = (&str, &Function)> {
+    let wired = facts.triggers();
+    facts.functions.iter().filter_map(move |(trigger, function)| {
+        let called = wired.get(trigger).is_some_and(|arn| function_of(arn) == function_of(&function.arn));
+        called.then_some((trigger.as_str(), function))
+    })
+}
+
+fn is_cognitos(statement: &Value) -> bool {
+    let principal = statement.pointer("/Principal/Service").and_then(Value::as_str);
+    principal == Some("cognito-idp.amazonaws.com")
+        && statement.get("Effect").and_then(Value::as_str) == Some("Allow")
+}
+
+fn source(statement: &Value) -> Option<&str> {
+    ["ArnLike", "ArnEquals", "StringEquals", "StringLike"].into_iter().find_map(|operator| {
+        let condition = statement.get("Condition")?.get(operator)?;
+        condition.get("AWS:SourceArn").or_else(|| condition.get("aws:SourceArn"))?.as_str()
+    })
+}
+
+fn allows(statement: &Value, facts: &Facts) -> bool {
+    let source = source(statement);
+    is_cognitos(statement) && (source.is_none() || source == facts.pool_text("/Arn"))
+}
+
+/// Functions whose variable `name` is there and is something else than `expected`.
+fn differs(facts: &Facts, name: &str, expected: Option<&str>) -> Vec<String> {
+    wired_functions(facts)
+        .filter_map(|(trigger, function)| {
+            let Some(Found::Here(configuration)) = &function.configuration else {
+                return None;
+            };
+            let value = configuration.pointer("/Environment/Variables")?.get(name)?.as_str()?;
+            (Some(value) != expected)
+                .then(|| format!("{trigger} has {name} {value}, the pool has {}", expected.unwrap_or("none")))
+        })
+        .collect()
+}
+
+/// What the local cloud has no way to be: every other check has its fault in `tests/operator/doctor.rs`.
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde_json::json;
+    use shared::config::Policy;
+
+    use super::*;
+    use crate::outputs::StackOutputs;
+    use crate::pool::PoolState;
+
+    const ARN: &str = "arn:aws:lambda:eu-west-1:111122223333:function:ours";
+
+    /// A pool with both senders and one trigger, all ours, and nothing that could be asked.
+    fn facts() -> Facts {
+        let sender = json!({ "LambdaVersion": "V1_0", "LambdaArn": ARN });
+        let config = json!({ "PreSignUp": ARN, "CustomSMSSender": sender, "CustomEmailSender": sender });
+        let triggers = ["PreSignUp", "CustomSMSSender", "CustomEmailSender"].map(str::to_owned);
+        let function = |configuration: Value| Function {
+            arn: ARN.to_owned(),
+            statements: None,
+            configuration: Some(Found::Here(configuration)),
+        };
+        Facts {
+            state: PoolState {
+                pool: [("LambdaConfig".to_owned(), config)].into_iter().collect(),
+                mfa: serde_json::Map::new(),
+                clients: BTreeMap::new(),
+            },
+            outputs: StackOutputs {
+                triggers: triggers.clone().map(|trigger| (trigger, ARN.to_owned())).into(),
+                code_key_arn: None,
+                table: None,
+            },
+            policy: Policy::default(),
+            functions: triggers.map(|trigger| (trigger, function(json!({ "Timeout": 5 })))).into(),
+            table: None,
+            key: None,
+            sms: None,
+            spending: None,
+            email: None,
+            unread: Vec::new(),
+        }
+    }
+
+    fn found(facts: &Facts) -> BTreeSet<&'static str> {
+        CHECKS.iter().filter(|check| !(check.find)(facts).is_empty()).map(|check| check.id).collect()
+    }
+
+    #[test]
+    fn accounts_in_a_sandbox_a_key_that_is_off_and_a_slow_trigger_are_found() {
+        assert_eq!(found(&facts()), BTreeSet::new());
+        let tier =
+            |tier: &str| Some(json!({ "AccountAttributes": [{ "Name": "ACCOUNT_TIER", "Value": tier }] }));
+        let account = |production: bool| Some(json!({ "ProductionAccessEnabled": production }));
+        let key = |state: &str| Some(Found::Here(json!({ "KeyMetadata": { "KeyState": state } })));
+        let fine = Facts { sms: tier("PRODUCTION"), email: account(true), key: key("Enabled"), ..facts() };
+        assert_eq!(found(&fine), BTreeSet::new());
+
+        let mut faulty =
+            Facts { sms: tier("SANDBOX"), email: account(false), key: key("PendingDeletion"), ..facts() };
+        faulty.unread.push("GetAccount: AccessDeniedException".to_owned());
+        for function in faulty.functions.values_mut() {
+            function.configuration = Some(Found::Here(json!({ "Timeout": 15 })));
+        }
+        let due = ["key-unusable", "not-read", "ses-sandbox", "sms-sandbox", "trigger-slow"];
+        assert_eq!(found(&faulty), due.into());
+        let slow = CHECKS.iter().find(|check| check.id == "trigger-slow").unwrap();
+        assert_eq!((slow.find)(&faulty), ["PreSignUp may take 15 s"], "senders have their own time");
+    }
+}

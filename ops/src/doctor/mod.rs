@@ -1,0 +1,124 @@
+//! `cognito-mfa doctor`: what is wrong with a pool, its app clients and the deployment.
+//!
+//! Facts are gathered first, then every check looks at them alone. To add one: an entry in a table of
+//! `checks/`, and a fault for it in `tests/doctor.rs`.
+
+mod checks;
+mod facts;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+use shared::config::Policy;
+
+use crate::aws::Aws;
+use crate::check::check;
+use crate::ending::Ending;
+use crate::outputs::StackOutputs;
+use crate::progress::Progress;
+use crate::say::Say;
+use facts::Facts;
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[arg(long, value_name = "ID")]
+    user_pool_id: String,
+    /// The stack's outputs, as `attach` takes them
+    #[arg(long, value_name = "FILE")]
+    stack_outputs: PathBuf,
+    /// The deployed overrides: policy.toml and messages/
+    #[arg(long, value_name = "FOLDER")]
+    config_dir: Option<PathBuf>,
+    /// Leave a check out; its id is in brackets in every finding. May be repeated
+    #[arg(long, value_name = "ID")]
+    except: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Severity {
+    /// Broken, or open to attack.
+    Error,
+    /// Works, and should be otherwise.
+    Warning,
+    /// Could not be looked at, or is a matter of taste. No exit code.
+    Note,
+}
+
+/// One thing that can be wrong.
+struct Check {
+    id: &'static str,
+    severity: Severity,
+    why: &'static str,
+    mend: &'static str,
+    /// A section of docs/COGNITO.md or another document of this repository.
+    reference: &'static str,
+    /// What is wrong, once for each place where it is.
+    find: fn(&Facts) -> Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    id: &'static str,
+    severity: Severity,
+    what: String,
+    why: &'static str,
+    mend: &'static str,
+    reference: &'static str,
+}
+
+impl Doctor {
+    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
+        let outputs = StackOutputs::read(&self.stack_outputs)?;
+        let policy = match &self.config_dir {
+            Some(folder) => check(folder)?.0,
+            None => Policy::default(),
+        };
+        let progress = Progress::new();
+        let facts = Facts::gather(aws, &self.user_pool_id, outputs, policy, &progress).await?;
+        progress.done();
+
+        let mut findings = look(&facts);
+        findings.retain(|finding| !self.except.iter().any(|id| id == finding.id));
+        for Finding { id, severity, what, why, mend, reference } in &findings {
+            let severity = match severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+                Severity::Note => "note",
+            };
+            say.line(format_args!(
+                "{severity}[{id}]: {what}\n  why:  {why}\n  mend: {mend}\n  see:  {reference}"
+            ));
+        }
+        let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+        Say::note(format_args!("{} checks: {errors} error(s), {warnings} warning(s)", checks::all().count()));
+        say.result(&json!({ "errors": errors, "warnings": warnings, "findings": findings }));
+        Ok(match (errors, warnings) {
+            (0, 0) => Ending::Done,
+            (0, _) => Ending::Warnings,
+            _ => Ending::Errors,
+        })
+    }
+}
+
+/// Everything wrong with `facts`, the worst first.
+fn look(facts: &Facts) -> Vec<Finding> {
+    let mut findings: Vec<_> = checks::all()
+        .flat_map(|check| {
+            (check.find)(facts).into_iter().map(|what| Finding {
+                id: check.id,
+                severity: check.severity,
+                what,
+                why: check.why,
+                mend: check.mend,
+                reference: check.reference,
+            })
+        })
+        .collect();
+    findings.sort_by_key(|finding| finding.severity);
+    findings
+}

@@ -1,0 +1,99 @@
+//! What the stack says of itself: its outputs, as the AWS or the SAM command line prints them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read as _, stdin};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+/// How an output is called that holds a function's ARN: this and the member of `LambdaConfig`.
+const TRIGGER: &str = "Trigger";
+
+/// The deployed functions and what belongs to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StackOutputs {
+    /// ARNs by member of `LambdaConfig`.
+    pub(crate) triggers: BTreeMap<String, String>,
+    /// The key that Cognito is to seal codes under.
+    pub(crate) code_key_arn: Option<String>,
+    pub(crate) table: Option<String>,
+}
+
+impl StackOutputs {
+    /// Reads `aws cloudformation describe-stacks` (or its `--query Stacks[0].Outputs`),
+    /// `sam list stack-outputs --output json`, or the local cloud's file; `-` is standard input.
+    pub(crate) fn read(file: &Path) -> Result<Self> {
+        let mut text = String::new();
+        if file == Path::new("-") {
+            stdin().read_to_string(&mut text)?;
+        } else {
+            text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        }
+        let value = serde_json::from_str(&text).with_context(|| format!("{} is no JSON", file.display()))?;
+        Self::parse(&value).with_context(|| file.display().to_string())
+    }
+
+    fn parse(value: &Value) -> Result<Self> {
+        let list = match value.get("Stacks").and_then(Value::as_array).map(Vec::as_slice) {
+            None => value,
+            Some([stack]) => stack.get("Outputs").context("the stack has no outputs")?,
+            Some(stacks) => bail!("{} stacks: name one with --stack-name", stacks.len()),
+        };
+        let outputs: BTreeMap<&str, &str> = list
+            .as_array()
+            .context("no list of outputs")?
+            .iter()
+            .filter_map(|output| {
+                Some((output.get("OutputKey")?.as_str()?, output.get("OutputValue")?.as_str()?))
+            })
+            .collect();
+        let own = |name: &str| outputs.get(name).map(|value| (*value).to_owned());
+        let triggers: BTreeMap<_, _> = outputs
+            .iter()
+            .filter_map(|(name, arn)| Some((name.strip_prefix(TRIGGER)?.to_owned(), (*arn).to_owned())))
+            .collect();
+        ensure!(
+            !triggers.is_empty(),
+            "none of the outputs is called {TRIGGER}…: is it this project's stack?"
+        );
+        Ok(Self { triggers, code_key_arn: own("CodeKeyArn"), table: own("TableName") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_outputs_are_the_same_whoever_prints_them() {
+        let list = json!([
+            { "OutputKey": "ApiUrl", "OutputValue": "https://example.com", "Description": "…" },
+            { "OutputKey": "TriggerPreSignUp", "OutputValue": "arn:a" },
+            { "OutputKey": "CodeKeyArn", "OutputValue": "arn:k" },
+            { "OutputKey": "TableName", "OutputValue": "t" },
+        ]);
+        let expected = StackOutputs {
+            triggers: [("PreSignUp".to_owned(), "arn:a".to_owned())].into(),
+            code_key_arn: Some("arn:k".to_owned()),
+            table: Some("t".to_owned()),
+        };
+        assert_eq!(StackOutputs::parse(&list).unwrap(), expected);
+        assert_eq!(StackOutputs::parse(&json!({ "Stacks": [{ "Outputs": list }] })).unwrap(), expected);
+    }
+
+    #[test]
+    fn another_stack_is_told_from_ours() {
+        for other in [
+            json!([{ "OutputKey": "ApiUrl", "OutputValue": "https://example.com" }]),
+            json!({ "Stacks": [] }),
+            json!({ "Stacks": [{}] }),
+            json!({}),
+        ] {
+            assert!(StackOutputs::parse(&other).is_err(), "{other}");
+        }
+    }
+}

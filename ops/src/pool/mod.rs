@@ -1,0 +1,9 @@
+//! A user pool's settings, whole: how they are read, compared and written back.
+
+mod difference;
+mod state;
+mod triggers;
+
+pub(crate) use difference::{Change, differences, revert};
+pub(crate) use state::PoolState;
+pub(crate) use triggers::{current_triggers, foreign_triggers, function_of, snippet, wire};

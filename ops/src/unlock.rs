@@ -1,0 +1,29 @@
+//! `cognito-mfa unlock`: starts a user's counters anew.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use shared::sign_in::SignInLedger as _;
+
+use crate::aws::Aws;
+use crate::ending::Ending;
+use crate::say::Say;
+use crate::user::{User, WhichTable};
+
+#[derive(Debug, Args)]
+pub(crate) struct Unlock {
+    #[command(flatten)]
+    user: User,
+    #[command(flatten)]
+    table: WhichTable,
+}
+
+impl Unlock {
+    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
+        let user = self.user.id(aws).await?;
+        self.table.open(aws)?.reset(&user).await?;
+        Say::note("the user's sign-in attempts are counted anew");
+        say.result(&json!({ "outcome": "unlocked", "sub": user.as_str() }));
+        Ok(Ending::Done)
+    }
+}

@@ -1,0 +1,66 @@
+//! Which user is meant, and where their items are.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, anyhow};
+use clap::Args;
+use serde_json::{Value, json};
+use shared::kernel::UserId;
+use shared_aws::Table;
+
+use crate::aws::{Aws, Service};
+use crate::outputs::StackOutputs;
+
+#[derive(Debug, Args)]
+pub(crate) struct User {
+    /// The user's `sub`
+    #[arg(long, required_unless_present = "username")]
+    sub: Option<String>,
+    /// The user's name, whose `sub` the pool is asked for
+    #[arg(long, requires = "pool", conflicts_with = "sub")]
+    username: Option<String>,
+    #[arg(long = "user-pool-id", value_name = "ID")]
+    pool: Option<String>,
+}
+
+impl User {
+    pub(crate) async fn id(&self, aws: &Aws) -> Result<UserId> {
+        let sub = match (&self.sub, &self.username) {
+            (Some(sub), _) => sub.clone(),
+            (None, Some(name)) => {
+                let asked = json!({ "UserPoolId": self.pool, "Username": name });
+                let user = aws.call(Service::Cognito, "AdminGetUser", &asked).await?;
+                let attributes = user.get("UserAttributes").and_then(Value::as_array);
+                let sub = attributes
+                    .into_iter()
+                    .flatten()
+                    .find(|attribute| attribute.get("Name").and_then(Value::as_str) == Some("sub"));
+                let sub = sub.and_then(|sub| sub.get("Value")?.as_str()).context("the user has no sub")?;
+                sub.to_owned()
+            }
+            (None, None) => return Err(anyhow!("say --sub or --username")),
+        };
+        UserId::parse(&sub).map_err(|fault| anyhow!("{fault}: {sub}"))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhichTable {
+    /// Name of the table: the stack's output `TableName`
+    #[arg(long, value_name = "NAME", required_unless_present = "stack_outputs")]
+    table: Option<String>,
+    /// The stack's outputs, as `attach` takes them
+    #[arg(long, value_name = "FILE")]
+    stack_outputs: Option<PathBuf>,
+}
+
+impl WhichTable {
+    pub(crate) fn open(&self, aws: &Aws) -> Result<Table> {
+        let name = match (&self.table, &self.stack_outputs) {
+            (Some(name), _) => name.clone(),
+            (None, Some(file)) => StackOutputs::read(file)?.table.context("the outputs have no TableName")?,
+            (None, None) => return Err(anyhow!("say --table or --stack-outputs")),
+        };
+        Ok(Table::of_operator(&aws.config, &name))
+    }
+}

@@ -1,0 +1,282 @@
+//! `attach` and `detach` on a pool of the local cloud: no setting is lost, everything comes back.
+
+use crate::support::{Operator, path};
+use end_to_end::Cloud;
+use serde_json::{Value, json};
+
+/// Settings that have nothing to do with triggers, none at its default.
+fn unrelated() -> Value {
+    json!({
+        "PoolName": "shop",
+        "Policies": {
+            "PasswordPolicy": {
+                "MinimumLength": 14, "RequireUppercase": false, "RequireLowercase": true, "RequireNumbers": false,
+                "RequireSymbols": false, "PasswordHistorySize": 5, "TemporaryPasswordValidityDays": 3,
+            },
+            "SignInPolicy": { "AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"] },
+        },
+        "DeletionProtection": "ACTIVE",
+        "AutoVerifiedAttributes": ["email", "phone_number"],
+        "SmsVerificationMessage": "Shop code {####}",
+        "EmailVerificationMessage": "Your shop code is {####}",
+        "EmailVerificationSubject": "Shop",
+        "VerificationMessageTemplate": {
+            "SmsMessage": "Shop code {####}", "EmailMessage": "Your shop code is {####}", "EmailSubject": "Shop",
+            "EmailMessageByLink": "{##Click##}", "EmailSubjectByLink": "Click", "DefaultEmailOption": "CONFIRM_WITH_CODE",
+        },
+        "SmsAuthenticationMessage": "Shop sign-in {####}",
+        "UserAttributeUpdateSettings": { "AttributesRequireVerificationBeforeUpdate": ["email"] },
+        "DeviceConfiguration": { "ChallengeRequiredOnNewDevice": true, "DeviceOnlyRememberedOnUserPrompt": true },
+        "EmailConfiguration": {
+            "EmailSendingAccount": "DEVELOPER", "From": "Shop <shop@example.com>", "ConfigurationSet": "shop",
+            "SourceArn": "arn:aws:ses:us-east-1:111122223333:identity/example.com", "ReplyToEmailAddress": "help@example.com",
+        },
+        "SmsConfiguration": {
+            "SnsCallerArn": "arn:aws:iam::111122223333:role/shop-sms", "ExternalId": "shop", "SnsRegion": "us-east-1",
+        },
+        "UserPoolTags": { "team": "shop", "stage": "production" },
+        "AdminCreateUserConfig": {
+            "AllowAdminCreateUserOnly": true,
+            "InviteMessageTemplate": { "SMSMessage": "{username} {####}", "EmailMessage": "{username} {####}", "EmailSubject": "Welcome" },
+        },
+        "UserPoolAddOns": { "AdvancedSecurityMode": "AUDIT" },
+        "AccountRecoverySetting": { "RecoveryMechanisms": [
+            { "Priority": 1, "Name": "verified_email" }, { "Priority": 2, "Name": "verified_phone_number" },
+        ] },
+        "UserPoolTier": "PLUS",
+        "UsernameAttributes": ["email"],
+        "UsernameConfiguration": { "CaseSensitive": false },
+    })
+}
+
+struct Shop<'a> {
+    cloud: &'a Cloud,
+    id: String,
+    clients: Vec<String>,
+}
+
+impl<'a> Shop<'a> {
+    async fn open(cloud: &'a Cloud) -> Self {
+        let created = cloud.cognito("CreateUserPool", unrelated()).await.unwrap();
+        let id = created.pointer("/UserPool/Id").and_then(Value::as_str).unwrap().to_owned();
+        let mfa = json!({
+            "UserPoolId": id, "MfaConfiguration": "OPTIONAL",
+            "SmsMfaConfiguration": {
+                "SmsAuthenticationMessage": "Shop sign-in {####}",
+                "SmsConfiguration": unrelated().pointer("/SmsConfiguration"),
+            },
+            "EmailMfaConfiguration": { "Message": "Shop sign-in {####}", "Subject": "Shop" },
+        });
+        cloud.cognito("SetUserPoolMfaConfig", mfa).await.unwrap();
+        let mut clients = Vec::new();
+        for name in ["web", "till"] {
+            let client = json!({
+                "UserPoolId": id, "ClientName": name, "GenerateSecret": name == "till",
+                "RefreshTokenValidity": 10, "AccessTokenValidity": 15, "IdTokenValidity": 20,
+                "TokenValidityUnits": { "AccessToken": "minutes", "IdToken": "minutes", "RefreshToken": "days" },
+                "ReadAttributes": ["email", "name"], "WriteAttributes": ["name"],
+                "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+                "SupportedIdentityProviders": ["COGNITO"], "CallbackURLs": ["https://example.com/back"],
+                "LogoutURLs": ["https://example.com/out"], "DefaultRedirectURI": "https://example.com/back",
+                "AllowedOAuthFlows": ["code"], "AllowedOAuthScopes": ["openid"], "AllowedOAuthFlowsUserPoolClient": true,
+                "PreventUserExistenceErrors": "LEGACY", "EnableTokenRevocation": false, "AuthSessionValidity": 7,
+                "EnablePropagateAdditionalUserContextData": name == "till",
+            });
+            let created = cloud.cognito("CreateUserPoolClient", client).await.unwrap();
+            let client = created.pointer("/UserPoolClient/ClientId").and_then(Value::as_str).unwrap();
+            clients.push(client.to_owned());
+        }
+        Self { cloud, id, clients }
+    }
+
+    /// What Cognito describes, dates aside.
+    async fn described(&self) -> Value {
+        let id = json!({ "UserPoolId": self.id });
+        let mut all = json!({
+            "pool": self.cloud.cognito("DescribeUserPool", id.clone()).await.unwrap(),
+            "mfa": self.cloud.cognito("GetUserPoolMfaConfig", id).await.unwrap(),
+        });
+        for client in &self.clients {
+            let asked = json!({ "UserPoolId": self.id, "ClientId": client });
+            let described = self.cloud.cognito("DescribeUserPoolClient", asked).await.unwrap();
+            all.as_object_mut().unwrap().insert(client.clone(), described);
+        }
+        without_dates(&mut all);
+        all
+    }
+}
+
+fn without_dates(value: &mut Value) {
+    if let Value::Object(members) = value {
+        members.retain(|name, _| name != "CreationDate" && name != "LastModifiedDate");
+        members.values_mut().for_each(without_dates);
+    }
+}
+
+/// Members that hold a value, lists counted as one.
+fn leaves(value: &Value) -> usize {
+    match value {
+        Value::Object(members) => members.values().map(leaves).sum(),
+        _ => 1,
+    }
+}
+
+fn lambda_config(described: &mut Value) -> Value {
+    described.pointer_mut("/pool/UserPool/LambdaConfig").unwrap().take()
+}
+
+#[tokio::test]
+async fn attach_keeps_every_setting_and_detach_brings_everything_back() {
+    let cloud = Cloud::start().await.unwrap();
+    let operator = Operator::of(&cloud);
+    let shop = Shop::open(&cloud).await;
+    let before = shop.described().await;
+    let record = path(&operator, "record.json");
+    let attach = |more: &[&str]| {
+        let flags = ["attach", "--user-pool-id", &shop.id, "--stack-outputs", operator.outputs()];
+        operator.run(&[&flags[..], more].concat())
+    };
+
+    let (code, shown, _) = attach(&["--dry-run"]);
+    assert_eq!(code, 0);
+    assert!(shown.contains("+ pool.LambdaConfig.PreSignUp: \"arn:aws:lambda:"), "{shown}");
+    assert_eq!(shop.described().await, before, "a dry run changes nothing");
+
+    let (code, shown, said) = attach(&["--record", &record]);
+    assert_eq!(code, 0, "{shown}{said}");
+    assert!(said.contains("one billed text message"), "{said}");
+    let mut after = shop.described().await;
+    let config = lambda_config(&mut after);
+    let stack = cloud.stack_outputs().as_array().unwrap().iter();
+    let triggers =
+        stack.filter(|output| output["OutputKey"].as_str().unwrap().starts_with("Trigger")).count();
+    assert_eq!(config.as_object().unwrap().len(), triggers + 1, "every trigger and the key: {config}");
+    assert_eq!(config["CustomSMSSender"]["LambdaVersion"], "V1_0");
+    let mut rest = before.clone();
+    lambda_config(&mut rest);
+    assert_eq!(after, rest, "nothing else has changed");
+    let kept = leaves(&unrelated());
+    assert!(kept >= 30, "{kept}");
+    println!("attach: {kept} unrelated settings of the pool kept, {} with MFA and clients", leaves(&rest));
+
+    // Again: nothing to do, and the way back is not overwritten.
+    let (code, shown, said) = attach(&["--record", &record]);
+    assert_eq!((code, shown.as_str()), (0, ""), "{said}");
+    let (code, ..) = attach(&["--record", &record, "--hide-user-existence"]);
+    assert_eq!(code, 1, "the record is there already");
+
+    let (code, shown, said) = operator.run(&["detach", "--record", &record]);
+    assert_eq!(code, 0, "{shown}{said}");
+    assert_eq!(shop.described().await, before);
+    cloud.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_attach_switched_on_goes_with_it_and_what_others_changed_stays() {
+    let cloud = Cloud::start().await.unwrap();
+    let operator = Operator::of(&cloud);
+    let shop = Shop::open(&cloud).await;
+    let off = json!({ "UserPoolId": shop.id, "MfaConfiguration": "OFF" });
+    cloud.cognito("SetUserPoolMfaConfig", off).await.unwrap();
+    let before = shop.described().await;
+    let record = path(&operator, "record.json");
+    let attach = ["attach", "--user-pool-id", &shop.id, "--stack-outputs", operator.outputs()];
+    let more = [
+        "--mfa",
+        "optional",
+        "--hide-user-existence",
+        "--skip",
+        "CustomMessage",
+        "--record",
+        &record,
+        "--json",
+    ];
+    let (code, result, said) = operator.run(&[&attach[..], &more].concat());
+    assert_eq!(code, 0, "{said}");
+    let result: Value = serde_json::from_str(&result).unwrap();
+    assert_eq!(result["outcome"], "attached");
+
+    let attached = shop.described().await;
+    assert_eq!(attached["mfa"]["MfaConfiguration"], "OPTIONAL");
+    assert_eq!(attached["mfa"]["SoftwareTokenMfaConfiguration"]["Enabled"], true);
+    assert!(attached.pointer("/pool/UserPool/LambdaConfig/CustomMessage").is_none());
+    for client in &shop.clients {
+        let client = &attached[client]["UserPoolClient"];
+        assert_eq!(client["PreventUserExistenceErrors"], "ENABLED");
+        assert_eq!(client["AuthSessionValidity"], 7);
+    }
+
+    // Somebody gives the pool another name meanwhile, and takes a trigger for themselves.
+    let mut theirs = attached.pointer("/pool/UserPool").unwrap().clone();
+    theirs["LambdaConfig"]["PreSignUp"] = "arn:aws:lambda:us-east-1:111122223333:function:theirs".into();
+    let members = theirs.as_object_mut().unwrap();
+    members.retain(|name, _| {
+        ![
+            "Id",
+            "Name",
+            "Arn",
+            "Status",
+            "SchemaAttributes",
+            "EstimatedNumberOfUsers",
+            "UsernameAttributes",
+            "UsernameConfiguration",
+        ]
+        .contains(&name.as_str())
+    });
+    members.insert("UserPoolId".to_owned(), shop.id.clone().into());
+    members.insert("PoolName".to_owned(), "market".into());
+    cloud.cognito("UpdateUserPool", theirs).await.unwrap();
+
+    let (code, _, said) = operator.run(&["detach", "--record", &record]);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("changed since: + pool.LambdaConfig.PreSignUp"), "{said}");
+    let (code, _, said) = operator.run(&["detach", "--record", &record, "--force"]);
+    assert_eq!(code, 0, "{said}");
+    let mut after = shop.described().await;
+    let config = lambda_config(&mut after);
+    assert_eq!(config, json!({ "PreSignUp": "arn:aws:lambda:us-east-1:111122223333:function:theirs" }));
+    assert_eq!(after["pool"]["UserPool"]["Name"], "market");
+    after["pool"]["UserPool"]["Name"] = "shop".into();
+    let mut rest = before;
+    lambda_config(&mut rest);
+    assert_eq!(after, rest);
+    cloud.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pool_that_is_somebody_elses_is_refused_with_what_to_add_there() {
+    let cloud = Cloud::start().await.unwrap();
+    let operator = Operator::of(&cloud);
+    let foreign = json!({ "PostConfirmation": "arn:aws:lambda:us-east-1:111122223333:function:theirs" });
+    let owned = json!({ "aws:cloudformation:stack-name": "shop-stack" });
+    for (member, value, reason) in [
+        ("LambdaConfig", foreign, "PostConfirmation is another function already"),
+        ("UserPoolTags", owned, "the CloudFormation stack shop-stack owns the pool"),
+    ] {
+        let mut pool = unrelated();
+        pool[member] = value;
+        let created = cloud.cognito("CreateUserPool", pool).await.unwrap();
+        let id = created.pointer("/UserPool/Id").and_then(Value::as_str).unwrap();
+        let described = cloud.cognito("DescribeUserPool", json!({ "UserPoolId": id })).await.unwrap();
+        let (code, shown, said) =
+            operator.run(&["attach", "--user-pool-id", id, "--stack-outputs", operator.outputs()]);
+        assert_eq!(code, 3, "{said}");
+        assert!(said.contains(reason), "{said}");
+        assert!(
+            shown.contains("  LambdaConfig:\n    PreSignUp: arn:") || shown.contains("    PreSignUp: arn:"),
+            "{shown}"
+        );
+        let after = cloud.cognito("DescribeUserPool", json!({ "UserPoolId": id })).await.unwrap();
+        assert_eq!(after, described);
+    }
+    let (code, _, said) = operator.run(&[
+        "attach",
+        "--user-pool-id",
+        "us-east-1_nothing99",
+        "--stack-outputs",
+        operator.outputs(),
+    ]);
+    assert_eq!(code, 1);
+    assert!(said.contains("DescribeUserPool: ResourceNotFoundException"), "{said}");
+    cloud.stop().await.unwrap();
+}

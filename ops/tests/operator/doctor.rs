@@ -1,0 +1,381 @@
+//! `doctor` on a clean deployment, and on one fault after another: exactly the findings that are due.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::support::{Operator, path};
+use end_to_end::Cloud;
+use serde_json::{Value, json};
+
+/// A pool with nothing to find fault with, the triggers aside.
+fn settings() -> Value {
+    json!({
+        "AutoVerifiedAttributes": ["email"],
+        "UserAttributeUpdateSettings": { "AttributesRequireVerificationBeforeUpdate": ["email"] },
+        "AccountRecoverySetting": { "RecoveryMechanisms": [
+            { "Name": "verified_email", "Priority": 1 }, { "Name": "verified_phone_number", "Priority": 2 },
+        ] },
+        "EmailConfiguration": {
+            "EmailSendingAccount": "DEVELOPER",
+            "SourceArn": "arn:aws:ses:us-east-1:111122223333:identity/no-reply@example.com",
+        },
+        "SmsConfiguration": sms(),
+        "DeletionProtection": "ACTIVE",
+        "UserPoolTier": "ESSENTIALS",
+        "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": false },
+        "Policies": { "PasswordPolicy": { "MinimumLength": 12, "TemporaryPasswordValidityDays": 3 } },
+        "MfaConfiguration": "OPTIONAL",
+    })
+}
+
+fn sms() -> Value {
+    json!({ "SnsCallerArn": "arn:aws:iam::111122223333:role/sms", "ExternalId": "sms", "SnsRegion": "us-east-1" })
+}
+
+fn factors() -> Value {
+    json!({
+        "MfaConfiguration": "OPTIONAL",
+        "SoftwareTokenMfaConfiguration": { "Enabled": true },
+        "SmsMfaConfiguration": { "SmsAuthenticationMessage": "{####}", "SmsConfiguration": sms() },
+    })
+}
+
+fn clients() -> [(&'static str, Value); 3] {
+    let client =
+        |flows: [&str; 2]| json!({ "ExplicitAuthFlows": flows, "PreventUserExistenceErrors": "ENABLED" });
+    [
+        ("native", client(["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"])),
+        ("custom", client(["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"])),
+        ("server", client(["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"])),
+    ]
+}
+
+/// One fault: what is different from the clean deployment.
+#[derive(Default)]
+struct Fault {
+    /// Over the pool's settings; `null` takes a member out.
+    pool: Value,
+    /// Over the MFA configuration.
+    factors: Value,
+    /// Over the settings of the client `native`.
+    client: Value,
+    /// Over the stack's outputs, by key.
+    outputs: Value,
+    /// A call of a service, and the one that mends it.
+    call: Option<[Call; 2]>,
+}
+
+#[derive(Clone)]
+enum Call {
+    Json(&'static str, &'static str, Value),
+    Rest(&'static str, &'static str, &'static str, Value),
+}
+
+fn pool(pool: Value) -> Fault {
+    Fault { pool, ..Fault::default() }
+}
+
+fn with_factors(factors: Value) -> Fault {
+    Fault { factors, ..Fault::default() }
+}
+
+fn client(client: Value) -> Fault {
+    Fault { client, ..Fault::default() }
+}
+
+fn call(fault: Call, mend: Call) -> Fault {
+    Fault { call: Some([fault, mend]), ..Fault::default() }
+}
+
+fn theirs(name: &str) -> String {
+    format!("arn:aws:lambda:us-east-1:111122223333:function:{name}")
+}
+
+type Faults = Vec<(Vec<&'static str>, Fault)>;
+
+fn deployment_faults(table: &str) -> Faults {
+    let ttl = |enabled: bool| {
+        let input = json!({
+            "TableName": table,
+            "TimeToLiveSpecification": { "AttributeName": "ttl", "Enabled": enabled },
+        });
+        Call::Json("dynamodb", "DynamoDB_20120810.UpdateTimeToLive", input)
+    };
+    let restore = |enabled: bool| {
+        let input = json!({
+            "TableName": table,
+            "PointInTimeRecoverySpecification": { "PointInTimeRecoveryEnabled": enabled },
+        });
+        Call::Json("dynamodb", "DynamoDB_20120810.UpdateContinuousBackups", input)
+    };
+    let spend = |limit: u32| {
+        let input = json!({ "MonthlyLimit": limit });
+        Call::Json("sms", "PinpointSMSVoiceV2.SetTextMessageSpendLimitOverride", input)
+    };
+    let sending = |enabled: bool| {
+        Call::Rest("ses", "PUT", "/v2/email/account/sending", json!({ "SendingEnabled": enabled }))
+    };
+    let policy = "/2015-03-31/functions/pre-sign-up/policy";
+    let permission = |id: &str, source: Value| {
+        let mut input = json!({
+            "StatementId": id, "Action": "lambda:InvokeFunction", "Principal": "cognito-idp.amazonaws.com",
+        });
+        input.as_object_mut().unwrap().extend(source.as_object().unwrap().clone());
+        Call::Rest("lambda", "POST", policy, input)
+    };
+    let own = "/2015-03-31/functions/pre-sign-up/policy/PreSignUpPermission";
+    let wide = "/2015-03-31/functions/pre-sign-up/policy/wide";
+    let mut gone = pool(json!({ "LambdaConfig": { "PreSignUp": theirs("gone") } }));
+    gone.outputs = json!({ "TriggerPreSignUp": theirs("gone") });
+    vec![
+        (vec!["trigger-missing"], pool(json!({ "LambdaConfig": { "PreSignUp": null } }))),
+        (vec!["trigger-foreign"], pool(json!({ "LambdaConfig": { "UserMigration": theirs("theirs") } }))),
+        (vec!["trigger-foreign"], pool(json!({ "LambdaConfig": { "PreSignUp": theirs("theirs") } }))),
+        (vec!["permission-missing"], {
+            let source = json!({
+                "SourceAccount": "111122223333",
+                "SourceArn": "arn:aws:cognito-idp:us-east-1:111122223333:userpool/POOL",
+            });
+            call(Call::Rest("lambda", "DELETE", own, Value::Null), permission("PreSignUpPermission", source))
+        }),
+        (vec!["permission-wide"], {
+            call(permission("wide", json!({})), Call::Rest("lambda", "DELETE", wide, Value::Null))
+        }),
+        (vec!["function-missing", "permission-missing"], gone),
+        (vec!["function-of-another-key", "key-missing"], {
+            let key = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-000000000000";
+            pool(json!({ "LambdaConfig": { "KMSKeyID": key } }))
+        }),
+        (vec!["table-missing"], Fault { outputs: json!({ "TableName": "Gone" }), ..Fault::default() }),
+        (vec!["ttl-missing"], call(ttl(false), ttl(true))),
+        (vec!["no-restore"], call(restore(false), restore(true))),
+        (vec!["sms-spend-limit"], call(spend(1), spend(1000))),
+        (vec!["ses-off"], call(sending(false), sending(true))),
+    ]
+}
+
+fn pool_faults(has_custom_auth: bool) -> Faults {
+    let incomplete = if has_custom_auth {
+        (vec!["custom-auth-incomplete", "trigger-missing"], json!({ "DefineAuthChallenge": null }))
+    } else {
+        (
+            vec!["custom-auth-incomplete", "trigger-foreign"],
+            json!({ "DefineAuthChallenge": theirs("define") }),
+        )
+    };
+    vec![
+        (incomplete.0, pool(json!({ "LambdaConfig": incomplete.1 }))),
+        (vec!["email-default-sender", "trigger-missing"], {
+            pool(json!({ "EmailConfiguration": null, "LambdaConfig": { "CustomEmailSender": null } }))
+        }),
+        (vec!["sms-role-open"], pool(json!({ "SmsConfiguration": { "ExternalId": null } }))),
+        (vec!["address-changes-unverified"], pool(json!({ "UserAttributeUpdateSettings": null }))),
+        (vec!["sign-in-name-unverified"], pool(json!({ "AutoVerifiedAttributes": [] }))),
+        (vec!["deletion-unprotected"], pool(json!({ "DeletionProtection": "INACTIVE" }))),
+        (vec!["password-short"], pool(json!({ "Policies": { "PasswordPolicy": { "MinimumLength": 6 } } }))),
+        (vec!["temporary-password-long"], {
+            pool(json!({ "Policies": { "PasswordPolicy": { "TemporaryPasswordValidityDays": 90 } } }))
+        }),
+        (
+            vec!["sign-up-differs"],
+            pool(json!({ "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } })),
+        ),
+    ]
+}
+
+fn factor_faults() -> Faults {
+    let threat = |mode: Value| json!({ "UserPoolTier": "PLUS", "UserPoolAddOns": mode });
+    let enforced = json!({
+        "AdvancedSecurityMode": "ENFORCED", "AdvancedSecurityAdditionalFlows": { "CustomAuthMode": "ENFORCED" },
+    });
+    let mut optional_on = pool(threat(enforced.clone()));
+    optional_on.factors = json!({ "MfaConfiguration": "ON" });
+    vec![
+        (vec!["recovery-unset"], pool(json!({ "AccountRecoverySetting": null }))),
+        (vec!["plan-too-small", "trigger-foreign"], {
+            let config = json!({ "LambdaVersion": "V2_0", "LambdaArn": theirs("theirs") });
+            pool(json!({
+                "UserPoolTier": "LITE",
+                "LambdaConfig": { "PreTokenGeneration": theirs("theirs"), "PreTokenGenerationConfig": config },
+            }))
+        }),
+        (vec!["plan-unused"], pool(json!({ "UserPoolTier": "PLUS" }))),
+        (vec!["threat-protection-cannot-ask"], optional_on),
+        (vec!["threat-protection-passed-by"], pool(threat(json!({ "AdvancedSecurityMode": "ENFORCED" })))),
+        (vec!["device-beside-custom"], {
+            pool(json!({ "DeviceConfiguration": {
+                "ChallengeRequiredOnNewDevice": true, "DeviceOnlyRememberedOnUserPrompt": true,
+            } }))
+        }),
+        (vec!["device-beside-custom", "device-remembered-silently"], {
+            pool(json!({ "DeviceConfiguration": {
+                "ChallengeRequiredOnNewDevice": true, "DeviceOnlyRememberedOnUserPrompt": false,
+            } }))
+        }),
+        (vec!["mfa-off"], {
+            with_factors(json!({
+                "MfaConfiguration": "OFF", "SoftwareTokenMfaConfiguration": null, "SmsMfaConfiguration": null,
+            }))
+        }),
+        (vec!["no-authenticator"], with_factors(json!({ "SoftwareTokenMfaConfiguration": null }))),
+        (vec!["recovery-is-the-factor"], {
+            with_factors(json!({ "EmailMfaConfiguration": { "Message": "{####}", "Subject": "Code" } }))
+        }),
+    ]
+}
+
+fn client_faults() -> Faults {
+    vec![
+        (vec!["user-existence-told"], client(json!({ "PreventUserExistenceErrors": "LEGACY" }))),
+        (vec!["custom-client-mixed"], client(json!({ "ExplicitAuthFlows": null }))),
+        (vec!["plain-passwords"], {
+            client(json!({ "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] }))
+        }),
+        (vec!["refresh-fails"], client(json!({ "RefreshTokenRotation": { "Feature": "ENABLED" } }))),
+        (vec!["no-refresh"], client(json!({ "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"] }))),
+        (vec!["flow-names-old"], client(json!({ "ExplicitAuthFlows": ["CUSTOM_AUTH_FLOW_ONLY"] }))),
+        (vec!["no-revocation"], client(json!({ "EnableTokenRevocation": false }))),
+        (vec!["access-token-long"], client(json!({ "AccessTokenValidity": 12 }))),
+        (vec!["refresh-token-long"], client(json!({ "RefreshTokenValidity": 3650 }))),
+        (vec!["code-life-told-wrong"], client(json!({ "AuthSessionValidity": 10 }))),
+    ]
+}
+
+/// Lays `over` on `value`: objects are merged, `null` takes out (RFC 7396).
+fn merge(value: &mut Value, over: &Value) {
+    let Value::Object(over) = over else { return };
+    for (name, over) in over {
+        match over {
+            Value::Null => {
+                value.as_object_mut().unwrap().remove(name);
+            }
+            Value::Object(_) if value.get(name).is_some_and(Value::is_object) => {
+                merge(&mut value[name], over);
+            }
+            _ => value[name] = over.clone(),
+        }
+    }
+}
+
+struct Deployment<'a> {
+    cloud: &'a Cloud,
+    operator: Operator,
+    id: String,
+    lambda_config: Value,
+}
+
+impl<'a> Deployment<'a> {
+    async fn of(cloud: &'a Cloud) -> Self {
+        let id = cloud.endpoint("userPoolId").unwrap().to_owned();
+        let pool = cloud.cognito("DescribeUserPool", json!({ "UserPoolId": id })).await.unwrap();
+        let lambda_config = pool.pointer("/UserPool/LambdaConfig").unwrap().clone();
+        Self { cloud, operator: Operator::of(cloud), id, lambda_config }
+    }
+
+    /// The clean deployment with `fault` on it.
+    async fn become_(&self, fault: &Fault) {
+        let mut factors = factors();
+        merge(&mut factors, &fault.factors);
+        factors["UserPoolId"] = self.id.clone().into();
+        let mut pool = settings();
+        pool["LambdaConfig"] = self.lambda_config.clone();
+        merge(&mut pool, &fault.pool);
+        pool["UserPoolId"] = self.id.clone().into();
+        pool["MfaConfiguration"] = factors["MfaConfiguration"].clone();
+        self.cloud.cognito("UpdateUserPool", pool).await.unwrap();
+        self.cloud.cognito("SetUserPoolMfaConfig", factors).await.unwrap();
+        for (name, mut settings) in clients() {
+            if name == "native" {
+                merge(&mut settings, &fault.client);
+            }
+            settings["UserPoolId"] = self.id.clone().into();
+            settings["ClientId"] = self.cloud.client(name).unwrap().into();
+            self.cloud.cognito("UpdateUserPoolClient", settings).await.unwrap();
+        }
+    }
+
+    async fn call(&self, call: &Call) {
+        match call.clone() {
+            Call::Json(service, target, input) => {
+                self.cloud.call(service, target, input).await.unwrap();
+            }
+            Call::Rest(service, method, path, input) => {
+                let input = input.to_string().replace("POOL", &self.id);
+                self.cloud.request(service, method, path, input).await.unwrap();
+            }
+        }
+    }
+
+    /// Exit code and ids of the findings.
+    fn examined(&self, pool: &str, outputs: &Value) -> (i32, BTreeSet<String>) {
+        let file = path(&self.operator, "doctor.json");
+        let mut list = self.cloud.stack_outputs().clone();
+        for output in list.as_array_mut().unwrap() {
+            if let Some(value) = outputs.get(output["OutputKey"].as_str().unwrap()) {
+                output["OutputValue"] = value.clone();
+            }
+        }
+        fs::write(&file, list.to_string()).unwrap();
+        let (code, result, said) =
+            self.operator.run(&["doctor", "--user-pool-id", pool, "--stack-outputs", &file, "--json"]);
+        let result: Value = serde_json::from_str(&result).unwrap_or_else(|_| panic!("{said}"));
+        let findings = result["findings"].as_array().unwrap().iter();
+        let ids = findings.map(|finding| finding["id"].as_str().unwrap().to_owned()).collect();
+        (code, ids)
+    }
+}
+
+#[tokio::test]
+async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
+    let cloud = Cloud::start().await.unwrap();
+    let deployment = Deployment::of(&cloud).await;
+    deployment.become_(&Fault::default()).await;
+    let (code, found) = deployment.examined(&deployment.id, &Value::Null);
+    assert_eq!((code, found), (0, BTreeSet::new()), "no false alarm");
+
+    let table = cloud.environment().unwrap()["MFA_TABLE"].clone();
+    let has_custom_auth = deployment.lambda_config.get("DefineAuthChallenge").is_some();
+    let faults: Faults =
+        [deployment_faults(&table), pool_faults(has_custom_auth), factor_faults(), client_faults()]
+            .into_iter()
+            .flatten()
+            .collect();
+    let (mut seeded, mut wrong) = (0, Vec::new());
+    for (due, fault) in &faults {
+        deployment.become_(fault).await;
+        if let Some([make, _]) = &fault.call {
+            deployment.call(make).await;
+        }
+        let (code, found) = deployment.examined(&deployment.id, &fault.outputs);
+        let due: BTreeSet<_> = due.iter().map(|id| (*id).to_owned()).collect();
+        seeded += 1;
+        if found != due || !(code == 4 || code == 5) {
+            wrong.push(format!("due {due:?}, found {found:?}, exit code {code}"));
+        }
+        if let Some([_, mend]) = &fault.call {
+            deployment.call(mend).await;
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+
+    // A pool that the stack was not deployed for.
+    let mut other = settings();
+    other["PoolName"] = "other".into();
+    other["LambdaConfig"] = deployment.lambda_config.clone();
+    let created = cloud.cognito("CreateUserPool", other).await.unwrap();
+    let id = created.pointer("/UserPool/Id").and_then(Value::as_str).unwrap();
+    let mut factors = factors();
+    factors["UserPoolId"] = id.into();
+    cloud.cognito("SetUserPoolMfaConfig", factors).await.unwrap();
+    let (code, found) = deployment.examined(id, &Value::Null);
+    let due = ["function-of-another-pool", "names-case-sensitive", "permission-missing"].map(str::to_owned);
+    assert_eq!((code, found), (5, due.into()));
+    seeded += 1;
+
+    deployment.become_(&Fault::default()).await;
+    let (code, found) = deployment.examined(&deployment.id, &Value::Null);
+    assert_eq!((code, found), (0, BTreeSet::new()), "mended");
+    let kinds: BTreeSet<_> = faults.iter().flat_map(|(due, _)| due).collect();
+    println!("doctor: {seeded} seeded faults of {} kinds, {seeded} found, 0 false alarms", kinds.len() + 2);
+    cloud.stop().await.unwrap();
+}

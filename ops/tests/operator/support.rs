@@ -1,0 +1,47 @@
+//! The command as an operator runs it against a cloud.
+
+use std::fs;
+use std::process::Command;
+
+use end_to_end::Cloud;
+use tempfile::TempDir;
+
+pub(crate) struct Operator {
+    folder: TempDir,
+    outputs: String,
+    environment: Vec<(String, String)>,
+}
+
+impl Operator {
+    pub(crate) fn of(cloud: &Cloud) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let outputs = folder.path().join("outputs.json");
+        fs::write(&outputs, cloud.stack_outputs().to_string()).unwrap();
+        let mut environment: Vec<_> = cloud.environment().unwrap().into_iter().collect();
+        environment.retain(|(name, _)| name.starts_with("AWS_"));
+        let lambda = cloud.endpoint("lambda").unwrap().to_owned();
+        environment.push(("AWS_ENDPOINT_URL_LAMBDA".to_owned(), lambda));
+        Self { outputs: outputs.to_str().unwrap().to_owned(), folder, environment }
+    }
+
+    /// The file with the stack's outputs.
+    pub(crate) fn outputs(&self) -> &str {
+        &self.outputs
+    }
+
+    /// Exit code, standard output, standard error.
+    pub(crate) fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_cognito-mfa"))
+            .args(arguments)
+            .envs(self.environment.iter().cloned())
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+}
+
+/// A file of a name of one's own.
+pub(crate) fn path(operator: &Operator, name: &str) -> String {
+    operator.folder.path().join(name).to_str().unwrap().to_owned()
+}

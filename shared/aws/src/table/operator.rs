@@ -1,0 +1,123 @@
+//! What an operator asks of the table and no function does: reading the audit trail, erasing a user.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    operation::query::builders::QueryFluentBuilder,
+    types::{AttributeValue, DeleteRequest, WriteRequest},
+};
+use aws_types::SdkConfig;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use shared::{
+    delivery::{Channel, Scope},
+    kernel::{PortError, UserId},
+};
+
+use super::{Item, Table, port_error, text, user_key};
+
+const QUERY: &str = "dynamodb.Query";
+const WRITE: &str = "dynamodb.BatchWriteItem";
+/// `BatchWriteItem` takes no more.
+const BATCH: usize = 25;
+
+impl Table {
+    /// The table as an operator reaches it: with their own credentials, time-outs and endpoint.
+    pub fn of_operator(config: &SdkConfig, name: &str) -> Self {
+        Self { client: aws_sdk_dynamodb::Client::new(config), name: name.to_owned() }
+    }
+
+    /// A user's lines of the audit trail from `from` to before `until`, oldest first, each with the
+    /// members it was kept with; `id` and `at` (RFC 3339) first.
+    pub async fn audit_lines(
+        &self,
+        user: &UserId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Map<String, Value>>, PortError> {
+        // The ids sort by time: their first 48 bits are milliseconds (RFC 9562 §5.7).
+        let bound = |at: Timestamp| {
+            let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or_default() & 0xffff_ffff_ffff;
+            format!("AUDIT#{:08x}-{:04x}", milliseconds >> 16, milliseconds & 0xffff)
+        };
+        let query = self
+            .partition(user_key(user))
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :until")
+            .expression_attribute_values(":from", text(bound(from)))
+            .expression_attribute_values(":until", text(bound(until)));
+        Ok(items(query).await?.iter().map(audit_line).collect())
+    }
+
+    /// Erases every item of a user; gives how many there were.
+    ///
+    /// Promises nothing of what is written meanwhile: a user who still signs in leaves new items.
+    pub async fn forget(&self, user: &UserId) -> Result<usize, PortError> {
+        let mut partitions = vec![user_key(user)];
+        // Their own budgets of messages, which no shards divide.
+        partitions.extend([Channel::Sms, Channel::Email].map(|channel| {
+            text(format!("SENT#{}#{}#{}#0", channel.name(), Scope::User.name(), user.as_str()))
+        }));
+        let mut keys = Vec::new();
+        for pk in partitions {
+            let query =
+                self.partition(pk).key_condition_expression("pk = :pk").projection_expression("pk, sk");
+            keys.extend(items(query).await?);
+        }
+        for batch in keys.chunks(BATCH) {
+            let mut waiting: Vec<_> = batch.iter().filter_map(deletion).collect();
+            while !waiting.is_empty() {
+                let answer = self
+                    .client
+                    .batch_write_item()
+                    .request_items(&self.name, waiting)
+                    .send()
+                    .await
+                    .map_err(port_error(WRITE))?;
+                let left = answer.unprocessed_items.and_then(|mut left| left.remove(&self.name));
+                waiting = left.unwrap_or_default();
+            }
+        }
+        Ok(keys.len())
+    }
+
+    fn partition(&self, pk: AttributeValue) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.name).consistent_read(true);
+        query.expression_attribute_values(":pk", pk)
+    }
+}
+
+async fn items(query: QueryFluentBuilder) -> Result<Vec<Item>, PortError> {
+    let mut pages = query.into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        found.extend(page.map_err(port_error(QUERY))?.items.unwrap_or_default());
+    }
+    Ok(found)
+}
+
+fn deletion(key: &HashMap<String, AttributeValue>) -> Option<WriteRequest> {
+    let delete = DeleteRequest::builder().set_key(Some(key.clone())).build().ok()?;
+    Some(WriteRequest::builder().delete_request(delete).build())
+}
+
+fn audit_line(item: &Item) -> Map<String, Value> {
+    let id = item.get("sk").and_then(|sk| sk.as_s().ok()?.strip_prefix("AUDIT#")).unwrap_or_default();
+    let seconds = item.get("at").and_then(|at| at.as_n().ok()?.parse().ok());
+    let at = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let mut line = Map::new();
+    line.insert("id".to_owned(), id.into());
+    line.insert("at".to_owned(), at.map(|at| at.to_string()).into());
+    let mut members: Vec<_> =
+        item.iter().filter(|(name, _)| !["pk", "sk", "at", "v", "ttl"].contains(&name.as_str())).collect();
+    members.sort_by_key(|(name, _)| *name);
+    for (name, value) in members {
+        let value = match value {
+            AttributeValue::S(text) => Value::from(text.as_str()),
+            AttributeValue::N(number) => number.parse::<i64>().map_or(Value::Null, Value::from),
+            AttributeValue::Bool(flag) => Value::from(*flag),
+            _ => Value::Null,
+        };
+        line.insert(name.clone(), value);
+    }
+    line
+}
