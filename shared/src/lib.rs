@@ -1,7 +1,7 @@
 //! The core of `cognito-mfa`: what the functions do, free of AWS SDKs.
 //!
 //! Rooms are capabilities ([`sign_up`], [`sign_in`], [`delivery`], [`factors`], [`custom_auth`],
-//! [`rules`], [`audit`]), each with what it decides, its ports and its use cases, over the [`kernel`].
+//! [`tokens`], [`rules`], [`audit`]), each with what it decides, its ports and its use cases, over the [`kernel`].
 //! Two shells stand on top: [`trigger`] for a user pool's triggers and [`http`] for the MFA API.
 //! Dependencies run shells → capabilities → kernel.
 
@@ -17,6 +17,7 @@ pub mod rules;
 pub mod sign_in;
 pub mod sign_up;
 pub mod telemetry;
+pub mod tokens;
 pub mod trigger;
 
 pub use init::init;

@@ -95,10 +95,10 @@ async fn an_e_mail_code_signs_in_and_a_proof_is_redeemed_once() {
     let code = stage.code().await.unwrap();
     assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::NotProven);
     assert_eq!(sign_in.answer(&stage, &code).await, Defined::IssueTokens);
-    assert_eq!(stage.token(&alex, NATIVE, None).await, Gate::Open, "no factor of ours is set up");
+    assert!(stage.token(&alex, NATIVE, None).await.is_open(), "no factor of ours is set up");
     assert_eq!(stage.token(&user("sam"), CUSTOM, None).await, Gate::NotProven);
     assert_eq!(stage.token(&alex, "other", None).await, Gate::UnknownClient);
-    assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::Open);
+    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
     assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::NotProven);
 }
 
@@ -156,7 +156,7 @@ async fn an_authenticators_code_works_at_once_or_after_a_choice_and_each_step_on
     let mut at_once = begun().await;
     assert_eq!(at_once.public["factors"], "email,sms,totp");
     assert_eq!(at_once.answer(&stage, &totp(&stage, SEED, 0)).await, Defined::IssueTokens);
-    assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::Open);
+    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
 
     let mut replayed = begun().await;
     assert_eq!(replayed.answer(&stage, "totp").await, Defined::Challenge);
@@ -231,7 +231,7 @@ async fn a_trusted_device_stands_for_the_second_factor_and_for_nothing_else() {
     assert_eq!(sign_in.public["factors"], "email,sms,trusted-device");
     let signed = device.sign(&sign_in.public["nonce"], &alex, CUSTOM);
     assert_eq!(sign_in.answer(&stage, &signed).await, Defined::IssueTokens);
-    assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::Open);
+    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
 
     let mut accepted = 0;
     for _ in 0..1_000 {
@@ -293,7 +293,7 @@ async fn two_factors_where_the_policy_asks_for_two() {
     assert_eq!(sign_in.answer(&stage, &code).await, Defined::Challenge, "a code works once");
     assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::NotProven);
     assert_eq!(sign_in.answer(&stage, &totp(&stage, SEED, 0)).await, Defined::IssueTokens);
-    assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::Open);
+    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
 }
 
 #[tokio::test]
@@ -359,7 +359,7 @@ async fn repeated_deliveries_change_nothing() {
         assert!(sign_in.verify(&stage, &code, None).await);
     }
     assert_eq!(sign_in.answer(&stage, &code).await, Defined::IssueTokens);
-    assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::Open);
+    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
     assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::NotProven, "one sign-in");
 }
 

@@ -496,7 +496,12 @@ impl Api {
 
     /// As the last gate notes a custom sign-in.
     fn signed_in_with(&self, factor: OwnFactor) {
-        let proof = LastProof { at: self.now(), factors: [factor].into(), client: "client".into() };
+        let proof = LastProof {
+            at: self.now(),
+            factors: [factor].into(),
+            native: [].into(),
+            client: "client".into(),
+        };
         self.table.note_proof(&UserId::parse(SUB).unwrap(), proof);
     }
 

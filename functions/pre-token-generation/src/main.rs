@@ -12,11 +12,13 @@ use shared_aws::{Aws, AwsSettings, Directory, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let ((settings, pool), aws) = init(|environment| {
+    let ((settings, pool, tokens), aws) = init(|environment| {
         let settings = CustomAuthSettings::read(environment);
-        ((settings, environment.required("MFA_USER_POOL_ID")), AwsSettings::read(environment))
+        let (pool, tokens) = (environment.required("MFA_USER_POOL_ID"), environment.policy().tokens);
+        ((settings, pool, tokens), AwsSettings::read(environment))
     })?;
     let aws = Aws::new(aws)?;
     let (table, natives) = (Arc::new(Table::new(&aws)), Arc::new(Directory::new(&aws, &pool)));
-    serve(PreTokenGeneration::new(LastGate::new(settings, table, natives, Arc::new(SystemClock)))).await
+    let gate = LastGate::new(settings, table, natives, Arc::new(SystemClock));
+    serve(PreTokenGeneration::new(gate, tokens)).await
 }

@@ -121,9 +121,9 @@ async fn each_step_takes_no_more_requests_than_promised() {
     taken();
     sign_in.define(&stage).await;
     count("Define, last", 1);
-    assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::Open);
+    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
     count("pre-token, custom client", 1);
-    assert_eq!(stage.token(&alex, NATIVE, None).await, Gate::Open);
+    assert!(stage.token(&alex, NATIVE, None).await.is_open());
     count("pre-token, native client", 1);
     println!("requests to DynamoDB: {}", steps.join("; "));
 

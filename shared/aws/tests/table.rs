@@ -183,6 +183,7 @@ async fn the_last_proof_of_own_factors() {
             "last_proof": { "M": {
                 "at": { "N": "1767323045" },
                 "factors": { "SS": ["totp", "telepathy"] },
+                "native": { "SS": ["sms"] },
                 "client": { "S": "client" },
             } },
         },
@@ -192,6 +193,7 @@ async fn the_last_proof_of_own_factors() {
     let expected = LastProof {
         at: jiff::Timestamp::from_second(1_767_323_045).unwrap(),
         factors: [OwnFactor::Totp].into(),
+        native: [OwnFactor::SmsCode].into(),
         client: "client".into(),
     };
     assert_eq!(kept.last_proof, Some(expected));

@@ -11,9 +11,10 @@ mod policy;
 pub use check::check_policy;
 pub use environment::{Environment, process_environment};
 pub use policy::{
-    AppClientPolicy, BudgetPolicy, CustomAuthPolicy, DeliveryPolicy, EmailPolicy, FactorChangePolicy,
-    FirstStep, GovernorPolicy, MessageValidity, MessagesPolicy, Policy, ProviderPolicy, RequirementPolicy,
-    Resend, SignInPolicy, SignUpPolicy, SmsPolicy, TotpPolicy, UniquePolicy,
+    AccessTokenPolicy, AppClientPolicy, BudgetPolicy, ClaimsPolicy, ClientTokensPolicy, CustomAuthPolicy,
+    DeliveryPolicy, EmailPolicy, FactorChangePolicy, FirstStep, GovernorPolicy, MFA_METHODS, MessageValidity,
+    MessagesPolicy, Policy, ProviderPolicy, RequirementPolicy, Resend, SELF_SERVICE_SCOPE, SignInPolicy,
+    SignUpPolicy, SmsPolicy, TokensPolicy, TotpPolicy, UniquePolicy,
 };
 
 /// Everything that is wrong with a configuration.

@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     AppClient, Challenges, CustomAuthSettings, NativeEnrolment, Nonce, Place, Redemption, Requirements,
 };
-use crate::kernel::{Clock, PortError, UserId};
+use crate::kernel::{Clock, OwnFactor, PortError, UserId};
 
 /// A request for tokens.
 #[derive(Debug, Clone)]
@@ -27,11 +27,26 @@ pub enum TokenKind {
 }
 
 /// Whether tokens may be issued.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gate {
-    Open,
+    Open(Admitted),
     UnknownClient,
     NotProven,
+}
+
+impl Gate {
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Open(_))
+    }
+}
+
+/// Tokens may be issued.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Admitted {
+    /// The client's name in `MFA_APP_CLIENTS`.
+    pub client: String,
+    /// What was proven, Cognito's own factors too; none where this is not known.
+    pub methods: Option<BTreeSet<OwnFactor>>,
 }
 
 /// The last gate: tokens of a custom client for nothing but a proof. Cognito can issue tokens without
@@ -58,9 +73,11 @@ impl LastGate {
         let Some(client) = self.settings.clients.find(request.client_id) else {
             return Ok(Gate::UnknownClient);
         };
+        let name = self.settings.clients.name(request.client_id).unwrap_or_default();
+        let open = |methods| Gate::Open(Admitted { client: name.to_owned(), methods });
         match (client, request.kind, &request.user) {
             (_, TokenKind::Refresh, _) | (AppClient::Native, TokenKind::ClientCredentials, _) => {
-                Ok(Gate::Open)
+                Ok(open(None))
             }
             (_, _, None) | (AppClient::Custom(_), TokenKind::ClientCredentials, _) => Ok(Gate::NotProven),
             (AppClient::Custom(policy), TokenKind::SignIn, Some(user)) => {
@@ -74,17 +91,33 @@ impl LastGate {
                 let proven = self.challenges.redeem(&redemption).await?;
                 // By the groups of now: those that Define knew were of the last sign-in.
                 let requirements = Requirements::new(policy, request.groups.iter().map(String::as_str));
-                let is_met = proven.is_some_and(|proven| requirements.are_met(&proven));
-                Ok(if is_met { Gate::Open } else { Gate::NotProven })
+                let met = proven.filter(|proven| requirements.are_met(proven));
+                Ok(met.map_or(Gate::NotProven, |proven| open(Some(proven.methods()))))
             }
             (AppClient::Native, TokenKind::SignIn, Some(user)) => {
                 let kept = self.challenges.read(&Place::User(user.clone())).await?;
                 // Whoever has set up a factor of ours and none of Cognito's was asked for nothing here.
                 let has_own = kept.factors.confirmed().next().is_some();
                 let is_open = !has_own || self.natives.has_native_factor(request.user_name).await?;
-                Ok(if is_open { Gate::Open } else { Gate::NotProven })
+                Ok(if is_open { open(None) } else { Gate::NotProven })
             }
         }
+    }
+
+    /// What the user's last completed sign-in proved, if it was at this client, which signs in by custom
+    /// challenges. A refresh does not say which sign-in it goes back to. One read, none for a native client.
+    pub async fn proven_last(
+        &self,
+        request: &TokenRequest<'_>,
+    ) -> Result<Option<BTreeSet<OwnFactor>>, PortError> {
+        let (Some(AppClient::Custom(_)), Some(user)) =
+            (self.settings.clients.find(request.client_id), &request.user)
+        else {
+            return Ok(None);
+        };
+        let kept = self.challenges.read(&Place::User(user.clone())).await?;
+        let last = kept.factors.last_proof.filter(|proof| proof.client == request.client_id);
+        Ok(last.map(|proof| proof.factors.union(&proof.native).copied().collect()))
     }
 }
 

@@ -17,7 +17,7 @@ mod round;
 
 pub use challenge::{Created, Creator, CustomAuthSettings, Defined, SignIns, SigningIn, Verifier};
 pub use codes::DrawnCodes;
-pub use gate::{Gate, LastGate, TokenKind, TokenRequest};
+pub use gate::{Admitted, Gate, LastGate, TokenKind, TokenRequest};
 pub use machine::{Challenge, MOST_ROUNDS, Next, SessionItem, Why, next};
 pub use port::{
     Act, Answer, Answered, Challenges, CodeHash, Comparison, MOST_SENDINGS, NativeEnrolment, Opening,

@@ -21,6 +21,11 @@ impl Proven {
         self.password || !self.native.is_empty() || !self.own.is_empty()
     }
 
+    /// All factors, whoever asked for them.
+    pub fn methods(&self) -> BTreeSet<OwnFactor> {
+        self.native.union(&self.own).copied().collect()
+    }
+
     /// With one more factor of ours.
     #[must_use]
     pub fn with(&self, factor: OwnFactor) -> Self {
@@ -150,6 +155,11 @@ impl AppClients {
     /// Knows nobody.
     pub fn none() -> Self {
         Self { names: BTreeMap::new(), custom: BTreeMap::new() }
+    }
+
+    /// As the list calls it.
+    pub fn name(&self, id: &str) -> Option<&str> {
+        self.names.get(id).map(String::as_str)
     }
 
     /// None for a client that is not listed.

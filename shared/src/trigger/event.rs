@@ -1,6 +1,6 @@
 use serde_json::{Map, Value};
 
-use crate::{custom_auth::SessionItem, kernel::UserId};
+use crate::{custom_auth::SessionItem, kernel::UserId, tokens::TokenVersion};
 
 /// A trigger's event, read tolerantly.
 #[derive(Clone, Copy)]
@@ -58,6 +58,20 @@ impl<'a> Event<'a> {
     pub fn groups(self) -> impl Iterator<Item = &'a str> {
         let groups = self.request("groupConfiguration").and_then(|groups| groups.get("groupsToOverride"));
         groups.and_then(Value::as_array).into_iter().flatten().filter_map(|group| text(Some(group)))
+    }
+
+    /// The same as it came, with the groups' roles.
+    pub fn group_configuration(self) -> Option<&'a Value> {
+        self.request("groupConfiguration").filter(|groups| !groups.is_null())
+    }
+
+    /// What tokens can be changed. Versions are texts, or a number (COGNITO.md §1.1).
+    pub fn token_version(self) -> TokenVersion {
+        match self.0.get("version") {
+            None | Some(Value::Null) => TokenVersion::V1,
+            Some(version) if version == "1" || version == 1 => TokenVersion::V1,
+            Some(_) => TokenVersion::V2,
+        }
     }
 
     /// A custom sender's sealed code.

@@ -1,19 +1,29 @@
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
-use super::{Event, Trigger, TriggerFault};
+use super::{Event, Trigger, TriggerFault, best_effort};
 use crate::{
+    config::TokensPolicy,
     custom_auth::{Gate, LastGate, TokenKind, TokenRequest},
     kernel::Refusal,
+    tokens::Issuing,
 };
 
-/// The last gate before tokens (COGNITO.md §1.9). It changes no claim: it lets tokens be issued or, by
-/// an error, not.
+/// What a refreshed token says of the last sign-in is worth this much waiting.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// The last gate before tokens, and what tokens say (COGNITO.md §1.9). It lets tokens be issued or, by an
+/// error, not.
 #[derive(Debug)]
-pub struct PreTokenGeneration(LastGate);
+pub struct PreTokenGeneration {
+    gate: LastGate,
+    policy: TokensPolicy,
+}
 
 impl PreTokenGeneration {
-    pub fn new(gate: LastGate) -> Self {
-        Self(gate)
+    pub fn new(gate: LastGate, policy: TokensPolicy) -> Self {
+        Self { gate, policy }
     }
 }
 
@@ -32,10 +42,25 @@ impl Trigger for PreTokenGeneration {
             },
             named: event.client_metadata("nonce"),
         };
-        match self.0.admit(&request).await? {
-            Gate::Open => Ok(Map::new()),
-            Gate::UnknownClient => Err(Refusal::AppClientUnknown.into()),
-            Gate::NotProven => Err(Refusal::SignInIncomplete.into()),
+        let mut admitted = match self.gate.admit(&request).await? {
+            Gate::Open(admitted) => admitted,
+            Gate::UnknownClient => return Err(Refusal::AppClientUnknown.into()),
+            Gate::NotProven => return Err(Refusal::SignInIncomplete.into()),
+        };
+        if request.kind == TokenKind::Refresh && self.policy.mfa_methods {
+            // Without it a token says less; a session must not end for that.
+            let proven = self.gate.proven_last(&request);
+            admitted.methods = best_effort("challenges.read", LONGEST, proven).await.flatten();
         }
+        let issuing = Issuing {
+            version: event.token_version(),
+            client: &admitted.client,
+            is_refresh: request.kind == TokenKind::Refresh,
+            has_user: request.kind != TokenKind::ClientCredentials,
+            attributes: event.attributes().collect(),
+            methods: admitted.methods.as_ref(),
+            groups: event.group_configuration(),
+        };
+        Ok(self.policy.overrides(&issuing)?)
     }
 }

@@ -129,6 +129,7 @@ impl Challenges for InMemoryTable {
             state.kept.factors.last_proof = Some(LastProof {
                 at: held.at,
                 factors: held.pass.proven.own.clone(),
+                native: held.pass.proven.native.clone(),
                 client: held.pass.client.clone(),
             });
             Some(held.pass.proven.clone())

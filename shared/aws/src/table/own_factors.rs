@@ -170,10 +170,14 @@ fn read_device(item: &Item) -> Option<TrustedDevice> {
 fn last_proof(value: &AttributeValue) -> Result<LastProof, PortError> {
     let read = || {
         let item = value.as_m().ok()?;
-        let names = item.get("factors")?.as_ss().ok()?;
+        let factors = |names: &[String]| -> BTreeSet<_> {
+            names.iter().filter_map(|name| OwnFactor::from_name(name)).collect()
+        };
+        let native = item.get("native").and_then(|names| names.as_ss().ok());
         Some(LastProof {
             at: time(item, "at")?,
-            factors: names.iter().filter_map(|name| OwnFactor::from_name(name)).collect::<BTreeSet<_>>(),
+            factors: factors(item.get("factors")?.as_ss().ok()?),
+            native: native.map(|names| factors(names)).unwrap_or_default(),
             client: item.get("client")?.as_s().ok()?.clone(),
         })
     };

@@ -3,6 +3,7 @@ mod delivery;
 mod gate;
 mod governor;
 mod messages;
+mod tokens;
 
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -13,6 +14,9 @@ pub use self::{
     gate::{SignInPolicy, SignUpPolicy, UniquePolicy},
     governor::{BudgetPolicy, EmailPolicy, GovernorPolicy, SmsPolicy},
     messages::{MessageValidity, MessagesPolicy},
+    tokens::{
+        AccessTokenPolicy, ClaimsPolicy, ClientTokensPolicy, MFA_METHODS, SELF_SERVICE_SCOPE, TokensPolicy,
+    },
 };
 use super::Problems;
 
@@ -31,6 +35,7 @@ pub struct Policy {
     pub sms: SmsPolicy,
     pub email: EmailPolicy,
     pub custom_auth: CustomAuthPolicy,
+    pub tokens: TokensPolicy,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -77,6 +82,7 @@ impl Policy {
         self.messages.check(problems);
         self.check_governor(problems);
         self.custom_auth.check(problems);
+        self.tokens.check(problems);
     }
 }
 
@@ -97,20 +103,31 @@ fn defaults() -> Table {
 
 /// The tables whose keys are an operator's own names, and what stands for a name until it is overridden.
 /// `*` is any name.
-const NAMED: [(&str, &str); 2] = [
+const NAMED: [(&str, &str); 3] = [
     ("custom_auth.clients", custom_auth::NEW_CLIENT),
     ("custom_auth.clients.*.groups", custom_auth::NEW_GROUP),
+    ("tokens.clients", tokens::NEW_CLIENT),
 ];
+
+/// The tables that are an operator's own altogether: names and values of any type.
+const FREE: [&str; 4] = [
+    "tokens.clients.*.id.add",
+    "tokens.clients.*.id.attributes",
+    "tokens.clients.*.access.add",
+    "tokens.clients.*.access.attributes",
+];
+
+/// Whether a path is one of a pattern, in which `*` is any name.
+fn matches(pattern: &str, path: &str) -> bool {
+    let (pattern, path): (Vec<_>, Vec<_>) = (pattern.split('.').collect(), path.split('.').collect());
+    pattern.len() == path.len()
+        && pattern.iter().zip(&path).all(|(pattern, name)| *pattern == "*" || pattern == name)
+}
 
 /// What a new name under `path` begins with; none where the keys are ours.
 #[expect(clippy::expect_used, reason = "compiled in; a test reads it, so it can't fail in a deployed binary")]
 fn named(path: &str) -> Option<Table> {
-    let matches = |pattern: &str| {
-        let (pattern, path): (Vec<_>, Vec<_>) = (pattern.split('.').collect(), path.split('.').collect());
-        pattern.len() == path.len()
-            && pattern.iter().zip(&path).all(|(pattern, name)| *pattern == "*" || pattern == name)
-    };
-    let (_, new) = NAMED.iter().find(|(pattern, _)| matches(pattern))?;
+    let (_, new) = NAMED.iter().find(|(pattern, _)| matches(pattern, path))?;
     Some(toml::from_str(new).expect("what a new name begins with is TOML"))
 }
 
@@ -124,6 +141,11 @@ fn merge(base: &mut Table, overrides: Table, path: &str, problems: &mut Vec<Stri
         let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         match (base.get_mut(&key), value) {
             (None, _) => problems.push(format!("{path} is not a key of the policy")),
+            (Some(Value::Table(below)), Value::Table(overrides))
+                if FREE.iter().any(|pattern| matches(pattern, &path)) =>
+            {
+                below.extend(overrides);
+            }
             (Some(Value::Table(below)), Value::Table(overrides)) => merge(below, overrides, &path, problems),
             (Some(current), value) if current.same_type(&value) => *current = value,
             (Some(current), value) => {

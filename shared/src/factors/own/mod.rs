@@ -66,6 +66,8 @@ pub struct OwnFactors {
 pub struct LastProof {
     pub at: Timestamp,
     pub factors: BTreeSet<OwnFactor>,
+    /// By Cognito's own MFA, in the same sign-in.
+    pub native: BTreeSet<OwnFactor>,
     /// App client id.
     pub client: String,
 }

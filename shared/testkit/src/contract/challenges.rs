@@ -343,6 +343,7 @@ async fn redemptions(port: &dyn Challenges, factors: &dyn OwnFactorStore) {
     assert_eq!(kept.groups, ["admins".to_owned()].into(), "kept for the next sign-in");
     let last = kept.factors.last_proof.expect("kept");
     assert_eq!((last.at, last.client.as_str(), last.factors), (now(), CLIENT, [OwnFactor::Totp].into()));
+    assert_eq!(last.native, [OwnFactor::SmsCode].into());
 
     let sam = user("redeems-sam");
     passed(&sam, 4, true).await;
