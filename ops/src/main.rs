@@ -8,6 +8,7 @@ mod attach;
 mod audit;
 mod aws;
 mod check;
+mod claims;
 mod detach;
 mod doctor;
 mod ending;
@@ -74,6 +75,9 @@ enum Command {
     Unlock(unlock::Unlock),
     /// A user's audit trail as JSON lines
     Audit(audit::Audit),
+    /// Claims on addresses and the pool's accounts brought together
+    #[command(subcommand)]
+    Claims(claims::Claims),
     /// Erase what the table holds of a user
     ForgetUser(forget_user::ForgetUser),
     /// Completions for a shell
@@ -104,6 +108,7 @@ fn run(Arguments { json, profile, region, command }: Arguments) -> Result<Ending
             Command::Doctor(doctor) => doctor.run(&aws().await?, say).await,
             Command::Unlock(unlock) => unlock.run(&aws().await?, say).await,
             Command::Audit(audit) => audit.run(&aws().await?, say).await,
+            Command::Claims(claims) => claims.run(&aws().await?, say).await,
             Command::ForgetUser(forget) => forget.run(&aws().await?, say).await,
             Command::Completions { shell } => {
                 let mut command = Arguments::command();

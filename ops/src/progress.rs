@@ -20,6 +20,24 @@ impl Progress {
         self.0.set_message(what.to_owned());
     }
 
+    /// A bar from here on, where it is known how many there will be.
+    pub(crate) fn count(&self, what: &str, total: Option<u64>) {
+        let template = match total {
+            Some(_) => "{spinner} {wide_bar} {pos} of about {len} {msg} ({eta})",
+            None => "{spinner} {pos} {msg} ({elapsed})",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.0.set_style(style);
+        }
+        self.0.set_length(total.unwrap_or_default());
+        self.0.set_position(0);
+        self.say(what);
+    }
+
+    pub(crate) fn at(&self, position: usize) {
+        self.0.set_position(u64::try_from(position).unwrap_or(u64::MAX));
+    }
+
     /// Nothing of it stays on the screen.
     pub(crate) fn done(&self) {
         self.0.finish_and_clear();

@@ -56,11 +56,14 @@ pub(crate) struct WhichTable {
 
 impl WhichTable {
     pub(crate) fn open(&self, aws: &Aws) -> Result<Table> {
-        let name = match (&self.table, &self.stack_outputs) {
-            (Some(name), _) => name.clone(),
-            (None, Some(file)) => StackOutputs::read(file)?.table.context("the outputs have no TableName")?,
-            (None, None) => return Err(anyhow!("say --table or --stack-outputs")),
-        };
-        Ok(Table::of_operator(&aws.config, &name))
+        Ok(Table::of_operator(&aws.config, &self.name()?))
+    }
+
+    pub(crate) fn name(&self) -> Result<String> {
+        match (&self.table, &self.stack_outputs) {
+            (Some(name), _) => Ok(name.clone()),
+            (None, Some(file)) => StackOutputs::read(file)?.table.context("the outputs have no TableName"),
+            (None, None) => Err(anyhow!("say --table or --stack-outputs")),
+        }
     }
 }

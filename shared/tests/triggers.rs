@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::{
     audit::Action,
     config,
-    delivery::{Governor, GovernorSettings},
+    delivery::{Courier, Destination, Governor, GovernorSettings, Notice, Parcel},
     factors::{
         FriendlyDeviceName,
         own::{DeviceKey, FactorId, OwnFactorStore as _, TrustedDevice},
@@ -20,7 +20,7 @@ use shared::{
     sign_up::{Availability, ConfirmedUsers, Recorded, UniqueSettings},
     trigger::{PostAuthentication, PostConfirmation, PreAuthentication, answer},
 };
-use shared_testkit::{InMemoryTable, ManualClock, SeededEntropy};
+use shared_testkit::{InMemoryCourier, InMemoryTable, ManualClock, SeededEntropy};
 
 const SUB: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
 const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
@@ -63,7 +63,7 @@ fn pre_authentication(table: &Arc<InMemoryTable>, policy: &str) -> PreAuthentica
 fn post_authentication(table: &Arc<InMemoryTable>) -> PostAuthentication {
     let clock = Arc::new(ManualClock::at(NOW));
     let entropy = Arc::new(SeededEntropy::new(1));
-    PostAuthentication::new(table.clone(), governor(table), table.clone(), clock, entropy)
+    PostAuthentication::new(table.clone(), governor(table), table.clone(), None, clock, entropy)
 }
 
 fn post_confirmation(table: &Arc<InMemoryTable>) -> PostConfirmation {
@@ -148,6 +148,13 @@ impl SignInLedger for Hangs {
     }
 }
 
+#[async_trait::async_trait]
+impl Courier for Hangs {
+    async fn hand_over(&self, _: &Parcel) -> Result<(), shared::kernel::PortError> {
+        std::future::pending().await
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hanging_table_costs_a_sign_in_its_limit_and_no_more() {
     let clock = Arc::new(ManualClock::at(NOW));
@@ -156,9 +163,19 @@ async fn a_hanging_table_costs_a_sign_in_its_limit_and_no_more() {
     assert!(answer(&pre, event("PreAuthentication_Authentication")).await.is_ok());
     assert_eq!(started.elapsed().as_millis(), 1_500);
     let (table, entropy) = (Arc::<InMemoryTable>::default(), Arc::new(SeededEntropy::new(1)));
-    let post = PostAuthentication::new(Arc::new(Hangs), governor(&table), table, clock, entropy);
-    assert!(answer(&post, event("PostAuthentication_Authentication")).await.is_ok());
-    assert_eq!(started.elapsed().as_millis(), 2_000);
+    let post = PostAuthentication::new(
+        Arc::new(Hangs),
+        governor(&table),
+        table,
+        Some(Arc::new(Hangs)),
+        clock,
+        entropy,
+    );
+    let mut with_new_device = event("PostAuthentication_Authentication");
+    with_new_device["request"]["newDeviceUsed"] = true.into();
+    with_new_device["request"]["userAttributes"]["email_verified"] = "true".into();
+    assert!(answer(&post, with_new_device).await.is_ok());
+    assert_eq!(started.elapsed().as_millis(), 2_000, "a courier that hangs included");
 }
 
 #[tokio::test]
@@ -208,6 +225,53 @@ async fn a_new_device_is_noted_and_a_known_one_is_not() {
     }
     let noted = table.audit().remove(0);
     assert_eq!((noted.user, noted.at, noted.action), (user, NOW, Action::NewDeviceUsed));
+}
+
+#[tokio::test]
+async fn a_user_is_told_of_a_new_device_once_at_a_verified_address() {
+    let (table, user) = parts();
+    let (courier, clock) = (Arc::<InMemoryCourier>::default(), Arc::new(ManualClock::at(NOW)));
+    let entropy = Arc::new(SeededEntropy::new(1));
+    let post = PostAuthentication::new(
+        table.clone(),
+        governor(&table),
+        table.clone(),
+        Some(courier.clone()),
+        clock.clone(),
+        entropy,
+    );
+    let signs_in = async |new_device: bool, verified: &str| {
+        let mut given = event("PostAuthentication_Authentication");
+        given["request"]["newDeviceUsed"] = new_device.into();
+        given["request"]["userAttributes"]["email_verified"] = verified.into();
+        given["request"]["userAttributes"]["locale"] = "de".into();
+        assert_eq!(answer(&post, given.clone()).await.unwrap(), given);
+    };
+    signs_in(false, "true").await;
+    signs_in(true, "false").await;
+    assert!(courier.taken().is_empty());
+    // Cognito may deliver one event three times.
+    for _ in 0..3 {
+        signs_in(true, "true").await;
+    }
+    let told: Vec<_> = courier.taken().into_iter().collect();
+    let notices: Vec<_> = told
+        .iter()
+        .map(|parcel| match parcel {
+            Parcel::Notice(notice) => notice,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(notices.len(), 3);
+    assert!(notices.iter().all(|notice| notice.id == notices[0].id), "one message, by its identity");
+    let notice = notices[0];
+    assert_eq!((notice.notice, notice.at, &notice.to.user), (Notice::NewDevice, NOW, &user));
+    assert_eq!(notice.to.destination, Destination::Email(EmailAddress::parse("alex@example.com").unwrap()));
+    assert_eq!(notice.to.locales, ["de"]);
+    clock.advance(SignedDuration::from_mins(1));
+    signs_in(true, "true").await;
+    let Some(Parcel::Notice(later)) = courier.taken().pop() else { panic!("a notice") };
+    assert_ne!(later.id, notice.id, "another sign-in");
 }
 
 const ENFORCE: &str = "enforce = true\n";

@@ -8,6 +8,7 @@ import { confirmSignIn, fetchAuthSession, signIn as amplifySignIn, signOut } fro
 
 import { Authenticator } from './harness/authenticator.js';
 import { startCloud, temporaryFolder } from './harness/cloud.js';
+import { Device } from './harness/device.js';
 import { templateWith } from './harness/policy.js';
 import { PASSWORD as password, signIn, signUp } from './harness/user.js';
 
@@ -69,30 +70,6 @@ async function accessToken() {
   return (await fetchAuthSession()).tokens.accessToken;
 }
 
-/** A browser's key: it signs, and is not given out. */
-class Device {
-  static async make() {
-    const device = new Device();
-    device.keys = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']);
-    const spki = await crypto.subtle.exportKey('spki', device.keys.publicKey);
-    device.publicKey = Buffer.from(spki).toString('base64');
-    return device;
-  }
-
-  async register(token) {
-    const kept = await call(token.toString(), 'POST', '/mfa/trusted-devices', { name: 'Laptop', publicKey: this.publicKey });
-    Object.assign(this, { id: kept.id, sub: token.payload.sub, clientId: token.payload.client_id });
-  }
-
-  /** The answer to a challenge. */
-  async sign({ nonce }) {
-    const statement = ['cognito-mfa/trusted-device/1', nonce, this.sub, this.clientId].join('\n');
-    const algorithm = { name: 'ECDSA', hash: 'SHA-256' };
-    const signature = await crypto.subtle.sign(algorithm, this.keys.privateKey, new TextEncoder().encode(statement));
-    return JSON.stringify({ device: this.id, signature: Buffer.from(signature).toString('base64url') });
-  }
-}
-
 describe('Amplify v6', () => {
   test('a code of an authenticator app, given at once; it is good once', async () => {
     const { username, app } = await enrolled();
@@ -117,7 +94,7 @@ describe('Amplify v6', () => {
     const { username, codes } = await enrolled();
     assert.equal((await signInWith(username, codes[0])).step, 'DONE');
     const device = await Device.make();
-    await device.register(await accessToken());
+    await device.register(cloud, await accessToken());
     await signOut();
 
     let spent;

@@ -1,7 +1,7 @@
 //! Each function's role allows what the function does and nothing else: what was called in a run
 //! against the local cloud beside the statements of `infra/template.yaml`, both ways.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,8 +19,8 @@ const PASSWORD: &str = "Correct-Horse-9";
 
 type Actions = BTreeMap<String, BTreeSet<String>>;
 
-/// What the template's policies allow, by function.
-fn allowed() -> Actions {
+/// The statements of every function's role, by function.
+fn statements() -> Vec<(String, Vec<Value>)> {
     let text = fs::read_to_string(workspace().join("infra/template.yaml")).unwrap();
     let template: Value = serde_norway::from_str(&text).unwrap();
     let resources = template.get("Resources").and_then(Value::as_mapping).unwrap().values();
@@ -35,14 +35,52 @@ fn allowed() -> Actions {
                 .into_iter()
                 .flatten()
                 .flat_map(|policy| policy.get("Statement").and_then(Value::as_sequence).unwrap());
-            let actions = statements.flat_map(|statement| match statement.get("Action").unwrap() {
-                Value::Sequence(actions) => actions.iter().map(text_of).collect(),
-                action => vec![text_of(action)],
-            });
-            (text_of(binary), actions.collect())
+            (text_of(binary), statements.cloned().collect())
         })
+        .collect()
+}
+
+fn actions_of(statement: &Value) -> Vec<String> {
+    match statement.get("Action").unwrap() {
+        Value::Sequence(actions) => actions.iter().map(text_of).collect(),
+        action => vec![text_of(action)],
+    }
+}
+
+/// What the template's policies allow, by function.
+fn allowed() -> Actions {
+    statements()
+        .into_iter()
+        .map(|(function, statements)| (function, statements.iter().flat_map(actions_of).collect()))
         .filter(|(_, actions): &(_, BTreeSet<_>)| !actions.is_empty())
         .collect()
+}
+
+/// The audit trail is append-only by the roles, not by our code's word alone: what can change an item that
+/// is there is kept from the partitions of the trail, and nothing can delete one.
+#[test]
+fn no_role_changes_or_deletes_a_line_of_the_audit_trail() {
+    let mut kept_off = 0;
+    for (function, statements) in statements() {
+        for statement in statements {
+            for action in actions_of(&statement).iter().filter(|action| action.starts_with("dynamodb:")) {
+                match action.as_str() {
+                    // A put is conditional in our code; IAM can't tell a new item from an old one.
+                    "dynamodb:GetItem" | "dynamodb:PutItem" => {}
+                    "dynamodb:UpdateItem" => {
+                        let condition = serde_json::to_value(statement.get("Condition")).unwrap();
+                        let apart =
+                            json!({ "ForAllValues:StringNotLike": { "dynamodb:LeadingKeys": ["AUDIT#*"] } });
+                        assert_eq!(condition, apart, "{function} may update the audit trail");
+                        kept_off += 1;
+                    }
+                    other => panic!("{function} may {other}: keep it off the audit trail, and say so here"),
+                }
+            }
+        }
+    }
+    println!("audit: {kept_off} roles may update items, none a line of the trail; none may delete");
+    assert!(kept_off > 0);
 }
 
 fn text_of(value: &Value) -> String {
@@ -89,6 +127,24 @@ async fn use_everything(cloud: &Cloud) {
     set(cloud, "/api/faults/sms", json!({ "failure": "fails" })).await;
     cloud.cognito("SignUp", sign_up(OTHER_NUMBER, "sam@example.com")).await.unwrap();
     cloud.first_code(OTHER_NUMBER).await.unwrap();
+
+    // A device that the pool does not know: the user is told.
+    remember_devices(cloud).await;
+    sign_in(cloud).await.unwrap();
+}
+
+/// `UpdateUserPool` resets what is left out.
+async fn remember_devices(cloud: &Cloud) {
+    let id = json!({ "UserPoolId": cloud.endpoint("userPoolId").unwrap() });
+    let described = cloud.cognito("DescribeUserPool", id.clone()).await.unwrap();
+    let mut update = id;
+    let kept = ["LambdaConfig", "AutoVerifiedAttributes", "MfaConfiguration", "SmsConfiguration"];
+    for member in kept.into_iter().filter(|member| !described["UserPool"][member].is_null()) {
+        update[member] = described["UserPool"][member].clone();
+    }
+    update["DeviceConfiguration"] =
+        json!({ "ChallengeRequiredOnNewDevice": false, "DeviceOnlyRememberedOnUserPrompt": false });
+    cloud.cognito("UpdateUserPool", update).await.unwrap();
 }
 
 async fn set(cloud: &Cloud, path: &str, value: Json) {

@@ -3,19 +3,24 @@
 use std::sync::Arc;
 
 use shared::{
-    delivery::GovernorSettings,
+    delivery::{Courier, GovernorSettings},
     init,
     kernel::{SystemClock, SystemEntropy},
     trigger::{PostAuthentication, serve},
 };
-use shared_aws::{Aws, AwsSettings, Table};
+use shared_aws::{Aws, AwsSettings, DeliverFunction, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (governor, aws) =
-        init(|environment| (GovernorSettings::read(environment), AwsSettings::read(environment)))?;
-    let table = Arc::new(Table::new(&Aws::new(aws)?));
+    let ((governor, tells, deliver), aws) = init(|environment| {
+        let tells = environment.policy().sign_in.new_device_notice;
+        let settings = (GovernorSettings::read(environment), tells, DeliverFunction::name(environment));
+        (settings, AwsSettings::read(environment))
+    })?;
+    let aws = Aws::new(aws)?;
+    let table = Arc::new(Table::new(&aws));
     let governor = governor.governor(table.clone());
+    let courier = tells.then(|| Arc::new(DeliverFunction::new(&aws, deliver)) as Arc<dyn Courier>);
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    serve(PostAuthentication::new(table.clone(), governor, table, clock, entropy)).await
+    serve(PostAuthentication::new(table.clone(), governor, table, courier, clock, entropy)).await
 }

@@ -8,6 +8,7 @@
 )]
 
 mod attach;
+mod claims;
 mod doctor;
 mod support;
 mod user;

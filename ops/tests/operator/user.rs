@@ -6,15 +6,19 @@ use serde_json::{Value, json};
 
 const NAME: &str = "alex@example.com";
 
-/// Items of the user's partition, by sort key.
+/// Items of the user's partitions.
 async fn items(cloud: &Cloud, table: &str, sub: &str) -> Vec<Value> {
-    let query = json!({
-        "TableName": table,
-        "KeyConditionExpression": "pk = :pk",
-        "ExpressionAttributeValues": { ":pk": { "S": format!("USER#{sub}") } },
-    });
-    let found = cloud.call("dynamodb", "DynamoDB_20120810.Query", query).await.unwrap();
-    found["Items"].as_array().unwrap().clone()
+    let mut items = Vec::new();
+    for partition in ["USER", "AUDIT"] {
+        let query = json!({
+            "TableName": table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": { ":pk": { "S": format!("{partition}#{sub}") } },
+        });
+        let found = cloud.call("dynamodb", "DynamoDB_20120810.Query", query).await.unwrap();
+        items.extend(found["Items"].as_array().unwrap().iter().cloned());
+    }
+    items
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use aws_smithy_http_client::{
 };
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
+use jiff::SignedDuration;
 use shared::{config::Environment, kernel::PortError};
 use url::{Host, Url};
 
@@ -27,13 +28,14 @@ const CONNECT: Duration = Duration::from_millis(800);
 const ATTEMPT: Duration = Duration::from_secs(1);
 const OPERATION: Duration = Duration::from_millis(2_200);
 
-/// Where AWS is, who we are there, and our table (`MFA_TABLE`). Lambda gives it all in the
-/// environment.
+/// Where AWS is, who we are there, and our table (`MFA_TABLE`), with how long the policy keeps its audit
+/// trail. Lambda gives it all in the environment.
 #[derive(Debug, Clone)]
 pub struct AwsSettings {
     region: String,
     credentials: Credentials,
     pub(crate) table: String,
+    pub(crate) audit_retention: Option<SignedDuration>,
     pub(crate) endpoints: Endpoints,
 }
 
@@ -73,6 +75,7 @@ impl AwsSettings {
             region,
             credentials: Credentials::new(key, secret, token, None, "lambda"),
             table: environment.required("MFA_TABLE"),
+            audit_retention: environment.policy().audit.retention(),
             endpoints: Endpoints::read(environment),
         }
     }

@@ -24,5 +24,5 @@ pub use providers::{
     email_providers, sms_providers,
 };
 pub use seeds::{SeedKey, SeedSettings};
-pub use table::Table;
+pub use table::{ScanPlace, Table};
 pub use user_pool::UserPool;

@@ -144,7 +144,7 @@ async fn each_trigger_of_a_sign_in_makes_one_round_trip() {
     let pre_authentication = PreAuthentication::new(guard, None, clock.clone());
     let entropy = Arc::new(SystemEntropy);
     let post_authentication =
-        PostAuthentication::new(table.clone(), governor(), table.clone(), clock.clone(), entropy);
+        PostAuthentication::new(table.clone(), governor(), table.clone(), None, clock.clone(), entropy);
     let post_confirmation = PostConfirmation::new(
         table.clone(),
         table.clone(),

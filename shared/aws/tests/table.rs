@@ -100,11 +100,14 @@ async fn address_claims() {
 #[tokio::test(flavor = "multi_thread")]
 async fn audit_trail() {
     let (table, db) = table().await;
-    let count = async |user: &UserId| items(&db, &format!("USER#{}", user.as_str()), "AUDIT#").len();
+    let count = async |user: &UserId| items(&db, &format!("AUDIT#{}", user.as_str()), "").len();
     contract::audit_trail(&table, count).await;
-    for item in items(&db, "USER#audit-alex", "AUDIT#") {
+    for item in items(&db, "AUDIT#audit-alex", "") {
         assert_eq!(item["v"]["N"], "1", "every item carries its schema version");
+        let number = |name: &str| item[name]["N"].as_str().unwrap().parse::<i64>().unwrap();
+        assert_eq!(number("ttl") - number("at"), 730 * 24 * 3600, "as long as the policy says");
     }
+    assert!(items(&db, "USER#audit-alex", "").is_empty(), "a partition of its own");
 }
 
 #[tokio::test(flavor = "multi_thread")]

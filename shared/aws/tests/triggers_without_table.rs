@@ -127,7 +127,7 @@ impl Stage {
         let table = self.table();
         let governor = self.read(GovernorSettings::read).governor(table.clone());
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-        PostAuthentication::new(table.clone(), governor, table, clock, entropy)
+        PostAuthentication::new(table.clone(), governor, table, None, clock, entropy)
     }
 }
 

@@ -11,10 +11,10 @@ mod policy;
 pub use check::check_policy;
 pub use environment::{Environment, process_environment};
 pub use policy::{
-    AccessTokenPolicy, AppClientPolicy, BudgetPolicy, ClaimsPolicy, ClientTokensPolicy, CustomAuthPolicy,
-    DeliveryPolicy, EmailPolicy, FactorChangePolicy, FirstStep, GovernorPolicy, MFA_METHODS, MessageValidity,
-    MessagesPolicy, Policy, ProviderPolicy, RequirementPolicy, Resend, SELF_SERVICE_SCOPE, SignInPolicy,
-    SignUpPolicy, SmsPolicy, TokensPolicy, TotpPolicy, UniquePolicy,
+    AccessTokenPolicy, AppClientPolicy, AuditPolicy, BudgetPolicy, ClaimsPolicy, ClientTokensPolicy,
+    CustomAuthPolicy, DeliveryPolicy, EmailPolicy, FactorChangePolicy, FirstStep, GovernorPolicy,
+    MFA_METHODS, MessageValidity, MessagesPolicy, Policy, ProviderPolicy, RequirementPolicy, Resend,
+    SELF_SERVICE_SCOPE, SignInPolicy, SignUpPolicy, SmsPolicy, TokensPolicy, TotpPolicy, UniquePolicy,
 };
 
 /// Everything that is wrong with a configuration.

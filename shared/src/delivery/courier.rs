@@ -59,7 +59,7 @@ pub struct CodeParcel {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NoticeParcel {
-    /// Of the change: its audit line's.
+    /// Of the change: its audit line's, or another that is the same for the same occasion.
     pub id: uuid::Uuid,
     pub notice: Notice,
     /// What the user calls the authenticator or device.

@@ -45,17 +45,20 @@ pub enum Notice {
     /// The pool's own authenticator is being set up anew: the one before works no more.
     AuthenticatorReplaced,
     FactorsChanged,
+    /// A completed sign-in with a device that the pool did not know.
+    NewDevice,
     RecoveryCodesReplaced,
     TrustedDeviceAdded,
     TrustedDeviceRemoved,
 }
 
 impl Notice {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AuthenticatorAdded,
         Self::AuthenticatorRemoved,
         Self::AuthenticatorReplaced,
         Self::FactorsChanged,
+        Self::NewDevice,
         Self::RecoveryCodesReplaced,
         Self::TrustedDeviceAdded,
         Self::TrustedDeviceRemoved,
@@ -68,6 +71,7 @@ impl Notice {
             Self::AuthenticatorRemoved => "authenticator-removed",
             Self::AuthenticatorReplaced => "authenticator-replaced",
             Self::FactorsChanged => "factors-changed",
+            Self::NewDevice => "new-device",
             Self::RecoveryCodesReplaced => "recovery-codes-replaced",
             Self::TrustedDeviceAdded => "trusted-device-added",
             Self::TrustedDeviceRemoved => "trusted-device-removed",

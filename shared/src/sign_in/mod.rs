@@ -14,6 +14,8 @@ pub use guard::{SignInGuard, SignInSettings};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
 
 use crate::{
     config::SignInPolicy,
@@ -39,9 +41,16 @@ pub enum Subject {
 impl Subject {
     /// For a name that is no user's.
     pub fn unknown(user_name: &str) -> Self {
-        use sha2::{Digest, Sha256};
         Self::Unknown { shard: Sha256::digest(user_name.as_bytes()).first().copied().unwrap_or_default() }
     }
+}
+
+/// Names what a user is told of a new device: the same however often Cognito delivers the event
+/// (COGNITO.md §1.1), within a minute.
+pub fn new_device_id(user: &UserId, client_id: &str, at: Timestamp) -> Uuid {
+    let minute = at.as_second().div_euclid(60);
+    let digest = Sha256::digest(format!("new-device\n{}\n{client_id}\n{minute}", user.as_str()));
+    Builder::from_custom_bytes(digest.first_chunk().copied().unwrap_or_default()).into_uuid()
 }
 
 /// What became of an attempt that had to keep its distance.

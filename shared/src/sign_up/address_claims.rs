@@ -61,7 +61,7 @@ pub enum FirmClaim {
 /// address exactly one is [`AddressClaim::Held`]; a candidate's own claim, repeated, is held still and not
 /// prolonged. Unconfirmed claims hold others off for at most [`HOLD`] each and [`HOLDS_A_DAY`] times within
 /// any [`DAY`]. Of racing confirmations by different users exactly one is firm, for good, and repeated is
-/// firm again; whatever was held is then over.
+/// firm again; whatever was held is then over. A firm claim ends by `release` only, and only its owner's.
 #[async_trait]
 pub trait AddressClaims: Send + Sync {
     async fn claim(
@@ -77,4 +77,7 @@ pub trait AddressClaims: Send + Sync {
         owner: &UserId,
         now: Timestamp,
     ) -> Result<FirmClaim, PortError>;
+
+    /// Ends the owner's firm claim: the address is free, as if never claimed. False where they have none.
+    async fn release(&self, address: &AddressKey, owner: &UserId) -> Result<bool, PortError>;
 }

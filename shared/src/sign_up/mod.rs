@@ -4,6 +4,7 @@ mod address_claims;
 mod admission;
 mod canonical;
 mod confirmation;
+mod reconcile;
 mod unique;
 
 pub use address_claims::{
@@ -11,4 +12,5 @@ pub use address_claims::{
 };
 pub use admission::{Admission, Candidate, admit};
 pub use confirmation::{ConfirmedUsers, Recorded};
+pub use reconcile::{AddressConflict, KeptClaim, KnownAddress, Reconciliation, StaleClaim};
 pub use unique::{Availability, UniqueAddresses, UniqueSettings};

@@ -31,7 +31,13 @@ impl UniqueSettings {
         UniqueAddresses { settings: self, claims }
     }
 
-    fn keys(&self, email: Option<&EmailAddress>, phone_number: Option<&PhoneNumber>) -> Vec<AddressKey> {
+    /// The same for the same key and policy, and says nothing of the key.
+    pub fn fingerprint(&self) -> String {
+        self.key.hash("sign-up.fingerprint", &[format!("{:?}", self.policy).as_bytes()])
+    }
+
+    /// What the addresses are claimed under, as far as policy keeps them apart.
+    pub fn keys(&self, email: Option<&EmailAddress>, phone_number: Option<&PhoneNumber>) -> Vec<AddressKey> {
         let email = email.filter(|_| self.policy.email).map(|email| {
             let spelling = canonical(email, self.policy);
             AddressKey::new(self.key.hash("sign-up.email", &[spelling.as_bytes()]))

@@ -1,13 +1,14 @@
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
 use crate::{
     audit::{Action, AuditTrail, Entry},
-    delivery::Governor,
-    kernel::{Clock, Entropy, PortError, UserId},
-    sign_in::SignInLedger,
+    delivery::{Courier, Destination, Governor, Notice, NoticeParcel, Parcel, Recipient},
+    kernel::{Clock, EmailAddress, Entropy, PortError, UserId},
+    sign_in::{SignInLedger, new_device_id},
 };
 
 /// The user waits for tokens meanwhile.
@@ -18,19 +19,22 @@ pub struct PostAuthentication {
     ledger: Arc<dyn SignInLedger>,
     governor: Governor,
     trail: Arc<dyn AuditTrail>,
+    courier: Option<Arc<dyn Courier>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
 impl PostAuthentication {
+    /// Without a `courier` nobody is told of new devices.
     pub fn new(
         ledger: Arc<dyn SignInLedger>,
         governor: Governor,
         trail: Arc<dyn AuditTrail>,
+        courier: Option<Arc<dyn Courier>>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { ledger, governor, trail, clock, entropy }
+        Self { ledger, governor, trail, courier, clock, entropy }
     }
 
     /// Only pools that remember devices say so (COGNITO.md §1.8).
@@ -41,6 +45,33 @@ impl PostAuthentication {
         let entry =
             Entry::new(self.clock.as_ref(), self.entropy.as_ref(), user.clone(), Action::NewDeviceUsed)?;
         self.trail.append(&entry).await
+    }
+
+    /// By e-mail to a verified address only: who holds the device may hold the phone as well.
+    async fn tell_of_new_device(
+        &self,
+        user: &UserId,
+        event: Event<'_>,
+        now: Timestamp,
+    ) -> Result<(), PortError> {
+        let email = event.attribute("email").filter(|_| event.attribute("email_verified") == Some("true"));
+        let (Some(courier), true, Some(email)) = (
+            &self.courier,
+            event.flag("newDeviceUsed"),
+            email.and_then(|email| EmailAddress::parse(email).ok()),
+        ) else {
+            return Ok(());
+        };
+        let to = Recipient {
+            user: user.clone(),
+            user_name: event.user_name().to_owned(),
+            destination: Destination::Email(email),
+            is_verified: true,
+            locales: event.locales().into_iter().map(ToOwned::to_owned).collect(),
+        };
+        let id = new_device_id(user, event.client_id(), now);
+        let parcel = NoticeParcel { id, notice: Notice::NewDevice, name: None, at: now, to };
+        courier.hand_over(&Parcel::Notice(parcel)).await
     }
 }
 
@@ -55,6 +86,7 @@ impl Trigger for PostAuthentication {
             best_effort("sign_in.complete", LIMIT, self.ledger.complete(&user, now)),
             best_effort("delivery.settle", LIMIT, codes_arrived(&self.governor, &user, event, now)),
             best_effort("audit.append", LIMIT, self.note_new_device(&user, event)),
+            best_effort("courier.hand_over", LIMIT, self.tell_of_new_device(&user, event, now)),
         );
         Ok(Map::new())
     }

@@ -169,6 +169,19 @@ pub async fn address_claims(port: &dyn AddressClaims) {
     assert_eq!(confirm(owner).await, FirmClaim::Firm, "however often");
     assert_eq!(confirm((owner + 1) % RACING).await, FirmClaim::Lost);
     assert_eq!(claim(&raced, 1, after(400 * day)).await, AddressClaim::Taken, "for good");
+
+    let freed = address("freed");
+    let (owner, other) = (user("address-owner"), user("address-other"));
+    let release = async |by: &UserId| port.release(&freed, by).await.expect("works");
+    assert!(!release(&owner).await, "there is none");
+    assert_eq!(port.confirm(&freed, &owner, start).await.expect("works"), FirmClaim::Firm);
+    assert!(!release(&other).await, "another's");
+    assert_eq!(claim(&freed, 1, after(400 * day)).await, AddressClaim::Taken);
+    assert!(release(&owner).await);
+    assert!(!release(&owner).await, "there is none any more");
+    assert_eq!(claim(&freed, 1, after(400 * day)).await, AddressClaim::Held, "as if never claimed");
+    assert!(!release(&owner).await, "held is not firm");
+    assert_eq!(claim(&freed, 2, after(400 * day)).await, AddressClaim::Taken);
 }
 
 /// A delivery is handled by one at a time, again after whoever died, and by nobody once it is over.

@@ -187,6 +187,15 @@ impl AddressClaims for InMemoryTable {
         *address = Address { owner: Some(owner.clone()), ..Address::default() };
         Ok(FirmClaim::Firm)
     }
+
+    async fn release(&self, address: &AddressKey, owner: &UserId) -> Result<bool, PortError> {
+        let mut state = self.state()?;
+        let is_theirs = state.addresses.get(address).is_some_and(|kept| kept.owner.as_ref() == Some(owner));
+        if is_theirs {
+            state.addresses.remove(address);
+        }
+        Ok(is_theirs)
+    }
 }
 
 #[async_trait]

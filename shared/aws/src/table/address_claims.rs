@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::ReturnValuesOnConditionCheckFailure,
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
 use jiff::Timestamp;
 use shared::{
@@ -13,6 +13,8 @@ use shared::{
 use super::{Item, Table, condition_failed, milliseconds, port_error, seconds, text, version};
 
 const OPERATION: &str = "dynamodb.UpdateItem";
+/// How the partitions of addresses begin.
+pub(super) const ADDRESS: &str = "ADDRESS#";
 
 #[async_trait]
 impl AddressClaims for Table {
@@ -88,6 +90,23 @@ impl AddressClaims for Table {
             Err(fault) => Err(port_error(OPERATION)(fault)),
         }
     }
+
+    async fn release(&self, address: &AddressKey, owner: &UserId) -> Result<bool, PortError> {
+        let released = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key(address).into_iter().collect()))
+            .condition_expression("firm_for = :owner")
+            .expression_attribute_values(":owner", text(owner.as_str()))
+            .send()
+            .await;
+        match released {
+            Ok(_) => Ok(true),
+            Err(fault) if condition_failed(&fault) => Ok(false),
+            Err(fault) => Err(port_error("dynamodb.DeleteItem")(fault)),
+        }
+    }
 }
 
 /// What an item means that a claim could not change.
@@ -107,12 +126,12 @@ fn standing(item: &Item, candidate: &CandidateKey, now: Timestamp) -> AddressCla
     }
 }
 
+fn key(address: &AddressKey) -> [(String, AttributeValue); 2] {
+    [("pk".to_owned(), text(format!("{ADDRESS}{}", address.as_str()))), ("sk".to_owned(), text("CLAIM"))]
+}
+
 impl Table {
     fn address_item(&self, address: &AddressKey) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", text(format!("ADDRESS#{}", address.as_str())))
-            .key("sk", text("CLAIM"))
+        self.client.update_item().table_name(&self.name).set_key(Some(key(address).into_iter().collect()))
     }
 }

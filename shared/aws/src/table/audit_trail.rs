@@ -1,10 +1,18 @@
 use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use shared::{
     audit::{Action, AuditTrail, Entry},
-    kernel::PortError,
+    kernel::{PortError, UserId},
 };
 
-use super::{Table, condition_failed, port_error, seconds, text, user_key, version};
+use super::{Table, condition_failed, port_error, seconds, text, version};
+
+/// A partition of its own, apart from the user's other items: so a role can be kept from changing lines
+/// (`dynamodb:LeadingKeys`).
+pub(super) fn audit_key(user: &UserId) -> AttributeValue {
+    text(format!("AUDIT#{}", user.as_str()))
+}
 
 #[async_trait]
 impl AuditTrail for Table {
@@ -13,11 +21,14 @@ impl AuditTrail for Table {
             .client
             .put_item()
             .table_name(&self.name)
-            .item("pk", user_key(&entry.user))
-            .item("sk", text(format!("AUDIT#{}", entry.id)))
+            .item("pk", audit_key(&entry.user))
+            .item("sk", text(entry.id.to_string()))
             .item("at", seconds(entry.at))
             .item("v", version())
             .condition_expression("attribute_not_exists(pk)");
+        if let Some(retention) = self.audit_retention {
+            put = put.item("ttl", seconds(entry.at.saturating_add(retention).unwrap_or(Timestamp::MAX)));
+        }
         put = match entry.action {
             Action::TotpStarted { replace } => {
                 put.item("action", text("totp-started")).item("replace", bool(replace))
@@ -50,6 +61,6 @@ impl AuditTrail for Table {
     }
 }
 
-fn bool(value: bool) -> aws_sdk_dynamodb::types::AttributeValue {
-    aws_sdk_dynamodb::types::AttributeValue::Bool(value)
+fn bool(value: bool) -> AttributeValue {
+    AttributeValue::Bool(value)
 }

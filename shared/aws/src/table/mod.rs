@@ -7,7 +7,7 @@
 //! | `USER#<sub>`, `UNKNOWN#<shard or hash>` | `SIGN_IN` | attempts since the last completed sign-in |
 //! | `USER#<sub>` | `FACTORS` | all of a user's own factors |
 //! | `ADDRESS#<hash>` | `CLAIM` | whose an address is, or who holds it for the moment |
-//! | `USER#<sub>` | `AUDIT#<uuid v7>` | one line of the audit trail |
+//! | `AUDIT#<sub>` | `<uuid v7>` | one line of the audit trail |
 //! | `USER#<sub>`, `CHALLENGE#<nonce>` | `FACTORS` | running sign-ins by custom challenges, what is counted of them, the proof |
 //! | `DELIVERY#<hash>` | `CLAIM` | who handles a message, and how it ended |
 //! | `USER#<sub>` | `CODES#<channel>` | cool-down, verified since when, codes nobody entered yet |
@@ -30,9 +30,10 @@ use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     types::AttributeValue,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::kernel::UserId;
 
+pub use self::operator::ScanPlace;
 use crate::{Aws, fault::port_error};
 
 const SCHEMA_VERSION: &str = "1";
@@ -42,13 +43,19 @@ const SCHEMA_VERSION: &str = "1";
 pub struct Table {
     client: Client,
     name: String,
+    /// Lines of the audit trail are kept so long; none: for good.
+    audit_retention: Option<SignedDuration>,
 }
 
 impl Table {
     pub fn new(aws: &Aws) -> Self {
         let mut config = aws_sdk_dynamodb::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.endpoints.dynamodb.clone());
-        Self { client: Client::from_conf(config.build()), name: aws.settings.table.clone() }
+        Self {
+            client: Client::from_conf(config.build()),
+            name: aws.settings.table.clone(),
+            audit_retention: aws.settings.audit_retention,
+        }
     }
 }
 

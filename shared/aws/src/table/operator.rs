@@ -1,4 +1,5 @@
-//! What an operator asks of the table and no function does: reading the audit trail, erasing a user.
+//! What an operator asks of the table and no function does: reading the audit trail, every claim on an
+//! address, erasing a user.
 
 use std::collections::HashMap;
 
@@ -12,11 +13,13 @@ use serde_json::{Map, Value};
 use shared::{
     delivery::{Channel, Scope},
     kernel::{PortError, UserId},
+    sign_up::{AddressClaims as _, AddressKey, KeptClaim},
 };
 
-use super::{Item, Table, port_error, text, user_key};
+use super::{Item, Table, address_claims::ADDRESS, audit_trail::audit_key, port_error, text, user_key};
 
 const QUERY: &str = "dynamodb.Query";
+const SCAN: &str = "dynamodb.Scan";
 const WRITE: &str = "dynamodb.BatchWriteItem";
 /// `BatchWriteItem` takes no more.
 const BATCH: usize = 25;
@@ -24,7 +27,7 @@ const BATCH: usize = 25;
 impl Table {
     /// The table as an operator reaches it: with their own credentials, time-outs and endpoint.
     pub fn of_operator(config: &SdkConfig, name: &str) -> Self {
-        Self { client: aws_sdk_dynamodb::Client::new(config), name: name.to_owned() }
+        Self { client: aws_sdk_dynamodb::Client::new(config), name: name.to_owned(), audit_retention: None }
     }
 
     /// A user's lines of the audit trail from `from` to before `until`, oldest first, each with the
@@ -38,21 +41,50 @@ impl Table {
         // The ids sort by time: their first 48 bits are milliseconds (RFC 9562 §5.7).
         let bound = |at: Timestamp| {
             let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or_default() & 0xffff_ffff_ffff;
-            format!("AUDIT#{:08x}-{:04x}", milliseconds >> 16, milliseconds & 0xffff)
+            format!("{:08x}-{:04x}", milliseconds >> 16, milliseconds & 0xffff)
         };
         let query = self
-            .partition(user_key(user))
+            .partition(audit_key(user))
             .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :until")
             .expression_attribute_values(":from", text(bound(from)))
             .expression_attribute_values(":until", text(bound(until)));
         Ok(items(query).await?.iter().map(audit_line).collect())
     }
 
-    /// Erases every item of a user; gives how many there were.
+    /// The firm claims of one page of the table, and where the next page begins; none after the last. It
+    /// reads every item there is: half a read unit for 4 KB.
+    pub async fn firm_claims(
+        &self,
+        after: Option<&ScanPlace>,
+    ) -> Result<(Vec<KeptClaim>, Option<ScanPlace>), PortError> {
+        let mut scan = self
+            .client
+            .scan()
+            .table_name(&self.name)
+            .filter_expression("begins_with(pk, :address) AND attribute_exists(firm_for)")
+            .projection_expression("pk, firm_for, firm_since")
+            .expression_attribute_values(":address", text(ADDRESS));
+        if let Some(ScanPlace { pk, sk }) = after {
+            let key = [("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))];
+            scan = scan.set_exclusive_start_key(Some(key.into()));
+        }
+        let page = scan.send().await.map_err(port_error(SCAN))?;
+        let claims = page.items().iter().map(|item| {
+            firm_claim(item).ok_or_else(|| PortError::new(SCAN, "a claim on an address can't be read"))
+        });
+        let next = page.last_evaluated_key().and_then(|key| {
+            let part = |name| key.get(name).and_then(|part: &AttributeValue| part.as_s().ok()).cloned();
+            Some(ScanPlace { pk: part("pk")?, sk: part("sk")? })
+        });
+        Ok((claims.collect::<Result<_, _>>()?, next))
+    }
+
+    /// Erases every item of a user, and their claims on addresses; gives how many there were. Claims are
+    /// found by reading the whole table, because they do not stand with the user.
     ///
     /// Promises nothing of what is written meanwhile: a user who still signs in leaves new items.
     pub async fn forget(&self, user: &UserId) -> Result<usize, PortError> {
-        let mut partitions = vec![user_key(user)];
+        let mut partitions = vec![user_key(user), audit_key(user)];
         // Their own budgets of messages, which no shards divide.
         partitions.extend([Channel::Sms, Channel::Email].map(|channel| {
             text(format!("SENT#{}#{}#{}#0", channel.name(), Scope::User.name(), user.as_str()))
@@ -77,13 +109,41 @@ impl Table {
                 waiting = left.unwrap_or_default();
             }
         }
-        Ok(keys.len())
+        Ok(keys.len() + self.release_claims_of(user).await?)
+    }
+
+    async fn release_claims_of(&self, user: &UserId) -> Result<usize, PortError> {
+        let (mut released, mut place) = (0, None);
+        loop {
+            let (claims, next) = self.firm_claims(place.as_ref()).await?;
+            for claim in claims.iter().filter(|claim| claim.owner == *user) {
+                released += usize::from(self.release(&claim.address, user).await?);
+            }
+            let Some(next) = next else { return Ok(released) };
+            place = Some(next);
+        }
     }
 
     fn partition(&self, pk: AttributeValue) -> QueryFluentBuilder {
         let query = self.client.query().table_name(&self.name).consistent_read(true);
         query.expression_attribute_values(":pk", pk)
     }
+}
+
+/// Where a page of the whole table begins: behind this item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanPlace {
+    pub pk: String,
+    pub sk: String,
+}
+
+fn firm_claim(item: &Item) -> Option<KeptClaim> {
+    let since = item.get("firm_since")?.as_n().ok()?.parse().ok()?;
+    Some(KeptClaim {
+        address: AddressKey::new(item.get("pk")?.as_s().ok()?.strip_prefix(ADDRESS)?.to_owned()),
+        owner: UserId::parse(item.get("firm_for")?.as_s().ok()?).ok()?,
+        since: Timestamp::from_second(since).ok()?,
+    })
 }
 
 async fn items(query: QueryFluentBuilder) -> Result<Vec<Item>, PortError> {
@@ -101,7 +161,7 @@ fn deletion(key: &HashMap<String, AttributeValue>) -> Option<WriteRequest> {
 }
 
 fn audit_line(item: &Item) -> Map<String, Value> {
-    let id = item.get("sk").and_then(|sk| sk.as_s().ok()?.strip_prefix("AUDIT#")).unwrap_or_default();
+    let id = item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str).unwrap_or_default();
     let seconds = item.get("at").and_then(|at| at.as_n().ok()?.parse().ok());
     let at = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
     let mut line = Map::new();

@@ -38,6 +38,8 @@ pub struct SignInPolicy {
     pub enforce: bool,
     pub free_attempts: u32,
     pub window_minutes: u32,
+    /// Whether users are told of new devices by e-mail.
+    pub new_device_notice: bool,
 }
 
 impl Policy {

@@ -5,6 +5,7 @@ mod governor;
 mod messages;
 mod tokens;
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -36,6 +37,7 @@ pub struct Policy {
     pub email: EmailPolicy,
     pub custom_auth: CustomAuthPolicy,
     pub tokens: TokensPolicy,
+    pub audit: AuditPolicy,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -46,6 +48,19 @@ pub struct TotpPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct FactorChangePolicy {
     pub max_sign_in_age_seconds: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct AuditPolicy {
+    /// 0: for good.
+    pub retention_days: u32,
+}
+
+impl AuditPolicy {
+    /// None: for good.
+    pub fn retention(self) -> Option<SignedDuration> {
+        (self.retention_days > 0).then(|| SignedDuration::from_hours(24 * i64::from(self.retention_days)))
+    }
 }
 
 impl Policy {
@@ -83,6 +98,9 @@ impl Policy {
         self.check_governor(problems);
         self.custom_auth.check(problems);
         self.tokens.check(problems);
+        if !(self.audit.retention_days == 0 || (30..=3_650).contains(&self.audit.retention_days)) {
+            problems.push("audit.retention_days must be 30 to 3650, or 0 to keep lines for good".into());
+        }
     }
 }
 
@@ -210,6 +228,8 @@ mod tests {
             [delivery.sms]
             providers = ["sns", "pigeon", "sns"]
             tries = 0
+            [audit]
+            retention_days = 7
             [extra]
         "#;
         let Problems(problems) = Policy::read(Some(overrides)).unwrap_err();
@@ -242,6 +262,7 @@ mod tests {
         sms.allowed_number_types must name a type
         sms.user.per_day must be at least per_hour and at most 10000000
         sms.all: shards must be at least 1, and of per_hour at least 2 and of unverified at least 1 must fall to each
+        audit.retention_days must be 30 to 3650, or 0 to keep lines for good
         "#);
     }
 

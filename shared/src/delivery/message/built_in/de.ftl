@@ -109,6 +109,11 @@ factors-changed-subject = Zweite Faktoren geändert
 factors-changed-lead = Es wurde geändert, wonach Ihr Konto bei { $app } bei der Anmeldung fragt.
 factors-changed-note = { changed-note }
 
+new-device-sms = Anmeldung bei { $app } von einem neuen Gerät.{ sentence-space }{ changed-caution-sms }
+new-device-subject = Anmeldung von einem neuen Gerät
+new-device-lead = Mit Ihrem Konto bei { $app } hat sich jemand von einem Gerät angemeldet, das es noch nicht kannte.
+new-device-note = { account-take-over-notification-note }
+
 recovery-codes-replaced-sms = Ihr Konto bei { $app } hat neue Wiederherstellungscodes; frühere gelten nicht mehr.{ sentence-space }{ changed-caution-sms }
 recovery-codes-replaced-subject = Neue Wiederherstellungscodes
 recovery-codes-replaced-lead = Für Ihr Konto bei { $app } wurden neue Wiederherstellungscodes erstellt. Frühere gelten nicht mehr.

@@ -110,6 +110,11 @@ factors-changed-subject = Second factors changed
 factors-changed-lead = It was changed what your { $app } account asks for when you sign in.
 factors-changed-note = { changed-note }
 
+new-device-sms = Sign-in to your { $app } account from a new device.{ sentence-space }{ changed-caution-sms }
+new-device-subject = Sign-in from a new device
+new-device-lead = Your { $app } account was used to sign in from a device that it did not know.
+new-device-note = { account-take-over-notification-note }
+
 recovery-codes-replaced-sms = Your { $app } account has new recovery codes; earlier ones work no more.{ sentence-space }{ changed-caution-sms }
 recovery-codes-replaced-subject = New recovery codes
 recovery-codes-replaced-lead = New recovery codes were made for your { $app } account. Earlier ones work no more.

@@ -110,6 +110,11 @@ factors-changed-subject = Segundos factores cambiados
 factors-changed-lead = Se ha cambiado lo que su cuenta de { $app } le pide al entrar.
 factors-changed-note = { changed-note }
 
+new-device-sms = Acceso a su cuenta de { $app } desde un dispositivo nuevo.{ sentence-space }{ changed-caution-sms }
+new-device-subject = Acceso desde un dispositivo nuevo
+new-device-lead = Se ha entrado en su cuenta de { $app } desde un dispositivo que no conocía.
+new-device-note = { account-take-over-notification-note }
+
 recovery-codes-replaced-sms = Su cuenta de { $app } tiene claves de respaldo nuevas; las anteriores ya no sirven.{ sentence-space }{ changed-caution-sms }
 recovery-codes-replaced-subject = Códigos de recuperación nuevos
 recovery-codes-replaced-lead = Se han creado códigos de recuperación nuevos para su cuenta de { $app }. Los anteriores ya no sirven.

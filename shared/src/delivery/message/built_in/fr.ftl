@@ -110,6 +110,11 @@ factors-changed-subject = Seconds facteurs modifiés
 factors-changed-lead = Ce que votre compte { $app } demande à la connexion a été modifié.
 factors-changed-note = { changed-note }
 
+new-device-sms = Connexion à votre compte { $app } depuis un nouvel appareil.{ sentence-space }{ changed-caution-sms }
+new-device-subject = Connexion depuis un nouvel appareil
+new-device-lead = Une connexion à votre compte { $app } a eu lieu depuis un appareil qu’il ne connaissait pas.
+new-device-note = { account-take-over-notification-note }
+
 recovery-codes-replaced-sms = Votre compte { $app } a de nouveaux codes de secours ; les anciens ne valent plus.{ sentence-space }{ changed-caution-sms }
 recovery-codes-replaced-subject = Nouveaux codes de secours
 recovery-codes-replaced-lead = De nouveaux codes de secours ont été créés pour votre compte { $app }. Les anciens ne valent plus.

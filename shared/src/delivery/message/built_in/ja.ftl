@@ -100,6 +100,11 @@ factors-changed-subject = 第二認証要素の変更
 factors-changed-lead = { $app }アカウントがサインイン時に求めるものが変更されました。
 factors-changed-note = { changed-note }
 
+new-device-sms = { $app }に新しい端末からサインインがありました。{ sentence-space }{ changed-caution-sms }
+new-device-subject = 新しい端末からのサインイン
+new-device-lead = { $app }アカウントに、これまで使われていない端末からサインインがありました。
+new-device-note = { account-take-over-notification-note }
+
 recovery-codes-replaced-sms = { $app }の新しい回復コードが作成されました。{ sentence-space }{ changed-caution-sms }
 recovery-codes-replaced-subject = 新しい回復コード
 recovery-codes-replaced-lead = { $app }アカウントの新しい回復コードが作成されました。以前のものは使えなくなりました。

@@ -110,6 +110,11 @@ factors-changed-subject = Segundos fatores alterados
 factors-changed-lead = O que sua conta em { $app } pede ao entrar foi alterado.
 factors-changed-note = { changed-note }
 
+new-device-sms = Acesso a sua conta { $app } com um dispositivo novo.{ sentence-space }{ changed-caution-sms }
+new-device-subject = Acesso com um dispositivo novo
+new-device-lead = Alguém entrou em sua conta em { $app } com um dispositivo que ela não conhecia.
+new-device-note = { account-take-over-notification-note }
+
 recovery-codes-replaced-sms = Sua conta { $app } tem novas chaves de reserva; as antigas deixaram de valer.{ sentence-space }{ changed-caution-sms }
 recovery-codes-replaced-subject = Novos códigos de recuperação
 recovery-codes-replaced-lead = Novos códigos de recuperação foram criados para sua conta em { $app }. Os antigos não servem mais.

@@ -100,6 +100,11 @@ factors-changed-subject = 第二验证方式已更改
 factors-changed-lead = 您的 { $app } 账号登录时要求的验证方式已更改。
 factors-changed-note = { changed-note }
 
+new-device-sms = 您的{ $app }账号在新设备上登录。{ sentence-space }{ changed-caution-sms }
+new-device-subject = 在新设备上登录
+new-device-lead = 您的 { $app } 账号在一台未曾使用过的设备上登录。
+new-device-note = { account-take-over-notification-note }
+
 recovery-codes-replaced-sms = 您的{ $app }账号有了新的恢复码，旧的已失效。{ sentence-space }{ changed-caution-sms }
 recovery-codes-replaced-subject = 新的恢复码
 recovery-codes-replaced-lead = 您的 { $app } 账号已生成新的恢复码。旧的已失效。

@@ -1,0 +1,325 @@
+//! `cognito-mfa claims import` and `claims reconcile`: claims on addresses and the pool's accounts brought
+//! together. Changed addresses, deleted users and users that were there before fire no trigger.
+
+mod journal;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand};
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared::config::{self, process_environment};
+use shared::kernel::{Clock as _, EmailAddress, PhoneNumber, SystemClock, UserId};
+use shared::sign_up::{
+    AddressClaims as _, AddressKey, FirmClaim, KnownAddress, Reconciliation, StaleClaim, UniqueSettings,
+};
+use shared_aws::Table;
+
+use self::journal::{Done, Head, Journal, Phase};
+use crate::aws::{Aws, Service};
+use crate::ending::Ending;
+use crate::progress::Progress;
+use crate::say::Say;
+use crate::user::WhichTable;
+
+/// `ListUsers` gives no more.
+const PAGE: u32 = 60;
+/// Writes at a time.
+const PARALLEL: usize = 16;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Claims {
+    /// Claim the verified address of every confirmed user; the oldest account wins, conflicts are reported
+    Import(Options),
+    /// The same, and free the claims of users who are gone or have another address now
+    Reconcile(Options),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[arg(long = "user-pool-id", value_name = "ID")]
+    pool: String,
+    #[command(flatten)]
+    table: WhichTable,
+    /// The folder of the deployed overrides, whose `sign_up.unique` says which addresses are kept apart
+    #[arg(long, value_name = "FOLDER")]
+    config_dir: Option<PathBuf>,
+    /// Keep how far it is in this file, which is gone when all is done
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Go on from the file
+    #[arg(long, requires = "state")]
+    resume: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// One write of a plan.
+enum Step<'a> {
+    Free(&'a StaleClaim),
+    Make(&'a AddressKey, &'a UserId),
+}
+
+impl Claims {
+    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
+        match self {
+            Self::Import(options) => options.run("import", aws, say).await,
+            Self::Reconcile(options) => options.run("reconcile", aws, say).await,
+        }
+    }
+}
+
+impl Options {
+    async fn run(&self, command: &str, aws: &Aws, say: Say) -> Result<Ending> {
+        let Some(settings) = self.settings()? else {
+            Say::error("sign_up.unique keeps no addresses apart: switch it on, or name its --config-dir");
+            say.result(&json!({ "outcome": "refused" }));
+            return Ok(Ending::Refused);
+        };
+        let name = self.table.name()?;
+        let table = Table::of_operator(&aws.config, &name);
+        let head = Head::new(command, &self.pool, &name, settings.fingerprint());
+        let mut journal = match &self.state {
+            Some(state) if self.resume => Journal::resume(state, &head)?,
+            state => Journal::begin(state.as_deref(), &head, SystemClock.now())?,
+        };
+        let progress = Progress::new();
+        self.list(aws, &settings, &mut journal, &progress).await?;
+        scan(&table, &mut journal, &progress).await?;
+
+        let frees = command == "reconcile";
+        let plan = {
+            let learned = &journal.learned;
+            Reconciliation::plan(&learned.known, &learned.kept, learned.begun)
+        };
+        let steps = steps(&plan, frees);
+        let done = if self.dry_run {
+            would_do(&steps)
+        } else {
+            self.write(aws, &table, &steps, &settings, &mut journal, &progress).await?
+        };
+        progress.done();
+        let outcome = if self.dry_run { "dry-run" } else { "done" };
+        let stale_left = if frees { 0 } else { plan.stale.len() };
+        let (users, claims) = (journal.learned.users, journal.learned.kept.len());
+        for conflict in &plan.conflicts {
+            let others: Vec<_> = conflict.others.iter().map(UserId::as_str).collect();
+            say.line(format_args!(
+                "conflict: {} has an address, so have {}",
+                conflict.owner.as_str(),
+                others.join(", ")
+            ));
+        }
+        let Done { made, freed, left, lost } = done;
+        let verb = if self.dry_run { "would be " } else { "" };
+        Say::note(format_args!(
+            "{users} users, {claims} claims: {} right, {made} {verb}made, {freed} {verb}freed, {left} left, \
+             {lost} lost, {} conflicts",
+            plan.right,
+            plan.conflicts.len(),
+        ));
+        if stale_left > 0 {
+            Say::note(format_args!(
+                "{stale_left} are of nobody who has the address: claims reconcile frees them"
+            ));
+        }
+        let conflicts: Vec<_> = plan
+            .conflicts
+            .iter()
+            .map(|conflict| {
+                let others: Vec<_> = conflict.others.iter().map(UserId::as_str).collect();
+                json!({ "owner": conflict.owner.as_str(), "others": others })
+            })
+            .collect();
+        say.result(&json!({
+            "outcome": outcome, "users": users, "claims": claims, "right": plan.right, "young": plan.young,
+            "made": made, "freed": freed, "left": left, "lost": lost, "stale": stale_left,
+            "conflicts": conflicts,
+        }));
+        journal.end()?;
+        Ok(Ending::Done)
+    }
+
+    fn settings(&self) -> Result<Option<UniqueSettings>> {
+        let lookup = |name: &str| match (name, &self.config_dir) {
+            ("MFA_CONFIG_DIR", Some(folder)) => folder.to_str().map(str::to_owned),
+            _ => process_environment(name),
+        };
+        config::load(&lookup, UniqueSettings::read).context("MFA_HASH_KEY is the functions' own key")
+    }
+
+    /// Every user of the pool.
+    async fn list(
+        &self,
+        aws: &Aws,
+        settings: &UniqueSettings,
+        journal: &mut Journal,
+        progress: &Progress,
+    ) -> Result<()> {
+        if journal.learned.listing == Phase::Over {
+            return Ok(());
+        }
+        let pool =
+            aws.call(Service::Cognito, "DescribeUserPool", &json!({ "UserPoolId": self.pool })).await?;
+        let estimate = pool.pointer("/UserPool/EstimatedNumberOfUsers").and_then(Value::as_u64);
+        progress.count("users", estimate);
+        loop {
+            progress.at(journal.learned.users);
+            let token = match &journal.learned.listing {
+                Phase::Begins => None,
+                Phase::At(token) => Some(token.clone()),
+                Phase::Over => return Ok(()),
+            };
+            let mut asked = json!({ "UserPoolId": self.pool, "Limit": PAGE });
+            if let (Some(asked), Some(token)) = (asked.as_object_mut(), token) {
+                asked.insert("PaginationToken".to_owned(), token.into());
+            }
+            let page = aws.call(Service::Cognito, "ListUsers", &asked).await?;
+            let users = page.get("Users").and_then(Value::as_array).context("ListUsers: no users")?;
+            let known = users.iter().map(|user| addresses_of(user, settings)).collect::<Result<Vec<_>>>()?;
+            let next = page.get("PaginationToken").and_then(Value::as_str).map(str::to_owned);
+            journal.users(users.len(), known.concat(), next)?;
+        }
+    }
+
+    /// Carries the plan out, from where it was left.
+    async fn write(
+        &self,
+        aws: &Aws,
+        table: &Table,
+        steps: &[Step<'_>],
+        settings: &UniqueSettings,
+        journal: &mut Journal,
+        progress: &Progress,
+    ) -> Result<Done> {
+        progress.count("claims", u64::try_from(steps.len()).ok());
+        let mut done = journal.learned.done;
+        let begun = journal.learned.steps.min(steps.len());
+        for (index, chunk) in steps.get(begun..).unwrap_or_default().chunks(PARALLEL).enumerate() {
+            progress.at(begun + index * PARALLEL);
+            let work = chunk.iter().map(|step| self.take(aws, table, step, settings));
+            for (step, is_done) in chunk.iter().zip(try_join_all(work).await?) {
+                done.count(step, is_done);
+            }
+            journal.written(begun + index * PARALLEL + chunk.len(), done)?;
+        }
+        Ok(done)
+    }
+
+    /// False where somebody was faster, or the claim turns out to be right.
+    async fn take(
+        &self,
+        aws: &Aws,
+        table: &Table,
+        step: &Step<'_>,
+        settings: &UniqueSettings,
+    ) -> Result<bool> {
+        match step {
+            Step::Make(address, user) => {
+                Ok(table.confirm(address, user, SystemClock.now()).await? == FirmClaim::Firm)
+            }
+            Step::Free(StaleClaim { claim, heir }) => {
+                // The listing was not of one moment: nobody loses a claim without having been asked for.
+                if self.has(aws, &claim.owner, &claim.address, settings).await? {
+                    return Ok(false);
+                }
+                let is_free = table.release(&claim.address, &claim.owner).await?;
+                if let (true, Some(heir)) = (is_free, heir) {
+                    table.confirm(&claim.address, heir, SystemClock.now()).await?;
+                }
+                Ok(is_free)
+            }
+        }
+    }
+
+    /// Whether the user is there and has the address now.
+    async fn has(
+        &self,
+        aws: &Aws,
+        user: &UserId,
+        address: &AddressKey,
+        settings: &UniqueSettings,
+    ) -> Result<bool> {
+        let filter = format!("sub = \"{}\"", user.as_str());
+        let asked = json!({ "UserPoolId": self.pool, "Filter": filter, "Limit": 1 });
+        let found = aws.call(Service::Cognito, "ListUsers", &asked).await?;
+        let Some(user) = found.pointer("/Users/0") else { return Ok(false) };
+        Ok(addresses_of(user, settings)?.iter().any(|known| known.address == *address))
+    }
+}
+
+impl Done {
+    fn count(&mut self, step: &Step<'_>, is_done: bool) {
+        match (step, is_done) {
+            (Step::Make(..), true) => self.made += 1,
+            (Step::Make(..), false) => self.lost += 1,
+            (Step::Free(stale), true) => {
+                self.freed += 1;
+                self.made += usize::from(stale.heir.is_some());
+            }
+            (Step::Free(_), false) => self.left += 1,
+        }
+    }
+}
+
+fn steps(plan: &Reconciliation, frees: bool) -> Vec<Step<'_>> {
+    let stale = plan.stale.iter().filter(|_| frees).map(Step::Free);
+    stale.chain(plan.missing.iter().map(|(address, user)| Step::Make(address, user))).collect()
+}
+
+fn would_do(steps: &[Step<'_>]) -> Done {
+    let mut done = Done::default();
+    for step in steps {
+        done.count(step, true);
+    }
+    done
+}
+
+/// Every firm claim of the table.
+async fn scan(table: &Table, journal: &mut Journal, progress: &Progress) -> Result<()> {
+    progress.count("claims read", None);
+    loop {
+        progress.at(journal.learned.kept.len());
+        let place = match &journal.learned.scanning {
+            Phase::Begins => None,
+            Phase::At(place) => Some(place.clone()),
+            Phase::Over => return Ok(()),
+        };
+        let (kept, next) = table.firm_claims(place.as_ref()).await?;
+        journal.claims(kept, next)?;
+    }
+}
+
+/// The addresses of a user of `ListUsers`, those that policy keeps apart.
+fn addresses_of(user: &Value, settings: &UniqueSettings) -> Result<Vec<KnownAddress>> {
+    let attributes = user.get("Attributes").and_then(Value::as_array);
+    let attribute = |name: &str| {
+        let mut found = attributes.into_iter().flatten();
+        found.find(|one| one.get("Name").and_then(Value::as_str) == Some(name))?.get("Value")?.as_str()
+    };
+    let Some(sub) = attribute("sub") else { bail!("ListUsers: a user without a sub") };
+    let sub = UserId::parse(sub)?;
+    let created =
+        user.get("UserCreateDate").and_then(Value::as_f64).context("ListUsers: no UserCreateDate")?;
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a date, far below 2^53")]
+    let created = Timestamp::from_millisecond((created * 1_000.0) as i64)?;
+    // Whoever was confirmed once: UNCONFIRMED is nobody yet, and whom an administrator made has not been
+    // there yet.
+    let status = user.get("UserStatus").and_then(Value::as_str);
+    let is_confirmed = matches!(status, Some("CONFIRMED" | "RESET_REQUIRED" | "EXTERNAL_PROVIDER"));
+    let email = attribute("email").and_then(|email| EmailAddress::parse(email).ok());
+    let phone = attribute("phone_number").and_then(|number| PhoneNumber::parse(number).ok());
+    let mut known = Vec::new();
+    for (keys, verified) in [
+        (settings.keys(email.as_ref(), None), "email_verified"),
+        (settings.keys(None, phone.as_ref()), "phone_number_verified"),
+    ] {
+        let is_proven = is_confirmed && attribute(verified) == Some("true");
+        let of_user = keys.into_iter();
+        known.extend(of_user.map(|address| KnownAddress { address, user: sub.clone(), created, is_proven }));
+    }
+    Ok(known)
+}

@@ -1,0 +1,203 @@
+//! `claims import` and `claims reconcile` on ten thousand users of the local cloud, killed on the way.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Stdio;
+
+use end_to_end::Cloud;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::support::{Operator, path};
+
+const USERS: usize = 10_000;
+/// Of them the last so many have the addresses of the first.
+const SHARED: usize = 10;
+
+fn email(user: usize) -> String {
+    format!("User.{}@example.com", user % (USERS - SHARED))
+}
+
+struct Pool<'a> {
+    cloud: &'a Cloud,
+    id: String,
+}
+
+impl Pool<'_> {
+    /// A pool without triggers: its users are there before anything of ours is.
+    async fn filled(cloud: &Cloud) -> Pool<'_> {
+        let created = cloud.cognito("CreateUserPool", json!({ "PoolName": "before" })).await.unwrap();
+        let pool = Pool { cloud, id: created["UserPool"]["Id"].as_str().unwrap().to_owned() };
+        let add = |user| pool.add(user);
+        stream::iter(0..USERS - SHARED).map(add).buffer_unordered(32).try_collect::<()>().await.unwrap();
+        for user in USERS - SHARED..USERS {
+            pool.add(user).await.unwrap();
+        }
+        pool
+    }
+
+    async fn call(&self, operation: &str, mut input: Value) -> anyhow::Result<Value> {
+        input["UserPoolId"] = self.id.as_str().into();
+        self.cloud.cognito(operation, input).await
+    }
+
+    /// Every tenth has not been confirmed, of every tenth the address is not verified.
+    async fn add(&self, user: usize) -> anyhow::Result<()> {
+        let name = format!("user-{user}");
+        let is_verified = user % 10 != 3;
+        let created = json!({
+            "Username": name, "MessageAction": "SUPPRESS",
+            "UserAttributes": [
+                { "Name": "email", "Value": email(user) },
+                { "Name": "email_verified", "Value": is_verified.to_string() },
+            ],
+        });
+        self.call("AdminCreateUser", created).await?;
+        if user % 10 != 7 {
+            let password = json!({ "Username": name, "Password": "Correct-Horse-9", "Permanent": true });
+            self.call("AdminSetUserPassword", password).await?;
+        }
+        Ok(())
+    }
+
+    async fn sub(&self, user: usize) -> String {
+        let found = self.call("AdminGetUser", json!({ "Username": format!("user-{user}") })).await.unwrap();
+        let attributes = found["UserAttributes"].as_array().unwrap();
+        let sub = attributes.iter().find(|attribute| attribute["Name"] == "sub").unwrap();
+        sub["Value"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Every firm claim: its owner by its address.
+async fn claims(cloud: &Cloud, table: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut start = Value::Null;
+    loop {
+        let mut scan = json!({ "TableName": table, "FilterExpression": "attribute_exists(firm_for)" });
+        if !start.is_null() {
+            scan["ExclusiveStartKey"] = start;
+        }
+        let page = cloud.call("dynamodb", "DynamoDB_20120810.Scan", scan).await.unwrap();
+        for item in page["Items"].as_array().unwrap() {
+            let part = |name: &str| item[name]["S"].as_str().unwrap().to_owned();
+            found.insert(part("pk"), part("firm_for"));
+        }
+        start = page["LastEvaluatedKey"].clone();
+        if start.is_null() {
+            return found;
+        }
+    }
+}
+
+/// Runs the command and kills it once its state holds so many lines of a kind.
+fn kill_at(operator: &Operator, arguments: &[&str], state: &str, kind: &str, lines: usize) -> String {
+    let mut command = operator.command(arguments);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let word = format!(r#""line":"{kind}""#);
+    loop {
+        let kept = fs::read_to_string(state).unwrap_or_default();
+        if kept.matches(&word).count() >= lines {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return fs::read_to_string(state).unwrap();
+        }
+        assert!(child.try_wait().unwrap().is_none(), "it ended before");
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_users_are_imported_and_reconciled_although_the_command_is_killed() {
+    let cloud = Cloud::start().await.unwrap();
+    let operator = Operator::of(&cloud).with("MFA_HASH_KEY", &"k".repeat(32));
+    let table = cloud.environment().unwrap()["MFA_TABLE"].clone();
+    let began = Instant::now();
+    let pool = Pool::filled(&cloud).await;
+    println!("{USERS} users made in {:?}", began.elapsed());
+    let folder = path(&operator, "config");
+    fs::create_dir(&folder).unwrap();
+    fs::write(format!("{folder}/policy.toml"), "[sign_up.unique]\nemail = true\n").unwrap();
+    let state = path(&operator, "state.jsonl");
+    let which = ["--user-pool-id", &pool.id, "--table", &table];
+    let with_policy = [&which[..], &["--config-dir", &folder]].concat();
+    let run = |command: &str, more: &[&str]| {
+        let arguments = [&["claims", command, "--json"][..], &with_policy, more].concat();
+        let (code, result, said) = operator.run(&arguments);
+        assert_eq!(code, 0, "{said}");
+        serde_json::from_str::<Value>(&result).unwrap()
+    };
+
+    let (code, ..) = operator.run(&[&["claims", "import"][..], &which].concat());
+    assert_eq!(code, 3, "the policy that is compiled in keeps nothing apart");
+
+    // Of ten users eight are confirmed and have a verified address; ten addresses are two accounts'.
+    let (proven, conflicts) = (USERS / 10 * 8 - SHARED / 10 * 8, SHARED / 10 * 8);
+    let began = Instant::now();
+    let dry = run("import", &["--dry-run"]);
+    println!("dry run in {:?}: {}", began.elapsed(), dry["made"]);
+    assert_eq!((&dry["outcome"], &dry["made"]), (&json!("dry-run"), &json!(proven)));
+    assert!(claims(&cloud, &table).await.is_empty());
+
+    let stateful = [&["claims", "import"][..], &with_policy, &["--state", &state]].concat();
+    let resumed = [&stateful[..], &["--resume"]].concat();
+    let began = Instant::now();
+    let listing = kill_at(&operator, &stateful, &state, "users", 60);
+    let (code, _, said) = operator.run(&stateful);
+    assert!(code == 1 && said.contains("--resume"), "a state is not overwritten: {said}");
+    let writing = kill_at(&operator, &resumed, &state, "written", 100);
+    let whole = listing.rfind('\n').unwrap();
+    assert!(writing.starts_with(&listing[..whole]), "goes on where it was");
+    let pages = writing.matches(r#""line":"users""#).count();
+    assert_eq!(pages, USERS.div_ceil(60), "no page was read twice");
+    let half = claims(&cloud, &table).await.len();
+    assert!((1_600..proven).contains(&half), "killed in the middle: {half}");
+    let done = run("import", &["--state", &state, "--resume"]);
+    println!("imported in {:?}, killed twice: {done}", began.elapsed());
+    assert_eq!((&done["users"], &done["made"], &done["lost"]), (&json!(USERS), &json!(proven), &json!(0)));
+    assert_eq!(done["conflicts"].as_array().unwrap().len(), conflicts);
+    assert!(!fs::exists(&state).unwrap());
+    let imported = claims(&cloud, &table).await;
+    assert_eq!(imported.len(), proven);
+    let (oldest, younger) = (pool.sub(0).await, pool.sub(USERS - SHARED).await);
+    assert!(imported.values().any(|owner| *owner == oldest), "the oldest account has the address");
+    assert!(!imported.values().any(|owner| *owner == younger));
+
+    // Users go, and users move: 0 and 1 share their addresses with younger accounts.
+    for user in [0, 1, 20, 21, 22] {
+        pool.call("AdminDeleteUser", json!({ "Username": format!("user-{user}") })).await.unwrap();
+    }
+    for user in [30, 31] {
+        let moved = json!([
+            { "Name": "email", "Value": format!("moved.{user}@example.com") },
+            { "Name": "email_verified", "Value": "true" },
+        ]);
+        let moved = json!({ "Username": format!("user-{user}"), "UserAttributes": moved });
+        pool.call("AdminUpdateUserAttributes", moved).await.unwrap();
+    }
+    let dry = run("reconcile", &["--dry-run"]);
+    assert_eq!((&dry["freed"], &dry["made"]), (&json!(7), &json!(4)));
+    assert_eq!(claims(&cloud, &table).await, imported, "a dry run changes nothing");
+    let began = Instant::now();
+    let done = run("reconcile", &[]);
+    println!("reconciled in {:?}: {done}", began.elapsed());
+    assert_eq!((&done["freed"], &done["made"], &done["left"]), (&json!(7), &json!(4), &json!(0)));
+    let reconciled = claims(&cloud, &table).await;
+    assert_eq!(reconciled.len(), proven - 5 + 2);
+    assert!(reconciled.values().any(|owner| *owner == younger), "the heir");
+    assert!(!reconciled.values().any(|owner| *owner == oldest));
+    let again = run("reconcile", &[]);
+    assert_eq!(
+        (&again["freed"], &again["made"], &again["right"]),
+        (&json!(0), &json!(0), &json!(proven - 3))
+    );
+
+    // Whoever is forgotten has no address.
+    let forgotten = pool.sub(2).await;
+    let (code, _, said) = operator.run(&["forget-user", "--yes", "--sub", &forgotten, "--table", &table]);
+    assert_eq!(code, 0, "{said}");
+    let left = claims(&cloud, &table).await;
+    assert_eq!(left.len(), reconciled.len() - 1);
+    assert!(!left.values().any(|owner| *owner == forgotten));
+    cloud.stop().await.unwrap();
+}
