@@ -6,7 +6,7 @@ use aws_smithy_http_client::{
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
-use aws_types::{SdkConfig, region::Region, stalled_stream_protection::StalledStreamProtectionConfig};
+use aws_types::{SdkConfig, region::Region, sdk_config::StalledStreamProtectionConfig};
 use shared::{config::Environment, kernel::PortError};
 use url::{Host, Url};
 
