@@ -16,7 +16,7 @@ use dynoxide::Database;
 use serde_json::json;
 use shared::{
     config,
-    custom_auth::{Challenges, Defined, Gate},
+    custom_auth::{Challenges, Defined},
     kernel::UserId,
 };
 use shared_aws::{Aws, AwsSettings, Table};
