@@ -1,7 +1,7 @@
 //! The in-memory ports keep the contracts that the adapters keep (shared/aws/tests/table.rs).
 
 use shared::kernel::{AccessToken, OneTimeCode, UserId};
-use shared_testkit::{InMemorySeeds, InMemoryTable, InMemoryUserPool, contract};
+use shared_testkit::{InMemoryLinks, InMemorySeeds, InMemoryTable, InMemoryUserPool, contract};
 
 #[tokio::test]
 async fn confirmed_users() {
@@ -12,6 +12,15 @@ async fn confirmed_users() {
 async fn sign_in_ledger() {
     contract::sign_in_ledger(&InMemoryTable::default()).await;
     contract::back_off(&InMemoryTable::default()).await;
+}
+
+#[tokio::test]
+async fn federated_links() {
+    let many = "many@example.com";
+    let accounts = [("alex", "alex@example.com"), ("one", many), ("two", many), ("three", many)];
+    let links = InMemoryLinks::with(&accounts);
+    contract::federated_links(&links, "pool").await;
+    assert_eq!(links.links().len(), 1);
 }
 
 #[tokio::test]

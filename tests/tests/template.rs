@@ -169,12 +169,11 @@ fn what_is_referred_to_exists() {
     for part in ["Globals", "Resources", "Outputs"] {
         references(template.get(part).unwrap(), &mut found);
     }
-    let known: BTreeSet<_> = ["Parameters", "Resources"]
-        .iter()
-        .flat_map(|part| section(&template, part))
-        .map(|(id, _)| id)
-        .collect();
-    found.retain(|name| !name.starts_with("AWS::") && !known.contains(name.as_str()));
+    let known = ["Parameters", "Resources"].iter().flat_map(|part| section(&template, part));
+    let mut known: BTreeSet<_> = known.map(|(id, _)| id.to_owned()).collect();
+    // SAM makes a function's role.
+    known.extend(stanzas(&template).keys().map(|id| format!("{id}Role")));
+    found.retain(|name| !name.starts_with("AWS::") && !known.contains(name));
     assert_eq!(found, BTreeSet::new());
     let mut used = BTreeSet::new();
     references(&template, &mut used);

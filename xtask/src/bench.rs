@@ -42,6 +42,12 @@ pub(crate) enum Bench {
     Rules,
     /// SRP sign-ins of the local user pool beside a peer, and with 10,000 users
     Pool,
+    /// What a sign-in costs in DynamoDB's units, with 1,000 users in the table and with 1,000,000
+    Scale {
+        /// In the place of the 1,000,000
+        #[arg(long, default_value_t = 1_000_000)]
+        users: usize,
+    },
 }
 
 /// A way to build the release binaries: its name, and what differs from the profile in Cargo.toml.
@@ -64,6 +70,12 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             succeed(&mut workspace::cargo(&["bench", "--package", "shared-rules", "--bench", "rules"]))
         }
         Bench::Pool => pool::run(&folder),
+        // Units are counted, not timed: the profile that the tests have built is good enough.
+        Bench::Scale { users } => {
+            let users = users.to_string();
+            let of_workspace = ["bench", "--profile", "dev", "--workspace", "--bench", "scale", "--", &users];
+            succeed(&mut workspace::cargo(&of_workspace))
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod data_keys;
 mod directory;
 mod fault;
 mod mfa;
+mod pool_links;
 mod providers;
 mod seeds;
 mod table;
@@ -19,6 +20,7 @@ pub use courier::DeliverFunction;
 pub use data_keys::Kms;
 pub use directory::Directory;
 pub use mfa::{MfaSettings, mfa_services};
+pub use pool_links::PoolLinks;
 pub use providers::{
     DeliverSettings, EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns, deliver, delivery_dependencies,
     email_providers, sms_providers,

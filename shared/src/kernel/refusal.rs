@@ -20,6 +20,7 @@ pub enum Refusal {
     ByRule(RuleMessage),
     SignInIncomplete,
     AppClientUnknown,
+    AccountLinked,
 
     // Who calls the API
     NotSignedIn,
@@ -57,7 +58,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The texts of ours.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
@@ -67,6 +68,7 @@ impl Refusal {
         Self::TooManyAttempts,
         Self::SignInIncomplete,
         Self::AppClientUnknown,
+        Self::AccountLinked,
         Self::NotSignedIn,
         Self::AccessTokenNeeded,
         Self::ReauthenticationRequired,
@@ -124,6 +126,7 @@ impl Refusal {
             Self::ByRule(message) => ("refused-by-rule", message.text(), 403),
             Self::SignInIncomplete => ("sign-in-incomplete", "Sign in again, with every step", 403),
             Self::AppClientUnknown => ("app-client-unknown", "This app may not sign anybody in", 403),
+            Self::AccountLinked => ("account-linked", "Your account is linked now; sign in again", 409),
             Self::NotSignedIn => ("not-signed-in", "Sign in again", 401),
             Self::AccessTokenNeeded => {
                 ("access-token-needed", "An access token of a signed-in user is needed", 401)

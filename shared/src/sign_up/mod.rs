@@ -4,6 +4,7 @@ mod address_claims;
 mod admission;
 mod canonical;
 mod confirmation;
+mod link;
 mod reconcile;
 mod unique;
 
@@ -12,5 +13,6 @@ pub use address_claims::{
 };
 pub use admission::{Admission, Candidate, admit};
 pub use confirmation::{ConfirmedUsers, Recorded};
+pub use link::{FederatedIdentity, FederatedLinks, Linked, Linking};
 pub use reconcile::{AddressConflict, KeptClaim, KnownAddress, Reconciliation, StaleClaim};
 pub use unique::{Availability, UniqueAddresses, UniqueSettings};

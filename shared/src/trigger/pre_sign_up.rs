@@ -7,17 +7,18 @@ use crate::{
     config::SignUpPolicy,
     kernel::{Clock, EmailAddress, PhoneNumber, Refusal},
     rules::{Action, Rules},
-    sign_up::{Availability, Candidate, UniqueAddresses, admit},
+    sign_up::{Availability, Candidate, Linked, Linking, UniqueAddresses, admit},
 };
 
-/// Decides who may sign up (COGNITO.md §1.5): policy, then the operator's rules, then the claim on the
-/// addresses, so that nobody who is refused holds one.
+/// Decides who may sign up (COGNITO.md §1.5): policy, then the operator's rules, then whether a provider's
+/// user is linked, then the claim on the addresses, so that nobody who is refused holds one.
 ///
 /// An administrator answers for whom they create: only the form of the addresses is checked.
 pub struct PreSignUp {
     policy: SignUpPolicy,
     rules: Option<Arc<dyn Rules>>,
     unique: Option<UniqueAddresses>,
+    linking: Option<Linking>,
     clock: Arc<dyn Clock>,
 }
 
@@ -28,7 +29,13 @@ impl PreSignUp {
         unique: Option<UniqueAddresses>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { policy, rules, unique, clock }
+        Self { policy, rules, unique, linking: None, clock }
+    }
+
+    /// Links first sign-ins through an identity provider with accounts that are there.
+    #[must_use]
+    pub fn linking(self, linking: Linking) -> Self {
+        Self { linking: Some(linking), ..self }
     }
 
     async fn decide_for_themselves(&self, event: Event<'_>) -> Result<(), TriggerFault> {
@@ -36,8 +43,17 @@ impl PreSignUp {
         if let Some(rules) = &self.rules {
             rules::ask(rules.as_ref(), Action::SignUp, event, now)?;
         }
-        let Some(unique) = &self.unique else { return Ok(()) };
         let email = event.attribute("email").and_then(|email| EmailAddress::parse(email).ok());
+        if let (Some(linking), "PreSignUp_ExternalProvider") = (&self.linking, event.source()) {
+            let verified = email.as_ref().filter(|_| event.attribute("email_verified") == Some("true"));
+            match linking.link(event.user_pool_id(), event.user_name(), verified).await? {
+                // An error makes no user of its own for the identity (COGNITO.md §1.5); the next sign-in is
+                // the account's.
+                Linked::Linked => return Err(Refusal::AccountLinked.into()),
+                Linked::Apart => {}
+            }
+        }
+        let Some(unique) = &self.unique else { return Ok(()) };
         let number = event.attribute("phone_number").and_then(|number| PhoneNumber::parse(number).ok());
         match unique.claim(event.user_name(), email.as_ref(), number.as_ref(), now).await? {
             Availability::Free => Ok(()),
@@ -73,6 +89,7 @@ impl std::fmt::Debug for PreSignUp {
             .field("policy", &self.policy)
             .field("rules", &self.rules)
             .field("unique", &self.unique)
+            .field("linking", &self.linking)
             .finish_non_exhaustive()
     }
 }

@@ -21,9 +21,12 @@ use shared::{
             SealedSeed, Seeds, TotpSeed, TrustedDevice,
         },
     },
-    kernel::{AccessToken, Factor, OneTimeCode, UserId},
+    kernel::{AccessToken, EmailAddress, Factor, OneTimeCode, UserId},
     sign_in::{Attempt, BackOff, SignInLedger, Subject},
-    sign_up::{AddressClaim, AddressClaims, AddressKey, CandidateKey, ConfirmedUsers, FirmClaim, Recorded},
+    sign_up::{
+        AddressClaim, AddressClaims, AddressKey, CandidateKey, ConfirmedUsers, FederatedIdentity,
+        FederatedLinks, FirmClaim, Recorded,
+    },
 };
 
 pub use self::challenges::challenges;
@@ -182,6 +185,21 @@ pub async fn address_claims(port: &dyn AddressClaims) {
     assert_eq!(claim(&freed, 1, after(400 * day)).await, AddressClaim::Held, "as if never claimed");
     assert!(!release(&owner).await, "held is not firm");
     assert_eq!(claim(&freed, 2, after(400 * day)).await, AddressClaim::Taken);
+}
+
+/// Over accounts `alex` (alex@example.com), and `one`, `two` and `three` (many@example.com): the account
+/// of an address is found, at most two of them, and gets the identity `1000` of Google.
+pub async fn federated_links(port: &dyn FederatedLinks, user_pool_id: &str) {
+    let accounts = async |email: &str| {
+        let email = EmailAddress::parse(email).expect("an address");
+        port.accounts(user_pool_id, &email).await.expect("works")
+    };
+    assert_eq!(accounts("alex@example.com").await, ["alex"]);
+    assert_eq!(accounts("nobody@example.com").await, Vec::<String>::new());
+    assert_eq!(accounts("many@example.com").await.len(), 2, "more are not counted");
+    let identity = FederatedIdentity { provider: "Google".into(), subject: "1000".into() };
+    port.link(user_pool_id, "alex", &identity).await.expect("works");
+    assert!(port.link(user_pool_id, "nobody", &identity).await.is_err(), "no such account");
 }
 
 /// A delivery is handled by one at a time, again after whoever died, and by nobody once it is over.

@@ -9,6 +9,8 @@ pub struct SignUpPolicy {
     pub allowed_email_domains: Vec<String>,
     pub denied_email_domains: Vec<String>,
     pub unique: UniquePolicy,
+    /// Identity providers whose users are linked with accounts; empty: nobody is.
+    pub link_providers: Vec<String>,
 }
 
 /// One account an address, for pools whose user name is not the address.
@@ -54,6 +56,16 @@ impl Policy {
             // Compared with `EmailAddress::domain`, which is ASCII and lower case.
             if idna::domain_to_ascii_strict(domain).ok().as_deref() != Some(domain) {
                 problems.push(format!("{key}: {domain:?} is not a domain in lower-case ASCII"));
+            }
+        }
+        for provider in &self.sign_up.link_providers {
+            // `ProviderNameType` of Cognito's model, as far as ASCII goes.
+            let is_name = (1..=32).contains(&provider.len())
+                && provider.bytes().all(|byte| byte.is_ascii_graphic())
+                && !provider.starts_with('_')
+                && !provider.ends_with('_');
+            if !is_name {
+                problems.push(format!("sign_up.link_providers: {provider:?} is no provider's name"));
             }
         }
         let sign_in = &self.sign_in;

@@ -1,0 +1,81 @@
+//! First sign-ins through an identity provider, linked with accounts that are there.
+
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use shared::{
+    config::Policy,
+    kernel::{Refusal, SystemClock},
+    sign_up::{FederatedIdentity, Linking},
+    trigger::{PreSignUp, answer},
+};
+use shared_testkit::InMemoryLinks;
+
+fn links(accounts: &[(&str, &str)]) -> Arc<InMemoryLinks> {
+    Arc::new(InMemoryLinks::with(accounts))
+}
+
+fn trigger(policy: &str, links: &Arc<InMemoryLinks>) -> PreSignUp {
+    let policy = Policy::read(Some(&format!("[sign_up]\n{policy}"))).unwrap().sign_up;
+    let linking = Linking::new(policy.link_providers.clone(), links.clone());
+    PreSignUp::new(policy, None, None, Arc::new(SystemClock)).linking(linking)
+}
+
+fn event(source: &str, user_name: &str, verified: &str) -> Value {
+    json!({
+        "triggerSource": source, "userPoolId": "pool", "userName": user_name,
+        "request": { "userAttributes": { "email": "alex@example.com", "email_verified": verified } },
+        "response": {},
+    })
+}
+
+const EXTERNAL: &str = "PreSignUp_ExternalProvider";
+const GOOGLE: &str = "link_providers = ['Google', 'Google_Work']";
+
+#[tokio::test]
+async fn an_identity_of_a_listed_provider_is_linked_with_the_one_account_of_its_verified_address() {
+    for (user_name, provider, subject) in [
+        ("Google_1000", "Google", "1000"),
+        ("google_1000", "Google", "1000"),
+        ("Google_Work_7_7", "Google_Work", "7_7"),
+    ] {
+        let links = links(&[("sam", "sam@example.com"), ("alex", "alex@example.com")]);
+        let outcome = answer(&trigger(GOOGLE, &links), event(EXTERNAL, user_name, "true")).await;
+        assert_eq!(outcome, Err(Refusal::AccountLinked), "no user of its own is made");
+        let identity = FederatedIdentity { provider: provider.to_owned(), subject: subject.to_owned() };
+        assert_eq!(links.links(), [("alex".to_owned(), identity)]);
+    }
+}
+
+#[tokio::test]
+async fn everybody_else_stays_apart() {
+    let one = [("alex", "alex@example.com")];
+    let two = [("alex", "alex@example.com"), ("kim", "alex@example.com")];
+    let none = [("sam", "sam@example.com")];
+    for (why, policy, accounts, source, user_name, verified) in [
+        ("off by default", "", &one[..], EXTERNAL, "Google_1", "true"),
+        ("another provider", GOOGLE, &one, EXTERNAL, "Facebook_1", "true"),
+        ("a provider that only begins so", GOOGLE, &one, EXTERNAL, "GooglePlus_1", "true"),
+        ("nobody", GOOGLE, &one, EXTERNAL, "Google_", "true"),
+        ("not verified there", GOOGLE, &one, EXTERNAL, "Google_1", "false"),
+        ("not verified there", GOOGLE, &one, EXTERNAL, "Google_1", ""),
+        ("no account", GOOGLE, &none, EXTERNAL, "Google_1", "true"),
+        ("two accounts", GOOGLE, &two, EXTERNAL, "Google_1", "true"),
+        ("signs up by themselves", GOOGLE, &one, "PreSignUp_SignUp", "Google_1", "true"),
+    ] {
+        let links = links(accounts);
+        let given = event(source, user_name, verified);
+        assert_eq!(answer(&trigger(policy, &links), given.clone()).await.unwrap(), given, "{why}");
+        assert!(links.links().is_empty(), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_door_links_nobody() {
+    let links = links(&[("alex", "alex@example.com")]);
+    let trigger = trigger(&format!("open = false\n{GOOGLE}"), &links);
+    assert_eq!(answer(&trigger, event(EXTERNAL, "Google_1", "true")).await, Err(Refusal::SignUpClosed));
+    assert!(links.links().is_empty());
+}
