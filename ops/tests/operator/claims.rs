@@ -163,6 +163,19 @@ async fn ten_thousand_users_are_imported_and_reconciled_although_the_command_is_
     assert!(imported.values().any(|owner| *owner == oldest), "the oldest account has the address");
     assert!(!imported.values().any(|owner| *owner == younger));
 
+    // Whoever has the address again by the time that a claim is to be freed keeps it.
+    let without = json!({ "Username": "user-32", "UserAttributeNames": ["email", "email_verified"] });
+    pool.call("AdminDeleteUserAttributes", without).await.unwrap();
+    let stateful = [&["claims", "reconcile"][..], &with_policy, &["--state", &state]].concat();
+    kill_at(&operator, &stateful, &state, "users", USERS.div_ceil(60));
+    let again =
+        json!([{ "Name": "email", "Value": email(32) }, { "Name": "email_verified", "Value": "true" }]);
+    let again = json!({ "Username": "user-32", "UserAttributes": again });
+    pool.call("AdminUpdateUserAttributes", again).await.unwrap();
+    let done = run("reconcile", &["--state", &state, "--resume"]);
+    assert_eq!((&done["left"], &done["freed"], &done["made"]), (&json!(1), &json!(0), &json!(0)));
+    assert_eq!(claims(&cloud, &table).await, imported);
+
     // Users go, and users move: 0 and 1 share their addresses with younger accounts.
     for user in [0, 1, 20, 21, 22] {
         pool.call("AdminDeleteUser", json!({ "Username": format!("user-{user}") })).await.unwrap();
