@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { Amplify } from 'aws-amplify';
 import { signIn, signOut, signUp } from 'aws-amplify/auth';
 import { Auth } from 'amplify-auth-v5';
 
 import { startCloud, temporaryFolder, workspace } from './harness/cloud.js';
-import { PASSWORD as password, newAddress } from './harness/user.js';
+import { PASSWORD as password, newAddress, signUp as confirmed } from './harness/user.js';
 
 const clouds = [];
 
@@ -53,6 +54,17 @@ function signUpWith(userAttributes, clientMetadata = {}) {
 function addressAt(domain) {
   return newAddress().replace('example.com', domain);
 }
+
+test('a new device: its user is told by e-mail, where policy says so', async () => {
+  const cloud = await cloudWith({ policy: '[sign_in]\nnew_device_notice = true' });
+  const email = await confirmed(cloud);
+  const notices = async () => (await cloud.messages(email)).filter(({ text }) => text.includes('a device that it did not know'));
+  assert.deepEqual(await notices(), []);
+  await signIn({ username: email, password });
+  for (let tries = 0; tries < 200 && (await notices()).length === 0; tries += 1) await setTimeout(25);
+  assert.equal((await notices()).length, 1);
+  await signOut();
+});
 
 test('minimum app version: what Amplify v6 says in clientMetadata decides', async () => {
   const cloud = await cloudWith({ rules: () => ({ version: sample('10-minimum-app-version') }) });

@@ -24,6 +24,7 @@ const POLICY: &str = r#"
 email = true
 [sign_in]
 enforce = true
+new_device_notice = true
 [governor]
 dry_run = true
 [custom_auth.clients.custom]
@@ -169,22 +170,7 @@ async fn use_everything(cloud: &Cloud) {
     answer(cloud, &step, &code_of(part("secret"))).await.unwrap();
     // A native client asks the pool about a user who has factors of ours; and the device is one that the
     // pool does not know, of which the user is told.
-    remember_devices(cloud).await;
     sign_in(cloud).await;
-}
-
-/// `UpdateUserPool` resets what is left out.
-async fn remember_devices(cloud: &Cloud) {
-    let id = json!({ "UserPoolId": cloud.endpoint("userPoolId").unwrap() });
-    let described = cloud.cognito("DescribeUserPool", id.clone()).await.unwrap();
-    let mut update = id;
-    let kept = ["LambdaConfig", "AutoVerifiedAttributes", "MfaConfiguration", "SmsConfiguration"];
-    for member in kept.into_iter().filter(|member| !described["UserPool"][member].is_null()) {
-        update[member] = described["UserPool"][member].clone();
-    }
-    update["DeviceConfiguration"] =
-        json!({ "ChallengeRequiredOnNewDevice": false, "DeviceOnlyRememberedOnUserPrompt": false });
-    cloud.cognito("UpdateUserPool", update).await.unwrap();
 }
 
 /// A sign-in by custom challenges, up to where the next answer is a code.
