@@ -99,6 +99,15 @@ fn only_the_gate_carries_the_rules_engine() {
     assert!(!carries(&"shared".to_owned()) && !carries(&"shared-aws".to_owned()));
 }
 
+/// The OpenAPI document is made in a test: no function carries what makes it.
+#[test]
+fn nothing_that_is_deployed_carries_the_generator_of_the_document() {
+    let metadata = metadata();
+    for function in members(&metadata, "functions") {
+        assert!(!built_from(&metadata, &function).contains("utoipa"), "{function}");
+    }
+}
+
 /// A text of an operator's rule is shown to users as it is: nobody else makes one.
 #[test]
 fn only_the_reader_of_rules_makes_messages_of_rules() {

@@ -10,6 +10,7 @@ use crate::kernel::{Factor, Refusal};
 
 /// Amplify's words (COGNITO.md §7.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Setting {
     /// On; a preferred mark stays.

@@ -13,6 +13,7 @@ use crate::{
 
 /// A problem document (RFC 9457). `type` and `code` are stable; `detail` is for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
     #[serde(rename = "type")]

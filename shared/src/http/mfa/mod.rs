@@ -1,6 +1,8 @@
 //! The MFA API: a signed-in user's own factors. One file a topic.
 
 mod authenticators;
+#[cfg(test)]
+mod openapi;
 mod overview;
 mod preference;
 mod recovery_codes;
@@ -12,7 +14,8 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{FromRef, FromRequestParts, Path},
-    http::request::Parts,
+    http::{header, request::Parts},
+    response::IntoResponse,
     routing::{get, patch, post},
 };
 use jiff::Timestamp;
@@ -49,6 +52,7 @@ impl FromRef<Services> for Arc<SelfService> {
 /// The router, ready for `oneshot` in a test or for [`serve`](super::serve).
 pub fn mfa_api(factors: Arc<Factors>, own: Arc<SelfService>) -> Router {
     let routes = Router::new()
+        .route("/openapi.json", get(openapi))
         .route("/mfa", get(overview::get))
         .route("/mfa/totp", post(totp::start))
         .route("/mfa/totp/verify", post(totp::verify))
@@ -63,10 +67,19 @@ pub fn mfa_api(factors: Arc<Factors>, own: Arc<SelfService>) -> Router {
     with_shell(routes)
 }
 
+/// What this API is, generated from the code by `openapi.rs` and held by a test there. Public.
+const DOCUMENT: &str = include_str!("../../../../infra/openapi.json");
+
+/// `GET /openapi.json`
+async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT)
+}
+
 type Answer<T> = Result<Json<T>, Problem>;
 
 /// What an authenticator app needs.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 struct NewTotp {
     secret: String,
     uri: String,
@@ -74,8 +87,10 @@ struct NewTotp {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 struct Pictures {
     svg: String,
+    /// `data:image/png;base64,…`
     png: String,
 }
 
@@ -90,7 +105,9 @@ impl From<Enrolment> for NewTotp {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 struct Verified {
+    /// `VERIFIED`
     status: &'static str,
 }
 

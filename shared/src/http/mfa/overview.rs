@@ -12,6 +12,7 @@ use crate::{
 };
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Overview {
     /// `SMS`, `TOTP`, `EMAIL`: as Amplify's `fetchMFAPreference` names them.
@@ -24,11 +25,16 @@ pub(super) struct Overview {
 }
 
 #[derive(Debug, Serialize)]
-struct TotpState {
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub(super) struct TotpState {
     enabled: bool,
 }
 
-/// `GET /mfa`
+/// Everything that is on and set up.
+#[cfg_attr(test, utoipa::path(
+    get, path = "/mfa", operation_id = "getOverview",
+    responses((status = 200, description = "All of the user's factors", body = Overview))
+))]
 pub(super) async fn get(
     State(factors): State<Arc<Factors>>,
     State(own): State<Arc<SelfService>>,

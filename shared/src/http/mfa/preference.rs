@@ -12,6 +12,7 @@ use crate::{
 
 /// The same members as the request of `PUT`, so that an answer can be sent back as it is.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct Preference {
     sms: Setting,
     totp: Setting,
@@ -28,12 +29,21 @@ impl From<FactorState> for Preference {
     }
 }
 
-/// `GET /mfa/preference`
+/// Which of the pool's factors are on, and which is asked for first.
+#[cfg_attr(test, utoipa::path(
+    get, path = "/mfa/preference", operation_id = "getPreference",
+    responses((status = 200, description = "As it is", body = Preference))
+))]
 pub(super) async fn get(State(factors): State<Arc<Factors>>, caller: SignedIn) -> Answer<Preference> {
     Ok(Json(factors.state(&caller).await?.into()))
 }
 
-/// `PUT /mfa/preference {sms?, totp?, email?}`
+/// Turns factors on and off. What is not named stays as it is.
+#[cfg_attr(test, utoipa::path(
+    put, path = "/mfa/preference", operation_id = "putPreference",
+    request_body = Option<super::openapi::PreferenceBody>,
+    responses((status = 200, description = "As it is now, read back from the pool", body = Preference))
+))]
 pub(super) async fn put(
     State(factors): State<Arc<Factors>>,
     caller: SignedIn,

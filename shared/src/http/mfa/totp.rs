@@ -11,7 +11,13 @@ use crate::{
     kernel::OneTimeCode,
 };
 
-/// `POST /mfa/totp {replace?}`
+/// Hands out the secret of a new authenticator app of the pool's. An authenticator that is set up already
+/// stops working at once, so it is replaced only with `replace`.
+#[cfg_attr(test, utoipa::path(
+    post, path = "/mfa/totp", operation_id = "startTotp",
+    request_body = Option<super::openapi::StartTotpBody>,
+    responses((status = 200, description = "What an authenticator app needs, shown this once", body = NewTotp))
+))]
 pub(super) async fn start(
     State(factors): State<Arc<Factors>>,
     caller: SignedIn,
@@ -22,7 +28,12 @@ pub(super) async fn start(
     Ok(Json(factors.start_totp(&caller, replace).await?.into()))
 }
 
-/// `POST /mfa/totp/verify {code, friendlyDeviceName?}`
+/// Registers the authenticator app that shows the code. `PUT /mfa/preference` makes it a factor.
+#[cfg_attr(test, utoipa::path(
+    post, path = "/mfa/totp/verify", operation_id = "verifyTotp",
+    request_body = super::openapi::VerifyTotpBody,
+    responses((status = 200, description = "It is registered", body = Verified))
+))]
 pub(super) async fn verify(
     State(factors): State<Arc<Factors>>,
     caller: SignedIn,
