@@ -45,6 +45,12 @@ async fn own_factors() {
 }
 
 #[tokio::test]
+async fn calls() {
+    contract::call_counts(&InMemoryTable::default()).await;
+    contract::requests(&InMemoryTable::default()).await;
+}
+
+#[tokio::test]
 async fn seeds() {
     contract::seeds(&InMemorySeeds).await;
 }

@@ -15,7 +15,7 @@ use std::sync::{
 use async_trait::async_trait;
 use axum::{
     body::Body,
-    http::{Response, StatusCode},
+    http::{HeaderMap, Response, StatusCode},
 };
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
@@ -23,13 +23,14 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use shared::{
     audit::Action,
+    calls::{CallLimits, Repetitions},
     config::Policy,
     delivery::{Destination, Notice, Parcel},
     factors::{
         Access, Factors,
         own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors, SelfService},
     },
-    http::mfa_api,
+    http::{MfaServices, mfa_api},
     kernel::{Factor, HashKey, OwnFactor, PortError, UserId},
 };
 use shared_testkit::{
@@ -65,7 +66,13 @@ fn api_with(factors: &[Factor], table: Arc<InMemoryTable>, store: Arc<dyn OwnFac
     let hash_key = HashKey::new(&[7; 32]);
     let own = SelfService::new(access.clone(), store.clone(), Arc::new(InMemorySeeds), hash_key, &policy);
     let factors = Factors::new(access, store, &policy);
-    Api { pool, table, clock, courier, router: mfa_api(Arc::new(factors), Arc::new(own)) }
+    let services = MfaServices {
+        factors: Arc::new(factors),
+        own: Arc::new(own),
+        limits: Arc::new(CallLimits::new(table.clone(), clock.clone(), HashKey::new(&[7; 32]), &policy)),
+        repetitions: Arc::new(Repetitions::new(table.clone(), clock.clone())),
+    };
+    Api { pool, table, clock, courier, router: mfa_api(services) }
 }
 
 /// A sample event with another method, path and body.
@@ -89,6 +96,35 @@ impl Api {
     async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let body = body.map(|body| body.to_string());
         read(self.send(&event("access-token", method, path, body.as_deref())).await).await
+    }
+}
+
+impl Api {
+    /// With headers; gives those of the answer too.
+    async fn call_with(
+        &self,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> (u16, HeaderMap, Value) {
+        let body = body.map(|body| body.to_string());
+        let mut event = event("access-token", method, path, body.as_deref());
+        for (name, value) in headers {
+            event["headers"][*name] = json!(value);
+        }
+        let response = self.send(&event).await;
+        let headers = response.headers().clone();
+        let (status, body) = read(response).await;
+        (status, headers, body)
+    }
+
+    async fn tag(&self) -> String {
+        let (_, headers, _) = self.call_with(("GET", "/mfa/preference"), &[], None).await;
+        headers["etag"].to_str().unwrap().to_owned()
+    }
+
+    fn writes(&self) -> usize {
+        self.pool.calls().iter().filter(|call| **call == "SetUserMFAPreference").count()
     }
 }
 
@@ -118,10 +154,15 @@ async fn the_overview_says_what_is_on() {
         native.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
         native
     };
-    let expected = json!({ "enabled": ["SMS", "TOTP"], "preferred": "TOTP", "totp": { "enabled": true } });
+    let expected = json!({ "enabled": ["SMS", "TOTP"], "preferred": "TOTP", "totp": { "enabled": true, "replacing": false } });
     assert_eq!(body, with_own(expected));
     let (_, body) = api(&[]).call("GET", "/mfa", None).await;
-    assert_eq!(body, with_own(json!({ "enabled": [], "preferred": null, "totp": { "enabled": false } })));
+    assert_eq!(
+        body,
+        with_own(
+            json!({ "enabled": [], "preferred": null, "totp": { "enabled": false, "replacing": false } })
+        )
+    );
 }
 
 #[tokio::test]
@@ -191,12 +232,154 @@ async fn preferences(#[case] request: Value, #[case] after: Value, #[case] write
     });
 }
 
+/// Amplify v5's words beside those of v6.
+#[rstest]
+#[case::totp("TOTP", json!({ "sms": "ENABLED", "totp": "PREFERRED", "email": "DISABLED" }))]
+#[case::sms("SMS", json!({ "sms": "PREFERRED", "totp": "ENABLED", "email": "DISABLED" }))]
+#[case::none("NOMFA", json!({ "sms": "DISABLED", "totp": "DISABLED", "email": "DISABLED" }))]
+#[tokio::test]
+async fn the_words_of_amplify_5(#[case] word: &str, #[case] after: Value) {
+    let api = api(&[Factor::Sms, Factor::Totp]);
+    assert_eq!(api.call("PUT", "/mfa/preference", Some(json!({ "preferredMFA": word }))).await, (200, after));
+    for body in [json!({ "preferredMFA": word, "sms": "ENABLED" }), json!({ "preferredMFA": "EMAIL" })] {
+        let (status, problem) = api.call("PUT", "/mfa/preference", Some(body)).await;
+        assert_eq!((status, problem["path"].as_str()), (422, Some("$.preferredMFA")));
+    }
+}
+
+#[tokio::test]
+async fn of_two_tabs_the_later_one_looks_again() {
+    let api = api(&[Factor::Totp, Factor::Sms]);
+    let put = async |if_match: &str, body: Value| {
+        api.call_with(("PUT", "/mfa/preference"), &[("if-match", if_match)], Some(body)).await
+    };
+    let seen = api.tag().await;
+    let (status, headers, _) = put(&seen, json!({ "sms": "PREFERRED" })).await;
+    assert_eq!(status, 200);
+    let now = headers["etag"].to_str().unwrap().to_owned();
+    assert_eq!((now != seen, api.tag().await), (true, now.clone()));
+
+    let (status, _, problem) = put(&seen, json!({ "totp": "PREFERRED" })).await;
+    assert_eq!((status, problem["code"].as_str()), (412, Some("precondition-failed")));
+    assert_eq!(api.writes(), 1, "nothing was sent");
+    for if_match in ["*", &format!("\"x\", {now}")] {
+        assert_eq!(put(if_match, json!({ "email": "DISABLED" })).await.0, 200);
+    }
+    // Cognito says the same, but what is ours was changed in between.
+    assert_eq!(api.call("POST", "/mfa/recovery-codes", None).await.0, 201);
+    assert_eq!(put(&now, json!({ "totp": "PREFERRED" })).await.0, 412);
+}
+
+/// Both tabs have looked, and the tag held for both: the write that takes the revision decides.
+#[tokio::test]
+async fn of_two_tabs_at_the_same_moment_one_is_first() {
+    let table = Arc::new(InMemoryTable::default());
+    let api =
+        api_with(&[Factor::Totp, Factor::Sms], table.clone(), Arc::new(Contested(table, AtomicU32::new(1))));
+    let seen = api.tag().await;
+    let body = json!({ "sms": "PREFERRED" });
+    let (status, _, problem) =
+        api.call_with(("PUT", "/mfa/preference"), &[("if-match", &seen)], Some(body)).await;
+    assert_eq!((status, problem["code"].as_str()), (412, Some("precondition-failed")));
+    assert_eq!(api.writes(), 0, "nothing was sent");
+}
+
+#[tokio::test]
+async fn without_the_table_a_preference_is_shown_and_has_no_tag() {
+    let api = api(&[Factor::Sms]);
+    api.table.fail();
+    let (status, headers, _) = api.call_with(("GET", "/mfa/preference"), &[], None).await;
+    assert_eq!((status, headers.contains_key("etag")), (200, false));
+}
+
+/// The old authenticator is stopped, the new one was never confirmed, and the pool still lists it as on.
+#[tokio::test]
+async fn a_replacement_that_was_abandoned_was_told_before_and_is_shown() {
+    let api = api(&[Factor::Totp]);
+    assert_eq!(api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await.0, 200);
+    assert_eq!(api.notices(), [(Notice::AuthenticatorReplaced, None)]);
+    let shown = async || api.call("GET", "/mfa", None).await.1["totp"].clone();
+    assert_eq!(shown().await, json!({ "enabled": true, "replacing": true }));
+    let code = json!({ "code": InMemoryUserPool::CODE });
+    assert_eq!(api.call("POST", "/mfa/totp/verify", Some(code)).await.0, 200);
+    assert_eq!(shown().await, json!({ "enabled": true, "replacing": false }));
+}
+
+async fn post(api: &Api, path: &str, key: &str, body: Value) -> (u16, Value) {
+    let headers = [("idempotency-key", key)];
+    let (status, _, body) = api.call_with(("POST", path), &headers, Some(body)).await;
+    (status, body)
+}
+
+fn started(api: &Api) -> usize {
+    api.pool.calls().iter().filter(|call| **call == "AssociateSoftwareToken").count()
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_done_once_and_shows_no_secret_again() {
+    let api = api(&[]);
+    let (status, first) = post(&api, "/mfa/totp", "a", json!({})).await;
+    assert_eq!((status, first["secret"].is_string()), (200, true));
+    let (status, again) = post(&api, "/mfa/totp", "a", json!({})).await;
+    assert_eq!((status, again["code"].as_str()), (409, Some("answer-shown-once")));
+    assert_eq!(started(&api), 1);
+    assert_eq!(post(&api, "/mfa/totp", "b", json!({})).await.0, 200, "another attempt");
+
+    let (status, other) = post(&api, "/mfa/totp", "a", json!({ "replace": false })).await;
+    assert_eq!((status, other["code"].as_str()), (422, Some("idempotency-key-reused")));
+    for key in ["", "a b", &"x".repeat(129)] {
+        let (status, problem) = post(&api, "/mfa/totp", key, json!({})).await;
+        assert_eq!((status, problem["code"].as_str()), (400, Some("idempotency-key-not-valid")), "{key}");
+    }
+    assert_eq!(started(&api), 2);
+
+    // A refusal is no result: the key stays free for the right code. What holds no secret is shown again.
+    let verify = async |code: &str| post(&api, "/mfa/totp/verify", "c", json!({ "code": code })).await;
+    assert_eq!(verify("000000").await.0, 422);
+    for _ in 0..2 {
+        let verified = (200, json!({ "status": "VERIFIED" }));
+        assert_eq!(verify(InMemoryUserPool::CODE).await, verified, "a code is good once, and asked once");
+    }
+    api.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(post(&api, "/mfa/recovery-codes", "d", json!({})).await.0, 201);
+    let (status, again) = post(&api, "/mfa/recovery-codes", "d", json!({})).await;
+    assert_eq!((status, again["code"].as_str()), (409, Some("answer-shown-once")));
+}
+
+#[tokio::test]
+async fn changes_are_limited_by_the_minute_and_looks_are_not() {
+    let api = api(&[]);
+    let change = async || api.call_with(("PUT", "/mfa/preference"), &[], Some(json!({}))).await;
+    for _ in 0..60 {
+        assert_eq!(change().await.0, 200);
+    }
+    let calls = api.pool.calls().len();
+    let (status, headers, problem) = change().await;
+    assert_eq!((status, problem["code"].as_str()), (429, Some("too-many-requests")));
+    // The sample was signed in at second 5 of a minute; a minute has passed since.
+    assert_eq!((headers["retry-after"].to_str().unwrap(), problem["retryAfter"].as_u64()), ("55", Some(55)));
+    assert_eq!(api.pool.calls().len(), calls, "the pool was not asked");
+    assert_eq!(api.call("GET", "/mfa", None).await.0, 200);
+    api.clock.advance(SignedDuration::from_secs(55));
+    assert_eq!(change().await.0, 200);
+}
+
+#[tokio::test]
+async fn every_answer_names_its_request() {
+    let api = api(&[]);
+    for path in ["/mfa", "/mfa/nothing", "/openapi.json"] {
+        let response = api.send(&event("access-token", "GET", path, None)).await;
+        assert_eq!(response.headers()["x-request-id"], "ExampleReqId=", "{path}");
+    }
+}
+
 #[tokio::test]
 async fn preferences_that_cannot_be() {
     let api = api(&[Factor::Sms]);
     let (status, body) =
         api.call("PUT", "/mfa/preference", Some(json!({ "sms": "PREFERRED", "totp": "PREFERRED" }))).await;
     assert_eq!((status, body["code"].as_str()), (409, Some("two-preferred-factors")));
+    assert_eq!(api.pool.calls(), [""; 0], "refused before Cognito is asked");
     let (status, body) = api.call("PUT", "/mfa/preference", Some(json!({ "totp": "ENABLED" }))).await;
     assert_eq!((status, body["code"].as_str()), (409, Some("factor-not-set-up")));
     api.pool.ignore_preferences();
@@ -778,6 +961,14 @@ impl OwnFactorStore for Contested {
 
     async fn revoke_devices(&self, user: &UserId) -> Result<(), PortError> {
         self.0.revoke_devices(user).await
+    }
+
+    async fn stop_pool_totp(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {
+        self.0.stop_pool_totp(user, at).await
+    }
+
+    async fn pool_totp_works(&self, user: &UserId) -> Result<(), PortError> {
+        self.0.pool_totp_works(user).await
     }
 }
 

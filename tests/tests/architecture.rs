@@ -150,7 +150,7 @@ fn the_rooms_of_the_core_depend_downwards() {
     const KERNEL: &[&str] = &["kernel"];
     const SUPPORT: &[&str] = &["config", "telemetry"];
     const CAPABILITIES: &[&str] =
-        &["audit", "custom_auth", "delivery", "factors", "rules", "sign_in", "sign_up"];
+        &["audit", "calls", "custom_auth", "delivery", "factors", "rules", "sign_in", "sign_up"];
     const SHELLS: &[&str] = &["http", "trigger"];
     // The audit trail, messages, the courier and the user's own factors are reached through their ports.
     const THROUGH_PORTS: &[(&str, &str)] = &[

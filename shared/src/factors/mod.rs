@@ -10,5 +10,7 @@ mod use_cases;
 pub use access::{Access, FactorFault, SignedIn};
 pub use enrolment::{Enrolment, FriendlyDeviceName, InvalidDeviceName, TotpSecret};
 pub use port::{Contacts, NativeFactors, Profile, TotpVerification, UserPoolFault};
-pub use preference::{Block, FactorState, PreferenceChange, PreferenceRequest, Setting};
+pub use preference::{
+    Block, FactorState, PreferenceChange, PreferenceRequest, PreferenceTag, PreferredMfa, Setting,
+};
 pub use use_cases::Factors;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -28,6 +30,9 @@ pub struct Problem {
     /// Seconds a sign-in may be old for what was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_age: Option<u64>,
+    /// Seconds after which it is worth trying again; `Retry-After` says the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -44,12 +49,18 @@ impl Problem {
             detail: refusal.text(),
             path: None,
             max_age: None,
+            retry_after: None,
         }
     }
 
     /// A member of the body that is missing, unknown or of a wrong kind.
     pub fn field(name: &str) -> Self {
         Self { path: Some(format!("$.{name}")), ..Self::new(Refusal::FieldNotValid) }
+    }
+
+    /// Too many requests; the next one after `wait`.
+    pub fn later(wait: Duration) -> Self {
+        Self { retry_after: Some(wait.as_secs()), ..Self::new(Refusal::TooManyRequests) }
     }
 
     /// A body that is JSON, but no object.
@@ -84,7 +95,11 @@ impl IntoResponse for Problem {
         tracing::info!(refusal = self.code, "refused");
         Metric::Refused.emit();
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let wait = self.retry_after.map(HeaderValue::from);
         let mut response = (status, Json(self)).into_response();
+        if let Some(wait) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response

@@ -33,6 +33,10 @@ pub enum Refusal {
     ContentTypeNotSupported,
     BodyTooLarge,
     FieldNotValid,
+    IdempotencyKeyNotValid,
+    IdempotencyKeyReused,
+    RequestRunning,
+    AnswerShownOnce,
 
     // Factors
     TotpAlreadySetUp,
@@ -45,6 +49,7 @@ pub enum Refusal {
     FactorNotChangeable,
     FactorNotFound,
     FactorsChangedMeanwhile,
+    PreconditionFailed,
     AuthenticatorConfirmed,
     TooManyAuthenticators,
     DeviceAlreadyTrusted,
@@ -57,7 +62,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The texts of ours.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 40] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
@@ -76,6 +81,10 @@ impl Refusal {
         Self::ContentTypeNotSupported,
         Self::BodyTooLarge,
         Self::FieldNotValid,
+        Self::IdempotencyKeyNotValid,
+        Self::IdempotencyKeyReused,
+        Self::RequestRunning,
+        Self::AnswerShownOnce,
         Self::TotpAlreadySetUp,
         Self::TotpNotStarted,
         Self::TotpNotOffered,
@@ -86,6 +95,7 @@ impl Refusal {
         Self::FactorNotChangeable,
         Self::FactorNotFound,
         Self::FactorsChangedMeanwhile,
+        Self::PreconditionFailed,
         Self::AuthenticatorConfirmed,
         Self::TooManyAuthenticators,
         Self::DeviceAlreadyTrusted,
@@ -139,6 +149,18 @@ impl Refusal {
             }
             Self::BodyTooLarge => ("body-too-large", "The body is too large", 413),
             Self::FieldNotValid => ("field-not-valid", "A field is missing or has a wrong value", 422),
+            Self::IdempotencyKeyNotValid => {
+                ("idempotency-key-not-valid", "An idempotency key has 1 to 128 visible ASCII characters", 400)
+            }
+            Self::IdempotencyKeyReused => {
+                ("idempotency-key-reused", "This idempotency key was used for another request", 422)
+            }
+            Self::RequestRunning => {
+                ("request-running", "This request is being worked on; ask again in a moment", 409)
+            }
+            Self::AnswerShownOnce => {
+                ("answer-shown-once", "This was done already; its answer is shown only once", 409)
+            }
             Self::TotpAlreadySetUp => (
                 "totp-already-set-up",
                 "An authenticator app is set up already; setting up another stops it at once",
@@ -160,6 +182,9 @@ impl Refusal {
             Self::FactorNotFound => ("factor-not-found", "There is no such factor", 404),
             Self::FactorsChangedMeanwhile => {
                 ("factors-changed-meanwhile", "Your factors were changed elsewhere; look again", 409)
+            }
+            Self::PreconditionFailed => {
+                ("precondition-failed", "Your factors were changed elsewhere; look again", 412)
             }
             Self::AuthenticatorConfirmed => {
                 ("authenticator-confirmed", "This authenticator app is set up already", 409)

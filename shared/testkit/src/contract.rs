@@ -8,6 +8,10 @@ use futures::{StreamExt as _, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     audit::{Action, AuditTrail, Entry},
+    calls::{
+        CallCounts, Claim as RequestClaim, Counter as CallCounter, IdempotencyKey, Remembered, RequestHash,
+        Requests,
+    },
     config::Policy,
     delivery::{
         Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Debt, DeliveryId, Failure, Limits,
@@ -343,6 +347,52 @@ pub async fn correspondence(port: &dyn Budgets) {
     assert_eq!(port.correspondence(&user("codes-sam"), sms).await.expect("works"), empty);
 }
 
+/// Of racing calls as many are counted as may be, each minute anew.
+pub async fn call_counts(port: &dyn CallCounts) {
+    let minute = |start| Timestamp::from_second(start).expect("a time");
+    for counter in [CallCounter::User(user("calls-alex")), CallCounter::Address("calls-hash".into())] {
+        let racing = join_all((0..RACING).map(|_| port.count(&counter, minute(60), 7))).await;
+        let counted = racing.into_iter().filter(|outcome| matches!(outcome, Ok(true))).count();
+        assert_eq!(counted, 7, "of {RACING} racing calls");
+        assert!(!port.count(&counter, minute(60), 7).await.expect("works"));
+        assert!(port.count(&counter, minute(60), 8).await.expect("works"), "what is refused is not counted");
+        assert!(port.count(&counter, minute(120), 1).await.expect("works"), "the next minute");
+    }
+    let other = CallCounter::User(user("calls-sam"));
+    assert!(port.count(&other, minute(60), 1).await.expect("works"), "users do not share");
+}
+
+/// Of racing claims one is granted; the others see what was asked, and how it ended.
+pub async fn requests(port: &dyn Requests) {
+    let at = |second| Timestamp::from_second(second).expect("a time");
+    let key = |text| IdempotencyKey::parse(text).expect("a key");
+    let (alex, sam) = (user("requests-alex"), user("requests-sam"));
+    let asked = RequestHash::new("POST", "/mfa/totp", b"{}");
+    let other = RequestHash::new("POST", "/mfa/totp", b"");
+    let claim = async |user: &UserId, request: &RequestHash, now| {
+        port.claim(user, &key("a"), request, at(now), at(now + 35)).await.expect("works")
+    };
+    let racing = join_all((0..RACING).map(|_| claim(&alex, &asked, 100))).await;
+    assert_eq!(racing.iter().filter(|claim| **claim == RequestClaim::Granted).count(), 1);
+    let running = RequestClaim::Taken { request: asked.clone(), ended: None };
+    assert_eq!(racing.iter().filter(|claim| **claim == running).count(), RACING - 1);
+    assert_eq!(claim(&sam, &other, 100).await, RequestClaim::Granted, "users do not share");
+    assert_eq!(claim(&alex, &other, 134).await, running, "it is the first one's");
+    assert_eq!(claim(&alex, &asked, 135).await, RequestClaim::Granted, "whoever had it is dead");
+
+    for (status, answer) in [(204, None), (201, Some("{}".to_owned()))] {
+        let ended = Remembered { status, answer };
+        port.settle(&alex, &key("a"), &ended, at(1_000)).await.expect("works");
+        let seen = RequestClaim::Taken { request: asked.clone(), ended: Some(ended) };
+        assert_eq!(claim(&alex, &other, 999).await, seen);
+    }
+    assert_eq!(claim(&alex, &other, 1_000).await, RequestClaim::Granted, "forgotten");
+    let anew = RequestClaim::Taken { request: other.clone(), ended: None };
+    assert_eq!(claim(&alex, &asked, 1_001).await, anew, "nothing is left of before");
+    port.release(&alex, &key("a")).await.expect("works");
+    assert_eq!(claim(&alex, &asked, 1_002).await, RequestClaim::Granted, "given back");
+}
+
 /// A user's own factors come back as they were written; of racing changes one is done; a step is used up
 /// once; revoked devices are gone.
 pub async fn own_factors(port: &dyn OwnFactorStore) {
@@ -413,6 +463,14 @@ pub async fn own_factors(port: &dyn OwnFactorStore) {
     expected.devices.clear();
     (expected.generation, expected.revision) = (expected.generation + racing, expected.revision + racing);
     assert_eq!(kept(&alex).await, expected, "whoever read it before must read again");
+
+    port.stop_pool_totp(&alex, at(40)).await.expect("works");
+    (expected.generation, expected.revision) = (expected.generation + 1, expected.revision + 1);
+    let stopped = OwnFactors { pool_totp_stopped_at: Some(at(40)), ..expected.clone() };
+    assert_eq!(kept(&alex).await, stopped, "trust ends with the authenticator");
+    port.pool_totp_works(&alex).await.expect("works");
+    assert_eq!(kept(&alex).await, expected);
+    port.pool_totp_works(&sam).await.expect("nothing to note, and that is no fault");
 
     let empty = Change {
         authenticators: Some([].into()),

@@ -7,6 +7,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use shared::{
     audit::{AuditTrail, Entry},
+    calls::{
+        CallCounts, Claim as RequestClaim, Counter as CallCounter, IdempotencyKey, Remembered, RequestHash,
+        Requests,
+    },
     custom_auth::Place,
     delivery::{
         Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt, DeliveryId, Outcome,
@@ -44,6 +48,15 @@ pub(crate) struct State {
     correspondence: HashMap<(UserId, Channel), Correspondence>,
     counters: HashMap<Counter, Day>,
     pub(crate) own_factors: HashMap<UserId, OwnFactors>,
+    counted: HashMap<(CallCounter, Timestamp), u32>,
+    requests: HashMap<(UserId, IdempotencyKey), Request>,
+}
+
+#[derive(Debug)]
+struct Request {
+    hash: RequestHash,
+    until: Timestamp,
+    ended: Option<Remembered>,
 }
 
 #[derive(Debug, Default)]
@@ -348,6 +361,57 @@ impl Claims for InMemoryTable {
 }
 
 #[async_trait]
+impl CallCounts for InMemoryTable {
+    async fn count(&self, counter: &CallCounter, minute: Timestamp, most: u32) -> Result<bool, PortError> {
+        let mut state = self.state()?;
+        let calls = state.counted.entry((counter.clone(), minute)).or_default();
+        let is_counted = *calls < most;
+        *calls += u32::from(is_counted);
+        Ok(is_counted)
+    }
+}
+
+#[async_trait]
+impl Requests for InMemoryTable {
+    async fn claim(
+        &self,
+        user: &UserId,
+        key: &IdempotencyKey,
+        request: &RequestHash,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<RequestClaim, PortError> {
+        let mut state = self.state()?;
+        let key = (user.clone(), key.clone());
+        if let Some(kept) = state.requests.get(&key)
+            && now < kept.until
+        {
+            return Ok(RequestClaim::Taken { request: kept.hash.clone(), ended: kept.ended.clone() });
+        }
+        state.requests.insert(key, Request { hash: request.clone(), until, ended: None });
+        Ok(RequestClaim::Granted)
+    }
+
+    async fn settle(
+        &self,
+        user: &UserId,
+        key: &IdempotencyKey,
+        ended: &Remembered,
+        until: Timestamp,
+    ) -> Result<(), PortError> {
+        if let Some(kept) = self.state()?.requests.get_mut(&(user.clone(), key.clone())) {
+            (kept.ended, kept.until) = (Some(ended.clone()), until);
+        }
+        Ok(())
+    }
+
+    async fn release(&self, user: &UserId, key: &IdempotencyKey) -> Result<(), PortError> {
+        self.state()?.requests.remove(&(user.clone(), key.clone()));
+        Ok(())
+    }
+}
+
+#[async_trait]
 impl OwnFactorStore for InMemoryTable {
     async fn own_factors(&self, user: &UserId) -> Result<OwnFactors, PortError> {
         Ok(self.state()?.own_factors.get(user).cloned().unwrap_or_default())
@@ -369,6 +433,19 @@ impl OwnFactorStore for InMemoryTable {
         let kept = state.own_factors.entry(user.clone()).or_default();
         kept.devices.clear();
         (kept.generation, kept.revision) = (kept.generation + 1, kept.revision + 1);
+        Ok(())
+    }
+
+    async fn stop_pool_totp(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {
+        self.revoke_devices(user).await?;
+        self.state()?.own_factors.entry(user.clone()).or_default().pool_totp_stopped_at = Some(at);
+        Ok(())
+    }
+
+    async fn pool_totp_works(&self, user: &UserId) -> Result<(), PortError> {
+        if let Some(kept) = self.state()?.own_factors.get_mut(user) {
+            kept.pool_totp_stopped_at = None;
+        }
         Ok(())
     }
 }

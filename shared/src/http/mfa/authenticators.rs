@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use serde::Serialize;
 
-use super::{Answer, Named, NewTotp, VERIFIED, Verified, name, time};
+use super::{Answer, Named, NewTotp, Repeated, VERIFIED, Verified, name, time};
 use crate::{
     factors::{
         SignedIn,
         own::{OwnFactors, SelfService},
     },
-    http::{Problem, body::Body},
+    http::{Problem, body::Body, changes::Repeatable},
     kernel::OneTimeCode,
 };
 
@@ -97,12 +97,12 @@ pub(super) async fn verify(
     caller: SignedIn,
     Named(id): Named,
     mut body: Body,
-) -> Answer<Verified> {
+) -> Repeated<Verified> {
     let code: String = body.required("code")?;
     body.finish()?;
     let code = OneTimeCode::parse_totp(&code).map_err(|_| Problem::field("code"))?;
     own.confirm_authenticator(&caller, &id, &code).await?;
-    Ok(Json(VERIFIED))
+    Ok((Extension(Repeatable), Json(VERIFIED)))
 }
 
 /// Gives an authenticator app another name.

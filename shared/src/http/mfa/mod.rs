@@ -12,17 +12,23 @@ mod trusted_devices;
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{FromRef, FromRequestParts, Path},
     http::{header, request::Parts},
+    middleware,
     response::IntoResponse,
     routing::{get, patch, post},
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Problem, shell::with_shell};
+use super::{
+    Problem,
+    changes::{Repeatable, admit},
+    shell::with_shell,
+};
 use crate::{
+    calls::{CallLimits, Repetitions},
     factors::{
         Enrolment, Factors, FriendlyDeviceName,
         own::{FactorId, SelfService},
@@ -31,26 +37,40 @@ use crate::{
 };
 
 /// What the routes ask.
-#[derive(Clone)]
-struct Services {
-    factors: Arc<Factors>,
-    own: Arc<SelfService>,
+#[derive(Debug, Clone)]
+pub struct MfaServices {
+    pub factors: Arc<Factors>,
+    pub own: Arc<SelfService>,
+    pub limits: Arc<CallLimits>,
+    pub repetitions: Arc<Repetitions>,
 }
 
-impl FromRef<Services> for Arc<Factors> {
-    fn from_ref(services: &Services) -> Self {
+impl FromRef<MfaServices> for Arc<Factors> {
+    fn from_ref(services: &MfaServices) -> Self {
         services.factors.clone()
     }
 }
 
-impl FromRef<Services> for Arc<SelfService> {
-    fn from_ref(services: &Services) -> Self {
+impl FromRef<MfaServices> for Arc<SelfService> {
+    fn from_ref(services: &MfaServices) -> Self {
         services.own.clone()
     }
 }
 
+impl FromRef<MfaServices> for Arc<CallLimits> {
+    fn from_ref(services: &MfaServices) -> Self {
+        services.limits.clone()
+    }
+}
+
+impl FromRef<MfaServices> for Arc<Repetitions> {
+    fn from_ref(services: &MfaServices) -> Self {
+        services.repetitions.clone()
+    }
+}
+
 /// The router, ready for `oneshot` in a test or for [`serve`](super::serve).
-pub fn mfa_api(factors: Arc<Factors>, own: Arc<SelfService>) -> Router {
+pub fn mfa_api(services: MfaServices) -> Router {
     let routes = Router::new()
         .route("/openapi.json", get(openapi))
         .route("/mfa", get(overview::get))
@@ -63,7 +83,8 @@ pub fn mfa_api(factors: Arc<Factors>, own: Arc<SelfService>) -> Router {
         .route("/mfa/recovery-codes", get(recovery_codes::left).post(recovery_codes::replace))
         .route("/mfa/trusted-devices", get(trusted_devices::list).post(trusted_devices::register))
         .route("/mfa/trusted-devices/{id}", patch(trusted_devices::rename).delete(trusted_devices::remove))
-        .with_state(Services { factors, own });
+        .route_layer(middleware::from_fn_with_state(services.clone(), admit))
+        .with_state(services);
     with_shell(routes)
 }
 
@@ -76,6 +97,9 @@ async fn openapi() -> impl IntoResponse {
 }
 
 type Answer<T> = Result<Json<T>, Problem>;
+
+/// Without a secret in it.
+type Repeated<T> = Result<(Extension<Repeatable>, Json<T>), Problem>;
 
 /// What an authenticator app needs.
 #[derive(Debug, Serialize)]

@@ -10,7 +10,11 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::{authenticators, overview, preference, recovery_codes, totp, trusted_devices};
-use crate::{factors::Setting, http::Problem, kernel::Refusal};
+use crate::{
+    factors::{PreferredMfa, Setting},
+    http::Problem,
+    kernel::Refusal,
+};
 
 /// A name: 1 to 64 characters, blanks around it are cut off.
 #[derive(Deserialize, ToSchema)]
@@ -60,6 +64,9 @@ pub(super) struct PreferenceBody {
     sms: Option<Setting>,
     totp: Option<Setting>,
     email: Option<Setting>,
+    /// Amplify v5's one word, instead of those above.
+    #[serde(rename = "preferredMFA")]
+    preferred_mfa: Option<PreferredMfa>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -130,12 +137,13 @@ pub(super) struct IdPath {
 struct Document;
 
 /// The statuses of refusals, each with what it stands for.
-const REFUSED: [(&str, &str); 10] = [
-    ("400", "No JSON"),
+const REFUSED: [(&str, &str); 11] = [
+    ("400", "No JSON, or a header is wrong"),
     ("401", "Not signed in, or too long ago for a change"),
     ("403", "A token without the scope"),
     ("404", "There is none of this id"),
     ("409", "Not possible as things are"),
+    ("412", "Changed elsewhere since it was looked at"),
     ("413", "Too large"),
     ("415", "No `application/json`"),
     ("422", "A member is missing or wrong"),
@@ -195,12 +203,25 @@ fn complete(method: &str, operation: &mut Value) {
     let operation = operation.as_object_mut().unwrap();
     operation.remove("tags");
     let is_change = method != "get";
-    let names_one = operation.contains_key("parameters");
+    let parameters = operation.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
+    let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
+    let (names_one, has_condition) = (has("id"), has("If-Match"));
     let has_body = operation.contains_key("requestBody");
-    let responses = operation["responses"].as_object_mut().unwrap();
     let mut refusals = vec!["401", "403", "429", "503"];
     if names_one {
         refusals.push("404");
+    }
+    if method == "post" {
+        let key = json!({
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "description": "The same for every repetition of one attempt, which then is made once; for a day.",
+            "schema": { "type": "string", "pattern": "^[!-~]{1,128}$" },
+        });
+        operation.entry("parameters").or_insert_with(|| json!([])).as_array_mut().unwrap().push(key);
+    }
+    let responses = operation["responses"].as_object_mut().unwrap();
+    if has_condition {
+        refusals.push("412");
     }
     if is_change {
         refusals.push("409");

@@ -28,6 +28,9 @@ pub(super) struct Overview {
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct TotpState {
     enabled: bool,
+    /// The authenticator that was set up has been stopped for a new one, which nobody has confirmed yet:
+    /// until then no code is right.
+    replacing: bool,
 }
 
 /// Everything that is on and set up.
@@ -43,7 +46,10 @@ pub(super) async fn get(
     let state = factors.state(&caller).await?;
     let own = own.kept(&caller).await?;
     Ok(Json(Overview {
-        totp: TotpState { enabled: state.enabled.contains(&Factor::Totp) },
+        totp: TotpState {
+            enabled: state.enabled.contains(&Factor::Totp),
+            replacing: own.pool_totp_stopped_at.is_some(),
+        },
         preferred: state.preferred,
         enabled: state.enabled.into_iter().collect(),
         authenticators: AuthenticatorView::all(&own),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 
-use super::{Answer, NewTotp, VERIFIED, Verified};
+use super::{Answer, NewTotp, Repeated, VERIFIED, Verified};
 use crate::{
     factors::{Factors, FriendlyDeviceName, SignedIn},
-    http::{Problem, body::Body},
+    http::{Problem, body::Body, changes::Repeatable},
     kernel::OneTimeCode,
 };
 
@@ -38,7 +38,7 @@ pub(super) async fn verify(
     State(factors): State<Arc<Factors>>,
     caller: SignedIn,
     mut body: Body,
-) -> Answer<Verified> {
+) -> Repeated<Verified> {
     let code: String = body.required("code")?;
     let device: Option<String> = body.optional("friendlyDeviceName")?;
     body.finish()?;
@@ -46,5 +46,5 @@ pub(super) async fn verify(
     let device = device.as_deref().map(FriendlyDeviceName::parse).transpose();
     let device = device.map_err(|_| Problem::field("friendlyDeviceName"))?;
     factors.verify_totp(&caller, &code, device.as_ref()).await?;
-    Ok(Json(VERIFIED))
+    Ok((Extension(Repeatable), Json(VERIFIED)))
 }

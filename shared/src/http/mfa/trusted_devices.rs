@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::{
         SignedIn,
         own::{DeviceKey, FactorId, InvalidDeviceKey, OwnFactors, SelfService, TrustedDevice},
     },
-    http::{Problem, body::Body},
+    http::{Problem, body::Body, changes::Repeatable},
 };
 
 #[derive(Debug, Serialize)]
@@ -74,14 +74,14 @@ pub(super) async fn register(
     State(own): State<Arc<SelfService>>,
     caller: SignedIn,
     mut body: Body,
-) -> Result<(StatusCode, Json<DeviceView>), Problem> {
+) -> Result<(StatusCode, Extension<Repeatable>, Json<DeviceView>), Problem> {
     let text: String = body.required("name")?;
     let key: Value = body.required("publicKey")?;
     body.finish()?;
     let name = name(&text)?;
     let key = public_key(key).map_err(|_| Problem::field("publicKey"))?;
     let (id, device) = own.register_device(&caller, name, key).await?;
-    Ok((StatusCode::CREATED, Json(DeviceView::new(&id, &device))))
+    Ok((StatusCode::CREATED, Extension(Repeatable), Json(DeviceView::new(&id, &device))))
 }
 
 /// Gives a trusted browser another name.
