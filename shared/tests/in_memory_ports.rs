@@ -48,6 +48,8 @@ async fn own_factors() {
 async fn calls() {
     contract::call_counts(&InMemoryTable::default()).await;
     contract::requests(&InMemoryTable::default()).await;
+    contract::audit_log(&InMemoryTable::default()).await;
+    contract::device_labels(&InMemoryTable::default()).await;
 }
 
 #[tokio::test]

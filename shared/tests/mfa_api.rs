@@ -27,11 +27,11 @@ use shared::{
     config::Policy,
     delivery::{Destination, Notice, Parcel},
     factors::{
-        Access, Factors,
+        Access, Activity, Addresses, DeviceId, Factors, PoolDevice, RememberedDevices,
         own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors, SelfService},
     },
     http::{MfaServices, mfa_api},
-    kernel::{Factor, HashKey, OwnFactor, PortError, UserId},
+    kernel::{EmailAddress, Factor, HashKey, OwnFactor, PortError, UserId},
 };
 use shared_testkit::{
     InMemoryCourier, InMemorySeeds, InMemoryTable, InMemoryUserPool, ManualClock, SeededEntropy,
@@ -65,9 +65,11 @@ fn api_with(factors: &[Factor], table: Arc<InMemoryTable>, store: Arc<dyn OwnFac
     let access = Arc::new(access);
     let hash_key = HashKey::new(&[7; 32]);
     let own = SelfService::new(access.clone(), store.clone(), Arc::new(InMemorySeeds), hash_key, &policy);
-    let factors = Factors::new(access, store, &policy);
     let services = MfaServices {
-        factors: Arc::new(factors),
+        addresses: Arc::new(Addresses::new(access.clone(), pool.clone(), store.clone())),
+        devices: Arc::new(RememberedDevices::new(access.clone(), pool.clone(), table.clone())),
+        activity: Arc::new(Activity::new(access.clone(), table.clone())),
+        factors: Arc::new(Factors::new(access, store, &policy)),
         own: Arc::new(own),
         limits: Arc::new(CallLimits::new(table.clone(), clock.clone(), HashKey::new(&[7; 32]), &policy)),
         repetitions: Arc::new(Repetitions::new(table.clone(), clock.clone())),
@@ -985,4 +987,124 @@ async fn who_is_overtaken_looks_again(#[case] times: u32, #[case] expected: u16)
         assert_eq!(body["code"], "factors-changed-meanwhile");
     }
     assert_eq!(api.table.audit().len(), 1, "one line, however often it was tried");
+}
+
+#[rstest]
+#[case::email("/mfa/email", json!({ "email": "new@example.com" }), &["UpdateUserAttributes"])]
+#[case::phone("/mfa/phone-number", json!({ "phoneNumber": "+12025550123" }), &["UpdateUserAttributes", "GetUserAttributeVerificationCode"])]
+#[tokio::test]
+async fn an_address_is_set_up_and_the_old_one_is_told_before(
+    #[case] path: &str,
+    #[case] body: Value,
+    #[case] calls: &[&str],
+) {
+    let api = api(&[]);
+    let verify = async |code: &str| {
+        let body = json!({ "code": code });
+        api.call("POST", &format!("{path}/verify"), Some(body)).await
+    };
+    assert_eq!(verify(InMemoryUserPool::CODE).await.1["code"], "code-expired", "nothing waits for a code");
+    let before = api.pool.calls().len();
+    assert_eq!(api.call("POST", path, Some(body)).await, (200, json!({ "status": "CODE_SENT" })));
+    assert_eq!(api.pool.calls()[before..], [&["GetUser"], calls].concat());
+    let Some(Parcel::Notice(told)) = api.courier.taken().first().cloned() else { panic!("nothing was told") };
+    assert_eq!(told.notice, Notice::AddressChanged);
+    assert_eq!(told.to.destination, Destination::Email(EmailAddress::parse("alex@example.com").unwrap()));
+
+    assert_eq!(api.call("POST", &format!("{path}/code"), None).await.0, 200);
+    assert_eq!(verify("000000").await.1["code"], "code-wrong");
+    assert_eq!(verify(InMemoryUserPool::CODE).await, (200, json!({ "status": "VERIFIED" })));
+    assert_eq!(api.notices().len(), 2);
+    api.clock.advance(SignedDuration::from_mins(5));
+    let (status, problem) = api.call("POST", &format!("{path}/code"), None).await;
+    assert_eq!((status, problem["code"].as_str()), (401, Some("reauthentication-required")));
+}
+
+#[tokio::test]
+async fn an_address_that_can_t_be_told_of_is_not_changed() {
+    let api = api(&[]);
+    api.courier.fail();
+    let body = json!({ "email": "new@example.com" });
+    assert_eq!(api.call("POST", "/mfa/email", Some(body)).await.0, 503);
+    assert!(!api.pool.calls().contains(&"UpdateUserAttributes"));
+    let same = json!({ "email": "alex@example.com" });
+    let (status, problem) = api.call("POST", "/mfa/email", Some(same)).await;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("address-verified")));
+}
+
+const THIS: &str = "us-east-1_a1b2c3d4-5678-40ab-9cde-f01234567890";
+
+fn device(id: &str, last_used: i64) -> PoolDevice {
+    PoolDevice {
+        id: DeviceId::parse(id).unwrap(),
+        name: Some("Mozilla/5.0".into()),
+        is_remembered: true,
+        created_at: Timestamp::from_second(10).unwrap(),
+        last_used_at: Timestamp::from_second(last_used).unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn devices_that_the_pool_remembers_have_names_and_are_forgotten() {
+    let api = api(&[]);
+    let others = ['1', '2', '3'].map(|digit| THIS.replace("7890", &format!("789{digit}")));
+    for (number, id) in others.iter().enumerate() {
+        api.pool.add_device(device(id, 20 + i64::try_from(number).unwrap()));
+    }
+    api.pool.add_device(device(THIS, 15));
+    let path = |id: &str| format!("/mfa/remembered-devices/{id}");
+    let [first, second, third] = &others;
+    let body = json!({ "name": "Desk", "remembered": false });
+    assert_eq!(api.call("PATCH", &path(first), Some(body)).await.0, 204);
+    assert_eq!(api.call("DELETE", &path(second), None).await.0, 204);
+    for id in [second.as_str(), "nothing"] {
+        let (status, problem) = api.call("DELETE", &path(id), None).await;
+        assert_eq!((status, problem["code"].as_str()), (404, Some("factor-not-found")));
+    }
+
+    let mut event = event("access-token", "GET", "/mfa/remembered-devices", None);
+    event["requestContext"]["authorizer"]["jwt"]["claims"]["device_key"] = json!(THIS);
+    let (_, body) = read(api.send(&event).await).await;
+    let seen =
+        |device: &Value| ["id", "name", "remembered", "thisDevice"].map(|member| device[member].clone());
+    let listed: Vec<_> = body["rememberedDevices"].as_array().unwrap().iter().map(seen).collect();
+    assert_eq!(
+        listed,
+        [
+            [json!(third), json!("Mozilla/5.0"), json!(true), json!(false)],
+            [json!(first), json!("Desk"), json!(false), json!(false)],
+            [json!(THIS), json!("Mozilla/5.0"), json!(true), json!(true)],
+        ]
+    );
+
+    event["rawPath"] = json!("/mfa/remembered-devices/forget-others");
+    event["requestContext"]["http"]["method"] = json!("POST");
+    event["requestContext"]["http"]["path"] = event["rawPath"].clone();
+    assert_eq!(read(api.send(&event).await).await, (200, json!({ "forgotten": 2 })));
+    assert_eq!(read(api.send(&event).await).await, (200, json!({ "forgotten": 0 })));
+    let notices: Vec<_> = api.notices().into_iter().map(|(notice, _)| notice).collect();
+    assert_eq!(notices, [Notice::TrustedDeviceRemoved; 3], "no notice for a name");
+}
+
+#[tokio::test]
+async fn activity_is_read_page_by_page() {
+    let api = api(&[]);
+    for _ in 0..3 {
+        assert_eq!(api.call("POST", "/mfa/totp", None).await.0, 200);
+        api.clock.advance(SignedDuration::from_secs(1));
+    }
+    let page = async |query: &str| {
+        let mut event = event("access-token", "GET", "/mfa/activity", None);
+        event["rawQueryString"] = json!(query);
+        read(api.send(&event).await).await
+    };
+    let (_, first) = page("limit=2").await;
+    let (_, second) = page(&format!("limit=2&before={}", first["next"].as_str().unwrap())).await;
+    let lines = |page: &Value| page["lines"].as_array().unwrap().len();
+    assert_eq!((lines(&first), lines(&second), &second["next"]), (2, 1, &Value::Null));
+    assert_eq!(first["lines"][0]["action"], "totp-started");
+    for query in ["limit=0", "limit=101", "limit=x", "before=1"] {
+        let (status, problem) = page(query).await;
+        assert_eq!((status, problem["code"].as_str()), (400, Some("query-not-valid")), "{query}");
+    }
 }

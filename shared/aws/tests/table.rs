@@ -76,6 +76,8 @@ async fn calls() {
     let (table, db) = table().await;
     contract::call_counts(&table).await;
     contract::requests(&table).await;
+    contract::audit_log(&table).await;
+    contract::device_labels(&table).await;
     assert_eq!(items(&db, "CALLS#calls-hash", "CALLS#60")[0]["ttl"]["N"], "660");
 }
 

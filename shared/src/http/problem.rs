@@ -29,10 +29,10 @@ pub struct Problem {
     path: Option<String>,
     /// Seconds a sign-in may be old for what was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_age: Option<u64>,
+    max_age: Option<u32>,
     /// Seconds after which it is worth trying again; `Retry-After` says the same.
     #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after: Option<u64>,
+    retry_after: Option<u32>,
 }
 
 impl Problem {
@@ -60,7 +60,7 @@ impl Problem {
 
     /// Too many requests; the next one after `wait`.
     pub fn later(wait: Duration) -> Self {
-        Self { retry_after: Some(wait.as_secs()), ..Self::new(Refusal::TooManyRequests) }
+        Self { retry_after: Some(seconds(wait)), ..Self::new(Refusal::TooManyRequests) }
     }
 
     /// A body that is JSON, but no object.
@@ -80,7 +80,7 @@ impl From<FactorFault> for Problem {
         match fault {
             FactorFault::Refused(refusal) => refusal.into(),
             FactorFault::Stale { max_age } => {
-                Self { max_age: Some(max_age.as_secs()), ..Self::new(Refusal::ReauthenticationRequired) }
+                Self { max_age: Some(seconds(max_age)), ..Self::new(Refusal::ReauthenticationRequired) }
             }
             FactorFault::Port(fault) => {
                 telemetry::dependency_failed(&fault);
@@ -104,4 +104,8 @@ impl IntoResponse for Problem {
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
     }
+}
+
+fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }

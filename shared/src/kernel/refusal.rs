@@ -33,6 +33,7 @@ pub enum Refusal {
     ContentTypeNotSupported,
     BodyTooLarge,
     FieldNotValid,
+    QueryNotValid,
     IdempotencyKeyNotValid,
     IdempotencyKeyReused,
     RequestRunning,
@@ -55,6 +56,11 @@ pub enum Refusal {
     DeviceAlreadyTrusted,
     TooManyDevices,
     FreshCodeRequired,
+    CodeExpired,
+    AddressVerified,
+    AddressNotSet,
+    AddressNotUsable,
+    AddressNotChangeable,
 
     TooManyRequests,
     TemporarilyUnavailable,
@@ -62,7 +68,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The texts of ours.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 46] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
@@ -81,6 +87,7 @@ impl Refusal {
         Self::ContentTypeNotSupported,
         Self::BodyTooLarge,
         Self::FieldNotValid,
+        Self::QueryNotValid,
         Self::IdempotencyKeyNotValid,
         Self::IdempotencyKeyReused,
         Self::RequestRunning,
@@ -101,6 +108,11 @@ impl Refusal {
         Self::DeviceAlreadyTrusted,
         Self::TooManyDevices,
         Self::FreshCodeRequired,
+        Self::CodeExpired,
+        Self::AddressVerified,
+        Self::AddressNotSet,
+        Self::AddressNotUsable,
+        Self::AddressNotChangeable,
         Self::TooManyRequests,
         Self::TemporarilyUnavailable,
     ];
@@ -149,6 +161,7 @@ impl Refusal {
             }
             Self::BodyTooLarge => ("body-too-large", "The body is too large", 413),
             Self::FieldNotValid => ("field-not-valid", "A field is missing or has a wrong value", 422),
+            Self::QueryNotValid => ("query-not-valid", "The query has a wrong value", 400),
             Self::IdempotencyKeyNotValid => {
                 ("idempotency-key-not-valid", "An idempotency key has 1 to 128 visible ASCII characters", 400)
             }
@@ -198,6 +211,13 @@ impl Refusal {
             }
             Self::FreshCodeRequired => {
                 ("fresh-code-required", "Sign in with a code to trust this device", 401)
+            }
+            Self::CodeExpired => ("code-expired", "The code is no longer valid; ask for another", 422),
+            Self::AddressVerified => ("address-verified", "This address is verified already", 409),
+            Self::AddressNotSet => ("address-not-set", "There is no address that waits for a code", 409),
+            Self::AddressNotUsable => ("address-not-usable", "This address cannot be used", 409),
+            Self::AddressNotChangeable => {
+                ("address-not-changeable", "This address cannot be changed here", 409)
             }
             Self::TooManyRequests => ("too-many-requests", "Too many requests; try again later", 429),
             Self::TemporarilyUnavailable => {

@@ -2,12 +2,12 @@
 
 mod challenges;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    audit::{Action, AuditTrail, Entry},
+    audit::{Action, AuditLog, AuditTrail, Entry, FactorEvent},
     calls::{
         CallCounts, Claim as RequestClaim, Counter as CallCounter, IdempotencyKey, Remembered, RequestHash,
         Requests,
@@ -18,8 +18,8 @@ use shared::{
         Outcome, Refused, Repayment, Scope, Sent, Standing,
     },
     factors::{
-        Block, FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, TotpSecret,
-        TotpVerification, UserPoolFault,
+        Block, DeviceId, DeviceLabels, FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange,
+        TotpSecret, TotpVerification, UserPoolFault,
         own::{
             Authenticator, Change, Changed, DeviceKey, FactorId, OwnFactorStore, OwnFactors, RecoveryHash,
             SealedSeed, Seeds, TotpSeed, TrustedDevice,
@@ -225,6 +225,62 @@ pub async fn audit_trail(port: &dyn AuditTrail, count: impl AsyncFn(&UserId) -> 
     port.append(&entry(Action::TotpVerified)).await.expect("works");
     assert_eq!(count(&alex).await, 2, "one time, two entries: both kept");
     assert_eq!(count(&user("audit-sam")).await, 0, "users do not share");
+}
+
+/// The newest first, each line once over all pages.
+pub async fn audit_log<T: AuditTrail + AuditLog>(port: &T) {
+    let (clock, entropy) = (ManualClock::at(Timestamp::UNIX_EPOCH), SeededEntropy::new(2));
+    let (alex, sam) = (user("log-alex"), user("log-sam"));
+    let actions = [
+        Action::TotpStarted { replace: false },
+        Action::TotpVerified,
+        Action::PreferenceChanged { factor: Factor::Totp, enabled: true, preferred: true },
+        Action::OwnFactor { event: FactorEvent::EmailVerified, id: None },
+        Action::NewDeviceUsed,
+    ];
+    assert_eq!(port.newest(&alex, None, 9).await.expect("works"), []);
+    for action in actions {
+        let entry = Entry::new(&clock, &entropy, alex.clone(), action).expect("works");
+        port.append(&entry).await.expect("works");
+        clock.advance(SignedDuration::from_secs(1));
+    }
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let page = port.newest(&alex, before, 2).await.expect("works");
+        assert!(page.len() <= 2);
+        let Some(last) = page.last() else { break };
+        before = Some(last.id);
+        seen.extend(page);
+    }
+    let names: Vec<_> = seen.iter().map(|line| line.action.as_str()).collect();
+    let expected =
+        ["new-device-used", "email-verified", "preference-changed", "totp-verified", "totp-started"];
+    assert_eq!(names, expected, "the newest first, each once");
+    assert_eq!(seen.iter().filter_map(|line| line.factor).collect::<Vec<_>>(), [Factor::Totp]);
+    assert_eq!(seen.last().map(|line| line.at), Some(Timestamp::UNIX_EPOCH));
+    assert_eq!(port.newest(&sam, None, 9).await.expect("works"), [], "users do not share");
+}
+
+/// A label a device; those of others stay.
+pub async fn device_labels(port: &dyn DeviceLabels) {
+    let (alex, sam) = (user("labels-alex"), user("labels-sam"));
+    let id = |digit: char| {
+        let text = "us-east-1_a1b2c3d4-5678-40ab-9cde-f0123456789".to_owned() + &digit.to_string();
+        DeviceId::parse(&text).expect("an id")
+    };
+    let name = |text: &str| FriendlyDeviceName::parse(text).expect("a name");
+    assert_eq!(port.labels(&alex).await.expect("works"), BTreeMap::new());
+    let racing = ('0'..='9').map(|digit| (id(digit), name("Laptop")));
+    let racing: Vec<_> = racing.collect();
+    join_all(racing.iter().map(|(id, name)| port.label(&alex, id, Some(name)))).await;
+    assert_eq!(port.labels(&alex).await.expect("works"), racing.into_iter().collect(), "none is lost");
+    for digit in '1'..='9' {
+        port.label(&alex, &id(digit), None).await.expect("works");
+    }
+    port.label(&alex, &id('0'), Some(&name("Desk"))).await.expect("works");
+    port.label(&sam, &id('0'), None).await.expect("there is none, and that is no fault");
+    assert_eq!(port.labels(&alex).await.expect("works"), BTreeMap::from([(id('0'), name("Desk"))]));
+    assert_eq!(port.labels(&sam).await.expect("works"), BTreeMap::new(), "users do not share");
 }
 
 /// Racing charges never pass a limit; what is given or paid back makes room again.

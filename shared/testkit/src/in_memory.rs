@@ -1,12 +1,12 @@
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use shared::{
-    audit::{AuditTrail, Entry},
+    audit::{Action, AuditLog, AuditTrail, Entry, Line},
     calls::{
         CallCounts, Claim as RequestClaim, Counter as CallCounter, IdempotencyKey, Remembered, RequestHash,
         Requests,
@@ -16,7 +16,10 @@ use shared::{
         Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt, DeliveryId, Outcome,
         Refused, Repayment, Standing,
     },
-    factors::own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors},
+    factors::{
+        DeviceId, DeviceLabels, FriendlyDeviceName,
+        own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors},
+    },
     kernel::{PortError, UserId},
     sign_in::{Attempt, BackOff, SignInLedger, Subject},
     sign_up::{
@@ -24,6 +27,8 @@ use shared::{
         HOLDS_A_DAY, Recorded,
     },
 };
+
+use uuid::Uuid;
 
 use crate::challenges_in_memory::SignInState;
 
@@ -48,6 +53,7 @@ pub(crate) struct State {
     correspondence: HashMap<(UserId, Channel), Correspondence>,
     counters: HashMap<Counter, Day>,
     pub(crate) own_factors: HashMap<UserId, OwnFactors>,
+    labels: HashMap<UserId, BTreeMap<DeviceId, FriendlyDeviceName>>,
     counted: HashMap<(CallCounter, Timestamp), u32>,
     requests: HashMap<(UserId, IdempotencyKey), Request>,
 }
@@ -249,6 +255,60 @@ impl AuditTrail for InMemoryTable {
         if state.audit.iter().all(|kept| kept.id != entry.id) {
             state.audit.push(entry.clone());
         }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl AuditLog for InMemoryTable {
+    async fn newest(&self, user: &UserId, before: Option<Uuid>, most: usize) -> Result<Vec<Line>, PortError> {
+        let state = self.state()?;
+        let mut lines: Vec<_> = state
+            .audit
+            .iter()
+            .filter(|entry| entry.user == *user && before.is_none_or(|before| entry.id < before))
+            .map(|entry| Line {
+                id: entry.id,
+                at: entry.at,
+                action: match entry.action {
+                    Action::TotpStarted { .. } => "totp-started",
+                    Action::TotpVerified => "totp-verified",
+                    Action::PreferenceChanged { .. } => "preference-changed",
+                    Action::OwnFactor { event, .. } => event.name(),
+                    Action::NewDeviceUsed => "new-device-used",
+                    Action::MessageNotSent { .. } => "message-not-sent",
+                }
+                .to_owned(),
+                factor: match entry.action {
+                    Action::PreferenceChanged { factor, .. } => Some(factor),
+                    _ => None,
+                },
+            })
+            .collect();
+        lines.sort_by_key(|line| std::cmp::Reverse(line.id));
+        lines.truncate(most);
+        Ok(lines)
+    }
+}
+
+#[async_trait]
+impl DeviceLabels for InMemoryTable {
+    async fn labels(&self, user: &UserId) -> Result<BTreeMap<DeviceId, FriendlyDeviceName>, PortError> {
+        Ok(self.state()?.labels.get(user).cloned().unwrap_or_default())
+    }
+
+    async fn label(
+        &self,
+        user: &UserId,
+        id: &DeviceId,
+        label: Option<&FriendlyDeviceName>,
+    ) -> Result<(), PortError> {
+        let mut state = self.state()?;
+        let labels = state.labels.entry(user.clone()).or_default();
+        match label {
+            Some(label) => labels.insert(id.clone(), label.clone()),
+            None => labels.remove(id),
+        };
         Ok(())
     }
 }

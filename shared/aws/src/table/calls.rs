@@ -22,7 +22,7 @@ impl CallCounts for Table {
             Counter::User(user) => user_key(user),
             Counter::Address(hash) => text(format!("CALLS#{hash}")),
         };
-        let counted = self
+        let written = self
             .client
             .update_item()
             .table_name(&self.name)
@@ -40,7 +40,7 @@ impl CallCounts for Table {
             .expression_attribute_values(":most", number(most))
             .send()
             .await;
-        match counted {
+        match written {
             Ok(_) => Ok(true),
             Err(fault) if condition_failed(&fault) => Ok(false),
             Err(fault) => Err(port_error(WRITE)(fault)),

@@ -13,6 +13,7 @@
 //! | `USER#<sub>` | `CODES#<channel>` | cool-down, verified since when, codes nobody entered yet |
 //! | `USER#<sub>` | `REQUEST#<hash>` | a request with an idempotency key, and how it ended |
 //! | `USER#<sub>`, `CALLS#<hash>` | `CALLS#<minute>` | changes asked for in a minute |
+//! | `USER#<sub>` | `DEVICE_LABELS` | what a user calls the devices that the pool remembers |
 //! | `SENT#<channel>#<scope>#<name>#<shard>` | `<day>` | messages of a day and of each of its hours |
 
 mod address_claims;
@@ -22,6 +23,7 @@ mod calls;
 mod challenges;
 mod claims;
 mod confirmed_users;
+mod device_labels;
 mod operator;
 mod own_factors;
 mod sign_in_ledger;

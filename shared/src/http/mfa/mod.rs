@@ -1,11 +1,14 @@
 //! The MFA API: a signed-in user's own factors. One file a topic.
 
+mod activity;
+mod addresses;
 mod authenticators;
 #[cfg(test)]
 mod openapi;
 mod overview;
 mod preference;
 mod recovery_codes;
+mod remembered_devices;
 mod totp;
 mod trusted_devices;
 
@@ -30,7 +33,7 @@ use super::{
 use crate::{
     calls::{CallLimits, Repetitions},
     factors::{
-        Enrolment, Factors, FriendlyDeviceName,
+        Activity, Addresses, Enrolment, Factors, FriendlyDeviceName, RememberedDevices,
         own::{FactorId, SelfService},
     },
     kernel::Refusal,
@@ -41,32 +44,31 @@ use crate::{
 pub struct MfaServices {
     pub factors: Arc<Factors>,
     pub own: Arc<SelfService>,
+    pub addresses: Arc<Addresses>,
+    pub devices: Arc<RememberedDevices>,
+    pub activity: Arc<Activity>,
     pub limits: Arc<CallLimits>,
     pub repetitions: Arc<Repetitions>,
 }
 
-impl FromRef<MfaServices> for Arc<Factors> {
-    fn from_ref(services: &MfaServices) -> Self {
-        services.factors.clone()
-    }
+macro_rules! asked_for {
+    ($($service:ty: $member:ident,)*) => {$(
+        impl FromRef<MfaServices> for Arc<$service> {
+            fn from_ref(services: &MfaServices) -> Self {
+                services.$member.clone()
+            }
+        }
+    )*};
 }
 
-impl FromRef<MfaServices> for Arc<SelfService> {
-    fn from_ref(services: &MfaServices) -> Self {
-        services.own.clone()
-    }
-}
-
-impl FromRef<MfaServices> for Arc<CallLimits> {
-    fn from_ref(services: &MfaServices) -> Self {
-        services.limits.clone()
-    }
-}
-
-impl FromRef<MfaServices> for Arc<Repetitions> {
-    fn from_ref(services: &MfaServices) -> Self {
-        services.repetitions.clone()
-    }
+asked_for! {
+    Factors: factors,
+    SelfService: own,
+    Addresses: addresses,
+    RememberedDevices: devices,
+    Activity: activity,
+    CallLimits: limits,
+    Repetitions: repetitions,
 }
 
 /// The router, ready for `oneshot` in a test or for [`serve`](super::serve).
@@ -83,6 +85,19 @@ pub fn mfa_api(services: MfaServices) -> Router {
         .route("/mfa/recovery-codes", get(recovery_codes::left).post(recovery_codes::replace))
         .route("/mfa/trusted-devices", get(trusted_devices::list).post(trusted_devices::register))
         .route("/mfa/trusted-devices/{id}", patch(trusted_devices::rename).delete(trusted_devices::remove))
+        .route("/mfa/email", post(addresses::change_email))
+        .route("/mfa/email/code", post(addresses::send_email_code))
+        .route("/mfa/email/verify", post(addresses::verify_email))
+        .route("/mfa/phone-number", post(addresses::change_phone_number))
+        .route("/mfa/phone-number/code", post(addresses::send_phone_number_code))
+        .route("/mfa/phone-number/verify", post(addresses::verify_phone_number))
+        .route("/mfa/remembered-devices", get(remembered_devices::list))
+        .route("/mfa/remembered-devices/forget-others", post(remembered_devices::forget_others))
+        .route(
+            "/mfa/remembered-devices/{id}",
+            patch(remembered_devices::change).delete(remembered_devices::forget),
+        )
+        .route("/mfa/activity", get(activity::list))
         .route_layer(middleware::from_fn_with_state(services.clone(), admit))
         .with_state(services);
     with_shell(routes)

@@ -9,7 +9,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::{authenticators, overview, preference, recovery_codes, totp, trusted_devices};
+use super::{
+    activity, addresses, authenticators, overview, preference, recovery_codes, remembered_devices, totp,
+    trusted_devices,
+};
 use crate::{
     factors::{PreferredMfa, Setting},
     http::Problem,
@@ -37,6 +40,42 @@ pub(super) struct CodeBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EmptyBody {}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct EmailBody {
+    #[schema(format = Email)]
+    email: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct PhoneNumberBody {
+    /// E.164.
+    #[schema(pattern = "^\\+[1-9][0-9]{6,14}$", example = "+12025550123")]
+    phone_number: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct RememberedBody {
+    #[schema(min_length = 1, max_length = 64)]
+    name: Option<String>,
+    /// Stands for a second factor.
+    remembered: Option<bool>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct DevicePath {
+    /// As the pool names it.
+    #[param(example = "us-east-1_a1b2c3d4-5678-40ab-9cde-f0123456789a")]
+    id: String,
+}
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -115,6 +154,17 @@ pub(super) struct IdPath {
         version = "1"
     ),
     paths(
+        activity::list,
+        addresses::change_email,
+        addresses::send_email_code,
+        addresses::verify_email,
+        addresses::change_phone_number,
+        addresses::send_phone_number_code,
+        addresses::verify_phone_number,
+        remembered_devices::list,
+        remembered_devices::change,
+        remembered_devices::forget,
+        remembered_devices::forget_others,
         authenticators::list,
         authenticators::start,
         authenticators::verify,
@@ -208,6 +258,9 @@ fn complete(method: &str, operation: &mut Value) {
     let (names_one, has_condition) = (has("id"), has("If-Match"));
     let has_body = operation.contains_key("requestBody");
     let mut refusals = vec!["401", "403", "429", "503"];
+    if has("limit") {
+        refusals.push("400");
+    }
     if names_one {
         refusals.push("404");
     }
