@@ -1108,3 +1108,125 @@ async fn activity_is_read_page_by_page() {
         assert_eq!((status, problem["code"].as_str()), (400, Some("query-not-valid")), "{query}");
     }
 }
+
+/// Every operation of the OpenAPI document: method, path, a body that is as it should be.
+fn operations() -> Vec<(String, String, Option<Value>)> {
+    let file = format!("{}/../infra/openapi.json", env!("CARGO_MANIFEST_DIR"));
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if operation["security"] == json!([]) {
+                continue;
+            }
+            let has_body = operation.get("requestBody").is_some();
+            let id = if path.contains("remembered") { THIS.to_owned() } else { "0".repeat(32) };
+            operations.push((
+                method.to_uppercase(),
+                path.replace("{id}", &id),
+                has_body.then(|| body_of(path)),
+            ));
+        }
+    }
+    operations
+}
+
+fn body_of(path: &str) -> Value {
+    match path {
+        "/mfa/trusted-devices" => serde_json::from_str(DEVICE_BODY).unwrap(),
+        "/mfa/authenticators" | "/mfa/authenticators/{id}" | "/mfa/trusted-devices/{id}" => {
+            json!({ "name": "Phone" })
+        }
+        "/mfa/email" => json!({ "email": "new@example.com" }),
+        "/mfa/phone-number" => json!({ "phoneNumber": "+12025550123" }),
+        "/mfa/preference" => json!({ "totp": "PREFERRED" }),
+        "/mfa/remembered-devices/{id}" => json!({ "name": "Desk", "remembered": false }),
+        path if path.ends_with("/verify") => json!({ "code": InMemoryUserPool::CODE }),
+        _ => json!({}),
+    }
+}
+
+type Spoil = Box<dyn Fn(&mut Value)>;
+
+/// What the gateway's authorizer would let through or has not looked at: the function looks itself.
+#[tokio::test]
+async fn no_route_opens_for_a_token_that_is_not_the_users_own_access_token() {
+    let claim = |name: &'static str, value: &'static str| {
+        move |event: &mut Value| event["requestContext"]["authorizer"]["jwt"]["claims"][name] = json!(value)
+    };
+    let spoilt: [(&str, Spoil); 6] = [
+        ("an ID token", Box::new(claim("token_use", "id"))),
+        ("no scope", Box::new(claim("scope", ""))),
+        ("another scope", Box::new(claim("scope", "openid aws.cognito.signin.user.administrator"))),
+        ("another user", Box::new(claim("sub", "b1b2c3d4-5678-40ab-9cde-f0123456789a"))),
+        (
+            "no authorizer",
+            Box::new(|event| drop(event["requestContext"].as_object_mut().unwrap().remove("authorizer"))),
+        ),
+        (
+            "no token",
+            Box::new(|event| drop(event["headers"].as_object_mut().unwrap().remove("authorization"))),
+        ),
+    ];
+    let operations = operations();
+    let mut refused = 0;
+    for (name, spoil) in &spoilt {
+        for (method, path, body) in &operations {
+            let api = api(&[Factor::Totp]);
+            api.pool.add_device(device(THIS, 15));
+            let body = body.as_ref().map(Value::to_string);
+            let mut event = event("access-token", method, path, body.as_deref());
+            spoil(&mut event);
+            let (status, _) = read(api.send(&event).await).await;
+            // What is read of another user's is theirs, and the gateway has vouched for the name.
+            if *name == "another user" && method == "GET" {
+                continue;
+            }
+            assert_eq!(status, 401, "{name}: {method} {path}");
+            assert_eq!(api.table.audit(), [], "{name}: {method} {path}");
+            refused += 1;
+        }
+    }
+    for (method, path, body) in operations.iter().filter(|(method, ..)| method != "GET") {
+        let api = api(&[Factor::Totp]);
+        api.pool.revoke();
+        let (status, _) = api.call(method, path, body.clone()).await;
+        assert_eq!(status, 401, "revoked: {method} {path}");
+        refused += 1;
+    }
+    println!("matrix: {} routes, {} tokens, {refused} refused", operations.len(), spoilt.len() + 1);
+}
+
+/// `UserResourceUpdate` is 25 calls a second for a whole account (COGNITO.md §9): each one counts.
+#[tokio::test]
+async fn calls_of_cognito_by_route() {
+    let mut table = Vec::new();
+    let mut enrolment = 0;
+    for (method, path, body) in operations() {
+        let api = api(&[]);
+        api.pool.add_device(device(THIS, 15));
+        api.signed_in_with(OwnFactor::Totp);
+        if path == "/mfa/totp/verify" || path == "/mfa/preference" {
+            assert_eq!(api.call("POST", "/mfa/totp", None).await.0, 200);
+        }
+        if path == "/mfa/preference" {
+            let code = json!({ "code": InMemoryUserPool::CODE });
+            assert_eq!(api.call("POST", "/mfa/totp/verify", Some(code)).await.0, 200);
+        }
+        if let Some(address) = path.strip_suffix("/verify").or_else(|| path.strip_suffix("/code"))
+            && ["/mfa/email", "/mfa/phone-number"].contains(&address)
+        {
+            assert_eq!(api.call("POST", address, Some(body_of(address))).await.0, 200);
+        }
+        let before = api.pool.calls().len();
+        let (status, _) = api.call(&method, &path, body).await;
+        let calls = api.pool.calls().split_off(before);
+        if ["/mfa/totp", "/mfa/totp/verify", "/mfa/preference"].contains(&path.as_str()) && method != "GET" {
+            enrolment += calls.iter().filter(|call| **call != "GetUser").count();
+        }
+        table.push(format!("{status} {method} {path}: {}", calls.join(", ")));
+    }
+    println!("{}", table.join("\n"));
+    assert_eq!(enrolment, 3, "updates of an enrolment: secret, code, preference");
+    insta::assert_snapshot!(table.join("\n"));
+}

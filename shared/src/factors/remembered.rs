@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{Access, FactorFault, FriendlyDeviceName, SignedIn, UserPoolFault};
 use crate::{
-    audit::{Action, FactorEvent},
+    audit::{Action, Entry, FactorEvent},
     delivery::Notice,
     kernel::{AccessToken, PortError, Refusal, UserId},
     telemetry,
@@ -120,30 +120,23 @@ impl RememberedDevices {
         Ok(devices.into_iter().map(seen).collect())
     }
 
-    pub async fn rename(
+    /// Gives a device a label, and says whether it stands for a second factor. What is `None` stays.
+    pub async fn change(
         &self,
         caller: &SignedIn,
         id: &DeviceId,
-        label: &FriendlyDeviceName,
-    ) -> Result<(), FactorFault> {
-        self.access.profile_for_change(caller).await?;
-        self.known(caller, id).await?;
-        self.note(caller, FactorEvent::DeviceRenamed, id).await?;
-        Ok(self.labels.label(&caller.user, id, Some(label)).await?)
-    }
-
-    /// Whether a device stands for a second factor.
-    pub async fn remember(
-        &self,
-        caller: &SignedIn,
-        id: &DeviceId,
-        remember: bool,
+        label: Option<&FriendlyDeviceName>,
+        remember: Option<bool>,
     ) -> Result<(), FactorFault> {
         let profile = self.access.profile_for_change(caller).await?;
         let device = self.known(caller, id).await?;
-        if device.is_remembered == remember {
-            return Ok(());
+        if let Some(label) = label {
+            self.note(caller, FactorEvent::DeviceRenamed, id).await?;
+            self.labels.label(&caller.user, id, Some(label)).await?;
         }
+        let Some(remember) = remember.filter(|remember| *remember != device.is_remembered) else {
+            return Ok(());
+        };
         let (event, notice) = if remember {
             (FactorEvent::DeviceRemembered, Notice::TrustedDeviceAdded)
         } else {
@@ -194,12 +187,7 @@ impl RememberedDevices {
         found.ok_or_else(|| Refusal::FactorNotFound.into())
     }
 
-    async fn note(
-        &self,
-        caller: &SignedIn,
-        event: FactorEvent,
-        id: &DeviceId,
-    ) -> Result<crate::audit::Entry, PortError> {
+    async fn note(&self, caller: &SignedIn, event: FactorEvent, id: &DeviceId) -> Result<Entry, PortError> {
         self.access.note(caller, Action::OwnFactor { event, id: id.uuid() }).await
     }
 

@@ -61,12 +61,12 @@ impl Requests for Table {
         let claimed = self
             .request_item(user, key)
             .update_expression(
-                "SET v = :v, request = :request, taken_until = :until, #ttl = :until REMOVE ended, answer",
+                "SET v = :v, asked = :asked, taken_until = :until, #ttl = :until REMOVE ended, answer",
             )
             .condition_expression("attribute_not_exists(taken_until) OR taken_until <= :now")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":v", version())
-            .expression_attribute_values(":request", text(request.as_str()))
+            .expression_attribute_values(":asked", text(request.as_str()))
             .expression_attribute_values(":until", seconds(until))
             .expression_attribute_values(":now", seconds(now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -120,7 +120,7 @@ impl Table {
 }
 
 fn taken(item: &Item) -> Option<Claim> {
-    let request = RequestHash::kept(item.get("request")?.as_s().ok()?.clone());
+    let request = RequestHash::kept(item.get("asked")?.as_s().ok()?.clone());
     let ended = whole(item, "ended").map(|status| Remembered {
         status,
         answer: item.get("answer").and_then(|answer| answer.as_s().ok()).cloned(),

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
+use futures::future::try_join;
 use serde::Serialize;
 
 use super::{
@@ -43,8 +44,7 @@ pub(super) async fn get(
     State(own): State<Arc<SelfService>>,
     caller: SignedIn,
 ) -> Answer<Overview> {
-    let state = factors.state(&caller).await?;
-    let own = own.kept(&caller).await?;
+    let (state, own) = try_join(factors.state(&caller), own.kept(&caller)).await?;
     Ok(Json(Overview {
         totp: TotpState {
             enabled: state.enabled.contains(&Factor::Totp),

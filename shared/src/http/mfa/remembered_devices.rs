@@ -85,12 +85,7 @@ pub(super) async fn change(
     let remember = body.optional("remembered")?;
     body.finish()?;
     let label = text.as_deref().map(name).transpose()?;
-    if let Some(label) = label {
-        devices.rename(&caller, &id, &label).await?;
-    }
-    if let Some(remember) = remember {
-        devices.remember(&caller, &id, remember).await?;
-    }
+    devices.change(&caller, &id, label.as_ref(), remember).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
