@@ -51,13 +51,14 @@ function body(operation) {
 
 function example(schema) {
   const found = schema.$ref ? components.schemas[schema.$ref.split('/').at(-1)] : schema;
+  if (found.example !== undefined) return found.example;
   const choice = found.oneOf?.find(({ type }) => type !== 'null');
   if (choice) return example(choice);
   if (found.type === 'object') {
     const required = (found.required ?? []).map((name) => [name, example(found.properties[name])]);
     return Object.fromEntries(required);
   }
-  return found.example ?? (found.format === 'email' ? 'new@example.com' : 'Name');
+  return found.format === 'email' ? 'new@example.com' : 'Name';
 }
 
 /** Everything that a change would leave a trace in. */

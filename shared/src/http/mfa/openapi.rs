@@ -210,6 +210,12 @@ fn document() -> Value {
     let codes: Vec<_> = Refusal::ALL.iter().map(|refusal| refusal.code()).collect();
     let schemas = &mut document["components"]["schemas"];
     schemas["Problem"]["properties"]["code"]["enum"] = json!(codes);
+    // RFC 7517, A.1.
+    schemas["PublicKey"]["example"] = json!({
+        "kty": "EC", "crv": "P-256",
+        "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+        "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+    });
     schemas["GatewayMessage"] = json!({
         "type": "object",
         "description": "What API Gateway answers by itself, in front of the function.",
