@@ -20,7 +20,9 @@ def api(tmp_path_factory):
     deployed = (WORKSPACE / "infra/template.yaml").read_text()
     fast = deployed.replace("ThrottlingRateLimit: 50", "ThrottlingRateLimit: 10000")
     fast = fast.replace("ThrottlingBurstLimit: 100", "ThrottlingBurstLimit: 10000")
-    assert fast != deployed
+    (folder / "policy.toml").write_text("[api]\nchanges_per_user = 1000000\nchanges_per_address = 1000000\n")
+    fast = fast.replace("MFA_CONFIG_DIR: /opt/cognito-mfa", f"MFA_CONFIG_DIR: {folder}")
+    assert fast.count("10000") == 2 and str(folder) in fast
     template = folder / "template.yaml"
     template.write_text(fast)
     running = Cloud(folder, ["--template", template])
@@ -39,7 +41,7 @@ schema = schemathesis.openapi.from_path(str(DOCUMENT))
 
 
 @schema.parametrize()
-@hypothesis.settings(max_examples=15, deadline=None, derandomize=True, database=None)
+@hypothesis.settings(max_examples=6, deadline=None, derandomize=True, database=None)
 def test_every_answer_is_as_the_document_says(case, api):
     case.call_and_validate(
         base_url=api.endpoints["api"].rstrip("/"),
