@@ -31,7 +31,7 @@ async function page(rows, more, before) {
 }
 
 function row({ action, at, factor }) {
-  const words = action.replaceAll("-", " ");
+  const words = action.replaceAll("-", " ").replace(/^totp/, "TOTP");
   const time = new Date(at).toLocaleString([], { hour12: false });
   return element(
     "li",
