@@ -6,6 +6,7 @@
 //! Dependencies run shells → capabilities → kernel.
 
 pub mod audit;
+pub mod calls;
 pub mod config;
 pub mod custom_auth;
 pub mod delivery;

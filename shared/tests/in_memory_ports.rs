@@ -54,6 +54,14 @@ async fn own_factors() {
 }
 
 #[tokio::test]
+async fn calls() {
+    contract::call_counts(&InMemoryTable::default()).await;
+    contract::requests(&InMemoryTable::default()).await;
+    contract::audit_log(&InMemoryTable::default()).await;
+    contract::device_labels(&InMemoryTable::default()).await;
+}
+
+#[tokio::test]
 async fn seeds() {
     contract::seeds(&InMemorySeeds).await;
 }

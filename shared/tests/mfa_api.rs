@@ -15,7 +15,7 @@ use std::sync::{
 use async_trait::async_trait;
 use axum::{
     body::Body,
-    http::{Response, StatusCode},
+    http::{HeaderMap, Response, StatusCode},
 };
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
@@ -23,14 +23,15 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use shared::{
     audit::Action,
+    calls::{CallLimits, Repetitions},
     config::Policy,
     delivery::{Destination, Notice, Parcel},
     factors::{
-        Access, Factors,
+        Access, Activity, Addresses, DeviceId, Factors, PoolDevice, RememberedDevices,
         own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors, SelfService},
     },
-    http::mfa_api,
-    kernel::{Factor, HashKey, OwnFactor, PortError, UserId},
+    http::{MfaServices, mfa_api},
+    kernel::{EmailAddress, Factor, HashKey, OwnFactor, PortError, UserId},
 };
 use shared_testkit::{
     InMemoryCourier, InMemorySeeds, InMemoryTable, InMemoryUserPool, ManualClock, SeededEntropy,
@@ -64,8 +65,16 @@ fn api_with(factors: &[Factor], table: Arc<InMemoryTable>, store: Arc<dyn OwnFac
     let access = Arc::new(access);
     let hash_key = HashKey::new(&[7; 32]);
     let own = SelfService::new(access.clone(), store.clone(), Arc::new(InMemorySeeds), hash_key, &policy);
-    let factors = Factors::new(access, store, &policy);
-    Api { pool, table, clock, courier, router: mfa_api(Arc::new(factors), Arc::new(own)) }
+    let services = MfaServices {
+        addresses: Arc::new(Addresses::new(access.clone(), pool.clone(), store.clone())),
+        devices: Arc::new(RememberedDevices::new(access.clone(), pool.clone(), table.clone())),
+        activity: Arc::new(Activity::new(access.clone(), table.clone())),
+        factors: Arc::new(Factors::new(access, store, &policy)),
+        own: Arc::new(own),
+        limits: Arc::new(CallLimits::new(table.clone(), clock.clone(), HashKey::new(&[7; 32]), &policy)),
+        repetitions: Arc::new(Repetitions::new(table.clone(), clock.clone())),
+    };
+    Api { pool, table, clock, courier, router: mfa_api(services) }
 }
 
 /// A sample event with another method, path and body.
@@ -89,6 +98,35 @@ impl Api {
     async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let body = body.map(|body| body.to_string());
         read(self.send(&event("access-token", method, path, body.as_deref())).await).await
+    }
+}
+
+impl Api {
+    /// With headers; gives those of the answer too.
+    async fn call_with(
+        &self,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> (u16, HeaderMap, Value) {
+        let body = body.map(|body| body.to_string());
+        let mut event = event("access-token", method, path, body.as_deref());
+        for (name, value) in headers {
+            event["headers"][*name] = json!(value);
+        }
+        let response = self.send(&event).await;
+        let headers = response.headers().clone();
+        let (status, body) = read(response).await;
+        (status, headers, body)
+    }
+
+    async fn tag(&self) -> String {
+        let (_, headers, _) = self.call_with(("GET", "/mfa/preference"), &[], None).await;
+        headers["etag"].to_str().unwrap().to_owned()
+    }
+
+    fn writes(&self) -> usize {
+        self.pool.calls().iter().filter(|call| **call == "SetUserMFAPreference").count()
     }
 }
 
@@ -118,10 +156,15 @@ async fn the_overview_says_what_is_on() {
         native.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
         native
     };
-    let expected = json!({ "enabled": ["SMS", "TOTP"], "preferred": "TOTP", "totp": { "enabled": true } });
+    let expected = json!({ "enabled": ["SMS", "TOTP"], "preferred": "TOTP", "totp": { "enabled": true, "replacing": false } });
     assert_eq!(body, with_own(expected));
     let (_, body) = api(&[]).call("GET", "/mfa", None).await;
-    assert_eq!(body, with_own(json!({ "enabled": [], "preferred": null, "totp": { "enabled": false } })));
+    assert_eq!(
+        body,
+        with_own(
+            json!({ "enabled": [], "preferred": null, "totp": { "enabled": false, "replacing": false } })
+        )
+    );
 }
 
 #[tokio::test]
@@ -191,12 +234,154 @@ async fn preferences(#[case] request: Value, #[case] after: Value, #[case] write
     });
 }
 
+/// Amplify v5's words beside those of v6.
+#[rstest]
+#[case::totp("TOTP", json!({ "sms": "ENABLED", "totp": "PREFERRED", "email": "DISABLED" }))]
+#[case::sms("SMS", json!({ "sms": "PREFERRED", "totp": "ENABLED", "email": "DISABLED" }))]
+#[case::none("NOMFA", json!({ "sms": "DISABLED", "totp": "DISABLED", "email": "DISABLED" }))]
+#[tokio::test]
+async fn the_words_of_amplify_5(#[case] word: &str, #[case] after: Value) {
+    let api = api(&[Factor::Sms, Factor::Totp]);
+    assert_eq!(api.call("PUT", "/mfa/preference", Some(json!({ "preferredMFA": word }))).await, (200, after));
+    for body in [json!({ "preferredMFA": word, "sms": "ENABLED" }), json!({ "preferredMFA": "EMAIL" })] {
+        let (status, problem) = api.call("PUT", "/mfa/preference", Some(body)).await;
+        assert_eq!((status, problem["path"].as_str()), (422, Some("$.preferredMFA")));
+    }
+}
+
+#[tokio::test]
+async fn of_two_tabs_the_later_one_looks_again() {
+    let api = api(&[Factor::Totp, Factor::Sms]);
+    let put = async |if_match: &str, body: Value| {
+        api.call_with(("PUT", "/mfa/preference"), &[("if-match", if_match)], Some(body)).await
+    };
+    let seen = api.tag().await;
+    let (status, headers, _) = put(&seen, json!({ "sms": "PREFERRED" })).await;
+    assert_eq!(status, 200);
+    let now = headers["etag"].to_str().unwrap().to_owned();
+    assert_eq!((now != seen, api.tag().await), (true, now.clone()));
+
+    let (status, _, problem) = put(&seen, json!({ "totp": "PREFERRED" })).await;
+    assert_eq!((status, problem["code"].as_str()), (412, Some("precondition-failed")));
+    assert_eq!(api.writes(), 1, "nothing was sent");
+    for if_match in ["*", &format!("\"x\", {now}")] {
+        assert_eq!(put(if_match, json!({ "email": "DISABLED" })).await.0, 200);
+    }
+    // Cognito says the same, but what is ours was changed in between.
+    assert_eq!(api.call("POST", "/mfa/recovery-codes", None).await.0, 201);
+    assert_eq!(put(&now, json!({ "totp": "PREFERRED" })).await.0, 412);
+}
+
+/// Both tabs have looked, and the tag held for both: the write that takes the revision decides.
+#[tokio::test]
+async fn of_two_tabs_at_the_same_moment_one_is_first() {
+    let table = Arc::new(InMemoryTable::default());
+    let api =
+        api_with(&[Factor::Totp, Factor::Sms], table.clone(), Arc::new(Contested(table, AtomicU32::new(1))));
+    let seen = api.tag().await;
+    let body = json!({ "sms": "PREFERRED" });
+    let (status, _, problem) =
+        api.call_with(("PUT", "/mfa/preference"), &[("if-match", &seen)], Some(body)).await;
+    assert_eq!((status, problem["code"].as_str()), (412, Some("precondition-failed")));
+    assert_eq!(api.writes(), 0, "nothing was sent");
+}
+
+#[tokio::test]
+async fn without_the_table_a_preference_is_shown_and_has_no_tag() {
+    let api = api(&[Factor::Sms]);
+    api.table.fail();
+    let (status, headers, _) = api.call_with(("GET", "/mfa/preference"), &[], None).await;
+    assert_eq!((status, headers.contains_key("etag")), (200, false));
+}
+
+/// The old authenticator is stopped, the new one was never confirmed, and the pool still lists it as on.
+#[tokio::test]
+async fn a_replacement_that_was_abandoned_was_told_before_and_is_shown() {
+    let api = api(&[Factor::Totp]);
+    assert_eq!(api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await.0, 200);
+    assert_eq!(api.notices(), [(Notice::AuthenticatorReplaced, None)]);
+    let shown = async || api.call("GET", "/mfa", None).await.1["totp"].clone();
+    assert_eq!(shown().await, json!({ "enabled": true, "replacing": true }));
+    let code = json!({ "code": InMemoryUserPool::CODE });
+    assert_eq!(api.call("POST", "/mfa/totp/verify", Some(code)).await.0, 200);
+    assert_eq!(shown().await, json!({ "enabled": true, "replacing": false }));
+}
+
+async fn post(api: &Api, path: &str, key: &str, body: Value) -> (u16, Value) {
+    let headers = [("idempotency-key", key)];
+    let (status, _, body) = api.call_with(("POST", path), &headers, Some(body)).await;
+    (status, body)
+}
+
+fn started(api: &Api) -> usize {
+    api.pool.calls().iter().filter(|call| **call == "AssociateSoftwareToken").count()
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_done_once_and_shows_no_secret_again() {
+    let api = api(&[]);
+    let (status, first) = post(&api, "/mfa/totp", "a", json!({})).await;
+    assert_eq!((status, first["secret"].is_string()), (200, true));
+    let (status, again) = post(&api, "/mfa/totp", "a", json!({})).await;
+    assert_eq!((status, again["code"].as_str()), (409, Some("answer-shown-once")));
+    assert_eq!(started(&api), 1);
+    assert_eq!(post(&api, "/mfa/totp", "b", json!({})).await.0, 200, "another attempt");
+
+    let (status, other) = post(&api, "/mfa/totp", "a", json!({ "replace": false })).await;
+    assert_eq!((status, other["code"].as_str()), (422, Some("idempotency-key-reused")));
+    for key in ["", "a b", &"x".repeat(129)] {
+        let (status, problem) = post(&api, "/mfa/totp", key, json!({})).await;
+        assert_eq!((status, problem["code"].as_str()), (400, Some("idempotency-key-not-valid")), "{key}");
+    }
+    assert_eq!(started(&api), 2);
+
+    // A refusal is no result: the key stays free for the right code. What holds no secret is shown again.
+    let verify = async |code: &str| post(&api, "/mfa/totp/verify", "c", json!({ "code": code })).await;
+    assert_eq!(verify("000000").await.0, 422);
+    for _ in 0..2 {
+        let verified = (200, json!({ "status": "VERIFIED" }));
+        assert_eq!(verify(InMemoryUserPool::CODE).await, verified, "a code is good once, and asked once");
+    }
+    api.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(post(&api, "/mfa/recovery-codes", "d", json!({})).await.0, 201);
+    let (status, again) = post(&api, "/mfa/recovery-codes", "d", json!({})).await;
+    assert_eq!((status, again["code"].as_str()), (409, Some("answer-shown-once")));
+}
+
+#[tokio::test]
+async fn changes_are_limited_by_the_minute_and_looks_are_not() {
+    let api = api(&[]);
+    let change = async || api.call_with(("PUT", "/mfa/preference"), &[], Some(json!({}))).await;
+    for _ in 0..60 {
+        assert_eq!(change().await.0, 200);
+    }
+    let calls = api.pool.calls().len();
+    let (status, headers, problem) = change().await;
+    assert_eq!((status, problem["code"].as_str()), (429, Some("too-many-requests")));
+    // The sample was signed in at second 5 of a minute; a minute has passed since.
+    assert_eq!((headers["retry-after"].to_str().unwrap(), problem["retryAfter"].as_u64()), ("55", Some(55)));
+    assert_eq!(api.pool.calls().len(), calls, "the pool was not asked");
+    assert_eq!(api.call("GET", "/mfa", None).await.0, 200);
+    api.clock.advance(SignedDuration::from_secs(55));
+    assert_eq!(change().await.0, 200);
+}
+
+#[tokio::test]
+async fn every_answer_names_its_request() {
+    let api = api(&[]);
+    for path in ["/mfa", "/mfa/nothing", "/openapi.json"] {
+        let response = api.send(&event("access-token", "GET", path, None)).await;
+        assert_eq!(response.headers()["x-request-id"], "ExampleReqId=", "{path}");
+    }
+}
+
 #[tokio::test]
 async fn preferences_that_cannot_be() {
     let api = api(&[Factor::Sms]);
     let (status, body) =
         api.call("PUT", "/mfa/preference", Some(json!({ "sms": "PREFERRED", "totp": "PREFERRED" }))).await;
     assert_eq!((status, body["code"].as_str()), (409, Some("two-preferred-factors")));
+    assert_eq!(api.pool.calls(), [""; 0], "refused before Cognito is asked");
     let (status, body) = api.call("PUT", "/mfa/preference", Some(json!({ "totp": "ENABLED" }))).await;
     assert_eq!((status, body["code"].as_str()), (409, Some("factor-not-set-up")));
     api.pool.ignore_preferences();
@@ -784,6 +969,14 @@ impl OwnFactorStore for Contested {
     async fn revoke_devices(&self, user: &UserId) -> Result<(), PortError> {
         self.0.revoke_devices(user).await
     }
+
+    async fn stop_pool_totp(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {
+        self.0.stop_pool_totp(user, at).await
+    }
+
+    async fn pool_totp_works(&self, user: &UserId) -> Result<(), PortError> {
+        self.0.pool_totp_works(user).await
+    }
 }
 
 #[rstest]
@@ -799,4 +992,246 @@ async fn who_is_overtaken_looks_again(#[case] times: u32, #[case] expected: u16)
         assert_eq!(body["code"], "factors-changed-meanwhile");
     }
     assert_eq!(api.table.audit().len(), 1, "one line, however often it was tried");
+}
+
+#[rstest]
+#[case::email("/mfa/email", json!({ "email": "new@example.com" }), &["UpdateUserAttributes"])]
+#[case::phone("/mfa/phone-number", json!({ "phoneNumber": "+12025550123" }), &["UpdateUserAttributes", "GetUserAttributeVerificationCode"])]
+#[tokio::test]
+async fn an_address_is_set_up_and_the_old_one_is_told_before(
+    #[case] path: &str,
+    #[case] body: Value,
+    #[case] calls: &[&str],
+) {
+    let api = api(&[]);
+    let verify = async |code: &str| {
+        let body = json!({ "code": code });
+        api.call("POST", &format!("{path}/verify"), Some(body)).await
+    };
+    assert_eq!(verify(InMemoryUserPool::CODE).await.1["code"], "code-expired", "nothing waits for a code");
+    let before = api.pool.calls().len();
+    assert_eq!(api.call("POST", path, Some(body)).await, (200, json!({ "status": "CODE_SENT" })));
+    assert_eq!(api.pool.calls()[before..], [&["GetUser"], calls].concat());
+    let Some(Parcel::Notice(told)) = api.courier.taken().first().cloned() else { panic!("nothing was told") };
+    assert_eq!(told.notice, Notice::AddressChanged);
+    assert_eq!(told.to.destination, Destination::Email(EmailAddress::parse("alex@example.com").unwrap()));
+
+    assert_eq!(api.call("POST", &format!("{path}/code"), None).await.0, 200);
+    assert_eq!(verify("000000").await.1["code"], "code-wrong");
+    assert_eq!(verify(InMemoryUserPool::CODE).await, (200, json!({ "status": "VERIFIED" })));
+    assert_eq!(api.notices().len(), 2);
+    api.clock.advance(SignedDuration::from_mins(5));
+    let (status, problem) = api.call("POST", &format!("{path}/code"), None).await;
+    assert_eq!((status, problem["code"].as_str()), (401, Some("reauthentication-required")));
+}
+
+#[tokio::test]
+async fn an_address_that_can_t_be_told_of_is_not_changed() {
+    let api = api(&[]);
+    api.courier.fail();
+    let body = json!({ "email": "new@example.com" });
+    assert_eq!(api.call("POST", "/mfa/email", Some(body)).await.0, 503);
+    assert!(!api.pool.calls().contains(&"UpdateUserAttributes"));
+    let same = json!({ "email": "alex@example.com" });
+    let (status, problem) = api.call("POST", "/mfa/email", Some(same)).await;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("address-verified")));
+}
+
+const THIS: &str = "us-east-1_a1b2c3d4-5678-40ab-9cde-f01234567890";
+
+fn device(id: &str, last_used: i64) -> PoolDevice {
+    PoolDevice {
+        id: DeviceId::parse(id).unwrap(),
+        name: Some("Mozilla/5.0".into()),
+        is_remembered: true,
+        created_at: Timestamp::from_second(10).unwrap(),
+        last_used_at: Timestamp::from_second(last_used).unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn devices_that_the_pool_remembers_have_names_and_are_forgotten() {
+    let api = api(&[]);
+    let others = ['1', '2', '3'].map(|digit| THIS.replace("7890", &format!("789{digit}")));
+    for (number, id) in others.iter().enumerate() {
+        api.pool.add_device(device(id, 20 + i64::try_from(number).unwrap()));
+    }
+    api.pool.add_device(device(THIS, 15));
+    let path = |id: &str| format!("/mfa/remembered-devices/{id}");
+    let [first, second, third] = &others;
+    let body = json!({ "name": "Desk", "remembered": false });
+    assert_eq!(api.call("PATCH", &path(first), Some(body)).await.0, 204);
+    assert_eq!(api.call("DELETE", &path(second), None).await.0, 204);
+    for id in [second.as_str(), "nothing"] {
+        let (status, problem) = api.call("DELETE", &path(id), None).await;
+        assert_eq!((status, problem["code"].as_str()), (404, Some("factor-not-found")));
+    }
+
+    let mut event = event("access-token", "GET", "/mfa/remembered-devices", None);
+    event["requestContext"]["authorizer"]["jwt"]["claims"]["device_key"] = json!(THIS);
+    let (_, body) = read(api.send(&event).await).await;
+    let seen =
+        |device: &Value| ["id", "name", "remembered", "thisDevice"].map(|member| device[member].clone());
+    let listed: Vec<_> = body["rememberedDevices"].as_array().unwrap().iter().map(seen).collect();
+    assert_eq!(
+        listed,
+        [
+            [json!(third), json!("Mozilla/5.0"), json!(true), json!(false)],
+            [json!(first), json!("Desk"), json!(false), json!(false)],
+            [json!(THIS), json!("Mozilla/5.0"), json!(true), json!(true)],
+        ]
+    );
+
+    event["rawPath"] = json!("/mfa/remembered-devices/forget-others");
+    event["requestContext"]["http"]["method"] = json!("POST");
+    event["requestContext"]["http"]["path"] = event["rawPath"].clone();
+    assert_eq!(read(api.send(&event).await).await, (200, json!({ "forgotten": 2 })));
+    assert_eq!(read(api.send(&event).await).await, (200, json!({ "forgotten": 0 })));
+    let notices: Vec<_> = api.notices().into_iter().map(|(notice, _)| notice).collect();
+    assert_eq!(notices, [Notice::TrustedDeviceRemoved; 3], "no notice for a name");
+}
+
+#[tokio::test]
+async fn activity_is_read_page_by_page() {
+    let api = api(&[]);
+    for _ in 0..3 {
+        assert_eq!(api.call("POST", "/mfa/totp", None).await.0, 200);
+        api.clock.advance(SignedDuration::from_secs(1));
+    }
+    let page = async |query: &str| {
+        let mut event = event("access-token", "GET", "/mfa/activity", None);
+        event["rawQueryString"] = json!(query);
+        read(api.send(&event).await).await
+    };
+    let (_, first) = page("limit=2").await;
+    let (_, second) = page(&format!("limit=2&before={}", first["next"].as_str().unwrap())).await;
+    let lines = |page: &Value| page["lines"].as_array().unwrap().len();
+    assert_eq!((lines(&first), lines(&second), &second["next"]), (2, 1, &Value::Null));
+    assert_eq!(first["lines"][0]["action"], "totp-started");
+    for query in ["limit=0", "limit=101", "limit=x", "before=1"] {
+        let (status, problem) = page(query).await;
+        assert_eq!((status, problem["code"].as_str()), (400, Some("query-not-valid")), "{query}");
+    }
+}
+
+/// Every operation of the OpenAPI document: method, path, a body that is as it should be.
+fn operations() -> Vec<(String, String, Option<Value>)> {
+    let file = format!("{}/../infra/openapi.json", env!("CARGO_MANIFEST_DIR"));
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if operation["security"] == json!([]) {
+                continue;
+            }
+            let has_body = operation.get("requestBody").is_some();
+            let id = if path.contains("remembered") { THIS.to_owned() } else { "0".repeat(32) };
+            operations.push((
+                method.to_uppercase(),
+                path.replace("{id}", &id),
+                has_body.then(|| body_of(path)),
+            ));
+        }
+    }
+    operations
+}
+
+fn body_of(path: &str) -> Value {
+    match path {
+        "/mfa/trusted-devices" => serde_json::from_str(DEVICE_BODY).unwrap(),
+        "/mfa/authenticators" | "/mfa/authenticators/{id}" | "/mfa/trusted-devices/{id}" => {
+            json!({ "name": "Phone" })
+        }
+        "/mfa/email" => json!({ "email": "new@example.com" }),
+        "/mfa/phone-number" => json!({ "phoneNumber": "+12025550123" }),
+        "/mfa/preference" => json!({ "totp": "PREFERRED" }),
+        "/mfa/remembered-devices/{id}" => json!({ "name": "Desk", "remembered": false }),
+        path if path.ends_with("/verify") => json!({ "code": InMemoryUserPool::CODE }),
+        _ => json!({}),
+    }
+}
+
+type Spoil = Box<dyn Fn(&mut Value)>;
+
+/// What the gateway's authorizer would let through or has not looked at: the function looks itself.
+#[tokio::test]
+async fn no_route_opens_for_a_token_that_is_not_the_users_own_access_token() {
+    let claim = |name: &'static str, value: &'static str| {
+        move |event: &mut Value| event["requestContext"]["authorizer"]["jwt"]["claims"][name] = json!(value)
+    };
+    let spoilt: [(&str, Spoil); 6] = [
+        ("an ID token", Box::new(claim("token_use", "id"))),
+        ("no scope", Box::new(claim("scope", ""))),
+        ("another scope", Box::new(claim("scope", "openid aws.cognito.signin.user.administrator"))),
+        ("another user", Box::new(claim("sub", "b1b2c3d4-5678-40ab-9cde-f0123456789a"))),
+        (
+            "no authorizer",
+            Box::new(|event| drop(event["requestContext"].as_object_mut().unwrap().remove("authorizer"))),
+        ),
+        (
+            "no token",
+            Box::new(|event| drop(event["headers"].as_object_mut().unwrap().remove("authorization"))),
+        ),
+    ];
+    let operations = operations();
+    let mut refused = 0;
+    for (name, spoil) in &spoilt {
+        for (method, path, body) in &operations {
+            let api = api(&[Factor::Totp]);
+            api.pool.add_device(device(THIS, 15));
+            let body = body.as_ref().map(Value::to_string);
+            let mut event = event("access-token", method, path, body.as_deref());
+            spoil(&mut event);
+            let (status, _) = read(api.send(&event).await).await;
+            // What is read of another user's is theirs, and the gateway has vouched for the name.
+            if *name == "another user" && method == "GET" {
+                continue;
+            }
+            assert_eq!(status, 401, "{name}: {method} {path}");
+            assert_eq!(api.table.audit(), [], "{name}: {method} {path}");
+            refused += 1;
+        }
+    }
+    for (method, path, body) in operations.iter().filter(|(method, ..)| method != "GET") {
+        let api = api(&[Factor::Totp]);
+        api.pool.revoke();
+        let (status, _) = api.call(method, path, body.clone()).await;
+        assert_eq!(status, 401, "revoked: {method} {path}");
+        refused += 1;
+    }
+    println!("matrix: {} routes, {} tokens, {refused} refused", operations.len(), spoilt.len() + 1);
+}
+
+/// `UserResourceUpdate` is 25 calls a second for a whole account (COGNITO.md §9): each one counts.
+#[tokio::test]
+async fn calls_of_cognito_by_route() {
+    let mut table = Vec::new();
+    let mut enrolment = 0;
+    for (method, path, body) in operations() {
+        let api = api(&[]);
+        api.pool.add_device(device(THIS, 15));
+        api.signed_in_with(OwnFactor::Totp);
+        if path == "/mfa/totp/verify" || path == "/mfa/preference" {
+            assert_eq!(api.call("POST", "/mfa/totp", None).await.0, 200);
+        }
+        if path == "/mfa/preference" {
+            let code = json!({ "code": InMemoryUserPool::CODE });
+            assert_eq!(api.call("POST", "/mfa/totp/verify", Some(code)).await.0, 200);
+        }
+        if let Some(address) = path.strip_suffix("/verify").or_else(|| path.strip_suffix("/code"))
+            && ["/mfa/email", "/mfa/phone-number"].contains(&address)
+        {
+            assert_eq!(api.call("POST", address, Some(body_of(address))).await.0, 200);
+        }
+        let before = api.pool.calls().len();
+        let (status, _) = api.call(&method, &path, body).await;
+        let calls = api.pool.calls().split_off(before);
+        if ["/mfa/totp", "/mfa/totp/verify", "/mfa/preference"].contains(&path.as_str()) && method != "GET" {
+            enrolment += calls.iter().filter(|call| **call != "GetUser").count();
+        }
+        table.push(format!("{status} {method} {path}: {}", calls.join(", ")));
+    }
+    println!("{}", table.join("\n"));
+    assert_eq!(enrolment, 3, "updates of an enrolment: secret, code, preference");
+    insta::assert_snapshot!(table.join("\n"));
 }

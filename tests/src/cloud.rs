@@ -174,6 +174,12 @@ impl Cloud {
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
+    /// The JSON of an address, asked for with a token.
+    pub async fn get_as(&self, url: &str, token: &str) -> Result<Value> {
+        let request = reqwest::Client::new().get(url).bearer_auth(token);
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
     /// The access token of a new user, alex@example.com.
     pub async fn access_token(&self) -> Result<String> {
         let client = self.endpoints.pointer("/clients/native/id").context("no client")?;

@@ -99,6 +99,15 @@ fn only_the_gate_carries_the_rules_engine() {
     assert!(!carries(&"shared".to_owned()) && !carries(&"shared-aws".to_owned()));
 }
 
+/// The OpenAPI document is made in a test: no function carries what makes it.
+#[test]
+fn nothing_that_is_deployed_carries_the_generator_of_the_document() {
+    let metadata = metadata();
+    for function in members(&metadata, "functions") {
+        assert!(!built_from(&metadata, &function).contains("utoipa"), "{function}");
+    }
+}
+
 /// A text of an operator's rule is shown to users as it is: nobody else makes one.
 #[test]
 fn only_the_reader_of_rules_makes_messages_of_rules() {
@@ -141,7 +150,7 @@ fn the_rooms_of_the_core_depend_downwards() {
     const KERNEL: &[&str] = &["kernel"];
     const SUPPORT: &[&str] = &["config", "telemetry"];
     const CAPABILITIES: &[&str] =
-        &["audit", "custom_auth", "delivery", "factors", "rules", "sign_in", "sign_up", "tokens"];
+        &["audit", "calls", "custom_auth", "delivery", "factors", "rules", "sign_in", "sign_up", "tokens"];
     const SHELLS: &[&str] = &["http", "trigger"];
     // The audit trail, messages, the courier and the user's own factors are reached through their ports.
     const THROUGH_PORTS: &[(&str, &str)] = &[

@@ -317,6 +317,39 @@ fn every_trigger_that_somebody_waits_for_is_watched() {
     }
 }
 
+/// Every route of the API stands in its OpenAPI document, with or without the authorizer, and no other.
+#[test]
+fn the_openapi_document_has_the_routes_of_the_template() {
+    let text = fs::read_to_string(workspace().join("infra/openapi.json")).unwrap();
+    let document: Json = serde_json::from_str(&text).unwrap();
+    let documented: BTreeMap<_, _> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object().unwrap().iter().map(move |(method, operation)| {
+                (format!("{} {path}", method.to_uppercase()), operation["security"] == json!([]))
+            })
+        })
+        .collect();
+    let template = template();
+    let (_, function) = section(&template, "Resources").find(|(id, _)| *id == "MfaApi").unwrap();
+    let events = function.get("Properties").and_then(|properties| properties.get("Events")).unwrap();
+    let deployed: BTreeMap<_, _> = events
+        .as_mapping()
+        .unwrap()
+        .values()
+        .map(|event| event.get("Properties").unwrap())
+        .map(|route| (route, |name: &str| route.get(name).and_then(Value::as_str).unwrap()))
+        .filter(|(_, member)| member("Path") != "/{proxy+}")
+        .map(|(route, member)| {
+            let authorizer = route.get("Auth").and_then(|auth| auth.get("Authorizer")).unwrap();
+            (format!("{} {}", member("Method"), member("Path")), authorizer.as_str() == Some("NONE"))
+        })
+        .collect();
+    assert_eq!(documented, deployed, "route and whether it is open");
+}
+
 /// A named stage stands before the path, where the router does not look for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_has_no_named_stage_because_the_router_would_miss_every_route() {

@@ -42,7 +42,7 @@ enum Command {
         #[arg(long)]
         no_browser: bool,
     },
-    /// Write the table of phone numbers anew, from the metadata that rlibphonenumber carries
+    /// Write the table of phone numbers (from the metadata that rlibphonenumber carries) and the OpenAPI document anew
     Generate,
     /// Hand millions of broken inputs to a parser; a crash is left in shared/fuzz/artifacts
     Fuzz {

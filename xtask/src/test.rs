@@ -12,7 +12,8 @@ use crate::{tools, workspace};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// rustfmt, clippy, licences and sources of all dependencies; cfn-lint, sam and checkov on the template
+    /// rustfmt, clippy, licences and sources of all dependencies; cfn-lint, sam and checkov on the template; redocly
+    /// on the OpenAPI document
     Lint,
     /// Unit, integration and architecture tests; the sample events through the real functions
     Rust,
@@ -32,10 +33,10 @@ const DEFAULT: [Part; 5] = [Part::Lint, Part::Rust, Part::Clients, Part::Browser
 impl Part {
     fn needs(self) -> &'static [Prerequisite] {
         match self {
-            Self::Lint | Self::Lambda => &[Prerequisite::Python, Prerequisite::PythonVenv],
+            Self::Lambda => &[Prerequisite::Python, Prerequisite::PythonVenv],
             Self::Rust | Self::Oracle => &[],
             Self::Browser => &[Prerequisite::Node, Prerequisite::Npm],
-            Self::Clients => {
+            Self::Lint | Self::Clients => {
                 &[Prerequisite::Node, Prerequisite::Npm, Prerequisite::Python, Prerequisite::PythonVenv]
             }
         }
@@ -144,7 +145,9 @@ fn lint(steps: &mut Steps) -> Result<()> {
                 .env("CKV_SKIP_PACKAGE_UPDATE_CHECK", "true")
                 .env("LOG_LEVEL", "ERROR"),
         )
-    })
+    })?;
+    steps.run("npm packages", tools::install_npm_packages)?;
+    steps.run("OpenAPI document: redocly", || succeed(&mut npm_script("lint:openapi")))
 }
 
 fn template_tool(program: &Path) -> Command {
@@ -175,12 +178,15 @@ fn oracle_test() -> Result<Command> {
     Ok(command)
 }
 
-fn npm(script: &str, local: &Path) -> Command {
+fn npm_script(script: &str) -> Command {
     let mut command = Command::new("npm");
+    command.args(["run", "--silent", script]).current_dir(workspace::root().join("tests/clients"));
     command
-        .args(["run", "--silent", script])
-        .current_dir(workspace::root().join("tests/clients"))
-        .env("COGNITO_MFA_LOCAL", local);
+}
+
+fn npm(script: &str, local: &Path) -> Command {
+    let mut command = npm_script(script);
+    command.env("COGNITO_MFA_LOCAL", local);
     command
 }
 

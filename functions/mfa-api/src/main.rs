@@ -10,6 +10,5 @@ use shared_aws::{Aws, AwsSettings, MfaSettings, mfa_services};
 async fn main() -> Result<(), lambda_runtime::Error> {
     let (settings, aws) =
         init(|environment| (MfaSettings::read(environment), AwsSettings::read(environment)))?;
-    let (factors, own) = mfa_services(&Aws::new(aws)?, settings);
-    serve(mfa_api(factors, own)).await
+    serve(mfa_api(mfa_services(&Aws::new(aws)?, settings))).await
 }

@@ -19,6 +19,7 @@ macro_rules! modules {
 
 const MODULES: &[(&str, &str)] = &modules![
     "account.js",
+    "activity.js",
     "authenticator.js",
     "browser-key.js",
     "calls.js",

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use shared::{
+    calls::{CallLimits, Repetitions},
     config::{Environment, Policy},
     factors::{
-        Access, Factors,
+        Access, Activity, Addresses, Factors, RememberedDevices,
         own::{OwnFactorStore, SelfService},
     },
+    http::MfaServices,
     kernel::{HashKey, SystemClock, SystemEntropy},
 };
 
@@ -33,20 +35,31 @@ impl MfaSettings {
     }
 }
 
-/// The user pool's factors, and ours.
-pub fn mfa_services(aws: &Aws, settings: MfaSettings) -> (Arc<Factors>, Arc<SelfService>) {
+/// The user pool's factors, and ours, and what guards calls.
+pub fn mfa_services(aws: &Aws, settings: MfaSettings) -> MfaServices {
     let MfaSettings { policy, hash_key, seeds, deliver } = settings;
     let table = Arc::new(Table::new(aws));
     let store: Arc<dyn OwnFactorStore> = table.clone();
+    let pool = Arc::new(UserPool::new(aws));
     let access = Arc::new(Access::new(
-        Arc::new(UserPool::new(aws)),
-        table,
+        pool.clone(),
+        table.clone(),
         Arc::new(DeliverFunction::new(aws, deliver)),
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
         &policy,
     ));
+    let limits = CallLimits::new(table.clone(), Arc::new(SystemClock), hash_key.clone(), &policy);
+    let repetitions = Repetitions::new(table.clone(), Arc::new(SystemClock));
     let factors = Factors::new(access.clone(), store.clone(), &policy);
     let seeds = Arc::new(SeedKey::new(aws, seeds));
-    (Arc::new(factors), Arc::new(SelfService::new(access, store, seeds, hash_key, &policy)))
+    MfaServices {
+        addresses: Arc::new(Addresses::new(access.clone(), pool.clone(), store.clone())),
+        devices: Arc::new(RememberedDevices::new(access.clone(), pool, table.clone())),
+        activity: Arc::new(Activity::new(access.clone(), table)),
+        factors: Arc::new(factors),
+        own: Arc::new(SelfService::new(access, store, seeds, hash_key, &policy)),
+        limits: Arc::new(limits),
+        repetitions: Arc::new(repetitions),
+    }
 }

@@ -3,14 +3,18 @@ use aws_sdk_cognitoidentityprovider::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::get_user::GetUserOutput,
+    primitives::DateTime,
     types::{
-        EmailMfaSettingsType, SmsMfaSettingsType, SoftwareTokenMfaSettingsType,
-        VerifySoftwareTokenResponseType,
+        AttributeType, DeviceRememberedStatusType, DeviceType, EmailMfaSettingsType, SmsMfaSettingsType,
+        SoftwareTokenMfaSettingsType, VerifySoftwareTokenResponseType,
     },
 };
+use jiff::Timestamp;
 use shared::{
+    delivery::{Channel, Destination},
     factors::{
-        Contacts, FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, Profile, TotpSecret,
+        AddressBook, AddressVerification, Contacts, DeviceId, DeviceRegistry, FactorState,
+        FriendlyDeviceName, NativeFactors, PoolDevice, PreferenceChange, Profile, TotpSecret,
         TotpVerification, UserPoolFault,
     },
     kernel::{AccessToken, EmailAddress, Factor, OneTimeCode, PhoneNumber, PortError, UserId},
@@ -133,6 +137,139 @@ impl NativeFactors for UserPool {
         }
         call.send().await.map_err(|fault| user_pool_fault("cognito.SetUserMFAPreference", fault))?;
         Ok(())
+    }
+}
+
+/// The attribute that is a channel's address.
+fn attribute_of(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Sms => "phone_number",
+        Channel::Email => "email",
+    }
+}
+
+#[async_trait]
+impl AddressBook for UserPool {
+    async fn change(&self, token: &AccessToken, to: &Destination) -> Result<bool, UserPoolFault> {
+        let value = match to {
+            Destination::Sms(number) => number.expose().to_owned(),
+            Destination::Email(address) => address.expose(),
+        };
+        let attribute = AttributeType::builder().name(attribute_of(to.channel())).value(value).build();
+        let attribute = attribute.map_err(|fault| PortError::new("cognito.UpdateUserAttributes", fault))?;
+        let call = self.client.update_user_attributes().access_token(token.expose());
+        match call.user_attributes(attribute).send().await {
+            Ok(answer) => Ok(!answer.code_delivery_details_list().is_empty()),
+            Err(fault) => Err(match fault.code() {
+                Some("AliasExistsException") => UserPoolFault::AddressTaken,
+                // That the token holds, `GetUser` has just said: the app client may not write it.
+                Some("NotAuthorizedException" | "InvalidParameterException") => UserPoolFault::AddressFixed,
+                _ => user_pool_fault("cognito.UpdateUserAttributes", fault),
+            }),
+        }
+    }
+
+    async fn send_code(&self, token: &AccessToken, channel: Channel) -> Result<(), UserPoolFault> {
+        let call = self.client.get_user_attribute_verification_code().access_token(token.expose());
+        match call.attribute_name(attribute_of(channel)).send().await {
+            Ok(_) => Ok(()),
+            Err(fault) => Err(match fault.code() {
+                Some("InvalidParameterException") => UserPoolFault::NoAddress,
+                _ => user_pool_fault("cognito.GetUserAttributeVerificationCode", fault),
+            }),
+        }
+    }
+
+    async fn verify(
+        &self,
+        token: &AccessToken,
+        channel: Channel,
+        code: &OneTimeCode,
+    ) -> Result<AddressVerification, UserPoolFault> {
+        let call = self.client.verify_user_attribute().access_token(token.expose());
+        match call.attribute_name(attribute_of(channel)).code(code.expose()).send().await {
+            Ok(_) => Ok(AddressVerification::Verified),
+            Err(fault) => match fault.code() {
+                Some("CodeMismatchException") => Ok(AddressVerification::WrongCode),
+                Some("ExpiredCodeException") => Ok(AddressVerification::Expired),
+                Some("AliasExistsException") => Err(UserPoolFault::AddressTaken),
+                _ => Err(user_pool_fault("cognito.VerifyUserAttribute", fault)),
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl DeviceRegistry for UserPool {
+    async fn devices(&self, token: &AccessToken) -> Result<Vec<PoolDevice>, UserPoolFault> {
+        let mut found = Vec::new();
+        let mut next = None;
+        loop {
+            let call = self.client.list_devices().access_token(token.expose()).limit(DEVICES_A_PAGE);
+            let answer = call.set_pagination_token(next).send().await;
+            let answer = answer.map_err(|fault| user_pool_fault("cognito.ListDevices", fault))?;
+            found.extend(answer.devices().iter().filter_map(device));
+            next = answer.pagination_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn remember(
+        &self,
+        token: &AccessToken,
+        id: &DeviceId,
+        remember: bool,
+    ) -> Result<(), UserPoolFault> {
+        let status = if remember {
+            DeviceRememberedStatusType::Remembered
+        } else {
+            DeviceRememberedStatusType::NotRemembered
+        };
+        let call = self.client.update_device_status().access_token(token.expose()).device_key(id.as_str());
+        match call.device_remembered_status(status).send().await {
+            Ok(_) => Ok(()),
+            Err(fault) => Err(device_fault("cognito.UpdateDeviceStatus", fault)),
+        }
+    }
+
+    async fn forget(&self, token: &AccessToken, id: &DeviceId) -> Result<(), UserPoolFault> {
+        let call = self.client.forget_device().access_token(token.expose()).device_key(id.as_str());
+        match call.send().await {
+            Ok(_) => Ok(()),
+            Err(fault) => Err(device_fault("cognito.ForgetDevice", fault)),
+        }
+    }
+}
+
+/// Cognito gives no more at a time (COGNITO.md §5).
+const DEVICES_A_PAGE: i32 = 60;
+
+fn device(device: &DeviceType) -> Option<PoolDevice> {
+    let attribute = |name| {
+        let found = device.device_attributes().iter().find(|attribute| attribute.name() == name)?;
+        found.value().filter(|value| !value.is_empty())
+    };
+    let at = |time: Option<&DateTime>| Timestamp::from_second(time?.secs()).ok();
+    let created_at = at(device.device_create_date())?;
+    Some(PoolDevice {
+        id: DeviceId::parse(device.device_key()?).ok()?,
+        name: attribute("device_name").map(str::to_owned),
+        is_remembered: attribute("device_status") == Some("remembered"),
+        created_at,
+        last_used_at: at(device.device_last_authenticated_date()).unwrap_or(created_at),
+    })
+}
+
+fn device_fault<E, R>(operation: &'static str, fault: SdkError<E, R>) -> UserPoolFault
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match fault.code() {
+        Some("ResourceNotFoundException" | "InvalidParameterException") => UserPoolFault::DeviceNotFound,
+        _ => user_pool_fault(operation, fault),
     }
 }
 

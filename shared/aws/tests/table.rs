@@ -72,6 +72,16 @@ async fn confirmed_users() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls() {
+    let (table, db) = table().await;
+    contract::call_counts(&table).await;
+    contract::requests(&table).await;
+    contract::audit_log(&table).await;
+    contract::device_labels(&table).await;
+    assert_eq!(items(&db, "CALLS#calls-hash", "CALLS#60")[0]["ttl"]["N"], "660");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sign_in_ledger() {
     let (table, db) = table().await;
     contract::sign_in_ledger(&table).await;

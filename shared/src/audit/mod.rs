@@ -42,7 +42,7 @@ pub enum Action {
     },
 }
 
-/// What a user did with a factor of ours.
+/// What a user did with a factor of ours, an address, or a device that the pool remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FactorEvent {
@@ -54,6 +54,13 @@ pub enum FactorEvent {
     DeviceTrusted,
     DeviceRenamed,
     DeviceRevoked,
+    DeviceRemembered,
+    DeviceForgotten,
+    EmailChanged,
+    EmailVerified,
+    PhoneNumberChanged,
+    PhoneNumberVerified,
+    AddressCodeSent,
 }
 
 impl FactorEvent {
@@ -67,6 +74,13 @@ impl FactorEvent {
             Self::DeviceTrusted => "device-trusted",
             Self::DeviceRenamed => "device-renamed",
             Self::DeviceRevoked => "device-revoked",
+            Self::DeviceRemembered => "device-remembered",
+            Self::DeviceForgotten => "device-forgotten",
+            Self::EmailChanged => "email-changed",
+            Self::EmailVerified => "email-verified",
+            Self::PhoneNumberChanged => "phone-number-changed",
+            Self::PhoneNumberVerified => "phone-number-verified",
+            Self::AddressCodeSent => "address-code-sent",
         }
     }
 }
@@ -86,6 +100,30 @@ impl Entry {
         let id = uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid();
         Ok(Self { id, user, at, action })
     }
+}
+
+/// A line as it is read again. What else was kept with it is for operators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub id: uuid::Uuid,
+    pub at: Timestamp,
+    /// Its name, those of older versions included.
+    pub action: String,
+    pub factor: Option<Factor>,
+}
+
+/// Reads the trail.
+///
+/// Contract: the newest first, each once over all pages, however many are appended meanwhile.
+#[async_trait]
+pub trait AuditLog: Send + Sync {
+    /// At most `most` lines of a user, before `before` if it is given.
+    async fn newest(
+        &self,
+        user: &UserId,
+        before: Option<uuid::Uuid>,
+        most: usize,
+    ) -> Result<Vec<Line>, PortError>;
 }
 
 /// Keeps the trail.

@@ -40,6 +40,8 @@ pub enum Purpose {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Notice {
+    /// An e-mail address or phone number is being changed, or was.
+    AddressChanged,
     AuthenticatorAdded,
     AuthenticatorRemoved,
     /// The pool's own authenticator is being set up anew: the one before works no more.
@@ -53,7 +55,8 @@ pub enum Notice {
 }
 
 impl Notice {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::AddressChanged,
         Self::AuthenticatorAdded,
         Self::AuthenticatorRemoved,
         Self::AuthenticatorReplaced,
@@ -67,6 +70,7 @@ impl Notice {
     /// As it stands in the names of its sentences.
     pub fn name(self) -> &'static str {
         match self {
+            Self::AddressChanged => "address-changed",
             Self::AuthenticatorAdded => "authenticator-added",
             Self::AuthenticatorRemoved => "authenticator-removed",
             Self::AuthenticatorReplaced => "authenticator-replaced",

@@ -2,11 +2,11 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{NativeFactors, Profile, UserPoolFault};
+use super::{DeviceId, NativeFactors, Profile, UserPoolFault};
 use crate::{
     audit::{Action, AuditTrail, Entry},
     config::Policy,
-    delivery::{Courier, Notice, NoticeParcel, Parcel},
+    delivery::{Courier, Notice, NoticeParcel, Parcel, Recipient},
     kernel::{AccessToken, Clock, Entropy, PortError, Refusal, UserId},
     telemetry,
 };
@@ -18,6 +18,8 @@ pub struct SignedIn {
     pub token: AccessToken,
     /// `auth_time`; a refresh keeps it (COGNITO.md §8.3).
     pub at: Timestamp,
+    /// The device that the pool knows the caller to have signed in on.
+    pub device: Option<DeviceId>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,10 @@ impl From<UserPoolFault> for FactorFault {
             UserPoolFault::NotSignedIn => Refusal::NotSignedIn.into(),
             UserPoolFault::TotpNotOffered => Refusal::TotpNotOffered.into(),
             UserPoolFault::FactorNotSetUp => Refusal::FactorNotSetUp.into(),
+            UserPoolFault::DeviceNotFound => Refusal::FactorNotFound.into(),
+            UserPoolFault::AddressTaken => Refusal::AddressNotUsable.into(),
+            UserPoolFault::NoAddress => Refusal::AddressNotSet.into(),
+            UserPoolFault::AddressFixed => Refusal::AddressNotChangeable.into(),
             UserPoolFault::Throttled => Refusal::TooManyRequests.into(),
             UserPoolFault::Port(fault) => fault.into(),
         }
@@ -106,7 +112,18 @@ impl Access {
         notice: Notice,
         name: Option<&str>,
     ) -> Result<(), PortError> {
-        let Some(to) = profile.recipient() else {
+        self.tell_at(profile.recipient(), entry, notice, name).await
+    }
+
+    /// The same, at an address of the caller's choice.
+    pub(super) async fn tell_at(
+        &self,
+        to: Option<Recipient>,
+        entry: &Entry,
+        notice: Notice,
+        name: Option<&str>,
+    ) -> Result<(), PortError> {
+        let Some(to) = to else {
             tracing::info!("the user has no verified address to be told at");
             return Ok(());
         };

@@ -95,6 +95,16 @@ pub enum UserPoolFault {
     /// verified secret.
     #[error("the factor is not set up")]
     FactorNotSetUp,
+    #[error("the pool knows no such device")]
+    DeviceNotFound,
+    /// Another account has it.
+    #[error("the address is taken")]
+    AddressTaken,
+    #[error("there is no address to verify")]
+    NoAddress,
+    /// The app client, or the pool's schema, does not let users change it.
+    #[error("the address can't be changed")]
+    AddressFixed,
     #[error("throttled")]
     Throttled,
     #[error(transparent)]

@@ -10,6 +10,7 @@ use crate::kernel::{Factor, Refusal};
 
 /// Amplify's words (COGNITO.md §7.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Setting {
     /// On; a preferred mark stays.
@@ -30,6 +31,34 @@ pub struct FactorState {
 
 /// What the user asks for. A factor that is not named stays as it is.
 pub type PreferenceRequest = BTreeMap<Factor, Setting>;
+
+/// A state at one moment, as an entity tag (RFC 9110 §8.8.3): another one after every change that was made
+/// through us, and whenever the pool says something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreferenceTag(String);
+
+impl PreferenceTag {
+    /// `revision`: of the user's own factors, which every change moves on.
+    pub(super) fn new(state: &FactorState, revision: u64) -> Self {
+        let letter = |factor| match state.setting(factor) {
+            Setting::Preferred => 'P',
+            Setting::Disabled => 'D',
+            Setting::Enabled | Setting::NotPreferred => 'E',
+        };
+        let [sms, totp, email] = Factor::ALL.map(letter);
+        Self(format!("\"{revision}-{sms}{totp}{email}\""))
+    }
+
+    /// As it stands in `ETag`, its quotation marks included.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Does `If-Match` name it? A weak tag names nothing (RFC 9110 §13.1.1).
+    pub fn is_named_in(&self, if_match: &str) -> bool {
+        if_match.split(',').any(|tag| tag.trim() == self.0)
+    }
+}
 
 /// The blocks to send. Empty: all is as asked already.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,11 +88,7 @@ impl FactorState {
 
     /// The blocks that turn this state into the one asked for.
     pub fn plan(&self, request: &PreferenceRequest) -> Result<PreferenceChange, Refusal> {
-        let mut preferred = request.iter().filter(|(_, setting)| **setting == Setting::Preferred);
-        let takes_the_mark = preferred.next().map(|(factor, _)| *factor);
-        if preferred.next().is_some() {
-            return Err(Refusal::TwoPreferredFactors);
-        }
+        let takes_the_mark = takes_the_mark(request)?;
         let target = |factor: Factor| {
             let now = self.block(factor);
             match request.get(&factor) {
@@ -82,6 +107,35 @@ impl FactorState {
             .filter(|(factor, block)| *block != self.block(*factor))
             .collect();
         Ok(PreferenceChange { blocks })
+    }
+}
+
+/// The factor that is to be preferred. Two can't be, whatever the state is.
+pub(super) fn takes_the_mark(request: &PreferenceRequest) -> Result<Option<Factor>, Refusal> {
+    let mut preferred = request.iter().filter(|(_, setting)| **setting == Setting::Preferred);
+    let takes_the_mark = preferred.next().map(|(factor, _)| *factor);
+    if preferred.next().is_some() { Err(Refusal::TwoPreferredFactors) } else { Ok(takes_the_mark) }
+}
+
+/// The one word of Amplify v5's `setPreferredMFA` (COGNITO.md §7.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "UPPERCASE")]
+pub enum PreferredMfa {
+    Totp,
+    Sms,
+    /// Every factor off.
+    NoMfa,
+}
+
+impl PreferredMfa {
+    /// The same in the words of v6.
+    pub fn request(self) -> PreferenceRequest {
+        match self {
+            Self::Totp => PreferenceRequest::from([(Factor::Totp, Setting::Preferred)]),
+            Self::Sms => PreferenceRequest::from([(Factor::Sms, Setting::Preferred)]),
+            Self::NoMfa => Factor::ALL.map(|factor| (factor, Setting::Disabled)).into(),
+        }
     }
 }
 
@@ -148,6 +202,16 @@ mod tests {
             (*factor, Block { enabled: *enabled, preferred: *preferred })
         });
         assert_eq!(change.blocks, expected.collect());
+    }
+
+    #[test]
+    fn a_tag_is_named_by_itself_and_by_no_weak_one() {
+        let tag = PreferenceTag::new(&state(&[Sms, Totp], Some(Totp)), 7);
+        assert_eq!(tag.as_str(), "\"7-EPD\"");
+        assert!(tag.is_named_in("\"6-EPD\" , \"7-EPD\""));
+        for other in ["", "7-EPD", "W/\"7-EPD\"", "\"8-EPD\"", "\"7-PED\"", "\"7-EPD"] {
+            assert!(!tag.is_named_in(other), "{other}");
+        }
     }
 
     #[test]

@@ -1,14 +1,18 @@
 use std::sync::Arc;
 
+use futures::future::join;
+
 use super::{
-    Access, Enrolment, FactorFault, FactorState, FriendlyDeviceName, PreferenceRequest, SignedIn,
-    TotpVerification, own::OwnFactorStore,
+    Access, Enrolment, FactorFault, FactorState, FriendlyDeviceName, PreferenceRequest, PreferenceTag,
+    SignedIn, TotpVerification,
+    own::{Change, Changed, OwnFactorStore},
+    preference::takes_the_mark,
 };
 use crate::{
     audit::Action,
     config::Policy,
     delivery::Notice,
-    kernel::{Factor, OneTimeCode, Refusal},
+    kernel::{Factor, OneTimeCode, PortError, Refusal},
     telemetry,
 };
 
@@ -43,7 +47,7 @@ impl Factors {
         let entry = self.access.note(caller, Action::TotpStarted { replace: has_one }).await?;
         if has_one {
             self.access.tell(&profile, &entry, Notice::AuthenticatorReplaced, None).await?;
-            self.own.revoke_devices(&caller.user).await?;
+            self.own.stop_pool_totp(&caller.user, self.access.now()).await?;
         }
         let secret = self.access.pool.associate_totp(&caller.token).await?;
         Ok(Enrolment::new(secret, &self.issuer, &profile.account)?)
@@ -60,6 +64,10 @@ impl Factors {
         let profile = self.access.profile_for_change(caller).await?;
         match self.access.pool.verify_totp(&caller.token, code, device).await? {
             TotpVerification::Verified => {
+                // At worst the overview goes on to say that a replacement is not finished.
+                if let Err(fault) = self.own.pool_totp_works(&caller.user).await {
+                    telemetry::dependency_failed(&fault);
+                }
                 // Done already, and alone it changes no sign-in: a missing line does not undo it.
                 match self.access.note(caller, Action::TotpVerified).await {
                     Ok(entry) => {
@@ -76,17 +84,44 @@ impl Factors {
         }
     }
 
+    /// Which factors are on, and the tag of that. Without a tag where the table can't be asked.
+    pub async fn preference(
+        &self,
+        caller: &SignedIn,
+    ) -> Result<(FactorState, Option<PreferenceTag>), FactorFault> {
+        let (profile, tagged) = join(self.access.profile(caller), self.own.own_factors(&caller.user)).await;
+        let state = profile?.factors;
+        let tag = told(tagged).map(|kept| PreferenceTag::new(&state, kept.revision));
+        Ok((state, tag))
+    }
+
     /// Turns factors on and off and moves the preferred mark; gives the state afterwards, read back
     /// from the pool: Cognito answers 200 to some changes that it does not make (COGNITO.md §4.5).
+    ///
+    /// `if_match`: only if the state has one of these tags still. Of racing changes that name the same one
+    /// at most one is made: each takes the revision that the tag stands for, by one conditional write.
     pub async fn set_preference(
         &self,
         caller: &SignedIn,
         request: &PreferenceRequest,
-    ) -> Result<FactorState, FactorFault> {
+        if_match: Option<&str>,
+    ) -> Result<(FactorState, Option<PreferenceTag>), FactorFault> {
+        takes_the_mark(request)?;
         let profile = self.access.profile_for_change(caller).await?;
+        let seen = match if_match {
+            Some(if_match) => {
+                let kept = self.own.own_factors(&caller.user).await?;
+                if !PreferenceTag::new(&profile.factors, kept.revision).is_named_in(if_match) {
+                    return Err(Refusal::PreconditionFailed.into());
+                }
+                Some(kept.revision)
+            }
+            None => None,
+        };
         let change = profile.factors.plan(request)?;
         if change.blocks.is_empty() {
-            return Ok(profile.factors);
+            let tag = seen.map(|revision| PreferenceTag::new(&profile.factors, revision));
+            return Ok((profile.factors, tag));
         }
         let mut noted = None;
         for (factor, block) in &change.blocks {
@@ -97,7 +132,15 @@ impl Factors {
             };
             noted = Some(self.access.note(caller, action).await?);
         }
-        self.own.revoke_devices(&caller.user).await?;
+        match seen {
+            Some(seen) => {
+                let taken = self.own.change(&caller.user, seen, &Change::of_factors()).await?;
+                if taken == Changed::Overtaken {
+                    return Err(Refusal::PreconditionFailed.into());
+                }
+            }
+            None => self.own.revoke_devices(&caller.user).await?,
+        }
         self.access.pool.set_preference(&caller.token, &change).await?;
         let after = self.access.profile(caller).await?.factors;
         if after != profile.factors
@@ -105,8 +148,18 @@ impl Factors {
         {
             self.access.tell_afterwards(&profile, &entry, Notice::FactorsChanged, None).await;
         }
-        if change.holds_in(&after) { Ok(after) } else { Err(Refusal::FactorNotChangeable.into()) }
+        if !change.holds_in(&after) {
+            return Err(Refusal::FactorNotChangeable.into());
+        }
+        let tag = told(self.own.own_factors(&caller.user).await)
+            .map(|kept| PreferenceTag::new(&after, kept.revision));
+        Ok((after, tag))
     }
+}
+
+/// What is nice to have: its want is told to operators only.
+fn told<T>(answer: Result<T, PortError>) -> Option<T> {
+    answer.inspect_err(telemetry::dependency_failed).ok()
 }
 
 impl std::fmt::Debug for Factors {

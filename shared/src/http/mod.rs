@@ -2,11 +2,12 @@
 //! (RFC 9457), JSON bodies read member by member.
 
 mod body;
+mod changes;
 mod mfa;
 mod problem;
 mod shell;
 mod signed_in;
 
-pub use mfa::mfa_api;
+pub use mfa::{MfaServices, mfa_api};
 pub use problem::Problem;
 pub use shell::serve;

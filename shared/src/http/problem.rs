@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -13,6 +15,7 @@ use crate::{
 
 /// A problem document (RFC 9457). `type` and `code` are stable; `detail` is for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
     #[serde(rename = "type")]
@@ -26,7 +29,10 @@ pub struct Problem {
     path: Option<String>,
     /// Seconds a sign-in may be old for what was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_age: Option<u64>,
+    max_age: Option<u32>,
+    /// Seconds after which it is worth trying again; `Retry-After` says the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u32>,
 }
 
 impl Problem {
@@ -43,12 +49,18 @@ impl Problem {
             detail: refusal.text(),
             path: None,
             max_age: None,
+            retry_after: None,
         }
     }
 
     /// A member of the body that is missing, unknown or of a wrong kind.
     pub fn field(name: &str) -> Self {
         Self { path: Some(format!("$.{name}")), ..Self::new(Refusal::FieldNotValid) }
+    }
+
+    /// Too many requests; the next one after `wait`.
+    pub fn later(wait: Duration) -> Self {
+        Self { retry_after: Some(seconds(wait)), ..Self::new(Refusal::TooManyRequests) }
     }
 
     /// A body that is JSON, but no object.
@@ -68,7 +80,7 @@ impl From<FactorFault> for Problem {
         match fault {
             FactorFault::Refused(refusal) => refusal.into(),
             FactorFault::Stale { max_age } => {
-                Self { max_age: Some(max_age.as_secs()), ..Self::new(Refusal::ReauthenticationRequired) }
+                Self { max_age: Some(seconds(max_age)), ..Self::new(Refusal::ReauthenticationRequired) }
             }
             FactorFault::Port(fault) => {
                 telemetry::dependency_failed(&fault);
@@ -83,9 +95,17 @@ impl IntoResponse for Problem {
         tracing::info!(refusal = self.code, "refused");
         Metric::Refused.emit();
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let wait = self.retry_after.map(HeaderValue::from);
         let mut response = (status, Json(self)).into_response();
+        if let Some(wait) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
     }
+}
+
+fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }

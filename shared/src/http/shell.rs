@@ -3,17 +3,20 @@ use std::{convert::Infallible, panic::AssertUnwindSafe};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
-    http::{HeaderValue, header},
+    http::{HeaderName, HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
+use lambda_http::request::RequestContext;
 
 use super::Problem;
 use crate::{kernel::Refusal, telemetry::Metric};
 
 /// No body of ours comes near it.
-const MAX_BODY_BYTES: usize = 16 * 1024;
+pub(super) const MAX_BODY_BYTES: usize = 16 * 1024;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What every API of ours has around its routes.
 pub(super) fn with_shell(routes: Router) -> Router {
@@ -26,6 +29,7 @@ pub(super) fn with_shell(routes: Router) -> Router {
 
 /// A panic is answered, not passed on, and no answer is kept by anybody on the way.
 async fn guard(request: Request, next: Next) -> Response {
+    let id = request_id(&request);
     let mut response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
         // The panic hook has logged where.
         Metric::Panicked.emit();
@@ -33,8 +37,21 @@ async fn guard(request: Request, next: Next) -> Response {
     });
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(id) = id {
+        headers.insert(REQUEST_ID, id);
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// API Gateway's id of the request, as it stands in the access log.
+fn request_id(request: &Request) -> Option<HeaderValue> {
+    let RequestContext::ApiGatewayV2(context) = request.extensions().get::<RequestContext>()? else {
+        return None;
+    };
+    let id = context.request_id.as_deref()?;
+    tracing::info!(apiRequestId = id, "asked");
+    HeaderValue::from_str(id).ok()
 }
 
 /// Serves a router behind API Gateway until Lambda ends the process.

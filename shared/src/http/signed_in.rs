@@ -9,7 +9,7 @@ use lambda_http::request::RequestContext;
 
 use super::Problem;
 use crate::{
-    factors::SignedIn,
+    factors::{DeviceId, SignedIn},
     kernel::{AccessToken, Refusal, UserId},
 };
 
@@ -32,7 +32,8 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
         let at = claim("auth_time").parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = header.and_then(AccessToken::from_authorization).ok_or(Refusal::NotSignedIn)?;
-        Ok(Self { user, token, at: at.ok_or(Refusal::AccessTokenNeeded)? })
+        let device = DeviceId::parse(claim("device_key")).ok();
+        Ok(Self { user, token, at: at.ok_or(Refusal::AccessTokenNeeded)?, device })
     }
 }
 

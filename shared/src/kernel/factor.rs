@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// A second factor of Cognito's own. Amplify's words on our wire, Cognito's by [`Factor::cognito_name`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Factor {
     Sms,

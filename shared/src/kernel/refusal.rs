@@ -34,6 +34,11 @@ pub enum Refusal {
     ContentTypeNotSupported,
     BodyTooLarge,
     FieldNotValid,
+    QueryNotValid,
+    IdempotencyKeyNotValid,
+    IdempotencyKeyReused,
+    RequestRunning,
+    AnswerShownOnce,
 
     // Factors
     TotpAlreadySetUp,
@@ -46,11 +51,17 @@ pub enum Refusal {
     FactorNotChangeable,
     FactorNotFound,
     FactorsChangedMeanwhile,
+    PreconditionFailed,
     AuthenticatorConfirmed,
     TooManyAuthenticators,
     DeviceAlreadyTrusted,
     TooManyDevices,
     FreshCodeRequired,
+    CodeExpired,
+    AddressVerified,
+    AddressNotSet,
+    AddressNotUsable,
+    AddressNotChangeable,
 
     TooManyRequests,
     TemporarilyUnavailable,
@@ -58,7 +69,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The texts of ours.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 47] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
@@ -78,6 +89,11 @@ impl Refusal {
         Self::ContentTypeNotSupported,
         Self::BodyTooLarge,
         Self::FieldNotValid,
+        Self::QueryNotValid,
+        Self::IdempotencyKeyNotValid,
+        Self::IdempotencyKeyReused,
+        Self::RequestRunning,
+        Self::AnswerShownOnce,
         Self::TotpAlreadySetUp,
         Self::TotpNotStarted,
         Self::TotpNotOffered,
@@ -88,11 +104,17 @@ impl Refusal {
         Self::FactorNotChangeable,
         Self::FactorNotFound,
         Self::FactorsChangedMeanwhile,
+        Self::PreconditionFailed,
         Self::AuthenticatorConfirmed,
         Self::TooManyAuthenticators,
         Self::DeviceAlreadyTrusted,
         Self::TooManyDevices,
         Self::FreshCodeRequired,
+        Self::CodeExpired,
+        Self::AddressVerified,
+        Self::AddressNotSet,
+        Self::AddressNotUsable,
+        Self::AddressNotChangeable,
         Self::TooManyRequests,
         Self::TemporarilyUnavailable,
     ];
@@ -142,6 +164,19 @@ impl Refusal {
             }
             Self::BodyTooLarge => ("body-too-large", "The body is too large", 413),
             Self::FieldNotValid => ("field-not-valid", "A field is missing or has a wrong value", 422),
+            Self::QueryNotValid => ("query-not-valid", "The query has a wrong value", 400),
+            Self::IdempotencyKeyNotValid => {
+                ("idempotency-key-not-valid", "An idempotency key has 1 to 128 visible ASCII characters", 400)
+            }
+            Self::IdempotencyKeyReused => {
+                ("idempotency-key-reused", "This idempotency key was used for another request", 422)
+            }
+            Self::RequestRunning => {
+                ("request-running", "This request is being worked on; ask again in a moment", 409)
+            }
+            Self::AnswerShownOnce => {
+                ("answer-shown-once", "This was done already; its answer is shown only once", 409)
+            }
             Self::TotpAlreadySetUp => (
                 "totp-already-set-up",
                 "An authenticator app is set up already; setting up another stops it at once",
@@ -164,6 +199,9 @@ impl Refusal {
             Self::FactorsChangedMeanwhile => {
                 ("factors-changed-meanwhile", "Your factors were changed elsewhere; look again", 409)
             }
+            Self::PreconditionFailed => {
+                ("precondition-failed", "Your factors were changed elsewhere; look again", 412)
+            }
             Self::AuthenticatorConfirmed => {
                 ("authenticator-confirmed", "This authenticator app is set up already", 409)
             }
@@ -176,6 +214,13 @@ impl Refusal {
             }
             Self::FreshCodeRequired => {
                 ("fresh-code-required", "Sign in with a code to trust this device", 401)
+            }
+            Self::CodeExpired => ("code-expired", "The code is no longer valid; ask for another", 422),
+            Self::AddressVerified => ("address-verified", "This address is verified already", 409),
+            Self::AddressNotSet => ("address-not-set", "There is no address that waits for a code", 409),
+            Self::AddressNotUsable => ("address-not-usable", "This address cannot be used", 409),
+            Self::AddressNotChangeable => {
+                ("address-not-changeable", "This address cannot be changed here", 409)
             }
             Self::TooManyRequests => ("too-many-requests", "Too many requests; try again later", 429),
             Self::TemporarilyUnavailable => {

@@ -2,20 +2,24 @@
 
 mod challenges;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    audit::{Action, AuditTrail, Entry},
+    audit::{Action, AuditLog, AuditTrail, Entry, FactorEvent},
+    calls::{
+        CallCounts, Claim as RequestClaim, Counter as CallCounter, IdempotencyKey, Remembered, RequestHash,
+        Requests,
+    },
     config::Policy,
     delivery::{
         Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Debt, DeliveryId, Failure, Limits,
         Outcome, Refused, Repayment, Scope, Sent, Standing,
     },
     factors::{
-        Block, FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, TotpSecret,
-        TotpVerification, UserPoolFault,
+        Block, DeviceId, DeviceLabels, FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange,
+        TotpSecret, TotpVerification, UserPoolFault,
         own::{
             Authenticator, Change, Changed, DeviceKey, FactorId, OwnFactorStore, OwnFactors, RecoveryHash,
             SealedSeed, Seeds, TotpSeed, TrustedDevice,
@@ -254,6 +258,62 @@ pub async fn audit_trail(port: &dyn AuditTrail, count: impl AsyncFn(&UserId) -> 
     assert_eq!(count(&user("audit-sam")).await, 0, "users do not share");
 }
 
+/// The newest first, each line once over all pages.
+pub async fn audit_log<T: AuditTrail + AuditLog>(port: &T) {
+    let (clock, entropy) = (ManualClock::at(Timestamp::UNIX_EPOCH), SeededEntropy::new(2));
+    let (alex, sam) = (user("log-alex"), user("log-sam"));
+    let actions = [
+        Action::TotpStarted { replace: false },
+        Action::TotpVerified,
+        Action::PreferenceChanged { factor: Factor::Totp, enabled: true, preferred: true },
+        Action::OwnFactor { event: FactorEvent::EmailVerified, id: None },
+        Action::NewDeviceUsed,
+    ];
+    assert_eq!(port.newest(&alex, None, 9).await.expect("works"), []);
+    for action in actions {
+        let entry = Entry::new(&clock, &entropy, alex.clone(), action).expect("works");
+        port.append(&entry).await.expect("works");
+        clock.advance(SignedDuration::from_secs(1));
+    }
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let page = port.newest(&alex, before, 2).await.expect("works");
+        assert!(page.len() <= 2);
+        let Some(last) = page.last() else { break };
+        before = Some(last.id);
+        seen.extend(page);
+    }
+    let names: Vec<_> = seen.iter().map(|line| line.action.as_str()).collect();
+    let expected =
+        ["new-device-used", "email-verified", "preference-changed", "totp-verified", "totp-started"];
+    assert_eq!(names, expected, "the newest first, each once");
+    assert_eq!(seen.iter().filter_map(|line| line.factor).collect::<Vec<_>>(), [Factor::Totp]);
+    assert_eq!(seen.last().map(|line| line.at), Some(Timestamp::UNIX_EPOCH));
+    assert_eq!(port.newest(&sam, None, 9).await.expect("works"), [], "users do not share");
+}
+
+/// A label a device; those of others stay.
+pub async fn device_labels(port: &dyn DeviceLabels) {
+    let (alex, sam) = (user("labels-alex"), user("labels-sam"));
+    let id = |digit: char| {
+        let text = "us-east-1_a1b2c3d4-5678-40ab-9cde-f0123456789".to_owned() + &digit.to_string();
+        DeviceId::parse(&text).expect("an id")
+    };
+    let name = |text: &str| FriendlyDeviceName::parse(text).expect("a name");
+    assert_eq!(port.labels(&alex).await.expect("works"), BTreeMap::new());
+    let racing = ('0'..='9').map(|digit| (id(digit), name("Laptop")));
+    let racing: Vec<_> = racing.collect();
+    join_all(racing.iter().map(|(id, name)| port.label(&alex, id, Some(name)))).await;
+    assert_eq!(port.labels(&alex).await.expect("works"), racing.into_iter().collect(), "none is lost");
+    for digit in '1'..='9' {
+        port.label(&alex, &id(digit), None).await.expect("works");
+    }
+    port.label(&alex, &id('0'), Some(&name("Desk"))).await.expect("works");
+    port.label(&sam, &id('0'), None).await.expect("there is none, and that is no fault");
+    assert_eq!(port.labels(&alex).await.expect("works"), BTreeMap::from([(id('0'), name("Desk"))]));
+    assert_eq!(port.labels(&sam).await.expect("works"), BTreeMap::new(), "users do not share");
+}
+
 /// Racing charges never pass a limit; what is given or paid back makes room again.
 pub async fn budgets(port: &dyn Budgets) {
     const ROOMY: Limits =
@@ -374,6 +434,52 @@ pub async fn correspondence(port: &dyn Budgets) {
     assert_eq!(port.correspondence(&user("codes-sam"), sms).await.expect("works"), empty);
 }
 
+/// Of racing calls as many are counted as may be, each minute anew.
+pub async fn call_counts(port: &dyn CallCounts) {
+    let minute = |start| Timestamp::from_second(start).expect("a time");
+    for counter in [CallCounter::User(user("calls-alex")), CallCounter::Address("calls-hash".into())] {
+        let racing = join_all((0..RACING).map(|_| port.count(&counter, minute(60), 7))).await;
+        let counted = racing.into_iter().filter(|outcome| matches!(outcome, Ok(true))).count();
+        assert_eq!(counted, 7, "of {RACING} racing calls");
+        assert!(!port.count(&counter, minute(60), 7).await.expect("works"));
+        assert!(port.count(&counter, minute(60), 8).await.expect("works"), "what is refused is not counted");
+        assert!(port.count(&counter, minute(120), 1).await.expect("works"), "the next minute");
+    }
+    let other = CallCounter::User(user("calls-sam"));
+    assert!(port.count(&other, minute(60), 1).await.expect("works"), "users do not share");
+}
+
+/// Of racing claims one is granted; the others see what was asked, and how it ended.
+pub async fn requests(port: &dyn Requests) {
+    let at = |second| Timestamp::from_second(second).expect("a time");
+    let key = |text| IdempotencyKey::parse(text).expect("a key");
+    let (alex, sam) = (user("requests-alex"), user("requests-sam"));
+    let asked = RequestHash::new("POST", "/mfa/totp", b"{}");
+    let other = RequestHash::new("POST", "/mfa/totp", b"");
+    let claim = async |user: &UserId, request: &RequestHash, now| {
+        port.claim(user, &key("a"), request, at(now), at(now + 35)).await.expect("works")
+    };
+    let racing = join_all((0..RACING).map(|_| claim(&alex, &asked, 100))).await;
+    assert_eq!(racing.iter().filter(|claim| **claim == RequestClaim::Granted).count(), 1);
+    let running = RequestClaim::Taken { request: asked.clone(), ended: None };
+    assert_eq!(racing.iter().filter(|claim| **claim == running).count(), RACING - 1);
+    assert_eq!(claim(&sam, &other, 100).await, RequestClaim::Granted, "users do not share");
+    assert_eq!(claim(&alex, &other, 134).await, running, "it is the first one's");
+    assert_eq!(claim(&alex, &asked, 135).await, RequestClaim::Granted, "whoever had it is dead");
+
+    for (status, answer) in [(204, None), (201, Some("{}".to_owned()))] {
+        let ended = Remembered { status, answer };
+        port.settle(&alex, &key("a"), &ended, at(1_000)).await.expect("works");
+        let seen = RequestClaim::Taken { request: asked.clone(), ended: Some(ended) };
+        assert_eq!(claim(&alex, &other, 999).await, seen);
+    }
+    assert_eq!(claim(&alex, &other, 1_000).await, RequestClaim::Granted, "forgotten");
+    let anew = RequestClaim::Taken { request: other.clone(), ended: None };
+    assert_eq!(claim(&alex, &asked, 1_001).await, anew, "nothing is left of before");
+    port.release(&alex, &key("a")).await.expect("works");
+    assert_eq!(claim(&alex, &asked, 1_002).await, RequestClaim::Granted, "given back");
+}
+
 /// A user's own factors come back as they were written; of racing changes one is done; a step is used up
 /// once; revoked devices are gone.
 pub async fn own_factors(port: &dyn OwnFactorStore) {
@@ -444,6 +550,14 @@ pub async fn own_factors(port: &dyn OwnFactorStore) {
     expected.devices.clear();
     (expected.generation, expected.revision) = (expected.generation + racing, expected.revision + racing);
     assert_eq!(kept(&alex).await, expected, "whoever read it before must read again");
+
+    port.stop_pool_totp(&alex, at(40)).await.expect("works");
+    (expected.generation, expected.revision) = (expected.generation + 1, expected.revision + 1);
+    let stopped = OwnFactors { pool_totp_stopped_at: Some(at(40)), ..expected.clone() };
+    assert_eq!(kept(&alex).await, stopped, "trust ends with the authenticator");
+    port.pool_totp_works(&alex).await.expect("works");
+    assert_eq!(kept(&alex).await, expected);
+    port.pool_totp_works(&sam).await.expect("nothing to note, and that is no fault");
 
     let empty = Change {
         authenticators: Some([].into()),

@@ -1,18 +1,25 @@
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use shared::{
-    audit::{AuditTrail, Entry},
+    audit::{Action, AuditLog, AuditTrail, Entry, Line},
+    calls::{
+        CallCounts, Claim as RequestClaim, Counter as CallCounter, IdempotencyKey, Remembered, RequestHash,
+        Requests,
+    },
     custom_auth::Place,
     delivery::{
         Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt, DeliveryId, Outcome,
         Refused, Repayment, Standing,
     },
-    factors::own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors},
+    factors::{
+        DeviceId, DeviceLabels, FriendlyDeviceName,
+        own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors},
+    },
     kernel::{PortError, UserId},
     sign_in::{Attempt, BackOff, SignInLedger, Subject},
     sign_up::{
@@ -20,6 +27,8 @@ use shared::{
         HOLDS_A_DAY, Recorded,
     },
 };
+
+use uuid::Uuid;
 
 use crate::challenges_in_memory::SignInState;
 
@@ -44,6 +53,16 @@ pub(crate) struct State {
     correspondence: HashMap<(UserId, Channel), Correspondence>,
     counters: HashMap<Counter, Day>,
     pub(crate) own_factors: HashMap<UserId, OwnFactors>,
+    labels: HashMap<UserId, BTreeMap<DeviceId, FriendlyDeviceName>>,
+    counted: HashMap<(CallCounter, Timestamp), u32>,
+    requests: HashMap<(UserId, IdempotencyKey), Request>,
+}
+
+#[derive(Debug)]
+struct Request {
+    hash: RequestHash,
+    until: Timestamp,
+    ended: Option<Remembered>,
 }
 
 #[derive(Debug, Default)]
@@ -250,6 +269,60 @@ impl AuditTrail for InMemoryTable {
 }
 
 #[async_trait]
+impl AuditLog for InMemoryTable {
+    async fn newest(&self, user: &UserId, before: Option<Uuid>, most: usize) -> Result<Vec<Line>, PortError> {
+        let state = self.state()?;
+        let mut lines: Vec<_> = state
+            .audit
+            .iter()
+            .filter(|entry| entry.user == *user && before.is_none_or(|before| entry.id < before))
+            .map(|entry| Line {
+                id: entry.id,
+                at: entry.at,
+                action: match entry.action {
+                    Action::TotpStarted { .. } => "totp-started",
+                    Action::TotpVerified => "totp-verified",
+                    Action::PreferenceChanged { .. } => "preference-changed",
+                    Action::OwnFactor { event, .. } => event.name(),
+                    Action::NewDeviceUsed => "new-device-used",
+                    Action::MessageNotSent { .. } => "message-not-sent",
+                }
+                .to_owned(),
+                factor: match entry.action {
+                    Action::PreferenceChanged { factor, .. } => Some(factor),
+                    _ => None,
+                },
+            })
+            .collect();
+        lines.sort_by_key(|line| std::cmp::Reverse(line.id));
+        lines.truncate(most);
+        Ok(lines)
+    }
+}
+
+#[async_trait]
+impl DeviceLabels for InMemoryTable {
+    async fn labels(&self, user: &UserId) -> Result<BTreeMap<DeviceId, FriendlyDeviceName>, PortError> {
+        Ok(self.state()?.labels.get(user).cloned().unwrap_or_default())
+    }
+
+    async fn label(
+        &self,
+        user: &UserId,
+        id: &DeviceId,
+        label: Option<&FriendlyDeviceName>,
+    ) -> Result<(), PortError> {
+        let mut state = self.state()?;
+        let labels = state.labels.entry(user.clone()).or_default();
+        match label {
+            Some(label) => labels.insert(id.clone(), label.clone()),
+            None => labels.remove(id),
+        };
+        Ok(())
+    }
+}
+
+#[async_trait]
 impl Budgets for InMemoryTable {
     async fn correspondence(&self, user: &UserId, channel: Channel) -> Result<Correspondence, PortError> {
         Ok(self.state()?.correspondence.get(&(user.clone(), channel)).cloned().unwrap_or_default())
@@ -357,6 +430,57 @@ impl Claims for InMemoryTable {
 }
 
 #[async_trait]
+impl CallCounts for InMemoryTable {
+    async fn count(&self, counter: &CallCounter, minute: Timestamp, most: u32) -> Result<bool, PortError> {
+        let mut state = self.state()?;
+        let calls = state.counted.entry((counter.clone(), minute)).or_default();
+        let is_counted = *calls < most;
+        *calls += u32::from(is_counted);
+        Ok(is_counted)
+    }
+}
+
+#[async_trait]
+impl Requests for InMemoryTable {
+    async fn claim(
+        &self,
+        user: &UserId,
+        key: &IdempotencyKey,
+        request: &RequestHash,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<RequestClaim, PortError> {
+        let mut state = self.state()?;
+        let key = (user.clone(), key.clone());
+        if let Some(kept) = state.requests.get(&key)
+            && now < kept.until
+        {
+            return Ok(RequestClaim::Taken { request: kept.hash.clone(), ended: kept.ended.clone() });
+        }
+        state.requests.insert(key, Request { hash: request.clone(), until, ended: None });
+        Ok(RequestClaim::Granted)
+    }
+
+    async fn settle(
+        &self,
+        user: &UserId,
+        key: &IdempotencyKey,
+        ended: &Remembered,
+        until: Timestamp,
+    ) -> Result<(), PortError> {
+        if let Some(kept) = self.state()?.requests.get_mut(&(user.clone(), key.clone())) {
+            (kept.ended, kept.until) = (Some(ended.clone()), until);
+        }
+        Ok(())
+    }
+
+    async fn release(&self, user: &UserId, key: &IdempotencyKey) -> Result<(), PortError> {
+        self.state()?.requests.remove(&(user.clone(), key.clone()));
+        Ok(())
+    }
+}
+
+#[async_trait]
 impl OwnFactorStore for InMemoryTable {
     async fn own_factors(&self, user: &UserId) -> Result<OwnFactors, PortError> {
         Ok(self.state()?.own_factors.get(user).cloned().unwrap_or_default())
@@ -378,6 +502,19 @@ impl OwnFactorStore for InMemoryTable {
         let kept = state.own_factors.entry(user.clone()).or_default();
         kept.devices.clear();
         (kept.generation, kept.revision) = (kept.generation + 1, kept.revision + 1);
+        Ok(())
+    }
+
+    async fn stop_pool_totp(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {
+        self.revoke_devices(user).await?;
+        self.state()?.own_factors.entry(user.clone()).or_default().pool_totp_stopped_at = Some(at);
+        Ok(())
+    }
+
+    async fn pool_totp_works(&self, user: &UserId) -> Result<(), PortError> {
+        if let Some(kept) = self.state()?.own_factors.get_mut(user) {
+            kept.pool_totp_stopped_at = None;
+        }
         Ok(())
     }
 }

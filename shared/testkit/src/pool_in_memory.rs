@@ -5,8 +5,10 @@ use std::{
 
 use async_trait::async_trait;
 use shared::{
+    delivery::{Channel, Destination},
     factors::{
-        Contacts, FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, Profile, TotpSecret,
+        AddressBook, AddressVerification, Contacts, DeviceId, DeviceRegistry, FactorState,
+        FriendlyDeviceName, NativeFactors, PoolDevice, PreferenceChange, Profile, TotpSecret,
         TotpVerification, UserPoolFault,
     },
     kernel::{AccessToken, EmailAddress, Factor, OneTimeCode, PortError, UserId},
@@ -31,6 +33,9 @@ struct State {
     ignores_preferences: bool,
     failing: bool,
     calls: Vec<&'static str>,
+    /// The address that waits for its code.
+    waiting: Option<Destination>,
+    devices: Vec<PoolDevice>,
 }
 
 impl InMemoryUserPool {
@@ -69,6 +74,11 @@ impl InMemoryUserPool {
         self.lock().failing = true;
     }
 
+    /// As after `ConfirmDevice`.
+    pub fn add_device(&self, device: PoolDevice) {
+        self.lock().devices.push(device);
+    }
+
     pub fn factors(&self) -> FactorState {
         self.lock().factors.clone()
     }
@@ -89,6 +99,60 @@ impl InMemoryUserPool {
             return Err(PortError::new(operation, "told to fail at arn:aws:canary").into());
         }
         if state.revoked { Err(UserPoolFault::NotSignedIn) } else { Ok(state) }
+    }
+}
+
+#[async_trait]
+impl AddressBook for InMemoryUserPool {
+    async fn change(&self, _: &AccessToken, to: &Destination) -> Result<bool, UserPoolFault> {
+        let mut state = self.call("UpdateUserAttributes")?;
+        state.waiting = Some(to.clone());
+        // As a pool that verifies e-mail addresses by itself and phone numbers when asked.
+        Ok(to.channel() == Channel::Email)
+    }
+
+    async fn send_code(&self, _: &AccessToken, channel: Channel) -> Result<(), UserPoolFault> {
+        let state = self.call("GetUserAttributeVerificationCode")?;
+        let is_waiting = state.waiting.as_ref().is_some_and(|waiting| waiting.channel() == channel);
+        if is_waiting { Ok(()) } else { Err(UserPoolFault::NoAddress) }
+    }
+
+    async fn verify(
+        &self,
+        _: &AccessToken,
+        channel: Channel,
+        code: &OneTimeCode,
+    ) -> Result<AddressVerification, UserPoolFault> {
+        let mut state = self.call("VerifyUserAttribute")?;
+        if state.waiting.as_ref().is_none_or(|waiting| waiting.channel() != channel) {
+            return Ok(AddressVerification::Expired);
+        }
+        if code.expose() != Self::CODE {
+            return Ok(AddressVerification::WrongCode);
+        }
+        state.waiting = None;
+        Ok(AddressVerification::Verified)
+    }
+}
+
+#[async_trait]
+impl DeviceRegistry for InMemoryUserPool {
+    async fn devices(&self, _: &AccessToken) -> Result<Vec<PoolDevice>, UserPoolFault> {
+        Ok(self.call("ListDevices")?.devices.clone())
+    }
+
+    async fn remember(&self, _: &AccessToken, id: &DeviceId, remember: bool) -> Result<(), UserPoolFault> {
+        let mut state = self.call("UpdateDeviceStatus")?;
+        let device = state.devices.iter_mut().find(|device| device.id == *id);
+        device.ok_or(UserPoolFault::DeviceNotFound)?.is_remembered = remember;
+        Ok(())
+    }
+
+    async fn forget(&self, _: &AccessToken, id: &DeviceId) -> Result<(), UserPoolFault> {
+        let mut state = self.call("ForgetDevice")?;
+        let before = state.devices.len();
+        state.devices.retain(|device| device.id != *id);
+        if state.devices.len() < before { Ok(()) } else { Err(UserPoolFault::DeviceNotFound) }
     }
 }
 

@@ -113,6 +113,9 @@ test('a remembered browser is asked for no code, until it is forgotten', async (
   await demo.topic('Remembered devices');
   await demo.press('Forget Test browser');
   await page.getByText('None.').waitFor();
+  await demo.topic('Activity');
+  await page.getByText('Device forgotten').first().waitFor();
+  await demo.inspect('activity');
 });
 
 test('a pool that forgot the browser asks it for a code again', async () => {

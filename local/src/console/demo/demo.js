@@ -2,6 +2,7 @@
 
 import { by, element } from "/dom.js";
 import { account } from "./account.js";
+import { activity } from "./activity.js";
 import { authenticator } from "./authenticator.js";
 import { beginStep } from "./calls.js";
 import { hasCustomAuth } from "./cloud.js";
@@ -32,6 +33,7 @@ const screens = [
   authenticator,
   devices,
   ...custom,
+  activity,
   lostPhone,
   password,
   account,

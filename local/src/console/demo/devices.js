@@ -1,7 +1,7 @@
 // Browsers that the pool remembers: they prove a secret of their own in place of a code.
 
 import { element } from "/dom.js";
-import { cognito } from "./calls.js";
+import { api, cognito } from "./calls.js";
 import { form, notice, paragraph, subtitle } from "./form.js";
 import { claims, dropDevice, keepDevice, rememberedDevice, session, setSession } from "./session.js";
 import { deviceSecret } from "./srp.js";
@@ -10,12 +10,14 @@ export const devices = { id: "devices", title: "Remembered devices", forUsers: t
 
 async function show(place) {
   const { AccessToken, newDevice } = session();
-  const { Devices } = await cognito("ListDevices", { AccessToken, Limit: 60 });
+  const { answer } = await api("GET", "/mfa/remembered-devices", { token: AccessToken });
+  const known = answer.rememberedDevices;
   place.replaceChildren(
     paragraph("A remembered browser signs in with the password alone: it proves a secret of its own where a code by SMS or from an app would be asked for."),
     newDevice ? remember(place, newDevice) : "",
     subtitle("Known devices"),
-    Devices.length === 0 ? element("p", { className: "empty", textContent: "None." }) : list(place, Devices),
+    known.length === 0 ? element("p", { className: "empty", textContent: "None." }) : list(place, known),
+    known.length > 1 ? form({ actions: [{ label: "Forget all others", run: () => forgetOthers(place) }] }) : "",
   );
 }
 
@@ -49,29 +51,32 @@ function list(place, found) {
   return element(
     "ul",
     { className: "rows" },
-    ...found.map((device) => {
-      const attributes = Object.fromEntries(device.DeviceAttributes.map(({ Name, Value }) => [Name, Value]));
-      const last = new Date(device.DeviceLastAuthenticatedDate * 1000).toLocaleString([], { hour12: false });
-      const name = attributes.device_name ?? device.DeviceKey;
-      const badges = [
-        attributes["device_status"] === "valid" ? null : attributes["device_status"],
-        device.DeviceKey === here ? "this browser" : null,
-      ];
+    ...found.map(({ id, name, remembered, lastUsedAt }) => {
+      const last = new Date(lastUsedAt).toLocaleString([], { hour12: false });
+      const badges = [remembered ? "remembered" : "not remembered", id === here ? "this browser" : null];
+      const shown = name ?? id;
       return element(
         "li",
         {},
-        element("p", { className: "name", textContent: name }),
+        element("p", { className: "name", textContent: shown }),
         element("p", { className: "facts", textContent: [...badges, `last signed in ${last}`].filter(Boolean).join(" · ") }),
-        form({ actions: [{ label: `Forget ${name}`, run: () => forget(place, device.DeviceKey) }] }),
+        form({ actions: [{ label: `Forget ${shown}`, run: () => forget(place, id) }] }),
       );
     }),
   );
 }
 
-async function forget(place, DeviceKey) {
-  const { AccessToken, user } = session();
-  await cognito("ForgetDevice", { AccessToken, DeviceKey }, "From now on it is asked for a code like any other.");
-  if (rememberedDevice(user)?.key === DeviceKey) dropDevice(user);
+async function forget(place, id) {
+  const { AccessToken: token, user } = session();
+  await api("DELETE", `/mfa/remembered-devices/${id}`, { token }, "From now on it is asked for a code like any other.");
+  if (rememberedDevice(user)?.key === id) dropDevice(user);
   await show(place);
   place.prepend(notice("Forgotten."));
+}
+
+async function forgetOthers(place) {
+  const { AccessToken: token } = session();
+  await api("POST", "/mfa/remembered-devices/forget-others", { token }, "All but the one that this token was signed in on.");
+  await show(place);
+  place.prepend(notice("All others are forgotten."));
 }

@@ -11,14 +11,19 @@
 //! | `USER#<sub>`, `CHALLENGE#<nonce>` | `FACTORS` | running sign-ins by custom challenges, what is counted of them, the proof |
 //! | `DELIVERY#<hash>` | `CLAIM` | who handles a message, and how it ended |
 //! | `USER#<sub>` | `CODES#<channel>` | cool-down, verified since when, codes nobody entered yet |
+//! | `USER#<sub>` | `REQUEST#<hash>` | a request with an idempotency key, and how it ended |
+//! | `USER#<sub>`, `CALLS#<hash>` | `CALLS#<minute>` | changes asked for in a minute |
+//! | `USER#<sub>` | `DEVICE_LABELS` | what a user calls the devices that the pool remembers |
 //! | `SENT#<channel>#<scope>#<name>#<shard>` | `<day>` | messages of a day and of each of its hours |
 
 mod address_claims;
 mod audit_trail;
 mod budgets;
+mod calls;
 mod challenges;
 mod claims;
 mod confirmed_users;
+mod device_labels;
 mod operator;
 mod own_factors;
 mod sign_in_ledger;

@@ -104,6 +104,29 @@ impl OwnFactorStore for Table {
             .map_err(port_error(WRITE))?;
         Ok(())
     }
+
+    async fn stop_pool_totp(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {
+        self.factors_item(user)
+            .update_expression(
+                "SET v = :v, pool_totp_stopped_at = :at REMOVE devices ADD generation :one, revision :one",
+            )
+            .expression_attribute_values(":v", version())
+            .expression_attribute_values(":at", seconds(at))
+            .expression_attribute_values(":one", number(1))
+            .send()
+            .await
+            .map_err(port_error(WRITE))?;
+        Ok(())
+    }
+
+    async fn pool_totp_works(&self, user: &UserId) -> Result<(), PortError> {
+        let update = self.factors_item(user).update_expression("REMOVE pool_totp_stopped_at");
+        match update.condition_expression("attribute_exists(pk)").send().await {
+            Ok(_) => Ok(()),
+            Err(fault) if condition_failed(&fault) => Ok(()),
+            Err(fault) => Err(port_error(WRITE)(fault)),
+        }
+    }
 }
 
 /// `sk` of the item that holds all of a user's own factors.
@@ -127,6 +150,7 @@ pub(super) fn read(item: &Item) -> Result<OwnFactors, PortError> {
         recovery: recovery.into_iter().flatten().map(RecoveryHash::kept).collect(),
         devices: entries(item, "devices", read_device)?,
         last_proof: item.get("last_proof").map(last_proof).transpose()?,
+        pool_totp_stopped_at: time(item, "pool_totp_stopped_at"),
     })
 }
 

@@ -30,6 +30,7 @@ pub struct Policy {
     pub sign_in: SignInPolicy,
     pub totp: TotpPolicy,
     pub factor_changes: FactorChangePolicy,
+    pub api: ApiPolicy,
     pub delivery: DeliveryPolicy,
     pub messages: MessagesPolicy,
     pub governor: GovernorPolicy,
@@ -63,6 +64,12 @@ impl AuditPolicy {
     }
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ApiPolicy {
+    pub changes_per_user: u32,
+    pub changes_per_address: u32,
+}
+
 impl Policy {
     /// The compiled-in policy with an operator's overrides on it.
     pub fn read(overrides: Option<&str>) -> Result<Self, Problems> {
@@ -93,6 +100,9 @@ impl Policy {
         self.delivery.check(problems);
         if !(30..=3600).contains(&self.factor_changes.max_sign_in_age_seconds) {
             problems.push("factor_changes.max_sign_in_age_seconds must be 30 to 3600".into());
+        }
+        if self.api.changes_per_user == 0 || self.api.changes_per_address < self.api.changes_per_user {
+            problems.push("api.changes_per_user must be at least 1 and at most changes_per_address".into());
         }
         self.messages.check(problems);
         self.check_governor(problems);
@@ -206,6 +216,8 @@ mod tests {
             issuer = "a:b"
             [factor_changes]
             max_sign_in_age_seconds = 5
+            [api]
+            changes_per_user = 0
             [messages]
             app_name = " x"
             domain = "https://example.com"
@@ -254,6 +266,7 @@ mod tests {
         delivery.sms.try_limit_ms must be 100 at least, and one try of each provider must fit into delivery.budget_ms
         delivery.email.try_limit_ms must be 100 at least, and one try of each provider must fit into delivery.budget_ms
         factor_changes.max_sign_in_age_seconds must be 30 to 3600
+        api.changes_per_user must be at least 1 and at most changes_per_address
         messages.app_name must have 1 to 40 characters, and no blank at its ends
         messages.domain: "https://example.com" is not a domain in lower-case ASCII
         messages.default_locale: "en us!" is not a BCP 47 tag

@@ -22,7 +22,7 @@ pub struct Change {
 
 impl Change {
     /// A change of factors: every trusted device is gone.
-    fn of_factors() -> Self {
+    pub(in crate::factors) fn of_factors() -> Self {
         Self { devices: Some(BTreeMap::new()), is_new_generation: true, ..Self::default() }
     }
 }

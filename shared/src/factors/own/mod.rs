@@ -59,6 +59,9 @@ pub struct OwnFactors {
     /// Those that have run out included; [`OwnFactors::trusted`] leaves them out.
     pub devices: BTreeMap<FactorId, TrustedDevice>,
     pub last_proof: Option<LastProof>,
+    /// When the pool's own authenticator was stopped for a new one that nobody has confirmed yet. The pool
+    /// still lists it as on (COGNITO.md §4.4).
+    pub pool_totp_stopped_at: Option<Timestamp>,
 }
 
 /// The last completed sign-in with factors of ours.

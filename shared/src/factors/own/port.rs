@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::{Change, OwnFactors, SealedSeed, TotpSeed};
 use crate::kernel::{PortError, UserId};
@@ -19,6 +20,12 @@ pub trait OwnFactorStore: Send + Sync {
     /// finished with a factor of ours. For what happens elsewhere: a password reset, a change of the
     /// pool's own factors.
     async fn revoke_devices(&self, user: &UserId) -> Result<(), PortError>;
+
+    /// The same, and notes that the pool's authenticator is being replaced.
+    async fn stop_pool_totp(&self, user: &UserId, at: Timestamp) -> Result<(), PortError>;
+
+    /// The pool has a working authenticator (again). Where nothing is kept, nothing is written.
+    async fn pool_totp_works(&self, user: &UserId) -> Result<(), PortError>;
 }
 
 /// What became of a change.

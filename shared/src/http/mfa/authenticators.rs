@@ -2,24 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use serde::Serialize;
 
-use super::{Answer, Named, NewTotp, VERIFIED, Verified, name, time};
+use super::{Answer, Named, NewTotp, Repeated, VERIFIED, Verified, name, time};
 use crate::{
     factors::{
         SignedIn,
         own::{OwnFactors, SelfService},
     },
-    http::{Problem, body::Body},
+    http::{Problem, body::Body, changes::Repeatable},
     kernel::OneTimeCode,
 };
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AuthenticatorView {
     id: String,
     name: String,
+    #[cfg_attr(test, schema(format = DateTime))]
     created_at: String,
     /// False until a code of it was entered; then it counts.
     confirmed: bool,
@@ -43,24 +45,35 @@ impl AuthenticatorView {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct Authenticators {
     authenticators: Vec<AuthenticatorView>,
 }
 
-/// `GET /mfa/authenticators`
+/// The user's own authenticator apps, the oldest first.
+#[cfg_attr(test, utoipa::path(
+    get, path = "/mfa/authenticators", operation_id = "listAuthenticators",
+    responses((status = 200, description = "At most five", body = Authenticators))
+))]
 pub(super) async fn list(State(own): State<Arc<SelfService>>, caller: SignedIn) -> Answer<Authenticators> {
     let factors = own.factors(&caller).await?;
     Ok(Json(Authenticators { authenticators: AuthenticatorView::all(&factors) }))
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct NewAuthenticator {
     id: String,
     #[serde(flatten)]
     totp: NewTotp,
 }
 
-/// `POST /mfa/authenticators {name}`
+/// Begins to set up an authenticator app of the user's own.
+#[cfg_attr(test, utoipa::path(
+    post, path = "/mfa/authenticators", operation_id = "startAuthenticator",
+    request_body = super::openapi::NameBody,
+    responses((status = 201, description = "What the app needs, shown this once", body = NewAuthenticator))
+))]
 pub(super) async fn start(
     State(own): State<Arc<SelfService>>,
     caller: SignedIn,
@@ -73,21 +86,31 @@ pub(super) async fn start(
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
-/// `POST /mfa/authenticators/{id}/verify {code}`
+/// Confirms the authenticator app that shows the code. From now on it counts.
+#[cfg_attr(test, utoipa::path(
+    post, path = "/mfa/authenticators/{id}/verify", operation_id = "verifyAuthenticator",
+    params(super::openapi::IdPath), request_body = super::openapi::CodeBody,
+    responses((status = 200, description = "It is set up", body = Verified))
+))]
 pub(super) async fn verify(
     State(own): State<Arc<SelfService>>,
     caller: SignedIn,
     Named(id): Named,
     mut body: Body,
-) -> Answer<Verified> {
+) -> Repeated<Verified> {
     let code: String = body.required("code")?;
     body.finish()?;
     let code = OneTimeCode::parse_totp(&code).map_err(|_| Problem::field("code"))?;
     own.confirm_authenticator(&caller, &id, &code).await?;
-    Ok(Json(VERIFIED))
+    Ok((Extension(Repeatable), Json(VERIFIED)))
 }
 
-/// `PATCH /mfa/authenticators/{id} {name}`
+/// Gives an authenticator app another name.
+#[cfg_attr(test, utoipa::path(
+    patch, path = "/mfa/authenticators/{id}", operation_id = "renameAuthenticator",
+    params(super::openapi::IdPath), request_body = super::openapi::NameBody,
+    responses((status = 204, description = "It has that name"))
+))]
 pub(super) async fn rename(
     State(own): State<Arc<SelfService>>,
     caller: SignedIn,
@@ -100,7 +123,11 @@ pub(super) async fn rename(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `DELETE /mfa/authenticators/{id}`
+/// Removes an authenticator app.
+#[cfg_attr(test, utoipa::path(
+    delete, path = "/mfa/authenticators/{id}", operation_id = "removeAuthenticator",
+    params(super::openapi::IdPath), responses((status = 204, description = "It is gone"))
+))]
 pub(super) async fn remove(
     State(own): State<Arc<SelfService>>,
     caller: SignedIn,

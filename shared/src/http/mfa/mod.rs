@@ -1,54 +1,80 @@
 //! The MFA API: a signed-in user's own factors. One file a topic.
 
+mod activity;
+mod addresses;
 mod authenticators;
+#[cfg(test)]
+mod openapi;
 mod overview;
 mod preference;
 mod recovery_codes;
+mod remembered_devices;
 mod totp;
 mod trusted_devices;
 
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{FromRef, FromRequestParts, Path},
-    http::request::Parts,
+    http::{header, request::Parts},
+    middleware,
+    response::IntoResponse,
     routing::{get, patch, post},
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Problem, shell::with_shell};
+use super::{
+    Problem,
+    changes::{Repeatable, admit},
+    shell::with_shell,
+};
 use crate::{
+    calls::{CallLimits, Repetitions},
     factors::{
-        Enrolment, Factors, FriendlyDeviceName,
+        Activity, Addresses, Enrolment, Factors, FriendlyDeviceName, RememberedDevices,
         own::{FactorId, SelfService},
     },
     kernel::Refusal,
 };
 
 /// What the routes ask.
-#[derive(Clone)]
-struct Services {
-    factors: Arc<Factors>,
-    own: Arc<SelfService>,
+#[derive(Debug, Clone)]
+pub struct MfaServices {
+    pub factors: Arc<Factors>,
+    pub own: Arc<SelfService>,
+    pub addresses: Arc<Addresses>,
+    pub devices: Arc<RememberedDevices>,
+    pub activity: Arc<Activity>,
+    pub limits: Arc<CallLimits>,
+    pub repetitions: Arc<Repetitions>,
 }
 
-impl FromRef<Services> for Arc<Factors> {
-    fn from_ref(services: &Services) -> Self {
-        services.factors.clone()
-    }
+macro_rules! asked_for {
+    ($($service:ty: $member:ident,)*) => {$(
+        impl FromRef<MfaServices> for Arc<$service> {
+            fn from_ref(services: &MfaServices) -> Self {
+                services.$member.clone()
+            }
+        }
+    )*};
 }
 
-impl FromRef<Services> for Arc<SelfService> {
-    fn from_ref(services: &Services) -> Self {
-        services.own.clone()
-    }
+asked_for! {
+    Factors: factors,
+    SelfService: own,
+    Addresses: addresses,
+    RememberedDevices: devices,
+    Activity: activity,
+    CallLimits: limits,
+    Repetitions: repetitions,
 }
 
 /// The router, ready for `oneshot` in a test or for [`serve`](super::serve).
-pub fn mfa_api(factors: Arc<Factors>, own: Arc<SelfService>) -> Router {
+pub fn mfa_api(services: MfaServices) -> Router {
     let routes = Router::new()
+        .route("/openapi.json", get(openapi))
         .route("/mfa", get(overview::get))
         .route("/mfa/totp", post(totp::start))
         .route("/mfa/totp/verify", post(totp::verify))
@@ -59,14 +85,40 @@ pub fn mfa_api(factors: Arc<Factors>, own: Arc<SelfService>) -> Router {
         .route("/mfa/recovery-codes", get(recovery_codes::left).post(recovery_codes::replace))
         .route("/mfa/trusted-devices", get(trusted_devices::list).post(trusted_devices::register))
         .route("/mfa/trusted-devices/{id}", patch(trusted_devices::rename).delete(trusted_devices::remove))
-        .with_state(Services { factors, own });
+        .route("/mfa/email", post(addresses::change_email))
+        .route("/mfa/email/code", post(addresses::send_email_code))
+        .route("/mfa/email/verify", post(addresses::verify_email))
+        .route("/mfa/phone-number", post(addresses::change_phone_number))
+        .route("/mfa/phone-number/code", post(addresses::send_phone_number_code))
+        .route("/mfa/phone-number/verify", post(addresses::verify_phone_number))
+        .route("/mfa/remembered-devices", get(remembered_devices::list))
+        .route("/mfa/remembered-devices/forget-others", post(remembered_devices::forget_others))
+        .route(
+            "/mfa/remembered-devices/{id}",
+            patch(remembered_devices::change).delete(remembered_devices::forget),
+        )
+        .route("/mfa/activity", get(activity::list))
+        .route_layer(middleware::from_fn_with_state(services.clone(), admit))
+        .with_state(services);
     with_shell(routes)
+}
+
+/// What this API is, generated from the code by `openapi.rs` and held by a test there. Public.
+const DOCUMENT: &str = include_str!("../../../../infra/openapi.json");
+
+/// `GET /openapi.json`
+async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT)
 }
 
 type Answer<T> = Result<Json<T>, Problem>;
 
+/// Without a secret in it.
+type Repeated<T> = Result<(Extension<Repeatable>, Json<T>), Problem>;
+
 /// What an authenticator app needs.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 struct NewTotp {
     secret: String,
     uri: String,
@@ -74,8 +126,10 @@ struct NewTotp {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 struct Pictures {
     svg: String,
+    /// `data:image/png;base64,…`
     png: String,
 }
 
@@ -90,7 +144,9 @@ impl From<Enrolment> for NewTotp {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 struct Verified {
+    /// `VERIFIED`
     status: &'static str,
 }
 

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
+use futures::future::try_join;
 use serde::Serialize;
 
 use super::{
@@ -12,6 +13,7 @@ use crate::{
 };
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Overview {
     /// `SMS`, `TOTP`, `EMAIL`: as Amplify's `fetchMFAPreference` names them.
@@ -24,20 +26,30 @@ pub(super) struct Overview {
 }
 
 #[derive(Debug, Serialize)]
-struct TotpState {
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub(super) struct TotpState {
     enabled: bool,
+    /// The authenticator that was set up has been stopped for a new one, which nobody has confirmed yet:
+    /// until then no code is right.
+    replacing: bool,
 }
 
-/// `GET /mfa`
+/// Everything that is on and set up.
+#[cfg_attr(test, utoipa::path(
+    get, path = "/mfa", operation_id = "getOverview",
+    responses((status = 200, description = "All of the user's factors", body = Overview))
+))]
 pub(super) async fn get(
     State(factors): State<Arc<Factors>>,
     State(own): State<Arc<SelfService>>,
     caller: SignedIn,
 ) -> Answer<Overview> {
-    let state = factors.state(&caller).await?;
-    let own = own.kept(&caller).await?;
+    let (state, own) = try_join(factors.state(&caller), own.kept(&caller)).await?;
     Ok(Json(Overview {
-        totp: TotpState { enabled: state.enabled.contains(&Factor::Totp) },
+        totp: TotpState {
+            enabled: state.enabled.contains(&Factor::Totp),
+            replacing: own.pool_totp_stopped_at.is_some(),
+        },
         preferred: state.preferred,
         enabled: state.enabled.into_iter().collect(),
         authenticators: AuthenticatorView::all(&own),

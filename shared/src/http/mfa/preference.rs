@@ -1,17 +1,22 @@
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderName, header},
+    response::AppendHeaders,
+};
 use serde::Serialize;
 
-use super::Answer;
 use crate::{
-    factors::{FactorState, Factors, PreferenceRequest, Setting, SignedIn},
-    http::body::Body,
+    factors::{FactorState, Factors, PreferenceRequest, PreferenceTag, PreferredMfa, Setting, SignedIn},
+    http::{Problem, body::Body},
     kernel::Factor,
 };
 
 /// The same members as the request of `PUT`, so that an answer can be sent back as it is.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct Preference {
     sms: Setting,
     totp: Setting,
@@ -28,23 +33,52 @@ impl From<FactorState> for Preference {
     }
 }
 
-/// `GET /mfa/preference`
-pub(super) async fn get(State(factors): State<Arc<Factors>>, caller: SignedIn) -> Answer<Preference> {
-    Ok(Json(factors.state(&caller).await?.into()))
+/// Which of the pool's factors are on, and which is asked for first.
+#[cfg_attr(test, utoipa::path(
+    get, path = "/mfa/preference", operation_id = "getPreference",
+    responses((status = 200, description = "As it is", body = Preference))
+))]
+pub(super) async fn get(State(factors): State<Arc<Factors>>, caller: SignedIn) -> Tagged {
+    Ok(tagged(factors.preference(&caller).await?))
 }
 
-/// `PUT /mfa/preference {sms?, totp?, email?}`
+/// Turns factors on and off. What is not named stays as it is.
+#[cfg_attr(test, utoipa::path(
+    put, path = "/mfa/preference", operation_id = "putPreference",
+    params(("If-Match" = Option<String>, Header, description = "Only if the preference still has this `ETag`")),
+    request_body = Option<super::openapi::PreferenceBody>,
+    responses((status = 200, description = "As it is now, read back from the pool", body = Preference))
+))]
 pub(super) async fn put(
     State(factors): State<Arc<Factors>>,
     caller: SignedIn,
+    headers: HeaderMap,
     mut body: Body,
-) -> Answer<Preference> {
+) -> Tagged {
     let mut request = PreferenceRequest::new();
     for (name, factor) in [("sms", Factor::Sms), ("totp", Factor::Totp), ("email", Factor::Email)] {
         if let Some(setting) = body.optional(name)? {
             request.insert(factor, setting);
         }
     }
+    // One word for all, or a word for each.
+    if let Some(word) = body.optional::<PreferredMfa>("preferredMFA")? {
+        if !request.is_empty() {
+            return Err(Problem::field("preferredMFA"));
+        }
+        request = word.request();
+    }
     body.finish()?;
-    Ok(Json(factors.set_preference(&caller, &request).await?.into()))
+    let if_match = headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default());
+    // `*`: whatever it is now.
+    let if_match = if_match.filter(|tags| tags.trim() != "*");
+    Ok(tagged(factors.set_preference(&caller, &request, if_match).await?))
+}
+
+type Tagged = Result<(AppendHeaders<Option<(HeaderName, String)>>, Json<Preference>), Problem>;
+
+fn tagged(
+    (state, tag): (FactorState, Option<PreferenceTag>),
+) -> (AppendHeaders<Option<(HeaderName, String)>>, Json<Preference>) {
+    (AppendHeaders(tag.map(|tag| (header::ETAG, tag.as_str().to_owned()))), Json(state.into()))
 }

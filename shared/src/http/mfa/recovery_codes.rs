@@ -13,6 +13,7 @@ use crate::{
 };
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct RecoveryCodesView {
     left: usize,
 }
@@ -23,20 +24,30 @@ impl RecoveryCodesView {
     }
 }
 
-/// `GET /mfa/recovery-codes`
+/// How many recovery codes are left.
+#[cfg_attr(test, utoipa::path(
+    get, path = "/mfa/recovery-codes", operation_id = "countRecoveryCodes",
+    responses((status = 200, description = "How many", body = RecoveryCodesView))
+))]
 pub(super) async fn left(State(own): State<Arc<SelfService>>, caller: SignedIn) -> Answer<RecoveryCodesView> {
     Ok(Json(RecoveryCodesView::of(&own.factors(&caller).await?)))
 }
 
 /// Shown this once.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct NewCodes {
     codes: Vec<String>,
     /// The same as a page to print.
     text: String,
 }
 
-/// `POST /mfa/recovery-codes`
+/// Makes new recovery codes. Those before are worth nothing any more.
+#[cfg_attr(test, utoipa::path(
+    post, path = "/mfa/recovery-codes", operation_id = "replaceRecoveryCodes",
+    request_body = Option<super::openapi::EmptyBody>,
+    responses((status = 201, description = "The codes, shown this once", body = NewCodes))
+))]
 pub(super) async fn replace(
     State(own): State<Arc<SelfService>>,
     caller: SignedIn,

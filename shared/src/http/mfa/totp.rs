@@ -2,16 +2,22 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 
-use super::{Answer, NewTotp, VERIFIED, Verified};
+use super::{Answer, NewTotp, Repeated, VERIFIED, Verified};
 use crate::{
     factors::{Factors, FriendlyDeviceName, SignedIn},
-    http::{Problem, body::Body},
+    http::{Problem, body::Body, changes::Repeatable},
     kernel::OneTimeCode,
 };
 
-/// `POST /mfa/totp {replace?}`
+/// Hands out the secret of a new authenticator app of the pool's. An authenticator that is set up already
+/// stops working at once, so it is replaced only with `replace`.
+#[cfg_attr(test, utoipa::path(
+    post, path = "/mfa/totp", operation_id = "startTotp",
+    request_body = Option<super::openapi::StartTotpBody>,
+    responses((status = 200, description = "What an authenticator app needs, shown this once", body = NewTotp))
+))]
 pub(super) async fn start(
     State(factors): State<Arc<Factors>>,
     caller: SignedIn,
@@ -22,12 +28,17 @@ pub(super) async fn start(
     Ok(Json(factors.start_totp(&caller, replace).await?.into()))
 }
 
-/// `POST /mfa/totp/verify {code, friendlyDeviceName?}`
+/// Registers the authenticator app that shows the code. `PUT /mfa/preference` makes it a factor.
+#[cfg_attr(test, utoipa::path(
+    post, path = "/mfa/totp/verify", operation_id = "verifyTotp",
+    request_body = super::openapi::VerifyTotpBody,
+    responses((status = 200, description = "It is registered", body = Verified))
+))]
 pub(super) async fn verify(
     State(factors): State<Arc<Factors>>,
     caller: SignedIn,
     mut body: Body,
-) -> Answer<Verified> {
+) -> Repeated<Verified> {
     let code: String = body.required("code")?;
     let device: Option<String> = body.optional("friendlyDeviceName")?;
     body.finish()?;
@@ -35,5 +46,5 @@ pub(super) async fn verify(
     let device = device.as_deref().map(FriendlyDeviceName::parse).transpose();
     let device = device.map_err(|_| Problem::field("friendlyDeviceName"))?;
     factors.verify_totp(&caller, &code, device.as_ref()).await?;
-    Ok(Json(VERIFIED))
+    Ok((Extension(Repeatable), Json(VERIFIED)))
 }

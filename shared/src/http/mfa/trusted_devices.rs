@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,15 +11,19 @@ use crate::{
         SignedIn,
         own::{DeviceKey, FactorId, InvalidDeviceKey, OwnFactors, SelfService, TrustedDevice},
     },
-    http::{Problem, body::Body},
+    http::{Problem, body::Body, changes::Repeatable},
 };
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[cfg_attr(test, schema(as = TrustedDevice))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DeviceView {
     id: String,
     name: String,
+    #[cfg_attr(test, schema(format = DateTime))]
     created_at: String,
+    #[cfg_attr(test, schema(format = DateTime))]
     expires_at: String,
 }
 
@@ -42,34 +46,50 @@ impl DeviceView {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[cfg_attr(test, schema(as = TrustedDevices))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Devices {
     trusted_devices: Vec<DeviceView>,
 }
 
-/// `GET /mfa/trusted-devices`
+/// The browsers that the user trusts, the oldest first.
+#[cfg_attr(test, utoipa::path(
+    get, path = "/mfa/trusted-devices", operation_id = "listTrustedDevices",
+    responses((status = 200, description = "At most ten", body = Devices))
+))]
 pub(super) async fn list(State(own): State<Arc<SelfService>>, caller: SignedIn) -> Answer<Devices> {
     let factors = own.factors(&caller).await?;
     Ok(Json(Devices { trusted_devices: DeviceView::all(&factors) }))
 }
 
-/// `POST /mfa/trusted-devices {name, publicKey}`. The key as WebCrypto exports it: `spki` in base64 (or
-/// base64url), or the object `jwk`.
+/// Trusts the browser that holds the key: within minutes of a sign-in with a code of ours. The key as
+/// WebCrypto exports it: `spki` in base64 (or base64url), or the object `jwk`.
+#[cfg_attr(test, utoipa::path(
+    post, path = "/mfa/trusted-devices", operation_id = "registerTrustedDevice",
+    request_body = super::openapi::DeviceBody,
+    responses((status = 201, description = "It is trusted", body = DeviceView))
+))]
 pub(super) async fn register(
     State(own): State<Arc<SelfService>>,
     caller: SignedIn,
     mut body: Body,
-) -> Result<(StatusCode, Json<DeviceView>), Problem> {
+) -> Result<(StatusCode, Extension<Repeatable>, Json<DeviceView>), Problem> {
     let text: String = body.required("name")?;
     let key: Value = body.required("publicKey")?;
     body.finish()?;
     let name = name(&text)?;
     let key = public_key(key).map_err(|_| Problem::field("publicKey"))?;
     let (id, device) = own.register_device(&caller, name, key).await?;
-    Ok((StatusCode::CREATED, Json(DeviceView::new(&id, &device))))
+    Ok((StatusCode::CREATED, Extension(Repeatable), Json(DeviceView::new(&id, &device))))
 }
 
-/// `PATCH /mfa/trusted-devices/{id} {name}`
+/// Gives a trusted browser another name.
+#[cfg_attr(test, utoipa::path(
+    patch, path = "/mfa/trusted-devices/{id}", operation_id = "renameTrustedDevice",
+    params(super::openapi::IdPath), request_body = super::openapi::NameBody,
+    responses((status = 204, description = "It has that name"))
+))]
 pub(super) async fn rename(
     State(own): State<Arc<SelfService>>,
     caller: SignedIn,
@@ -82,7 +102,11 @@ pub(super) async fn rename(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `DELETE /mfa/trusted-devices/{id}`
+/// Trusts a browser no more.
+#[cfg_attr(test, utoipa::path(
+    delete, path = "/mfa/trusted-devices/{id}", operation_id = "removeTrustedDevice",
+    params(super::openapi::IdPath), responses((status = 204, description = "It is trusted no more"))
+))]
 pub(super) async fn remove(
     State(own): State<Arc<SelfService>>,
     caller: SignedIn,

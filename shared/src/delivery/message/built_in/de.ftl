@@ -89,6 +89,11 @@ link-was-not-me = Das war ich nicht
 changed-caution-sms = Wenn Sie das nicht waren, ändern Sie Ihr Passwort.
 changed-note = Wenn Sie es waren, müssen Sie nichts tun. Wenn nicht, ändern Sie Ihr Passwort und prüfen Sie Ihre Faktoren.
 
+address-changed-sms = Eine Adresse Ihres Kontos bei { $app } wurde geändert.{ sentence-space }{ changed-caution-sms }
+address-changed-subject = Adresse geändert
+address-changed-lead = Die E-Mail-Adresse oder Telefonnummer Ihres Kontos bei { $app } wurde oder wird geändert.
+address-changed-note = { changed-note }
+
 authenticator-added-sms = Zu Ihrem Konto bei { $app } kam eine Authenticator-App hinzu.{ sentence-space }{ changed-caution-sms }
 authenticator-added-subject = Authenticator-App hinzugefügt
 authenticator-added-lead = Zu Ihrem Konto bei { $app } kam eine Authenticator-App hinzu. Mit ihren Codes kann man sich anmelden.

@@ -90,6 +90,11 @@ link-was-not-me = It was not me
 changed-caution-sms = If it was not you, change your password.
 changed-note = If it was you, there is nothing to do. If not, change your password and look at your factors.
 
+address-changed-sms = An address of your { $app } account was changed.{ sentence-space }{ changed-caution-sms }
+address-changed-subject = Address changed
+address-changed-lead = The e-mail address or phone number of your { $app } account was changed, or is being changed.
+address-changed-note = { changed-note }
+
 authenticator-added-sms = An authenticator app was added to your { $app } account.{ sentence-space }{ changed-caution-sms }
 authenticator-added-subject = Authenticator app added
 authenticator-added-lead = An authenticator app was added to your { $app } account. Its codes can be used to sign in.

@@ -90,6 +90,11 @@ link-was-not-me = No he sido yo
 changed-caution-sms = Si no ha sido usted, cambie la contraseña.
 changed-note = Si ha sido usted, no tiene que hacer nada. Si no, cambie la contraseña y revise sus factores.
 
+address-changed-sms = Los datos de contacto de su cuenta de { $app } han cambiado.{ sentence-space }{ changed-caution-sms }
+address-changed-subject = Dirección cambiada
+address-changed-lead = La dirección de correo o el número de teléfono de su cuenta de { $app } se ha cambiado o se está cambiando.
+address-changed-note = { changed-note }
+
 authenticator-added-sms = Se ha añadido un autenticador a su cuenta de { $app }.{ sentence-space }{ changed-caution-sms }
 authenticator-added-subject = Aplicación de autenticación añadida
 authenticator-added-lead = Se ha añadido una aplicación de autenticación a su cuenta de { $app }. Sus códigos sirven para entrar.

@@ -90,6 +90,11 @@ link-was-not-me = Ce n’était pas moi
 changed-caution-sms = Si ce n'est pas vous, changez de mot de passe.
 changed-note = Si c’était vous, il n’y a rien à faire. Sinon, changez de mot de passe et vérifiez vos facteurs.
 
+address-changed-sms = Une adresse de votre compte { $app } a été modifiée.{ sentence-space }{ changed-caution-sms }
+address-changed-subject = Adresse modifiée
+address-changed-lead = L’adresse e-mail ou le numéro de téléphone de votre compte { $app } a été modifié ou est en cours de modification.
+address-changed-note = { changed-note }
+
 authenticator-added-sms = Une application d'authentification a été ajoutée à votre compte { $app }.{ sentence-space }{ changed-caution-sms }
 authenticator-added-subject = Application d’authentification ajoutée
 authenticator-added-lead = Une application d’authentification a été ajoutée à votre compte { $app }. Ses codes permettent de se connecter.

@@ -80,6 +80,11 @@ link-was-not-me = 自分ではありません
 changed-caution-sms = お心当たりがなければパスワードを変更してください。
 changed-note = ご本人の場合は、何もする必要はありません。お心当たりがない場合は、パスワードを変更し、認証要素を確認してください。
 
+address-changed-sms = { $app }の連絡先が変更されました。{ sentence-space }{ changed-caution-sms }
+address-changed-subject = 連絡先の変更
+address-changed-lead = { $app }アカウントのメールアドレスまたは電話番号が変更されたか、変更中です。
+address-changed-note = { changed-note }
+
 authenticator-added-sms = { $app }に認証アプリが追加されました。{ sentence-space }{ changed-caution-sms }
 authenticator-added-subject = 認証アプリの追加
 authenticator-added-lead = { $app }アカウントに認証アプリが追加されました。そのコードでサインインできます。

@@ -90,6 +90,11 @@ link-was-not-me = Não fui eu
 changed-caution-sms = Se outra pessoa fez isso, troque a senha.
 changed-note = Se foi você, não precisa fazer nada. Se não, troque a senha e confira seus fatores.
 
+address-changed-sms = Um contato da sua conta { $app } mudou.{ sentence-space }{ changed-caution-sms }
+address-changed-subject = Contato alterado
+address-changed-lead = O e-mail ou o telefone da sua conta em { $app } foi alterado ou está sendo alterado.
+address-changed-note = { changed-note }
+
 authenticator-added-sms = Um app autenticador foi adicionado à sua conta { $app }.{ sentence-space }{ changed-caution-sms }
 authenticator-added-subject = Aplicativo autenticador adicionado
 authenticator-added-lead = Um aplicativo autenticador foi adicionado à sua conta em { $app }. Os códigos dele servem para entrar.

@@ -80,6 +80,11 @@ link-was-not-me = 不是我本人
 changed-caution-sms = 如非本人操作，请修改密码。
 changed-note = 如果是您本人，则无需任何操作。如果不是，请修改密码并检查您的验证方式。
 
+address-changed-sms = 您的{ $app }账号的联系方式已更改。{ sentence-space }{ changed-caution-sms }
+address-changed-subject = 联系方式已更改
+address-changed-lead = 您的 { $app } 账号的邮箱或手机号已更改或正在更改。
+address-changed-note = { changed-note }
+
 authenticator-added-sms = 您的{ $app }账号添加了一个身份验证器。{ sentence-space }{ changed-caution-sms }
 authenticator-added-subject = 已添加身份验证器
 authenticator-added-lead = 您的 { $app } 账号添加了一个身份验证器应用。它的验证码可用于登录。

@@ -1,0 +1,129 @@
+use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    types::ReturnValuesOnConditionCheckFailure,
+};
+use jiff::{SignedDuration, Timestamp};
+use shared::{
+    calls::{CallCounts, Claim, Counter, IdempotencyKey, Remembered, RequestHash, Requests},
+    kernel::{PortError, UserId},
+};
+
+use super::{Item, Table, condition_failed, number, port_error, seconds, text, user_key, version, whole};
+
+const WRITE: &str = "dynamodb.UpdateItem";
+/// A minute's counter is of no use after it; the clocks of two functions may differ.
+const COUNTER_LIFE: SignedDuration = SignedDuration::from_mins(10);
+
+#[async_trait]
+impl CallCounts for Table {
+    async fn count(&self, counter: &Counter, minute: Timestamp, most: u32) -> Result<bool, PortError> {
+        let pk = match counter {
+            Counter::User(user) => user_key(user),
+            Counter::Address(hash) => text(format!("CALLS#{hash}")),
+        };
+        let written = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", pk)
+            .key("sk", text(format!("CALLS#{}", minute.as_second())))
+            .update_expression("SET v = :v, #ttl = :ttl ADD calls :one")
+            .condition_expression("attribute_not_exists(calls) OR calls < :most")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":v", version())
+            .expression_attribute_values(
+                ":ttl",
+                seconds(minute.saturating_add(COUNTER_LIFE).unwrap_or(minute)),
+            )
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":most", number(most))
+            .send()
+            .await;
+        match written {
+            Ok(_) => Ok(true),
+            Err(fault) if condition_failed(&fault) => Ok(false),
+            Err(fault) => Err(port_error(WRITE)(fault)),
+        }
+    }
+}
+
+#[async_trait]
+impl Requests for Table {
+    async fn claim(
+        &self,
+        user: &UserId,
+        key: &IdempotencyKey,
+        request: &RequestHash,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Claim, PortError> {
+        let claimed = self
+            .request_item(user, key)
+            .update_expression(
+                "SET v = :v, asked = :asked, taken_until = :until, #ttl = :until REMOVE ended, answer",
+            )
+            .condition_expression("attribute_not_exists(taken_until) OR taken_until <= :now")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":v", version())
+            .expression_attribute_values(":asked", text(request.as_str()))
+            .expression_attribute_values(":until", seconds(until))
+            .expression_attribute_values(":now", seconds(now))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match claimed {
+            Ok(_) => Ok(Claim::Granted),
+            Err(fault) => match fault.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed
+                    .item()
+                    .and_then(taken)
+                    .ok_or_else(|| PortError::new(WRITE, "a request can't be read")),
+                _ => Err(port_error(WRITE)(fault)),
+            },
+        }
+    }
+
+    async fn settle(
+        &self,
+        user: &UserId,
+        key: &IdempotencyKey,
+        ended: &Remembered,
+        until: Timestamp,
+    ) -> Result<(), PortError> {
+        let mut set = "SET ended = :ended, taken_until = :until, #ttl = :until".to_owned();
+        let mut update = self
+            .request_item(user, key)
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":ended", number(ended.status))
+            .expression_attribute_values(":until", seconds(until));
+        if let Some(answer) = &ended.answer {
+            set.push_str(", answer = :answer");
+            update = update.expression_attribute_values(":answer", text(answer));
+        }
+        update.update_expression(set).send().await.map_err(port_error(WRITE))?;
+        Ok(())
+    }
+
+    async fn release(&self, user: &UserId, key: &IdempotencyKey) -> Result<(), PortError> {
+        let update = self.request_item(user, key).update_expression("SET taken_until = :never");
+        update.expression_attribute_values(":never", number(0)).send().await.map_err(port_error(WRITE))?;
+        Ok(())
+    }
+}
+
+impl Table {
+    fn request_item(&self, user: &UserId, key: &IdempotencyKey) -> UpdateItemFluentBuilder {
+        let update = self.client.update_item().table_name(&self.name).key("pk", user_key(user));
+        update.key("sk", text(format!("REQUEST#{}", key.as_str())))
+    }
+}
+
+fn taken(item: &Item) -> Option<Claim> {
+    let request = RequestHash::kept(item.get("asked")?.as_s().ok()?.clone());
+    let ended = whole(item, "ended").map(|status| Remembered {
+        status,
+        answer: item.get("answer").and_then(|answer| answer.as_s().ok()).cloned(),
+    });
+    Some(Claim::Taken { request, ended })
+}

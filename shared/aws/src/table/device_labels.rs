@@ -1,0 +1,57 @@
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use shared::{
+    factors::{DeviceId, DeviceLabels, FriendlyDeviceName},
+    kernel::{PortError, UserId},
+};
+
+use super::{Table, port_error, text, user_key, version};
+
+/// One attribute a device, by the pool's name of it.
+const LABELS: &str = "DEVICE_LABELS";
+
+#[async_trait]
+impl DeviceLabels for Table {
+    async fn labels(&self, user: &UserId) -> Result<BTreeMap<DeviceId, FriendlyDeviceName>, PortError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", user_key(user))
+            .key("sk", text(LABELS))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(port_error("dynamodb.GetItem"))?;
+        let labels = answer.item.unwrap_or_default().into_iter();
+        Ok(labels
+            .filter_map(|(name, value)| {
+                let label = FriendlyDeviceName::parse(value.as_s().ok()?).ok()?;
+                Some((DeviceId::parse(&name).ok()?, label))
+            })
+            .collect())
+    }
+
+    async fn label(
+        &self,
+        user: &UserId,
+        id: &DeviceId,
+        label: Option<&FriendlyDeviceName>,
+    ) -> Result<(), PortError> {
+        let update = self.client.update_item().table_name(&self.name);
+        let mut update = update
+            .key("pk", user_key(user))
+            .key("sk", text(LABELS))
+            .expression_attribute_names("#device", id.as_str())
+            .expression_attribute_values(":v", version());
+        update = match label {
+            Some(label) => update
+                .update_expression("SET v = :v, #device = :label")
+                .expression_attribute_values(":label", text(label.as_str())),
+            None => update.update_expression("SET v = :v REMOVE #device"),
+        };
+        update.send().await.map_err(port_error("dynamodb.UpdateItem"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use futures::future::join;
+use jiff::Timestamp;
+
+use super::{CallCounts, Counter};
+use crate::{
+    config::Policy,
+    kernel::{Clock, HashKey, PortError, UserId},
+};
+
+const MINUTE: i64 = 60;
+
+/// How many changes a user, and an address, may ask for in a minute. Looks are not counted: a write for
+/// each would cost more than it protects, and API Gateway and Cognito bound them.
+pub struct CallLimits {
+    counts: Arc<dyn CallCounts>,
+    clock: Arc<dyn Clock>,
+    hash_key: HashKey,
+    per_user: u32,
+    per_address: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    Admitted,
+    /// Not before the minute is over.
+    Later {
+        wait: Duration,
+    },
+}
+
+impl CallLimits {
+    pub fn new(
+        counts: Arc<dyn CallCounts>,
+        clock: Arc<dyn Clock>,
+        hash_key: HashKey,
+        policy: &Policy,
+    ) -> Self {
+        let (per_user, per_address) = (policy.api.changes_per_user, policy.api.changes_per_address);
+        Self { counts, clock, hash_key, per_user, per_address }
+    }
+
+    /// Counts a change for the user and the address it comes from.
+    pub async fn admit(&self, user: &UserId, address: Option<IpAddr>) -> Result<Admission, PortError> {
+        let now = self.clock.now().as_second();
+        let start = now - now.rem_euclid(MINUTE);
+        let minute = Timestamp::from_second(start).unwrap_or(Timestamp::UNIX_EPOCH);
+        let by_user = Counter::User(user.clone());
+        let of_address = async {
+            let Some(address) = address else { return Ok(true) };
+            let counter = Counter::Address(self.hash_key.hash("call-address", &[&network(address)]));
+            self.counts.count(&counter, minute, self.per_address).await
+        };
+        let of_user = self.counts.count(&by_user, minute, self.per_user);
+        let (of_user, of_address) = join(of_user, of_address).await;
+        if of_user? && of_address? {
+            return Ok(Admission::Admitted);
+        }
+        let left = u64::try_from(start + MINUTE - now).unwrap_or_default();
+        Ok(Admission::Later { wait: Duration::from_secs(left.max(1)) })
+    }
+}
+
+/// What one customer has: an IPv4 address, a /64 of IPv6.
+fn network(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.to_ipv4_mapped().map_or_else(
+            || address.octets().iter().take(8).copied().collect(),
+            |address| address.octets().to_vec(),
+        ),
+    }
+}
+
+impl std::fmt::Debug for CallLimits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallLimits")
+            .field("per_user", &self.per_user)
+            .field("per_address", &self.per_address)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_in_a_64_are_one_and_an_ipv4_is_itself() {
+        let network = |text: &str| network(text.parse().unwrap());
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+}

@@ -1,0 +1,70 @@
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{IdempotencyKey, RequestHash};
+use crate::kernel::{PortError, UserId};
+
+/// Whose calls are counted, and in which minute.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Counter {
+    User(UserId),
+    /// A keyed hash of a network address.
+    Address(String),
+}
+
+/// Counts calls by the minute.
+///
+/// Contract: of N racing callers exactly `most` are counted; who is not counted changes nothing. One write.
+#[async_trait]
+pub trait CallCounts: Send + Sync {
+    /// `minute`: its first second. False where there were `most` in it already.
+    async fn count(&self, counter: &Counter, minute: Timestamp, most: u32) -> Result<bool, PortError>;
+}
+
+/// Remembers which requests were made, by user and key.
+///
+/// Contract: of N racing claims of one key exactly one is [`Claim::Granted`]. What is remembered is never a
+/// secret: what the answer was goes in only if the caller gives it.
+#[async_trait]
+pub trait Requests: Send + Sync {
+    /// Takes the key until `until`, if nobody has it at `now`.
+    async fn claim(
+        &self,
+        user: &UserId,
+        key: &IdempotencyKey,
+        request: &RequestHash,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Claim, PortError>;
+
+    /// Keeps how the request ended, until `until`.
+    async fn settle(
+        &self,
+        user: &UserId,
+        key: &IdempotencyKey,
+        ended: &Remembered,
+        until: Timestamp,
+    ) -> Result<(), PortError>;
+
+    /// Gives the key back: nothing was done.
+    async fn release(&self, user: &UserId, key: &IdempotencyKey) -> Result<(), PortError>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    Granted,
+    /// Somebody has the key; what they asked, and how it ended if it has.
+    Taken {
+        request: RequestHash,
+        ended: Option<Remembered>,
+    },
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// HTTP status.
+    pub status: u16,
+    /// The answer, where it may be shown again. None: it held a secret.
+    pub answer: Option<String>,
+}

@@ -1,0 +1,38 @@
+use std::sync::Arc;
+
+use super::{Access, FactorFault, SignedIn};
+use crate::audit::{AuditLog, Line};
+
+/// What happened to a user's factors, as the user may see it.
+pub struct Activity {
+    access: Arc<Access>,
+    log: Arc<dyn AuditLog>,
+}
+
+impl Activity {
+    pub fn new(access: Arc<Access>, log: Arc<dyn AuditLog>) -> Self {
+        Self { access, log }
+    }
+
+    /// The newest lines before `before`, at most `most`; and where the next page begins, if there is one.
+    pub async fn page(
+        &self,
+        caller: &SignedIn,
+        before: Option<uuid::Uuid>,
+        most: usize,
+    ) -> Result<(Vec<Line>, Option<uuid::Uuid>), FactorFault> {
+        // A revoked token sees nothing.
+        self.access.profile(caller).await?;
+        let mut lines = self.log.newest(&caller.user, before, most + 1).await?;
+        let has_more = lines.len() > most;
+        lines.truncate(most);
+        let next = lines.last().filter(|_| has_more).map(|line| line.id);
+        Ok((lines, next))
+    }
+}
+
+impl std::fmt::Debug for Activity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Activity")
+    }
+}

@@ -1,0 +1,114 @@
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderValue, Method, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use lambda_http::request::RequestContext;
+
+use super::{Problem, shell::MAX_BODY_BYTES};
+use crate::{
+    calls::{Admission, Begun, CallLimits, IdempotencyKey, Remembered, Repetitions, RequestHash},
+    factors::{FactorFault, SignedIn},
+    kernel::{PortError, Refusal},
+    telemetry,
+};
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// On an answer that holds no secret: it may be kept, and shown again to who repeats the request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Repeatable;
+
+/// Around every route: changes are counted, and a POST with an `Idempotency-Key` is done once.
+pub(super) async fn admit(
+    State(limits): State<Arc<CallLimits>>,
+    State(repetitions): State<Arc<Repetitions>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    change(&limits, &repetitions, request, next).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn change(
+    limits: &CallLimits,
+    repetitions: &Repetitions,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let user = SignedIn::from_request_parts(&mut parts, &()).await?.user;
+    match limits.admit(&user, address(&parts)).await.map_err(FactorFault::from)? {
+        Admission::Admitted => {}
+        Admission::Later { wait } => return Err(Problem::later(wait)),
+    }
+    let Some(key) = idempotency_key(&parts)? else {
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    };
+    let bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Refusal::BodyTooLarge)?;
+    let asked = RequestHash::new(parts.method.as_str(), parts.uri.path(), &bytes);
+    match repetitions.begin(&user, &key, &asked).await.map_err(FactorFault::from)? {
+        Begun::First => {}
+        Begun::Repeated(ended) => return again(ended),
+        Begun::OtherRequest => return Err(Refusal::IdempotencyKeyReused.into()),
+        Begun::Running => return Err(Refusal::RequestRunning.into()),
+    }
+    let (response, ended) = end(next.run(Request::from_parts(parts, Body::from(bytes))).await).await;
+    // Done already: at worst the key is free again when its lease is over.
+    if let Err(fault) = repetitions.end(&user, &key, ended).await {
+        telemetry::dependency_failed(&fault);
+    }
+    Ok(response)
+}
+
+/// What is remembered of an answer: nothing of a refusal, and of what may hold a secret only its status.
+async fn end(response: Response) -> (Response, Option<Remembered>) {
+    let status = response.status();
+    if !status.is_success() {
+        return (response, None);
+    }
+    let mut ended = Remembered { status: status.as_u16(), answer: None };
+    if response.extensions().get::<Repeatable>().is_none() {
+        return (response, Some(ended));
+    }
+    let (parts, body) = response.into_parts();
+    match to_bytes(body, usize::MAX).await {
+        Ok(bytes) => {
+            ended.answer = String::from_utf8(bytes.to_vec()).ok();
+            (Response::from_parts(parts, Body::from(bytes)), Some(ended))
+        }
+        Err(fault) => {
+            telemetry::dependency_failed(&PortError::new("http.body", fault));
+            (Problem::new(Refusal::TemporarilyUnavailable).into_response(), Some(ended))
+        }
+    }
+}
+
+fn again(ended: Remembered) -> Result<Response, Problem> {
+    let answer = ended.answer.ok_or(Refusal::AnswerShownOnce)?;
+    let status = StatusCode::from_u16(ended.status).unwrap_or(StatusCode::OK);
+    let json = HeaderValue::from_static("application/json");
+    Ok((status, [(header::CONTENT_TYPE, json)], answer).into_response())
+}
+
+fn idempotency_key(parts: &Parts) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(value) = parts.headers.get(IDEMPOTENCY_KEY).filter(|_| parts.method == Method::POST) else {
+        return Ok(None);
+    };
+    let key = value.to_str().ok().and_then(|text| IdempotencyKey::parse(text).ok());
+    key.map(Some).ok_or_else(|| Refusal::IdempotencyKeyNotValid.into())
+}
+
+/// Where the call comes from, by API Gateway's word; `X-Forwarded-For` is anybody's.
+fn address(parts: &Parts) -> Option<IpAddr> {
+    let RequestContext::ApiGatewayV2(context) = parts.extensions.get::<RequestContext>()? else {
+        return None;
+    };
+    context.http.source_ip.as_deref()?.parse().ok()
+}

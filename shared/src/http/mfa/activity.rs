@@ -1,0 +1,76 @@
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Query, State},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, time};
+use crate::{
+    audit::Line,
+    factors::{Activity, SignedIn},
+    http::Problem,
+    kernel::{Factor, Refusal},
+};
+
+const PAGE: usize = 20;
+const LONGEST_PAGE: usize = 100;
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub(super) struct ActivityLine {
+    id: String,
+    #[cfg_attr(test, schema(format = DateTime))]
+    at: String,
+    /// `totp-started`, `preference-changed` and the like; there may be new ones any time.
+    action: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    factor: Option<Factor>,
+}
+
+impl From<Line> for ActivityLine {
+    fn from(line: Line) -> Self {
+        Self { id: line.id.to_string(), at: time(line.at), action: line.action, factor: line.factor }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub(super) struct ActivityPage {
+    lines: Vec<ActivityLine>,
+    /// `before` of the next page. None: this is the last one.
+    next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::IntoParams))]
+#[cfg_attr(test, into_params(parameter_in = Query))]
+pub(super) struct PageQuery {
+    /// How many lines at most.
+    #[cfg_attr(test, param(minimum = 1, maximum = 100))]
+    limit: Option<usize>,
+    /// `next` of the page before.
+    #[cfg_attr(test, param(value_type = Option<String>, pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"))]
+    before: Option<uuid::Uuid>,
+}
+
+/// What happened to the user's factors, the newest first.
+#[cfg_attr(test, utoipa::path(
+    get, path = "/mfa/activity", operation_id = "listActivity", params(PageQuery),
+    responses((status = 200, description = "A page", body = ActivityPage))
+))]
+pub(super) async fn list(
+    State(activity): State<Arc<Activity>>,
+    caller: SignedIn,
+    query: Result<Query<PageQuery>, axum::extract::rejection::QueryRejection>,
+) -> Answer<ActivityPage> {
+    let Query(PageQuery { limit, before }) = query.map_err(|_| Problem::new(Refusal::QueryNotValid))?;
+    let limit = limit.unwrap_or(PAGE);
+    if !(1..=LONGEST_PAGE).contains(&limit) {
+        return Err(Refusal::QueryNotValid.into());
+    }
+    let (lines, next) = activity.page(&caller, before, limit).await?;
+    let lines = lines.into_iter().map(ActivityLine::from).collect();
+    Ok(Json(ActivityPage { lines, next: next.map(|id| id.to_string()) }))
+}

@@ -1,0 +1,312 @@
+//! The OpenAPI document of the API, `infra/openapi.json`. It is made here, in a test, so that no function
+//! carries its generator: what a function serves is the file. Bodies are read member by member, so what
+//! they hold is said here once more; schemathesis holds both against each other (`tests/python`).
+
+use std::collections::BTreeMap;
+
+use expect_test::expect_file;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::{IntoParams, OpenApi, ToSchema};
+
+use super::{
+    activity, addresses, authenticators, overview, preference, recovery_codes, remembered_devices, totp,
+    trusted_devices,
+};
+use crate::{
+    factors::{PreferredMfa, Setting},
+    http::Problem,
+    kernel::Refusal,
+};
+
+/// A name: 1 to 64 characters, blanks around it are cut off.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct NameBody {
+    #[schema(min_length = 1, max_length = 64)]
+    name: String,
+}
+
+/// The six digits that an authenticator app shows; blanks between them are left out.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct CodeBody {
+    #[schema(example = "123 456")]
+    code: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EmptyBody {}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct EmailBody {
+    #[schema(format = Email)]
+    email: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct PhoneNumberBody {
+    /// E.164.
+    #[schema(pattern = "^\\+[1-9][0-9]{6,14}$", example = "+12025550123")]
+    phone_number: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct RememberedBody {
+    #[schema(min_length = 1, max_length = 64)]
+    name: Option<String>,
+    /// Stands for a second factor.
+    remembered: Option<bool>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct DevicePath {
+    /// As the pool names it.
+    #[param(example = "us-east-1_a1b2c3d4-5678-40ab-9cde-f0123456789a")]
+    id: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct StartTotpBody {
+    /// An authenticator that is set up stops working at once.
+    replace: Option<bool>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct VerifyTotpBody {
+    #[schema(example = "123 456")]
+    code: String,
+    #[schema(min_length = 1, max_length = 64)]
+    friendly_device_name: Option<String>,
+}
+
+/// Amplify's words. At most one is `PREFERRED`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct PreferenceBody {
+    sms: Option<Setting>,
+    totp: Option<Setting>,
+    email: Option<Setting>,
+    /// Amplify v5's one word, instead of those above.
+    #[serde(rename = "preferredMFA")]
+    preferred_mfa: Option<PreferredMfa>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct DeviceBody {
+    #[schema(min_length = 1, max_length = 64)]
+    name: String,
+    public_key: PublicKey,
+}
+
+/// A key for ECDSA on P-256.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "for the document only")]
+enum PublicKey {
+    /// SPKI in base64 or base64url.
+    Spki(String),
+    Jwk(Jwk),
+}
+
+#[derive(Deserialize, ToSchema)]
+#[expect(dead_code, reason = "for the document only")]
+struct Jwk {
+    kty: String,
+    crv: String,
+    x: String,
+    y: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct IdPath {
+    /// Of one of the user's.
+    #[param(pattern = "^[0-9a-f]{32}$")]
+    id: String,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "MFA API",
+        description = "A signed-in user's own factors. Errors are problem documents (RFC 9457); clients decide by `code`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+        version = "1"
+    ),
+    paths(
+        activity::list,
+        addresses::change_email,
+        addresses::send_email_code,
+        addresses::verify_email,
+        addresses::change_phone_number,
+        addresses::send_phone_number_code,
+        addresses::verify_phone_number,
+        remembered_devices::list,
+        remembered_devices::change,
+        remembered_devices::forget,
+        remembered_devices::forget_others,
+        authenticators::list,
+        authenticators::start,
+        authenticators::verify,
+        authenticators::rename,
+        authenticators::remove,
+        overview::get,
+        preference::get,
+        preference::put,
+        recovery_codes::left,
+        recovery_codes::replace,
+        totp::start,
+        totp::verify,
+        trusted_devices::list,
+        trusted_devices::register,
+        trusted_devices::rename,
+        trusted_devices::remove,
+    ),
+    components(schemas(Problem))
+)]
+struct Document;
+
+/// The statuses of refusals, each with what it stands for.
+const REFUSED: [(&str, &str); 11] = [
+    ("400", "No JSON, or a header is wrong"),
+    ("401", "Not signed in, or too long ago for a change"),
+    ("403", "A token without the scope"),
+    ("404", "There is none of this id"),
+    ("409", "Not possible as things are"),
+    ("412", "Changed elsewhere since it was looked at"),
+    ("413", "Too large"),
+    ("415", "No `application/json`"),
+    ("422", "A member is missing or wrong"),
+    ("429", "Too many requests"),
+    ("503", "Not available at the moment"),
+];
+
+fn refused(status: &str) -> Value {
+    json!({ "$ref": format!("#/components/responses/Refused{status}") })
+}
+
+fn document() -> Value {
+    let mut document = serde_json::to_value(Document::openapi()).unwrap();
+    let codes: Vec<_> = Refusal::ALL.iter().map(|refusal| refusal.code()).collect();
+    let schemas = &mut document["components"]["schemas"];
+    schemas["Problem"]["properties"]["code"]["enum"] = json!(codes);
+    // RFC 7517, A.1.
+    schemas["PublicKey"]["example"] = json!({
+        "kty": "EC", "crv": "P-256",
+        "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+        "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+    });
+    schemas["GatewayMessage"] = json!({
+        "type": "object",
+        "description": "What API Gateway answers by itself, in front of the function.",
+        "required": ["message"],
+        "properties": { "message": { "type": "string" } },
+    });
+    let responses = REFUSED.map(|(status, text)| (format!("Refused{status}"), problem_or_message(text)));
+    document["components"]["responses"] = Value::Object(responses.into_iter().collect());
+    document["components"]["securitySchemes"] = json!({
+        "accessToken": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "An access token with the scope `aws.cognito.signin.user.admin`.",
+        },
+    });
+    document["security"] = json!([{ "accessToken": [] }]);
+    document["servers"] = json!([{
+        "url": "https://{api}.execute-api.{region}.amazonaws.com",
+        "variables": { "api": { "default": "example" }, "region": { "default": "us-east-1" } },
+    }]);
+    for item in document["paths"].as_object_mut().unwrap().values_mut() {
+        for (method, operation) in item.as_object_mut().unwrap() {
+            complete(method, operation);
+        }
+    }
+    document["paths"]["/openapi.json"] = json!({
+        "get": {
+            "operationId": "getDocument",
+            "summary": "This document.",
+            "security": [],
+            "responses": {
+                "200": { "description": "OpenAPI 3.1", "content": { "application/json": { "schema": { "type": "object" } } } },
+                "429": refused("429"),
+            },
+        },
+    });
+    document
+}
+
+/// What every operation has, and what follows from its form.
+fn complete(method: &str, operation: &mut Value) {
+    let operation = operation.as_object_mut().unwrap();
+    operation.remove("tags");
+    let is_change = method != "get";
+    let parameters = operation.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
+    let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
+    let (names_one, has_condition) = (has("id"), has("If-Match"));
+    let has_body = operation.contains_key("requestBody");
+    let mut refusals = vec!["401", "403", "429", "503"];
+    if has("limit") {
+        refusals.push("400");
+    }
+    if names_one {
+        refusals.push("404");
+    }
+    if method == "post" {
+        let key = json!({
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "description": "The same for every repetition of one attempt, which then is made once; for a day.",
+            "schema": { "type": "string", "pattern": "^[!-~]{1,128}$" },
+        });
+        operation.entry("parameters").or_insert_with(|| json!([])).as_array_mut().unwrap().push(key);
+    }
+    let responses = operation["responses"].as_object_mut().unwrap();
+    if has_condition {
+        refusals.push("412");
+    }
+    if is_change {
+        refusals.push("409");
+    }
+    if has_body {
+        refusals.extend(["400", "413", "415", "422"]);
+    }
+    responses.extend(refusals.into_iter().map(|status| (status.to_owned(), refused(status))));
+    let sorted: BTreeMap<_, _> = std::mem::take(responses).into_iter().collect();
+    *responses = sorted.into_iter().collect::<Map<_, _>>();
+}
+
+fn problem_or_message(description: &str) -> Value {
+    let schema = |name: &str| json!({ "schema": { "$ref": format!("#/components/schemas/{name}") } });
+    json!({
+        "description": description,
+        "content": {
+            "application/problem+json": schema("Problem"),
+            "application/json": schema("GatewayMessage"),
+        },
+    })
+}
+
+/// `UPDATE_EXPECT=1`, or `cargo xtask generate`, writes it anew.
+#[test]
+fn the_document_is_what_the_code_says() {
+    let written = format!("{}\n", serde_json::to_string_pretty(&document()).unwrap());
+    expect_file!["../../../../infra/openapi.json"].assert_eq(&written);
+}

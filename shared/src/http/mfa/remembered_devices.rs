@@ -1,0 +1,140 @@
+//! Devices that the pool lets in without a second factor.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::{FromRequestParts, Path, State},
+    http::{StatusCode, request::Parts},
+};
+use serde::Serialize;
+
+use super::{Answer, Repeated, name, time};
+use crate::{
+    factors::{DeviceId, FriendlyDeviceName, RememberedDevice, RememberedDevices, SignedIn},
+    http::{Problem, body::Body, changes::Repeatable},
+    kernel::Refusal,
+};
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[cfg_attr(test, schema(as = RememberedDevice))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RememberedView {
+    id: String,
+    /// What the user calls it, else what its client did.
+    name: Option<String>,
+    /// Stands for a second factor.
+    remembered: bool,
+    /// The one that was signed in on with this token.
+    this_device: bool,
+    #[cfg_attr(test, schema(format = DateTime))]
+    created_at: String,
+    #[cfg_attr(test, schema(format = DateTime))]
+    last_used_at: String,
+}
+
+impl From<RememberedDevice> for RememberedView {
+    fn from(RememberedDevice { device, label, is_this }: RememberedDevice) -> Self {
+        let label = label.as_ref().map(FriendlyDeviceName::as_str).map(str::to_owned);
+        Self {
+            id: device.id.as_str().to_owned(),
+            name: label.or(device.name),
+            remembered: device.is_remembered,
+            this_device: is_this,
+            created_at: time(device.created_at),
+            last_used_at: time(device.last_used_at),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[cfg_attr(test, schema(as = RememberedDevices))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RememberedViews {
+    remembered_devices: Vec<RememberedView>,
+}
+
+/// The devices that the pool knows, the one used last first.
+#[cfg_attr(test, utoipa::path(
+    get, path = "/mfa/remembered-devices", operation_id = "listRememberedDevices",
+    responses((status = 200, description = "All of them", body = RememberedViews))
+))]
+pub(super) async fn list(
+    State(devices): State<Arc<RememberedDevices>>,
+    caller: SignedIn,
+) -> Answer<RememberedViews> {
+    let devices = devices.list(&caller).await?;
+    Ok(Json(RememberedViews { remembered_devices: devices.into_iter().map(RememberedView::from).collect() }))
+}
+
+/// Gives a device a name, and says whether it stands for a second factor.
+#[cfg_attr(test, utoipa::path(
+    patch, path = "/mfa/remembered-devices/{id}", operation_id = "changeRememberedDevice",
+    params(super::openapi::DevicePath), request_body = Option<super::openapi::RememberedBody>,
+    responses((status = 204, description = "So it is"))
+))]
+pub(super) async fn change(
+    State(devices): State<Arc<RememberedDevices>>,
+    caller: SignedIn,
+    Device(id): Device,
+    mut body: Body,
+) -> Result<StatusCode, Problem> {
+    let text: Option<String> = body.optional("name")?;
+    let remember = body.optional("remembered")?;
+    body.finish()?;
+    let label = text.as_deref().map(name).transpose()?;
+    devices.change(&caller, &id, label.as_ref(), remember).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Forgets a device.
+#[cfg_attr(test, utoipa::path(
+    delete, path = "/mfa/remembered-devices/{id}", operation_id = "forgetRememberedDevice",
+    params(super::openapi::DevicePath),
+    responses((status = 204, description = "It is forgotten"))
+))]
+pub(super) async fn forget(
+    State(devices): State<Arc<RememberedDevices>>,
+    caller: SignedIn,
+    Device(id): Device,
+) -> Result<StatusCode, Problem> {
+    devices.forget(&caller, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub(super) struct Forgotten {
+    forgotten: usize,
+}
+
+/// Forgets all devices but the one that was signed in on with this token.
+#[cfg_attr(test, utoipa::path(
+    post, path = "/mfa/remembered-devices/forget-others", operation_id = "forgetOtherDevices",
+    request_body = Option<super::openapi::EmptyBody>,
+    responses((status = 200, description = "How many", body = Forgotten))
+))]
+pub(super) async fn forget_others(
+    State(devices): State<Arc<RememberedDevices>>,
+    caller: SignedIn,
+    body: Body,
+) -> Repeated<Forgotten> {
+    body.finish()?;
+    let forgotten = devices.forget_others(&caller).await?;
+    Ok((Extension(Repeatable), Json(Forgotten { forgotten })))
+}
+
+/// The device that the path names. What is no id names none.
+pub(super) struct Device(DeviceId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Device {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = Path::<String>::from_request_parts(parts, state).await;
+        let id = text.ok().and_then(|Path(text)| DeviceId::parse(&text).ok());
+        id.map(Self).ok_or_else(|| Refusal::FactorNotFound.into())
+    }
+}

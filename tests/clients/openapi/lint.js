@@ -1,0 +1,12 @@
+// The OpenAPI document by a linter of others: nothing may be said against it.
+import { fileURLToPath } from 'node:url';
+
+import { createConfig, lint } from '@redocly/openapi-core';
+
+const ref = fileURLToPath(new URL('../../../infra/openapi.json', import.meta.url));
+const problems = await lint({ ref, config: await createConfig({ extends: ['recommended-strict'] }) });
+for (const { severity, ruleId, message, location } of problems) {
+  console.error(`${severity} ${ruleId} at ${location[0]?.pointer}: ${message}`);
+}
+if (problems.length > 0) process.exit(1);
+console.log('infra/openapi.json: nothing to say');
