@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::{
+    config::RecoveryClient,
     delivery::GovernorSettings,
     init,
     kernel::{SystemClock, SystemEntropy},
@@ -12,10 +13,13 @@ use shared_aws::{Aws, AwsSettings, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (governor, aws) =
-        init(|environment| (GovernorSettings::read(environment), AwsSettings::read(environment)))?;
+    let (governor, recovery, aws) = init(|environment| {
+        let governor = GovernorSettings::read(environment);
+        (governor, RecoveryClient::read(environment), AwsSettings::read(environment))
+    })?;
     let table = Arc::new(Table::new(&Aws::new(aws)?));
     let governor = governor.governor(table.clone());
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    serve(PostAuthentication::new(table.clone(), governor, table, clock, entropy)).await
+    let trigger = PostAuthentication::new(table.clone(), governor, table, clock, entropy);
+    serve(trigger.sparing(recovery)).await
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::{
+    config::RecoveryClient,
     custom_auth::{CustomAuthSettings, LastGate},
     init,
     kernel::SystemClock,
@@ -12,11 +13,12 @@ use shared_aws::{Aws, AwsSettings, Directory, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let ((settings, pool), aws) = init(|environment| {
-        let settings = CustomAuthSettings::read(environment);
-        ((settings, environment.required("MFA_USER_POOL_ID")), AwsSettings::read(environment))
+    let ((settings, pool, recovery), aws) = init(|environment| {
+        let (settings, recovery) = (CustomAuthSettings::read(environment), RecoveryClient::read(environment));
+        ((settings, environment.required("MFA_USER_POOL_ID"), recovery), AwsSettings::read(environment))
     })?;
     let aws = Aws::new(aws)?;
     let (table, natives) = (Arc::new(Table::new(&aws)), Arc::new(Directory::new(&aws, &pool)));
-    serve(PreTokenGeneration::new(LastGate::new(settings, table, natives, Arc::new(SystemClock)))).await
+    let gate = LastGate::new(settings, table, natives, Arc::new(SystemClock));
+    serve(PreTokenGeneration::new(gate.closed_to(recovery))).await
 }

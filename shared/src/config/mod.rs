@@ -7,14 +7,17 @@
 mod check;
 mod environment;
 mod policy;
+mod recovery_client;
 
 pub use check::check_policy;
 pub use environment::{Environment, process_environment};
 pub use policy::{
     AppClientPolicy, BudgetPolicy, CustomAuthPolicy, DeliveryPolicy, EmailPolicy, FactorChangePolicy,
-    FirstStep, GovernorPolicy, MessageValidity, MessagesPolicy, Policy, ProviderPolicy, RequirementPolicy,
-    Resend, SignInPolicy, SignUpPolicy, SmsPolicy, TotpPolicy, UniquePolicy,
+    FirstStep, GovernorPolicy, MessageValidity, MessagesPolicy, Policy, ProviderPolicy, RecoveryPolicy,
+    RequirementPolicy, Resend, SignInPolicy, SignUpPolicy, SmsPolicy, SupportPolicy, TotpPolicy,
+    UniquePolicy,
 };
+pub use recovery_client::RecoveryClient;
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,9 +4,11 @@
 mod body;
 mod mfa;
 mod problem;
+mod recovery;
 mod shell;
 mod signed_in;
 
 pub use mfa::mfa_api;
 pub use problem::Problem;
+pub use recovery::{RecoveryFront, RecoveryFrontSettings, recovery_api};
 pub use shell::serve;

@@ -51,13 +51,27 @@ pub enum Refusal {
     TooManyDevices,
     FreshCodeRequired,
 
+    // Recovery
+    RecoveryClosed,
+    RecoveryNotFound,
+    RecoveryNotProven,
+    RecoveryOver,
+    PasswordNotAccepted,
+    PasswordNotNew,
+
+    // Administrators
+    AdministratorNeeded,
+    SecondFactorNeeded,
+    UserNotFound,
+    UserProtected,
+
     TooManyRequests,
     TemporarilyUnavailable,
 }
 
 impl Refusal {
     /// The texts of ours.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 45] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
@@ -91,9 +105,24 @@ impl Refusal {
         Self::DeviceAlreadyTrusted,
         Self::TooManyDevices,
         Self::FreshCodeRequired,
+        Self::RecoveryClosed,
+        Self::RecoveryNotFound,
+        Self::RecoveryNotProven,
+        Self::RecoveryOver,
+        Self::PasswordNotAccepted,
+        Self::PasswordNotNew,
+        Self::AdministratorNeeded,
+        Self::SecondFactorNeeded,
+        Self::UserNotFound,
+        Self::UserProtected,
         Self::TooManyRequests,
         Self::TemporarilyUnavailable,
     ];
+
+    /// The inverse of [`Refusal::code`], for texts of ours.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| refusal.code() == code)
+    }
 
     /// Stable: clients decide by it.
     pub fn code(self) -> &'static str {
@@ -173,6 +202,26 @@ impl Refusal {
             }
             Self::FreshCodeRequired => {
                 ("fresh-code-required", "Sign in with a code to trust this device", 401)
+            }
+            Self::RecoveryClosed => ("recovery-closed", "Accounts are not recovered here", 403),
+            Self::RecoveryNotFound => {
+                ("recovery-not-found", "There is no such recovery, or its time is over", 404)
+            }
+            Self::RecoveryNotProven => ("recovery-not-proven", "Enter a recovery code first", 409),
+            Self::RecoveryOver => ("recovery-over", "This recovery is over; begin another", 409),
+            Self::PasswordNotAccepted => {
+                ("password-not-accepted", "This password cannot be used; choose another", 422)
+            }
+            Self::PasswordNotNew => {
+                ("password-not-new", "Choose a password that you did not have before", 422)
+            }
+            Self::AdministratorNeeded => ("administrator-needed", "Only administrators may do this", 403),
+            Self::SecondFactorNeeded => {
+                ("second-factor-needed", "Set up a second factor and sign in with it first", 403)
+            }
+            Self::UserNotFound => ("user-not-found", "There is no such user", 404),
+            Self::UserProtected => {
+                ("user-protected", "Administrators cannot be changed here, nor can you yourself", 403)
             }
             Self::TooManyRequests => ("too-many-requests", "Too many requests; try again later", 429),
             Self::TemporarilyUnavailable => {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
 use crate::{
     audit::{Action, AuditTrail, Entry},
+    config::RecoveryClient,
     delivery::Governor,
     kernel::{Clock, Entropy, PortError, UserId},
     sign_in::SignInLedger,
@@ -20,6 +21,7 @@ pub struct PostAuthentication {
     trail: Arc<dyn AuditTrail>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    recovery: RecoveryClient,
 }
 
 impl PostAuthentication {
@@ -30,7 +32,13 @@ impl PostAuthentication {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { ledger, governor, trail, clock, entropy }
+        Self { ledger, governor, trail, clock, entropy, recovery: RecoveryClient::default() }
+    }
+
+    /// At this client nobody completes a sign-in: the last gate refuses tokens afterwards.
+    #[must_use]
+    pub fn sparing(self, recovery: RecoveryClient) -> Self {
+        Self { recovery, ..self }
     }
 
     /// Only pools that remember devices say so (COGNITO.md §1.8).
@@ -50,6 +58,9 @@ impl Trigger for PostAuthentication {
             tracing::warn!("the event names no user");
             return Ok(Map::new());
         };
+        if self.recovery.is(event.client_id()) {
+            return Ok(Map::new());
+        }
         let now = self.clock.now();
         futures::join!(
             best_effort("sign_in.complete", LIMIT, self.ledger.complete(&user, now)),

@@ -1,6 +1,7 @@
 //! What every implementation of a port promises. Run on the in-memory ports and on the adapters.
 
 mod challenges;
+mod recovery;
 
 use std::collections::BTreeSet;
 
@@ -26,7 +27,10 @@ use shared::{
     sign_up::{AddressClaim, AddressClaims, AddressKey, CandidateKey, ConfirmedUsers, FirmClaim, Recorded},
 };
 
-pub use self::challenges::challenges;
+pub use self::{
+    challenges::challenges,
+    recovery::{cases, recovery_codes, tries},
+};
 use crate::{ManualClock, SeededEntropy};
 
 const RACING: usize = 50;

@@ -4,7 +4,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::{
     audit::{AuditTrail, Entry},
     custom_auth::Place,
@@ -12,8 +12,9 @@ use shared::{
         Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt, DeliveryId, Outcome,
         Refused, Repayment, Standing,
     },
-    factors::own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors},
+    factors::own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors, RecoveryHash},
     kernel::{PortError, UserId},
+    recovery::{Case, CaseKey, Cases, RecoveryCodes, Spent, Swapped, Tries, Trying},
     sign_in::{Attempt, BackOff, SignInLedger, Subject},
     sign_up::{
         AddressClaim, AddressClaims, AddressKey, CandidateKey, ConfirmedUsers, DAY, FirmClaim, HOLD,
@@ -44,6 +45,10 @@ pub(crate) struct State {
     correspondence: HashMap<(UserId, Channel), Correspondence>,
     counters: HashMap<Counter, Day>,
     pub(crate) own_factors: HashMap<UserId, OwnFactors>,
+    cases: HashMap<CaseKey, Case>,
+    tries: HashMap<Trying, Vec<Timestamp>>,
+    /// The last recovery code that a recovery used up, and which.
+    spent: HashMap<UserId, (RecoveryHash, CaseKey)>,
 }
 
 #[derive(Debug, Default)]
@@ -370,5 +375,55 @@ impl OwnFactorStore for InMemoryTable {
         kept.devices.clear();
         (kept.generation, kept.revision) = (kept.generation + 1, kept.revision + 1);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Cases for InMemoryTable {
+    async fn create(&self, key: &CaseKey, case: &Case) -> Result<(), PortError> {
+        self.state()?.cases.insert(key.clone(), case.clone());
+        Ok(())
+    }
+
+    async fn read(&self, key: &CaseKey) -> Result<Option<Case>, PortError> {
+        Ok(self.state()?.cases.get(key).cloned())
+    }
+
+    async fn swap(&self, key: &CaseKey, seen: u64, after: &Case) -> Result<Swapped, PortError> {
+        let mut state = self.state()?;
+        match state.cases.get_mut(key) {
+            Some(case) if case.revision == seen => {
+                *case = after.clone();
+                Ok(Swapped::Done)
+            }
+            _ => Ok(Swapped::Overtaken),
+        }
+    }
+}
+
+#[async_trait]
+impl Tries for InMemoryTable {
+    async fn admit(&self, trying: &Trying, most: u32, now: Timestamp) -> Result<bool, PortError> {
+        let mut state = self.state()?;
+        let tries = state.tries.entry(trying.clone()).or_default();
+        tries.retain(|at| now.duration_since(*at) < SignedDuration::from_hours(1));
+        let is_admitted = tries.len() < usize::try_from(most).expect("a small number");
+        if is_admitted {
+            tries.push(now);
+        }
+        Ok(is_admitted)
+    }
+}
+
+#[async_trait]
+impl RecoveryCodes for InMemoryTable {
+    async fn spend(&self, user: &UserId, hash: &RecoveryHash, case: &CaseKey) -> Result<Spent, PortError> {
+        let mut state = self.state()?;
+        let mine = (hash.clone(), case.clone());
+        if state.own_factors.get_mut(user).is_some_and(|factors| factors.recovery.remove(hash)) {
+            state.spent.insert(user.clone(), mine);
+            return Ok(Spent::Done);
+        }
+        Ok(if state.spent.get(user) == Some(&mine) { Spent::Done } else { Spent::Unknown })
     }
 }

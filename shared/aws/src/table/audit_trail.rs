@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use shared::{
-    audit::{Action, AuditTrail, Entry},
+    audit::{Action, AuditTrail, Authority, Entry},
     kernel::PortError,
 };
 
@@ -36,11 +36,16 @@ impl AuditTrail for Table {
                 }
             }
             Action::NewDeviceUsed => put.item("action", text("new-device-used")),
+            Action::Recovery { event } => put.item("action", text(event.name())),
+            Action::Support { event } => put.item("action", text(event.name())),
             Action::MessageNotSent { channel, reason } => put
                 .item("action", text("message-not-sent"))
                 .item("channel", text(channel))
                 .item("reason", text(reason)),
         };
+        if let Some(Authority { user, reason }) = &entry.by {
+            put = put.item("by", text(user.as_str())).item("reason", text(reason));
+        }
         match put.send().await {
             Ok(_) => Ok(()),
             // A retry of ours whose first try had got through.
