@@ -223,6 +223,8 @@ fn deployment(
         ("AppClientIds".to_owned(), client_ids.join(",")),
         ("AllowedOrigins".to_owned(), origins(&endpoints.console)),
         ("AppClients".to_owned(), named.join(",")),
+        ("RecoveryClientId".to_owned(), clients.recovery.id.clone()),
+        ("RecoveryClientSecret".to_owned(), clients.recovery.secret.clone().unwrap_or_default()),
     ]);
     let mut scope = Scope::new(template, REGION, ACCOUNT_ID, &parameters)?;
     for (id, usage) in template.keys() {

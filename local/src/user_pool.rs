@@ -1,5 +1,5 @@
 //! The user pool as the local cloud sets it up: every trigger that the template has a function for,
-//! three app clients with one way in each (COGNITO.md §3.6).
+//! four app clients with one way in each (COGNITO.md §3.6).
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -108,11 +108,13 @@ impl Setup<'_> {
             "ALLOW_USER_SRP_AUTH",
             "ALLOW_REFRESH_TOKEN_AUTH",
         ];
+        let recovery = ["ALLOW_USER_PASSWORD_AUTH"];
         Ok(Known {
             clients: Clients {
                 native: create_client(pools, &user_pool_id, "native", &native, false).await?,
                 custom: create_client(pools, &user_pool_id, "custom", &custom, false).await?,
                 server: create_client(pools, &user_pool_id, "server", &server, true).await?,
+                recovery: create_client(pools, &user_pool_id, "recovery", &recovery, true).await?,
             },
             user_pool_id,
             sign_in_with: self.sign_in_with,

@@ -5,6 +5,7 @@
 //! Two shells stand on top: [`trigger`] for a user pool's triggers and [`http`] for the MFA API.
 //! Dependencies run shells → capabilities → kernel.
 
+pub mod admin;
 pub mod audit;
 pub mod config;
 pub mod custom_auth;

@@ -61,6 +61,7 @@ async fn recovery() {
     contract::cases(&table).await;
     contract::tries(&table).await;
     contract::recovery_codes(&table, &table).await;
+    contract::user_items(&table, &table).await;
 }
 
 #[tokio::test]

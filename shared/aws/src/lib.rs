@@ -4,6 +4,7 @@
 //! pinned trust roots and short time-outs ([`Aws`]).
 
 mod accounts;
+mod admin;
 mod aws;
 mod courier;
 mod data_keys;
@@ -18,6 +19,7 @@ mod table;
 mod user_pool;
 
 pub use accounts::PoolAccounts;
+pub use admin::{AdminSettings, support};
 pub use aws::{Aws, AwsSettings};
 pub use courier::DeliverFunction;
 pub use data_keys::Kms;

@@ -29,7 +29,7 @@ use shared::{
 
 pub use self::{
     challenges::challenges,
-    recovery::{cases, recovery_codes, tries},
+    recovery::{cases, recovery_codes, tries, user_items},
 };
 use crate::{ManualClock, SeededEntropy};
 

@@ -5,7 +5,9 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
 use shared::{
+    admin::UserItems,
     audit::{AuditTrail, Entry},
     custom_auth::Place,
     delivery::{
@@ -425,5 +427,40 @@ impl RecoveryCodes for InMemoryTable {
             return Ok(Spent::Done);
         }
         Ok(if state.spent.get(user) == Some(&mine) { Spent::Done } else { Spent::Unknown })
+    }
+}
+
+#[async_trait]
+impl UserItems for InMemoryTable {
+    async fn lines(
+        &self,
+        user: &UserId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Map<String, Value>>, PortError> {
+        let state = self.state()?;
+        let mut lines: Vec<_> = state
+            .audit
+            .iter()
+            .filter(|entry| entry.user == *user && (from..until).contains(&entry.at))
+            .collect();
+        lines.sort_by_key(|entry| entry.id);
+        let line = |entry: &&Entry| {
+            let mut line = Map::new();
+            line.insert("id".to_owned(), json!(entry.id.to_string()));
+            line.insert("at".to_owned(), json!(entry.at.to_string()));
+            line
+        };
+        Ok(lines.iter().map(line).collect())
+    }
+
+    async fn erase(&self, user: &UserId) -> Result<usize, PortError> {
+        let mut state = self.state()?;
+        let before = state.audit.len();
+        state.audit.retain(|entry| entry.user != *user);
+        let lines = before - state.audit.len();
+        let factors = state.own_factors.remove(user).map_or(0, |_| 1);
+        let attempts = state.attempts.remove(&Subject::User(user.clone())).map_or(0, |_| 1);
+        Ok(lines + factors + attempts)
     }
 }

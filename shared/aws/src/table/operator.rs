@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     operation::query::builders::QueryFluentBuilder,
     types::{AttributeValue, DeleteRequest, WriteRequest},
@@ -10,6 +11,7 @@ use aws_types::SdkConfig;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use shared::{
+    admin::UserItems,
     delivery::{Channel, Scope},
     kernel::{PortError, UserId},
 };
@@ -83,6 +85,22 @@ impl Table {
     fn partition(&self, pk: AttributeValue) -> QueryFluentBuilder {
         let query = self.client.query().table_name(&self.name).consistent_read(true);
         query.expression_attribute_values(":pk", pk)
+    }
+}
+
+#[async_trait]
+impl UserItems for Table {
+    async fn lines(
+        &self,
+        user: &UserId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Map<String, Value>>, PortError> {
+        self.audit_lines(user, from, until).await
+    }
+
+    async fn erase(&self, user: &UserId) -> Result<usize, PortError> {
+        self.forget(user).await
     }
 }
 

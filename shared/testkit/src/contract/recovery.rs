@@ -3,7 +3,9 @@
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    factors::own::{Change, OwnFactorStore, RecoveryHash},
+    admin::UserItems,
+    audit::{Action, AuditTrail, Authority, Entry, SupportEvent},
+    factors::own::{Change, OwnFactorStore, OwnFactors, RecoveryHash},
     kernel::{Factor, UserId},
     recovery::{
         Case, CaseKey, Cases, HandOver, PasswordMark, PasswordProof, RecoveryCodes, RunIds, Spent, Step,
@@ -11,7 +13,7 @@ use shared::{
     },
 };
 
-use super::{RACING, user};
+use super::{RACING, SeededEntropy, user};
 
 fn key(number: u8) -> CaseKey {
     CaseKey::parse(&format!("{number:032x}")).expect("a key")
@@ -20,6 +22,9 @@ fn key(number: u8) -> CaseKey {
 fn now() -> Timestamp {
     Timestamp::from_second(1_767_323_045).expect("a time within range")
 }
+
+/// One arrow of the state diagram.
+type Arrow = Box<dyn Fn(&Case) -> Case>;
 
 /// A case goes through all its phases and comes back as it was put; of racing changes one is done.
 pub async fn cases(port: &dyn Cases) {
@@ -35,7 +40,7 @@ pub async fn cases(port: &dyn Cases) {
     port.create(&key(3), &case).await.expect("works");
     let id = uuid::Uuid::from_u128;
     let ids = RunIds { begun: id(1), ended: id(2), email: id(3), sms: id(4) };
-    let mut steps: Vec<Box<dyn Fn(&Case) -> Case>> = vec![
+    let mut steps: Vec<Arrow> = vec![
         Box::new(|case| case.compare(now()).expect("open")),
         Box::new(|case| case.proven(now()).expect("open")),
         Box::new(move |case| case.begin([Factor::Totp].into(), ids, now()).expect("proven")),
@@ -103,12 +108,37 @@ pub async fn recovery_codes(port: &dyn RecoveryCodes, store: &dyn OwnFactorStore
         .filter(|(outcome, _)| *outcome.as_ref().expect("works") == Spent::Done)
         .map(|(_, key)| key)
         .collect();
-    assert_eq!(won.len(), 1, "of {RACING} racing cases one has the code");
-    assert_eq!(port.spend(&alex, &code, won[0]).await.expect("works"), Spent::Done, "said again");
+    let [winner] = won.as_slice() else { panic!("of {RACING} racing cases one has the code: {won:?}") };
+    assert_eq!(port.spend(&alex, &code, winner).await.expect("works"), Spent::Done, "said again");
     assert_eq!(port.spend(&alex, &code, &key(99)).await.expect("works"), Spent::Unknown);
     assert_eq!(port.spend(&alex, &hash(7), &key(99)).await.expect("works"), Spent::Unknown);
     assert_eq!(port.spend(&user("spend-sam"), &hash(1), &key(99)).await.expect("works"), Spent::Unknown);
     let left = store.own_factors(&alex).await.expect("works");
     assert_eq!(left.recovery, [hash(1), hash(2)].into());
-    assert_eq!(store.own_factors(&user("spend-sam")).await.expect("works"), Default::default());
+    assert_eq!(store.own_factors(&user("spend-sam")).await.expect("works"), OwnFactors::default());
+}
+
+/// Lines come in order and within their span; what is erased is gone, and nobody else's is.
+pub async fn user_items(port: &dyn UserItems, trail: &dyn AuditTrail) {
+    let (alex, sam) = (user("items-alex"), user("items-sam"));
+    let entropy = SeededEntropy::new(9);
+    let at = |seconds| now() + SignedDuration::from_secs(seconds);
+    for (user, seconds) in [(&alex, 20), (&alex, 0), (&sam, 0), (&alex, 10)] {
+        let event = SupportEvent::Unlocked;
+        let entry = Entry::at(at(seconds), &entropy, user.clone(), Action::Support { event });
+        let mut entry = entry.expect("works");
+        entry.by = Some(Authority { user: sam.clone(), reason: "ticket 17".into() });
+        trail.append(&entry).await.expect("works");
+    }
+    let times = async |from, until| {
+        let lines = port.lines(&alex, at(from), at(until)).await.expect("works");
+        lines.iter().map(|line| line["at"].as_str().expect("a time").to_owned()).collect::<Vec<_>>()
+    };
+    let expected = |seconds: &[i64]| seconds.iter().map(|second| at(*second).to_string()).collect::<Vec<_>>();
+    assert_eq!(times(0, 60).await, expected(&[0, 10, 20]));
+    assert_eq!(times(10, 20).await, expected(&[10]), "from the first to before the second");
+    assert_eq!(port.erase(&alex).await.expect("works"), 3);
+    assert_eq!(port.erase(&alex).await.expect("works"), 0, "again");
+    assert!(times(0, 60).await.is_empty());
+    assert_eq!(port.lines(&sam, at(0), at(60)).await.expect("works").len(), 1);
 }
