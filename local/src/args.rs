@@ -51,7 +51,7 @@ pub struct Args {
     pub template: PathBuf,
 
     /// What functions find under /opt when they are deployed: the operator's overrides, as the folder
-    /// that MFA_CONFIG_DIR names
+    /// that `MFA_CONFIG_DIR` names
     #[arg(long, value_name = "DIR")]
     pub config_dir: Option<PathBuf>,
 

@@ -52,12 +52,14 @@ async fn a_users_counters_trail_and_items_are_the_operators_to_look_after() {
     let by_sub = ["--sub", sub, "--table", &table];
     let (code, lines, said) = operator.run(&[&["audit"][..], &by_sub].concat());
     assert_eq!(code, 0, "{said}");
-    let line: Value = serde_json::from_str(lines.trim()).unwrap();
-    assert_eq!((&line["action"], &line["replace"]), (&json!("totp-started"), &json!(false)));
-    let (_, lines, _) = operator.run(&[&["audit", "--until", "2020-01-01T00:00:00Z"][..], &by_sub].concat());
-    assert_eq!(lines, "");
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let actions: Vec<_> = lines.iter().map(|line| line["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["new-device-used", "totp-started"]);
+    assert_eq!(lines[1]["replace"], json!(false));
+    let (_, none, _) = operator.run(&[&["audit", "--until", "2020-01-01T00:00:00Z"][..], &by_sub].concat());
+    assert_eq!(none, "");
     let (_, list, _) = operator.run(&[&["audit", "--json"][..], &by_sub].concat());
-    assert_eq!(serde_json::from_str::<Value>(&list).unwrap(), json!([line]));
+    assert_eq!(serde_json::from_str::<Value>(&list).unwrap(), json!(lines));
 
     let before = items(&cloud, &table, sub).await.len();
     assert!(before >= 3);

@@ -6,7 +6,7 @@ use aws_smithy_http_client::{
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
-use aws_types::{SdkConfig, region::Region};
+use aws_types::{SdkConfig, region::Region, sdk_config::StalledStreamProtectionConfig};
 use shared::{config::Environment, kernel::PortError};
 use url::{Host, Url};
 
@@ -117,6 +117,8 @@ impl Aws {
             .region(Region::new(settings.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(settings.credentials.clone()))
             .http_client(http)
+            // It watches streams for hours; our bodies are small and end with their attempt's time-out.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .retry_config(
                 RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50)),
             )

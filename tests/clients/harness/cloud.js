@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export const workspace = fileURLToPath(new URL('../../../', import.meta.url));
-const binary = process.env.COGNITO_MFA_LOCAL ?? join(workspace, 'target/debug/local');
+export const binary = process.env.COGNITO_MFA_LOCAL ?? join(workspace, 'target/debug/local');
 
 if (!existsSync(binary)) throw new Error(`${binary} is not built: run \`cargo xtask test clients\``);
 
