@@ -117,7 +117,8 @@ impl Stage {
     }
 
     async fn finish(&self, secret: &str, password: &str) -> Answer {
-        self.ask(Ask::Finish { secret: secret.into(), password: password.into() }).await
+        self.ask(Ask::Finish { secret: secret.into(), old_password: OLD.into(), password: password.into() })
+            .await
     }
 
     async fn proven(&self) -> String {
@@ -196,7 +197,10 @@ async fn whatever_fails_it_is_finished_by_asking_again() {
         let stage = stage(&[Factor::Totp]).await;
         let secret = stage.proven().await;
         stage.accounts.fail_after(Some(calls));
-        let first = stage.desk.ask(&Ask::Finish { secret: secret.clone(), password: NEW.into() }).await;
+        let first = stage
+            .desk
+            .ask(&Ask::Finish { secret: secret.clone(), old_password: OLD.into(), password: NEW.into() })
+            .await;
         let user = stage.accounts.user("alex");
         let has_factor = !user.account.profile.factors.enabled.is_empty();
         assert!(has_factor || user.password == NEW, "{calls}: the factor is gone, the old password is not");
@@ -223,9 +227,13 @@ async fn whatever_fails_it_is_finished_by_asking_again() {
 async fn after_the_password_it_goes_on_by_itself() {
     let stage = stage(&[Factor::Totp]).await;
     let secret = stage.proven().await;
-    // AdminGetUser, AdminSetUserPassword; then nothing works.
-    stage.accounts.fail_after(Some(2));
-    stage.desk.ask(&Ask::Finish { secret: secret.clone(), password: NEW.into() }).await.unwrap_err();
+    // AdminGetUser, InitiateAuth, AdminSetUserPassword; then nothing works.
+    stage.accounts.fail_after(Some(3));
+    stage
+        .desk
+        .ask(&Ask::Finish { secret: secret.clone(), old_password: OLD.into(), password: NEW.into() })
+        .await
+        .unwrap_err();
     stage.accounts.fail_after(None);
     assert_eq!(status(&stage.ask(Ask::Look { secret: secret.clone() }).await), Some(State::Working));
     let key = shared::recovery::CaseSecret::parse(&secret).unwrap().key(&hash_key());
@@ -282,6 +290,20 @@ async fn a_thousand_wrong_codes_are_five_comparisons() {
     assert_eq!(stage.notices().len(), 5, "the owner was told each time the password was looked at");
     stage.clock.advance(SignedDuration::from_hours(1));
     stage.proven().await;
+}
+
+/// The owner, who was told, has only to change the password.
+#[tokio::test]
+async fn another_password_meanwhile_ends_a_case() {
+    let stage = stage(&[Factor::Totp]).await;
+    let secret = stage.proven().await;
+    stage.accounts.change("alex", |user| user.password = "Owners-Horse-11".into());
+    assert_eq!(refusal(&stage.finish(&secret, NEW).await), "password-wrong");
+    let guess = Ask::Finish { secret, old_password: "Owners-Horse-11".into(), password: NEW.into() };
+    stage.accounts.calls();
+    assert_eq!(refusal(&stage.ask(guess).await), "password-wrong", "not the one that opened the case");
+    assert_eq!(stage.accounts.calls(), ["AdminGetUser"], "and not tried: nothing can be guessed here");
+    assert_eq!(stage.accounts.user("alex").password, "Owners-Horse-11");
 }
 
 #[tokio::test]
@@ -378,9 +400,12 @@ async fn the_routes_from_the_lost_phone_to_the_new_password() {
     let (status, body) =
         api.call("POST", "/recovery/code", secret, json!({ "code": api.stage.codes[0] })).await;
     assert_eq!((status, &body["status"]), (200, &json!("proven")));
-    let (status, body) = api.call("POST", "/recovery/password", secret, json!({ "password": "short" })).await;
+    let (status, body) = api
+        .call("POST", "/recovery/password", secret, json!({ "oldPassword": OLD, "password": "short" }))
+        .await;
     assert_eq!((status, &body["code"]), (422, &json!("password-not-accepted")));
-    let (status, body) = api.call("POST", "/recovery/password", secret, json!({ "password": NEW })).await;
+    let (status, body) =
+        api.call("POST", "/recovery/password", secret, json!({ "oldPassword": OLD, "password": NEW })).await;
     assert_eq!((status, &body["status"]), (200, &json!("recovered")));
     let (status, body) = api.call("POST", "/recovery/cancel", secret, Value::Null).await;
     assert_eq!((status, &body["code"]), (409, &json!("recovery-over")));

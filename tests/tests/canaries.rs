@@ -150,7 +150,7 @@ fn requests(event: &Value) -> Vec<Value> {
         ("/mfa/authenticators/0123456789abcdef0123456789abcdef/verify", r#"{"code":"918273"}"#),
         ("/mfa/trusted-devices", r#"{"name":"canary","publicKey":"canary"}"#),
         ("/recovery", r#"{"username":"canary-name@example.com","password":"canary-password"}"#),
-        ("/recovery/password", r#"{"password":"canary-password"}"#),
+        ("/recovery/password", r#"{"oldPassword":"canary-password","password":"canary-password"}"#),
     ]
     .map(|(path, body)| request(event.clone(), path, body))
     .into()

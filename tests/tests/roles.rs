@@ -209,7 +209,7 @@ async fn help_users(cloud: &Cloud) {
         let secret = opened["secret"].as_str();
         let code = json!({ "code": codes[0] });
         cloud.api("POST", "/recovery/code", secret, &code).await.unwrap();
-        let password = json!({ "password": NEW });
+        let password = json!({ "oldPassword": PASSWORD, "password": NEW });
         let (status, done) = cloud.api("POST", "/recovery/password", secret, &password).await.unwrap();
         assert_eq!(status, 200, "{done}");
     }

@@ -105,16 +105,17 @@ async fn code(
     front.standing(&Ask::Code { secret: text(&secret), code }).await
 }
 
-/// `POST /recovery/password {password}`: may be sent again until the recovery is over.
+/// `POST /recovery/password {oldPassword, password}`: may be sent again until the recovery is over.
 async fn password(
     State(front): State<RecoveryFront>,
     Holder(secret): Holder,
     mut body: Body,
 ) -> Result<Json<Standing>, Problem> {
-    let typed: String = body.required("password")?;
+    let (old_password, typed): (String, String) = (body.required("oldPassword")?, body.required("password")?);
     body.finish()?;
+    Password::parse(&old_password).map_err(|_| Problem::field("oldPassword"))?;
     Password::parse(&typed).map_err(|_| Problem::field("password"))?;
-    let ask = Ask::Finish { secret: text(&secret), password: typed };
+    let ask = Ask::Finish { secret: text(&secret), old_password, password: typed };
     match front.desk.ask(&ask).await {
         Ok(answer) => standing(answer),
         Err(fault) => {

@@ -56,6 +56,7 @@ pub enum Refusal {
     RecoveryNotFound,
     RecoveryNotProven,
     RecoveryOver,
+    PasswordWrong,
     PasswordNotAccepted,
     PasswordNotNew,
 
@@ -71,7 +72,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The texts of ours.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
@@ -109,6 +110,7 @@ impl Refusal {
         Self::RecoveryNotFound,
         Self::RecoveryNotProven,
         Self::RecoveryOver,
+        Self::PasswordWrong,
         Self::PasswordNotAccepted,
         Self::PasswordNotNew,
         Self::AdministratorNeeded,
@@ -209,6 +211,7 @@ impl Refusal {
             }
             Self::RecoveryNotProven => ("recovery-not-proven", "Enter a recovery code first", 409),
             Self::RecoveryOver => ("recovery-over", "This recovery is over; begin another", 409),
+            Self::PasswordWrong => ("password-wrong", "The password until now is wrong", 422),
             Self::PasswordNotAccepted => {
                 ("password-not-accepted", "This password cannot be used; choose another", 422)
             }

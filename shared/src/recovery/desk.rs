@@ -22,12 +22,29 @@ pub trait Desk: Send + Sync {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Ask {
-    Open { user_name: String, password: String },
-    Look { secret: String },
-    Code { secret: String, code: String },
-    Finish { secret: String, password: String },
-    Cancel { secret: String },
-    Resume { key: String },
+    Open {
+        user_name: String,
+        password: String,
+    },
+    Look {
+        secret: String,
+    },
+    Code {
+        secret: String,
+        code: String,
+    },
+    /// With the password that opened the case: it must still be the user's.
+    Finish {
+        secret: String,
+        old_password: String,
+        password: String,
+    },
+    Cancel {
+        secret: String,
+    },
+    Resume {
+        key: String,
+    },
 }
 
 impl fmt::Debug for Ask {

@@ -186,28 +186,39 @@ impl Recovery {
     }
 
     /// Sets the new password, then takes the factor away. The password that was accepted first counts.
-    async fn finish(&self, secret: &CaseSecret, password: &Password) -> Result<Answer, RecoveryFault> {
+    async fn finish(
+        &self,
+        secret: &CaseSecret,
+        old: &Password,
+        password: &Password,
+    ) -> Result<Answer, RecoveryFault> {
         let (key, case) = self.case(secret).await?;
         if case.proof.as_ref().is_some_and(|proof| proof.mark == secret.mark(password)) {
             return Err(Refusal::PasswordNotNew.into());
         }
         let case = match case.phase {
-            Phase::Open | Phase::Proven => self.begin(&key, &case).await?,
+            Phase::Open | Phase::Proven => {
+                let is_same = case.proof.as_ref().is_some_and(|proof| proof.mark == secret.mark(old));
+                self.begin(&key, &case, is_same.then_some(old)).await?
+            }
             Phase::Over(Ending::Cancelled) => return Err(Refusal::RecoveryOver.into()),
             Phase::Working(_) | Phase::Over(_) => case,
         };
         Ok(standing(&self.work(&key, case, Some(password)).await?))
     }
 
-    /// Looks at the account as it is now; then the case is noted, and finished whatever dies.
-    async fn begin(&self, key: &CaseKey, case: &Case) -> Result<Case, RecoveryFault> {
+    /// Looks at the account as it is now: an owner who was told of the case and has changed the password
+    /// has ended it. Then the case is noted, and finished whatever dies.
+    async fn begin(&self, key: &CaseKey, case: &Case, old: Option<&Password>) -> Result<Case, RecoveryFault> {
         let now = self.now();
         let ids = self.ids(case, now)?;
         // Whether it may begin at all is told before anybody is asked.
         case.begin(BTreeSet::new(), ids, now)?;
         let account = self.account(case).await?.filter(|account| account.is_enabled);
         let account = account.ok_or(Refusal::RecoveryOver)?;
-        let asked = case.proof.as_ref().map(|proof| proof.asked.clone()).unwrap_or_default();
+        let old = old.ok_or(Refusal::PasswordWrong)?;
+        let asked = self.ports.passwords.check(&case.user_name, old).await?;
+        let asked = asked.ok_or(Refusal::PasswordWrong)?;
         let begun = case.begin(lost(&account.profile.factors, &asked), ids, now)?;
         match self.ports.cases.swap(key, case.revision, &begun).await? {
             Swapped::Done => Ok(begun),
@@ -389,8 +400,9 @@ impl Desk for Recovery {
                     let code = RecoveryCode::parse(code).map_err(|_| Refusal::CodeWrong)?;
                     self.code(&secret(text)?, &code).await
                 }
-                Ask::Finish { secret: text, password: typed } => {
-                    self.finish(&secret(text)?, &password(typed)?).await
+                Ask::Finish { secret: text, old_password, password: typed } => {
+                    let old = Password::parse(old_password).map_err(|_| Refusal::PasswordWrong)?;
+                    self.finish(&secret(text)?, &old, &password(typed)?).await
                 }
                 Ask::Cancel { secret: text } => self.cancel(&secret(text)?).await,
                 Ask::Resume { key } => {
