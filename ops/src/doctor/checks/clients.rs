@@ -131,7 +131,7 @@ fn rotates(client: &Client<'_>) -> bool {
     client.get("/RefreshTokenRotation/Feature").and_then(Value::as_str) == Some("ENABLED")
 }
 
-/// The confidential client of recoveries: nobody signs in with it.
+/// As the client of recoveries does: nobody signs in with it.
 fn only_checks_passwords(client: &Client<'_>) -> bool {
-    client.flows() == ["ALLOW_USER_PASSWORD_AUTH"] && client.get("/ClientSecret").is_some()
+    client.flows() == ["ALLOW_USER_PASSWORD_AUTH"]
 }
