@@ -1,6 +1,6 @@
 //! The admin API through the local gateway, with real tokens.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
+#![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
 
 use std::fs;
 use std::time::Duration;

@@ -1,16 +1,11 @@
 //! Recovery of a lost authenticator, through the local cloud with the functions' own binaries.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test fails where its own steps do, and says its figures"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -22,7 +17,7 @@ use local_lambda_host::{FunctionSpec, LambdaHost};
 use serde_json::{Value, json};
 use shared::kernel::{Clock as _, SystemClock};
 use tokio::net::TcpListener;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 const OLD: &str = people::PASSWORD;
 const NEW: &str = "Better-Horse-10";

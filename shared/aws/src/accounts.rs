@@ -5,8 +5,8 @@ use aws_sdk_cognitoidentityprovider::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     types::{
-        AttributeType, EmailMfaSettingsType, RecoveryOptionNameType, SmsMfaSettingsType,
-        SoftwareTokenMfaSettingsType, UserPoolMfaType,
+        AccountRecoverySettingType, AttributeType, EmailMfaSettingsType, RecoveryOptionNameType,
+        SmsMfaSettingsType, SoftwareTokenMfaConfigType, SoftwareTokenMfaSettingsType, UserPoolMfaType,
     },
 };
 use shared::{
@@ -204,7 +204,7 @@ impl Accounts for PoolAccounts {
         );
         let pool = pool.map_err(port_error("cognito.DescribeUserPool"))?;
         let mfa = mfa.map_err(port_error("cognito.GetUserPoolMfaConfig"))?;
-        let totp = mfa.software_token_mfa_configuration().is_some_and(|totp| totp.enabled());
+        let totp = mfa.software_token_mfa_configuration().is_some_and(SoftwareTokenMfaConfigType::enabled);
         let offered = [
             (Factor::Sms, mfa.sms_mfa_configuration().is_some()),
             (Factor::Totp, totp),
@@ -213,7 +213,7 @@ impl Accounts for PoolAccounts {
         let mechanisms = pool
             .user_pool()
             .and_then(|pool| pool.account_recovery_setting())
-            .map(|setting| setting.recovery_mechanisms())
+            .map(AccountRecoverySettingType::recovery_mechanisms)
             .unwrap_or_default();
         let first = mechanisms.iter().min_by_key(|mechanism| mechanism.priority());
         Ok(PoolRules {
