@@ -149,7 +149,8 @@ async fn a_thousand_wrong_codes_leave_the_account_as_it_is() {
     while entered < 1_000 {
         let opened = ask(&cloud, json!({ "ask": "open", "userName": alex.name, "password": OLD })).await;
         for _ in 0..5 {
-            let code = format!("{entered:024}");
+            // From the second case on the right one: five were compared in the first, so it is not looked at.
+            let code = if entered == 5 { alex.codes[1].clone() } else { format!("{entered:024}") };
             let answer =
                 ask(&cloud, json!({ "ask": "code", "secret": opened["secret"], "code": code })).await;
             wrong += usize::from(answer["code"] == "code-wrong");

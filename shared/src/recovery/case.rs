@@ -33,20 +33,13 @@ pub struct Case {
     /// Whose account it is; nobody's for a case that leads nowhere.
     pub user: UserId,
     pub user_name: String,
-    /// None in a case that leads nowhere.
-    pub proof: Option<PasswordProof>,
+    /// The password that opened it, for which Cognito asked for a second factor, so it was right. None in a
+    /// case that leads nowhere.
+    pub mark: Option<PasswordMark>,
     pub phase: Phase,
     /// Codes that were compared, or would have been.
     pub comparisons: u32,
     pub expires_at: Timestamp,
-}
-
-/// Cognito asked for a second factor, so the password was right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PasswordProof {
-    pub mark: PasswordMark,
-    /// What Cognito asked for, or gave the choice of.
-    pub asked: BTreeSet<Factor>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,13 +135,8 @@ impl HandOver {
 }
 
 impl Case {
-    pub fn open(
-        user: UserId,
-        user_name: String,
-        proof: Option<PasswordProof>,
-        expires_at: Timestamp,
-    ) -> Self {
-        Self { revision: 1, user, user_name, proof, phase: Phase::Open, comparisons: 0, expires_at }
+    pub fn open(user: UserId, user_name: String, mark: Option<PasswordMark>, expires_at: Timestamp) -> Self {
+        Self { revision: 1, user, user_name, mark, phase: Phase::Open, comparisons: 0, expires_at }
     }
 
     pub fn is_expired(&self, now: Timestamp) -> bool {
@@ -169,7 +157,7 @@ impl Case {
 
     /// The code was right.
     pub fn proven(&self, now: Timestamp) -> Result<Self, Refusal> {
-        if self.phase != Phase::Open || self.is_expired(now) || self.proof.is_none() {
+        if self.phase != Phase::Open || self.is_expired(now) || self.mark.is_none() {
             return Err(Refusal::RecoveryOver);
         }
         Ok(Self { phase: Phase::Proven, ..self.next() })
@@ -246,10 +234,9 @@ mod tests {
     }
 
     fn case(is_real: bool) -> Case {
-        let proof = PasswordProof { mark: PasswordMark::kept("mark"), asked: [Factor::Totp].into() };
         let user = UserId::parse("alex").unwrap();
         let expires_at = Timestamp::from_second(1_800).unwrap();
-        Case::open(user, "alex".into(), is_real.then_some(proof), expires_at)
+        Case::open(user, "alex".into(), is_real.then(|| PasswordMark::kept("mark")), expires_at)
     }
 
     proptest! {

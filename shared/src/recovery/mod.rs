@@ -14,7 +14,7 @@ mod removal;
 mod secret;
 mod use_cases;
 
-pub use case::{Case, Ending, HandOver, PasswordProof, Phase, RunIds, Step, Work};
+pub use case::{Case, Ending, HandOver, Phase, RunIds, Step, Work};
 pub use desk::{Answer, Ask, Desk, Standing, State};
 pub use port::{
     Account, Accounts, Cases, PasswordSet, Passwords, PreferenceSet, RecoveryCodes, Spent, Swapped, Tries,

@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Account, Accounts, Answer, Ask, Case, CaseKey, CaseSecret, Cases, Desk, Ending, HandOver, Password,
-    PasswordProof, PasswordSet, Passwords, Phase, PreferenceSet, RecoveryCodes, Removal, RunIds, Spent,
-    Standing, Step, Swapped, Tries, Trying, Work, lost, plan,
+    PasswordSet, Passwords, Phase, PreferenceSet, RecoveryCodes, Removal, RunIds, Spent, Standing, Step,
+    Swapped, Tries, Trying, Work, lost, plan,
 };
 use crate::{
     audit::{Action, AuditTrail, Entry, RecoveryEvent},
@@ -105,11 +105,10 @@ impl Recovery {
         let life = SignedDuration::from_mins(policy.minutes.into());
         let expires_at = now.saturating_add(life).unwrap_or(now);
         let case = match &proven {
-            Some((account, asked)) => {
-                let proof = PasswordProof { mark: secret.mark(password), asked: asked.clone() };
+            Some((account, _)) => {
                 let profile = &account.profile;
                 let name = profile.contacts.user_name.clone();
-                Case::open(profile.user.clone(), name, Some(proof), expires_at)
+                Case::open(profile.user.clone(), name, Some(secret.mark(password)), expires_at)
             }
             None => Case::open(key.nobody()?, String::new(), None, expires_at),
         };
@@ -193,12 +192,12 @@ impl Recovery {
         password: &Password,
     ) -> Result<Answer, RecoveryFault> {
         let (key, case) = self.case(secret).await?;
-        if case.proof.as_ref().is_some_and(|proof| proof.mark == secret.mark(password)) {
+        if case.mark.as_ref() == Some(&secret.mark(password)) {
             return Err(Refusal::PasswordNotNew.into());
         }
         let case = match case.phase {
             Phase::Open | Phase::Proven => {
-                let is_same = case.proof.as_ref().is_some_and(|proof| proof.mark == secret.mark(old));
+                let is_same = case.mark.as_ref() == Some(&secret.mark(old));
                 self.begin(&key, &case, is_same.then_some(old)).await?
             }
             Phase::Over(Ending::Cancelled) => return Err(Refusal::RecoveryOver.into()),

@@ -14,8 +14,8 @@ use shared::{
     factors::own::RecoveryHash,
     kernel::{Factor, PortError, UserId},
     recovery::{
-        Case, CaseKey, Cases, Ending, HandOver, PasswordMark, PasswordProof, Phase, RecoveryCodes, RunIds,
-        Spent, Step, Swapped, Tries, Trying, Work,
+        Case, CaseKey, Cases, Ending, HandOver, PasswordMark, Phase, RecoveryCodes, RunIds, Spent, Step,
+        Swapped, Tries, Trying, Work,
     },
 };
 
@@ -164,9 +164,8 @@ fn item(key: &CaseKey, case: &Case) -> Item {
         ("user_name".to_owned(), text(&case.user_name)),
         ("comparisons".to_owned(), number(case.comparisons)),
     ]);
-    if let Some(PasswordProof { mark, asked }) = &case.proof {
+    if let Some(mark) = &case.mark {
         item.insert("mark".to_owned(), text(mark.as_str()));
-        item.insert("asked".to_owned(), factors(asked));
     }
     let phase = match &case.phase {
         Phase::Open => "open",
@@ -203,13 +202,6 @@ fn work_item(work: &Work) -> Item {
 }
 
 fn read(item: &Item) -> Option<Case> {
-    let proof = match item.get("mark") {
-        Some(mark) => {
-            let mark = PasswordMark::kept(mark.as_s().ok()?);
-            Some(PasswordProof { mark, asked: read_factors(item, "asked")? })
-        }
-        None => None,
-    };
     let phase = match text_of(item, "phase")? {
         "open" => Phase::Open,
         "proven" => Phase::Proven,
@@ -223,7 +215,7 @@ fn read(item: &Item) -> Option<Case> {
         revision: whole(item, "revision")?,
         user: UserId::parse(text_of(item, "user")?).ok()?,
         user_name: text_of(item, "user_name")?.to_owned(),
-        proof,
+        mark: text_of(item, "mark").map(PasswordMark::kept),
         phase,
         comparisons: whole(item, "comparisons")?,
         expires_at: Timestamp::from_second(whole(item, "ttl")?).ok()?,

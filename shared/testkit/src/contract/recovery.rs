@@ -8,8 +8,8 @@ use shared::{
     factors::own::{Change, OwnFactorStore, OwnFactors, RecoveryHash},
     kernel::{Factor, UserId},
     recovery::{
-        Case, CaseKey, Cases, HandOver, PasswordMark, PasswordProof, RecoveryCodes, RunIds, Spent, Step,
-        Swapped, Tries, Trying,
+        Case, CaseKey, Cases, HandOver, PasswordMark, RecoveryCodes, RunIds, Spent, Step, Swapped, Tries,
+        Trying,
     },
 };
 
@@ -34,9 +34,8 @@ pub async fn cases(port: &dyn Cases) {
     assert_eq!(port.read(&key(1)).await.expect("works"), Some(nobody));
     assert_eq!(port.read(&key(2)).await.expect("works"), None);
 
-    let asked = [Factor::Totp, Factor::Sms].into();
-    let proof = PasswordProof { mark: PasswordMark::kept("mark"), asked };
-    let mut case = Case::open(user("case-alex"), "alex".into(), Some(proof), expires_at);
+    let mark = PasswordMark::kept("mark");
+    let mut case = Case::open(user("case-alex"), "alex".into(), Some(mark), expires_at);
     port.create(&key(3), &case).await.expect("works");
     let id = uuid::Uuid::from_u128;
     let ids = RunIds { begun: id(1), ended: id(2), email: id(3), sms: id(4) };
