@@ -8,6 +8,7 @@ mod attach;
 mod audit;
 mod aws;
 mod check;
+mod deploy;
 mod detach;
 mod doctor;
 mod ending;
@@ -64,6 +65,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Build, validate and deploy the stack by the SAM command line
+    Deploy(deploy::Deploy),
     /// Wire an existing user pool to the deployed functions, and lose no setting
     Attach(attach::Attach),
     /// Take back what `attach` changed
@@ -99,6 +102,7 @@ fn run(Arguments { json, profile, region, command }: Arguments) -> Result<Ending
         match command {
             Command::Check { folder } => check::run(&folder),
             Command::Preview { config_dir, out } => preview::run(config_dir.as_deref(), &out),
+            Command::Deploy(deploy) => deploy.run(profile.as_deref(), region.as_deref(), say),
             Command::Attach(attach) => attach.run(&aws().await?, say).await,
             Command::Detach(detach) => detach.run(&aws().await?, say).await,
             Command::Doctor(doctor) => doctor.run(&aws().await?, say).await,

@@ -122,3 +122,101 @@ fn preview_shows_every_message_in_every_locale() {
         assert!(!page.contains(outside), "{outside}");
     }
 }
+
+/// A `sam` that notes what it is asked, and a checkout's folder for it.
+struct Sam {
+    folder: tempfile::TempDir,
+}
+
+impl Sam {
+    fn new(policy: &str, script: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let overrides = folder.path().join("infra/overrides/cognito-mfa");
+        fs::create_dir_all(&overrides).unwrap();
+        fs::write(overrides.join("policy.toml"), policy).unwrap();
+        let bin = folder.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        for (name, script) in [("sam", script), ("cargo-lambda", "")] {
+            let program = bin.join(name);
+            fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn deploy(&self, flags: &[&str]) -> Output {
+        let path = format!("{}:/usr/bin:/bin", self.folder.path().join("bin").display());
+        Command::new(env!("CARGO_BIN_EXE_cognito-mfa"))
+            .arg("deploy")
+            .args(flags)
+            .current_dir(self.folder.path())
+            .env("PATH", path)
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    fn asked(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.folder.path().join("infra/asked")).unwrap_or_default();
+        log.lines().map(str::to_owned).collect()
+    }
+}
+
+const ANSWERS: &str = r#"echo "$@" >> asked
+if [ "$1" = list ]; then echo '[{"OutputKey":"TriggerPreSignUp","OutputValue":"arn:a"}]'; else echo words; fi"#;
+
+#[test]
+fn deploy_validates_builds_deploys_and_keeps_the_outputs() {
+    let sam = Sam::new("", ANSWERS);
+    let output = sam.deploy(&["--yes", "--env", "dev", "--region", "eu-west-1", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let asked = [
+        "validate --lint --template-file template.yaml --config-env dev",
+        "build --config-env dev",
+        "deploy --config-env dev --no-confirm-changeset --no-fail-on-empty-changeset --region eu-west-1",
+        "list stack-outputs --output json --config-env dev --region eu-west-1",
+    ];
+    assert_eq!(sam.asked(), asked);
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).expect("nothing but the result");
+    assert_eq!(result["outcome"], "deployed");
+    let kept = fs::read_to_string(sam.folder.path().join("outputs.json")).unwrap();
+    assert_eq!(result["outputs"], serde_json::from_str::<serde_json::Value>(&kept).unwrap());
+}
+
+#[test]
+fn a_dry_run_makes_a_change_set_and_no_change() {
+    let sam = Sam::new("", ANSWERS);
+    let output = sam.deploy(&["--dry-run"]);
+    assert_eq!(output.status.code(), Some(0));
+    let asked = [
+        "validate --lint --template-file template.yaml --config-env prod",
+        "build --config-env prod",
+        "deploy --config-env prod --no-execute-changeset",
+    ];
+    assert_eq!(sam.asked(), asked);
+    assert!(!sam.folder.path().join("outputs.json").exists());
+}
+
+#[test]
+fn nothing_is_deployed_where_something_is_wrong() {
+    let broken = Sam::new("[sign_up]\nopne = true\n", ANSWERS);
+    let output = broken.deploy(&["--yes"]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("policy.toml:2: error: sign_up.opne is not a key of the policy"), "{said}");
+    assert!(broken.asked().is_empty());
+
+    let failing = Sam::new("", r#"echo "$1" >> asked; [ "$1" != build ]"#);
+    let output = failing.deploy(&["--yes"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(failing.asked(), ["validate", "build"]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("sam build: exit status: 1"));
+
+    let nobody = Sam::new("", ANSWERS);
+    assert_eq!(nobody.deploy(&[]).status.code(), Some(1), "nobody is there to be asked");
+    assert!(nobody.asked().is_empty());
+    fs::remove_file(nobody.folder.path().join("bin/sam")).unwrap();
+    let output = nobody.deploy(&["--yes"]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("pip install aws-sam-cli"));
+}

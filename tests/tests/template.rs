@@ -253,6 +253,28 @@ async fn asked_for(binary: &Path, given: &BTreeMap<String, String>) -> BTreeSet<
 }
 
 #[test]
+fn the_dashboard_shows_every_function() {
+    let template = template();
+    let body = section(&template, "Resources")
+        .find(|(_, resource)| kind(resource) == "AWS::CloudWatch::Dashboard")
+        .and_then(|(_, dashboard)| dashboard.get("Properties")?.get("DashboardBody"))
+        .and_then(|body| match body {
+            Value::Tagged(substituted) => substituted.value.as_str(),
+            _ => None,
+        })
+        .unwrap();
+    let body: Json = serde_json::from_str(body).expect("CloudWatch takes nothing but JSON");
+    let widgets = body["widgets"].as_array().unwrap();
+    let shown = |metric: &str| -> BTreeSet<String> {
+        let metrics = widgets.iter().flat_map(|widget| widget["properties"]["metrics"].as_array().unwrap());
+        let of_lambda = metrics.filter(|one| one[0] == "AWS/Lambda" && one[1] == metric);
+        of_lambda.map(|one| one[3].as_str().unwrap().trim_matches(['$', '{', '}']).to_owned()).collect()
+    };
+    let functions: BTreeSet<_> = stanzas(&template).into_keys().map(str::to_owned).collect();
+    assert_eq!(shown("Errors"), functions);
+}
+
+#[test]
 fn every_alarm_says_what_it_means_and_has_a_line_in_the_runbook() {
     let runbook = fs::read_to_string(workspace().join("docs/OPERATIONS.md")).unwrap();
     let (_, alarms) = runbook.split_once("## Alarms").unwrap();
