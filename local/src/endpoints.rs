@@ -32,8 +32,6 @@ pub struct Clients {
     pub native: Client,
     pub custom: Client,
     pub server: Client,
-    /// Checks passwords before an account is recovered; nobody signs in with it.
-    pub recovery: Client,
 }
 
 #[derive(Clone, Serialize, Deserialize)]

@@ -86,7 +86,6 @@ async fn own_content_only(request: Request, next: Next) -> Response {
 async fn overview(State(console): State<Arc<Console>>) -> Json<Value> {
     let mut endpoints = console.endpoints.clone();
     endpoints.clients.server.secret = None;
-    endpoints.clients.recovery.secret = None;
     let services = Service::ALL.map(Service::name);
     Json(json!({
         "endpoints": endpoints,
