@@ -18,7 +18,7 @@ use crate::args::Args;
 use crate::calls::Calls;
 use crate::console::Console;
 use crate::dynamodb::DynamoDb;
-use crate::endpoints::Endpoints;
+use crate::endpoints::{Client, Endpoints};
 use crate::faults::{Faults, Faulty};
 use crate::functions::Triggers;
 use crate::gateway::{Gateway, Keys};
@@ -76,7 +76,7 @@ impl Cloud {
         let endpoints = endpoints(&ports, &known);
 
         let secrets = Secrets::open(state.file("secrets.json"))?;
-        let deployment = deployment(&template, &endpoints, &keys, secrets)?;
+        let deployment = deployment(&template, &endpoints, known.recovery.as_ref(), &keys, secrets)?;
         let dynamodb = DynamoDb::start(state.file("dynamodb.sqlite"), deployment.tables).await?;
         let lambda_api = LambdaApi::new(REGION, ACCOUNT_ID, &deployment.functions, deployment.permissions);
         let (lambda, host) = lambda(args, &endpoints, deployment.functions)?;
@@ -210,6 +210,7 @@ fn endpoints(ports: &Ports, known: &Known) -> Endpoints {
 fn deployment(
     template: &Template,
     endpoints: &Endpoints,
+    recovery: Option<&Client>,
     keys: &KeyStore,
     mut secrets: Secrets,
 ) -> Result<Deployment> {
@@ -223,6 +224,11 @@ fn deployment(
         ("AppClientIds".to_owned(), client_ids.join(",")),
         ("AllowedOrigins".to_owned(), origins(&endpoints.console)),
         ("AppClients".to_owned(), named.join(",")),
+        ("RecoveryClientId".to_owned(), recovery.map(|client| client.id.clone()).unwrap_or_default()),
+        (
+            "RecoveryClientSecret".to_owned(),
+            recovery.and_then(|client| client.secret.clone()).unwrap_or_default(),
+        ),
     ]);
     let mut scope = Scope::new(template, REGION, ACCOUNT_ID, &parameters)?;
     for (id, usage) in template.keys() {

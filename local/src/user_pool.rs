@@ -1,5 +1,5 @@
 //! The user pool as the local cloud sets it up: every trigger that the template has a function for,
-//! three app clients with one way in each (COGNITO.md §3.6).
+//! four app clients with one way in each (COGNITO.md §3.6).
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -50,6 +50,9 @@ pub struct Setup<'a> {
 pub struct Known {
     pub user_pool_id: String,
     pub clients: Clients,
+    /// Checks passwords before an account is recovered. Nobody signs in with it, so it is not among those
+    /// that are told. None in a state from before there was one.
+    pub recovery: Option<Client>,
     pub sign_in_with: SignInWith,
 }
 
@@ -75,10 +78,15 @@ impl Known {
 impl Setup<'_> {
     /// Creates the pool and its clients, or brings the known one up to date with this run.
     pub async fn apply(&self, pools: &Arc<UserPools>, known: Option<Known>) -> Result<Known> {
-        let known = match known {
+        let mut known = match known {
             Some(known) => self.update(pools, known).await?,
             None => self.create(pools).await?,
         };
+        if known.recovery.is_none() {
+            let flows = ["ALLOW_USER_PASSWORD_AUTH"];
+            let client = create_client(pools, &known.user_pool_id, "recovery", &flows, true).await?;
+            known.recovery = Some(client);
+        }
         self.set_mfa(pools, &known.user_pool_id).await?;
         self.set_risk_responses(pools, &known.user_pool_id).await?;
         Ok(known)
@@ -114,6 +122,7 @@ impl Setup<'_> {
                 custom: create_client(pools, &user_pool_id, "custom", &custom, false).await?,
                 server: create_client(pools, &user_pool_id, "server", &server, true).await?,
             },
+            recovery: None,
             user_pool_id,
             sign_in_with: self.sign_in_with,
         })

@@ -1,10 +1,12 @@
 //! The core of `cognito-mfa`: what the functions do, free of AWS SDKs.
 //!
 //! Rooms are capabilities ([`sign_up`], [`sign_in`], [`delivery`], [`factors`], [`custom_auth`],
-//! [`tokens`], [`rules`], [`audit`]), each with what it decides, its ports and its use cases, over the [`kernel`].
+//! [`recovery`], [`admin`], [`tokens`], [`rules`], [`audit`]), each with what it decides, its ports and its
+//! use cases, over the [`kernel`].
 //! Two shells stand on top: [`trigger`] for a user pool's triggers and [`http`] for the MFA API.
 //! Dependencies run shells → capabilities → kernel.
 
+pub mod admin;
 pub mod audit;
 pub mod calls;
 pub mod config;
@@ -14,6 +16,7 @@ pub mod factors;
 pub mod http;
 mod init;
 pub mod kernel;
+pub mod recovery;
 pub mod rules;
 pub mod sign_in;
 pub mod sign_up;

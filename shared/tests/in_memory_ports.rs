@@ -73,6 +73,15 @@ async fn challenges() {
 }
 
 #[tokio::test]
+async fn recovery() {
+    let table = InMemoryTable::default();
+    contract::cases(&table).await;
+    contract::tries(&table).await;
+    contract::recovery_codes(&table, &table).await;
+    contract::user_items(&table, &table).await;
+}
+
+#[tokio::test]
 async fn native_factors() {
     let pool = InMemoryUserPool::new(UserId::parse("alex").unwrap());
     let token = AccessToken::from_authorization("token").unwrap();

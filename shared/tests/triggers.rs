@@ -4,21 +4,23 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::{
     audit::Action,
-    config,
+    config::{self, Policy, RecoveryClient},
+    custom_auth::{CustomAuthSettings, LastGate, NativeEnrolment},
     delivery::{Courier, Destination, Governor, GovernorSettings, Notice, Parcel},
     factors::{
         FriendlyDeviceName,
         own::{DeviceKey, FactorId, OwnFactorStore as _, TrustedDevice},
     },
-    kernel::{EmailAddress, Refusal, UserId},
+    kernel::{EmailAddress, PortError, Refusal, UserId},
     rules::{Question, Rules, Verdict},
     sign_in::{Attempt, BackOff, SignInGuard, SignInLedger, SignInSettings, Subject},
     sign_up::{Availability, ConfirmedUsers, Recorded, UniqueSettings},
-    trigger::{PostAuthentication, PostConfirmation, PreAuthentication, answer},
+    trigger::{PostAuthentication, PostConfirmation, PreAuthentication, PreTokenGeneration, answer},
 };
 use shared_testkit::{InMemoryCourier, InMemoryTable, ManualClock, SeededEntropy};
 
@@ -87,6 +89,47 @@ async fn an_attempt_is_counted_and_a_completed_sign_in_resets_the_count() {
     assert_eq!(answer(&post, given.clone()).await.unwrap(), given);
     assert_eq!(table.last_sign_in(&user), Some(NOW));
     assert_eq!(table.count_attempt(&subject, NOW).await.unwrap(), 1);
+}
+
+/// Has a factor of Cognito's, whoever is asked about.
+struct Enrolled;
+
+#[async_trait]
+impl NativeEnrolment for Enrolled {
+    async fn has_native_factor(&self, _: &str) -> Result<bool, PortError> {
+        Ok(true)
+    }
+}
+
+#[tokio::test]
+async fn the_client_of_recoveries_counts_nothing_and_gets_no_token_whatever_it_is_called_elsewhere() {
+    let (table, user) = parts();
+    let at = |source, client| {
+        let mut event = event(source);
+        event["callerContext"] = json!({ "clientId": client });
+        event
+    };
+    let recovery = || RecoveryClient::of("recovery");
+    let pre = pre_authentication(&table, "").sparing(recovery());
+    let post = post_authentication(&table).sparing(recovery());
+    let lookup = |name: &str| (name == "MFA_APP_CLIENTS").then(|| "native=recovery,other=web".to_owned());
+    let settings = config::load(&lookup, CustomAuthSettings::read).unwrap();
+    let clock = Arc::new(ManualClock::at(NOW));
+    let gate = LastGate::new(settings, table.clone(), Arc::new(Enrolled), clock).closed_to(recovery());
+    let gate = PreTokenGeneration::new(gate, Policy::default().tokens);
+
+    let subject = Subject::User(user.clone());
+    answer(&pre, at("PreAuthentication_Authentication", "recovery")).await.unwrap();
+    answer(&post, at("PostAuthentication_Authentication", "recovery")).await.unwrap();
+    assert_eq!(table.last_sign_in(&user), None);
+    assert_eq!(table.count_attempt(&subject, NOW).await.unwrap(), 1, "the attempt before was none");
+    for source in ["TokenGeneration_Authentication", "TokenGeneration_RefreshTokens"] {
+        let refused = answer(&gate, at(source, "recovery")).await;
+        assert_eq!(refused, Err(Refusal::AppClientUnknown), "{source}");
+        answer(&gate, at(source, "web")).await.unwrap();
+    }
+    answer(&pre, at("PreAuthentication_Authentication", "web")).await.unwrap();
+    assert_eq!(table.count_attempt(&subject, NOW).await.unwrap(), 3);
 }
 
 #[tokio::test]

@@ -91,6 +91,7 @@ impl Cloud {
             // A key is a key; which one it is matters to nobody here.
             ("MFA_SEED_KEY_ARN", &self.code_key),
             ("MFA_DELIVER_FUNCTION", "deliver"),
+            ("MFA_RECOVERY_FUNCTION", "recovery-worker"),
             ("MFA_APP_CLIENTS", APP_CLIENTS),
             ("MFA_HASH_KEY", HASH_KEY),
             ("MFA_EMAIL_FROM", "no-reply@example.com"),

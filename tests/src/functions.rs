@@ -29,6 +29,7 @@ const fn trigger(name: &'static str, events: &'static str) -> Function {
 pub const fn functions() -> &'static [Function] {
     const {
         &[
+            Function { name: "admin-api", events: "apigw-admin.", is_trigger: false },
             trigger("create-auth-challenge", "CreateAuthChallenge_"),
             trigger("custom-email-sender", "CustomEmailSender_"),
             trigger("custom-message", "CustomMessage_"),
@@ -41,6 +42,8 @@ pub const fn functions() -> &'static [Function] {
             trigger("pre-authentication", "PreAuthentication_"),
             trigger("pre-sign-up", "PreSignUp_"),
             trigger("pre-token-generation", "TokenGeneration_"),
+            Function { name: "recovery-api", events: "apigw-recovery.", is_trigger: false },
+            Function { name: "recovery-worker", events: "Recovery_", is_trigger: false },
             trigger("verify-auth-challenge-response", "VerifyAuthChallengeResponse_"),
         ]
     }

@@ -5,6 +5,7 @@ mod cloud;
 mod events;
 mod functions;
 pub mod measure;
+pub mod people;
 mod sealed_events;
 
 pub use cloud::Cloud;

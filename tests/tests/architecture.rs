@@ -149,16 +149,36 @@ fn the_main_of_a_function_is_thin() {
 fn the_rooms_of_the_core_depend_downwards() {
     const KERNEL: &[&str] = &["kernel"];
     const SUPPORT: &[&str] = &["config", "telemetry"];
-    const CAPABILITIES: &[&str] =
-        &["audit", "calls", "custom_auth", "delivery", "factors", "rules", "sign_in", "sign_up", "tokens"];
+    const CAPABILITIES: &[&str] = &[
+        "admin",
+        "audit",
+        "calls",
+        "custom_auth",
+        "delivery",
+        "factors",
+        "recovery",
+        "rules",
+        "sign_in",
+        "sign_up",
+        "tokens",
+    ];
     const SHELLS: &[&str] = &["http", "trigger"];
-    // The audit trail, messages, the courier and the user's own factors are reached through their ports.
+    // The audit trail, messages, the courier, the user's own factors, accounts and attempts are reached through
+    // their ports.
     const THROUGH_PORTS: &[(&str, &str)] = &[
         ("factors", "audit"),
         ("factors", "delivery"),
         ("delivery", "audit"),
         ("custom_auth", "delivery"),
         ("custom_auth", "factors"),
+        ("recovery", "audit"),
+        ("recovery", "delivery"),
+        ("recovery", "factors"),
+        ("admin", "audit"),
+        ("admin", "delivery"),
+        ("admin", "factors"),
+        ("admin", "recovery"),
+        ("admin", "sign_in"),
     ];
 
     let source = root().join("shared/src");

@@ -42,6 +42,7 @@ async fn with_dead_dependencies() {
         ("MFA_CODE_KEY_ARN", "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
         ("MFA_SEED_KEY_ARN", "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
         ("MFA_DELIVER_FUNCTION", "deliver"),
+        ("MFA_RECOVERY_FUNCTION", "recovery-worker"),
         ("MFA_APP_CLIENTS", "custom=1example23456789exampleab"),
         ("MFA_HASH_KEY", "canary-hash-key-0123456789abcdef0123"),
         ("MFA_EMAIL_FROM", "no-reply@example.com"),
@@ -127,6 +128,9 @@ fn parcel(mut event: Value) -> Value {
         ("/name", "canary"),
         ("/nonce", "canary"),
         ("/clientId", "canary"),
+        ("/userName", "canary-name@example.com"),
+        ("/password", "canary-password"),
+        ("/code", "918273"),
         ("/to/userName", "canary-name@example.com"),
         ("/to/email", "canary@example.com"),
         ("/to/phoneNumber", "+12025550199"),
@@ -145,6 +149,8 @@ fn requests(event: &Value) -> Vec<Value> {
         ("/mfa/authenticators", r#"{"name":"canary"}"#),
         ("/mfa/authenticators/0123456789abcdef0123456789abcdef/verify", r#"{"code":"918273"}"#),
         ("/mfa/trusted-devices", r#"{"name":"canary","publicKey":"canary"}"#),
+        ("/recovery", r#"{"username":"canary-name@example.com","password":"canary-password"}"#),
+        ("/recovery/password", r#"{"oldPassword":"canary-password","password":"canary-password"}"#),
     ]
     .map(|(path, body)| request(event.clone(), path, body))
     .into()

@@ -64,7 +64,7 @@ async fn triggers_take_absent_members_and_nulls_alike() {
 async fn the_mfa_api_answers_every_sample_event() {
     let stage = Stage::set().await;
     let mut answers = BTreeMap::new();
-    for function in functions().iter().filter(|function| function.is_api()) {
+    for function in functions().iter().filter(|function| function.name == "mfa-api") {
         for event in sample_events(function).unwrap() {
             let mut answer = stage.invoke(function, &event.payload).await.unwrap();
             let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();

@@ -1,6 +1,7 @@
 //! Custom SMS sender trigger: opens Cognito's sealed code and sends it, once.
 
 use shared::{
+    config::RecoveryClient,
     delivery::{Carrier, Chain, DispatchSettings},
     init,
     trigger::{CustomSender, serve},
@@ -9,12 +10,13 @@ use shared_aws::{Aws, AwsSettings, SmsSettings, delivery_dependencies, sms_provi
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (settings, sms, aws) = init(|environment| {
-        (DispatchSettings::read(environment), SmsSettings::read(environment), AwsSettings::read(environment))
+    let (settings, sms, recovery, aws) = init(|environment| {
+        let (settings, sms) = (DispatchSettings::read(environment), SmsSettings::read(environment));
+        (settings, sms, RecoveryClient::read(environment), AwsSettings::read(environment))
     })?;
     let aws = Aws::new(aws)?;
     let dependencies = delivery_dependencies(&aws);
     let providers = sms_providers(&aws, &sms, &settings.policy.delivery);
     let chain = Chain::new(providers, settings.policy.delivery.sms.clone(), dependencies.entropy.clone());
-    serve(CustomSender::new(settings.dispatch(dependencies, Carrier::Sms(chain)))).await
+    serve(CustomSender::new(settings.dispatch(dependencies, Carrier::Sms(chain))).sparing(recovery)).await
 }

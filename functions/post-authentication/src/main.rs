@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::{
+    config::RecoveryClient,
     delivery::{Courier, GovernorSettings},
     init,
     kernel::{SystemClock, SystemEntropy},
@@ -12,9 +13,10 @@ use shared_aws::{Aws, AwsSettings, DeliverFunction, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let ((governor, tells, deliver), aws) = init(|environment| {
+    let ((governor, recovery, tells, deliver), aws) = init(|environment| {
         let tells = environment.policy().sign_in.new_device_notice;
-        let settings = (GovernorSettings::read(environment), tells, DeliverFunction::name(environment));
+        let (governor, recovery) = (GovernorSettings::read(environment), RecoveryClient::read(environment));
+        let settings = (governor, recovery, tells, DeliverFunction::name(environment));
         (settings, AwsSettings::read(environment))
     })?;
     let aws = Aws::new(aws)?;
@@ -22,5 +24,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let governor = governor.governor(table.clone());
     let courier = tells.then(|| Arc::new(DeliverFunction::new(&aws, deliver)) as Arc<dyn Courier>);
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    serve(PostAuthentication::new(table.clone(), governor, table, courier, clock, entropy)).await
+    let trigger = PostAuthentication::new(table.clone(), governor, table, courier, clock, entropy);
+    serve(trigger.sparing(recovery)).await
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::{
+    config::RecoveryClient,
     init,
     kernel::SystemClock,
     sign_in::SignInSettings,
@@ -12,10 +13,10 @@ use shared_aws::{Aws, AwsSettings, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (guard, rules, aws) = init(|environment| {
-        let guard = SignInSettings::read(environment);
-        (guard, shared_rules::read(environment), AwsSettings::read(environment))
+    let (guard, rules, recovery, aws) = init(|environment| {
+        let (guard, rules) = (SignInSettings::read(environment), shared_rules::read(environment));
+        (guard, rules, RecoveryClient::read(environment), AwsSettings::read(environment))
     })?;
     let guard = guard.guard(Arc::new(Table::new(&Aws::new(aws)?)));
-    serve(PreAuthentication::new(guard, rules, Arc::new(SystemClock))).await
+    serve(PreAuthentication::new(guard, rules, Arc::new(SystemClock)).sparing(recovery)).await
 }

@@ -3,28 +3,36 @@
 //! One item kind a file, next to the port it stands for. All clients share one HTTP client with
 //! pinned trust roots and short time-outs ([`Aws`]).
 
+mod accounts;
+mod admin;
 mod aws;
 mod courier;
 mod data_keys;
 mod directory;
 mod fault;
 mod mfa;
+mod passwords;
 mod pool_links;
 mod providers;
+mod recovery;
 mod seeds;
 mod table;
 mod user_pool;
 
+pub use accounts::PoolAccounts;
+pub use admin::{AdminSettings, support};
 pub use aws::{Aws, AwsSettings};
 pub use courier::DeliverFunction;
 pub use data_keys::Kms;
 pub use directory::Directory;
 pub use mfa::{MfaSettings, mfa_services};
+pub use passwords::{PasswordClient, PasswordSettings};
 pub use pool_links::PoolLinks;
 pub use providers::{
     DeliverSettings, EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns, deliver, delivery_dependencies,
     email_providers, sms_providers,
 };
+pub use recovery::{RecoveryApiSettings, RecoveryFunction, RecoveryWorkerSettings, recovery, recovery_front};
 pub use seeds::{SeedKey, SeedSettings};
 pub use table::{ScanPlace, Table};
 pub use user_pool::UserPool;

@@ -142,6 +142,22 @@ async fn correspondence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn recoveries() {
+    let (table, db) = table().await;
+    contract::cases(&table).await;
+    contract::tries(&table).await;
+    contract::recovery_codes(&table, &table).await;
+    contract::user_items(&table, &table).await;
+    let line = &items(&db, "USER#items-sam", "AUDIT#")[0];
+    assert_eq!((&line["by"]["S"], &line["reason"]["S"]), (&json!("items-sam"), &json!("ticket 17")));
+    let case = &items(&db, "RECOVERY#00000000000000000000000000000001", "CASE")[0];
+    assert_eq!(case["ttl"]["N"], (1_767_323_045 + 1_800).to_string());
+    assert_eq!(case["v"]["N"], "1");
+    assert_eq!(items(&db, "RECOVERY#ADDRESS#tries-alex", "TRIES").len(), 1);
+    assert!(items(&db, "USER#spend-sam", "FACTORS").is_empty(), "a wrong code leaves nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn challenges() {
     let (table, db) = table().await;
     contract::challenges(&table, &table).await;

@@ -13,6 +13,15 @@ pub struct Entry {
     pub user: UserId,
     pub at: Timestamp,
     pub action: Action,
+    /// Who did it, where that is not the user.
+    pub by: Option<Authority>,
+}
+
+/// An administrator, and why they did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    pub user: UserId,
+    pub reason: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -35,6 +44,14 @@ pub enum Action {
     },
     /// A sign-in was completed on a device that the pool did not know.
     NewDeviceUsed,
+    /// Something about the recovery of the account.
+    Recovery {
+        event: RecoveryEvent,
+    },
+    /// An administrator did something to the user.
+    Support {
+        event: SupportEvent,
+    },
     /// A code or notification was not sent.
     MessageNotSent {
         channel: &'static str,
@@ -85,6 +102,58 @@ impl FactorEvent {
     }
 }
 
+/// What became of a recovery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecoveryEvent {
+    /// Somebody who knew the password has begun one.
+    Opened,
+    /// It was proven; a new password is set next.
+    Begun,
+    Recovered,
+    /// The factor can't be taken away: the pool requires one, and the user has no other.
+    HandedOverNoOtherFactor,
+    /// The factor can't be taken away: Cognito did not do it.
+    HandedOverStillThere,
+}
+
+impl RecoveryEvent {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "recovery-opened",
+            Self::Begun => "recovery-begun",
+            Self::Recovered => "recovered",
+            Self::HandedOverNoOtherFactor => "recovery-handed-over-no-other-factor",
+            Self::HandedOverStillThere => "recovery-handed-over-still-there",
+        }
+    }
+}
+
+/// What an administrator does to a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SupportEvent {
+    MfaReset,
+    PreferenceChanged,
+    PhoneNumberSet,
+    Unlocked,
+    DevicesForgotten,
+    Erased,
+}
+
+impl SupportEvent {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MfaReset => "support-mfa-reset",
+            Self::PreferenceChanged => "support-preference-changed",
+            Self::PhoneNumberSet => "support-phone-number-set",
+            Self::Unlocked => "support-unlocked",
+            Self::DevicesForgotten => "support-devices-forgotten",
+            Self::Erased => "support-erased",
+        }
+    }
+}
+
 impl Entry {
     /// A line with an id of its own that sorts by time (UUID v7).
     pub fn new(
@@ -93,12 +162,16 @@ impl Entry {
         user: UserId,
         action: Action,
     ) -> Result<Self, PortError> {
-        let at = clock.now();
+        Self::at(clock.now(), entropy, user, action)
+    }
+
+    /// The same for a time that was read before.
+    pub fn at(at: Timestamp, entropy: &dyn Entropy, user: UserId, action: Action) -> Result<Self, PortError> {
         let mut random = [0; 10];
         entropy.fill(&mut random)?;
         let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or_default();
         let id = uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid();
-        Ok(Self { id, user, at, action })
+        Ok(Self { id, user, at, action, by: None })
     }
 }
 

@@ -7,15 +7,18 @@
 mod check;
 mod environment;
 mod policy;
+mod recovery_client;
 
 pub use check::check_policy;
 pub use environment::{Environment, process_environment};
 pub use policy::{
-    AccessTokenPolicy, AppClientPolicy, AuditPolicy, BudgetPolicy, ClaimsPolicy, ClientTokensPolicy,
-    CustomAuthPolicy, DeliveryPolicy, EmailPolicy, FactorChangePolicy, FirstStep, GovernorPolicy,
-    MFA_METHODS, MessageValidity, MessagesPolicy, Policy, ProviderPolicy, RequirementPolicy, Resend,
-    SELF_SERVICE_SCOPE, SignInPolicy, SignUpPolicy, SmsPolicy, TokensPolicy, TotpPolicy, UniquePolicy,
+    AccessTokenPolicy, ApiPolicy, AppClientPolicy, AuditPolicy, BudgetPolicy, ClaimsPolicy,
+    ClientTokensPolicy, CustomAuthPolicy, DeliveryPolicy, EmailPolicy, FactorChangePolicy, FirstStep,
+    GovernorPolicy, MFA_METHODS, MessageValidity, MessagesPolicy, Policy, ProviderPolicy, RecoveryPolicy,
+    RequirementPolicy, Resend, SELF_SERVICE_SCOPE, SignInPolicy, SignUpPolicy, SmsPolicy, SupportPolicy,
+    TokensPolicy, TotpPolicy, UniquePolicy,
 };
+pub use recovery_client::RecoveryClient;
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     AppClient, Challenges, CustomAuthSettings, NativeEnrolment, Nonce, Place, Redemption, Requirements,
 };
-use crate::kernel::{Clock, OwnFactor, PortError, UserId};
+use crate::{
+    config::RecoveryClient,
+    kernel::{Clock, OwnFactor, PortError, UserId},
+};
 
 /// A request for tokens.
 #[derive(Debug, Clone)]
@@ -56,6 +59,7 @@ pub struct LastGate {
     challenges: Arc<dyn Challenges>,
     natives: Arc<dyn NativeEnrolment>,
     clock: Arc<dyn Clock>,
+    recovery: RecoveryClient,
 }
 
 impl LastGate {
@@ -65,11 +69,20 @@ impl LastGate {
         natives: Arc<dyn NativeEnrolment>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { settings, challenges, natives, clock }
+        Self { settings, challenges, natives, clock, recovery: RecoveryClient::default() }
+    }
+
+    /// No token is issued for this client, whatever else it is called.
+    #[must_use]
+    pub fn closed_to(self, recovery: RecoveryClient) -> Self {
+        Self { recovery, ..self }
     }
 
     /// One write for a custom client, one read for a native one.
     pub async fn admit(&self, request: &TokenRequest<'_>) -> Result<Gate, PortError> {
+        if self.recovery.is(request.client_id) {
+            return Ok(Gate::UnknownClient);
+        }
         let Some(client) = self.settings.clients.find(request.client_id) else {
             return Ok(Gate::UnknownClient);
         };

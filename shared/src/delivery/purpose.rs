@@ -52,10 +52,15 @@ pub enum Notice {
     RecoveryCodesReplaced,
     TrustedDeviceAdded,
     TrustedDeviceRemoved,
+    /// Somebody who knows the password has begun to recover the account.
+    RecoveryStarted,
+    AccountRecovered,
+    /// Something was changed by an administrator.
+    ChangedBySupport,
 }
 
 impl Notice {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::AddressChanged,
         Self::AuthenticatorAdded,
         Self::AuthenticatorRemoved,
@@ -65,6 +70,9 @@ impl Notice {
         Self::RecoveryCodesReplaced,
         Self::TrustedDeviceAdded,
         Self::TrustedDeviceRemoved,
+        Self::RecoveryStarted,
+        Self::AccountRecovered,
+        Self::ChangedBySupport,
     ];
 
     /// As it stands in the names of its sentences.
@@ -79,6 +87,9 @@ impl Notice {
             Self::RecoveryCodesReplaced => "recovery-codes-replaced",
             Self::TrustedDeviceAdded => "trusted-device-added",
             Self::TrustedDeviceRemoved => "trusted-device-removed",
+            Self::RecoveryStarted => "recovery-started",
+            Self::AccountRecovered => "account-recovered",
+            Self::ChangedBySupport => "changed-by-support",
         }
     }
 }

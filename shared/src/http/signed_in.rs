@@ -37,7 +37,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
     }
 }
 
-fn claims(parts: &Parts) -> Option<&HashMap<String, String>> {
+pub(super) fn claims(parts: &Parts) -> Option<&HashMap<String, String>> {
     let RequestContext::ApiGatewayV2(context) = parts.extensions.get::<RequestContext>()? else {
         return None;
     };

@@ -63,13 +63,28 @@ pub enum Refusal {
     AddressNotUsable,
     AddressNotChangeable,
 
+    // Recovery
+    RecoveryClosed,
+    RecoveryNotFound,
+    RecoveryNotProven,
+    RecoveryOver,
+    PasswordWrong,
+    PasswordNotAccepted,
+    PasswordNotNew,
+
+    // Administrators
+    AdministratorNeeded,
+    SecondFactorNeeded,
+    UserNotFound,
+    UserProtected,
+
     TooManyRequests,
     TemporarilyUnavailable,
 }
 
 impl Refusal {
     /// The texts of ours.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 58] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
@@ -115,9 +130,25 @@ impl Refusal {
         Self::AddressNotSet,
         Self::AddressNotUsable,
         Self::AddressNotChangeable,
+        Self::RecoveryClosed,
+        Self::RecoveryNotFound,
+        Self::RecoveryNotProven,
+        Self::RecoveryOver,
+        Self::PasswordWrong,
+        Self::PasswordNotAccepted,
+        Self::PasswordNotNew,
+        Self::AdministratorNeeded,
+        Self::SecondFactorNeeded,
+        Self::UserNotFound,
+        Self::UserProtected,
         Self::TooManyRequests,
         Self::TemporarilyUnavailable,
     ];
+
+    /// The inverse of [`Refusal::code`], for texts of ours.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| refusal.code() == code)
+    }
 
     /// Stable: clients decide by it.
     pub fn code(self) -> &'static str {
@@ -221,6 +252,27 @@ impl Refusal {
             Self::AddressNotUsable => ("address-not-usable", "This address cannot be used", 409),
             Self::AddressNotChangeable => {
                 ("address-not-changeable", "This address cannot be changed here", 409)
+            }
+            Self::RecoveryClosed => ("recovery-closed", "Accounts are not recovered here", 403),
+            Self::RecoveryNotFound => {
+                ("recovery-not-found", "There is no such recovery, or its time is over", 404)
+            }
+            Self::RecoveryNotProven => ("recovery-not-proven", "Enter a recovery code first", 409),
+            Self::RecoveryOver => ("recovery-over", "This recovery is over; begin another", 409),
+            Self::PasswordWrong => ("password-wrong", "The password until now is wrong", 422),
+            Self::PasswordNotAccepted => {
+                ("password-not-accepted", "This password cannot be used; choose another", 422)
+            }
+            Self::PasswordNotNew => {
+                ("password-not-new", "Choose a password that you did not have before", 422)
+            }
+            Self::AdministratorNeeded => ("administrator-needed", "Only administrators may do this", 403),
+            Self::SecondFactorNeeded => {
+                ("second-factor-needed", "Set up a second factor and sign in with it first", 403)
+            }
+            Self::UserNotFound => ("user-not-found", "There is no such user", 404),
+            Self::UserProtected => {
+                ("user-protected", "Administrators cannot be changed here, nor can you yourself", 403)
             }
             Self::TooManyRequests => ("too-many-requests", "Too many requests; try again later", 429),
             Self::TemporarilyUnavailable => {

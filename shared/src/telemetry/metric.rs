@@ -19,6 +19,12 @@ pub enum Metric {
     AddressConflict,
     /// A sign-in by custom challenges leads nowhere, because a limit of the user is reached.
     SignInHeldBack,
+    /// A recovery was opened, or a code entered, beyond the user's limit: it leads nowhere.
+    RecoveryHeldBack,
+    /// An account was recovered.
+    Recovered,
+    /// A recovery can't be finished without an operator.
+    RecoveryHandedOver,
     /// A refusal was answered.
     Refused,
     /// An AWS call failed or timed out.
@@ -52,6 +58,9 @@ impl Metric {
             Self::AddressNotHeld => "AddressNotHeld",
             Self::AddressConflict => "AddressConflict",
             Self::SignInHeldBack => "SignInHeldBack",
+            Self::RecoveryHeldBack => "RecoveryHeldBack",
+            Self::Recovered => "Recovered",
+            Self::RecoveryHandedOver => "RecoveryHandedOver",
             Self::Refused => "Refused",
             Self::DependencyFailed => "DependencyFailed",
             Self::Panicked => "Panicked",

@@ -2,6 +2,7 @@ use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault};
 use crate::{
+    config::RecoveryClient,
     delivery::{Channel, CodeSource, DeliveryId, Destination, Dispatch, Purpose, SendRequest},
     kernel::{EmailAddress, PhoneNumber, UserId},
 };
@@ -9,18 +10,30 @@ use crate::{
 /// Custom SMS or e-mail sender (COGNITO.md §1.15). Invoked asynchronously: what it answers is thrown
 /// away, and an error makes Lambda try again.
 #[derive(Debug)]
-pub struct CustomSender(Dispatch);
+pub struct CustomSender {
+    dispatch: Dispatch,
+    recovery: RecoveryClient,
+}
 
 impl CustomSender {
     pub fn new(dispatch: Dispatch) -> Self {
-        Self(dispatch)
+        Self { dispatch, recovery: RecoveryClient::default() }
+    }
+
+    /// Codes of this client are answered by nobody: none is sent.
+    #[must_use]
+    pub fn sparing(self, recovery: RecoveryClient) -> Self {
+        Self { recovery, ..self }
     }
 }
 
 impl Trigger for CustomSender {
     async fn handle(&self, event: Event<'_>) -> Result<Map<String, Value>, TriggerFault> {
-        if let Some(request) = request(event, self.0.channel()) {
-            self.0.handle(&request).await?;
+        if self.recovery.is(event.client_id()) {
+            return Ok(Map::new());
+        }
+        if let Some(request) = request(event, self.dispatch.channel()) {
+            self.dispatch.handle(&request).await?;
         } else {
             // Nothing tells this request from the next: it could not be sent once.
             tracing::error!("the event has neither a code nor an event id");

@@ -15,6 +15,7 @@ mod post_confirmation;
 mod pre_authentication;
 mod pre_sign_up;
 mod pre_token_generation;
+mod recoveries;
 mod rules;
 mod shell;
 mod verify_auth_challenge_response;
@@ -30,6 +31,7 @@ pub use post_confirmation::PostConfirmation;
 pub use pre_authentication::PreAuthentication;
 pub use pre_sign_up::PreSignUp;
 pub use pre_token_generation::PreTokenGeneration;
+pub use recoveries::{decide, serve_recoveries};
 pub use shell::{Trigger, TriggerFault, answer, serve};
 pub use verify_auth_challenge_response::VerifyAuthChallengeResponse;
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
 use crate::{
     audit::{Action, AuditTrail, Entry},
+    config::RecoveryClient,
     delivery::{Courier, Destination, Governor, Notice, NoticeParcel, Parcel, Recipient},
     kernel::{Clock, EmailAddress, Entropy, PortError, UserId},
     sign_in::{SignInLedger, new_device_id},
@@ -22,6 +23,7 @@ pub struct PostAuthentication {
     courier: Option<Arc<dyn Courier>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    recovery: RecoveryClient,
 }
 
 impl PostAuthentication {
@@ -34,7 +36,13 @@ impl PostAuthentication {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { ledger, governor, trail, courier, clock, entropy }
+        Self { ledger, governor, trail, courier, clock, entropy, recovery: RecoveryClient::default() }
+    }
+
+    /// At this client nobody completes a sign-in: the last gate refuses tokens afterwards.
+    #[must_use]
+    pub fn sparing(self, recovery: RecoveryClient) -> Self {
+        Self { recovery, ..self }
     }
 
     /// Only pools that remember devices say so (COGNITO.md §1.8).
@@ -81,6 +89,9 @@ impl Trigger for PostAuthentication {
             tracing::warn!("the event names no user");
             return Ok(Map::new());
         };
+        if self.recovery.is(event.client_id()) {
+            return Ok(Map::new());
+        }
         let now = self.clock.now();
         futures::join!(
             best_effort("sign_in.complete", LIMIT, self.ledger.complete(&user, now)),

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault, best_effort, rules};
 use crate::{
+    config::RecoveryClient,
     kernel::{Clock, Refusal},
     rules::{Action, Rules},
     sign_in::{Attempt, SignInGuard, admit},
@@ -19,11 +20,18 @@ pub struct PreAuthentication {
     guard: SignInGuard,
     rules: Option<Arc<dyn Rules>>,
     clock: Arc<dyn Clock>,
+    recovery: RecoveryClient,
 }
 
 impl PreAuthentication {
     pub fn new(guard: SignInGuard, rules: Option<Arc<dyn Rules>>, clock: Arc<dyn Clock>) -> Self {
-        Self { guard, rules, clock }
+        Self { guard, rules, clock, recovery: RecoveryClient::default() }
+    }
+
+    /// Attempts at this client are no sign-ins and are not counted; recovery has limits of its own.
+    #[must_use]
+    pub fn sparing(self, recovery: RecoveryClient) -> Self {
+        Self { recovery, ..self }
     }
 }
 
@@ -33,6 +41,9 @@ impl Trigger for PreAuthentication {
         let now = self.clock.now();
         if let Some(rules) = &self.rules {
             rules::ask(rules.as_ref(), Action::SignIn, event, now)?;
+        }
+        if self.recovery.is(event.client_id()) {
+            return Ok(Map::new());
         }
         // Without the table everybody passes: Cognito's own back-off still guards the password.
         let attempt = self.guard.attempt(event.user(), event.user_name(), now);

@@ -1,6 +1,7 @@
 //! What every implementation of a port promises. Run on the in-memory ports and on the adapters.
 
 mod challenges;
+mod recovery;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +34,10 @@ use shared::{
     },
 };
 
-pub use self::challenges::challenges;
+pub use self::{
+    challenges::challenges,
+    recovery::{cases, recovery_codes, tries, user_items},
+};
 use crate::{ManualClock, SeededEntropy};
 
 const RACING: usize = 50;

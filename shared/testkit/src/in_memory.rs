@@ -4,8 +4,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
 use shared::{
+    admin::UserItems,
     audit::{Action, AuditLog, AuditTrail, Entry, Line},
     calls::{
         CallCounts, Claim as RequestClaim, Counter as CallCounter, IdempotencyKey, Remembered, RequestHash,
@@ -18,9 +20,10 @@ use shared::{
     },
     factors::{
         DeviceId, DeviceLabels, FriendlyDeviceName,
-        own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors},
+        own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors, RecoveryHash},
     },
     kernel::{PortError, UserId},
+    recovery::{Case, CaseKey, Cases, RecoveryCodes, Spent, Swapped, Tries, Trying},
     sign_in::{Attempt, BackOff, SignInLedger, Subject},
     sign_up::{
         AddressClaim, AddressClaims, AddressKey, CandidateKey, ConfirmedUsers, DAY, FirmClaim, HOLD,
@@ -56,6 +59,10 @@ pub(crate) struct State {
     labels: HashMap<UserId, BTreeMap<DeviceId, FriendlyDeviceName>>,
     counted: HashMap<(CallCounter, Timestamp), u32>,
     requests: HashMap<(UserId, IdempotencyKey), Request>,
+    cases: HashMap<CaseKey, Case>,
+    tries: HashMap<Trying, Vec<Timestamp>>,
+    /// The last recovery code that a recovery used up, and which.
+    spent: HashMap<UserId, (RecoveryHash, CaseKey)>,
 }
 
 #[derive(Debug)]
@@ -285,6 +292,8 @@ impl AuditLog for InMemoryTable {
                     Action::PreferenceChanged { .. } => "preference-changed",
                     Action::OwnFactor { event, .. } => event.name(),
                     Action::NewDeviceUsed => "new-device-used",
+                    Action::Recovery { event } => event.name(),
+                    Action::Support { event } => event.name(),
                     Action::MessageNotSent { .. } => "message-not-sent",
                 }
                 .to_owned(),
@@ -516,5 +525,87 @@ impl OwnFactorStore for InMemoryTable {
             kept.pool_totp_stopped_at = None;
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Cases for InMemoryTable {
+    async fn create(&self, key: &CaseKey, case: &Case) -> Result<(), PortError> {
+        self.state()?.cases.insert(key.clone(), case.clone());
+        Ok(())
+    }
+
+    async fn read(&self, key: &CaseKey) -> Result<Option<Case>, PortError> {
+        Ok(self.state()?.cases.get(key).cloned())
+    }
+
+    async fn swap(&self, key: &CaseKey, seen: u64, after: &Case) -> Result<Swapped, PortError> {
+        let mut state = self.state()?;
+        match state.cases.get_mut(key) {
+            Some(case) if case.revision == seen => {
+                *case = after.clone();
+                Ok(Swapped::Done)
+            }
+            _ => Ok(Swapped::Overtaken),
+        }
+    }
+}
+
+#[async_trait]
+impl Tries for InMemoryTable {
+    async fn admit(&self, trying: &Trying, most: u32, now: Timestamp) -> Result<bool, PortError> {
+        let mut state = self.state()?;
+        let tries = state.tries.entry(trying.clone()).or_default();
+        tries.retain(|at| now.duration_since(*at) < SignedDuration::from_hours(1));
+        let is_admitted = tries.len() < usize::try_from(most).expect("a small number");
+        if is_admitted {
+            tries.push(now);
+        }
+        Ok(is_admitted)
+    }
+}
+
+#[async_trait]
+impl RecoveryCodes for InMemoryTable {
+    async fn spend(&self, user: &UserId, hash: &RecoveryHash, case: &CaseKey) -> Result<Spent, PortError> {
+        let mut state = self.state()?;
+        let mine = (hash.clone(), case.clone());
+        if state.own_factors.get_mut(user).is_some_and(|factors| factors.recovery.remove(hash)) {
+            state.spent.insert(user.clone(), mine);
+            return Ok(Spent::Done);
+        }
+        Ok(if state.spent.get(user) == Some(&mine) { Spent::Done } else { Spent::Unknown })
+    }
+}
+
+#[async_trait]
+impl UserItems for InMemoryTable {
+    async fn lines(
+        &self,
+        user: &UserId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Map<String, Value>>, PortError> {
+        let state = self.state()?;
+        let mut lines: Vec<_> = state
+            .audit
+            .iter()
+            .filter(|entry| entry.user == *user && (from..until).contains(&entry.at))
+            .collect();
+        lines.sort_by_key(|entry| entry.id);
+        let line = |entry: &&Entry| {
+            let mut line = Map::new();
+            line.insert("id".to_owned(), json!(entry.id.to_string()));
+            line.insert("at".to_owned(), json!(entry.at.to_string()));
+            line
+        };
+        Ok(lines.iter().map(line).collect())
+    }
+
+    async fn erase(&self, user: &UserId) -> Result<usize, PortError> {
+        let mut state = self.state()?;
+        let factors = state.own_factors.remove(user).map_or(0, |_| 1);
+        let attempts = state.attempts.remove(&Subject::User(user.clone())).map_or(0, |_| 1);
+        Ok(factors + attempts)
     }
 }

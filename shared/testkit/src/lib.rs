@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "test code: a failed expectation is a failed test")]
 
+mod accounts_in_memory;
 mod challenges_in_memory;
 pub mod contract;
 mod courier_in_memory;
@@ -14,6 +15,7 @@ mod sealed_codes;
 mod seeds_in_memory;
 mod sources;
 
+pub use accounts_in_memory::InMemoryAccounts;
 pub use courier_in_memory::InMemoryCourier;
 pub use custom_sign_in::{CUSTOM, CustomAuthStage, CustomSignIn, NATIVE};
 pub use in_memory::InMemoryTable;

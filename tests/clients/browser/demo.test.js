@@ -207,7 +207,7 @@ test('a lost phone: an administrator takes it away, and the page becomes the nex
   await page.getByRole('button', { name: 'Take it from this page' }).waitFor();
   await demo.press('I lost my phone');
   await demo.screen('Lost phone');
-  const [lose, administrator] = await page.getByLabel('E-mail address, phone').all();
+  const [lose, , administrator] = await page.getByLabel('E-mail address, phone').all();
   await lose.fill(user);
   await demo.press('Lose the phone');
   await page.getByText('This page has no more codes').waitFor();
@@ -224,6 +224,48 @@ test('a lost phone: an administrator takes it away, and the page becomes the nex
   await demo.topic('Sign in');
   await signIn();
   await demo.screen('Sign in');
+  await demo.press('Text message');
+  await demo.takeCode();
+  await demo.press('Sign in');
+  await demo.screen('Factors');
+  await demo.topic('Authenticator app');
+  await demo.press('Set up');
+  phone = new Authenticator(await demo.scan());
+  await demo.fill({ Code: phone.next() });
+  await demo.press('Verify');
+  await demo.fact('Preferred', 'authenticator app');
+});
+
+test('a lost phone: a recovery code and a new password take it away', async () => {
+  await demo.topic('Recovery codes');
+  await demo.press('Make codes');
+  await page.getByText('not shown again').waitFor();
+  const [code] = await page.locator('.codes code').allTextContents();
+  await demo.press('I have them');
+  await signOut();
+  await demo.topic('Lost phone');
+  const recover = page.locator('form', { has: page.getByLabel('Recovery code') });
+  const fill = async (values) => {
+    for (const [label, value] of Object.entries(values)) {
+      await recover.getByLabel(label, { exact: label === 'Password' }).fill(value);
+    }
+  };
+  await fill({ 'E-mail address, phone': user, Password: 'Wrong-Horse-9', 'Recovery code': code, 'New password': 'Recovered-Horse-6' });
+  await demo.press('Recover the account');
+  await demo.told(/code-wrong: The code is wrong/);
+  await demo.inspect('lost-phone-refused');
+  await fill({ Password: password });
+  await demo.press('Recover the account');
+  await page.getByText('The account is recovered').waitFor();
+  await demo.inspect('lost-phone-recovered');
+  const shown = await page.locator('#calls').textContent();
+  assert.ok(!shown.includes(password) && !shown.includes('Recovered-Horse-6'), 'no password is shown');
+  await demo.topic('Sign in');
+  await demo.fill({ 'E-mail address, phone': user, Password: password });
+  await demo.press('Sign in');
+  await demo.told(/Incorrect username or password/);
+  password = 'Recovered-Horse-6';
+  await signIn();
   await demo.press('Text message');
   await demo.takeCode();
   await demo.press('Sign in');

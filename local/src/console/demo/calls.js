@@ -5,7 +5,7 @@ import { endpoints } from "./cloud.js";
 
 const KEPT = 60;
 const SHOWN_CHARACTERS = 96;
-const PASSWORDS = new Set(["Password", "PASSWORD", "NEW_PASSWORD", "PreviousPassword", "ProposedPassword"]);
+const PASSWORDS = new Set(["oldPassword", "password", "Password", "PASSWORD", "NEW_PASSWORD", "PreviousPassword", "ProposedPassword"]);
 
 let count = 0;
 let began = 0;
@@ -35,9 +35,9 @@ export async function cognito(operation, parameters, why) {
   return answer;
 }
 
-/** A request to the MFA API. */
+/** A request to the API. `token`: an access token, or the secret of a recovery; none to begin one. */
 export async function api(method, path, { token, body, headers = {} }, why) {
-  const sent = { authorization: `Bearer ${token}`, ...headers };
+  const sent = { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers };
   if (body !== undefined) sent["content-type"] = "application/json";
   const call = { name: `${method} ${path}`, request: { headers: sent, ...(body === undefined ? {} : { body }) }, why };
   const { ok, answer, response } = await send(call, `${endpoints.api}${path}`, {

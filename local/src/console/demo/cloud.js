@@ -10,3 +10,6 @@ export const poolName = endpoints.userPoolId.split("_")[1];
 
 /** Whether the pool can be asked for custom challenges. */
 export const hasCustomAuth = functions.includes("define-auth-challenge");
+
+/** Whether accounts can be recovered. */
+export const hasRecovery = functions.includes("recovery-api");

@@ -11,7 +11,7 @@ async function show(place) {
   const { AccessToken: token } = session();
   const { answer } = await api("GET", "/mfa/recovery-codes", { token });
   place.replaceChildren(
-    paragraph("Each signs in once where another code would be asked for, in custom mode. Only their hashes are kept."),
+    paragraph("Each signs in once where another code would be asked for, in custom mode, and recovers the account once, in native mode. Only their hashes are kept."),
     facts([["Left", `${answer.left}`]]),
     answer.left > 0 ? warning("New codes end the ones there are.") : "",
     form({

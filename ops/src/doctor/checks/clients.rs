@@ -43,7 +43,9 @@ pub(super) const CHECKS: &[Check] = &[
         reference: "docs/COGNITO.md, 3.3 Request parameters",
         find: |facts| {
             facts.clients_that("takes passwords as they are", |client| {
-                client.has_flow("ALLOW_USER_PASSWORD_AUTH") || client.has_flow("USER_PASSWORD_AUTH")
+                let takes =
+                    client.has_flow("ALLOW_USER_PASSWORD_AUTH") || client.has_flow("USER_PASSWORD_AUTH");
+                takes && !only_checks_passwords(client)
             })
         },
     },
@@ -68,7 +70,8 @@ pub(super) const CHECKS: &[Check] = &[
         find: |facts| {
             facts.clients_that("has no way to refresh", |client| {
                 let modern = client.flows().iter().any(|flow| flow.starts_with("ALLOW_"));
-                modern && !rotates(client) && !client.has_flow("ALLOW_REFRESH_TOKEN_AUTH")
+                let refreshes = rotates(client) || client.has_flow("ALLOW_REFRESH_TOKEN_AUTH");
+                modern && !refreshes && !only_checks_passwords(client)
             })
         },
     },
@@ -126,4 +129,9 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn rotates(client: &Client<'_>) -> bool {
     client.get("/RefreshTokenRotation/Feature").and_then(Value::as_str) == Some("ENABLED")
+}
+
+/// As the client of recoveries does: nobody signs in with it.
+fn only_checks_passwords(client: &Client<'_>) -> bool {
+    client.flows() == ["ALLOW_USER_PASSWORD_AUTH"]
 }

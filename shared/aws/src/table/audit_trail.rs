@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use shared::{
-    audit::{Action, AuditLog, AuditTrail, Entry, Line},
+    audit::{Action, AuditLog, AuditTrail, Authority, Entry, Line},
     kernel::{Factor, PortError, UserId},
 };
 use uuid::Uuid;
@@ -48,11 +48,16 @@ impl AuditTrail for Table {
                 }
             }
             Action::NewDeviceUsed => put.item("action", text("new-device-used")),
+            Action::Recovery { event } => put.item("action", text(event.name())),
+            Action::Support { event } => put.item("action", text(event.name())),
             Action::MessageNotSent { channel, reason } => put
                 .item("action", text("message-not-sent"))
                 .item("channel", text(channel))
                 .item("reason", text(reason)),
         };
+        if let Some(Authority { user, reason }) = &entry.by {
+            put = put.item("by", text(user.as_str())).item("reason", text(reason));
+        }
         match put.send().await {
             Ok(_) => Ok(()),
             // A retry of ours whose first try had got through.

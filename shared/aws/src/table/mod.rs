@@ -9,6 +9,8 @@
 //! | `ADDRESS#<hash>` | `CLAIM` | whose an address is, or who holds it for the moment |
 //! | `AUDIT#<sub>` | `<uuid v7>` | one line of the audit trail |
 //! | `USER#<sub>`, `CHALLENGE#<nonce>` | `FACTORS` | running sign-ins by custom challenges, what is counted of them, the proof |
+//! | `RECOVERY#<hash>` | `CASE` | the recovery of an account |
+//! | `RECOVERY#<kind>#<name or hash>` | `TRIES` | the last tries of an address, a user's password, a user's codes |
 //! | `DELIVERY#<hash>` | `CLAIM` | who handles a message, and how it ended |
 //! | `USER#<sub>` | `CODES#<channel>` | cool-down, verified since when, codes nobody entered yet |
 //! | `USER#<sub>` | `REQUEST#<hash>` | a request with an idempotency key, and how it ended |
@@ -26,6 +28,7 @@ mod confirmed_users;
 mod device_labels;
 mod operator;
 mod own_factors;
+mod recoveries;
 mod sign_in_ledger;
 
 use std::collections::HashMap;

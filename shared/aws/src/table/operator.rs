@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     operation::query::builders::QueryFluentBuilder,
     types::{AttributeValue, DeleteRequest, WriteRequest},
@@ -11,6 +12,7 @@ use aws_types::SdkConfig;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use shared::{
+    admin::UserItems,
     delivery::{Channel, Scope},
     kernel::{PortError, UserId},
     sign_up::{AddressClaims as _, AddressKey, KeptClaim},
@@ -84,7 +86,16 @@ impl Table {
     ///
     /// Promises nothing of what is written meanwhile: a user who still signs in leaves new items.
     pub async fn forget(&self, user: &UserId) -> Result<usize, PortError> {
-        let mut partitions = vec![user_key(user), audit_key(user)];
+        let items = self.erase_partitions(user, vec![audit_key(user)]).await?;
+        Ok(items + self.release_claims_of(user).await?)
+    }
+
+    async fn erase_partitions(
+        &self,
+        user: &UserId,
+        mut partitions: Vec<AttributeValue>,
+    ) -> Result<usize, PortError> {
+        partitions.push(user_key(user));
         // Their own budgets of messages, which no shards divide.
         partitions.extend([Channel::Sms, Channel::Email].map(|channel| {
             text(format!("SENT#{}#{}#{}#0", channel.name(), Scope::User.name(), user.as_str()))
@@ -109,7 +120,7 @@ impl Table {
                 waiting = left.unwrap_or_default();
             }
         }
-        Ok(keys.len() + self.release_claims_of(user).await?)
+        Ok(keys.len())
     }
 
     async fn release_claims_of(&self, user: &UserId) -> Result<usize, PortError> {
@@ -144,6 +155,22 @@ fn firm_claim(item: &Item) -> Option<KeptClaim> {
         owner: UserId::parse(item.get("firm_for")?.as_s().ok()?).ok()?,
         since: Timestamp::from_second(since).ok()?,
     })
+}
+
+#[async_trait]
+impl UserItems for Table {
+    async fn lines(
+        &self,
+        user: &UserId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Map<String, Value>>, PortError> {
+        self.audit_lines(user, from, until).await
+    }
+
+    async fn erase(&self, user: &UserId) -> Result<usize, PortError> {
+        self.erase_partitions(user, Vec::new()).await
+    }
 }
 
 async fn items(query: QueryFluentBuilder) -> Result<Vec<Item>, PortError> {

@@ -3,6 +3,7 @@ mod delivery;
 mod gate;
 mod governor;
 mod messages;
+mod recovery;
 mod tokens;
 
 use jiff::SignedDuration;
@@ -15,6 +16,7 @@ pub use self::{
     gate::{SignInPolicy, SignUpPolicy, UniquePolicy},
     governor::{BudgetPolicy, EmailPolicy, GovernorPolicy, SmsPolicy},
     messages::{MessageValidity, MessagesPolicy},
+    recovery::{RecoveryPolicy, SupportPolicy},
     tokens::{
         AccessTokenPolicy, ClaimsPolicy, ClientTokensPolicy, MFA_METHODS, SELF_SERVICE_SCOPE, TokensPolicy,
     },
@@ -37,6 +39,8 @@ pub struct Policy {
     pub sms: SmsPolicy,
     pub email: EmailPolicy,
     pub custom_auth: CustomAuthPolicy,
+    pub recovery: RecoveryPolicy,
+    pub admin: SupportPolicy,
     pub tokens: TokensPolicy,
     pub audit: AuditPolicy,
 }
@@ -107,6 +111,8 @@ impl Policy {
         self.messages.check(problems);
         self.check_governor(problems);
         self.custom_auth.check(problems);
+        self.recovery.check(problems);
+        self.admin.check(problems);
         self.tokens.check(problems);
         if !(self.audit.retention_days == 0 || (30..=3_650).contains(&self.audit.retention_days)) {
             problems.push("audit.retention_days must be 30 to 3650, or 0 to keep lines for good".into());
@@ -241,6 +247,13 @@ mod tests {
             [delivery.sms]
             providers = ["sns", "pigeon", "sns"]
             tries = 0
+            [recovery]
+            minutes = 1
+            tries_user_per_hour = 6
+            tries_address_per_hour = 0
+            [admin]
+            groups = ["a b"]
+            max_sign_in_age_seconds = 301
             [audit]
             retention_days = 7
             [extra]
@@ -278,6 +291,11 @@ mod tests {
         sms.allowed_number_types must name a type
         sms.user.per_day must be at least per_hour and at most 10000000
         sms.all: shards must be at least 1, and of per_hour at least 2 and of unverified at least 1 must fall to each
+        recovery.minutes must be 5 to 120
+        recovery.tries_user_per_hour must be 1 to 5
+        recovery.tries_address_per_hour must be 1 to 20
+        admin.groups: "a b" is empty or has a blank in it
+        admin.max_sign_in_age_seconds must be 30 to 300
         audit.retention_days must be 30 to 3650, or 0 to keep lines for good
         "#);
     }

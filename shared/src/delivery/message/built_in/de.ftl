@@ -134,6 +134,21 @@ trusted-device-removed-subject = Gerät nicht mehr vertrauenswürdig
 trusted-device-removed-lead = Ihr Konto bei { $app } vertraut einem Gerät nicht mehr: Sie werden dort nach einem Code gefragt.
 trusted-device-removed-note = { changed-note }
 
+recovery-started-sms = Jemand mit Ihrem Passwort stellt Ihr Konto bei { $app } wieder her.{ sentence-space }{ changed-caution-sms }
+recovery-started-subject = Wiederherstellung begonnen
+recovery-started-lead = Jemand, der Ihr Passwort kennt, hat begonnen, Ihr Konto bei { $app } wiederherzustellen. Dazu ist noch ein Wiederherstellungscode nötig.
+recovery-started-note = { changed-note }
+
+account-recovered-sms = Ihr Konto bei { $app } wurde wiederhergestellt und hat ein neues Passwort.{ sentence-space }{ changed-caution-sms }
+account-recovered-subject = Konto wiederhergestellt
+account-recovered-lead = Ihr Konto bei { $app } wurde wiederhergestellt: Es hat ein neues Passwort, und alle Sitzungen und Geräte wurden abgemeldet. Richten Sie wieder einen zweiten Faktor ein.
+account-recovered-note = { changed-note }
+
+changed-by-support-sms = Unser Support hat Ihr Konto bei { $app } geändert.{ sentence-space }{ changed-caution-sms }
+changed-by-support-subject = Vom Support geändert
+changed-by-support-lead = Unser Support hat etwas daran geändert, wie Sie sich bei { $app } anmelden.
+changed-by-support-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } ist Ihr { $app }-Code.

@@ -135,6 +135,21 @@ trusted-device-removed-subject = Device no longer trusted
 trusted-device-removed-lead = Your { $app } account no longer trusts a device: you will be asked for a code there.
 trusted-device-removed-note = { changed-note }
 
+recovery-started-sms = Somebody with your password is recovering your { $app } account.{ sentence-space }{ changed-caution-sms }
+recovery-started-subject = Account recovery begun
+recovery-started-lead = Somebody who knows your password has begun to recover your { $app } account. That takes a recovery code as well.
+recovery-started-note = { changed-note }
+
+account-recovered-sms = Your { $app } account was recovered and has a new password.{ sentence-space }{ changed-caution-sms }
+account-recovered-subject = Account recovered
+account-recovered-lead = Your { $app } account was recovered: it has a new password, and all sessions and devices were signed out. Set up a second factor again.
+account-recovered-note = { changed-note }
+
+changed-by-support-sms = Our support has changed your { $app } account.{ sentence-space }{ changed-caution-sms }
+changed-by-support-subject = Changed by our support
+changed-by-support-lead = Our support has changed something about how you sign in to your { $app } account.
+changed-by-support-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } is your { $app } code.

@@ -135,6 +135,21 @@ trusted-device-removed-subject = Dispositivo ya no de confianza
 trusted-device-removed-lead = Su cuenta de { $app } ya no confía en un dispositivo: allí se le pedirá un código.
 trusted-device-removed-note = { changed-note }
 
+recovery-started-sms = Alguien con su contraseña quiere recuperar su cuenta de { $app }.{ sentence-space }{ changed-caution-sms }
+recovery-started-subject = Recuperación iniciada
+recovery-started-lead = Alguien que conoce su contraseña ha empezado a recuperar su cuenta de { $app }. Para ello hace falta además un código de recuperación.
+recovery-started-note = { changed-note }
+
+account-recovered-sms = Su cuenta de { $app } se ha recuperado y tiene otra contraseña.{ sentence-space }{ changed-caution-sms }
+account-recovered-subject = Cuenta recuperada
+account-recovered-lead = Su cuenta de { $app } se ha recuperado: tiene otra contraseña y se han cerrado todas las sesiones y dispositivos. Configure de nuevo un segundo factor.
+account-recovered-note = { changed-note }
+
+changed-by-support-sms = Nuestro soporte ha cambiado su cuenta de { $app }.{ sentence-space }{ changed-caution-sms }
+changed-by-support-subject = Cambio de nuestro soporte
+changed-by-support-lead = Nuestro soporte ha cambiado algo de la forma en que usted entra en { $app }.
+changed-by-support-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } es su clave de { $app }.

@@ -135,6 +135,21 @@ trusted-device-removed-subject = Appareil de confiance retiré
 trusted-device-removed-lead = Votre compte { $app } ne fait plus confiance à un appareil : un code vous y sera demandé.
 trusted-device-removed-note = { changed-note }
 
+recovery-started-sms = Quelqu'un qui a votre mot de passe restaure votre compte { $app }.{ sentence-space }{ changed-caution-sms }
+recovery-started-subject = Restauration commencée
+recovery-started-lead = Quelqu’un qui connaît votre mot de passe a commencé à restaurer votre compte { $app }. Il faut encore un code de récupération.
+recovery-started-note = { changed-note }
+
+account-recovered-sms = Votre compte { $app } est restauré, avec un nouveau mot de passe.{ sentence-space }{ changed-caution-sms }
+account-recovered-subject = Compte restauré
+account-recovered-lead = Votre compte { $app } a été restauré : il a un nouveau mot de passe, et toutes les sessions et tous les appareils ont été déconnectés. Configurez de nouveau un second facteur.
+account-recovered-note = { changed-note }
+
+changed-by-support-sms = Notre assistance a modifié votre compte { $app }.{ sentence-space }{ changed-caution-sms }
+changed-by-support-subject = Modifié par notre assistance
+changed-by-support-lead = Notre assistance a modifié la façon dont vous vous connectez à { $app }.
+changed-by-support-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } est votre code { $app }.

@@ -125,6 +125,21 @@ trusted-device-removed-subject = 端末の信頼の解除
 trusted-device-removed-lead = { $app }アカウントで端末の信頼が解除されました。その端末ではコードが求められます。
 trusted-device-removed-note = { changed-note }
 
+recovery-started-sms = { $app }の復旧が開始されました。{ sentence-space }{ changed-caution-sms }
+recovery-started-subject = アカウント復旧の開始
+recovery-started-lead = パスワードを知る人が{ $app }アカウントの復旧を開始しました。復旧には復旧コードも必要です。
+recovery-started-note = { changed-note }
+
+account-recovered-sms = { $app }は復旧し、新しいパスワードになりました。{ sentence-space }{ changed-caution-sms }
+account-recovered-subject = アカウントの復旧
+account-recovered-lead = { $app }アカウントは復旧されました。パスワードは新しくなり、すべてのセッションと端末はサインアウトされました。第二認証要素を再設定してください。
+account-recovered-note = { changed-note }
+
+changed-by-support-sms = { $app }がサポートにより変更されました。{ sentence-space }{ changed-caution-sms }
+changed-by-support-subject = サポートによる変更
+changed-by-support-lead = { $app }アカウントのサインイン方法がサポートにより変更されました。
+changed-by-support-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } は{ $app }の確認コードです。

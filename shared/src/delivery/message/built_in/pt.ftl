@@ -135,6 +135,21 @@ trusted-device-removed-subject = Dispositivo não mais confiável
 trusted-device-removed-lead = Sua conta em { $app } não confia mais em um dispositivo: um código será pedido ali.
 trusted-device-removed-note = { changed-note }
 
+recovery-started-sms = Uma pessoa com sua senha quer recuperar sua conta { $app }.{ sentence-space }{ changed-caution-sms }
+recovery-started-subject = Recuperação iniciada
+recovery-started-lead = Alguém que sabe sua senha começou a recuperar sua conta em { $app }. Para isso ainda é preciso um código de recuperação.
+recovery-started-note = { changed-note }
+
+account-recovered-sms = Sua conta { $app } foi recuperada e tem uma nova senha.{ sentence-space }{ changed-caution-sms }
+account-recovered-subject = Conta recuperada
+account-recovered-lead = Sua conta em { $app } foi recuperada: ela tem uma nova senha, e todas as sessões e dispositivos foram desconectados. Configure um segundo fator novamente.
+account-recovered-note = { changed-note }
+
+changed-by-support-sms = Nosso suporte alterou sua conta { $app }.{ sentence-space }{ changed-caution-sms }
+changed-by-support-subject = Alterado pelo nosso suporte
+changed-by-support-lead = Nosso suporte alterou algo em como você entra na sua conta em { $app }.
+changed-by-support-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } é seu codigo { $app }.

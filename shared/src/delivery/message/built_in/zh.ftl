@@ -125,6 +125,21 @@ trusted-device-removed-subject = 不再信任设备
 trusted-device-removed-lead = 您的 { $app } 账号不再信任一台设备：在该设备上登录时会要求验证码。
 trusted-device-removed-note = { changed-note }
 
+recovery-started-sms = 有人正在恢复您的{ $app }账号。{ sentence-space }{ changed-caution-sms }
+recovery-started-subject = 账号恢复已开始
+recovery-started-lead = 知道您密码的人已开始恢复您的 { $app } 账号。恢复还需要恢复代码。
+recovery-started-note = { changed-note }
+
+account-recovered-sms = 您的{ $app }账号已恢复并更换了密码。{ sentence-space }{ changed-caution-sms }
+account-recovered-subject = 账号已恢复
+account-recovered-lead = 您的 { $app } 账号已恢复：密码已更换，所有会话和设备均已退出登录。请重新设置第二验证方式。
+account-recovered-note = { changed-note }
+
+changed-by-support-sms = 客服已更改您的{ $app }账号。{ sentence-space }{ changed-caution-sms }
+changed-by-support-subject = 客服已更改
+changed-by-support-lead = 客服已更改您的 { $app } 账号的登录方式。
+changed-by-support-note = { changed-note }
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } 是您的{ $app }验证码。

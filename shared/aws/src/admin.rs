@@ -1,0 +1,45 @@
+//! What the admin API is put together from.
+
+use std::sync::Arc;
+
+use shared::{
+    admin::{Support, SupportPorts},
+    config::{Environment, SupportPolicy},
+    kernel::{SystemClock, SystemEntropy},
+};
+
+use crate::{Aws, DeliverFunction, PoolAccounts, Table, UserPool};
+
+/// The policy, `MFA_USER_POOL_ID` and `MFA_DELIVER_FUNCTION`.
+#[derive(Debug)]
+pub struct AdminSettings {
+    policy: SupportPolicy,
+    user_pool_id: String,
+    deliver: String,
+}
+
+impl AdminSettings {
+    pub fn read(environment: &mut Environment<'_>) -> Self {
+        Self {
+            policy: environment.policy().admin,
+            user_pool_id: environment.required("MFA_USER_POOL_ID"),
+            deliver: DeliverFunction::name(environment),
+        }
+    }
+}
+
+pub fn support(aws: &Aws, settings: AdminSettings) -> Support {
+    let table = Arc::new(Table::new(aws));
+    let ports = SupportPorts {
+        pool: Arc::new(UserPool::new(aws)),
+        accounts: Arc::new(PoolAccounts::new(aws, &settings.user_pool_id)),
+        own: table.clone(),
+        ledger: table.clone(),
+        items: table.clone(),
+        audit: table,
+        courier: Arc::new(DeliverFunction::new(aws, settings.deliver)),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    };
+    Support::new(settings.policy, ports)
+}

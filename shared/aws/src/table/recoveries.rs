@@ -1,0 +1,255 @@
+//! Recoveries. All but the use of a code lies under `RECOVERY#`, so that the public API's role can be held
+//! to that.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
+};
+use jiff::{SignedDuration, Timestamp};
+use shared::{
+    factors::own::RecoveryHash,
+    kernel::{Factor, PortError, UserId},
+    recovery::{
+        Case, CaseKey, Cases, Ending, HandOver, PasswordMark, Phase, RecoveryCodes, RunIds, Spent, Step,
+        Swapped, Tries, Trying, Work,
+    },
+};
+
+use super::{
+    Item, Table, condition_failed, milliseconds, number, own_factors::FACTORS, port_error, seconds, text,
+    user_key, version, whole,
+};
+
+const READ: &str = "dynamodb.GetItem";
+const PUT: &str = "dynamodb.PutItem";
+const UPDATE: &str = "dynamodb.UpdateItem";
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+#[async_trait]
+impl Cases for Table {
+    async fn create(&self, key: &CaseKey, case: &Case) -> Result<(), PortError> {
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(item(key, case)));
+        put.send().await.map_err(port_error(PUT))?;
+        Ok(())
+    }
+
+    async fn read(&self, key: &CaseKey) -> Result<Option<Case>, PortError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", case_key(key))
+            .key("sk", text("CASE"))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(port_error(READ))?;
+        let case = answer
+            .item()
+            .map(|item| read(item).ok_or_else(|| PortError::new(READ, "the recovery can't be read")));
+        case.transpose()
+    }
+
+    async fn swap(&self, key: &CaseKey, seen: u64, after: &Case) -> Result<Swapped, PortError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item(key, after)))
+            .condition_expression("revision = :seen")
+            .expression_attribute_values(":seen", AttributeValue::N(seen.to_string()));
+        match put.send().await {
+            Ok(_) => Ok(Swapped::Done),
+            Err(fault) if condition_failed(&fault) => Ok(Swapped::Overtaken),
+            Err(fault) => Err(port_error(PUT)(fault)),
+        }
+    }
+}
+
+#[async_trait]
+impl Tries for Table {
+    /// The times of the last `most` tries stand in the item, `t1` the latest: a further one is admitted if
+    /// the oldest of them is an hour old.
+    async fn admit(&self, trying: &Trying, most: u32, now: Timestamp) -> Result<bool, PortError> {
+        let most = most.max(1);
+        let shifted =
+            (2..=most).rev().map(|place| format!("t{place} = if_not_exists(t{}, :never)", place - 1));
+        let set: Vec<_> = shifted.chain(["t1 = :now, v = :v, #ttl = :ttl".to_owned()]).collect();
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", tries_key(trying))
+            .key("sk", text("TRIES"))
+            .update_expression(format!("SET {}", set.join(", ")))
+            .condition_expression(format!("attribute_not_exists(t{most}) OR t{most} <= :hour_ago"))
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":now", milliseconds(now))
+            .expression_attribute_values(":hour_ago", milliseconds(now.saturating_sub(HOUR).unwrap_or(now)))
+            .expression_attribute_values(":ttl", seconds(now.saturating_add(HOUR).unwrap_or(now)))
+            .expression_attribute_values(":v", version());
+        let updated = if most > 1 {
+            updated.expression_attribute_values(":never", milliseconds(Timestamp::MIN))
+        } else {
+            updated
+        };
+        match updated.send().await {
+            Ok(_) => Ok(true),
+            Err(fault) if condition_failed(&fault) => Ok(false),
+            Err(fault) => Err(port_error(UPDATE)(fault)),
+        }
+    }
+}
+
+#[async_trait]
+impl RecoveryCodes for Table {
+    /// In the item of the user's own factors, where the codes are; which case had the last one stands
+    /// beside them.
+    async fn spend(&self, user: &UserId, hash: &RecoveryHash, case: &CaseKey) -> Result<Spent, PortError> {
+        let spent = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", user_key(user))
+            .key("sk", text(FACTORS))
+            .condition_expression("contains(recovery, :hash)")
+            .update_expression("SET recovered_with = :hash, recovered_by = :case DELETE recovery :hashes")
+            .expression_attribute_values(":hash", text(hash.as_str()))
+            .expression_attribute_values(":hashes", AttributeValue::Ss(vec![hash.as_str().to_owned()]))
+            .expression_attribute_values(":case", text(case.as_str()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match spent {
+            Ok(_) => Ok(Spent::Done),
+            Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
+                let UpdateItemError::ConditionalCheckFailedException(refused) = answer.into_err() else {
+                    return Err(PortError::new(UPDATE, "the condition failed without an item"));
+                };
+                let is = |name, value| {
+                    refused.item().and_then(|item| text_of(item, name)).is_some_and(|kept| kept == value)
+                };
+                let is_mine = is("recovered_with", hash.as_str()) && is("recovered_by", case.as_str());
+                Ok(if is_mine { Spent::Done } else { Spent::Unknown })
+            }
+            Err(fault) => Err(port_error(UPDATE)(fault)),
+        }
+    }
+}
+
+fn case_key(key: &CaseKey) -> AttributeValue {
+    text(format!("RECOVERY#{}", key.as_str()))
+}
+
+fn tries_key(trying: &Trying) -> AttributeValue {
+    text(match trying {
+        Trying::Anything { address } => format!("RECOVERY#ADDRESS#{address}"),
+        Trying::Password { of } => format!("RECOVERY#PASSWORD#{of}"),
+        Trying::Code { of } => format!("RECOVERY#CODE#{}", of.as_str()),
+    })
+}
+
+fn item(key: &CaseKey, case: &Case) -> Item {
+    let mut item = Item::from([
+        ("pk".to_owned(), case_key(key)),
+        ("sk".to_owned(), text("CASE")),
+        ("v".to_owned(), version()),
+        ("ttl".to_owned(), seconds(case.expires_at)),
+        ("revision".to_owned(), AttributeValue::N(case.revision.to_string())),
+        ("user".to_owned(), text(case.user.as_str())),
+        ("user_name".to_owned(), text(&case.user_name)),
+        ("comparisons".to_owned(), number(case.comparisons)),
+    ]);
+    if let Some(mark) = &case.mark {
+        item.insert("mark".to_owned(), text(mark.as_str()));
+    }
+    let phase = match &case.phase {
+        Phase::Open => "open",
+        Phase::Proven => "proven",
+        Phase::Working(work) => {
+            item.insert("work".to_owned(), AttributeValue::M(work_item(work)));
+            "working"
+        }
+        Phase::Over(Ending::Recovered) => "recovered",
+        Phase::Over(Ending::WithOperator(reason)) => {
+            item.insert("reason".to_owned(), text(reason.name()));
+            "with-operator"
+        }
+        Phase::Over(Ending::Cancelled) => "cancelled",
+    };
+    item.insert("phase".to_owned(), text(phase));
+    item
+}
+
+fn work_item(work: &Work) -> Item {
+    let RunIds { begun, ended, email, sms } = work.ids;
+    let mut item = Item::from([
+        ("step".to_owned(), text(work.step.name())),
+        ("lost".to_owned(), factors(&work.lost)),
+        ("began_at".to_owned(), seconds(work.began_at)),
+    ]);
+    for (name, id) in [("begun", begun), ("ended", ended), ("email", email), ("sms", sms)] {
+        item.insert(name.to_owned(), text(id.to_string()));
+    }
+    if let Some(reason) = work.handed_over {
+        item.insert("reason".to_owned(), text(reason.name()));
+    }
+    item
+}
+
+fn read(item: &Item) -> Option<Case> {
+    let phase = match text_of(item, "phase")? {
+        "open" => Phase::Open,
+        "proven" => Phase::Proven,
+        "working" => Phase::Working(read_work(item.get("work")?.as_m().ok()?)?),
+        "recovered" => Phase::Over(Ending::Recovered),
+        "with-operator" => Phase::Over(Ending::WithOperator(read_reason(text_of(item, "reason")?)?)),
+        "cancelled" => Phase::Over(Ending::Cancelled),
+        _ => return None,
+    };
+    Some(Case {
+        revision: whole(item, "revision")?,
+        user: UserId::parse(text_of(item, "user")?).ok()?,
+        user_name: text_of(item, "user_name")?.to_owned(),
+        mark: text_of(item, "mark").map(PasswordMark::kept),
+        phase,
+        comparisons: whole(item, "comparisons")?,
+        expires_at: Timestamp::from_second(whole(item, "ttl")?).ok()?,
+    })
+}
+
+fn read_work(item: &Item) -> Option<Work> {
+    let id = |name| uuid::Uuid::try_parse(text_of(item, name)?).ok();
+    let step = text_of(item, "step")?;
+    Some(Work {
+        step: Step::ALL.into_iter().find(|known| known.name() == step)?,
+        lost: read_factors(item, "lost")?,
+        ids: RunIds { begun: id("begun")?, ended: id("ended")?, email: id("email")?, sms: id("sms")? },
+        began_at: Timestamp::from_second(whole(item, "began_at")?).ok()?,
+        handed_over: match text_of(item, "reason") {
+            Some(reason) => Some(read_reason(reason)?),
+            None => None,
+        },
+    })
+}
+
+fn read_reason(name: &str) -> Option<HandOver> {
+    HandOver::ALL.into_iter().find(|reason| reason.name() == name)
+}
+
+fn factors(factors: &BTreeSet<Factor>) -> AttributeValue {
+    AttributeValue::L(factors.iter().map(|factor| text(factor.cognito_name())).collect())
+}
+
+fn read_factors(item: &Item, name: &str) -> Option<BTreeSet<Factor>> {
+    let names = item.get(name)?.as_l().ok()?;
+    names.iter().map(|name| Factor::from_cognito_name(name.as_s().ok()?)).collect()
+}
+
+fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}

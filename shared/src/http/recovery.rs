@@ -1,0 +1,242 @@
+//! The recovery API: open to everybody. It holds no right to anything but counting tries, and asks the
+//! [`Desk`].
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{FromRequestParts, State},
+    http::{StatusCode, header, request::Parts},
+    routing::{get, post},
+};
+use lambda_http::request::RequestContext;
+use serde::Serialize;
+
+use super::{Problem, body::Body, shell::with_shell};
+use crate::{
+    config::{Environment, RecoveryPolicy},
+    factors::own::RecoveryCode,
+    kernel::{Clock, HashKey, PortError, Refusal},
+    recovery::{Answer, Ask, CaseSecret, Desk, Password, Standing, Tries, Trying},
+    telemetry,
+};
+
+/// What the front of the desk is made from.
+#[derive(Clone)]
+pub struct RecoveryFront {
+    policy: RecoveryPolicy,
+    hash_key: HashKey,
+    desk: Arc<dyn Desk>,
+    tries: Arc<dyn Tries>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The policy and `MFA_HASH_KEY`.
+#[derive(Debug)]
+pub struct RecoveryFrontSettings {
+    policy: RecoveryPolicy,
+    hash_key: HashKey,
+}
+
+impl RecoveryFrontSettings {
+    pub fn read(environment: &mut Environment<'_>) -> Self {
+        Self { policy: environment.policy().recovery, hash_key: environment.hash_key() }
+    }
+
+    pub fn front(self, desk: Arc<dyn Desk>, tries: Arc<dyn Tries>, clock: Arc<dyn Clock>) -> RecoveryFront {
+        RecoveryFront { policy: self.policy, hash_key: self.hash_key, desk, tries, clock }
+    }
+}
+
+/// The router, ready for `oneshot` in a test or for [`serve`](super::serve).
+pub fn recovery_api(front: RecoveryFront) -> Router {
+    let routes = Router::new()
+        .route("/recovery", get(look).post(open))
+        .route("/recovery/code", post(code))
+        .route("/recovery/password", post(password))
+        .route("/recovery/cancel", post(cancel))
+        .with_state(front);
+    with_shell(routes)
+}
+
+#[derive(Debug, Serialize)]
+struct Opened {
+    secret: String,
+    #[serde(flatten)]
+    standing: Standing,
+}
+
+/// `POST /recovery {username, password}`: the same answer whether there is such a user and the password is
+/// right, or not.
+async fn open(
+    State(front): State<RecoveryFront>,
+    Caller(address): Caller,
+    mut body: Body,
+) -> Result<(StatusCode, Json<Opened>), Problem> {
+    let (user_name, typed): (String, String) = (body.required("username")?, body.required("password")?);
+    body.finish()?;
+    if user_name.is_empty() || user_name.len() > 128 {
+        return Err(Problem::field("username"));
+    }
+    Password::parse(&typed).map_err(|_| Problem::field("password"))?;
+    front.admit(address).await?;
+    match front.ask(&Ask::Open { user_name, password: typed }).await? {
+        Answer::Opened { secret, standing } => Ok((StatusCode::ACCEPTED, Json(Opened { secret, standing }))),
+        answer => Err(unexpected(&answer)),
+    }
+}
+
+/// `GET /recovery`
+async fn look(State(front): State<RecoveryFront>, Holder(secret): Holder) -> Result<Json<Standing>, Problem> {
+    front.standing(&Ask::Look { secret: text(&secret) }).await
+}
+
+/// `POST /recovery/code {code}`
+async fn code(
+    State(front): State<RecoveryFront>,
+    Caller(address): Caller,
+    Holder(secret): Holder,
+    mut body: Body,
+) -> Result<Json<Standing>, Problem> {
+    let code: String = body.required("code")?;
+    body.finish()?;
+    RecoveryCode::parse(&code).map_err(|_| Problem::field("code"))?;
+    front.admit(address).await?;
+    front.standing(&Ask::Code { secret: text(&secret), code }).await
+}
+
+/// `POST /recovery/password {oldPassword, password}`: may be sent again until the recovery is over.
+async fn password(
+    State(front): State<RecoveryFront>,
+    Holder(secret): Holder,
+    mut body: Body,
+) -> Result<Json<Standing>, Problem> {
+    let (old_password, typed): (String, String) = (body.required("oldPassword")?, body.required("password")?);
+    body.finish()?;
+    Password::parse(&old_password).map_err(|_| Problem::field("oldPassword"))?;
+    Password::parse(&typed).map_err(|_| Problem::field("password"))?;
+    let ask = Ask::Finish { secret: text(&secret), old_password, password: typed };
+    match front.desk.ask(&ask).await {
+        Ok(answer) => standing(answer),
+        Err(fault) => {
+            // Whoever was asked may have died in the middle: what needs no password is finished without us.
+            telemetry::dependency_failed(&fault);
+            if let Err(fault) = front.desk.resume(&secret.key(&front.hash_key)).await {
+                telemetry::dependency_failed(&fault);
+            }
+            Err(Refusal::TemporarilyUnavailable.into())
+        }
+    }
+}
+
+/// `POST /recovery/cancel`
+async fn cancel(
+    State(front): State<RecoveryFront>,
+    Holder(secret): Holder,
+    body: Body,
+) -> Result<Json<Standing>, Problem> {
+    body.finish()?;
+    front.standing(&Ask::Cancel { secret: text(&secret) }).await
+}
+
+impl RecoveryFront {
+    /// Counts a try of an address. Before anybody is asked, and apart from what is counted there.
+    async fn admit(&self, address: IpAddr) -> Result<(), Problem> {
+        let address = self.hash_key.hash("recovery.address", &[network(address).as_bytes()]);
+        let most = self.policy.tries_address_per_hour;
+        let admitted = self.tries.admit(&Trying::Anything { address }, most, self.clock.now()).await;
+        match admitted {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::TooManyRequests.into()),
+            Err(fault) => Err(unavailable(&fault)),
+        }
+    }
+
+    async fn ask(&self, ask: &Ask) -> Result<Answer, Problem> {
+        self.desk.ask(ask).await.map_err(|fault| unavailable(&fault))
+    }
+
+    async fn standing(&self, ask: &Ask) -> Result<Json<Standing>, Problem> {
+        standing(self.ask(ask).await?)
+    }
+}
+
+fn standing(answer: Answer) -> Result<Json<Standing>, Problem> {
+    match answer {
+        Answer::Standing { standing } => Ok(Json(standing)),
+        answer => Err(unexpected(&answer)),
+    }
+}
+
+fn unexpected(answer: &Answer) -> Problem {
+    let refusal = match answer {
+        Answer::Refused { code } => Refusal::from_code(code),
+        Answer::Opened { .. } | Answer::Standing { .. } => None,
+    };
+    refusal.unwrap_or(Refusal::TemporarilyUnavailable).into()
+}
+
+fn unavailable(fault: &PortError) -> Problem {
+    telemetry::dependency_failed(fault);
+    Refusal::TemporarilyUnavailable.into()
+}
+
+fn text(secret: &CaseSecret) -> String {
+    secret.text().to_string()
+}
+
+impl std::fmt::Debug for RecoveryFront {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecoveryFront").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+/// Who holds an IPv6 address holds the 2^64 beside it.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("{:x}/64", address.to_bits() >> 64),
+    }
+}
+
+/// The address that API Gateway was called from.
+struct Caller(IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(RequestContext::ApiGatewayV2(context)) = parts.extensions.get::<RequestContext>() else {
+            return Err(Refusal::TemporarilyUnavailable.into());
+        };
+        let address = context.http.source_ip.as_deref().and_then(|address| address.parse().ok());
+        address.map(Self).ok_or_else(|| Refusal::TemporarilyUnavailable.into())
+    }
+}
+
+/// The secret of a case, in `Authorization`, so that it stands in no log of addresses.
+struct Holder(CaseSecret);
+
+impl<S: Send + Sync> FromRequestParts<S> for Holder {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let secret = header.and_then(|header| header.strip_prefix("Bearer ")).and_then(CaseSecret::parse);
+        secret.map(Self).ok_or_else(|| Refusal::RecoveryNotFound.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_neighbour_in_the_same_ipv6_network_is_the_same_address() {
+        let network = |text: &str| network(text.parse().unwrap());
+        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+}

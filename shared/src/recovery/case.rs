@@ -1,0 +1,293 @@
+//! A case, as a function of what happens to it. Pure: times come in.
+//!
+//! ```text
+//!          code right          new password             every step done
+//!  Open ───────────────▶ Proven ───────────▶ Working ───────────────▶ Over: Recovered
+//!   │ │                    │                 Password → Sessions →      Over: WithOperator
+//!   │ └── five comparisons │                 Devices → OwnFactors →
+//!   │     or out of time   │ out of time     Factor → Notices
+//!   ▼          ▼           ▼
+//!  cancelled: Over       nothing more can be done with it
+//! ```
+//!
+//! Each arrow is one conditional write of the whole case, by its revision. A step is noted after it was
+//! done, so a function that dies leaves a step that is done again: every step can be.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::PasswordMark;
+use crate::kernel::{Factor, Refusal, UserId};
+
+/// Codes compared a case.
+const MOST_COMPARISONS: u32 = 5;
+/// A case that is being worked on is finished within a day or not at all.
+const WORK_TIME: SignedDuration = SignedDuration::from_hours(24);
+
+/// A recovery, from its opening to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// How often it was written.
+    pub revision: u64,
+    /// Whose account it is; nobody's for a case that leads nowhere.
+    pub user: UserId,
+    pub user_name: String,
+    /// The password that opened it, for which Cognito asked for a second factor, so it was right. None in a
+    /// case that leads nowhere.
+    pub mark: Option<PasswordMark>,
+    pub phase: Phase,
+    /// Codes that were compared, or would have been.
+    pub comparisons: u32,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    Open,
+    /// A recovery code was entered.
+    Proven,
+    Working(Work),
+    Over(Ending),
+}
+
+/// What is being done, and what was decided when it began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    pub step: Step,
+    /// The factors that are lost.
+    pub lost: BTreeSet<Factor>,
+    pub ids: RunIds,
+    pub began_at: Timestamp,
+    /// Why the factor can't be removed.
+    pub handed_over: Option<HandOver>,
+}
+
+/// Drawn once a case, so that a step that is done again writes and sends the same again, which is once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunIds {
+    pub begun: uuid::Uuid,
+    pub ended: uuid::Uuid,
+    pub email: uuid::Uuid,
+    pub sms: uuid::Uuid,
+}
+
+/// In this order: a stolen password is worth nothing before the factor goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    Password,
+    Sessions,
+    /// Devices that Cognito remembers.
+    Devices,
+    /// Authenticators of ours, trusted devices.
+    OwnFactors,
+    Factor,
+    Notices,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Recovered,
+    /// The new password holds, but the factor is still there: an operator has to look.
+    WithOperator(HandOver),
+    Cancelled,
+}
+
+/// Why an operator has to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HandOver {
+    /// The pool requires a factor, the lost one can't be taken away, and the user has no other.
+    NoOtherFactor,
+    /// Cognito took the change and did not make it.
+    StillThere,
+}
+
+impl Step {
+    pub const ALL: [Self; 6] =
+        [Self::Password, Self::Sessions, Self::Devices, Self::OwnFactors, Self::Factor, Self::Notices];
+
+    /// As it is kept.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Sessions => "sessions",
+            Self::Devices => "devices",
+            Self::OwnFactors => "own-factors",
+            Self::Factor => "factor",
+            Self::Notices => "notices",
+        }
+    }
+
+    fn next(self) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| *step > self)
+    }
+}
+
+impl HandOver {
+    pub const ALL: [Self; 2] = [Self::NoOtherFactor, Self::StillThere];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoOtherFactor => "no-other-factor",
+            Self::StillThere => "still-there",
+        }
+    }
+}
+
+impl Case {
+    pub fn open(user: UserId, user_name: String, mark: Option<PasswordMark>, expires_at: Timestamp) -> Self {
+        Self { revision: 1, user, user_name, mark, phase: Phase::Open, comparisons: 0, expires_at }
+    }
+
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires_at
+    }
+
+    pub fn comparisons_left(&self) -> u32 {
+        MOST_COMPARISONS.saturating_sub(self.comparisons)
+    }
+
+    /// Counts a code, before it is compared.
+    pub fn compare(&self, now: Timestamp) -> Result<Self, Refusal> {
+        if self.phase != Phase::Open || self.is_expired(now) || self.comparisons_left() == 0 {
+            return Err(Refusal::RecoveryOver);
+        }
+        Ok(Self { comparisons: self.comparisons + 1, ..self.next() })
+    }
+
+    /// The code was right.
+    pub fn proven(&self, now: Timestamp) -> Result<Self, Refusal> {
+        if self.phase != Phase::Open || self.is_expired(now) || self.mark.is_none() {
+            return Err(Refusal::RecoveryOver);
+        }
+        Ok(Self { phase: Phase::Proven, ..self.next() })
+    }
+
+    /// From here on it is finished, whatever dies meanwhile.
+    pub fn begin(&self, lost: BTreeSet<Factor>, ids: RunIds, now: Timestamp) -> Result<Self, Refusal> {
+        match self.phase {
+            Phase::Proven if !self.is_expired(now) => {}
+            Phase::Open if !self.is_expired(now) => return Err(Refusal::RecoveryNotProven),
+            _ => return Err(Refusal::RecoveryOver),
+        }
+        let work = Work { step: Step::Password, lost, ids, began_at: now, handed_over: None };
+        let expires_at = now.saturating_add(WORK_TIME).unwrap_or(now);
+        Ok(Self { phase: Phase::Working(work), expires_at, ..self.next() })
+    }
+
+    /// The step that was next is done; with `handed_over` it could not be.
+    pub fn step_done(&self, handed_over: Option<HandOver>) -> Result<Self, Refusal> {
+        let Phase::Working(work) = &self.phase else { return Err(Refusal::RecoveryOver) };
+        let handed_over = work.handed_over.or(handed_over);
+        let phase = match work.step.next() {
+            Some(step) => Phase::Working(Work { step, handed_over, ..work.clone() }),
+            None => Phase::Over(handed_over.map_or(Ending::Recovered, Ending::WithOperator)),
+        };
+        Ok(Self { phase, ..self.next() })
+    }
+
+    pub fn cancel(&self, now: Timestamp) -> Result<Self, Refusal> {
+        match self.phase {
+            Phase::Open | Phase::Proven if !self.is_expired(now) => {
+                Ok(Self { phase: Phase::Over(Ending::Cancelled), ..self.next() })
+            }
+            _ => Err(Refusal::RecoveryOver),
+        }
+    }
+
+    fn next(&self) -> Self {
+        Self { revision: self.revision + 1, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Event {
+        Compare,
+        RightCode,
+        Begin,
+        StepDone(bool),
+        Cancel,
+        Wait(i64),
+    }
+
+    fn events() -> impl Strategy<Value = Vec<Event>> {
+        let event = prop_oneof![
+            Just(Event::Compare),
+            Just(Event::RightCode),
+            Just(Event::Begin),
+            any::<bool>().prop_map(Event::StepDone),
+            Just(Event::Cancel),
+            (0..900_i64).prop_map(Event::Wait),
+        ];
+        prop::collection::vec(event, 0..40)
+    }
+
+    fn ids() -> RunIds {
+        let id = uuid::Uuid::from_u128;
+        RunIds { begun: id(1), ended: id(2), email: id(3), sms: id(4) }
+    }
+
+    fn case(is_real: bool) -> Case {
+        let user = UserId::parse("alex").unwrap();
+        let expires_at = Timestamp::from_second(1_800).unwrap();
+        Case::open(user, "alex".into(), is_real.then(|| PasswordMark::kept("mark")), expires_at)
+    }
+
+    proptest! {
+        /// Whatever happens in whatever order: no factor goes before the password, nothing begins without
+        /// a password and a code in time, and what is over stays as it is.
+        #[test]
+        fn no_history_gets_around_a_step(is_real: bool, events in events()) {
+            let (mut case, mut now) = (case(is_real), Timestamp::UNIX_EPOCH);
+            let (mut compared, mut right, mut done) = (0, false, Vec::new());
+            for event in events {
+                let before = case.clone();
+                let after = match event {
+                    Event::Compare => case.compare(now).inspect(|_| compared += 1),
+                    Event::RightCode => case.proven(now).inspect(|_| right = true),
+                    Event::Begin => case.begin([Factor::Totp].into(), ids(), now),
+                    Event::StepDone(hand_over) => {
+                        let reason = hand_over.then_some(HandOver::StillThere);
+                        case.step_done(reason).inspect(|_| if let Phase::Working(work) = &before.phase {
+                            done.push(work.step);
+                        })
+                    }
+                    Event::Cancel => case.cancel(now),
+                    Event::Wait(seconds) => { now += SignedDuration::from_secs(seconds); continue }
+                };
+                let Ok(after) = after else { continue };
+                prop_assert_eq!(after.revision, before.revision + 1);
+                prop_assert!(!matches!(before.phase, Phase::Over(_)), "what is over stays");
+                if matches!(after.phase, Phase::Working(_)) && !matches!(before.phase, Phase::Working(_)) {
+                    prop_assert!(is_real && right && before.phase == Phase::Proven);
+                    prop_assert!(now < before.expires_at);
+                }
+                prop_assert!(compared <= MOST_COMPARISONS);
+                case = after;
+            }
+            prop_assert_eq!(&done[..], &Step::ALL[..done.len()], "each step once, in order");
+            match &case.phase {
+                Phase::Over(Ending::Recovered | Ending::WithOperator(_)) => prop_assert_eq!(done.len(), 6),
+                Phase::Over(Ending::Cancelled) => prop_assert!(done.is_empty()),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_reason_to_hand_over_is_not_forgotten() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut case = case(true).proven(now).unwrap().begin([Factor::Totp].into(), ids(), now).unwrap();
+        for step in Step::ALL {
+            let reason = (step == Step::Factor).then_some(HandOver::NoOtherFactor);
+            case = case.step_done(reason).unwrap();
+        }
+        assert_eq!(case.phase, Phase::Over(Ending::WithOperator(HandOver::NoOtherFactor)));
+    }
+}

@@ -1,0 +1,155 @@
+//! How a lost factor is taken away, by what the pool allows (COGNITO.md §4.3, §4.4, §4.5). Pure.
+
+use std::collections::BTreeSet;
+
+use super::HandOver;
+use crate::{
+    factors::{FactorState, PreferenceChange, Setting},
+    kernel::Factor,
+};
+
+/// Whether the pool asks for a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolMfa {
+    Off,
+    Optional,
+    On,
+}
+
+/// What a pool says of factors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolRules {
+    pub mfa: PoolMfa,
+    pub offered: BTreeSet<Factor>,
+    /// Whose address passwords are recovered with first: no second factor goes there.
+    pub recovery: Option<Factor>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removal {
+    /// There is nothing to take away.
+    Nothing,
+    DeleteTotp,
+    Change(PreferenceChange),
+    HandOver(HandOver),
+}
+
+/// Which factors a user has lost of whom Cognito `asked` for these: the authenticator app, if there is
+/// one, else whatever is on.
+pub fn lost(state: &FactorState, asked: &BTreeSet<Factor>) -> BTreeSet<Factor> {
+    let all: BTreeSet<_> = state.enabled.union(asked).copied().collect();
+    if all.contains(&Factor::Totp) { [Factor::Totp].into() } else { all }
+}
+
+/// What to ask of Cognito. `addresses`: of the factors that the user has an address for; `can_delete`:
+/// whether the pool knows `AdminDeleteSoftwareToken`.
+pub fn plan(
+    rules: &PoolRules,
+    state: &FactorState,
+    lost: &BTreeSet<Factor>,
+    addresses: &BTreeSet<Factor>,
+    can_delete: bool,
+) -> Removal {
+    if lost.contains(&Factor::Totp) && can_delete {
+        return Removal::DeleteTotp;
+    }
+    let asked = match rules.mfa {
+        PoolMfa::Off => return Removal::Nothing,
+        PoolMfa::Optional => lost.iter().map(|factor| (*factor, Setting::Disabled)).collect(),
+        PoolMfa::On => {
+            let is_eligible = |factor: &Factor| {
+                *factor != Factor::Totp
+                    && !lost.contains(factor)
+                    && rules.offered.contains(factor)
+                    && addresses.contains(factor)
+                    && rules.recovery != Some(*factor)
+            };
+            match Factor::ALL.into_iter().find(is_eligible) {
+                Some(factor) => [(factor, Setting::Preferred)].into(),
+                None => return Removal::HandOver(HandOver::NoOtherFactor),
+            }
+        }
+    };
+    match state.plan(&asked) {
+        Ok(change) if change.blocks.is_empty() => Removal::Nothing,
+        Ok(change) => Removal::Change(change),
+        Err(_) => Removal::HandOver(HandOver::NoOtherFactor),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use Factor::{Email, Sms, Totp};
+
+    fn state(enabled: &[Factor]) -> FactorState {
+        FactorState { enabled: enabled.iter().copied().collect(), preferred: enabled.first().copied() }
+    }
+
+    #[rstest]
+    #[case::an_app_before_all_else(&[Sms, Totp], &[Sms], &[Totp])]
+    #[case::an_app_that_is_not_listed(&[], &[Totp, Sms], &[Totp])]
+    #[case::a_number(&[Sms], &[Sms], &[Sms])]
+    #[case::both_addresses(&[Sms, Email], &[Sms, Email], &[Sms, Email])]
+    fn what_is_lost(#[case] enabled: &[Factor], #[case] asked: &[Factor], #[case] expected: &[Factor]) {
+        let asked = asked.iter().copied().collect();
+        assert_eq!(lost(&state(enabled), &asked), expected.iter().copied().collect());
+    }
+
+    fn rules(mfa: PoolMfa, recovery: Option<Factor>) -> PoolRules {
+        PoolRules { mfa, offered: Factor::ALL.into(), recovery }
+    }
+
+    fn planned(rules: &PoolRules, enabled: &[Factor], lost: &[Factor], has: &[Factor], del: bool) -> Removal {
+        let set = |factors: &[Factor]| factors.iter().copied().collect::<BTreeSet<_>>();
+        plan(rules, &state(enabled), &set(lost), &set(has), del)
+    }
+
+    #[test]
+    fn an_app_is_deleted_where_that_exists_whatever_the_pool() {
+        for mfa in [PoolMfa::Off, PoolMfa::Optional, PoolMfa::On] {
+            assert_eq!(planned(&rules(mfa, None), &[Totp], &[Totp], &[], true), Removal::DeleteTotp);
+        }
+    }
+
+    #[test]
+    fn else_an_optional_factor_is_turned_off_and_others_stay() {
+        let Removal::Change(change) =
+            planned(&rules(PoolMfa::Optional, None), &[Totp, Email], &[Totp], &[], false)
+        else {
+            panic!("a change")
+        };
+        let after = change.applied_to(&state(&[Totp, Email]));
+        assert_eq!(after, FactorState { enabled: [Email].into(), preferred: None });
+        let nothing = planned(&rules(PoolMfa::Optional, None), &[], &[Totp], &[], false);
+        assert_eq!(nothing, Removal::Nothing, "what is off need not be turned off");
+    }
+
+    #[rstest]
+    #[case::by_text_message(&[Sms, Email], None, Some(Sms))]
+    #[case::never_where_passwords_are_recovered(&[Sms, Email], Some(Sms), Some(Email))]
+    #[case::no_address(&[], None, None)]
+    #[case::only_the_recovery_address(&[Email], Some(Email), None)]
+    fn else_where_a_factor_is_required_an_eligible_address_stands_in(
+        #[case] has: &[Factor],
+        #[case] recovery: Option<Factor>,
+        #[case] expected: Option<Factor>,
+    ) {
+        let removal = planned(&rules(PoolMfa::On, recovery), &[Totp], &[Totp], has, false);
+        match (removal, expected) {
+            (Removal::Change(change), Some(factor)) => {
+                assert_eq!(change.applied_to(&state(&[Totp])).preferred, Some(factor));
+            }
+            (removal, None) => assert_eq!(removal, Removal::HandOver(HandOver::NoOtherFactor)),
+            (removal, expected) => panic!("{removal:?}, not {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn a_lost_number_is_no_stand_in_for_itself() {
+        let removal = planned(&rules(PoolMfa::On, None), &[Sms], &[Sms], &[Sms], true);
+        assert_eq!(removal, Removal::HandOver(HandOver::NoOtherFactor));
+    }
+}

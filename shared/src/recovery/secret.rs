@@ -1,0 +1,145 @@
+use data_encoding::BASE64URL_NOPAD;
+use zeroize::Zeroizing;
+
+use crate::kernel::{Entropy, HashKey, PortError, UserId};
+
+const SECRET_BYTES: usize = 32;
+/// Cognito takes no longer ones (COGNITO.md §9.2).
+const LONGEST_PASSWORD: usize = 256;
+
+/// What the opener of a case holds, and nobody else: 256 random bits. Kept nowhere, only as a keyed hash.
+#[derive(Clone)]
+pub struct CaseSecret(Zeroizing<[u8; SECRET_BYTES]>);
+
+/// Names a case in what is kept: the keyed hash of its secret. No secret, and no way back to it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CaseKey(String);
+
+/// What is kept of the password that opened a case, so that the new one can't be the same: a hash under
+/// the case's secret. Without the secret, which is kept nowhere, it can't be tried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordMark(String);
+
+/// A password on its way to Cognito.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a password")]
+pub struct InvalidPassword;
+
+impl CaseSecret {
+    pub fn draw(entropy: &dyn Entropy) -> Result<Self, PortError> {
+        let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
+        entropy.fill(bytes.as_mut())?;
+        Ok(Self(bytes))
+    }
+
+    /// None for anything but what [`CaseSecret::text`] gives.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(text.as_bytes()).ok()?);
+        Some(Self(Zeroizing::new(bytes.as_slice().try_into().ok()?)))
+    }
+
+    /// For the one answer that hands it out, and for the function that is asked.
+    pub fn text(&self) -> Zeroizing<String> {
+        Zeroizing::new(BASE64URL_NOPAD.encode(self.0.as_slice()))
+    }
+
+    pub fn key(&self, key: &HashKey) -> CaseKey {
+        CaseKey(key.hash("recovery.case", &[self.0.as_slice()]))
+    }
+
+    pub fn mark(&self, password: &Password) -> PasswordMark {
+        let key = HashKey::new(self.0.as_slice());
+        PasswordMark(key.hash("recovery.password", &[password.expose().as_bytes()]))
+    }
+}
+
+impl std::fmt::Debug for CaseSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CaseSecret(..)")
+    }
+}
+
+impl CaseKey {
+    /// None for anything that is no keyed hash.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Who a case is of that is of nobody: an id that no user has.
+    pub fn nobody(&self) -> Result<UserId, PortError> {
+        UserId::parse(&format!("nobody-{}", self.0)).map_err(|fault| PortError::new("recovery.nobody", fault))
+    }
+}
+
+impl PasswordMark {
+    /// As it was kept.
+    pub fn kept(mark: impl Into<String>) -> Self {
+        Self(mark.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Password {
+    pub fn parse(typed: &str) -> Result<Self, InvalidPassword> {
+        let fits = (1..=LONGEST_PASSWORD).contains(&typed.chars().count());
+        fits.then(|| Self(Zeroizing::new(typed.to_owned()))).ok_or(InvalidPassword)
+    }
+
+    /// The password itself, for the adapter that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(byte: u8) -> CaseSecret {
+        CaseSecret(Zeroizing::new([byte; SECRET_BYTES]))
+    }
+
+    #[test]
+    fn a_secret_comes_back_from_its_text_and_nothing_else_does() {
+        let key = HashKey::new(&[7; 32]);
+        let text = secret(1).text();
+        assert_eq!(text.len(), 43);
+        assert_eq!(CaseSecret::parse(&text).unwrap().key(&key), secret(1).key(&key));
+        assert_ne!(secret(2).key(&key), secret(1).key(&key));
+        for other in ["", "abc", &text[1..], &format!("{}=", text.as_str())] {
+            assert!(CaseSecret::parse(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_mark_is_of_password_and_secret() {
+        let [one, other] = ["Correct-Horse-9", "Correct-Horse-8"].map(|text| Password::parse(text).unwrap());
+        assert_eq!(secret(1).mark(&one), secret(1).mark(&one));
+        assert_ne!(secret(1).mark(&one), secret(1).mark(&other));
+        assert_ne!(secret(1).mark(&one), secret(2).mark(&one));
+    }
+
+    #[test]
+    fn none_prints_itself() {
+        let printed = format!("{:?} {:?}", secret(1), Password::parse("canary").unwrap());
+        assert_eq!(printed, "CaseSecret(..) Password(..)");
+        assert!(Password::parse("").is_err() && Password::parse(&"x".repeat(257)).is_err());
+    }
+}

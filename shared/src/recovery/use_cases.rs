@@ -1,0 +1,468 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Account, Accounts, Answer, Ask, Case, CaseKey, CaseSecret, Cases, Desk, Ending, HandOver, Password,
+    PasswordSet, Passwords, Phase, PreferenceSet, RecoveryCodes, Removal, RunIds, Spent, Standing, Step,
+    Swapped, Tries, Trying, Work, lost, plan,
+};
+use crate::{
+    audit::{Action, AuditTrail, Entry, RecoveryEvent},
+    config::{Environment, RecoveryPolicy},
+    delivery::{Courier, Destination, Notice, NoticeParcel, Parcel, Recipient},
+    factors::own::{Change, Changed, OwnFactorStore, RecoveryCode},
+    kernel::{Clock, Entropy, Factor, HashKey, PortError, Refusal},
+    telemetry::Metric,
+};
+
+/// Looks at what is kept before a change is given up.
+const LOOKS: u32 = 4;
+
+/// What cases are decided by.
+#[derive(Debug, Clone)]
+pub struct RecoverySettings {
+    pub policy: RecoveryPolicy,
+    pub hash_key: HashKey,
+}
+
+impl RecoverySettings {
+    /// The policy and `MFA_HASH_KEY`.
+    pub fn read(environment: &mut Environment<'_>) -> Self {
+        Self { policy: environment.policy().recovery, hash_key: environment.hash_key() }
+    }
+}
+
+/// What [`Recovery`] reaches.
+#[derive(Clone)]
+pub struct RecoveryPorts {
+    pub cases: Arc<dyn Cases>,
+    pub tries: Arc<dyn Tries>,
+    pub codes: Arc<dyn RecoveryCodes>,
+    pub passwords: Arc<dyn Passwords>,
+    pub accounts: Arc<dyn Accounts>,
+    pub own: Arc<dyn OwnFactorStore>,
+    pub audit: Arc<dyn AuditTrail>,
+    pub courier: Arc<dyn Courier>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl std::fmt::Debug for RecoveryPorts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RecoveryPorts(..)")
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryFault {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Decides cases and acts on them.
+pub struct Recovery {
+    settings: RecoverySettings,
+    ports: RecoveryPorts,
+}
+
+impl Recovery {
+    pub fn new(settings: RecoverySettings, ports: RecoveryPorts) -> Self {
+        Self { settings, ports }
+    }
+
+    /// Opens a case. Known and unknown names, right and wrong passwords take the same calls, one by one or
+    /// side by side: what is not to be done is done for nobody.
+    async fn open(&self, user_name: &str, password: &Password) -> Result<Answer, RecoveryFault> {
+        let RecoverySettings { policy, hash_key } = &self.settings;
+        if !policy.open {
+            return Err(Refusal::RecoveryClosed.into());
+        }
+        let now = self.now();
+        let secret = CaseSecret::draw(self.ports.entropy.as_ref())?;
+        let key = secret.key(hash_key);
+        let account = self.ports.accounts.find(user_name).await?;
+        let of = match &account {
+            Some(account) => account.profile.user.as_str().to_owned(),
+            None => hash_key.hash("recovery.name", &[user_name.trim().to_lowercase().as_bytes()]),
+        };
+        let trying = Trying::Password { of };
+        let is_admitted = self.ports.tries.admit(&trying, policy.tries_user_per_hour, now).await?;
+        if !is_admitted {
+            Metric::RecoveryHeldBack.emit();
+        }
+        let account = account.filter(|_| is_admitted);
+        let name = match &account {
+            Some(account) => account.profile.contacts.user_name.as_str(),
+            // Beyond a limit nobody's password is tried, in the same time.
+            None => key.as_str(),
+        };
+        let asked = self.ports.passwords.check(name, password).await?;
+        let proven = account.zip(asked);
+        let life = SignedDuration::from_mins(policy.minutes.into());
+        let expires_at = now.saturating_add(life).unwrap_or(now);
+        let case = match &proven {
+            Some((account, _)) => {
+                let profile = &account.profile;
+                let name = profile.contacts.user_name.clone();
+                Case::open(profile.user.clone(), name, Some(secret.mark(password)), expires_at)
+            }
+            None => Case::open(key.nobody()?, String::new(), None, expires_at),
+        };
+        let (kept, told) = futures::join!(
+            self.ports.cases.create(&key, &case),
+            self.note_opened(proven.as_ref().map(|(account, _)| account)),
+        );
+        kept?;
+        told?;
+        Ok(Answer::Opened { secret: secret.text().to_string(), standing: Standing::of(&case) })
+    }
+
+    /// The owner is told that somebody knows the password; where there is none, nobody is told as long.
+    async fn note_opened(&self, account: Option<&Account>) -> Result<(), PortError> {
+        let Some(account) = account else { return self.ports.courier.hand_over(&Parcel::Dummy).await };
+        let action = Action::Recovery { event: RecoveryEvent::Opened };
+        let user = account.profile.user.clone();
+        let entry = Entry::new(self.ports.clock.as_ref(), self.ports.entropy.as_ref(), user, action)?;
+        let parcel = match account.profile.recipient() {
+            Some(to) => notice(Notice::RecoveryStarted, entry.id, entry.at, to),
+            None => Parcel::Dummy,
+        };
+        let (noted, told) =
+            futures::join!(self.ports.audit.append(&entry), self.ports.courier.hand_over(&parcel));
+        noted?;
+        told
+    }
+
+    async fn look(&self, secret: &CaseSecret) -> Result<Answer, RecoveryFault> {
+        let (_, case) = self.case(secret).await?;
+        Ok(standing(&case))
+    }
+
+    /// Compares a recovery code, of an account whose password was right, within the limits. Everything
+    /// else is a wrong code, after the same calls.
+    async fn code(&self, secret: &CaseSecret, code: &RecoveryCode) -> Result<Answer, RecoveryFault> {
+        let now = self.now();
+        let (key, case) = self.case(secret).await?;
+        if case.phase == Phase::Proven {
+            // Said again by somebody whose answer was lost.
+            return Ok(standing(&case));
+        }
+        let case = self.counted(&key, case, now).await?;
+        let most = self.settings.policy.tries_user_per_hour;
+        let is_admitted = self.ports.tries.admit(&Trying::Code { of: case.user.clone() }, most, now).await?;
+        let user = if is_admitted { case.user.clone() } else { key.nobody()? };
+        if !is_admitted {
+            Metric::RecoveryHeldBack.emit();
+        }
+        let hash = code.hash(&self.settings.hash_key, &user);
+        match self.ports.codes.spend(&user, &hash, &key).await? {
+            Spent::Unknown => Err(Refusal::CodeWrong.into()),
+            Spent::Done => {
+                let proven = case.proven(now)?;
+                match self.ports.cases.swap(&key, case.revision, &proven).await? {
+                    Swapped::Done => Ok(standing(&proven)),
+                    Swapped::Overtaken => self.look(secret).await,
+                }
+            }
+        }
+    }
+
+    /// Counts the code before it is compared, so that of many at once no more than the limit are.
+    async fn counted(&self, key: &CaseKey, case: Case, now: Timestamp) -> Result<Case, RecoveryFault> {
+        let mut case = case;
+        for _ in 0..LOOKS {
+            let counted = case.compare(now)?;
+            if self.ports.cases.swap(key, case.revision, &counted).await? == Swapped::Done {
+                return Ok(counted);
+            }
+            case = self.read(key).await?;
+        }
+        Err(Refusal::TooManyRequests.into())
+    }
+
+    /// Sets the new password, then takes the factor away. The password that was accepted first counts.
+    async fn finish(
+        &self,
+        secret: &CaseSecret,
+        old: &Password,
+        password: &Password,
+    ) -> Result<Answer, RecoveryFault> {
+        let (key, case) = self.case(secret).await?;
+        if case.mark.as_ref() == Some(&secret.mark(password)) {
+            return Err(Refusal::PasswordNotNew.into());
+        }
+        let case = match case.phase {
+            Phase::Open | Phase::Proven => {
+                let is_same = case.mark.as_ref() == Some(&secret.mark(old));
+                self.begin(&key, &case, is_same.then_some(old)).await?
+            }
+            Phase::Over(Ending::Cancelled) => return Err(Refusal::RecoveryOver.into()),
+            Phase::Working(_) | Phase::Over(_) => case,
+        };
+        Ok(standing(&self.work(&key, case, Some(password)).await?))
+    }
+
+    /// Looks at the account as it is now: an owner who was told of the case and has changed the password
+    /// has ended it. Then the case is noted, and finished whatever dies.
+    async fn begin(&self, key: &CaseKey, case: &Case, old: Option<&Password>) -> Result<Case, RecoveryFault> {
+        let now = self.now();
+        let ids = self.ids(case, now)?;
+        // Whether it may begin at all is told before anybody is asked.
+        case.begin(BTreeSet::new(), ids, now)?;
+        let account = self.account(case).await?.filter(|account| account.is_enabled);
+        let account = account.ok_or(Refusal::RecoveryOver)?;
+        let old = old.ok_or(Refusal::PasswordWrong)?;
+        let asked = self.ports.passwords.check(&case.user_name, old).await?;
+        let asked = asked.ok_or(Refusal::PasswordWrong)?;
+        let begun = case.begin(lost(&account.profile.factors, &asked), ids, now)?;
+        match self.ports.cases.swap(key, case.revision, &begun).await? {
+            Swapped::Done => Ok(begun),
+            Swapped::Overtaken => self.read(key).await,
+        }
+    }
+
+    /// Goes on from the step that is next until the case is over, or needs a password that is not there.
+    async fn work(
+        &self,
+        key: &CaseKey,
+        case: Case,
+        password: Option<&Password>,
+    ) -> Result<Case, RecoveryFault> {
+        let mut case = case;
+        while let Phase::Working(work) = &case.phase {
+            let mut handed_over = None;
+            match (work.step, password) {
+                (Step::Password, None) => return Ok(case),
+                (Step::Password, Some(password)) => self.set_password(&case, work, password).await?,
+                (Step::Sessions, _) => self.ports.accounts.sign_out(&case.user_name).await?,
+                (Step::Devices, _) => drop(self.ports.accounts.forget_devices(&case.user_name).await?),
+                (Step::OwnFactors, _) => self.forget_own(&case).await?,
+                (Step::Factor, _) => handed_over = self.remove_factor(&case, work).await?,
+                (Step::Notices, _) => self.tell(&case, work).await?,
+            }
+            let after = case.step_done(handed_over)?;
+            case = match self.ports.cases.swap(key, case.revision, &after).await? {
+                Swapped::Done => after,
+                // Somebody else works on it too; what is done again is done once.
+                Swapped::Overtaken => self.read(key).await?,
+            };
+        }
+        Ok(case)
+    }
+
+    async fn set_password(&self, case: &Case, work: &Work, password: &Password) -> Result<(), RecoveryFault> {
+        // What can't be written down is not done.
+        self.note(case, work, work.ids.begun, RecoveryEvent::Begun).await?;
+        if self.ports.accounts.set_password(&case.user_name, password).await? == PasswordSet::Done {
+            return Ok(());
+        }
+        // By the pool's history of passwords, if somebody died after setting this very one.
+        match self.ports.passwords.check(&case.user_name, password).await? {
+            Some(_) => Ok(()),
+            None => Err(Refusal::PasswordNotAccepted.into()),
+        }
+    }
+
+    /// The lost phone most likely held our authenticators too, and no device is trusted from before.
+    async fn forget_own(&self, case: &Case) -> Result<(), RecoveryFault> {
+        for _ in 0..LOOKS {
+            let seen = self.ports.own.own_factors(&case.user).await?;
+            let change = Change {
+                authenticators: Some([].into()),
+                devices: Some([].into()),
+                is_new_generation: true,
+                ..Change::default()
+            };
+            if self.ports.own.change(&case.user, seen.revision, &change).await? == Changed::Done {
+                return Ok(());
+            }
+        }
+        Err(Refusal::FactorsChangedMeanwhile.into())
+    }
+
+    async fn remove_factor(&self, case: &Case, work: &Work) -> Result<Option<HandOver>, RecoveryFault> {
+        let Some(account) = self.account(case).await? else { return Err(Refusal::RecoveryOver.into()) };
+        Ok(remove(self.ports.accounts.as_ref(), &account, &work.lost).await?)
+    }
+
+    /// Tells the user at every verified address, and writes down how it ended.
+    async fn tell(&self, case: &Case, work: &Work) -> Result<(), RecoveryFault> {
+        let event = match work.handed_over {
+            None => RecoveryEvent::Recovered,
+            Some(HandOver::NoOtherFactor) => RecoveryEvent::HandedOverNoOtherFactor,
+            Some(HandOver::StillThere) => RecoveryEvent::HandedOverStillThere,
+        };
+        self.note(case, work, work.ids.ended, event).await?;
+        let contacts = self.account(case).await?.map(|account| account.profile.contacts).unwrap_or_default();
+        let email = contacts.email.clone().map(|email| (work.ids.email, Destination::Email(email)));
+        let sms = contacts.phone_number.clone().map(|number| (work.ids.sms, Destination::Sms(number)));
+        for (id, destination) in email.into_iter().chain(sms) {
+            let to = Recipient {
+                user: case.user.clone(),
+                user_name: case.user_name.clone(),
+                destination,
+                is_verified: true,
+                locales: contacts.locale.iter().cloned().collect(),
+            };
+            self.ports.courier.hand_over(&notice(Notice::AccountRecovered, id, work.began_at, to)).await?;
+        }
+        match work.handed_over {
+            None => Metric::Recovered.emit(),
+            Some(reason) => {
+                tracing::warn!(reason = reason.name(), "a recovery needs an operator");
+                Metric::RecoveryHandedOver.emit();
+            }
+        }
+        Ok(())
+    }
+
+    async fn cancel(&self, secret: &CaseSecret) -> Result<Answer, RecoveryFault> {
+        let now = self.now();
+        for _ in 0..LOOKS {
+            let (key, case) = self.case(secret).await?;
+            let cancelled = case.cancel(now)?;
+            if self.ports.cases.swap(&key, case.revision, &cancelled).await? == Swapped::Done {
+                return Ok(standing(&cancelled));
+            }
+        }
+        Err(Refusal::TooManyRequests.into())
+    }
+
+    /// Goes on with a case that somebody died over.
+    async fn go_on(&self, key: &CaseKey) -> Result<Answer, RecoveryFault> {
+        let case = self.read(key).await?;
+        Ok(standing(&self.work(key, case, None).await?))
+    }
+
+    async fn note(
+        &self,
+        case: &Case,
+        work: &Work,
+        id: uuid::Uuid,
+        event: RecoveryEvent,
+    ) -> Result<(), PortError> {
+        let action = Action::Recovery { event };
+        let entry = Entry { id, user: case.user.clone(), at: work.began_at, action, by: None };
+        self.ports.audit.append(&entry).await
+    }
+
+    /// Ids that sort by time, as the audit trail's do.
+    fn ids(&self, case: &Case, now: Timestamp) -> Result<RunIds, PortError> {
+        let id = || {
+            let action = Action::Recovery { event: RecoveryEvent::Begun };
+            let entropy = self.ports.entropy.as_ref();
+            Ok::<_, PortError>(Entry::at(now, entropy, case.user.clone(), action)?.id)
+        };
+        Ok(RunIds { begun: id()?, ended: id()?, email: id()?, sms: id()? })
+    }
+
+    /// The account of a case, if it is still the same user's.
+    async fn account(&self, case: &Case) -> Result<Option<Account>, PortError> {
+        let account = self.ports.accounts.find(&case.user_name).await?;
+        Ok(account.filter(|account| account.profile.user == case.user))
+    }
+
+    async fn case(&self, secret: &CaseSecret) -> Result<(CaseKey, Case), RecoveryFault> {
+        let key = secret.key(&self.settings.hash_key);
+        let case = self.read(&key).await?;
+        Ok((key, case))
+    }
+
+    async fn read(&self, key: &CaseKey) -> Result<Case, RecoveryFault> {
+        let case = self.ports.cases.read(key).await?;
+        // Time to live is late: what has run out is compared here.
+        let case = case.filter(|case| !case.is_expired(self.now()));
+        case.ok_or_else(|| Refusal::RecoveryNotFound.into())
+    }
+
+    /// In whole seconds, as times are kept.
+    fn now(&self) -> Timestamp {
+        let now = self.ports.clock.now();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+}
+
+#[async_trait]
+impl Desk for Recovery {
+    async fn ask(&self, ask: &Ask) -> Result<Answer, PortError> {
+        let secret = |text: &str| CaseSecret::parse(text).ok_or(Refusal::RecoveryNotFound);
+        let password = |text: &str| Password::parse(text).map_err(|_| Refusal::PasswordNotAccepted);
+        let answer = async {
+            match ask {
+                Ask::Open { user_name, password: typed } => self.open(user_name, &password(typed)?).await,
+                Ask::Look { secret: text } => self.look(&secret(text)?).await,
+                Ask::Code { secret: text, code } => {
+                    let code = RecoveryCode::parse(code).map_err(|_| Refusal::CodeWrong)?;
+                    self.code(&secret(text)?, &code).await
+                }
+                Ask::Finish { secret: text, old_password, password: typed } => {
+                    let old = Password::parse(old_password).map_err(|_| Refusal::PasswordWrong)?;
+                    self.finish(&secret(text)?, &old, &password(typed)?).await
+                }
+                Ask::Cancel { secret: text } => self.cancel(&secret(text)?).await,
+                Ask::Resume { key } => {
+                    self.go_on(&CaseKey::parse(key).ok_or(Refusal::RecoveryNotFound)?).await
+                }
+            }
+        };
+        match answer.await {
+            Ok(answer) => Ok(answer),
+            Err(RecoveryFault::Refused(refusal)) => Ok(Answer::refused(refusal)),
+            Err(RecoveryFault::Port(fault)) => Err(fault),
+        }
+    }
+
+    async fn resume(&self, key: &CaseKey) -> Result<(), PortError> {
+        self.ask(&Ask::Resume { key: key.as_str().to_owned() }).await.map(drop)
+    }
+}
+
+/// Takes the lost factors away and reads back whether they are gone; if not, why not.
+pub async fn remove(
+    accounts: &dyn Accounts,
+    account: &Account,
+    lost: &BTreeSet<Factor>,
+) -> Result<Option<HandOver>, PortError> {
+    let name = &account.profile.contacts.user_name;
+    let rules = accounts.rules().await?;
+    let state = &account.profile.factors;
+    let mut removal = plan(&rules, state, lost, &account.addresses, true);
+    if removal == Removal::DeleteTotp && !accounts.delete_totp(name).await? {
+        removal = plan(&rules, state, lost, &account.addresses, false);
+    }
+    match &removal {
+        Removal::Nothing => return Ok(None),
+        Removal::HandOver(reason) => return Ok(Some(*reason)),
+        Removal::DeleteTotp => {}
+        Removal::Change(change) => {
+            if accounts.set_preference(name, change).await? == PreferenceSet::NotSetUp {
+                return Ok(Some(HandOver::NoOtherFactor));
+            }
+        }
+    }
+    // Cognito answers 200 to some changes that it does not make (COGNITO.md §4.5).
+    let after = accounts.find(name).await?.map(|account| account.profile.factors).unwrap_or_default();
+    let is_gone = match &removal {
+        Removal::Change(change) => change.holds_in(&after),
+        _ => !after.enabled.contains(&Factor::Totp),
+    };
+    Ok((!is_gone).then_some(HandOver::StillThere))
+}
+
+fn standing(case: &Case) -> Answer {
+    Answer::Standing { standing: Standing::of(case) }
+}
+
+fn notice(notice: Notice, id: uuid::Uuid, at: Timestamp, to: Recipient) -> Parcel {
+    Parcel::Notice(NoticeParcel { id, notice, name: None, at, to })
+}
+
+impl std::fmt::Debug for Recovery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recovery").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,144 @@
+//! The ports that keep recoveries.
+
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use shared::{
+    admin::UserItems,
+    audit::{Action, AuditTrail, Authority, Entry, SupportEvent},
+    factors::own::{Change, OwnFactorStore, OwnFactors, RecoveryHash},
+    kernel::{Factor, UserId},
+    recovery::{
+        Case, CaseKey, Cases, HandOver, PasswordMark, RecoveryCodes, RunIds, Spent, Step, Swapped, Tries,
+        Trying,
+    },
+};
+
+use super::{RACING, SeededEntropy, user};
+
+fn key(number: u8) -> CaseKey {
+    CaseKey::parse(&format!("{number:032x}")).expect("a key")
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_767_323_045).expect("a time within range")
+}
+
+/// One arrow of the state diagram.
+type Arrow = Box<dyn Fn(&Case) -> Case>;
+
+/// A case goes through all its phases and comes back as it was put; of racing changes one is done.
+pub async fn cases(port: &dyn Cases) {
+    let expires_at = now() + SignedDuration::from_mins(30);
+    let nobody = Case::open(user("nobody"), String::new(), None, expires_at);
+    port.create(&key(1), &nobody).await.expect("works");
+    assert_eq!(port.read(&key(1)).await.expect("works"), Some(nobody));
+    assert_eq!(port.read(&key(2)).await.expect("works"), None);
+
+    let mark = PasswordMark::kept("mark");
+    let mut case = Case::open(user("case-alex"), "alex".into(), Some(mark), expires_at);
+    port.create(&key(3), &case).await.expect("works");
+    let id = uuid::Uuid::from_u128;
+    let ids = RunIds { begun: id(1), ended: id(2), email: id(3), sms: id(4) };
+    let mut steps: Vec<Arrow> = vec![
+        Box::new(|case| case.compare(now()).expect("open")),
+        Box::new(|case| case.proven(now()).expect("open")),
+        Box::new(move |case| case.begin([Factor::Totp].into(), ids, now()).expect("proven")),
+    ];
+    for step in Step::ALL {
+        let reason = (step == Step::Factor).then_some(HandOver::StillThere);
+        steps.push(Box::new(move |case| case.step_done(reason).expect("worked on")));
+    }
+    for step in steps {
+        let after = step(&case);
+        let racing =
+            join_all((0..RACING).map(|_| async { port.swap(&key(3), case.revision, &after).await })).await;
+        let done = racing.into_iter().filter(|outcome| matches!(outcome, Ok(Swapped::Done))).count();
+        assert_eq!(done, 1, "of {RACING} racing changes one is done: {after:?}");
+        assert_eq!(port.read(&key(3)).await.expect("works"), Some(after.clone()));
+        case = after;
+    }
+    let stale = port.swap(&key(3), 1, &case).await.expect("works");
+    assert_eq!(stale, Swapped::Overtaken);
+    let cancelled = Case::open(user("case-sam"), "sam".into(), None, expires_at);
+    port.create(&key(4), &cancelled).await.expect("works");
+    let cancelled = cancelled.cancel(now()).expect("open");
+    assert_eq!(port.swap(&key(4), 1, &cancelled).await.expect("works"), Swapped::Done);
+    assert_eq!(port.read(&key(4)).await.expect("works"), Some(cancelled));
+    assert_eq!(port.swap(&key(5), 1, &case).await.expect("works"), Swapped::Overtaken, "there is none");
+}
+
+/// Within any hour so many are admitted, however many race; the others change nothing.
+pub async fn tries(port: &dyn Tries) {
+    let of = |name: &str| Trying::Password { of: name.to_owned() };
+    let after = |minutes| now() + SignedDuration::from_mins(minutes);
+    for (trying, most) in [
+        (of("tries-alex"), 5),
+        (Trying::Code { of: user("tries-alex") }, 5),
+        (Trying::Anything { address: "tries-alex".into() }, 20),
+    ] {
+        let racing = join_all((0..RACING).map(|_| port.admit(&trying, most, now()))).await;
+        let admitted = racing.into_iter().filter(|admitted| *admitted.as_ref().expect("works")).count();
+        assert_eq!(admitted, usize::try_from(most).expect("small"), "of {RACING} racing ones");
+        assert!(!port.admit(&trying, most, after(59)).await.expect("works"));
+        assert!(port.admit(&trying, most, after(60)).await.expect("works"), "an hour later");
+    }
+    // Any hour, not the clock's.
+    for minute in [0, 50, 52, 54, 56] {
+        assert!(port.admit(&of("tries-sam"), 5, after(minute)).await.expect("works"), "{minute}");
+    }
+    assert!(!port.admit(&of("tries-sam"), 5, after(59)).await.expect("works"));
+    assert!(port.admit(&of("tries-sam"), 5, after(60)).await.expect("works"), "the first is an hour old");
+    assert!(!port.admit(&of("tries-sam"), 5, after(61)).await.expect("works"), "the others are not");
+}
+
+/// A code is used up once, for one case; said again for that case it is what it was.
+pub async fn recovery_codes(port: &dyn RecoveryCodes, store: &dyn OwnFactorStore) {
+    let alex: UserId = user("spend-alex");
+    let hash = |number: usize| RecoveryHash::kept(format!("hash-{number}"));
+    let hashes = (0..3).map(hash).collect();
+    let change = Change { recovery: Some(hashes), ..Change::default() };
+    store.change(&alex, 0, &change).await.expect("works");
+    let keys: Vec<_> = (10_u8..60).map(key).collect();
+    let code = hash(0);
+    let racing = join_all(keys.iter().map(|key| port.spend(&alex, &code, key))).await;
+    let won: Vec<_> = racing
+        .iter()
+        .zip(&keys)
+        .filter(|(outcome, _)| *outcome.as_ref().expect("works") == Spent::Done)
+        .map(|(_, key)| key)
+        .collect();
+    assert_eq!(won.len(), 1, "of {RACING} racing cases one has the code");
+    let winner = won.first().expect("one has");
+    assert_eq!(port.spend(&alex, &code, winner).await.expect("works"), Spent::Done, "said again");
+    assert_eq!(port.spend(&alex, &code, &key(99)).await.expect("works"), Spent::Unknown);
+    assert_eq!(port.spend(&alex, &hash(7), &key(99)).await.expect("works"), Spent::Unknown);
+    assert_eq!(port.spend(&user("spend-sam"), &hash(1), &key(99)).await.expect("works"), Spent::Unknown);
+    let left = store.own_factors(&alex).await.expect("works");
+    assert_eq!(left.recovery, [hash(1), hash(2)].into());
+    assert_eq!(store.own_factors(&user("spend-sam")).await.expect("works"), OwnFactors::default());
+}
+
+/// Lines come in order and within their span; what is erased is gone, and nobody else's is.
+pub async fn user_items(port: &dyn UserItems, trail: &dyn AuditTrail) {
+    let (alex, sam) = (user("items-alex"), user("items-sam"));
+    let entropy = SeededEntropy::new(9);
+    let at = |seconds| now() + SignedDuration::from_secs(seconds);
+    for (user, seconds) in [(&alex, 20), (&alex, 0), (&sam, 0), (&alex, 10)] {
+        let event = SupportEvent::Unlocked;
+        let entry = Entry::at(at(seconds), &entropy, user.clone(), Action::Support { event });
+        let mut entry = entry.expect("works");
+        entry.by = Some(Authority { user: sam.clone(), reason: "ticket 17".into() });
+        trail.append(&entry).await.expect("works");
+    }
+    let times = async |from, until| {
+        let lines = port.lines(&alex, at(from), at(until)).await.expect("works");
+        lines.iter().map(|line| line["at"].as_str().expect("a time").to_owned()).collect::<Vec<_>>()
+    };
+    let expected = |seconds: &[i64]| seconds.iter().map(|second| at(*second).to_string()).collect::<Vec<_>>();
+    assert_eq!(times(0, 60).await, expected(&[0, 10, 20]));
+    assert_eq!(times(10, 20).await, expected(&[10]), "from the first to before the second");
+    assert_eq!(port.erase(&alex).await.expect("works"), 3);
+    assert_eq!(port.erase(&alex).await.expect("works"), 0, "again");
+    assert!(times(0, 60).await.is_empty());
+    assert_eq!(port.lines(&sam, at(0), at(60)).await.expect("works").len(), 1);
+}

@@ -1,0 +1,463 @@
+//! Recoveries on in-memory ports: the use cases, and the public router in front of them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is a failed test"
+)]
+
+use std::sync::Arc;
+
+use axum::{body::Body, http::StatusCode};
+use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use shared::{
+    audit::{Action, RecoveryEvent},
+    config::Policy,
+    delivery::{Channel, Notice, Parcel},
+    factors::{
+        FriendlyDeviceName,
+        own::{Authenticator, Change, FactorId, OwnFactorStore, RecoveryCode, SealedSeed},
+    },
+    http::{RecoveryFrontSettings, recovery_api},
+    kernel::{Factor, HashKey, UserId},
+    recovery::{Answer, Ask, Desk, PoolMfa, Recovery, RecoveryPorts, RecoverySettings, State},
+    trigger::decide,
+};
+use shared_testkit::{InMemoryAccounts, InMemoryCourier, InMemoryTable, ManualClock, SeededEntropy};
+use tower::ServiceExt;
+
+const OLD: &str = "Correct-Horse-9";
+const NEW: &str = "Better-Horse-10";
+
+struct Stage {
+    accounts: Arc<InMemoryAccounts>,
+    table: Arc<InMemoryTable>,
+    courier: Arc<InMemoryCourier>,
+    clock: Arc<ManualClock>,
+    desk: Arc<Recovery>,
+    codes: Vec<String>,
+}
+
+fn hash_key() -> HashKey {
+    HashKey::new(&[7; 32])
+}
+
+fn alex() -> UserId {
+    UserId::parse("sub-alex").unwrap()
+}
+
+/// Alex has a password, these factors, ten recovery codes and an authenticator of ours.
+async fn stage(factors: &[Factor]) -> Stage {
+    let (accounts, table) = (Arc::new(InMemoryAccounts::default()), Arc::new(InMemoryTable::default()));
+    let courier = Arc::new(InMemoryCourier::default());
+    let clock = Arc::new(ManualClock::at(Timestamp::from_second(1_767_323_045).unwrap()));
+    let entropy = Arc::new(SeededEntropy::new(3));
+    accounts.add("alex", OLD, factors);
+    let codes: Vec<_> = (0..10).map(|_| RecoveryCode::generate(entropy.as_ref()).unwrap()).collect();
+    let authenticator = Authenticator {
+        name: FriendlyDeviceName::parse("Phone").unwrap(),
+        seed: SealedSeed::new(vec![1]),
+        created_at: Timestamp::UNIX_EPOCH,
+        is_confirmed: true,
+    };
+    let change = Change {
+        recovery: Some(codes.iter().map(|code| code.hash(&hash_key(), &alex())).collect()),
+        authenticators: Some([(FactorId::new(entropy.as_ref()).unwrap(), authenticator)].into()),
+        ..Change::default()
+    };
+    table.change(&alex(), 0, &change).await.unwrap();
+    let settings = RecoverySettings { policy: Policy::default().recovery, hash_key: hash_key() };
+    let ports = RecoveryPorts {
+        cases: table.clone(),
+        tries: table.clone(),
+        codes: table.clone(),
+        passwords: accounts.clone(),
+        accounts: accounts.clone(),
+        own: table.clone(),
+        audit: table.clone(),
+        courier: courier.clone(),
+        clock: clock.clone(),
+        entropy,
+    };
+    let codes = codes.iter().map(|code| code.readable().to_string()).collect();
+    Stage { accounts, table, courier, clock, desk: Arc::new(Recovery::new(settings, ports)), codes }
+}
+
+fn refusal(answer: &Answer) -> &str {
+    match answer {
+        Answer::Refused { code } => code,
+        _ => "",
+    }
+}
+
+fn status(answer: &Answer) -> Option<State> {
+    match answer {
+        Answer::Opened { standing, .. } | Answer::Standing { standing } => Some(standing.status),
+        Answer::Refused { .. } => None,
+    }
+}
+
+impl Stage {
+    async fn ask(&self, ask: Ask) -> Answer {
+        self.desk.ask(&ask).await.unwrap()
+    }
+
+    async fn open(&self, name: &str, password: &str) -> String {
+        let ask = Ask::Open { user_name: name.into(), password: password.into() };
+        match self.ask(ask).await {
+            Answer::Opened { secret, .. } => secret,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    async fn code(&self, secret: &str, code: &str) -> Answer {
+        self.ask(Ask::Code { secret: secret.into(), code: code.into() }).await
+    }
+
+    async fn finish(&self, secret: &str, password: &str) -> Answer {
+        self.ask(Ask::Finish { secret: secret.into(), old_password: OLD.into(), password: password.into() })
+            .await
+    }
+
+    async fn proven(&self) -> String {
+        let secret = self.open("alex", OLD).await;
+        assert_eq!(status(&self.code(&secret, &self.codes[0]).await), Some(State::Proven));
+        secret
+    }
+
+    fn notices(&self) -> Vec<(Notice, Channel, uuid::Uuid)> {
+        let notice = |parcel: Parcel| match parcel {
+            Parcel::Notice(notice) => Some((notice.notice, notice.to.destination.channel(), notice.id)),
+            Parcel::Code(_) | Parcel::Dummy => None,
+        };
+        self.courier.taken().into_iter().filter_map(notice).collect()
+    }
+
+    fn events(&self) -> Vec<RecoveryEvent> {
+        let event = |action: Action| match action {
+            Action::Recovery { event } => Some(event),
+            _ => None,
+        };
+        self.table.audit().into_iter().filter_map(|entry| event(entry.action)).collect()
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_recovered_by_password_and_code() {
+    let stage = stage(&[Factor::Totp]).await;
+    let secret = stage.open("alex", OLD).await;
+    assert_eq!(refusal(&stage.finish(&secret, NEW).await), "recovery-not-proven");
+    assert_eq!(
+        refusal(&stage.code(&secret, &stage.codes[0].replace(['0', '1'], "2").replace('3', "4")).await),
+        "code-wrong"
+    );
+    assert_eq!(status(&stage.code(&secret, &stage.codes[0]).await), Some(State::Proven));
+    assert_eq!(status(&stage.code(&secret, &stage.codes[0]).await), Some(State::Proven), "said again");
+    assert_eq!(refusal(&stage.finish(&secret, OLD).await), "password-not-new");
+    assert_eq!(refusal(&stage.finish(&secret, "short").await), "password-not-accepted");
+    assert_eq!(stage.accounts.user("alex").password, OLD);
+    assert!(stage.accounts.user("alex").account.profile.factors.enabled.contains(&Factor::Totp));
+
+    stage.accounts.calls();
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::Recovered));
+    let calls = stage.accounts.calls();
+    let position = |name| calls.iter().position(|call| *call == name).unwrap();
+    assert!(position("AdminSetUserPassword") < position("AdminDeleteSoftwareToken"), "{calls:?}");
+
+    let user = stage.accounts.user("alex");
+    assert_eq!((user.password.as_str(), user.sessions, user.devices), (NEW, 0, 0));
+    assert!(user.account.profile.factors.enabled.is_empty());
+    let own = stage.table.own_factors(&alex()).await.unwrap();
+    assert!(own.authenticators.is_empty() && own.devices.is_empty() && own.generation > 0);
+    assert_eq!(own.recovery.len(), 9, "the other codes stay");
+    let told: Vec<_> = stage.notices().into_iter().map(|(notice, channel, _)| (notice, channel)).collect();
+    assert_eq!(
+        told,
+        [
+            (Notice::RecoveryStarted, Channel::Email),
+            (Notice::AccountRecovered, Channel::Email),
+            (Notice::AccountRecovered, Channel::Sms)
+        ]
+    );
+    assert_eq!(stage.events(), [RecoveryEvent::Opened, RecoveryEvent::Begun, RecoveryEvent::Recovered]);
+
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::Recovered), "said again");
+    assert_eq!(stage.notices().len(), 3);
+    assert_eq!(refusal(&stage.code(&secret, &stage.codes[1]).await), "recovery-over");
+    assert_eq!(refusal(&stage.ask(Ask::Cancel { secret }).await), "recovery-over");
+}
+
+/// Every call to Cognito fails once, one after another; each time it is asked again.
+#[tokio::test]
+async fn whatever_fails_it_is_finished_by_asking_again() {
+    let mut calls = 0;
+    loop {
+        let stage = stage(&[Factor::Totp]).await;
+        let secret = stage.proven().await;
+        stage.accounts.fail_after(Some(calls));
+        let first = stage
+            .desk
+            .ask(&Ask::Finish { secret: secret.clone(), old_password: OLD.into(), password: NEW.into() })
+            .await;
+        let user = stage.accounts.user("alex");
+        let has_factor = !user.account.profile.factors.enabled.is_empty();
+        assert!(has_factor || user.password == NEW, "{calls}: the factor is gone, the old password is not");
+        stage.accounts.fail_after(None);
+        if let Ok(answer) = first {
+            assert_eq!(status(&answer), Some(State::Recovered));
+            assert!(calls > 8, "{calls}");
+            break;
+        }
+        assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::Recovered), "{calls}");
+        assert_eq!(stage.accounts.user("alex").password, NEW);
+        let mut ids: Vec<_> = stage.notices().into_iter().map(|(_, _, id)| id).collect();
+        ids.dedup();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 3, "{calls}: each message has one identity, however often it is handed over");
+        assert_eq!(stage.events(), [RecoveryEvent::Opened, RecoveryEvent::Begun, RecoveryEvent::Recovered]);
+        calls += 1;
+    }
+}
+
+/// What needs no password is finished without the opener.
+#[tokio::test]
+async fn after_the_password_it_goes_on_by_itself() {
+    let stage = stage(&[Factor::Totp]).await;
+    let secret = stage.proven().await;
+    // AdminGetUser, InitiateAuth, AdminSetUserPassword; then nothing works.
+    stage.accounts.fail_after(Some(3));
+    stage
+        .desk
+        .ask(&Ask::Finish { secret: secret.clone(), old_password: OLD.into(), password: NEW.into() })
+        .await
+        .unwrap_err();
+    stage.accounts.fail_after(None);
+    assert_eq!(status(&stage.ask(Ask::Look { secret: secret.clone() }).await), Some(State::Working));
+    let key = shared::recovery::CaseSecret::parse(&secret).unwrap().key(&hash_key());
+    stage.desk.resume(&key).await.unwrap();
+    assert_eq!(status(&stage.ask(Ask::Look { secret }).await), Some(State::Recovered));
+}
+
+#[tokio::test]
+async fn a_case_that_leads_nowhere_looks_and_takes_the_same() {
+    let stage = stage(&[Factor::Totp]).await;
+    stage.accounts.add("plain", OLD, &[]);
+    stage.accounts.calls();
+    let mut seen = Vec::new();
+    for (name, password) in [("alex", OLD), ("alex", "wrong"), ("nobody", OLD), ("plain", OLD)] {
+        let secret = stage.open(name, password).await;
+        let mut calls = stage.accounts.calls();
+        let mut answers = vec![stage.ask(Ask::Look { secret: secret.clone() }).await];
+        for _ in 0..6 {
+            answers.push(stage.code(&secret, &stage.codes[9].replace(|c| c != '-', "7")).await);
+        }
+        answers.push(stage.finish(&secret, NEW).await);
+        calls.extend(stage.accounts.calls());
+        seen.push((calls, answers));
+    }
+    for other in &seen[1..] {
+        assert_eq!(*other, seen[0]);
+    }
+    assert_eq!(stage.courier.taken().len(), 4, "as many parcels, most of them for nobody");
+    assert_eq!(stage.notices().len(), 1);
+    // Not even the right code helps where the password was not right.
+    let secret = stage.open("plain", OLD).await;
+    assert_eq!(refusal(&stage.code(&secret, &stage.codes[1]).await), "code-wrong");
+}
+
+#[tokio::test]
+async fn a_thousand_wrong_codes_are_five_comparisons() {
+    let stage = stage(&[Factor::Totp]).await;
+    let wrong = stage.codes[9].replace(|c| c != '-', "7");
+    let (mut opened, mut entered) = (0, 0);
+    while entered < 1_000 {
+        let secret = stage.open("alex", OLD).await;
+        opened += 1;
+        if opened == 2 {
+            // In a case whose password was looked at and right: five codes were compared in the one before.
+            assert_eq!(refusal(&stage.code(&secret, &stage.codes[0]).await), "code-wrong");
+            entered += 1;
+            continue;
+        }
+        for _ in 0..5 {
+            assert_eq!(refusal(&stage.code(&secret, &wrong).await), "code-wrong");
+            entered += 1;
+        }
+        assert_eq!(refusal(&stage.code(&secret, &wrong).await), "recovery-over");
+    }
+    assert_eq!(opened, 201);
+    // Beyond the limit not even the right one is looked at.
+    let secret = stage.open("alex", OLD).await;
+    assert_eq!(refusal(&stage.code(&secret, &stage.codes[0]).await), "code-wrong");
+    assert_eq!(stage.table.own_factors(&alex()).await.unwrap().recovery.len(), 10);
+    assert_eq!(stage.notices().len(), 5, "the owner was told each time the password was looked at");
+    stage.clock.advance(SignedDuration::from_hours(1));
+    stage.proven().await;
+}
+
+/// The owner, who was told, has only to change the password.
+#[tokio::test]
+async fn another_password_meanwhile_ends_a_case() {
+    let stage = stage(&[Factor::Totp]).await;
+    let secret = stage.proven().await;
+    stage.accounts.change("alex", |user| user.password = "Owners-Horse-11".into());
+    assert_eq!(refusal(&stage.finish(&secret, NEW).await), "password-wrong");
+    let guess = Ask::Finish { secret, old_password: "Owners-Horse-11".into(), password: NEW.into() };
+    stage.accounts.calls();
+    assert_eq!(refusal(&stage.ask(guess).await), "password-wrong", "not the one that opened the case");
+    assert_eq!(stage.accounts.calls(), ["AdminGetUser"], "and not tried: nothing can be guessed here");
+    assert_eq!(stage.accounts.user("alex").password, "Owners-Horse-11");
+}
+
+#[tokio::test]
+async fn a_case_ends_in_time_and_can_be_cancelled() {
+    let stage = stage(&[Factor::Totp]).await;
+    let secret = stage.proven().await;
+    assert_eq!(status(&stage.ask(Ask::Cancel { secret: secret.clone() }).await), Some(State::Cancelled));
+    assert_eq!(refusal(&stage.finish(&secret, NEW).await), "recovery-over");
+    let late = stage.open("alex", OLD).await;
+    stage.clock.advance(SignedDuration::from_mins(30));
+    assert_eq!(refusal(&stage.code(&late, &stage.codes[1]).await), "recovery-not-found");
+    assert_eq!(refusal(&stage.ask(Ask::Look { secret: "x".into() }).await), "recovery-not-found");
+    assert_eq!(stage.accounts.user("alex").password, OLD);
+}
+
+#[tokio::test]
+async fn where_the_pool_requires_a_factor_another_stands_in_or_an_operator_looks() {
+    for (recovery, expected) in [(Some(Factor::Email), State::Recovered), (None, State::Recovered)] {
+        let stage = stage(&[Factor::Totp]).await;
+        stage.accounts.set_rules(PoolMfa::On, recovery, false);
+        let secret = stage.proven().await;
+        assert_eq!(status(&stage.finish(&secret, NEW).await), Some(expected));
+        assert_eq!(stage.accounts.user("alex").account.profile.factors.preferred, Some(Factor::Sms));
+    }
+    let stage = stage(&[Factor::Totp]).await;
+    stage.accounts.set_rules(PoolMfa::On, Some(Factor::Email), false);
+    stage.accounts.change("alex", |user| user.account.addresses = [Factor::Email].into());
+    let secret = stage.proven().await;
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::WithOperator));
+    assert_eq!(stage.accounts.user("alex").password, NEW, "the stolen one is worth nothing all the same");
+    assert_eq!(stage.events().last(), Some(&RecoveryEvent::HandedOverNoOtherFactor));
+}
+
+#[tokio::test]
+async fn success_is_said_only_after_reading_it_back() {
+    let stage = stage(&[Factor::Totp]).await;
+    stage.accounts.ignore_changes();
+    let secret = stage.proven().await;
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::WithOperator));
+    assert_eq!(stage.events().last(), Some(&RecoveryEvent::HandedOverStillThere));
+}
+
+#[tokio::test]
+async fn a_lost_number_is_turned_off_where_it_may_be() {
+    let stage = stage(&[Factor::Sms]).await;
+    let secret = stage.proven().await;
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::Recovered));
+    assert!(stage.accounts.user("alex").account.profile.factors.enabled.is_empty());
+}
+
+struct Api {
+    stage: Stage,
+    router: axum::Router,
+}
+
+async fn api() -> Api {
+    let stage = stage(&[Factor::Totp]).await;
+    let lookup = |name: &str| (name == "MFA_HASH_KEY").then(|| "k".repeat(32));
+    let settings = shared::config::load(&lookup, RecoveryFrontSettings::read).unwrap();
+    let front = settings.front(stage.desk.clone(), stage.table.clone(), stage.clock.clone());
+    Api { stage, router: recovery_api(front) }
+}
+
+impl Api {
+    async fn call(&self, method: &str, path: &str, secret: Option<&str>, body: Value) -> (u16, Value) {
+        let file = format!("{}/../events/apigw-http-v2.no-authorizer.json", env!("CARGO_MANIFEST_DIR"));
+        let mut event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        event["rawPath"] = json!(path);
+        event["requestContext"]["http"]["method"] = json!(method);
+        event["requestContext"]["http"]["path"] = json!(path);
+        event["headers"] = json!({ "content-type": "application/json" });
+        if let Some(secret) = secret {
+            event["headers"]["authorization"] = json!(format!("Bearer {secret}"));
+        }
+        event["body"] = if body.is_null() { Value::Null } else { json!(body.to_string()) };
+        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+        let request = request.map(|body| Body::from(body.to_vec()));
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status: StatusCode = response.status();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status.as_u16(), serde_json::from_slice(&bytes).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn the_routes_from_the_lost_phone_to_the_new_password() {
+    let api = api().await;
+    let begin = json!({ "username": "alex", "password": OLD });
+    let (status, opened) = api.call("POST", "/recovery", None, begin).await;
+    assert_eq!((status, &opened["status"], &opened["attemptsLeft"]), (202, &json!("open"), &json!(5)));
+    let secret = opened["secret"].as_str();
+    let (status, body) = api.call("GET", "/recovery", secret, Value::Null).await;
+    assert_eq!((status, &body["status"]), (200, &json!("open")));
+    let (status, body) =
+        api.call("POST", "/recovery/code", secret, json!({ "code": api.stage.codes[0] })).await;
+    assert_eq!((status, &body["status"]), (200, &json!("proven")));
+    let (status, body) = api
+        .call("POST", "/recovery/password", secret, json!({ "oldPassword": OLD, "password": "short" }))
+        .await;
+    assert_eq!((status, &body["code"]), (422, &json!("password-not-accepted")));
+    let (status, body) =
+        api.call("POST", "/recovery/password", secret, json!({ "oldPassword": OLD, "password": NEW })).await;
+    assert_eq!((status, &body["status"]), (200, &json!("recovered")));
+    let (status, body) = api.call("POST", "/recovery/cancel", secret, Value::Null).await;
+    assert_eq!((status, &body["code"]), (409, &json!("recovery-over")));
+}
+
+#[tokio::test]
+async fn what_is_asked_wrongly_is_refused_by_name() {
+    let api = api().await;
+    let cases = [
+        ("POST", "/recovery", json!({ "username": "alex" }), 422, "field-not-valid"),
+        ("POST", "/recovery", json!({ "username": "", "password": "x" }), 422, "field-not-valid"),
+        ("POST", "/recovery", json!({ "username": "a", "password": "x", "y": 1 }), 422, "field-not-valid"),
+        ("GET", "/recovery", Value::Null, 404, "recovery-not-found"),
+        ("POST", "/recovery/code", json!({ "code": "x" }), 404, "recovery-not-found"),
+        ("DELETE", "/recovery", Value::Null, 405, "method-not-allowed"),
+        ("POST", "/recovery/other", Value::Null, 404, "route-not-found"),
+    ];
+    for (method, path, body, status, code) in cases {
+        let (answered, problem) = api.call(method, path, None, body).await;
+        assert_eq!((answered, problem["code"].as_str()), (status, Some(code)), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_has_twenty_tries_an_hour() {
+    let api = api().await;
+    for number in 0..20 {
+        let begin = json!({ "username": format!("user-{number}"), "password": "x" });
+        assert_eq!(api.call("POST", "/recovery", None, begin).await.0, 202, "{number}");
+    }
+    let begin = json!({ "username": "alex", "password": OLD });
+    let (status, problem) = api.call("POST", "/recovery", None, begin.clone()).await;
+    assert_eq!((status, &problem["code"]), (429, &json!("too-many-requests")));
+    api.stage.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(api.call("POST", "/recovery", None, begin).await.0, 202);
+}
+
+#[tokio::test]
+async fn a_failure_shows_nothing_and_a_closed_desk_says_so() {
+    let api = api().await;
+    api.stage.accounts.fail_after(Some(0));
+    let begin = json!({ "username": "alex", "password": OLD });
+    let (status, problem) = api.call("POST", "/recovery", None, begin.clone()).await;
+    assert_eq!((status, &problem["code"]), (503, &json!("temporarily-unavailable")));
+    let ask = json!({ "ask": "open", "userName": "alex", "password": OLD });
+    let answer = decide(None, ask).await.unwrap();
+    assert_eq!(answer, json!({ "answer": "refused", "code": "recovery-closed" }));
+    assert!(decide(None, json!({ "ask": "own" })).await.is_err());
+}

@@ -1,0 +1,129 @@
+//! Users of a cloud's pool, made by an administrator, so that no code has to be waited for.
+
+use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::Cloud;
+
+pub const PASSWORD: &str = "Correct-Horse-9";
+
+impl Cloud {
+    /// A confirmed user with [`PASSWORD`]; the address that is the name counts as verified. Gives an access
+    /// token.
+    pub async fn add_user(&self, name: &str) -> Result<String> {
+        let attribute = if name.starts_with('+') { "phone_number" } else { "email" };
+        let attributes = json!([
+            { "Name": attribute, "Value": name },
+            { "Name": format!("{attribute}_verified"), "Value": "true" },
+        ]);
+        let user = self.named(name, json!({ "UserAttributes": attributes, "MessageAction": "SUPPRESS" }))?;
+        self.cognito("AdminCreateUser", user).await?;
+        let password = self.named(name, json!({ "Password": PASSWORD, "Permanent": true }))?;
+        self.cognito("AdminSetUserPassword", password).await?;
+        let tokens = self.sign_in(name, PASSWORD).await?;
+        access_token(&tokens)
+    }
+
+    /// Signs in at the native client; what Cognito answers.
+    pub async fn sign_in(&self, name: &str, password: &str) -> Result<Value> {
+        let sign_in = json!({
+            "ClientId": self.client("native")?, "AuthFlow": "USER_PASSWORD_AUTH",
+            "AuthParameters": { "USERNAME": name, "PASSWORD": password },
+        });
+        self.cognito("InitiateAuth", sign_in).await
+    }
+
+    /// Sets an authenticator app up, as Cognito has it, and makes it the preferred factor. `now`: seconds
+    /// since the epoch.
+    pub async fn enrol_totp(&self, token: &str, now: u64) -> Result<()> {
+        let begun = self.cognito("AssociateSoftwareToken", json!({ "AccessToken": token })).await?;
+        let secret = begun.get("SecretCode").and_then(Value::as_str).context("no secret")?;
+        let seed = data_encoding::BASE32_NOPAD.decode(secret.as_bytes())?;
+        let totp = totp_rs::Builder::new().with_secret(seed).build()?;
+        let code = totp.generate(now).to_string();
+        self.cognito("VerifySoftwareToken", json!({ "AccessToken": token, "UserCode": code })).await?;
+        let preference = json!({
+            "AccessToken": token, "SoftwareTokenMfaSettings": { "Enabled": true, "PreferredMfa": true },
+        });
+        self.cognito("SetUserMFAPreference", preference).await.map(drop)
+    }
+
+    /// Makes text messages the preferred factor, and the number a verified one.
+    pub async fn prefer_sms(&self, name: &str, number: &str) -> Result<()> {
+        let attributes = json!([
+            { "Name": "phone_number", "Value": number }, { "Name": "phone_number_verified", "Value": "true" },
+        ]);
+        let update = self.named(name, json!({ "UserAttributes": attributes }))?;
+        self.cognito("AdminUpdateUserAttributes", update).await?;
+        let sms = json!({ "SMSMfaSettings": { "Enabled": true, "PreferredMfa": true } });
+        self.cognito("AdminSetUserMFAPreference", self.named(name, sms)?).await.map(drop)
+    }
+
+    /// Has the pool remember the device of a sign-in.
+    pub async fn remember_device(&self, name: &str) -> Result<()> {
+        let tokens = self.sign_in(name, PASSWORD).await?;
+        let device =
+            tokens.pointer("/AuthenticationResult/NewDeviceMetadata/DeviceKey").context("no device")?;
+        let verifier =
+            json!({ "PasswordVerifier": STANDARD.encode([1; 384]), "Salt": STANDARD.encode([1; 16]) });
+        let confirmed = json!({
+            "AccessToken": access_token(&tokens)?, "DeviceKey": device, "DeviceSecretVerifierConfig": verifier,
+        });
+        self.cognito("ConfirmDevice", confirmed).await.map(drop)
+    }
+
+    /// Recovery codes, through the MFA API.
+    pub async fn recovery_codes(&self, token: &str) -> Result<Vec<String>> {
+        let url = format!("{}/mfa/recovery-codes", self.endpoint("api")?);
+        let made = self.post_as(&url, token, &json!({})).await?;
+        let codes = made.get("codes").and_then(Value::as_array).context("no codes")?;
+        Ok(codes.iter().filter_map(|code| code.as_str().map(str::to_owned)).collect())
+    }
+
+    /// Makes a user a member of a group, which is made if it is not there.
+    pub async fn join_group(&self, name: &str, group: &str) -> Result<()> {
+        let pool = self.endpoint("userPoolId")?;
+        // There already, the second time.
+        let _ = self.cognito("CreateGroup", json!({ "UserPoolId": pool, "GroupName": group })).await;
+        self.cognito("AdminAddUserToGroup", self.named(name, json!({ "GroupName": group }))?).await.map(drop)
+    }
+
+    /// A request to the API, with its status and body.
+    pub async fn api(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &Value,
+    ) -> Result<(u16, Value)> {
+        let url = format!("{}{path}", self.endpoint("api")?);
+        let mut request = reqwest::Client::new().request(method.parse()?, url);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let bytes = response.bytes().await?;
+        Ok((status, if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? }))
+    }
+
+    /// The parameters of an operation on a user.
+    fn named(&self, name: &str, mut parameters: Value) -> Result<Value> {
+        if let Some(members) = parameters.as_object_mut() {
+            members.insert("UserPoolId".to_owned(), self.endpoint("userPoolId")?.into());
+            members.insert("Username".to_owned(), name.into());
+        }
+        Ok(parameters)
+    }
+}
+
+/// The access token among what a sign-in gave.
+pub fn access_token(tokens: &Value) -> Result<String> {
+    let token = tokens.pointer("/AuthenticationResult/AccessToken").and_then(Value::as_str);
+    Ok(token.context("no token")?.to_owned())
+}

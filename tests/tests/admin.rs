@@ -1,0 +1,161 @@
+//! The admin API through the local gateway, with real tokens.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
+
+use std::fs;
+use std::time::Duration;
+
+use end_to_end::people::{PASSWORD, access_token};
+use end_to_end::{Cloud, workspace};
+use serde_json::{Value, json};
+use shared::kernel::{Clock as _, SystemClock};
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+const ADMIN: &str = "alex@example.com";
+const USER: &str = "sam@example.com";
+const NUMBER: &str = "+12025550143";
+
+fn now() -> u64 {
+    SystemClock.now().as_second().try_into().unwrap()
+}
+
+/// A policy that names the group of the administrators, and lets a new user hear of everything at once.
+fn policy() -> TempDir {
+    let folder = tempfile::tempdir_in(workspace().join("target")).unwrap();
+    let text = "[admin]\ngroups = ['helpers']\n[email]\nuser.per_hour = 20\ndestination.per_hour = 20\n";
+    fs::write(folder.path().join("policy.toml"), text).unwrap();
+    folder
+}
+
+async fn cloud(policy: &TempDir) -> Cloud {
+    Cloud::start_with(&["--config-dir", policy.path().to_str().unwrap()]).await.unwrap()
+}
+
+/// An administrator with a second factor; their access token.
+async fn administrator(cloud: &Cloud) -> String {
+    cloud.add_user(ADMIN).await.unwrap();
+    cloud.join_group(ADMIN, "helpers").await.unwrap();
+    let token = access_token(&cloud.sign_in(ADMIN, PASSWORD).await.unwrap()).unwrap();
+    cloud.enrol_totp(&token, now()).await.unwrap();
+    token
+}
+
+fn at(path: &str) -> String {
+    format!("/admin/users/{USER}{path}")
+}
+
+fn reason() -> Value {
+    json!({ "reason": "ticket 17" })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_works_for_an_administrator() {
+    let policy = policy();
+    let cloud = cloud(&policy).await;
+    let admin = administrator(&cloud).await;
+    let call = async |method: &str, path: &str, body: Value| {
+        cloud.api(method, &at(path), Some(&admin), &body).await.unwrap()
+    };
+    let token = cloud.add_user(USER).await.unwrap();
+    cloud.remember_device(USER).await.unwrap();
+    cloud.recovery_codes(&token).await.unwrap();
+    cloud.enrol_totp(&token, now()).await.unwrap();
+
+    let (status, found) = call("GET", "", Value::Null).await;
+    assert_eq!((status, &found["factors"]), (200, &json!({ "enabled": ["TOTP"], "preferred": "TOTP" })));
+    assert_eq!((&found["recoveryCodesLeft"], &found["email"]), (&json!(10), &json!("s***@e***")));
+
+    let number = json!({ "phoneNumber": NUMBER, "reason": "lost her phone" });
+    assert_eq!(call("PUT", "/phone-number", number).await.0, 204);
+    let preference = json!({ "sms": "PREFERRED", "reason": "lost her phone" });
+    let (status, after) = call("PUT", "/preference", preference).await;
+    assert_eq!((status, after), (200, json!({ "enabled": ["SMS", "TOTP"], "preferred": "SMS" })));
+    assert_eq!(cloud.sign_in(USER, PASSWORD).await.unwrap()["ChallengeName"], "SMS_MFA");
+    assert_eq!(call("POST", "/unlock", reason()).await.0, 204);
+    assert_eq!(call("POST", "/forget-devices", reason()).await.0, 204);
+    let (status, left) = call("POST", "/mfa-reset", reason()).await;
+    assert_eq!((status, left), (200, json!({ "enabled": ["SMS"], "preferred": "SMS" })));
+    let pool = cloud.endpoint("userPoolId").unwrap();
+    let devices = cloud.cognito("AdminListDevices", json!({ "UserPoolId": pool, "Username": USER })).await;
+    assert_eq!(devices.unwrap()["Devices"], json!([]));
+    let refused = cloud.cognito("GetUser", json!({ "AccessToken": token })).await;
+    assert!(refused.is_err(), "the user is signed out");
+    let (_, found) = call("GET", "", Value::Null).await;
+    assert_eq!(found["recoveryCodesLeft"], 0);
+
+    let (status, trail) = call("GET", "/audit", Value::Null).await;
+    let actions: Vec<_> = trail["lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|line| line["by"].is_string())
+        .map(|line| line["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(status, 200);
+    let expected = [
+        "support-phone-number-set",
+        "support-preference-changed",
+        "support-unlocked",
+        "support-devices-forgotten",
+        "support-mfa-reset",
+    ];
+    assert_eq!(actions, expected, "{trail}");
+
+    let (status, erased) = call("POST", "/erase", reason()).await;
+    assert_eq!(status, 200, "{erased}");
+    assert!(erased["erased"].as_u64().unwrap() > 5, "{erased}");
+    let told = told(&cloud, 6).await;
+    assert_eq!(told, 6, "once for each change");
+    cloud.stop().await.unwrap();
+}
+
+/// How often the user was told by support, waiting for at least so many.
+async fn told(cloud: &Cloud, least: usize) -> usize {
+    let url = format!("{}?to={USER}", cloud.endpoint("outbox").unwrap());
+    let mut told = 0;
+    for _ in 0..200 {
+        let messages: Value = reqwest::get(&url).await.unwrap().json().await.unwrap();
+        let is_it = |message: &&Value| message["text"].as_str().unwrap_or_default().contains("Our support");
+        told = messages.as_array().unwrap().iter().filter(is_it).count();
+        if told >= least {
+            break;
+        }
+        sleep(Duration::from_millis(25)).await;
+    }
+    told
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_gets_nowhere_and_an_administrator_not_at_another() {
+    let policy = policy();
+    let cloud = cloud(&policy).await;
+    let user = cloud.add_user(USER).await.unwrap();
+    let admin = administrator(&cloud).await;
+    let routes = [
+        ("GET", "", Value::Null),
+        ("GET", "/audit", Value::Null),
+        ("POST", "/mfa-reset", reason()),
+        ("PUT", "/preference", json!({ "sms": "ENABLED", "reason": "x" })),
+        ("PUT", "/phone-number", json!({ "phoneNumber": NUMBER, "reason": "x" })),
+        ("POST", "/unlock", reason()),
+        ("POST", "/forget-devices", reason()),
+        ("POST", "/erase", reason()),
+    ];
+    for (method, path, body) in &routes {
+        let (status, problem) = cloud.api(method, &at(path), Some(&user), body).await.unwrap();
+        assert_eq!((status, &problem["code"]), (403, &json!("administrator-needed")), "{path}");
+        assert_eq!(cloud.api(method, &at(path), None, body).await.unwrap().0, 401, "{path}");
+    }
+    cloud.join_group(USER, "helpers").await.unwrap();
+    let plain = access_token(&cloud.sign_in(USER, PASSWORD).await.unwrap()).unwrap();
+    for (method, path, body) in &routes {
+        let (status, problem) = cloud.api(method, &at(path), Some(&plain), body).await.unwrap();
+        assert_eq!((status, &problem["code"]), (403, &json!("second-factor-needed")), "{path}");
+        if *method != "GET" {
+            let (status, problem) = cloud.api(method, &at(path), Some(&admin), body).await.unwrap();
+            assert_eq!((status, &problem["code"]), (403, &json!("user-protected")), "{path}");
+        }
+    }
+    cloud.stop().await.unwrap();
+}

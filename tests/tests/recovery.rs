@@ -1,0 +1,386 @@
+//! Recovery of a lost authenticator, through the local cloud with the functions' own binaries.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use end_to_end::{Cloud, binary, people};
+use local_lambda_host::{FunctionSpec, LambdaHost};
+use serde_json::{Value, json};
+use shared::kernel::{Clock as _, SystemClock};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
+
+const OLD: &str = people::PASSWORD;
+const NEW: &str = "Better-Horse-10";
+const WORKER: &str = "recovery-worker";
+
+/// A user with a verified address, an authenticator app that is asked for, and recovery codes.
+struct User {
+    name: String,
+    codes: Vec<String>,
+}
+
+async fn add_protected_user(cloud: &Cloud, name: &str) -> User {
+    let token = cloud.add_user(name).await.unwrap();
+    let codes = cloud.recovery_codes(&token).await.unwrap();
+    cloud.enrol_totp(&token, now()).await.unwrap();
+    User { name: name.to_owned(), codes }
+}
+
+fn now() -> u64 {
+    SystemClock.now().as_second().try_into().unwrap()
+}
+
+async fn signs_in(cloud: &Cloud, name: &str, password: &str) -> bool {
+    cloud.sign_in(name, password).await.is_ok_and(|answer| answer.get("AuthenticationResult").is_some())
+}
+
+/// One request to the public API; what it answered.
+async fn public(cloud: &Cloud, path: &str, secret: Option<&str>, body: &Value) -> (u16, Value) {
+    cloud.api("POST", path, secret, body).await.unwrap()
+}
+
+/// Asks the worker itself, past the limit of an address.
+async fn ask(cloud: &Cloud, ask: Value) -> Value {
+    let path = format!("/2015-03-31/functions/{WORKER}/invocations");
+    cloud.request("lambda", "POST", &path, ask.to_string()).await.unwrap()
+}
+
+async fn prove(cloud: &Cloud, user: &User) -> String {
+    let opened = ask(cloud, json!({ "ask": "open", "userName": user.name, "password": OLD })).await;
+    let secret = opened["secret"].as_str().unwrap().to_owned();
+    let proven = ask(cloud, json!({ "ask": "code", "secret": secret, "code": user.codes[0] })).await;
+    assert_eq!(proven["standing"]["status"], "proven", "{proven}");
+    secret
+}
+
+/// The messages to an address with `words` in them.
+async fn messages(cloud: &Cloud, to: &str, words: &str) -> usize {
+    let url = format!("{}?to={}", cloud.endpoint("outbox").unwrap(), to.replace('+', "%2B"));
+    let messages: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let has = |message: &&Value| message["text"].as_str().unwrap_or_default().contains(words);
+    messages.as_array().unwrap().iter().filter(has).count()
+}
+
+async fn wait_for_message(cloud: &Cloud, to: &str, words: &str) {
+    for _ in 0..400 {
+        if messages(cloud, to, words).await > 0 {
+            return;
+        }
+        sleep(Duration::from_millis(25)).await;
+    }
+    let url = format!("{}?to={to}", cloud.endpoint("outbox").unwrap());
+    let all: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    unreachable!("no message with {words:?} came to {to}: {all}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_phone_is_recovered_by_code_and_set_up_anew() {
+    let cloud = Cloud::start().await.unwrap();
+    let alex = add_protected_user(&cloud, "alex@example.com").await;
+    assert!(!signs_in(&cloud, &alex.name, OLD).await, "a code is asked for");
+
+    let begin = json!({ "username": alex.name, "password": OLD });
+    let (status, opened) = public(&cloud, "/recovery", None, &begin).await;
+    assert_eq!((status, &opened["status"]), (202, &json!("open")), "{opened}");
+    let secret = opened["secret"].as_str();
+    let (status, proven) = public(&cloud, "/recovery/code", secret, &json!({ "code": alex.codes[3] })).await;
+    assert_eq!((status, &proven["status"]), (200, &json!("proven")), "{proven}");
+    let (status, refused) =
+        public(&cloud, "/recovery/password", secret, &json!({ "oldPassword": OLD, "password": OLD })).await;
+    assert_eq!((status, &refused["code"]), (422, &json!("password-not-new")));
+    let (status, refused) =
+        public(&cloud, "/recovery/password", secret, &json!({ "oldPassword": OLD, "password": "short" }))
+            .await;
+    assert_eq!((status, &refused["code"]), (422, &json!("password-not-accepted")));
+    let (status, done) =
+        public(&cloud, "/recovery/password", secret, &json!({ "oldPassword": OLD, "password": NEW })).await;
+    assert_eq!((status, &done["status"]), (200, &json!("recovered")), "{done}");
+
+    assert!(!signs_in(&cloud, &alex.name, OLD).await, "the old password is worth nothing");
+    let tokens = cloud.sign_in(&alex.name, NEW).await.unwrap();
+    let token = tokens["AuthenticationResult"]["AccessToken"].as_str().unwrap();
+    cloud.enrol_totp(token, now()).await.unwrap();
+    assert_eq!(cloud.sign_in(&alex.name, NEW).await.unwrap()["ChallengeName"], "SOFTWARE_TOKEN_MFA");
+    wait_for_message(&cloud, &alex.name, "has begun to recover").await;
+    wait_for_message(&cloud, &alex.name, "was recovered").await;
+    // The code is used up.
+    let secret = ask(&cloud, json!({ "ask": "open", "userName": alex.name, "password": NEW })).await;
+    let again = json!({ "ask": "code", "secret": secret["secret"], "code": alex.codes[3] });
+    assert_eq!(ask(&cloud, again).await["code"], "code-wrong");
+    cloud.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_signs_in_at_the_recovery_client_and_no_code_is_sent_for_it() {
+    const NUMBER: &str = "+12025550143";
+    let cloud = Cloud::start().await.unwrap();
+    let name = "sam@example.com";
+    cloud.add_user(name).await.unwrap();
+    // Without a second factor a right password proves nothing, and gives no tokens.
+    let opened = ask(&cloud, json!({ "ask": "open", "userName": name, "password": OLD })).await;
+    let code = json!({ "ask": "code", "secret": opened["secret"], "code": "0".repeat(24) });
+    assert_eq!(ask(&cloud, code).await["code"], "code-wrong");
+    assert_eq!(messages(&cloud, name, "has begun to recover").await, 0);
+
+    cloud.prefer_sms(name, NUMBER).await.unwrap();
+    ask(&cloud, json!({ "ask": "open", "userName": name, "password": OLD })).await;
+    wait_for_message(&cloud, name, "has begun to recover").await;
+    assert_eq!(cloud.sign_in(name, OLD).await.unwrap()["ChallengeName"], "SMS_MFA");
+    cloud.first_code(NUMBER).await.unwrap();
+    assert_eq!(cloud.codes(NUMBER).await.unwrap().len(), 1, "for the sign-in, not for the recovery");
+    cloud.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_wrong_codes_leave_the_account_as_it_is() {
+    let cloud = Cloud::start().await.unwrap();
+    let alex = add_protected_user(&cloud, "alex@example.com").await;
+    let (mut entered, mut wrong) = (0, 0);
+    while entered < 1_000 {
+        let opened = ask(&cloud, json!({ "ask": "open", "userName": alex.name, "password": OLD })).await;
+        for _ in 0..5 {
+            // From the second case on the right one: five were compared in the first, so it is not looked at.
+            let code = if entered == 5 { alex.codes[1].clone() } else { format!("{entered:024}") };
+            let answer =
+                ask(&cloud, json!({ "ask": "code", "secret": opened["secret"], "code": code })).await;
+            wrong += usize::from(answer["code"] == "code-wrong");
+            entered += 1;
+        }
+    }
+    assert_eq!(wrong, 1_000);
+    // What was compared was counted: of the user's five tries an hour none is left, of nobody's all are.
+    let key = json!({
+        "TableName": "Table", "FilterExpression": "begins_with(pk, :codes)",
+        "ExpressionAttributeValues": { ":codes": { "S": "RECOVERY#CODE#" } },
+    });
+    let counted = cloud.call("dynamodb", "DynamoDB_20120810.Scan", key).await.unwrap();
+    let of_user = |item: &&Value| !item["pk"]["S"].as_str().unwrap().contains("nobody");
+    let users: Vec<_> = counted["Items"].as_array().unwrap().iter().filter(of_user).collect();
+    assert_eq!(users.len(), 1);
+    let compared = (1..=6).filter(|place| users[0].get(format!("t{place}")).is_some()).count();
+    assert_eq!(compared, 5);
+    let opened = ask(&cloud, json!({ "ask": "open", "userName": alex.name, "password": OLD })).await;
+    let right = json!({ "ask": "code", "secret": opened["secret"], "code": alex.codes[0] });
+    assert_eq!(ask(&cloud, right).await["code"], "code-wrong", "not even the right one is compared");
+    assert!(!signs_in(&cloud, &alex.name, OLD).await);
+    assert_eq!(cloud.sign_in(&alex.name, OLD).await.unwrap()["ChallengeName"], "SOFTWARE_TOKEN_MFA");
+    wait_for_message(&cloud, &alex.name, "has begun to recover").await;
+    println!("wrong recovery codes: {entered} entered, {compared} compared");
+    cloud.stop().await.unwrap();
+}
+
+/// A difference that is one is there in every round; other work on this machine is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_known_name_is_not_told_from_an_unknown_one() {
+    const ROUNDS: usize = 5;
+    const PAIRS: usize = 20;
+    // Less than what a password's check takes here, so that leaving it out would show.
+    const LIMIT: Duration = Duration::from_millis(3);
+    let cloud = Cloud::start().await.unwrap();
+    let without_values = |mut answer: Value| {
+        answer["secret"] = Value::Null;
+        answer["standing"]["expiresAt"] = Value::Null;
+        answer
+    };
+    let mut shapes = Vec::new();
+    let mut least = Duration::MAX;
+    for round in 0..ROUNDS {
+        for number in 0..PAIRS {
+            cloud.add_user(&format!("user-{round}-{number}@example.com")).await.unwrap();
+        }
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for number in 0..PAIRS {
+            let arms = [("user", &mut known), ("none", &mut unknown)];
+            for (arm, times) in arms {
+                let name = format!("{arm}-{round}-{number}@example.com");
+                let began = Instant::now();
+                let open = json!({ "ask": "open", "userName": name, "password": "Wrong-Horse-1" });
+                shapes.push(without_values(ask(&cloud, open).await));
+                times.push(began.elapsed());
+            }
+        }
+        let (known, unknown) = (median(&mut known), median(&mut unknown));
+        println!("opening a recovery, medians of {PAIRS}: known {known:?}, unknown {unknown:?}");
+        least = least.min(known.abs_diff(unknown));
+        if least < LIMIT {
+            break;
+        }
+    }
+    assert!(least < LIMIT, "{least:?} apart in every round");
+    assert!(shapes.iter().all(|shape| *shape == shapes[0]), "{:?}", shapes[0]);
+
+    // The same through the gateway.
+    let keys = |answer: &Value| -> Vec<String> { answer.as_object().unwrap().keys().cloned().collect() };
+    let mut answers = Vec::new();
+    for name in ["user-0-0@example.com", "none-0-0@example.com"] {
+        let begin = json!({ "username": name, "password": "Wrong-Horse-1" });
+        let (status, body) = public(&cloud, "/recovery", None, &begin).await;
+        answers.push((status, keys(&body), body["status"].clone(), body["attemptsLeft"].clone()));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0].0, 202);
+    cloud.stop().await.unwrap();
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// Stands between a worker and its services, and ends the worker (SIGKILL) at the call it was told:
+/// before the call gets through, or before its answer does.
+#[derive(Clone)]
+struct Between {
+    upstream: String,
+    trap: Arc<Mutex<Trap>>,
+}
+
+#[derive(Default)]
+struct Trap {
+    host: Option<Arc<LambdaHost>>,
+    /// Calls until it snaps.
+    left: usize,
+    after: bool,
+    at: Option<String>,
+}
+
+impl Trap {
+    /// Whether this call is the one.
+    fn count(&mut self, call: &str) -> bool {
+        if self.host.is_none() || self.at.is_some() {
+            return false;
+        }
+        if self.left > 0 {
+            self.left -= 1;
+            return false;
+        }
+        self.at = Some(call.to_owned());
+        true
+    }
+
+    fn snap(&mut self) {
+        if let Some(host) = self.host.take() {
+            host.stop();
+        }
+    }
+}
+
+async fn between(upstream: &str, trap: &Arc<Mutex<Trap>>) -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let state = Between { upstream: upstream.to_owned(), trap: trap.clone() };
+    let router = Router::new().fallback(pass_on).with_state(state);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+async fn pass_on(
+    State(state): State<Between>,
+    uri: axum::http::Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    let call = target.and_then(|target| target.rsplit('.').next()).unwrap_or("Invoke").to_owned();
+    let (is_it, after) = {
+        let mut trap = state.trap.lock().unwrap();
+        (trap.count(&call), trap.after)
+    };
+    if is_it && !after {
+        state.trap.lock().unwrap().snap();
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let mut request = reqwest::Client::new().post(format!("{}{}", state.upstream, uri.path())).body(body);
+    for (name, value) in &headers {
+        if name != "host" && name != "content-length" {
+            request = request.header(name, value);
+        }
+    }
+    let answer = request.send().await.unwrap();
+    let (status, kind) = (answer.status(), answer.headers().get("content-type").cloned());
+    let error = answer.headers().get("x-amzn-errortype").cloned();
+    let bytes = answer.bytes().await.unwrap();
+    if is_it {
+        state.trap.lock().unwrap().snap();
+    }
+    let mut response = (status, bytes).into_response();
+    for (name, value) in [("content-type", kind), ("x-amzn-errortype", error)] {
+        if let Some(value) = value {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_before_and_after_every_call_is_finished_by_asking_again() {
+    let cloud = Cloud::start().await.unwrap();
+    let path = format!("/2015-03-31/functions/{WORKER}/configuration");
+    let configuration = cloud.request("lambda", "GET", &path, String::new()).await.unwrap();
+    let variables: BTreeMap<String, String> =
+        serde_json::from_value(configuration["Environment"]["Variables"].clone()).unwrap();
+    let trap = Arc::new(Mutex::new(Trap::default()));
+    let mut spec = FunctionSpec::new(WORKER, binary(WORKER).unwrap());
+    spec.environment = variables;
+    for (name, service) in [
+        ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "cognito"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", "dynamodb"),
+        ("AWS_ENDPOINT_URL_LAMBDA", "lambda"),
+    ] {
+        let url = between(cloud.endpoint(service).unwrap(), &trap).await;
+        spec.environment.insert(name.to_owned(), url);
+    }
+    spec.timeout = Duration::from_secs(20);
+
+    let (mut users, mut killed_at, mut old_signed_in) = (Vec::new(), Vec::new(), 0);
+    for (point, after) in (0..).flat_map(|point| [(point, false), (point, true)]) {
+        let user = add_protected_user(&cloud, &format!("user-{point}-{after}@example.com")).await;
+        let secret = prove(&cloud, &user).await;
+        let finish = json!({ "ask": "finish", "secret": secret, "oldPassword": OLD, "password": NEW });
+        let host = LambdaHost::start(vec![spec.clone()]).unwrap();
+        *trap.lock().unwrap() = Trap { host: Some(host.clone()), left: point, after, at: None };
+        let answered = host.invoke(WORKER, &finish).await;
+        let at = trap.lock().unwrap().at.take();
+        trap.lock().unwrap().host = None;
+        old_signed_in += usize::from(signs_in(&cloud, &user.name, OLD).await);
+        let Some(at) = at else {
+            // Fewer calls than that: nobody was killed.
+            let done: Value = answered.unwrap().json().unwrap();
+            assert_eq!(done["standing"]["status"], "recovered", "{done}");
+            host.stop();
+            break;
+        };
+        assert!(!answered.is_ok_and(|invocation| invocation.result.is_ok()), "killed at {at}");
+        let done = ask(&cloud, finish).await;
+        assert_eq!(done["standing"]["status"], "recovered", "{at}, {after}: {done}");
+        old_signed_in += usize::from(signs_in(&cloud, &user.name, OLD).await);
+        assert!(signs_in(&cloud, &user.name, NEW).await, "{at}, {after}");
+        killed_at.push(at);
+        users.push(user);
+    }
+    assert_eq!(old_signed_in, 0);
+    assert!(killed_at.len() > 30, "{killed_at:?}");
+    let mut notices = 0;
+    for user in &users {
+        wait_for_message(&cloud, &user.name, "was recovered").await;
+        let told = messages(&cloud, &user.name, "was recovered").await;
+        assert_eq!(told, 1, "{}", user.name);
+        notices += told;
+    }
+    println!(
+        "killed {} times, before and after each of {} calls: all recovered, {notices} notices, the old password signed in {old_signed_in} times",
+        killed_at.len(),
+        killed_at.len() / 2,
+    );
+    cloud.stop().await.unwrap();
+}
