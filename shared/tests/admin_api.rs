@@ -303,7 +303,12 @@ async fn a_second_factor_is_one_of_the_pool_s_or_of_ours_or_in_the_token() {
     let member = json!({ "cognito:groups": "[helpers]" });
     assert_eq!(look(member.clone()).await, 403);
     assert_eq!(look(json!({ "cognito:groups": "[helpers]", "amr": "[pwd otp mfa]" })).await, 200);
-    let proof = |at, factor| LastProof { at, factors: [factor].into(), native: BTreeSet::new(), client: "custom".into() };
+    let proof = |at, factor| LastProof {
+        at,
+        factors: [factor].into(),
+        native: BTreeSet::new(),
+        client: "custom".into(),
+    };
     let admin = UserId::parse(ADMIN).unwrap();
     api.table.note_proof(&admin, proof(SIGNED_IN_AT, OwnFactor::TrustedDevice));
     assert_eq!(look(member.clone()).await, 403, "a device alone is nobody");

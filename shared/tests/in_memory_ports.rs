@@ -78,7 +78,7 @@ async fn recovery() {
     contract::cases(&table).await;
     contract::tries(&table).await;
     contract::recovery_codes(&table, &table).await;
-    contract::user_items(&table, &table).await;
+    contract::user_items(&table, &table, &table).await;
 }
 
 #[tokio::test]

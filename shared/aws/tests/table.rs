@@ -147,7 +147,7 @@ async fn recoveries() {
     contract::cases(&table).await;
     contract::tries(&table).await;
     contract::recovery_codes(&table, &table).await;
-    contract::user_items(&table, &table).await;
+    contract::user_items(&table, &table, &table).await;
     let line = &items(&db, "USER#items-sam", "AUDIT#")[0];
     assert_eq!((&line["by"]["S"], &line["reason"]["S"]), (&json!("items-sam"), &json!("ticket 17")));
     let case = &items(&db, "RECOVERY#00000000000000000000000000000001", "CASE")[0];

@@ -165,6 +165,7 @@ impl Refusal {
         self.entry().2
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table, a line for each refusal")]
     fn entry(self) -> (&'static str, &'static str, u16) {
         match self {
             Self::SignUpClosed => ("sign-up-closed", "Sign-up is closed", 403),
