@@ -148,7 +148,7 @@ async fn recoveries() {
     contract::tries(&table).await;
     contract::recovery_codes(&table, &table).await;
     contract::user_items(&table, &table, &table).await;
-    let line = &items(&db, "USER#items-sam", "AUDIT#")[0];
+    let line = &items(&db, "AUDIT#items-sam", "")[0];
     assert_eq!((&line["by"]["S"], &line["reason"]["S"]), (&json!("items-sam"), &json!("ticket 17")));
     let case = &items(&db, "RECOVERY#00000000000000000000000000000001", "CASE")[0];
     assert_eq!(case["ttl"]["N"], (1_767_323_045 + 1_800).to_string());

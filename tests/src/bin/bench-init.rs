@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 const ECHO: &str = "echo";
 const NODE: &str = "Node.js";
+const RULES: usize = 20;
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -46,7 +47,8 @@ fn build(argument: &str) -> Result<(String, PathBuf)> {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let cloud = Cloud::start().await?;
-    let subjects = subjects(&cloud).await?;
+    let rules = rules()?;
+    let subjects = subjects(&cloud, rules.path()).await?;
     let mut rows = BTreeMap::<(String, String), Vec<(Start, Start)>>::new();
     for _ in 0..arguments.rounds {
         let mut echo_of_first_build = None;
@@ -55,16 +57,20 @@ async fn main() -> Result<()> {
             let echo = start(spec, &json!({}), &[&json!({}); WARM_INVOCATIONS]).await?;
             echo_of_first_build.get_or_insert(echo);
             rows.entry((build.clone(), ECHO.to_owned())).or_default().push((echo, echo));
-            for (function, event) in &subjects {
-                let spec = cloud.function(function, &folder.join(function.name))?;
-                let measured = start(spec, event, &[event; WARM_INVOCATIONS]).await.context(function.name)?;
-                rows.entry((build.clone(), function.name.to_owned())).or_default().push((measured, echo));
+            for Subject { name, function, event, config_dir } in &subjects {
+                let mut spec = cloud.function(function, &folder.join(function.name))?;
+                if let Some(config_dir) = config_dir {
+                    spec.environment.insert("MFA_CONFIG_DIR".to_owned(), config_dir.clone());
+                }
+                let measured =
+                    start(spec, event, &[event; WARM_INVOCATIONS]).await.with_context(|| name.clone())?;
+                rows.entry((build.clone(), name.clone())).or_default().push((measured, echo));
             }
         }
         for ((name, script), echo) in arguments.node_peer.iter().zip(echo_of_first_build.iter().cycle()) {
-            let (_, event) = subjects
+            let Subject { event, .. } = subjects
                 .iter()
-                .find(|(function, _)| function.name == name)
+                .find(|subject| subject.name == *name)
                 .with_context(|| format!("no function {name}"))?;
             let measured = start(node(&cloud, script)?, event, &[event; WARM_INVOCATIONS]).await;
             let measured = measured.with_context(|| script.display().to_string())?;
@@ -87,7 +93,10 @@ async fn main() -> Result<()> {
                 .filter(move |((of, _), _)| of == build)
                 .map(move |((_, name), starts)| (build, folder, name, starts))
         })
-        .map(|(build, folder, name, starts)| figures(build, &folder.join(name), name, starts))
+        .map(|(build, folder, name, starts)| {
+            let binary = name.split(',').next().unwrap_or(name);
+            figures(build, &folder.join(binary), name, starts)
+        })
         .collect::<Result<Vec<_>>>()?;
     let figures = [of_builds, of_peers].concat();
     fs::write(&arguments.json, serde_json::to_vec_pretty(&figures)?)
@@ -96,8 +105,18 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Every function with an event that it answers with success, so that the first answer is a real one.
-async fn subjects(cloud: &Cloud) -> Result<Vec<(Function, Value)>> {
+/// A function, and how it is used.
+struct Subject {
+    /// The function's; behind a comma what is special.
+    name: String,
+    function: Function,
+    event: Value,
+    config_dir: Option<String>,
+}
+
+/// Every function with an event that it answers with success, so that the first answer is a real one; those
+/// that ask an operator's rules with rules as well.
+async fn subjects(cloud: &Cloud, rules: &Path) -> Result<Vec<Subject>> {
     let mut subjects = Vec::new();
     for function in functions() {
         let event = if function.name == "mfa-api" {
@@ -107,9 +126,30 @@ async fn subjects(cloud: &Cloud) -> Result<Vec<(Function, Value)>> {
             let events = sample_events(function)?;
             events.into_iter().next_back().context("no sample event")?.payload
         };
-        subjects.push((*function, event));
+        let name = function.name.to_owned();
+        if ["pre-sign-up", "pre-authentication"].contains(&function.name) {
+            let name = format!("{name}, {RULES} rules");
+            let config_dir = Some(rules.display().to_string());
+            subjects.push(Subject { name, function: *function, event: event.clone(), config_dir });
+        }
+        subjects.push(Subject { name, function: *function, event, config_dir: None });
     }
     Ok(subjects)
+}
+
+/// Overrides with rules that every sample passes.
+fn rules() -> Result<tempfile::TempDir> {
+    let folder = tempfile::tempdir()?;
+    let rules = folder.path().join("rules");
+    fs::create_dir(&rules)?;
+    for number in 0..RULES {
+        let rule = format!(
+            "@message(\"Not from there\")\nforbid (principal, action, resource)\n\
+             when {{ context has emailDomain && context.emailDomain == \"spam{number}.example\" }};\n"
+        );
+        fs::write(rules.join(format!("{number:02}.cedar")), rule)?;
+    }
+    Ok(folder)
 }
 
 /// A peer's process, with the same credentials and endpoints that ours get.
