@@ -252,11 +252,11 @@ fn a_stack_is_given_its_parameters_and_gives_what_others_take() {
         let given: BTreeSet<_> = given.keys().filter_map(Value::as_str).collect();
         let asked: BTreeSet<_> = within.section("Parameters").map(|(name, _)| name).collect();
         assert_eq!(given, asked, "{file}");
-        let gives: BTreeSet<_> = within.section("Outputs").map(|(name, _)| name).collect();
+        let put_out: BTreeSet<_> = within.section("Outputs").map(|(name, _)| name).collect();
         let marker = format!("{id}.Outputs.");
         let name = |rest: &str| rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap().to_owned();
         let taken: BTreeSet<_> = text.split(&marker).skip(1).map(name).collect();
-        assert_eq!(taken.iter().map(String::as_str).collect::<BTreeSet<_>>(), gives, "{file}");
+        assert_eq!(taken.iter().map(String::as_str).collect::<BTreeSet<_>>(), put_out, "{file}");
     }
     files.insert("template".to_owned());
     assert_eq!(files, stacks().unwrap().into_iter().map(|stack| stack.name).collect());
