@@ -178,7 +178,7 @@ fn the_resources_of_each_stack_can_be_created_one_after_another() {
 fn the_stacks_can_be_created_one_after_another() {
     let order = order(dependencies(&stack("template").template)).unwrap();
     let at = |name: &str| order.iter().position(|id| id == name).unwrap();
-    let expected = ["Data", "Pool", "Triggers", "Api", "Observability"].map(at);
+    let expected = ["Data", "Pool", "Triggers", "Api", "Protection"].map(at);
     assert!(expected.is_sorted(), "{order:?}");
 }
 
