@@ -4,8 +4,10 @@
 mod cloud;
 mod events;
 mod functions;
+pub mod journeys;
 pub mod measure;
 pub mod people;
+pub mod processes;
 mod sealed_events;
 mod stacks;
 

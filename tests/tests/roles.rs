@@ -106,7 +106,8 @@ fn text_of(value: &Value) -> String {
 
 async fn called(cloud: &Cloud) -> Actions {
     let seen = cloud.request("console", "GET", "/api/calls", String::new()).await.unwrap();
-    serde_json::from_value(seen).unwrap()
+    let counted: BTreeMap<String, BTreeMap<String, Json>> = serde_json::from_value(seen).unwrap();
+    counted.into_iter().map(|(function, actions)| (function, actions.into_keys().collect())).collect()
 }
 
 /// Everything that makes a function call something.
