@@ -23,14 +23,15 @@ pub(crate) enum Bench {
         /// Compare the release profile's settings: fat and thin LTO, size and speed
         #[arg(long)]
         profiles: bool,
-        /// Beside the custom auth triggers of amazon-cognito-passwordless-auth, in Node.js
+        /// Beside Node.js: the custom auth triggers of amazon-cognito-passwordless-auth, and a plain counting
+        /// pre-authentication
         #[arg(long)]
         peers: bool,
         /// Cold starts of each binary
         #[arg(long, default_value_t = 11)]
         rounds: usize,
     },
-    /// Our custom SMS sender beside one in Node.js that only opens the code and sends it
+    /// Our custom SMS sender beside such in Node.js and Python that only open the code and send it
     Senders {
         /// Also compare our reader of sealed codes with AWS's own, in two small senders
         #[arg(long)]
@@ -67,8 +68,13 @@ pub(crate) enum Bench {
 /// A way to build the release binaries: its name, and what differs from the profile in Cargo.toml.
 type Build = (&'static str, &'static [&'static str]);
 
-const CUSTOM_AUTH: [&str; 3] =
-    ["define-auth-challenge", "create-auth-challenge", "verify-auth-challenge-response"];
+/// Functions that there is something in Node.js beside.
+const PEERS: [&str; 4] = [
+    "define-auth-challenge",
+    "create-auth-challenge",
+    "verify-auth-challenge-response",
+    "pre-authentication",
+];
 
 const AS_DEPLOYED: Build = ("release", &[]);
 const ALTERNATIVES: [Build; 2] =
@@ -121,10 +127,12 @@ fn init(folder: &Path, profiles: bool, peers: bool, rounds: usize) -> Result<()>
 /// Bundles each peer as its package's own CDK construct does; answers `FUNCTION=SCRIPT` of each.
 fn bundle_peers(folder: &Path) -> Result<Vec<String>> {
     prerequisite::check(&[Prerequisite::Node, Prerequisite::Npm])?;
-    let (peers, bundles) = (tools::install_node_custom_auth()?, folder.join("custom-auth-node"));
+    let bundles = folder.join("peers");
     let outdir = format!("--outdir={}", bundles.display());
-    succeed(Command::new("npm").args(["run", "--silent", "bundle", "--", &outdir]).current_dir(peers))?;
-    Ok(CUSTOM_AUTH.map(|name| format!("{name}={}/{name}.mjs", bundles.display())).into())
+    for peers in [tools::install_node_custom_auth()?, tools::install_node_pre_authentication()?] {
+        succeed(Command::new("npm").args(["run", "--silent", "bundle", "--", &outdir]).current_dir(peers))?;
+    }
+    Ok(PEERS.map(|name| format!("{name}={}/{name}.mjs", bundles.display())).into())
 }
 
 /// Builds functions and the echo, all in one go and so with the same settings; answers the folder.

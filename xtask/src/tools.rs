@@ -24,6 +24,11 @@ pub(crate) fn install_node_custom_auth() -> Result<PathBuf> {
     npm_ci("tests/bench-peers/custom-auth-node")
 }
 
+/// The counting trigger in Node.js that ours is measured beside. Answers its folder.
+pub(crate) fn install_node_pre_authentication() -> Result<PathBuf> {
+    npm_ci("tests/bench-peers/pre-authentication-node")
+}
+
 fn npm_ci(package: &str) -> Result<PathBuf> {
     let folder = workspace::root().join(package);
     let lock = folder.join("package-lock.json");

@@ -1,4 +1,5 @@
-//! What sending a code costs: our custom SMS sender beside the same thing in Node.js, in one run.
+//! What sending a code costs: our custom SMS sender beside the same thing in Node.js and in Python, in one
+//! run.
 //!
 //! Each round starts every sender anew, in turn, so that a slow minute of the machine falls on all of
 //! them alike. All of a round get the same events: codes that the local pool has just sealed, each for
@@ -16,6 +17,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use end_to_end::{
     Cloud, SealedEvents, dry_run, functions,
     measure::{Start, WARM_INVOCATIONS, median, start},
+    workspace,
 };
 use local_lambda_host::FunctionSpec;
 use serde_json::{Value, json};
@@ -37,6 +39,9 @@ struct Arguments {
     /// The same in one bundled file
     #[arg(long)]
     node_bundle: PathBuf,
+    /// Python, with the official AWS Encryption SDK and boto3
+    #[arg(long)]
+    python: PathBuf,
     /// Folder of the two small senders that differ in their reader of sealed codes only
     #[arg(long)]
     readers: Option<PathBuf>,
@@ -105,7 +110,8 @@ async fn subjects(arguments: &Arguments, cloud: &Cloud, policy: &Path) -> Result
     let peer = |name, command: &PathBuf, script: Option<&PathBuf>, file| {
         let mut spec = FunctionSpec::new(name, command);
         // The SDK's advice to move on from Node 20 is no part of the work.
-        spec.args = script.map(|script| vec!["--no-warnings".into(), script.into()]).unwrap_or_default();
+        let quiet = (command == &arguments.node).then(|| "--no-warnings".into());
+        spec.args = quiet.into_iter().chain(script.map(Into::into)).collect();
         spec.environment.clone_from(&environment);
         Subject { name, spec, file, sends: true }
     };
@@ -125,6 +131,8 @@ async fn subjects(arguments: &Arguments, cloud: &Cloud, policy: &Path) -> Result
             Some(arguments.node_bundle.clone()),
         ),
     ];
+    let python = workspace().join("tests/bench-peers/custom-sms-sender-python/bootstrap.py");
+    subjects.push(peer("Python", &arguments.python, Some(&python), None));
     if let Some(folder) = &arguments.readers {
         let own = folder.join("custom-sms-sender-own");
         let official = folder.join("custom-sms-sender-esdk");

@@ -1,4 +1,4 @@
-//! `cargo xtask bench senders`: our custom SMS sender beside one in Node.js.
+//! `cargo xtask bench senders`: our custom SMS sender beside such in Node.js and Python.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,9 +14,15 @@ const READERS: &str = "tests/esdk-oracle/Cargo.toml";
 
 /// Builds everything that is measured as it would be deployed, and measures it in one run.
 pub(super) fn run(folder: &Path, readers: bool, rounds: usize) -> Result<()> {
-    prerequisite::check(&[Prerequisite::Node, Prerequisite::Npm])?;
+    prerequisite::check(&[
+        Prerequisite::Node,
+        Prerequisite::Npm,
+        Prerequisite::Python,
+        Prerequisite::PythonVenv,
+    ])?;
     let mut steps = Steps::default();
     let peer = steps.run("the Node sender, with its packages", tools::install_node_sender)?;
+    let python = steps.run("the Python sender's packages", tools::install_python_clients)?;
     let bundle = folder.join("custom-sms-sender-node/bootstrap.cjs");
     steps.run("the Node sender, bundled", || {
         let outfile = format!("--outfile={}", bundle.display());
@@ -37,6 +43,7 @@ pub(super) fn run(folder: &Path, readers: bool, rounds: usize) -> Result<()> {
         measure.arg("--node").arg(which::which("node").context("node")?);
         measure.arg("--node-modules").arg(peer.join("bootstrap.mjs"));
         measure.arg("--node-bundle").arg(bundle);
+        measure.arg("--python").arg(python.join("python"));
         if let Some(readers) = readers {
             measure.arg("--readers").arg(readers);
         }

@@ -1,0 +1,20 @@
+// Counts a user's sign-in attempts, in one write, and nothing besides: no window, no back-off, no rules. What
+// `cargo xtask bench init --peers` compares with.
+import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+
+import { serve } from '../runtime.mjs';
+
+const dynamodb = new DynamoDBClient({});
+const { MFA_TABLE } = process.env;
+
+serve(async (event) => {
+  await dynamodb.send(
+    new UpdateItemCommand({
+      TableName: MFA_TABLE,
+      Key: { pk: { S: `PEER#${event.request.userAttributes.sub}` }, sk: { S: 'SIGN_IN' } },
+      UpdateExpression: 'SET last_attempt_at = :at ADD attempts :one',
+      ExpressionAttributeValues: { ':at': { N: String(Date.now()) }, ':one': { N: '1' } },
+    }),
+  );
+  return event;
+});
