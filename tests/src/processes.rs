@@ -34,6 +34,7 @@ mod imp {
     use procfs::process::{Process as Proc, all_processes};
 
     use super::{Process, Processes};
+    use crate::functions;
 
     pub(super) fn processes(cloud: u32) -> Processes {
         let Ok(id) = i32::try_from(cloud) else {
@@ -45,7 +46,10 @@ mod imp {
         let children = all.filter_map(Result::ok).filter(|one| one.stat().is_ok_and(|stat| stat.ppid == id));
         Processes {
             cloud: Proc::new(id).ok().and_then(|one| read(&one)),
-            functions: children.filter_map(|one| read(&one)).collect(),
+            functions: children
+                .filter_map(|one| read(&one))
+                .filter(|one| functions().iter().any(|function| function.name == one.name))
+                .collect(),
         }
     }
 

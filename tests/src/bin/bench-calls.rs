@@ -86,7 +86,7 @@ async fn main() -> Result<()> {
     }
     let latency = latency(&cloud, &mut index).await?;
     cloud.stop().await?;
-    let result = json!({ "journeys": rows, "latency": latency });
+    let result = json!({ "walks": arguments.walks, "journeys": rows, "latency": latency });
     fs::write(&arguments.json, serde_json::to_vec_pretty(&result)?)
         .with_context(|| arguments.json.display().to_string())?;
     writeln!(stdout(), "{}\n", table(&rows))?;

@@ -277,23 +277,22 @@ fn report(kind: Loop, elapsed: Duration, walks: &[Walk], samples: &[Sample], let
     })
 }
 
-/// How the largest environment of each function grew over the second half: the mean of its last quarter to the
-/// mean of the quarter before.
+/// How the largest environment of each function grew over the second half: its most in the last quarter beside
+/// its most in the quarter before. A new one has not touched all of its pages yet, so a mean would waver.
 fn growth(samples: &[Sample]) -> BTreeMap<String, Value> {
     let end = samples.last().map(|sample| sample.at).unwrap_or_default();
-    let mean = |name: &str, from: f64, to: f64| {
+    let most = |name: &str, from: f64, to: f64| {
         let within = samples.iter().filter(|sample| {
             let share = sample.at.as_secs_f64() / end.as_secs_f64();
             (from..=to).contains(&share)
         });
-        let sizes: Vec<_> = within.filter_map(|sample| sample.functions.get(name)).collect();
-        sizes.iter().map(|size| mebibytes(**size)).sum::<f64>() / count(sizes.len())
+        within.filter_map(|sample| sample.functions.get(name)).max().map(|size| mebibytes(*size))
     };
     let names = samples.last().into_iter().flat_map(|sample| sample.functions.keys());
     names
-        .map(|name| {
-            let (before, after) = (mean(name, 0.5, 0.75), mean(name, 0.75, 1.0));
-            (name.clone(), json!({ "mib": after, "growth": after / before - 1.0 }))
+        .filter_map(|name| {
+            let (before, after) = (most(name, 0.5, 0.75)?, most(name, 0.75, 1.0)?);
+            Some((name.clone(), json!({ "mib": after, "growth": after / before - 1.0 })))
         })
         .collect()
 }

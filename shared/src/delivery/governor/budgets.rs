@@ -65,7 +65,9 @@ impl Limits {
     pub fn of(policy: &BudgetPolicy, reserve_percent: u32) -> Self {
         let shards = u32::from(policy.shards.max(1));
         let (per_hour, per_day) = (policy.per_hour / shards, policy.per_day / shards);
-        let open = |limit: u32| limit - (limit * reserve_percent.min(100)).div_ceil(100);
+        // Half of the largest limit, in percent, is more than 32 bits hold.
+        let reserve = |limit: u32| (u64::from(limit) * u64::from(reserve_percent.min(100))).div_ceil(100);
+        let open = |limit: u32| limit.saturating_sub(u32::try_from(reserve(limit)).unwrap_or(limit));
         Self {
             per_hour,
             per_day,
@@ -200,5 +202,7 @@ mod tests {
         let policy = BudgetPolicy { per_hour: 15, per_day: 31, unverified: 7, shards: 3 };
         let limits = Limits { per_hour: 5, per_day: 10, open_per_hour: 2, open_per_day: 5, unverified: 2 };
         assert_eq!(Limits::of(&policy, 50), limits);
+        let most = BudgetPolicy { per_hour: u32::MAX, per_day: u32::MAX, unverified: 1, shards: 1 };
+        assert_eq!(Limits::of(&most, 50).open_per_hour, u32::MAX / 2);
     }
 }
