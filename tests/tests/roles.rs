@@ -100,6 +100,24 @@ fn no_role_changes_or_deletes_a_line_of_the_audit_trail() {
     assert!(kept_off > 0);
 }
 
+/// What a key opens is bound to this pool, so that a function is no way to what another pool sealed.
+#[test]
+fn no_role_uses_a_key_but_for_its_own_pool() {
+    let mut bound = 0;
+    for (function, statements) in statements() {
+        let of_keys =
+            statements.iter().filter(|one| actions_of(one).iter().any(|action| action.starts_with("kms:")));
+        for statement in of_keys {
+            let equal = statement.get("Condition").and_then(|condition| condition.get("StringEquals"));
+            let pool = equal.and_then(|equal| equal.get("kms:EncryptionContext:userpool-id"));
+            let Some(Value::Tagged(pool)) = pool else { panic!("{function}: {statement:?}") };
+            assert_eq!((pool.tag == "!Ref", pool.value.as_str()), (true, Some("UserPoolId")), "{function}");
+            bound += 1;
+        }
+    }
+    assert_eq!(bound, 4, "two senders; who sets authenticators up and who checks their codes");
+}
+
 fn text_of(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }

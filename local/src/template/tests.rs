@@ -320,3 +320,74 @@ fn what_is_wrong_with_stacks_within_is_named() {
         assert!(error.contains(fault), "{error}");
     }
 }
+
+/// Every pool that the template's parameters can make fits together (COGNITO.md §4.2, §4.3, §9.4).
+#[test]
+fn the_projects_own_pool_has_no_factor_that_recovers_passwords_and_nothing_that_its_plan_lacks() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/pool.yaml");
+    let template = Template::read(&path).unwrap();
+    let (_, pool) = template.resources("AWS::Cognito::UserPool").next().unwrap();
+    let mut seen = 0;
+    for (sign_in_with, name) in
+        [("username", None), ("email", Some("email")), ("phone", Some("phone_number"))]
+    {
+        for (plan, mfa, messages) in kinds_of_pool() {
+            let parameters = [
+                ("FunctionPrefix", ""),
+                ("CodeKeyArn", "arn:key"),
+                ("SignInWith", sign_in_with),
+                ("Plan", plan),
+                ("Mfa", mfa),
+                ("MfaMessages", messages),
+                ("RememberDevices", "false"),
+                ("EmailFrom", "no-reply@example.com"),
+                ("EmailIdentityArn", "arn:identity"),
+            ];
+            let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            let scope = intrinsics::Scope::new(&template, ACCOUNT, &parameters, &Given::default()).unwrap();
+            let pool = scope.resolve(pool.get("Properties").unwrap(), "Pool").unwrap().unwrap();
+            let case = format!("{sign_in_with} {plan} {mfa} {messages}: {pool}");
+            let texts = |pointer: &str| -> BTreeSet<&str> {
+                pool.pointer(pointer)
+                    .and_then(Json::as_array)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Json::as_str)
+                    .collect()
+            };
+            let factors = texts("/EnabledMfas");
+            let message = if messages == "sms" { "SMS_MFA" } else { "EMAIL_OTP" };
+            let expected: &[&str] = if mfa == "OFF" { &[] } else { &["SOFTWARE_TOKEN_MFA", message] };
+            assert_eq!(factors, expected.iter().copied().collect(), "{case}");
+            let recovers = pool.pointer("/AccountRecoverySetting/RecoveryMechanisms/0/Name");
+            let collides = match recovers.and_then(Json::as_str).unwrap() {
+                "verified_email" => factors.contains("EMAIL_OTP"),
+                _ => factors.contains("SMS_MFA"),
+            };
+            assert!(!collides, "{case}");
+            let verified = texts("/AutoVerifiedAttributes");
+            let before = texts("/UserAttributeUpdateSettings/AttributesRequireVerificationBeforeUpdate");
+            assert_eq!(verified, before, "{case}");
+            assert!(!factors.contains("SMS_MFA") || verified.contains("phone_number"), "{case}");
+            assert!(name.is_none_or(|name| verified.contains(name)), "{case}");
+            assert_eq!(texts("/UsernameAttributes"), name.into_iter().collect(), "{case}");
+            let version = pool.pointer("/LambdaConfig/PreTokenGenerationConfig/LambdaVersion").unwrap();
+            assert_eq!(version, if plan == "LITE" { "V1_0" } else { "V2_0" }, "{case}");
+            assert_eq!(pool.get("UserPoolAddOns").is_some(), plan == "PLUS", "{case}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 45);
+}
+
+/// Plan, multi-factor authentication and channel; an e-mail factor on Lite is refused by the template's rules.
+fn kinds_of_pool() -> Vec<(&'static str, &'static str, &'static str)> {
+    let mut all = Vec::new();
+    for plan in ["LITE", "ESSENTIALS", "PLUS"] {
+        for state in ["OFF", "OPTIONAL", "ON"] {
+            all.extend(["sms", "email"].map(|messages| (plan, state, messages)));
+        }
+    }
+    all.retain(|(plan, _, messages)| (*plan, *messages) != ("LITE", "email"));
+    all
+}
