@@ -1055,6 +1055,19 @@ async fn a_code_to_an_address_waits_as_long_as_the_governor_does() {
     let phone = json!({ "phoneNumber": "+12025550123" });
     assert_eq!(api.call("POST", "/mfa/phone-number", Some(phone)).await.0, 200, "another channel");
     api.clock.advance(SignedDuration::from_secs(70));
+    assert_eq!(api.call("POST", "/mfa/email", Some(body.clone())).await.0, 200);
+    // As the sender notes it. A code that was entered is waited for no longer.
+    let before = api.table.correspondence(&user, Channel::Email).await.unwrap();
+    let sent = Sent { at: api.now(), row: 3 };
+    let after = Correspondence { version: before.version + 1, for_signed_in: Some(sent), ..before.clone() };
+    assert!(api.table.swap(&user, Channel::Email, &before, &after).await.unwrap());
+    let code = json!({ "code": InMemoryUserPool::CODE });
+    assert_eq!(api.call("POST", "/mfa/email", Some(body.clone())).await.0, 429);
+    assert_eq!(
+        api.call("POST", "/mfa/phone-number/verify", Some(code.clone())).await.1["code"],
+        "code-expired"
+    );
+    assert_eq!(api.call("POST", "/mfa/email/verify", Some(code)).await.0, 200);
     assert_eq!(api.call("POST", "/mfa/email", Some(body)).await.0, 200);
 }
 

@@ -399,6 +399,89 @@ async fn a_kill_before_and_after_every_call_is_finished_by_asking_again() {
     cloud.stop().await.unwrap();
 }
 
+/// Where Cognito does not know `AdminDeleteSoftwareToken`, as it is not in every Region.
+async fn older_cloud(mfa: &str) -> Cloud {
+    let cloud = Cloud::start_with(&["--mfa", mfa]).await.unwrap();
+    let switches = json!({ "withoutDeleteSoftwareToken": true });
+    cloud.request("console", "PUT", "/api/switches", switches.to_string()).await.unwrap();
+    cloud
+}
+
+/// Recovers by code, through the gateway; how it ended.
+async fn recover(cloud: &Cloud, user: &User) -> Value {
+    let secret = open(cloud, &user.name).await;
+    let code = json!({ "code": user.codes[0] });
+    let (_, proven) = public(cloud, "/recovery/code", Some(&secret), &code).await;
+    assert_eq!(proven["status"], "proven", "{proven}");
+    let password = json!({ "oldPassword": OLD, "password": NEW });
+    let (status, done) = public(cloud, "/recovery/password", Some(&secret), &password).await;
+    assert_eq!(status, 200, "{done}");
+    done["status"].clone()
+}
+
+async fn settings(cloud: &Cloud, name: &str) -> (Value, Value) {
+    let pool = cloud.endpoint("userPoolId").unwrap();
+    let mut user =
+        cloud.cognito("AdminGetUser", json!({ "UserPoolId": pool, "Username": name })).await.unwrap();
+    (user["UserMFASettingList"].take(), user["PreferredMfaSetting"].take())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_endpoint_turns_a_lost_app_off_where_a_factor_is_optional() {
+    let cloud = older_cloud("optional").await;
+    let pool = cloud.endpoint("userPoolId").unwrap();
+    let alex = add_protected_user(&cloud, "alex@example.com").await;
+    let named = json!({ "UserPoolId": pool, "Username": alex.name });
+    let unknown = cloud.cognito("AdminDeleteSoftwareToken", named).await.unwrap_err().to_string();
+    assert!(unknown.contains("UnknownOperationException"), "{unknown}");
+    assert_eq!(recover(&cloud, &alex).await, "recovered");
+    assert_eq!(settings(&cloud, &alex.name).await, (Value::Null, Value::Null));
+    assert!(!signs_in(&cloud, &alex.name, OLD).await);
+    assert!(signs_in(&cloud, &alex.name, NEW).await);
+    cloud.stop().await.unwrap();
+}
+
+/// A number stands in for the lost app; without one an operator has to look, and is told why.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_endpoint_has_another_factor_stand_in_where_one_is_required() {
+    let cloud = older_cloud("on").await;
+    let pool = cloud.endpoint("userPoolId").unwrap();
+    let mut users = Vec::new();
+    for (name, number) in [("alex@example.com", "+12025550145"), ("sam@example.com", "+12025550146")] {
+        cloud.create_user(name).await.unwrap();
+        cloud.prefer_sms(name, number).await.unwrap();
+        let token = cloud.sign_in_by_sms(name, number).await.unwrap();
+        let codes = cloud.recovery_codes(&token).await.unwrap();
+        cloud.enrol_totp(&token, now()).await.unwrap();
+        let only = json!({
+            "UserPoolId": pool, "Username": name, "SMSMfaSettings": { "Enabled": false, "PreferredMfa": false },
+            "SoftwareTokenMfaSettings": { "Enabled": true, "PreferredMfa": true },
+        });
+        cloud.cognito("AdminSetUserMFAPreference", only).await.unwrap();
+        users.push(User { name: name.to_owned(), codes });
+    }
+    let [alex, sam] = <[User; 2]>::try_from(users).ok().unwrap();
+    assert_eq!(recover(&cloud, &alex).await, "recovered");
+    assert_eq!(settings(&cloud, &alex.name).await.1, "SMS_MFA");
+    assert_eq!(cloud.sign_in(&alex.name, NEW).await.unwrap()["ChallengeName"], "SMS_MFA");
+
+    let number = json!({
+        "UserPoolId": pool, "Username": sam.name, "UserAttributeNames": ["phone_number"],
+    });
+    cloud.cognito("AdminDeleteUserAttributes", number).await.unwrap();
+    assert_eq!(recover(&cloud, &sam).await, "with-operator");
+    let asked = cloud.sign_in(&sam.name, NEW).await.unwrap();
+    assert_eq!(asked["ChallengeName"], "SOFTWARE_TOKEN_MFA", "the new password holds, and the factor stays");
+    let trail = json!({
+        "TableName": "Table", "FilterExpression": "#action = :reason",
+        "ExpressionAttributeNames": { "#action": "action" },
+        "ExpressionAttributeValues": { ":reason": { "S": "recovery-handed-over-no-other-factor" } },
+    });
+    let lines = cloud.call("dynamodb", "DynamoDB_20120810.Scan", trail).await.unwrap();
+    assert_eq!(lines["Count"], 1, "the reason is written down");
+    cloud.stop().await.unwrap();
+}
+
 /// A cloud whose policy has recovery by e-mail, and lets a user hear of everything at once.
 async fn cloud_by_mail() -> (Cloud, TempDir) {
     let folder = tempfile::tempdir_in(workspace().join("target")).unwrap();
@@ -448,8 +531,9 @@ async fn ask_of(host: &LambdaHost, ask: Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailed_code_recovers_after_the_wait_unless_the_owner_ends_it() {
-    let (cloud, _folder) = cloud_by_mail().await;
-    let spec = watched(&cloud, true, &Arc::default()).await;
+    let (cloud, folder) = cloud_by_mail().await;
+    let mut spec = watched(&cloud, true, &Arc::default()).await;
+    spec.environment.insert("MFA_CONFIG_DIR".into(), folder.path().to_str().unwrap().into());
     let host = LambdaHost::start(vec![spec]).unwrap();
     let page = format!("{}/recovery/stop", cloud.endpoint("api").unwrap());
     let begin = async |name: &str| {
@@ -538,9 +622,10 @@ async fn who_may_not_be_recovered_by_mail_is_not_told_from_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_whose_beginning_was_killed_is_told_once() {
-    let (cloud, _folder) = cloud_by_mail().await;
+    let (cloud, folder) = cloud_by_mail().await;
     let trap = Arc::new(Mutex::new(Trap::default()));
-    let spec = watched(&cloud, true, &trap).await;
+    let mut spec = watched(&cloud, true, &trap).await;
+    spec.environment.insert("MFA_CONFIG_DIR".into(), folder.path().to_str().unwrap().into());
     let (mut names, mut killed_at) = (Vec::new(), Vec::new());
     for (point, after) in (0..).flat_map(|point| [(point, false), (point, true)]) {
         let name = format!("user-{point}-{after}@example.com");

@@ -124,7 +124,7 @@ impl Addresses {
         // As it is now: its addresses are the old ones.
         let profile = self.access.profile_for_change(caller).await?;
         match self.book.verify(&caller.token, channel, code).await? {
-            AddressVerification::Verified => {}
+            AddressVerification::Verified => self.waits.arrived(&caller.user, channel).await,
             AddressVerification::WrongCode => return Err(Refusal::CodeWrong.into()),
             AddressVerification::Expired => return Err(Refusal::CodeExpired.into()),
         }

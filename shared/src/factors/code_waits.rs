@@ -62,9 +62,10 @@ impl CodeWaits {
         if let Some(wait) = sent.cools_down_for(&self.policy, Asker::SignedIn, now) {
             return Err(FactorFault::Later { wait: wait.unsigned_abs() });
         }
-        // What is on its way is not written there yet.
+        // What is on its way is not written there yet. What was asked for before a code arrived is over.
         let least = SignedDuration::from_secs(self.policy.cool_down_seconds.into());
-        let free_since = now.saturating_sub(least).unwrap_or(now);
+        let free_since =
+            now.saturating_sub(least).unwrap_or(now).max(sent.settled_at.unwrap_or(Timestamp::MIN));
         if !self.codes.take(user, channel, now, free_since).await? {
             return Err(FactorFault::Later {
                 wait: Duration::from_secs(self.policy.cool_down_seconds.into()),
@@ -77,6 +78,14 @@ impl CodeWaits {
             telemetry::dependency_failed(&fault);
         }
         asked
+    }
+
+    /// The code has arrived: it was entered. Pools tell nobody of that.
+    pub(super) async fn arrived(&self, user: &UserId, channel: Channel) {
+        let settled = self.budgets.settle(user, channel, self.clock.now(), false).await;
+        if let Err(fault) = settled {
+            telemetry::dependency_failed(&fault);
+        }
     }
 }
 

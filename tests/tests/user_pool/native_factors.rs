@@ -57,11 +57,12 @@ async fn device_registry() {
     for _ in 0..61 {
         let signed_in = sign_in(&pools, &client).await;
         let device = signed_in.pointer("/AuthenticationResult/NewDeviceMetadata/DeviceKey").unwrap();
+        let own = signed_in.pointer("/AuthenticationResult/AccessToken").unwrap();
         let verifier = json!({
             "PasswordVerifier": BASE64.encode(&[1; 384]), "Salt": BASE64.encode(&[1; 16]),
         });
         let confirmed =
-            json!({ "AccessToken": token, "DeviceKey": device, "DeviceSecretVerifierConfig": verifier });
+            json!({ "AccessToken": own, "DeviceKey": device, "DeviceSecretVerifierConfig": verifier });
         pools.call("ConfirmDevice", confirmed).await.unwrap();
         ids.push(DeviceId::parse(device.as_str().unwrap()).unwrap());
     }
