@@ -119,6 +119,10 @@ async fn email(
 ) -> Result<(StatusCode, Json<Standing>), Problem> {
     body.finish()?;
     front.admit(address).await?;
+    let page = match front.policy.email.api_url.as_str() {
+        "" => page,
+        url => format!("{url}/recovery/stop"),
+    };
     let standing = front.standing(&Ask::Mail { secret: text(&secret), page }).await?;
     Ok((StatusCode::ACCEPTED, standing))
 }
