@@ -182,17 +182,16 @@ test('another phone number is verified by a code of its own', async () => {
   await page.getByText('The number is verified.').waitFor();
 });
 
-test('another e-mail address is verified by a code, and the one before is told', async () => {
-  const [before, next] = [user, newAddress()];
+test('another e-mail address is verified by a code', async () => {
+  const next = newAddress();
   await demo.fill({ 'Address for codes by e-mail': next });
   await press('Set', 'E-mail address');
   await demo.takeCode();
   await demo.press('Verify');
   await page.getByText('The address is verified.').waitFor();
   await demo.fact('E-mail', `${next}, verified`);
-  const told = (await cloud.messages(before)).map(({ subject }) => subject);
-  assert.ok(told.includes('Address changed'), told.join());
   user = next;
+  await demo.topic('Factors');
   await demo.topic('Factors');
 });
 
