@@ -14,13 +14,13 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use serde_json::{Value, json};
 use shared::{
-    admin::{Support, SupportPorts},
+    admin::{AdministratorSignIns, NotedSignIn, SecondFactor, Support, SupportPorts},
     audit::{Action, SupportEvent},
     config::Policy,
     delivery::{Notice, Parcel},
-    factors::own::{Change, LastProof, OwnFactorStore, RecoveryHash},
+    factors::own::{Change, OwnFactorStore, RecoveryHash},
     http::admin_api,
-    kernel::{Factor, OwnFactor, UserId},
+    kernel::{Factor, UserId},
     recovery::PoolMfa,
 };
 use shared_testkit::{
@@ -65,6 +65,7 @@ fn api(factors: &[Factor]) -> Api {
         pool: pool.clone(),
         accounts: accounts.clone(),
         own: table.clone(),
+        sign_ins: table.clone(),
         ledger: table.clone(),
         items: table.clone(),
         audit: table.clone(),
@@ -73,7 +74,16 @@ fn api(factors: &[Factor]) -> Api {
         entropy: Arc::new(SeededEntropy::new(5)),
     };
     let policy = Policy::read(Some("[admin]\ngroups = ['helpers']")).unwrap().admin;
+    let second_factor = if factors.is_empty() { SecondFactor::NotAsked } else { SecondFactor::Asked };
+    note(&table, SIGNED_IN_AT, second_factor);
     Api { accounts, table, courier, clock, pool, router: admin_api(Arc::new(Support::new(policy, ports))) }
+}
+
+/// A sign-in of the administrator.
+fn note(table: &InMemoryTable, at: Timestamp, second_factor: SecondFactor) {
+    let sign_in = NotedSignIn { at, second_factor, forget_at: at + SignedDuration::from_hours(24) };
+    let admin = UserId::parse(ADMIN).unwrap();
+    futures::executor::block_on(table.note(&admin, &sign_in)).unwrap();
 }
 
 fn body(path: &str) -> Value {
@@ -120,7 +130,7 @@ impl Api {
     fn notices(&self) -> Vec<Notice> {
         let notice = |parcel: Parcel| match parcel {
             Parcel::Notice(notice) => Some(notice.notice),
-            Parcel::Code(_) | Parcel::Dummy => None,
+            Parcel::Code(_) | Parcel::Recovery(_) | Parcel::Dummy => None,
         };
         self.courier.taken().into_iter().filter_map(notice).collect()
     }
@@ -293,28 +303,46 @@ async fn nobody_else_gets_anywhere() {
     assert_eq!(checked, 8 * 9);
 }
 
+const MEMBER: &str = "[helpers]";
+
+async fn look(api: &Api, claims: Value) -> u16 {
+    let mut all = json!({ "cognito:groups": MEMBER });
+    all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+    api.call_with("GET", "/admin/users/sam", Value::Null, &all).await.0
+}
+
+/// Whoever has only the password turns a factor on with the token that they got for it.
 #[tokio::test]
-async fn a_second_factor_is_one_of_the_pool_s_or_of_ours_or_in_the_token() {
+async fn a_factor_turned_on_after_the_sign_in_does_not_let_its_token_in() {
     let api = api(&[]);
-    let look = async |claims: Value| {
-        let (status, _) = api.call_with("GET", "/admin/users/sam", Value::Null, &claims).await;
-        status
-    };
-    let member = json!({ "cognito:groups": "[helpers]" });
-    assert_eq!(look(member.clone()).await, 403);
-    assert_eq!(look(json!({ "cognito:groups": "[helpers]", "amr": "[pwd otp mfa]" })).await, 200);
-    let proof = |at, factor| LastProof {
-        at,
-        factors: [factor].into(),
-        native: BTreeSet::new(),
-        client: "custom".into(),
-    };
-    let admin = UserId::parse(ADMIN).unwrap();
-    api.table.note_proof(&admin, proof(SIGNED_IN_AT, OwnFactor::TrustedDevice));
-    assert_eq!(look(member.clone()).await, 403, "a device alone is nobody");
-    let before = SIGNED_IN_AT - SignedDuration::from_mins(5);
-    api.table.note_proof(&admin, proof(before, OwnFactor::Totp));
-    assert_eq!(look(member.clone()).await, 403, "of another sign-in");
-    api.table.note_proof(&admin, proof(SIGNED_IN_AT, OwnFactor::Totp));
-    assert_eq!(look(member).await, 200);
+    api.pool.set_factors(&[Factor::Totp]);
+    api.accounts.change("alex", |user| user.account.profile.factors.enabled = [Factor::Totp].into());
+    assert_eq!(look(&api, json!({})).await, 403);
+    for (method, path) in CHANGES {
+        let refused = api.refusal(method, &format!("/admin/users/sam/{path}"), body(path)).await;
+        assert_eq!(refused, "second-factor-needed", "{path}");
+    }
+    // Another sign-in, with the factor, a moment later: which of the two a token is of can't be told.
+    let anew = SIGNED_IN_AT + SignedDuration::from_secs(20);
+    note(&api.table, anew, SecondFactor::Asked);
+    assert_eq!(look(&api, json!({})).await, 403);
+    assert_eq!(look(&api, json!({ "auth_time": anew.as_second().to_string() })).await, 403);
+    let later = SIGNED_IN_AT + SignedDuration::from_secs(61);
+    note(&api.table, later, SecondFactor::Asked);
+    api.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(look(&api, json!({ "auth_time": later.as_second().to_string() })).await, 200);
+}
+
+#[tokio::test]
+async fn a_sign_in_of_which_nothing_is_known_is_none_with_a_second_factor() {
+    let api = api(&[Factor::Totp]);
+    assert_eq!(look(&api, json!({})).await, 200);
+    for minutes in [-2, 2] {
+        let other = SIGNED_IN_AT + SignedDuration::from_mins(minutes);
+        assert_eq!(look(&api, json!({ "auth_time": other.as_second().to_string() })).await, 403);
+    }
+    assert_eq!(look(&self::api(&[]), json!({ "amr": "[pwd otp mfa]" })).await, 200, "the token says so");
+    // A day later nothing is known any more, whether or not the table has forgotten it.
+    api.clock.advance(SignedDuration::from_hours(24));
+    assert_eq!(look(&api, json!({})).await, 403);
 }

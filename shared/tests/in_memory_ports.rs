@@ -1,6 +1,10 @@
 //! The in-memory ports keep the contracts that the adapters keep (shared/aws/tests/table.rs).
 
-use shared::kernel::{AccessToken, OneTimeCode, UserId};
+use jiff::Timestamp;
+use shared::{
+    factors::{DeviceId, PoolDevice},
+    kernel::{AccessToken, OneTimeCode, UserId},
+};
 use shared_testkit::{InMemoryLinks, InMemorySeeds, InMemoryTable, InMemoryUserPool, contract};
 
 #[tokio::test]
@@ -11,6 +15,7 @@ async fn confirmed_users() {
 #[tokio::test]
 async fn sign_in_ledger() {
     contract::sign_in_ledger(&InMemoryTable::default()).await;
+    contract::sign_in_history(&InMemoryTable::default()).await;
     contract::back_off(&InMemoryTable::default()).await;
 }
 
@@ -79,6 +84,36 @@ async fn recovery() {
     contract::tries(&table).await;
     contract::recovery_codes(&table, &table).await;
     contract::user_items(&table, &table, &table).await;
+    contract::administrator_sign_ins(&table).await;
+    contract::address_codes(&table).await;
+}
+
+fn token() -> AccessToken {
+    AccessToken::from_authorization("token").unwrap()
+}
+
+#[tokio::test]
+async fn address_book() {
+    let pool = InMemoryUserPool::new(UserId::parse("alex").unwrap());
+    let code = |_: &_| OneTimeCode::parse(InMemoryUserPool::CODE).unwrap();
+    contract::address_book(&pool, &token(), code, async || pool.revoke()).await;
+}
+
+#[tokio::test]
+async fn device_registry() {
+    let pool = InMemoryUserPool::new(UserId::parse("alex").unwrap());
+    let id = |number| DeviceId::parse(&format!("us-east-1_a1b2c3d4-5678-40ab-9cde-{number:012x}")).unwrap();
+    let ids: Vec<_> = (0..61).map(id).collect();
+    for id in &ids {
+        pool.add_device(PoolDevice {
+            id: id.clone(),
+            name: None,
+            is_remembered: true,
+            created_at: Timestamp::UNIX_EPOCH,
+            last_used_at: Timestamp::UNIX_EPOCH,
+        });
+    }
+    contract::device_registry(&pool, &token(), &ids, async || pool.revoke()).await;
 }
 
 #[tokio::test]

@@ -25,9 +25,9 @@ use shared::{
     audit::Action,
     calls::{CallLimits, Repetitions},
     config::Policy,
-    delivery::{Destination, Notice, Parcel},
+    delivery::{Budgets, Channel, Correspondence, Destination, Notice, Parcel, Sent},
     factors::{
-        Access, Activity, Addresses, DeviceId, Factors, PoolDevice, RememberedDevices,
+        Access, Activity, Addresses, CodeWaits, DeviceId, Factors, PoolDevice, RememberedDevices,
         own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors, SelfService},
     },
     http::{MfaServices, mfa_api},
@@ -65,14 +65,19 @@ fn api_with(factors: &[Factor], table: Arc<InMemoryTable>, store: Arc<dyn OwnFac
     let access = Arc::new(access);
     let hash_key = HashKey::new(&[7; 32]);
     let own = SelfService::new(access.clone(), store.clone(), Arc::new(InMemorySeeds), hash_key, &policy);
+    let waits = CodeWaits::new(table.clone(), table.clone(), clock.clone(), &policy.governor);
     let services = MfaServices {
-        addresses: Arc::new(Addresses::new(access.clone(), pool.clone(), store.clone())),
+        addresses: Arc::new(Addresses::new(access.clone(), pool.clone(), store.clone(), waits)),
         devices: Arc::new(RememberedDevices::new(access.clone(), pool.clone(), table.clone())),
         activity: Arc::new(Activity::new(access.clone(), table.clone())),
         factors: Arc::new(Factors::new(access, store, &policy)),
         own: Arc::new(own),
         limits: Arc::new(CallLimits::new(table.clone(), clock.clone(), HashKey::new(&[7; 32]), &policy)),
-        repetitions: Arc::new(Repetitions::new(table.clone(), clock.clone())),
+        repetitions: Arc::new(Repetitions::new(
+            table.clone(),
+            clock.clone(),
+            Arc::new(SeededEntropy::new(17)),
+        )),
     };
     Api { pool, table, clock, courier, router: mfa_api(services) }
 }
@@ -1016,6 +1021,14 @@ async fn an_address_is_set_up_and_the_old_one_is_told_before(
     assert_eq!(told.notice, Notice::AddressChanged);
     assert_eq!(told.to.destination, Destination::Email(EmailAddress::parse("alex@example.com").unwrap()));
 
+    // Cognito would end the code that is on its way, and the governor withhold the next one.
+    let before = api.pool.calls().len();
+    let again = format!("{path}/code");
+    let (status, headers, problem) = api.call_with(("POST", &again), &[], None).await;
+    assert_eq!((status, problem["code"].as_str()), (429, Some("too-many-requests")));
+    assert_eq!(headers["retry-after"], "60");
+    assert_eq!(api.pool.calls()[before..], ["GetUser"], "the first one stays good");
+    api.clock.advance(SignedDuration::from_secs(60));
     assert_eq!(api.call("POST", &format!("{path}/code"), None).await.0, 200);
     assert_eq!(verify("000000").await.1["code"], "code-wrong");
     assert_eq!(verify(InMemoryUserPool::CODE).await, (200, json!({ "status": "VERIFIED" })));
@@ -1023,6 +1036,53 @@ async fn an_address_is_set_up_and_the_old_one_is_told_before(
     api.clock.advance(SignedDuration::from_mins(5));
     let (status, problem) = api.call("POST", &format!("{path}/code"), None).await;
     assert_eq!((status, problem["code"].as_str()), (401, Some("reauthentication-required")));
+}
+
+/// What the governor has counted of the user's codes counts too, and its waits double.
+#[tokio::test]
+async fn a_code_to_an_address_waits_as_long_as_the_governor_does() {
+    let api = api(&[]);
+    let user = UserId::parse(SUB).unwrap();
+    let sent = Sent { at: api.now() - SignedDuration::from_secs(50), row: 2 };
+    let after = Correspondence { version: 1, for_signed_in: Some(sent), ..Correspondence::default() };
+    let before = Correspondence::default();
+    assert!(api.table.swap(&user, Channel::Email, &before, &after).await.unwrap());
+    let (_, headers, _) = api.call_with(("POST", "/mfa/email/code"), &[], None).await;
+    assert_eq!(headers["retry-after"], "70", "of 120 s");
+    let body = json!({ "email": "new@example.com" });
+    assert_eq!(api.call("POST", "/mfa/email", Some(body.clone())).await.0, 429);
+    assert!(api.courier.taken().is_empty(), "nothing is changed, nobody is told");
+    let phone = json!({ "phoneNumber": "+12025550123" });
+    assert_eq!(api.call("POST", "/mfa/phone-number", Some(phone)).await.0, 200, "another channel");
+    api.clock.advance(SignedDuration::from_secs(70));
+    assert_eq!(api.call("POST", "/mfa/email", Some(body.clone())).await.0, 200);
+    // As the sender notes it. A code that was entered is waited for no longer.
+    let before = api.table.correspondence(&user, Channel::Email).await.unwrap();
+    let sent = Sent { at: api.now(), row: 3 };
+    let after = Correspondence { version: before.version + 1, for_signed_in: Some(sent), ..before.clone() };
+    assert!(api.table.swap(&user, Channel::Email, &before, &after).await.unwrap());
+    let code = json!({ "code": InMemoryUserPool::CODE });
+    assert_eq!(api.call("POST", "/mfa/email", Some(body.clone())).await.0, 429);
+    assert_eq!(
+        api.call("POST", "/mfa/phone-number/verify", Some(code.clone())).await.1["code"],
+        "code-expired"
+    );
+    assert_eq!(api.call("POST", "/mfa/email/verify", Some(code)).await.0, 200);
+    assert_eq!(api.call("POST", "/mfa/email", Some(body)).await.0, 200);
+}
+
+#[tokio::test]
+async fn of_racing_asks_for_a_code_one_is_passed_on_and_what_fails_takes_no_time() {
+    let api = api(&[]);
+    let (status, problem) = api.call("POST", "/mfa/email/code", None).await;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("address-not-set")));
+    let body = json!({ "email": "new@example.com" });
+    let asked = (0..8).map(|_| api.call("POST", "/mfa/email", Some(body.clone())));
+    let statuses: Vec<_> =
+        futures::future::join_all(asked).await.into_iter().map(|(status, _)| status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    let changes = api.pool.calls().iter().filter(|call| **call == "UpdateUserAttributes").count();
+    assert_eq!(changes, 1);
 }
 
 #[tokio::test]

@@ -15,14 +15,15 @@ use serde_json::{Value, json};
 use shared::{
     audit::{Action, RecoveryEvent},
     config::Policy,
-    delivery::{Channel, Notice, Parcel},
+    delivery::{Channel, MailedRecovery, Notice, Parcel, RecoveryParcel},
     factors::{
         FriendlyDeviceName,
         own::{Authenticator, Change, FactorId, OwnFactorStore, RecoveryCode, SealedSeed},
     },
     http::{RecoveryFrontSettings, recovery_api},
-    kernel::{Factor, HashKey, UserId},
-    recovery::{Answer, Ask, Desk, PoolMfa, Recovery, RecoveryPorts, RecoverySettings, State},
+    kernel::{Clock as _, Factor, HashKey, UserId},
+    recovery::{Answer, Ask, CaseSecret, Desk, PoolMfa, Recovery, RecoveryPorts, RecoverySettings, State},
+    sign_in::SignInLedger,
     trigger::decide,
 };
 use shared_testkit::{InMemoryAccounts, InMemoryCourier, InMemoryTable, ManualClock, SeededEntropy};
@@ -50,6 +51,10 @@ fn alex() -> UserId {
 
 /// Alex has a password, these factors, ten recovery codes and an authenticator of ours.
 async fn stage(factors: &[Factor]) -> Stage {
+    stage_with(factors, "").await
+}
+
+async fn stage_with(factors: &[Factor], policy: &str) -> Stage {
     let (accounts, table) = (Arc::new(InMemoryAccounts::default()), Arc::new(InMemoryTable::default()));
     let courier = Arc::new(InMemoryCourier::default());
     let clock = Arc::new(ManualClock::at(Timestamp::from_second(1_767_323_045).unwrap()));
@@ -68,7 +73,8 @@ async fn stage(factors: &[Factor]) -> Stage {
         ..Change::default()
     };
     table.change(&alex(), 0, &change).await.unwrap();
-    let settings = RecoverySettings { policy: Policy::default().recovery, hash_key: hash_key() };
+    let settings =
+        RecoverySettings { policy: Policy::read(Some(policy)).unwrap().recovery, hash_key: hash_key() };
     let ports = RecoveryPorts {
         cases: table.clone(),
         tries: table.clone(),
@@ -76,6 +82,7 @@ async fn stage(factors: &[Factor]) -> Stage {
         passwords: accounts.clone(),
         accounts: accounts.clone(),
         own: table.clone(),
+        history: table.clone(),
         audit: table.clone(),
         courier: courier.clone(),
         clock: clock.clone(),
@@ -127,9 +134,15 @@ impl Stage {
         secret
     }
 
+    fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     fn notices(&self) -> Vec<(Notice, Channel, uuid::Uuid)> {
         let notice = |parcel: Parcel| match parcel {
-            Parcel::Notice(notice) => Some((notice.notice, notice.to.destination.channel(), notice.id)),
+            Parcel::Notice(notice) | Parcel::Recovery(RecoveryParcel { notice, .. }) => {
+                Some((notice.notice, notice.to.destination.channel(), notice.id))
+            }
             Parcel::Code(_) | Parcel::Dummy => None,
         };
         self.courier.taken().into_iter().filter_map(notice).collect()
@@ -236,7 +249,7 @@ async fn after_the_password_it_goes_on_by_itself() {
         .unwrap_err();
     stage.accounts.fail_after(None);
     assert_eq!(status(&stage.ask(Ask::Look { secret: secret.clone() }).await), Some(State::Working));
-    let key = shared::recovery::CaseSecret::parse(&secret).unwrap().key(&hash_key());
+    let key = CaseSecret::parse(&secret).unwrap().key(&hash_key());
     stage.desk.resume(&key).await.unwrap();
     assert_eq!(status(&stage.ask(Ask::Look { secret }).await), Some(State::Recovered));
 }
@@ -460,4 +473,223 @@ async fn a_failure_shows_nothing_and_a_closed_desk_says_so() {
     let answer = decide(None, ask).await.unwrap();
     assert_eq!(answer, json!({ "answer": "refused", "code": "recovery-closed" }));
     assert!(decide(None, json!({ "ask": "own" })).await.is_err());
+}
+
+const BY_MAIL: &str = "[recovery.email]\nopen = true";
+const PAGE: &str = "https://api.example.com/recovery/stop";
+const WAIT: SignedDuration = SignedDuration::from_hours(72);
+
+impl Stage {
+    async fn mail(&self, secret: &str) -> Answer {
+        self.ask(Ask::Mail { secret: secret.into(), page: PAGE.into() }).await
+    }
+
+    /// Opened and waiting; its secret.
+    async fn waiting(&self) -> String {
+        let secret = self.open("alex", OLD).await;
+        assert_eq!(status(&self.mail(&secret).await), Some(State::Waiting));
+        secret
+    }
+
+    fn mailed(secret: &str) -> MailedRecovery {
+        let key = CaseSecret::parse(secret).unwrap().key(&hash_key());
+        MailedRecovery::new(hash_key(), key.as_str())
+    }
+
+    async fn mailed_code(&self, secret: &str) -> Answer {
+        self.code(secret, &Self::mailed(secret).code()).await
+    }
+
+    async fn stop(&self, secret: &str) -> Answer {
+        let case = CaseSecret::parse(secret).unwrap().key(&hash_key()).as_str().to_owned();
+        self.ask(Ask::Stop { case, mark: Self::mailed(secret).mark() }).await
+    }
+
+    async fn has_old_password_and_factor(&self) -> bool {
+        let user = self.accounts.user("alex");
+        user.password == OLD && user.account.profile.factors.enabled.contains(&Factor::Totp)
+    }
+}
+
+#[tokio::test]
+async fn by_policy_a_mailed_code_recovers_after_three_days() {
+    let closed = stage(&[Factor::Totp]).await;
+    let secret = closed.open("alex", OLD).await;
+    assert_eq!(refusal(&closed.mail(&secret).await), "recovery-closed", "off by default");
+
+    let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+    let secret = stage.waiting().await;
+    let told: Vec<_> = stage.notices().into_iter().map(|(notice, channel, _)| (notice, channel)).collect();
+    let waiting = Notice::RecoveryWaiting;
+    assert_eq!(told[1..], [(waiting, Channel::Email), (waiting, Channel::Sms)], "at every verified address");
+    assert_eq!(status(&stage.mail(&secret).await), Some(State::Waiting), "said again");
+    assert_eq!(stage.notices().len(), 3, "and told once");
+
+    assert_eq!(refusal(&stage.finish(&secret, NEW).await), "recovery-not-proven");
+    assert_eq!(refusal(&stage.mailed_code(&secret).await), "recovery-waiting");
+    stage.clock.advance(WAIT - SignedDuration::from_secs(1));
+    assert_eq!(refusal(&stage.mailed_code(&secret).await), "recovery-waiting");
+    stage.clock.advance(SignedDuration::from_secs(1));
+    assert_eq!(refusal(&stage.code(&secret, &stage.codes[0]).await), "code-wrong", "not the mailed one");
+    assert_eq!(status(&stage.mailed_code(&secret).await), Some(State::Proven));
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::Recovered));
+    assert!(stage.accounts.user("alex").account.profile.factors.enabled.is_empty());
+    let events =
+        [RecoveryEvent::Opened, RecoveryEvent::Waiting, RecoveryEvent::Begun, RecoveryEvent::Recovered];
+    assert_eq!(stage.events(), events);
+    // The mailed code of one case is none of another.
+    stage.accounts.change("alex", |user| user.account.profile.factors.enabled = [Factor::Totp].into());
+    let other = stage.open("alex", NEW).await;
+    stage.mail(&other).await;
+    stage.clock.advance(WAIT);
+    assert_eq!(refusal(&stage.code(&other, &Stage::mailed(&secret).code()).await), "code-wrong");
+    // Its time ends a week after the wait.
+    stage.clock.advance(SignedDuration::from_hours(7 * 24));
+    assert_eq!(refusal(&stage.mailed_code(&other).await), "recovery-not-found");
+}
+
+#[tokio::test]
+async fn a_sign_in_ends_the_wait_before_the_code_and_after_it() {
+    for after_code in [false, true] {
+        let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+        // Before the wait began: that is no word on it.
+        stage.table.complete(&alex(), stage.clock_now()).await.unwrap();
+        stage.clock.advance(SignedDuration::from_secs(1));
+        let secret = stage.waiting().await;
+        stage.clock.advance(WAIT);
+        if after_code {
+            assert_eq!(status(&stage.mailed_code(&secret).await), Some(State::Proven));
+        }
+        stage.table.complete(&alex(), stage.clock_now()).await.unwrap();
+        let refused = if after_code {
+            stage.finish(&secret, NEW).await
+        } else {
+            let refused = stage.mailed_code(&secret).await;
+            assert_eq!(stage.events().last(), Some(&RecoveryEvent::EndedByOwner));
+            assert_eq!(refusal(&stage.mailed_code(&secret).await), "recovery-over", "for good");
+            refused
+        };
+        assert_eq!(refusal(&refused), "recovery-over", "{after_code}");
+        assert!(stage.has_old_password_and_factor().await);
+    }
+}
+
+#[tokio::test]
+async fn the_owner_s_link_ends_the_wait_and_no_other_does() {
+    let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+    let secret = stage.waiting().await;
+    let other = stage.waiting().await;
+    let case = |secret: &str| CaseSecret::parse(secret).unwrap().key(&hash_key()).as_str().to_owned();
+    for (case, mark) in [
+        (case(&secret), Stage::mailed(&other).mark()),
+        (case(&secret), String::new()),
+        (case(&secret), case(&secret)),
+        ("x".into(), Stage::mailed(&secret).mark()),
+        ("0".repeat(32), Stage::mailed(&secret).mark()),
+    ] {
+        assert_eq!(refusal(&stage.ask(Ask::Stop { case, mark }).await), "recovery-not-found");
+    }
+    assert_eq!(status(&stage.ask(Ask::Look { secret: secret.clone() }).await), Some(State::Waiting));
+    assert_eq!(status(&stage.stop(&secret).await), Some(State::Cancelled));
+    assert_eq!(status(&stage.stop(&secret).await), Some(State::Cancelled), "clicked again");
+    let stopped = stage.events().into_iter().filter(|event| *event == RecoveryEvent::Stopped).count();
+    assert_eq!(stopped, 1);
+    stage.clock.advance(WAIT);
+    assert_eq!(refusal(&stage.mailed_code(&secret).await), "recovery-over");
+    assert_eq!(status(&stage.mailed_code(&other).await), Some(State::Proven), "the other one goes on");
+    assert!(stage.has_old_password_and_factor().await);
+}
+
+/// Whoever has just taken the mailbox over, or reset the password with it, gains nothing by this way.
+#[tokio::test]
+async fn not_within_a_week_of_a_reset_or_a_change() {
+    type Touch = fn(&Stage, Timestamp);
+    let reset: Touch = |stage, at| {
+        futures::executor::block_on(stage.table.password_reset(&alex(), at)).unwrap();
+    };
+    let change: Touch = |stage, at| {
+        stage.accounts.change("alex", |user| user.account.modified_at = Some(at));
+    };
+    let hidden: Touch = |stage, _| stage.accounts.change("alex", |user| user.account.modified_at = None);
+    let moved: Touch = |stage, _| {
+        stage.accounts.change("alex", |user| user.account.profile.contacts.email = None);
+    };
+    let week = SignedDuration::from_hours(7 * 24);
+    let almost = week - SignedDuration::from_secs(1);
+    for (name, touch, ago, is_real) in [
+        ("reset", reset, almost, false),
+        ("reset, before", reset, week, true),
+        ("change", change, almost, false),
+        ("change, before", change, week, true),
+        ("no word on it", hidden, week, false),
+        ("no mailbox", moved, week, false),
+    ] {
+        let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+        touch(&stage, stage.clock_now() - ago);
+        let secret = stage.waiting().await;
+        assert_eq!(stage.notices().len(), if is_real { 3 } else { 1 }, "{name}");
+        stage.clock.advance(WAIT);
+        let answer = stage.mailed_code(&secret).await;
+        let expected = if is_real { "" } else { "code-wrong" };
+        assert_eq!(refusal(&answer), expected, "{name}");
+    }
+    // During the wait.
+    for (name, touch) in [("reset", reset), ("change", change)] {
+        let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+        let secret = stage.waiting().await;
+        stage.clock.advance(WAIT);
+        touch(&stage, stage.clock_now() - SignedDuration::from_hours(1));
+        assert_eq!(refusal(&stage.mailed_code(&secret).await), "recovery-over", "{name}");
+        assert!(stage.has_old_password_and_factor().await);
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_leads_nowhere_looks_and_takes_the_same() {
+    let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+    let mut seen = Vec::new();
+    for (name, password) in [("alex", OLD), ("alex", "wrong"), ("nobody", OLD)] {
+        let secret = stage.open(name, password).await;
+        stage.accounts.calls();
+        let before = stage.courier.taken().len();
+        let mut answers = vec![stage.mail(&secret).await, stage.mailed_code(&secret).await];
+        let parcels = stage.courier.taken().len() - before;
+        stage.clock.advance(WAIT);
+        for _ in 0..6 {
+            answers.push(stage.code(&secret, &stage.codes[9].replace(|c| c != '-', "7")).await);
+        }
+        seen.push((stage.accounts.calls(), parcels, answers));
+        stage.clock.advance(-WAIT);
+    }
+    for other in &seen[1..] {
+        assert_eq!(*other, seen[0]);
+    }
+    let nowhere = stage.open("alex", "wrong").await;
+    stage.mail(&nowhere).await;
+    stage.clock.advance(WAIT);
+    assert_eq!(refusal(&stage.mailed_code(&nowhere).await), "code-wrong", "the password was not right");
+}
+
+/// Every call to Cognito, and every parcel, fails once: asked again it is one wait, told once.
+#[tokio::test]
+async fn a_wait_that_failed_half_way_is_begun_by_asking_again() {
+    let mut calls = 0;
+    loop {
+        let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+        let secret = stage.open("alex", OLD).await;
+        stage.accounts.fail_after(Some(calls));
+        let first = stage.desk.ask(&Ask::Mail { secret: secret.clone(), page: PAGE.into() }).await;
+        stage.accounts.fail_after(None);
+        assert_eq!(status(&stage.mail(&secret).await), Some(State::Waiting), "{calls}");
+        let mut ids: Vec<_> = stage.notices().into_iter().map(|(_, _, id)| id).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 3, "{calls}: the opening, and one of the wait at each address");
+        assert_eq!(stage.events(), [RecoveryEvent::Opened, RecoveryEvent::Waiting]);
+        if first.is_ok() {
+            assert!(calls >= 2, "{calls}");
+            break;
+        }
+        calls += 1;
+    }
 }

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 use shared::{
+    admin::{AdministratorSignIns, SecondFactor, Witness},
     config::Policy,
     custom_auth::{AppClients, Challenges, CustomAuthSettings, Defined, LastGate, NativeEnrolment},
     factors::own::LastProof,
@@ -31,10 +32,20 @@ const POLICY: &str = r#"
 
 struct NoNatives;
 
+/// Has a factor of Cognito's on, unless the name is `plain`; `down` can't be asked about.
+struct Natives;
+
 #[async_trait::async_trait]
 impl NativeEnrolment for NoNatives {
     async fn has_native_factor(&self, _: &str) -> Result<bool, PortError> {
         Ok(false)
+    }
+}
+
+#[async_trait::async_trait]
+impl NativeEnrolment for Natives {
+    async fn has_native_factor(&self, name: &str) -> Result<bool, PortError> {
+        if name == "down" { Err(PortError::new("pool", "down")) } else { Ok(name != "plain") }
     }
 }
 
@@ -153,4 +164,68 @@ async fn refreshed_tokens_lose_the_scope_that_changes_factors_or_are_not_issued(
     assert_eq!(answer(&trigger, given.clone()).await.unwrap(), given, "a sign-in keeps it");
     let impossible = answer(&trigger, event("1", "TokenGeneration_RefreshTokens", "native-id")).await;
     assert_eq!(impossible, Err(Refusal::TemporarilyUnavailable));
+}
+
+/// An administrator's sign-in is noted with whether a second factor was asked for in it; nobody else's is,
+/// and no refresh.
+#[tokio::test]
+async fn sign_ins_of_administrators_are_noted_by_what_was_asked_of_them() {
+    const SIGN_IN: &str = "TokenGeneration_Authentication";
+    let policy = "[admin]\ngroups = ['admins']";
+    let noted = async |source: &str, user: &str, more: Value, policy: &str| {
+        let (table, clock) = (Arc::new(InMemoryTable::default()), clock());
+        let trigger = trigger(POLICY, "native=native", &table, clock.clone());
+        let policy = Policy::read(Some(policy)).unwrap().admin;
+        let witness = Witness::new(&policy, Arc::new(Natives), table.clone(), clock.clone());
+        let mut event = event("1", source, "native");
+        event["userName"] = json!(user);
+        event["request"]["userAttributes"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        answer(&trigger.seen_by(witness), event).await?;
+        let (alex, now) = (UserId::parse("alex").unwrap(), clock.now());
+        let noted = table.noted(&alex, now, now).await.unwrap();
+        Ok::<_, Refusal>(noted.first().map(|noted| noted.second_factor))
+    };
+    let (asked, not_asked) = (Some(SecondFactor::Asked), Some(SecondFactor::NotAsked));
+    let nothing = || json!({});
+    assert_eq!(noted(SIGN_IN, "alex", nothing(), policy).await, Ok(asked));
+    assert_eq!(noted(SIGN_IN, "plain", nothing(), policy).await, Ok(not_asked));
+    for (source, more, expected) in [
+        ("TokenGeneration_NewPasswordChallenge", nothing(), asked),
+        ("TokenGeneration_HostedAuth", nothing(), asked),
+        // Linked with another provider, by which this sign-in may have come.
+        ("TokenGeneration_HostedAuth", json!({ "identities": "[]" }), not_asked),
+        // A remembered device stands in for the factor.
+        ("TokenGeneration_AuthenticateDevice", nothing(), not_asked),
+        ("TokenGeneration_Future", nothing(), not_asked),
+        ("TokenGeneration_RefreshTokens", nothing(), None),
+    ] {
+        assert_eq!(noted(source, "alex", more, policy).await, Ok(expected), "{source}");
+    }
+    for others in ["", "[admin]\ngroups = ['others']"] {
+        assert_eq!(noted(SIGN_IN, "alex", nothing(), others).await, Ok(None));
+        assert_eq!(noted(SIGN_IN, "down", nothing(), others).await, Ok(None), "the pool is not asked");
+    }
+    let unseen = noted(SIGN_IN, "down", nothing(), policy).await;
+    assert_eq!(unseen, Err(Refusal::TemporarilyUnavailable), "no tokens that nobody saw");
+}
+
+/// At a client of custom challenges a code was entered, or only a device signed.
+#[tokio::test]
+async fn of_custom_challenges_a_code_counts_for_administrators() {
+    let table = Arc::new(InMemoryTable::default());
+    let challenges: Arc<dyn Challenges> = table.clone();
+    let stage = CustomAuthStage::new(POLICY, &challenges);
+    let policy = Policy::read(Some("[admin]\ngroups = ['admins']")).unwrap().admin;
+    let witness = Witness::new(&policy, Arc::new(NoNatives), table.clone(), stage.clock.clone());
+    let trigger = trigger(POLICY, &format!("custom={CUSTOM}"), &table, stage.clock.clone()).seen_by(witness);
+    let alex = UserId::parse("alex").unwrap();
+    let mut sign_in = CustomSignIn::without_password("alex", Some(&alex));
+    sign_in.begin(&stage).await;
+    sign_in.answer(&stage, "sms").await;
+    let code = stage.code().await.unwrap();
+    sign_in.answer(&stage, &code).await;
+    answer(&trigger, event("2", "TokenGeneration_Authentication", CUSTOM)).await.unwrap();
+    let now = stage.clock.now();
+    let noted = table.noted(&alex, now, now).await.unwrap();
+    assert_eq!(noted.first().map(|noted| noted.second_factor), Some(SecondFactor::Asked));
 }

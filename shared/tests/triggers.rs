@@ -189,6 +189,9 @@ impl SignInLedger for Hangs {
     async fn reset(&self, _: &UserId) -> Result<(), shared::kernel::PortError> {
         std::future::pending().await
     }
+    async fn password_reset(&self, _: &UserId, _: Timestamp) -> Result<(), shared::kernel::PortError> {
+        std::future::pending().await
+    }
 }
 
 #[async_trait::async_trait]

@@ -1,5 +1,7 @@
 //! Users of a cloud's pool, made by an administrator, so that no code has to be waited for.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +15,13 @@ impl Cloud {
     /// A confirmed user with [`PASSWORD`]; the address that is the name counts as verified. Gives an access
     /// token.
     pub async fn add_user(&self, name: &str) -> Result<String> {
+        self.create_user(name).await?;
+        let tokens = self.sign_in(name, PASSWORD).await?;
+        access_token(&tokens)
+    }
+
+    /// The same without a sign-in: where a second factor is required, there is none yet.
+    pub async fn create_user(&self, name: &str) -> Result<()> {
         let attribute = if name.starts_with('+') { "phone_number" } else { "email" };
         let attributes = json!([
             { "Name": attribute, "Value": name },
@@ -21,9 +30,7 @@ impl Cloud {
         let user = self.named(name, json!({ "UserAttributes": attributes, "MessageAction": "SUPPRESS" }))?;
         self.cognito("AdminCreateUser", user).await?;
         let password = self.named(name, json!({ "Password": PASSWORD, "Permanent": true }))?;
-        self.cognito("AdminSetUserPassword", password).await?;
-        let tokens = self.sign_in(name, PASSWORD).await?;
-        access_token(&tokens)
+        self.cognito("AdminSetUserPassword", password).await.map(drop)
     }
 
     /// Signs in at the native client; what Cognito answers.
@@ -60,6 +67,26 @@ impl Cloud {
         self.cognito("AdminUpdateUserAttributes", update).await?;
         let sms = json!({ "SMSMfaSettings": { "Enabled": true, "PreferredMfa": true } });
         self.cognito("AdminSetUserMFAPreference", self.named(name, sms)?).await.map(drop)
+    }
+
+    /// An access token of a sign-in with the last code that went to the number, which is asked for first.
+    pub async fn sign_in_by_sms(&self, name: &str, number: &str) -> Result<String> {
+        let before = self.codes(number).await?.len();
+        let asked = self.sign_in(name, PASSWORD).await?;
+        let mut code = None;
+        for _ in 0..400 {
+            code = self.codes(number).await?.get(before).cloned();
+            if code.is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        let answer = json!({
+            "ClientId": self.client("native")?, "ChallengeName": "SMS_MFA",
+            "Session": asked.get("Session").context("no session")?,
+            "ChallengeResponses": { "USERNAME": name, "SMS_MFA_CODE": code.context("no code")? },
+        });
+        access_token(&self.cognito("RespondToAuthChallenge", answer).await?)
     }
 
     /// Has the pool remember the device of a sign-in.

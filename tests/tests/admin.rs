@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 const ADMIN: &str = "alex@example.com";
+const ADMIN_NUMBER: &str = "+12025550142";
 const USER: &str = "sam@example.com";
 const NUMBER: &str = "+12025550143";
 
@@ -32,13 +33,12 @@ async fn cloud(policy: &TempDir) -> Cloud {
     Cloud::start_with(&["--config-dir", policy.path().to_str().unwrap()]).await.unwrap()
 }
 
-/// An administrator with a second factor; their access token.
+/// An administrator with a second factor; the access token of a sign-in with it.
 async fn administrator(cloud: &Cloud) -> String {
     cloud.add_user(ADMIN).await.unwrap();
     cloud.join_group(ADMIN, "helpers").await.unwrap();
-    let token = access_token(&cloud.sign_in(ADMIN, PASSWORD).await.unwrap()).unwrap();
-    cloud.enrol_totp(&token, now()).await.unwrap();
-    token
+    cloud.prefer_sms(ADMIN, ADMIN_NUMBER).await.unwrap();
+    cloud.sign_in_by_sms(ADMIN, ADMIN_NUMBER).await.unwrap()
 }
 
 fn at(path: &str) -> String {
@@ -161,6 +161,24 @@ async fn a_user_gets_nowhere_and_an_administrator_not_at_another() {
             let (status, problem) = cloud.api(method, &at(path), Some(&admin), body).await.unwrap();
             assert_eq!((status, &problem["code"]), (403, &json!("user-protected")), "{path}");
         }
+    }
+    cloud.stop().await.unwrap();
+}
+
+/// Whoever has only an administrator's password sets a factor up, at Cognito itself, and goes on with the
+/// token that they got for the password.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_factor_set_up_after_the_sign_in_does_not_let_its_token_in() {
+    let policy = policy();
+    let cloud = cloud(&policy).await;
+    cloud.add_user(USER).await.unwrap();
+    cloud.add_user(ADMIN).await.unwrap();
+    cloud.join_group(ADMIN, "helpers").await.unwrap();
+    let token = access_token(&cloud.sign_in(ADMIN, PASSWORD).await.unwrap()).unwrap();
+    cloud.enrol_totp(&token, now()).await.unwrap();
+    for (method, path, body) in [("GET", "", Value::Null), ("POST", "/unlock", reason())] {
+        let (status, problem) = cloud.api(method, &at(path), Some(&token), &body).await.unwrap();
+        assert_eq!((status, &problem["code"]), (403, &json!("second-factor-needed")), "{path}");
     }
     cloud.stop().await.unwrap();
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,10 +13,11 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use end_to_end::{Cloud, binary, people};
+use end_to_end::{Cloud, binary, people, workspace};
 use local_lambda_host::{FunctionSpec, LambdaHost};
 use serde_json::{Value, json};
 use shared::kernel::{Clock as _, SystemClock};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
@@ -242,6 +244,8 @@ fn median(times: &mut [Duration]) -> Duration {
 #[derive(Clone)]
 struct Between {
     upstream: String,
+    /// Every user was changed last a month ago, by what the pool answers: nobody waits a week here.
+    is_long_ago: bool,
     trap: Arc<Mutex<Trap>>,
 }
 
@@ -275,10 +279,10 @@ impl Trap {
     }
 }
 
-async fn between(upstream: &str, trap: &Arc<Mutex<Trap>>) -> String {
+async fn between(upstream: &str, is_long_ago: bool, trap: &Arc<Mutex<Trap>>) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let state = Between { upstream: upstream.to_owned(), trap: trap.clone() };
+    let state = Between { upstream: upstream.to_owned(), is_long_ago, trap: trap.clone() };
     let router = Router::new().fallback(pass_on).with_state(state);
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
@@ -309,7 +313,12 @@ async fn pass_on(
     let answer = request.send().await.unwrap();
     let (status, kind) = (answer.status(), answer.headers().get("content-type").cloned());
     let error = answer.headers().get("x-amzn-errortype").cloned();
-    let bytes = answer.bytes().await.unwrap();
+    let mut bytes = answer.bytes().await.unwrap();
+    if state.is_long_ago && call == "AdminGetUser" && status.is_success() {
+        let mut user: Value = serde_json::from_slice(&bytes).unwrap();
+        user["UserLastModifiedDate"] = json!(now() - 30 * 24 * 3_600);
+        bytes = Bytes::from(user.to_string());
+    }
     if is_it {
         state.trap.lock().unwrap().snap();
     }
@@ -322,14 +331,12 @@ async fn pass_on(
     response
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_before_and_after_every_call_is_finished_by_asking_again() {
-    let cloud = Cloud::start().await.unwrap();
+/// The worker as the cloud has it, behind the trap.
+async fn watched(cloud: &Cloud, is_long_ago: bool, trap: &Arc<Mutex<Trap>>) -> FunctionSpec {
     let path = format!("/2015-03-31/functions/{WORKER}/configuration");
     let configuration = cloud.request("lambda", "GET", &path, String::new()).await.unwrap();
     let variables: BTreeMap<String, String> =
         serde_json::from_value(configuration["Environment"]["Variables"].clone()).unwrap();
-    let trap = Arc::new(Mutex::new(Trap::default()));
     let mut spec = FunctionSpec::new(WORKER, binary(WORKER).unwrap());
     spec.environment = variables;
     for (name, service) in [
@@ -337,11 +344,18 @@ async fn a_kill_before_and_after_every_call_is_finished_by_asking_again() {
         ("AWS_ENDPOINT_URL_DYNAMODB", "dynamodb"),
         ("AWS_ENDPOINT_URL_LAMBDA", "lambda"),
     ] {
-        let url = between(cloud.endpoint(service).unwrap(), &trap).await;
+        let url = between(cloud.endpoint(service).unwrap(), is_long_ago, trap).await;
         spec.environment.insert(name.to_owned(), url);
     }
     spec.timeout = Duration::from_secs(20);
+    spec
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_before_and_after_every_call_is_finished_by_asking_again() {
+    let cloud = Cloud::start().await.unwrap();
+    let trap = Arc::new(Mutex::new(Trap::default()));
+    let spec = watched(&cloud, false, &trap).await;
     let (mut users, mut killed_at, mut old_signed_in) = (Vec::new(), Vec::new(), 0);
     for (point, after) in (0..).flat_map(|point| [(point, false), (point, true)]) {
         let user = add_protected_user(&cloud, &format!("user-{point}-{after}@example.com")).await;
@@ -382,5 +396,265 @@ async fn a_kill_before_and_after_every_call_is_finished_by_asking_again() {
         killed_at.len(),
         killed_at.len() / 2,
     );
+    cloud.stop().await.unwrap();
+}
+
+/// Where Cognito does not know `AdminDeleteSoftwareToken`, as it is not in every Region.
+async fn older_cloud(mfa: &str) -> Cloud {
+    let cloud = Cloud::start_with(&["--mfa", mfa]).await.unwrap();
+    let switches = json!({ "withoutDeleteSoftwareToken": true });
+    cloud.request("console", "PUT", "/api/switches", switches.to_string()).await.unwrap();
+    cloud
+}
+
+/// Recovers by code, through the gateway; how it ended.
+async fn recover(cloud: &Cloud, user: &User) -> Value {
+    let secret = open(cloud, &user.name).await;
+    let code = json!({ "code": user.codes[0] });
+    let (_, proven) = public(cloud, "/recovery/code", Some(&secret), &code).await;
+    assert_eq!(proven["status"], "proven", "{proven}");
+    let password = json!({ "oldPassword": OLD, "password": NEW });
+    let (status, done) = public(cloud, "/recovery/password", Some(&secret), &password).await;
+    assert_eq!(status, 200, "{done}");
+    done["status"].clone()
+}
+
+async fn settings(cloud: &Cloud, name: &str) -> (Value, Value) {
+    let pool = cloud.endpoint("userPoolId").unwrap();
+    let mut user =
+        cloud.cognito("AdminGetUser", json!({ "UserPoolId": pool, "Username": name })).await.unwrap();
+    (user["UserMFASettingList"].take(), user["PreferredMfaSetting"].take())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_endpoint_turns_a_lost_app_off_where_a_factor_is_optional() {
+    let cloud = older_cloud("optional").await;
+    let pool = cloud.endpoint("userPoolId").unwrap();
+    let alex = add_protected_user(&cloud, "alex@example.com").await;
+    let named = json!({ "UserPoolId": pool, "Username": alex.name });
+    let unknown = cloud.cognito("AdminDeleteSoftwareToken", named).await.unwrap_err().to_string();
+    assert!(unknown.contains("UnknownOperationException"), "{unknown}");
+    assert_eq!(recover(&cloud, &alex).await, "recovered");
+    assert_eq!(settings(&cloud, &alex.name).await, (Value::Null, Value::Null));
+    assert!(!signs_in(&cloud, &alex.name, OLD).await);
+    assert!(signs_in(&cloud, &alex.name, NEW).await);
+    cloud.stop().await.unwrap();
+}
+
+/// A number stands in for the lost app; without one an operator has to look, and is told why.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_endpoint_has_another_factor_stand_in_where_one_is_required() {
+    let cloud = older_cloud("on").await;
+    let pool = cloud.endpoint("userPoolId").unwrap();
+    let mut users = Vec::new();
+    for (name, number) in [("alex@example.com", "+12025550145"), ("sam@example.com", "+12025550146")] {
+        cloud.create_user(name).await.unwrap();
+        cloud.prefer_sms(name, number).await.unwrap();
+        let token = cloud.sign_in_by_sms(name, number).await.unwrap();
+        let codes = cloud.recovery_codes(&token).await.unwrap();
+        cloud.enrol_totp(&token, now()).await.unwrap();
+        let only = json!({
+            "UserPoolId": pool, "Username": name, "SMSMfaSettings": { "Enabled": false, "PreferredMfa": false },
+            "SoftwareTokenMfaSettings": { "Enabled": true, "PreferredMfa": true },
+        });
+        cloud.cognito("AdminSetUserMFAPreference", only).await.unwrap();
+        users.push(User { name: name.to_owned(), codes });
+    }
+    let [alex, sam] = <[User; 2]>::try_from(users).ok().unwrap();
+    assert_eq!(recover(&cloud, &alex).await, "recovered");
+    assert_eq!(settings(&cloud, &alex.name).await.1, "SMS_MFA");
+    assert_eq!(cloud.sign_in(&alex.name, NEW).await.unwrap()["ChallengeName"], "SMS_MFA");
+
+    let number = json!({
+        "UserPoolId": pool, "Username": sam.name, "UserAttributeNames": ["phone_number"],
+    });
+    cloud.cognito("AdminDeleteUserAttributes", number).await.unwrap();
+    assert_eq!(recover(&cloud, &sam).await, "with-operator");
+    let asked = cloud.sign_in(&sam.name, NEW).await.unwrap();
+    assert_eq!(asked["ChallengeName"], "SOFTWARE_TOKEN_MFA", "the new password holds, and the factor stays");
+    let trail = json!({
+        "TableName": "Table", "FilterExpression": "#action = :reason",
+        "ExpressionAttributeNames": { "#action": "action" },
+        "ExpressionAttributeValues": { ":reason": { "S": "recovery-handed-over-no-other-factor" } },
+    });
+    let lines = cloud.call("dynamodb", "DynamoDB_20120810.Scan", trail).await.unwrap();
+    assert_eq!(lines["Count"], 1, "the reason is written down");
+    cloud.stop().await.unwrap();
+}
+
+/// A cloud whose policy has recovery by e-mail, and lets a user hear of everything at once.
+async fn cloud_by_mail() -> (Cloud, TempDir) {
+    let folder = tempfile::tempdir_in(workspace().join("target")).unwrap();
+    let text = "[recovery.email]\nopen = true\n[email]\nuser.per_hour = 20\ndestination.per_hour = 20\n";
+    fs::write(folder.path().join("policy.toml"), text).unwrap();
+    let cloud = Cloud::start_with(&["--config-dir", folder.path().to_str().unwrap()]).await.unwrap();
+    (cloud, folder)
+}
+
+/// The e-mail that tells of the wait: its code, and the link that ends it.
+async fn mailed(cloud: &Cloud, to: &str) -> (String, String) {
+    wait_for_message(cloud, to, "wants to recover").await;
+    let url = format!("{}?to={to}", cloud.endpoint("outbox").unwrap());
+    let all: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let texts = all.as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap());
+    let text = texts.into_iter().find(|text| text.contains("wants to recover")).unwrap();
+    let after = |label: &str| text.split(label).nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    (after("Code: "), after("Stop it: "))
+}
+
+/// As if the days had passed.
+async fn let_the_wait_pass(cloud: &Cloud, mailed_link: &str) {
+    let case = mailed_link.rsplit('/').nth(1).unwrap();
+    let update = json!({
+        "TableName": "Table", "Key": { "pk": { "S": format!("RECOVERY#{case}") }, "sk": { "S": "CASE" } },
+        "UpdateExpression": "SET #wait.ready_at = :now", "ExpressionAttributeNames": { "#wait": "wait" },
+        "ExpressionAttributeValues": { ":now": { "N": now().to_string() } },
+    });
+    cloud.call("dynamodb", "DynamoDB_20120810.UpdateItem", update).await.unwrap();
+}
+
+/// Opens a recovery through the gateway.
+async fn open(cloud: &Cloud, name: &str) -> String {
+    let begin = json!({ "username": name, "password": OLD });
+    let (status, opened) = public(cloud, "/recovery", None, &begin).await;
+    assert_eq!(status, 202, "{opened}");
+    opened["secret"].as_str().unwrap().to_owned()
+}
+
+async fn look(cloud: &Cloud, secret: &str) -> Value {
+    cloud.api("GET", "/recovery", Some(secret), &Value::Null).await.unwrap().1["status"].clone()
+}
+
+async fn ask_of(host: &LambdaHost, ask: Value) -> Value {
+    host.invoke(WORKER, &ask).await.unwrap().json().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailed_code_recovers_after_the_wait_unless_the_owner_ends_it() {
+    let (cloud, folder) = cloud_by_mail().await;
+    let mut spec = watched(&cloud, true, &Arc::default()).await;
+    spec.environment.insert("MFA_CONFIG_DIR".into(), folder.path().to_str().unwrap().into());
+    let host = LambdaHost::start(vec![spec]).unwrap();
+    let page = format!("{}/recovery/stop", cloud.endpoint("api").unwrap());
+    let begin = async |name: &str| {
+        let secret = open(&cloud, name).await;
+        let waiting = ask_of(&host, json!({ "ask": "mail", "secret": secret, "page": page })).await;
+        assert_eq!(waiting["standing"]["status"], "waiting", "{waiting}");
+        let (code, link) = mailed(&cloud, name).await;
+        (secret, code, link)
+    };
+    let enter = async |secret: &str, code: &str| {
+        ask_of(&host, json!({ "ask": "code", "secret": secret, "code": code })).await
+    };
+
+    // To its end.
+    let alex = add_protected_user(&cloud, "alex@example.com").await;
+    let (secret, code, link) = begin(&alex.name).await;
+    for _ in 0..2 {
+        let looked_over = reqwest::get(&link).await.unwrap();
+        assert_eq!(looked_over.status(), 200);
+        let policy = looked_over.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        assert!(policy.contains("default-src 'none'"), "{policy}");
+        assert!(looked_over.text().await.unwrap().contains("<form method=\"post\">"));
+    }
+    assert_eq!(look(&cloud, &secret).await, "waiting", "a look at the page changes nothing");
+    assert_eq!(enter(&secret, &code).await["code"], "recovery-waiting");
+    let_the_wait_pass(&cloud, &link).await;
+    assert_eq!(enter(&secret, &code).await["standing"]["status"], "proven");
+    let finish = json!({ "ask": "finish", "secret": secret, "oldPassword": OLD, "password": NEW });
+    assert_eq!(ask_of(&host, finish).await["standing"]["status"], "recovered");
+    assert!(!signs_in(&cloud, &alex.name, OLD).await);
+    assert!(signs_in(&cloud, &alex.name, NEW).await, "without the lost factor");
+
+    // Ended by the owner's link.
+    let sam = add_protected_user(&cloud, "sam@example.com").await;
+    let (secret, code, link) = begin(&sam.name).await;
+    let client = reqwest::Client::new();
+    let other = client.post(link.replace(&link[link.len() - 32..], &"0".repeat(32))).send().await.unwrap();
+    assert_eq!(other.status(), 404);
+    assert_eq!(look(&cloud, &secret).await, "waiting", "not by a link that is not the owner's");
+    let stopped = client.post(&link).send().await.unwrap();
+    assert_eq!(stopped.status(), 200);
+    assert!(stopped.text().await.unwrap().contains("The recovery is stopped"));
+    assert_eq!(look(&cloud, &secret).await, "cancelled");
+    assert_eq!(enter(&secret, &code).await["code"], "recovery-over");
+
+    // Ended by a sign-in.
+    const NUMBER: &str = "+12025550144";
+    let kim = "kim@example.com";
+    cloud.add_user(kim).await.unwrap();
+    cloud.prefer_sms(kim, NUMBER).await.unwrap();
+    let (secret, code, link) = begin(kim).await;
+    cloud.sign_in_by_sms(kim, NUMBER).await.unwrap();
+    let_the_wait_pass(&cloud, &link).await;
+    assert_eq!(enter(&secret, &code).await["code"], "recovery-over");
+    host.stop();
+    cloud.stop().await.unwrap();
+}
+
+/// Through the gateway: a user of today, whose account was changed lately, and no user at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_be_recovered_by_mail_is_not_told_from_nobody() {
+    let (cloud, _folder) = cloud_by_mail().await;
+    let alex = add_protected_user(&cloud, "alex@example.com").await;
+    let mut answers = Vec::new();
+    for name in [alex.name.as_str(), "none@example.com"] {
+        let secret = open(&cloud, name).await;
+        for _ in 0..2 {
+            let (status, mut body) = public(&cloud, "/recovery/email", Some(&secret), &json!({})).await;
+            assert_eq!((status, &body["status"]), (202, &json!("waiting")), "{body}");
+            for time in ["expiresAt", "readyAt"] {
+                assert!(body[time].is_string(), "{body}");
+                body[time] = Value::Null;
+            }
+            answers.push(body);
+        }
+        let (status, early) =
+            public(&cloud, "/recovery/code", Some(&secret), &json!({ "code": "0".repeat(24) })).await;
+        assert_eq!((status, &early["code"]), (409, &json!("recovery-waiting")));
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert_eq!(messages(&cloud, &alex.name, "wants to recover").await, 0);
+    let (status, closed) = public(&cloud, "/recovery/email", Some("x"), &json!({})).await;
+    assert_eq!((status, &closed["code"]), (404, &json!("recovery-not-found")));
+    cloud.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_whose_beginning_was_killed_is_told_once() {
+    let (cloud, folder) = cloud_by_mail().await;
+    let trap = Arc::new(Mutex::new(Trap::default()));
+    let mut spec = watched(&cloud, true, &trap).await;
+    spec.environment.insert("MFA_CONFIG_DIR".into(), folder.path().to_str().unwrap().into());
+    let (mut names, mut killed_at) = (Vec::new(), Vec::new());
+    for (point, after) in (0..).flat_map(|point| [(point, false), (point, true)]) {
+        let name = format!("user-{point}-{after}@example.com");
+        add_protected_user(&cloud, &name).await;
+        let opened = ask(&cloud, json!({ "ask": "open", "userName": name, "password": OLD })).await;
+        let mail = json!({ "ask": "mail", "secret": opened["secret"], "page": "https://example.com" });
+        let host = LambdaHost::start(vec![spec.clone()]).unwrap();
+        *trap.lock().unwrap() = Trap { host: Some(host.clone()), left: point, after, at: None };
+        let answered = host.invoke(WORKER, &mail).await;
+        let at = trap.lock().unwrap().at.take();
+        trap.lock().unwrap().host = None;
+        let Some(at) = at else {
+            assert_eq!(ask_of(&host, mail).await["standing"]["status"], "waiting");
+            host.stop();
+            break;
+        };
+        assert!(!answered.is_ok_and(|invocation| invocation.result.is_ok()), "killed at {at}");
+        let again = LambdaHost::start(vec![spec.clone()]).unwrap();
+        let waiting = ask_of(&again, mail).await;
+        assert_eq!(waiting["standing"]["status"], "waiting", "{at}, {after}: {waiting}");
+        again.stop();
+        names.push(name);
+        killed_at.push(at);
+    }
+    assert!(killed_at.len() >= 14, "{killed_at:?}");
+    for name in &names {
+        wait_for_message(&cloud, name, "wants to recover").await;
+        assert_eq!(messages(&cloud, name, "wants to recover").await, 1, "{name}");
+    }
+    println!("killed {} times at the beginning of a wait: told once each", killed_at.len());
     cloud.stop().await.unwrap();
 }

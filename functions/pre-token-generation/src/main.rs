@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::{
+    admin::Witness,
     config::RecoveryClient,
     custom_auth::{CustomAuthSettings, LastGate},
     init,
@@ -13,13 +14,14 @@ use shared_aws::{Aws, AwsSettings, Directory, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let ((settings, pool, recovery, tokens), aws) = init(|environment| {
+    let ((settings, pool, recovery, policy), aws) = init(|environment| {
         let (settings, recovery) = (CustomAuthSettings::read(environment), RecoveryClient::read(environment));
-        let (pool, tokens) = (environment.required("MFA_USER_POOL_ID"), environment.policy().tokens);
-        ((settings, pool, recovery, tokens), AwsSettings::read(environment))
+        let (pool, policy) = (environment.required("MFA_USER_POOL_ID"), environment.policy());
+        ((settings, pool, recovery, policy), AwsSettings::read(environment))
     })?;
-    let aws = Aws::new(aws)?;
+    let (aws, clock) = (Aws::new(aws)?, Arc::new(SystemClock));
     let (table, natives) = (Arc::new(Table::new(&aws)), Arc::new(Directory::new(&aws, &pool)));
-    let gate = LastGate::new(settings, table, natives, Arc::new(SystemClock));
-    serve(PreTokenGeneration::new(gate.closed_to(recovery), tokens)).await
+    let gate = LastGate::new(settings, table.clone(), natives.clone(), clock.clone()).closed_to(recovery);
+    let witness = Witness::new(&policy.admin, natives, table, clock);
+    serve(PreTokenGeneration::new(gate, policy.tokens).seen_by(witness)).await
 }

@@ -145,6 +145,9 @@ impl UserPools {
     }
 
     async fn call_as(&self, name: &str, input: Value, caller: Caller) -> Result<Value, ApiError> {
+        if name == "AdminDeleteSoftwareToken" && self.switches().without_delete_software_token {
+            return Err(ApiError::new(ErrorCode::UnknownOperation, ""));
+        }
         let Some(operation) = operations::find(name) else {
             return Err(if constraints::is_operation(name) {
                 ApiError::new(

@@ -27,6 +27,9 @@ pub struct Switches {
     pub lock_after_wrong_passwords: bool,
     /// `LimitExceededException` per user and hour (COGNITO.md §9.1).
     pub hourly_limits: bool,
+    /// As an endpoint that does not know `AdminDeleteSoftwareToken` yet: it is not in every Region
+    /// (COGNITO.md §4.4).
+    pub without_delete_software_token: bool,
     /// How often a trigger gets an event that it could have got once.
     pub trigger_delivery: TriggerDelivery,
     /// How risky threat protection finds the sign-ins to come (COGNITO.md §4.9): there is no engine
@@ -77,6 +80,7 @@ impl Default for Switches {
             lock_after_wrong_mfa_codes: false,
             lock_after_wrong_passwords: true,
             hourly_limits: false,
+            without_delete_software_token: false,
             trigger_delivery: TriggerDelivery::Once,
             sign_in_risk: SignInRisk::None,
         }

@@ -9,6 +9,7 @@ use aws_sdk_cognitoidentityprovider::{
         SmsMfaSettingsType, SoftwareTokenMfaConfigType, SoftwareTokenMfaSettingsType, UserPoolMfaType,
     },
 };
+use jiff::Timestamp;
 use shared::{
     factors::{Contacts, FactorState, PreferenceChange, Profile},
     kernel::{EmailAddress, Factor, PhoneNumber, PortError, UserId},
@@ -99,6 +100,9 @@ impl Accounts for PoolAccounts {
             status: user.user_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
             is_enabled: user.enabled(),
             addresses: addresses.into_iter().filter_map(has_address).collect(),
+            modified_at: user
+                .user_last_modified_date()
+                .and_then(|date| Timestamp::from_second(date.secs()).ok()),
         }))
     }
 

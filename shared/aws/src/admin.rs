@@ -34,6 +34,7 @@ pub fn support(aws: &Aws, settings: AdminSettings) -> Support {
         pool: Arc::new(UserPool::new(aws)),
         accounts: Arc::new(PoolAccounts::new(aws, &settings.user_pool_id)),
         own: table.clone(),
+        sign_ins: table.clone(),
         ledger: table.clone(),
         items: table.clone(),
         audit: table,

@@ -6,7 +6,7 @@ use shared::{
     calls::{CallLimits, Repetitions},
     config::{Environment, Policy},
     factors::{
-        Access, Activity, Addresses, Factors, RememberedDevices,
+        Access, Activity, Addresses, CodeWaits, Factors, RememberedDevices,
         own::{OwnFactorStore, SelfService},
     },
     http::MfaServices,
@@ -50,11 +50,12 @@ pub fn mfa_services(aws: &Aws, settings: MfaSettings) -> MfaServices {
         &policy,
     ));
     let limits = CallLimits::new(table.clone(), Arc::new(SystemClock), hash_key.clone(), &policy);
-    let repetitions = Repetitions::new(table.clone(), Arc::new(SystemClock));
+    let repetitions = Repetitions::new(table.clone(), Arc::new(SystemClock), Arc::new(SystemEntropy));
     let factors = Factors::new(access.clone(), store.clone(), &policy);
     let seeds = Arc::new(SeedKey::new(aws, seeds));
+    let waits = CodeWaits::new(table.clone(), table.clone(), Arc::new(SystemClock), &policy.governor);
     MfaServices {
-        addresses: Arc::new(Addresses::new(access.clone(), pool.clone(), store.clone())),
+        addresses: Arc::new(Addresses::new(access.clone(), pool.clone(), store.clone(), waits)),
         devices: Arc::new(RememberedDevices::new(access.clone(), pool, table.clone())),
         activity: Arc::new(Activity::new(access.clone(), table)),
         factors: Arc::new(factors),

@@ -49,6 +49,7 @@ pub fn recovery(aws: &Aws, settings: RecoveryWorkerSettings) -> Option<Recovery>
         passwords: Arc::new(PasswordClient::new(aws, passwords?)),
         accounts: Arc::new(PoolAccounts::new(aws, &user_pool_id)),
         own: table.clone(),
+        history: table.clone(),
         audit: table,
         courier: Arc::new(DeliverFunction::new(aws, deliver)),
         clock: Arc::new(SystemClock),

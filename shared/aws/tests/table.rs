@@ -86,6 +86,7 @@ async fn sign_in_ledger() {
     let (table, db) = table().await;
     contract::sign_in_ledger(&table).await;
     contract::back_off(&table).await;
+    contract::sign_in_history(&table).await;
     let unknown = items(&db, "UNKNOWN#07", "SIGN_IN");
     assert_eq!(unknown[0]["ttl"]["N"], "86400", "names that are no user's are kept for a day");
     assert!(items(&db, "USER#ledger-alex", "SIGN_IN")[0].get("ttl").is_none());
@@ -148,6 +149,8 @@ async fn recoveries() {
     contract::tries(&table).await;
     contract::recovery_codes(&table, &table).await;
     contract::user_items(&table, &table, &table).await;
+    contract::administrator_sign_ins(&table).await;
+    contract::address_codes(&table).await;
     let line = &items(&db, "AUDIT#items-sam", "")[0];
     assert_eq!((&line["by"]["S"], &line["reason"]["S"]), (&json!("items-sam"), &json!("ticket 17")));
     let case = &items(&db, "RECOVERY#00000000000000000000000000000001", "CASE")[0];

@@ -1,9 +1,12 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Claims, Reason, UserItems};
+use super::{
+    AdministratorSignIns, Claims, Reason, SecondFactor, UserItems,
+    witness::{MEMORY, SAME_SIGN_IN},
+};
 use crate::{
     audit::{Action, AuditTrail, Authority, Entry, SupportEvent},
     config::SupportPolicy,
@@ -12,7 +15,7 @@ use crate::{
         FactorFault, FactorState, NativeFactors, PreferenceRequest, SignedIn,
         own::{Change, Changed, OwnFactorStore, OwnFactors},
     },
-    kernel::{Clock, Entropy, Factor, PhoneNumber, Refusal, UserId},
+    kernel::{Clock, Entropy, Factor, PhoneNumber, PortError, Refusal, UserId},
     recovery::{Account, Accounts, PreferenceSet, lost, remove},
     sign_in::SignInLedger,
     telemetry,
@@ -20,8 +23,6 @@ use crate::{
 
 /// Looks at what is kept before a change is given up.
 const LOOKS: u32 = 4;
-/// How far the proof of a custom sign-in may be from the sign-in's time.
-const SAME_SIGN_IN: SignedDuration = SignedDuration::from_secs(60);
 
 /// What [`Support`] reaches.
 #[derive(Clone)]
@@ -30,6 +31,7 @@ pub struct SupportPorts {
     pub pool: Arc<dyn NativeFactors>,
     pub accounts: Arc<dyn Accounts>,
     pub own: Arc<dyn OwnFactorStore>,
+    pub sign_ins: Arc<dyn AdministratorSignIns>,
     pub ledger: Arc<dyn SignInLedger>,
     pub items: Arc<dyn UserItems>,
     pub audit: Arc<dyn AuditTrail>,
@@ -186,7 +188,9 @@ impl Support {
         Ok(erased)
     }
 
-    /// Whoever asks is an administrator now, whatever the token says of before, and has a second factor.
+    /// Whoever asks is an administrator now, whatever the token says of before, and was asked for a second
+    /// factor when this token's sign-in was made. A factor that is on now proves nothing: it may have been
+    /// turned on with this token.
     async fn admit(&self, caller: &Claims) -> Result<(), FactorFault> {
         let SignedIn { user, token, at, .. } = &caller.signed_in;
         if !self.is_group(&caller.groups) {
@@ -201,15 +205,21 @@ impl Support {
         if !self.is_group(&groups) {
             return Err(Refusal::AdministratorNeeded.into());
         }
-        if caller.says_mfa || !profile.factors.enabled.is_empty() {
-            return Ok(());
+        let is_asked = caller.says_mfa || self.was_asked(user, *at).await?;
+        if is_asked { Ok(()) } else { Err(Refusal::SecondFactorNeeded.into()) }
+    }
+
+    /// Nothing noted, or anything of that time without a second factor, is a no: which of two sign-ins at
+    /// once a token is of can't be told.
+    async fn was_asked(&self, user: &UserId, at: Timestamp) -> Result<bool, PortError> {
+        let now = self.ports.clock.now();
+        let from = at.saturating_sub(SAME_SIGN_IN).unwrap_or(at);
+        let until = at.saturating_add(SAME_SIGN_IN).unwrap_or(at);
+        if now.duration_since(at) >= MEMORY {
+            return Ok(false);
         }
-        let proof = self.ports.own.own_factors(user).await?.last_proof;
-        let is_proven = proof.is_some_and(|proof| {
-            let apart = proof.at.duration_since(*at).abs();
-            apart <= SAME_SIGN_IN && proof.factors.iter().any(|factor| factor.is_code())
-        });
-        if is_proven { Ok(()) } else { Err(Refusal::SecondFactorNeeded.into()) }
+        let noted = self.ports.sign_ins.noted(user, from, until).await?;
+        Ok(!noted.is_empty() && noted.iter().all(|noted| noted.second_factor == SecondFactor::Asked))
     }
 
     /// The user whom a change is for: nobody who could make it.

@@ -108,6 +108,12 @@ impl FactorEvent {
 pub enum RecoveryEvent {
     /// Somebody who knew the password has begun one.
     Opened,
+    /// The wait for a mailed code has begun.
+    Waiting,
+    /// By the owner's link.
+    Stopped,
+    /// The mailed code was entered, but the owner has signed in or changed something meanwhile.
+    EndedByOwner,
     /// It was proven; a new password is set next.
     Begun,
     Recovered,
@@ -121,6 +127,9 @@ impl RecoveryEvent {
     pub fn name(self) -> &'static str {
         match self {
             Self::Opened => "recovery-opened",
+            Self::Waiting => "recovery-waiting",
+            Self::Stopped => "recovery-stopped",
+            Self::EndedByOwner => "recovery-ended-by-owner",
             Self::Begun => "recovery-begun",
             Self::Recovered => "recovered",
             Self::HandedOverNoOtherFactor => "recovery-handed-over-no-other-factor",

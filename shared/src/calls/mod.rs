@@ -5,5 +5,5 @@ mod port;
 mod repetition;
 
 pub use limits::{Admission, CallLimits};
-pub use port::{CallCounts, Claim, Counter, Remembered, Requests};
+pub use port::{CallCounts, Claim, Counter, Holder, Remembered, Requests, Settled};
 pub use repetition::{Begun, IdempotencyKey, InvalidIdempotencyKey, Repetitions, RequestHash};

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{IdempotencyKey, RequestHash};
-use crate::kernel::{PortError, UserId};
+use crate::kernel::{Entropy, PortError, UserId};
 
 /// Whose calls are counted, and in which minute.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,8 +23,10 @@ pub trait CallCounts: Send + Sync {
 
 /// Remembers which requests were made, by user and key.
 ///
-/// Contract: of N racing claims of one key exactly one is [`Claim::Granted`]. What is remembered is never a
-/// secret: what the answer was goes in only if the caller gives it.
+/// Contract: of N racing claims of one key exactly one is [`Claim::Granted`]; for the same holder it is
+/// granted again. `settle` and `release` are one write each, and change nothing where the holder's claim has
+/// run out and somebody else has the key. What is remembered is never a secret: what the answer was goes in
+/// only if the caller gives it.
 #[async_trait]
 pub trait Requests: Send + Sync {
     /// Takes the key until `until`, if nobody has it at `now`.
@@ -32,6 +34,7 @@ pub trait Requests: Send + Sync {
         &self,
         user: &UserId,
         key: &IdempotencyKey,
+        holder: &Holder,
         request: &RequestHash,
         now: Timestamp,
         until: Timestamp,
@@ -42,12 +45,42 @@ pub trait Requests: Send + Sync {
         &self,
         user: &UserId,
         key: &IdempotencyKey,
+        holder: &Holder,
         ended: &Remembered,
         until: Timestamp,
-    ) -> Result<(), PortError>;
+    ) -> Result<Settled, PortError>;
 
     /// Gives the key back: nothing was done.
-    async fn release(&self, user: &UserId, key: &IdempotencyKey) -> Result<(), PortError>;
+    async fn release(
+        &self,
+        user: &UserId,
+        key: &IdempotencyKey,
+        holder: &Holder,
+    ) -> Result<Settled, PortError>;
+}
+
+/// One attempt at a request: whose claim a claim is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder(String);
+
+impl Holder {
+    pub fn draw(entropy: &dyn Entropy) -> Result<Self, PortError> {
+        let mut bytes = [0; 16];
+        entropy.fill(&mut bytes)?;
+        Ok(Self(data_encoding::HEXLOWER.encode(&bytes)))
+    }
+
+    /// 32 hexadecimal digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    Done,
+    /// The claim had run out, and somebody else has the key.
+    TakenOver,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
-use super::{Claim, Remembered, Requests};
-use crate::kernel::{Clock, PortError, UserId};
+use super::{Claim, Holder, Remembered, Requests, Settled};
+use crate::kernel::{Clock, Entropy, PortError, UserId};
 
-/// Longer than API Gateway waits for an answer (30 s): whoever has the key is dead by then.
+/// Longer than API Gateway waits for an answer (30 s).
 const LEASE: SignedDuration = SignedDuration::from_secs(35);
 /// For so long a request is known again.
 const MEMORY: SignedDuration = SignedDuration::from_hours(24);
@@ -66,13 +66,14 @@ fn digest(parts: &[&[u8]]) -> String {
 pub struct Repetitions {
     requests: Arc<dyn Requests>,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
 }
 
 /// What is to be done with a request that has a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
-    /// It is the first: do it, then [`Repetitions::end`] it.
-    First,
+    /// It is the first: do it, then [`Repetitions::end`] it with this.
+    First(Holder),
     /// It was done before.
     Repeated(Remembered),
     /// The key stands for another request.
@@ -82,8 +83,8 @@ pub enum Begun {
 }
 
 impl Repetitions {
-    pub fn new(requests: Arc<dyn Requests>, clock: Arc<dyn Clock>) -> Self {
-        Self { requests, clock }
+    pub fn new(requests: Arc<dyn Requests>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { requests, clock, entropy }
     }
 
     pub async fn begin(
@@ -93,25 +94,34 @@ impl Repetitions {
         request: &RequestHash,
     ) -> Result<Begun, PortError> {
         let now = self.clock.now();
-        Ok(match self.requests.claim(user, key, request, now, after(now, LEASE)).await? {
-            Claim::Granted => Begun::First,
+        let holder = Holder::draw(self.entropy.as_ref())?;
+        let claim = self.requests.claim(user, key, &holder, request, now, after(now, LEASE));
+        Ok(match claim.await? {
+            Claim::Granted => Begun::First(holder),
             Claim::Taken { request: taken, .. } if taken != *request => Begun::OtherRequest,
             Claim::Taken { ended: Some(ended), .. } => Begun::Repeated(ended),
             Claim::Taken { ended: None, .. } => Begun::Running,
         })
     }
 
-    /// `ended`: how, if something was done; otherwise the key is free again.
+    /// `ended`: how, if something was done; otherwise the key is free again. Whoever outlived their claim
+    /// leaves the key to whom it is by now.
     pub async fn end(
         &self,
         user: &UserId,
         key: &IdempotencyKey,
+        holder: &Holder,
         ended: Option<Remembered>,
     ) -> Result<(), PortError> {
-        match ended {
-            Some(ended) => self.requests.settle(user, key, &ended, after(self.clock.now(), MEMORY)).await,
-            None => self.requests.release(user, key).await,
+        let until = after(self.clock.now(), MEMORY);
+        let settled = match ended {
+            Some(ended) => self.requests.settle(user, key, holder, &ended, until).await?,
+            None => self.requests.release(user, key, holder).await?,
+        };
+        if settled == Settled::TakenOver {
+            tracing::warn!("a request took longer than its claim on its idempotency key");
         }
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Destination, Notice};
-use crate::kernel::{EmailAddress, OneTimeCode, PhoneNumber, PortError, UserId};
+use crate::kernel::{EmailAddress, HashKey, OneTimeCode, PhoneNumber, PortError, UserId};
 
 /// Takes parcels to the function `deliver`.
 ///
@@ -37,6 +37,9 @@ pub enum Parcel {
     Code(CodeParcel),
     /// A user is to be told of a change.
     Notice(NoticeParcel),
+    /// The same of a recovery by e-mail: with the code and the link that ends it, which are made where the
+    /// message is.
+    Recovery(RecoveryParcel),
     /// Nothing is to be sent: a challenge of a user who does not exist takes the same way.
     Dummy,
 }
@@ -68,6 +71,53 @@ pub struct NoticeParcel {
     #[serde(with = "seconds")]
     pub at: Timestamp,
     pub to: Recipient,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryParcel {
+    #[serde(flatten)]
+    pub notice: NoticeParcel,
+    /// The case's key: no secret.
+    pub case: String,
+    /// Where the link leads to.
+    pub page: String,
+    /// How long the owner has to end it.
+    pub wait_hours: u32,
+}
+
+/// What the mail of a recovery says that nobody else may know: made from the case's key, kept nowhere.
+#[derive(Clone)]
+pub struct MailedRecovery {
+    key: HashKey,
+    case: String,
+}
+
+impl MailedRecovery {
+    pub fn new(key: HashKey, case: &str) -> Self {
+        Self { key, case: case.to_owned() }
+    }
+
+    /// 96 bits, in groups of four, in letters that a recovery code has.
+    pub fn code(&self) -> String {
+        let hash = self.key.hash("recovery.mailed-code", &[self.case.as_bytes()]).to_ascii_uppercase();
+        let groups: Vec<_> = hash.as_bytes().chunks(4).take(6).map(String::from_utf8_lossy).collect();
+        groups.join("-")
+    }
+
+    /// What makes a link the owner's: 32 hexadecimal digits.
+    pub fn mark(&self) -> String {
+        self.key.hash("recovery.stop", &[self.case.as_bytes()])
+    }
+
+    pub fn link(&self, page: &str) -> String {
+        format!("{page}/{}/{}", self.case, self.mark())
+    }
+}
+
+impl fmt::Debug for MailedRecovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MailedRecovery(..)")
+    }
 }
 
 /// Whom a message goes to. Prints no address.

@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use super::{
-    ChallengeCodes, Channel, CodeParcel, CodeSource, DeliveryId, Dispatch, NoticeParcel, Parcel, Purpose,
-    Recipient, SendRequest,
+    ChallengeCodes, Channel, CodeParcel, CodeSource, DeliveryId, Dispatch, MailedRecovery, NoticeParcel,
+    Parcel, Purpose, Recipient, RecoveryParcel, SendRequest,
 };
-use crate::kernel::PortError;
+use crate::kernel::{HashKey, PortError};
 
 /// Sends what is in a parcel, by the channel of its address: claimed, governed, worded and handed to a
 /// provider as everything else is.
@@ -13,6 +15,7 @@ pub struct Deliver {
     sms: Dispatch,
     email: Dispatch,
     codes: Option<CodesOf>,
+    recoveries: Option<HashKey>,
 }
 
 /// Prints nothing: the port has no state of interest.
@@ -26,7 +29,7 @@ impl std::fmt::Debug for CodesOf {
 
 impl Deliver {
     pub fn new(sms: Dispatch, email: Dispatch) -> Self {
-        Self { sms, email, codes: None }
+        Self { sms, email, codes: None, recoveries: None }
     }
 
     /// Also sends codes of custom challenges.
@@ -35,11 +38,18 @@ impl Deliver {
         Self { codes: Some(CodesOf(codes)), ..self }
     }
 
+    /// Also tells of recoveries by e-mail.
+    #[must_use]
+    pub fn with_recoveries(self, key: HashKey) -> Self {
+        Self { recoveries: Some(key), ..self }
+    }
+
     /// Sends it, unless another delivery of the same parcel did or does.
     pub async fn handle(&self, parcel: &Parcel) -> Result<(), PortError> {
         match parcel {
             Parcel::Code(parcel) => self.code(parcel).await,
-            Parcel::Notice(parcel) => self.notice(parcel).await,
+            Parcel::Notice(parcel) => self.notice(parcel, &[]).await,
+            Parcel::Recovery(parcel) => self.recovery(parcel).await,
             Parcel::Dummy => Ok(()),
         }
     }
@@ -58,13 +68,33 @@ impl Deliver {
         dispatch.handle(&request).await
     }
 
-    async fn notice(&self, parcel: &NoticeParcel) -> Result<(), PortError> {
+    /// Code and link go to the mailbox, and nowhere else.
+    async fn recovery(&self, parcel: &RecoveryParcel) -> Result<(), PortError> {
+        let RecoveryParcel { notice, case, page, wait_hours } = parcel;
+        let Some(key) = &self.recoveries else {
+            return Err(PortError::new("deliver.recovery", "this function tells of no recoveries"));
+        };
+        if notice.to.destination.channel() == Channel::Sms {
+            return self.notice(notice, &[]).await;
+        }
+        let mailed = MailedRecovery::new(key.clone(), case);
+        let (code, link) = (mailed.code(), mailed.link(page));
+        let ready = notice.at.saturating_add(SignedDuration::from_hours((*wait_hours).into()));
+        let ready = ready.map(|at| at.to_string()).unwrap_or_default();
+        self.notice(notice, &[("RECOVERY_CODE", &code), ("READY_TIME", &ready), ("STOP_LINK", &link)]).await
+    }
+
+    async fn notice(&self, parcel: &NoticeParcel, more: &[(&str, &str)]) -> Result<(), PortError> {
         let dispatch = self.dispatch(&parcel.to);
         let at = parcel.at.to_string();
         let name = parcel.name.as_deref().map(|name| ("DEVICE_NAME", name));
         let purpose = Purpose::Notice(parcel.notice);
         let request = SendRequest {
-            facts: name.into_iter().chain([("LOGIN_TIME", at.as_str())]).collect(),
+            facts: name
+                .into_iter()
+                .chain([("LOGIN_TIME", at.as_str())])
+                .chain(more.iter().copied())
+                .collect(),
             ..request(dispatch, &parcel.to, purpose, &parcel.id.to_string())
         };
         dispatch.handle(&request).await

@@ -12,7 +12,10 @@ mod purpose;
 mod sealed;
 
 pub use claims::{Claim, Claims, DeliveryId, Failure, Outcome};
-pub use courier::{ChallengeCodes, CodeParcel, Courier, InvalidParcel, NoticeParcel, Parcel, Recipient};
+pub use courier::{
+    ChallengeCodes, CodeParcel, Courier, InvalidParcel, MailedRecovery, NoticeParcel, Parcel, Recipient,
+    RecoveryParcel,
+};
 pub use deliver::Deliver;
 pub use dispatch::{Addresses, Carrier, CodeSource, Dependencies, Dispatch, DispatchSettings, SendRequest};
 pub use governor::{

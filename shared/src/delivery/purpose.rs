@@ -54,13 +54,15 @@ pub enum Notice {
     TrustedDeviceRemoved,
     /// Somebody who knows the password has begun to recover the account.
     RecoveryStarted,
+    /// The account will be recovered by e-mail, unless its owner ends it.
+    RecoveryWaiting,
     AccountRecovered,
     /// Something was changed by an administrator.
     ChangedBySupport,
 }
 
 impl Notice {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AddressChanged,
         Self::AuthenticatorAdded,
         Self::AuthenticatorRemoved,
@@ -71,6 +73,7 @@ impl Notice {
         Self::TrustedDeviceAdded,
         Self::TrustedDeviceRemoved,
         Self::RecoveryStarted,
+        Self::RecoveryWaiting,
         Self::AccountRecovered,
         Self::ChangedBySupport,
     ];
@@ -88,6 +91,7 @@ impl Notice {
             Self::TrustedDeviceAdded => "trusted-device-added",
             Self::TrustedDeviceRemoved => "trusted-device-removed",
             Self::RecoveryStarted => "recovery-started",
+            Self::RecoveryWaiting => "recovery-waiting",
             Self::AccountRecovered => "account-recovered",
             Self::ChangedBySupport => "changed-by-support",
         }

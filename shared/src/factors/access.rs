@@ -29,6 +29,9 @@ pub enum FactorFault {
     /// The sign-in is too old for a change.
     #[error("signed in too long ago")]
     Stale { max_age: Duration },
+    /// What was asked for lately has to be waited for.
+    #[error("asked too soon")]
+    Later { wait: Duration },
     #[error(transparent)]
     Port(#[from] PortError),
 }

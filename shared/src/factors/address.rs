@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Access, FactorFault, SignedIn, UserPoolFault, own::OwnFactorStore};
+use super::{Access, CodeWaits, FactorFault, Profile, SignedIn, UserPoolFault, own::OwnFactorStore};
 use crate::{
     audit::{Action, FactorEvent},
     delivery::{Channel, Destination, Notice, Recipient},
@@ -43,16 +43,22 @@ pub struct Addresses {
     access: Arc<Access>,
     book: Arc<dyn AddressBook>,
     own: Arc<dyn OwnFactorStore>,
+    waits: CodeWaits,
 }
 
 impl Addresses {
-    pub fn new(access: Arc<Access>, book: Arc<dyn AddressBook>, own: Arc<dyn OwnFactorStore>) -> Self {
-        Self { access, book, own }
+    pub fn new(
+        access: Arc<Access>,
+        book: Arc<dyn AddressBook>,
+        own: Arc<dyn OwnFactorStore>,
+        waits: CodeWaits,
+    ) -> Self {
+        Self { access, book, own, waits }
     }
 
     /// Puts `to` in the place of the address there was, and has a code sent to it. Before that the old
     /// address is told: a stranger's change must not be silent there. Who can't be told, because nothing
-    /// was verified, is not.
+    /// was verified, is not. Not within the cool-down of the code before.
     pub async fn change(&self, caller: &SignedIn, to: &Destination) -> Result<(), FactorFault> {
         let profile = self.access.profile_for_change(caller).await?;
         let channel = to.channel();
@@ -63,6 +69,17 @@ impl Addresses {
         if old.as_ref() == Some(to) {
             return Err(Refusal::AddressVerified.into());
         }
+        self.waits.apart(&caller.user, channel, self.put(caller, &profile, old, to)).await
+    }
+
+    async fn put(
+        &self,
+        caller: &SignedIn,
+        profile: &Profile,
+        old: Option<Destination>,
+        to: &Destination,
+    ) -> Result<(), FactorFault> {
+        let channel = to.channel();
         let event = match channel {
             Channel::Sms => FactorEvent::PhoneNumberChanged,
             Channel::Email => FactorEvent::EmailChanged,
@@ -85,12 +102,16 @@ impl Addresses {
         Ok(())
     }
 
-    /// Sends another code to the address that waits for one.
+    /// Sends another code to the address that waits for one. Not within the cool-down of the one before, which
+    /// stays good.
     pub async fn send_code(&self, caller: &SignedIn, channel: Channel) -> Result<(), FactorFault> {
         self.access.profile_for_change(caller).await?;
-        let event = FactorEvent::AddressCodeSent;
-        self.access.note(caller, Action::OwnFactor { event, id: None }).await?;
-        Ok(self.book.send_code(&caller.token, channel).await?)
+        let send = async {
+            let event = FactorEvent::AddressCodeSent;
+            self.access.note(caller, Action::OwnFactor { event, id: None }).await?;
+            Ok(self.book.send_code(&caller.token, channel).await?)
+        };
+        self.waits.apart(&caller.user, channel, send).await
     }
 
     /// Verifies the address that the code was sent to.
@@ -103,7 +124,7 @@ impl Addresses {
         // As it is now: its addresses are the old ones.
         let profile = self.access.profile_for_change(caller).await?;
         match self.book.verify(&caller.token, channel, code).await? {
-            AddressVerification::Verified => {}
+            AddressVerification::Verified => self.waits.arrived(&caller.user, channel).await,
             AddressVerification::WrongCode => return Err(Refusal::CodeWrong.into()),
             AddressVerification::Expired => return Err(Refusal::CodeExpired.into()),
         }

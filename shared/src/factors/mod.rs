@@ -3,6 +3,7 @@
 mod access;
 mod activity;
 mod address;
+mod code_waits;
 mod enrolment;
 pub mod own;
 mod port;
@@ -13,6 +14,7 @@ mod use_cases;
 pub use access::{Access, FactorFault, SignedIn};
 pub use activity::Activity;
 pub use address::{AddressBook, AddressVerification, Addresses};
+pub use code_waits::{AddressCodes, CodeWaits};
 pub use enrolment::{Enrolment, FriendlyDeviceName, InvalidDeviceName, TotpSecret};
 pub use port::{Contacts, NativeFactors, Profile, TotpVerification, UserPoolFault};
 pub use preference::{

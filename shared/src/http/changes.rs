@@ -53,15 +53,15 @@ async fn change(
     };
     let bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Refusal::BodyTooLarge)?;
     let asked = RequestHash::new(parts.method.as_str(), parts.uri.path(), &bytes);
-    match repetitions.begin(&user, &key, &asked).await.map_err(FactorFault::from)? {
-        Begun::First => {}
+    let holder = match repetitions.begin(&user, &key, &asked).await.map_err(FactorFault::from)? {
+        Begun::First(holder) => holder,
         Begun::Repeated(ended) => return again(ended),
         Begun::OtherRequest => return Err(Refusal::IdempotencyKeyReused.into()),
         Begun::Running => return Err(Refusal::RequestRunning.into()),
-    }
+    };
     let (response, ended) = end(next.run(Request::from_parts(parts, Body::from(bytes))).await).await;
     // Done already: at worst the key is free again when its lease is over.
-    if let Err(fault) = repetitions.end(&user, &key, ended).await {
+    if let Err(fault) = repetitions.end(&user, &key, &holder, ended).await {
         telemetry::dependency_failed(&fault);
     }
     Ok(response)

@@ -82,6 +82,7 @@ impl From<FactorFault> for Problem {
             FactorFault::Stale { max_age } => {
                 Self { max_age: Some(seconds(max_age)), ..Self::new(Refusal::ReauthenticationRequired) }
             }
+            FactorFault::Later { wait } => Self::later(wait),
             FactorFault::Port(fault) => {
                 telemetry::dependency_failed(&fault);
                 Refusal::TemporarilyUnavailable.into()

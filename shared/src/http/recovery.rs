@@ -5,8 +5,9 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Json, Router,
-    extract::{FromRequestParts, State},
+    extract::{FromRequestParts, Path, State},
     http::{StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use lambda_http::request::RequestContext;
@@ -53,6 +54,8 @@ pub fn recovery_api(front: RecoveryFront) -> Router {
     let routes = Router::new()
         .route("/recovery", get(look).post(open))
         .route("/recovery/code", post(code))
+        .route("/recovery/email", post(email))
+        .route("/recovery/stop/{case}/{mark}", get(stop_page).post(stop))
         .route("/recovery/password", post(password))
         .route("/recovery/cancel", post(cancel))
         .with_state(front);
@@ -103,6 +106,66 @@ async fn code(
     RecoveryCode::parse(&code).map_err(|_| Problem::field("code"))?;
     front.admit(address).await?;
     front.standing(&Ask::Code { secret: text(&secret), code }).await
+}
+
+/// `POST /recovery/email {}`: the code is mailed, and can be entered after the wait. The same answer for an
+/// account that can't be recovered so, and for none.
+async fn email(
+    State(front): State<RecoveryFront>,
+    Caller(address): Caller,
+    Holder(secret): Holder,
+    StopPage(page): StopPage,
+    body: Body,
+) -> Result<(StatusCode, Json<Standing>), Problem> {
+    body.finish()?;
+    front.admit(address).await?;
+    let page = match front.policy.email.api_url.as_str() {
+        "" => page,
+        url => format!("{url}/recovery/stop"),
+    };
+    let standing = front.standing(&Ask::Mail { secret: text(&secret), page }).await?;
+    Ok((StatusCode::ACCEPTED, standing))
+}
+
+/// `GET /recovery/stop/{case}/{mark}`: the page that the owner's link leads to. It asks nobody and changes
+/// nothing: programs that look links over follow them too.
+async fn stop_page() -> Response {
+    page(StatusCode::OK, include_str!("recovery/stop.html"))
+}
+
+/// `POST /recovery/stop/{case}/{mark}`, by the page's button.
+async fn stop(
+    State(front): State<RecoveryFront>,
+    Caller(address): Caller,
+    Path((case, mark)): Path<(String, String)>,
+) -> Response {
+    let stopped = async {
+        front.admit(address).await.ok()?;
+        front.ask(&Ask::Stop { case, mark }).await.ok()
+    };
+    match stopped.await {
+        Some(Answer::Standing { .. }) => page(StatusCode::OK, include_str!("recovery/stopped.html")),
+        Some(Answer::Refused { code })
+            if [Refusal::RecoveryNotFound, Refusal::RecoveryOver]
+                .map(Refusal::code)
+                .contains(&code.as_str()) =>
+        {
+            page(StatusCode::NOT_FOUND, include_str!("recovery/nothing_to_stop.html"))
+        }
+        _ => page(StatusCode::SERVICE_UNAVAILABLE, include_str!("recovery/not_stopped.html")),
+    }
+}
+
+/// Nothing is loaded, nobody frames it, and its address, which is the owner's, goes nowhere.
+fn page(status: StatusCode, html: &'static str) -> Response {
+    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; \
+                          frame-ancestors 'none'; base-uri 'none'";
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (status, headers, html).into_response()
 }
 
 /// `POST /recovery/password {oldPassword, password}`: may be sent again until the recovery is over.
@@ -211,6 +274,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         };
         let address = context.http.source_ip.as_deref().and_then(|address| address.parse().ok());
         address.map(Self).ok_or_else(|| Refusal::TemporarilyUnavailable.into())
+    }
+}
+
+/// Where the owner's link leads to: to this API, as it was called.
+struct StopPage(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for StopPage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(RequestContext::ApiGatewayV2(context)) = parts.extensions.get::<RequestContext>() else {
+            return Err(Refusal::TemporarilyUnavailable.into());
+        };
+        // API Gateway's word. The header is the caller's, and only adds a port, on loopback.
+        let domain = context.domain_name.as_deref().ok_or(Refusal::TemporarilyUnavailable)?;
+        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let is_local = domain == "127.0.0.1" && host.starts_with("127.0.0.1:");
+        let origin = if is_local { format!("http://{host}") } else { format!("https://{domain}") };
+        // A stage that is not the default one is part of every path.
+        let stage = context.stage.as_deref().filter(|stage| *stage != "$default");
+        let stage = stage.map(|stage| format!("/{stage}")).unwrap_or_default();
+        Ok(Self(format!("{origin}{stage}/recovery/stop")))
     }
 }
 

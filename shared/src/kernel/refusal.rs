@@ -67,6 +67,7 @@ pub enum Refusal {
     RecoveryClosed,
     RecoveryNotFound,
     RecoveryNotProven,
+    RecoveryWaiting,
     RecoveryOver,
     PasswordWrong,
     PasswordNotAccepted,
@@ -84,7 +85,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The texts of ours.
-    pub const ALL: [Self; 58] = [
+    pub const ALL: [Self; 59] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
@@ -133,6 +134,7 @@ impl Refusal {
         Self::RecoveryClosed,
         Self::RecoveryNotFound,
         Self::RecoveryNotProven,
+        Self::RecoveryWaiting,
         Self::RecoveryOver,
         Self::PasswordWrong,
         Self::PasswordNotAccepted,
@@ -259,6 +261,7 @@ impl Refusal {
                 ("recovery-not-found", "There is no such recovery, or its time is over", 404)
             }
             Self::RecoveryNotProven => ("recovery-not-proven", "Enter a recovery code first", 409),
+            Self::RecoveryWaiting => ("recovery-waiting", "The time for this is not there yet", 409),
             Self::RecoveryOver => ("recovery-over", "This recovery is over; begin another", 409),
             Self::PasswordWrong => ("password-wrong", "The password until now is wrong", 422),
             Self::PasswordNotAccepted => {

@@ -10,6 +10,15 @@
 //!  cancelled: Over       nothing more can be done with it
 //! ```
 //!
+//! Where the policy has it, a code that is mailed takes the place of the recovery code:
+//!
+//! ```text
+//!        by e-mail            the owner is told        time, then the mailed code right
+//!  Open ──────────▶ Waiting ───────────────────▶ Waiting ──────────────────────────────▶ Proven
+//!                   (untold)                     │ stopped by the owner's link: Over
+//!                                                ▼ ended by the owner's sign-in: Over
+//! ```
+//!
 //! Each arrow is one conditional write of the whole case, by its revision. A step is noted after it was
 //! done, so a function that dies leaves a step that is done again: every step can be.
 
@@ -24,6 +33,8 @@ use crate::kernel::{Factor, Refusal, UserId};
 const MOST_COMPARISONS: u32 = 5;
 /// A case that is being worked on is finished within a day or not at all.
 const WORK_TIME: SignedDuration = SignedDuration::from_hours(24);
+/// A mailed code can be entered for so long after the wait.
+const MAIL_TIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A recovery, from its opening to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,11 +51,15 @@ pub struct Case {
     /// Codes that were compared, or would have been.
     pub comparisons: u32,
     pub expires_at: Timestamp,
+    /// When the wait for a mailed code began: a sign-in of the owner's after that ends the case.
+    pub waits_since: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Phase {
     Open,
+    /// For a mailed code.
+    Waiting(Wait),
     /// A recovery code was entered.
     Proven,
     Working(Work),
@@ -61,6 +76,26 @@ pub struct Work {
     pub began_at: Timestamp,
     /// Why the factor can't be removed.
     pub handed_over: Option<HandOver>,
+}
+
+/// A wait for a mailed code, in which the owner can stop it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// The account may be recovered by e-mail, and its owner is told. Otherwise nobody is.
+    pub is_real: bool,
+    pub ids: WaitIds,
+    /// Where the owner stops it: an address to which key and mark are added.
+    pub page: String,
+    /// From then on the code is looked at. None before the owner is told.
+    pub ready_at: Option<Timestamp>,
+}
+
+/// Drawn once a wait, as [`RunIds`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitIds {
+    pub noted: uuid::Uuid,
+    pub email: uuid::Uuid,
+    pub sms: uuid::Uuid,
 }
 
 /// Drawn once a case, so that a step that is done again writes and sends the same again, which is once.
@@ -136,7 +171,17 @@ impl HandOver {
 
 impl Case {
     pub fn open(user: UserId, user_name: String, mark: Option<PasswordMark>, expires_at: Timestamp) -> Self {
-        Self { revision: 1, user, user_name, mark, phase: Phase::Open, comparisons: 0, expires_at }
+        let waits_since = None;
+        Self {
+            revision: 1,
+            user,
+            user_name,
+            mark,
+            phase: Phase::Open,
+            comparisons: 0,
+            expires_at,
+            waits_since,
+        }
     }
 
     pub fn is_expired(&self, now: Timestamp) -> bool {
@@ -149,7 +194,7 @@ impl Case {
 
     /// Counts a code, before it is compared.
     pub fn compare(&self, now: Timestamp) -> Result<Self, Refusal> {
-        if self.phase != Phase::Open || self.is_expired(now) || self.comparisons_left() == 0 {
+        if !self.takes_code(now)? || self.comparisons_left() == 0 {
             return Err(Refusal::RecoveryOver);
         }
         Ok(Self { comparisons: self.comparisons + 1, ..self.next() })
@@ -157,17 +202,53 @@ impl Case {
 
     /// The code was right.
     pub fn proven(&self, now: Timestamp) -> Result<Self, Refusal> {
-        if self.phase != Phase::Open || self.is_expired(now) || self.mark.is_none() {
+        if !self.takes_code(now)? || self.mark.is_none() {
             return Err(Refusal::RecoveryOver);
         }
         Ok(Self { phase: Phase::Proven, ..self.next() })
+    }
+
+    fn takes_code(&self, now: Timestamp) -> Result<bool, Refusal> {
+        match &self.phase {
+            _ if self.is_expired(now) => Ok(false),
+            Phase::Open => Ok(true),
+            Phase::Waiting(Wait { ready_at: Some(ready_at), .. }) if now >= *ready_at => Ok(true),
+            Phase::Waiting(_) => Err(Refusal::RecoveryWaiting),
+            Phase::Proven | Phase::Working(_) | Phase::Over(_) => Ok(false),
+        }
+    }
+
+    /// Begins the wait for a mailed code. The time runs from when the owner was told.
+    pub fn wait(&self, ids: WaitIds, is_real: bool, page: String, now: Timestamp) -> Result<Self, Refusal> {
+        if self.phase != Phase::Open || self.is_expired(now) {
+            return Err(Refusal::RecoveryOver);
+        }
+        let phase =
+            Phase::Waiting(Wait { is_real: is_real && self.mark.is_some(), ids, page, ready_at: None });
+        let expires_at = now.saturating_add(WORK_TIME).unwrap_or(now);
+        Ok(Self { phase, expires_at, waits_since: Some(now), ..self.next() })
+    }
+
+    /// The owner was told of the wait.
+    pub fn told(&self, wait: SignedDuration, now: Timestamp) -> Result<Self, Refusal> {
+        match &self.phase {
+            Phase::Waiting(untold) if untold.ready_at.is_none() && !self.is_expired(now) => {
+                let ready_at = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+                let expires_at = ready_at.saturating_add(MAIL_TIME).unwrap_or(Timestamp::MAX);
+                let phase = Phase::Waiting(Wait { ready_at: Some(ready_at), ..untold.clone() });
+                Ok(Self { phase, expires_at, ..self.next() })
+            }
+            _ => Err(Refusal::RecoveryOver),
+        }
     }
 
     /// From here on it is finished, whatever dies meanwhile.
     pub fn begin(&self, lost: BTreeSet<Factor>, ids: RunIds, now: Timestamp) -> Result<Self, Refusal> {
         match self.phase {
             Phase::Proven if !self.is_expired(now) => {}
-            Phase::Open if !self.is_expired(now) => return Err(Refusal::RecoveryNotProven),
+            Phase::Open | Phase::Waiting(_) if !self.is_expired(now) => {
+                return Err(Refusal::RecoveryNotProven);
+            }
             _ => return Err(Refusal::RecoveryOver),
         }
         let work = Work { step: Step::Password, lost, ids, began_at: now, handed_over: None };
@@ -188,7 +269,7 @@ impl Case {
 
     pub fn cancel(&self, now: Timestamp) -> Result<Self, Refusal> {
         match self.phase {
-            Phase::Open | Phase::Proven if !self.is_expired(now) => {
+            Phase::Open | Phase::Waiting(_) | Phase::Proven if !self.is_expired(now) => {
                 Ok(Self { phase: Phase::Over(Ending::Cancelled), ..self.next() })
             }
             _ => Err(Refusal::RecoveryOver),
@@ -213,6 +294,8 @@ mod tests {
         Begin,
         StepDone(bool),
         Cancel,
+        ByMail,
+        Told,
         Wait(i64),
     }
 
@@ -223,6 +306,8 @@ mod tests {
             Just(Event::Begin),
             any::<bool>().prop_map(Event::StepDone),
             Just(Event::Cancel),
+            Just(Event::ByMail),
+            Just(Event::Told),
             (0..900_i64).prop_map(Event::Wait),
         ];
         prop::collection::vec(event, 0..40)
@@ -232,6 +317,14 @@ mod tests {
         let id = uuid::Uuid::from_u128;
         RunIds { begun: id(1), ended: id(2), email: id(3), sms: id(4) }
     }
+
+    fn wait_ids() -> WaitIds {
+        let id = uuid::Uuid::from_u128;
+        WaitIds { noted: id(5), email: id(6), sms: id(7) }
+    }
+
+    /// Short, so that histories get past it.
+    const WAIT: SignedDuration = SignedDuration::from_secs(600);
 
     fn case(is_real: bool) -> Case {
         let user = UserId::parse("alex").unwrap();
@@ -245,7 +338,7 @@ mod tests {
         #[test]
         fn no_history_gets_around_a_step(is_real: bool, events in events()) {
             let (mut case, mut now) = (case(is_real), Timestamp::UNIX_EPOCH);
-            let (mut compared, mut right, mut done) = (0, false, Vec::new());
+            let (mut compared, mut right, mut done, mut told_at) = (0, false, Vec::new(), None);
             for event in events {
                 let before = case.clone();
                 let after = match event {
@@ -259,6 +352,8 @@ mod tests {
                         })
                     }
                     Event::Cancel => case.cancel(now),
+                    Event::ByMail => case.wait(wait_ids(), true, "https://api".into(), now),
+                    Event::Told => case.told(WAIT, now).inspect(|_| told_at = Some(now)),
                     Event::Wait(seconds) => { now += SignedDuration::from_secs(seconds); continue }
                 };
                 let Ok(after) = after else { continue };
@@ -267,6 +362,9 @@ mod tests {
                 if matches!(after.phase, Phase::Working(_)) && !matches!(before.phase, Phase::Working(_)) {
                     prop_assert!(is_real && right && before.phase == Phase::Proven);
                     prop_assert!(now < before.expires_at);
+                }
+                if matches!(before.phase, Phase::Waiting(_)) && after.phase == Phase::Proven {
+                    prop_assert!(told_at.is_some_and(|told| now >= told + WAIT), "after the wait");
                 }
                 prop_assert!(compared <= MOST_COMPARISONS);
                 case = after;

@@ -33,6 +33,16 @@ pub enum Ask {
         secret: String,
         code: String,
     },
+    /// Begins the wait for a mailed code. `page`: where the owner can stop it.
+    Mail {
+        secret: String,
+        page: String,
+    },
+    /// The owner's link: what it consists of.
+    Stop {
+        case: String,
+        mark: String,
+    },
     /// With the password that opened the case: it must still be the user's.
     Finish {
         secret: String,
@@ -53,6 +63,8 @@ impl fmt::Debug for Ask {
             Self::Open { .. } => "Open(..)",
             Self::Look { .. } => "Look(..)",
             Self::Code { .. } => "Code(..)",
+            Self::Mail { .. } => "Mail(..)",
+            Self::Stop { .. } => "Stop(..)",
             Self::Finish { .. } => "Finish(..)",
             Self::Cancel { .. } => "Cancel(..)",
             Self::Resume { .. } => "Resume(..)",
@@ -94,6 +106,9 @@ pub struct Standing {
     pub attempts_left: u32,
     /// RFC 3339.
     pub expires_at: String,
+    /// RFC 3339: when the mailed code can be entered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +116,8 @@ pub struct Standing {
 pub enum State {
     /// A recovery code is needed.
     Open,
+    /// For the time at which the mailed code can be entered.
+    Waiting,
     /// A new password is needed.
     Proven,
     /// It is being finished; ask again, or send the new password again.
@@ -116,12 +133,18 @@ impl Standing {
     pub fn of(case: &Case) -> Self {
         let status = match &case.phase {
             Phase::Open => State::Open,
+            Phase::Waiting(_) => State::Waiting,
             Phase::Proven => State::Proven,
             Phase::Working(_) => State::Working,
             Phase::Over(Ending::Recovered) => State::Recovered,
             Phase::Over(Ending::WithOperator(_)) => State::WithOperator,
             Phase::Over(Ending::Cancelled) => State::Cancelled,
         };
-        Self { status, attempts_left: case.comparisons_left(), expires_at: case.expires_at.to_string() }
+        let ready_at = match &case.phase {
+            Phase::Waiting(wait) => wait.ready_at.map(|at| at.to_string()),
+            _ => None,
+        };
+        let (attempts_left, expires_at) = (case.comparisons_left(), case.expires_at.to_string());
+        Self { status, attempts_left, expires_at, ready_at }
     }
 }

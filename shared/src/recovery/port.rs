@@ -90,6 +90,8 @@ pub struct Account {
     pub is_enabled: bool,
     /// Factors that the user has an address for, verified or not.
     pub addresses: BTreeSet<Factor>,
+    /// `UserLastModifiedDate`: an address, a password or whatever else of the user was changed then.
+    pub modified_at: Option<Timestamp>,
 }
 
 /// What the pool let us do with a password.

@@ -2,18 +2,25 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use subtle::ConstantTimeEq;
 
 use super::{
     Account, Accounts, Answer, Ask, Case, CaseKey, CaseSecret, Cases, Desk, Ending, HandOver, Password,
     PasswordSet, Passwords, Phase, PreferenceSet, RecoveryCodes, Removal, RunIds, Spent, Standing, Step,
-    Swapped, Tries, Trying, Work, lost, plan,
+    Swapped, Tries, Trying, Wait, WaitIds, Work, lost, plan,
 };
 use crate::{
     audit::{Action, AuditTrail, Entry, RecoveryEvent},
     config::{Environment, RecoveryPolicy},
-    delivery::{Courier, Destination, Notice, NoticeParcel, Parcel, Recipient},
-    factors::own::{Change, Changed, OwnFactorStore, RecoveryCode},
+    delivery::{
+        Courier, Destination, MailedRecovery, Notice, NoticeParcel, Parcel, Recipient, RecoveryParcel,
+    },
+    factors::{
+        Contacts,
+        own::{Change, Changed, OwnFactorStore, RecoveryCode},
+    },
     kernel::{Clock, Entropy, Factor, HashKey, PortError, Refusal},
+    sign_in::SignInHistory,
     telemetry::Metric,
 };
 
@@ -43,6 +50,7 @@ pub struct RecoveryPorts {
     pub passwords: Arc<dyn Passwords>,
     pub accounts: Arc<dyn Accounts>,
     pub own: Arc<dyn OwnFactorStore>,
+    pub history: Arc<dyn SignInHistory>,
     pub audit: Arc<dyn AuditTrail>,
     pub courier: Arc<dyn Courier>,
     pub clock: Arc<dyn Clock>,
@@ -137,6 +145,172 @@ impl Recovery {
         told
     }
 
+    /// Begins the wait for a mailed code, and tells the owner. Asked again it is the same wait, and whoever
+    /// was not told yet is. Of a case that leads nowhere nobody is told, after the same calls.
+    async fn mail(&self, secret: &CaseSecret, page: &str) -> Result<Answer, RecoveryFault> {
+        if !self.settings.policy.email.open {
+            return Err(Refusal::RecoveryClosed.into());
+        }
+        let now = self.now();
+        let (key, case) = self.case(secret).await?;
+        let case = match &case.phase {
+            Phase::Open => {
+                let is_real = self.mailbox(&key, &case, now).await?.is_some();
+                let waiting = case.wait(self.wait_ids(&case, now)?, is_real, page.to_owned(), now)?;
+                match self.ports.cases.swap(&key, case.revision, &waiting).await? {
+                    Swapped::Done => waiting,
+                    Swapped::Overtaken => self.read(&key).await?,
+                }
+            }
+            _ => case,
+        };
+        let Phase::Waiting(wait) = &case.phase else { return Err(Refusal::RecoveryOver.into()) };
+        if wait.ready_at.is_some() {
+            return Ok(standing(&case));
+        }
+        self.announce(&key, &case, wait, now).await?;
+        let hours = SignedDuration::from_hours(self.settings.policy.email.wait_hours.into());
+        let told = case.told(hours, now)?;
+        match self.ports.cases.swap(&key, case.revision, &told).await? {
+            Swapped::Done => Ok(standing(&told)),
+            Swapped::Overtaken => self.look(secret).await,
+        }
+    }
+
+    /// The account of a case, if it may be recovered by e-mail now: it has a mailbox, nothing of it was
+    /// changed lately, and its owner has not signed in since the wait began.
+    async fn mailbox(
+        &self,
+        key: &CaseKey,
+        case: &Case,
+        now: Timestamp,
+    ) -> Result<Option<Account>, RecoveryFault> {
+        // Of nobody's case nobody is looked for.
+        let name = if case.mark.is_some() { case.user_name.as_str() } else { key.as_str() };
+        let (account, history) =
+            futures::join!(self.ports.accounts.find(name), self.ports.history.history(&case.user));
+        let (account, history) = (account?, history?);
+        let quiet = SignedDuration::from_hours(i64::from(self.settings.policy.email.quiet_days) * 24);
+        let is_quiet = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at) >= quiet);
+        let is_untouched = history.password_reset_at.is_none() || is_quiet(history.password_reset_at);
+        let is_awaited =
+            case.waits_since.is_none_or(|since| history.signed_in_at.is_none_or(|at| at < since));
+        Ok(account.filter(|account| {
+            let is_theirs = case.mark.is_some() && account.profile.user == case.user && account.is_enabled;
+            let has_mailbox = account.profile.contacts.email.is_some();
+            is_theirs && has_mailbox && is_untouched && is_awaited && is_quiet(account.modified_at)
+        }))
+    }
+
+    /// Written down and told at every verified address; as many calls where nobody is.
+    async fn announce(
+        &self,
+        key: &CaseKey,
+        case: &Case,
+        wait: &Wait,
+        now: Timestamp,
+    ) -> Result<(), RecoveryFault> {
+        let name = if case.mark.is_some() { case.user_name.as_str() } else { key.as_str() };
+        let account = self.ports.accounts.find(name).await?;
+        let account = account.filter(|account| wait.is_real && account.profile.user == case.user);
+        let contacts = account.as_ref().map(|account| account.profile.contacts.clone()).unwrap_or_default();
+        let parcel = |id, destination: Option<Destination>| match destination {
+            None => Parcel::Dummy,
+            Some(destination) => Parcel::Recovery(RecoveryParcel {
+                notice: NoticeParcel {
+                    id,
+                    notice: Notice::RecoveryWaiting,
+                    name: None,
+                    at: now,
+                    to: self.recipient(case, &contacts, destination),
+                },
+                case: key.as_str().to_owned(),
+                page: wait.page.clone(),
+                wait_hours: self.settings.policy.email.wait_hours,
+            }),
+        };
+        let email = parcel(wait.ids.email, contacts.email.clone().map(Destination::Email));
+        let sms = parcel(wait.ids.sms, contacts.phone_number.clone().map(Destination::Sms));
+        let at = case.waits_since.unwrap_or(now);
+        let noted = async {
+            if account.is_some() {
+                self.event(case, wait.ids.noted, RecoveryEvent::Waiting, at).await
+            } else {
+                Ok(())
+            }
+        };
+        let told = async {
+            self.ports.courier.hand_over(&email).await?;
+            self.ports.courier.hand_over(&sms).await
+        };
+        let (noted, told) = futures::join!(noted, told);
+        noted?;
+        Ok(told?)
+    }
+
+    /// Compares a mailed code, once the wait is over. A right one of an account that may no longer be
+    /// recovered so ends the case.
+    async fn mailed_code(
+        &self,
+        secret: &CaseSecret,
+        key: &CaseKey,
+        case: Case,
+        code: &RecoveryCode,
+    ) -> Result<Answer, RecoveryFault> {
+        let now = self.now();
+        let case = self.counted(key, case, now).await?;
+        let Phase::Waiting(wait) = &case.phase else { return Err(Refusal::RecoveryOver.into()) };
+        let most = self.settings.policy.tries_user_per_hour;
+        let is_admitted = self.ports.tries.admit(&Trying::Code { of: case.user.clone() }, most, now).await?;
+        if !is_admitted {
+            Metric::RecoveryHeldBack.emit();
+        }
+        let mailbox = self.mailbox(key, &case, now).await?;
+        let hash_key = &self.settings.hash_key;
+        let mailed = MailedRecovery::new(hash_key.clone(), key.as_str()).code();
+        let mailed = RecoveryCode::parse(&mailed).map_err(|fault| PortError::new("recovery.code", fault))?;
+        // Both as keyed hashes: where they differ tells nothing of the code.
+        let is_right = code.hash(hash_key, &case.user) == mailed.hash(hash_key, &case.user);
+        if !(is_right && is_admitted && wait.is_real) {
+            return Err(Refusal::CodeWrong.into());
+        }
+        let after = if mailbox.is_some() {
+            case.proven(now)?
+        } else {
+            self.event(&case, self.wait_ids(&case, now)?.noted, RecoveryEvent::EndedByOwner, now).await?;
+            case.cancel(now)?
+        };
+        match self.ports.cases.swap(key, case.revision, &after).await? {
+            Swapped::Done if mailbox.is_some() => Ok(standing(&after)),
+            Swapped::Done => Err(Refusal::RecoveryOver.into()),
+            Swapped::Overtaken => self.look(secret).await,
+        }
+    }
+
+    /// The owner's link. Nothing but that it is theirs is asked.
+    async fn stop(&self, key: &CaseKey, mark: &str) -> Result<Answer, RecoveryFault> {
+        let own = MailedRecovery::new(self.settings.hash_key.clone(), key.as_str()).mark();
+        if !bool::from(own.as_bytes().ct_eq(mark.as_bytes())) {
+            return Err(Refusal::RecoveryNotFound.into());
+        }
+        let now = self.now();
+        for _ in 0..LOOKS {
+            let case = self.read(key).await?;
+            if case.phase == Phase::Over(Ending::Cancelled) {
+                return Ok(standing(&case));
+            }
+            let cancelled = case.cancel(now)?;
+            if self.ports.cases.swap(key, case.revision, &cancelled).await? == Swapped::Done {
+                let entropy = self.ports.entropy.as_ref();
+                let action = Action::Recovery { event: RecoveryEvent::Stopped };
+                let entry = Entry::at(now, entropy, case.user.clone(), action)?;
+                self.ports.audit.append(&entry).await?;
+                return Ok(standing(&cancelled));
+            }
+        }
+        Err(Refusal::TooManyRequests.into())
+    }
+
     async fn look(&self, secret: &CaseSecret) -> Result<Answer, RecoveryFault> {
         let (_, case) = self.case(secret).await?;
         Ok(standing(&case))
@@ -150,6 +324,9 @@ impl Recovery {
         if case.phase == Phase::Proven {
             // Said again by somebody whose answer was lost.
             return Ok(standing(&case));
+        }
+        if matches!(case.phase, Phase::Waiting(_)) {
+            return self.mailed_code(secret, &key, case, code).await;
         }
         let case = self.counted(&key, case, now).await?;
         let most = self.settings.policy.tries_user_per_hour;
@@ -196,7 +373,7 @@ impl Recovery {
             return Err(Refusal::PasswordNotNew.into());
         }
         let case = match case.phase {
-            Phase::Open | Phase::Proven => {
+            Phase::Open | Phase::Waiting(_) | Phase::Proven => {
                 let is_same = case.mark.as_ref() == Some(&secret.mark(old));
                 self.begin(&key, &case, is_same.then_some(old)).await?
             }
@@ -213,6 +390,10 @@ impl Recovery {
         let ids = self.ids(case, now)?;
         // Whether it may begin at all is told before anybody is asked.
         case.begin(BTreeSet::new(), ids, now)?;
+        // By e-mail: the owner may have signed in since the code was entered.
+        if case.waits_since.is_some() && self.mailbox(key, case, now).await?.is_none() {
+            return Err(Refusal::RecoveryOver.into());
+        }
         let account = self.account(case).await?.filter(|account| account.is_enabled);
         let account = account.ok_or(Refusal::RecoveryOver)?;
         let old = old.ok_or(Refusal::PasswordWrong)?;
@@ -301,13 +482,7 @@ impl Recovery {
         let email = contacts.email.clone().map(|email| (work.ids.email, Destination::Email(email)));
         let sms = contacts.phone_number.clone().map(|number| (work.ids.sms, Destination::Sms(number)));
         for (id, destination) in email.into_iter().chain(sms) {
-            let to = Recipient {
-                user: case.user.clone(),
-                user_name: case.user_name.clone(),
-                destination,
-                is_verified: true,
-                locales: contacts.locale.iter().cloned().collect(),
-            };
+            let to = self.recipient(case, &contacts, destination);
             self.ports.courier.hand_over(&notice(Notice::AccountRecovered, id, work.began_at, to)).await?;
         }
         match work.handed_over {
@@ -345,9 +520,29 @@ impl Recovery {
         id: uuid::Uuid,
         event: RecoveryEvent,
     ) -> Result<(), PortError> {
+        self.event(case, id, event, work.began_at).await
+    }
+
+    async fn event(
+        &self,
+        case: &Case,
+        id: uuid::Uuid,
+        event: RecoveryEvent,
+        at: Timestamp,
+    ) -> Result<(), PortError> {
         let action = Action::Recovery { event };
-        let entry = Entry { id, user: case.user.clone(), at: work.began_at, action, by: None };
+        let entry = Entry { id, user: case.user.clone(), at, action, by: None };
         self.ports.audit.append(&entry).await
+    }
+
+    fn recipient(&self, case: &Case, contacts: &Contacts, destination: Destination) -> Recipient {
+        Recipient {
+            user: case.user.clone(),
+            user_name: case.user_name.clone(),
+            destination,
+            is_verified: true,
+            locales: contacts.locale.iter().cloned().collect(),
+        }
     }
 
     /// Ids that sort by time, as the audit trail's do.
@@ -358,6 +553,11 @@ impl Recovery {
             Ok::<_, PortError>(Entry::at(now, entropy, case.user.clone(), action)?.id)
         };
         Ok(RunIds { begun: id()?, ended: id()?, email: id()?, sms: id()? })
+    }
+
+    fn wait_ids(&self, case: &Case, now: Timestamp) -> Result<WaitIds, PortError> {
+        let RunIds { begun: noted, email, sms, .. } = self.ids(case, now)?;
+        Ok(WaitIds { noted, email, sms })
     }
 
     /// The account of a case, if it is still the same user's.
@@ -398,6 +598,10 @@ impl Desk for Recovery {
                 Ask::Code { secret: text, code } => {
                     let code = RecoveryCode::parse(code).map_err(|_| Refusal::CodeWrong)?;
                     self.code(&secret(text)?, &code).await
+                }
+                Ask::Mail { secret: text, page } => self.mail(&secret(text)?, page).await,
+                Ask::Stop { case, mark } => {
+                    self.stop(&CaseKey::parse(case).ok_or(Refusal::RecoveryNotFound)?, mark).await
                 }
                 Ask::Finish { secret: text, old_password, password: typed } => {
                     let old = Password::parse(old_password).map_err(|_| Refusal::PasswordWrong)?;

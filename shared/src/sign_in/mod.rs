@@ -84,8 +84,28 @@ pub trait SignInLedger: Send + Sync {
     /// Notes a completed sign-in and starts the count anew.
     async fn complete(&self, user: &UserId, at: Timestamp) -> Result<(), PortError>;
 
-    /// Starts the count anew without a sign-in: after a new password, or when an operator unlocks.
+    /// Starts the count anew without a sign-in: when an operator unlocks.
     async fn reset(&self, user: &UserId) -> Result<(), PortError>;
+
+    /// The same after a new password, and notes it.
+    async fn password_reset(&self, user: &UserId, at: Timestamp) -> Result<(), PortError>;
+}
+
+/// What is known of a user's sign-ins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct History {
+    /// The last completed one.
+    pub signed_in_at: Option<Timestamp>,
+    /// When a password was last set with a mailed code.
+    pub password_reset_at: Option<Timestamp>,
+}
+
+/// Tells what the ledger has noted, in whole seconds.
+///
+/// Contract: one read, which sees every write that was answered before.
+#[async_trait]
+pub trait SignInHistory: Send + Sync {
+    async fn history(&self, user: &UserId) -> Result<History, PortError>;
 }
 
 /// May anybody sign in at all?

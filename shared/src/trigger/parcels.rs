@@ -42,6 +42,7 @@ pub async fn accept(deliver: &Deliver, payload: Value) -> Result<Value, Refusal>
     let user = match &parcel {
         Parcel::Code(parcel) => Some(&parcel.to.user),
         Parcel::Notice(parcel) => Some(&parcel.to.user),
+        Parcel::Recovery(parcel) => Some(&parcel.notice.to.user),
         Parcel::Dummy => None,
     };
     if let Some(user) = user {

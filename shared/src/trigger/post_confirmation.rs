@@ -68,7 +68,7 @@ impl Trigger for PostConfirmation {
             // trusted devices: a stolen mailbox must not be worth both factors.
             ("PostConfirmation_ConfirmForgotPassword", Some(user)) => {
                 futures::join!(
-                    best_effort("sign_in.reset", LIMIT, self.ledger.reset(&user)),
+                    best_effort("sign_in.reset", LIMIT, self.ledger.password_reset(&user, now)),
                     best_effort("factors.revoke", LIMIT, self.own_factors.revoke_devices(&user)),
                     best_effort("delivery.settle", LIMIT, codes_arrived(&self.governor, &user, event, now)),
                 );

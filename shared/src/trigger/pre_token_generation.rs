@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault, best_effort};
 use crate::{
+    admin::{Seen, Witness},
     config::TokensPolicy,
     custom_auth::{Gate, LastGate, TokenKind, TokenRequest},
     kernel::Refusal,
@@ -19,11 +20,18 @@ const LONGEST: Duration = Duration::from_secs(1);
 pub struct PreTokenGeneration {
     gate: LastGate,
     policy: TokensPolicy,
+    witness: Option<Witness>,
 }
 
 impl PreTokenGeneration {
     pub fn new(gate: LastGate, policy: TokensPolicy) -> Self {
-        Self { gate, policy }
+        Self { gate, policy, witness: None }
+    }
+
+    /// Has sign-ins of administrators noted. Of those that are not the admin API takes no token.
+    #[must_use]
+    pub fn seen_by(self, witness: Witness) -> Self {
+        Self { witness: Some(witness), ..self }
     }
 }
 
@@ -52,6 +60,16 @@ impl Trigger for PreTokenGeneration {
             let proven = self.gate.proven_last(&request);
             admitted.methods = best_effort("challenges.read", LONGEST, proven).await.flatten();
         }
+        if let (Some(witness), Some(user), TokenKind::SignIn) = (&self.witness, &request.user, request.kind) {
+            let seen = Seen {
+                user,
+                user_name: request.user_name,
+                groups: &request.groups,
+                methods: admitted.methods.as_ref(),
+                asks_wherever_one_is_on: asks_wherever_one_is_on(event),
+            };
+            witness.see(&seen).await?;
+        }
         let issuing = Issuing {
             version: event.token_version(),
             client: &admitted.client,
@@ -62,5 +80,16 @@ impl Trigger for PreTokenGeneration {
             groups: event.group_configuration(),
         };
         Ok(self.policy.overrides(&issuing)?)
+    }
+}
+
+/// By the source, where Cognito asks for a second factor if one is on. Not on a device that it remembers,
+/// not where another identity provider answers for the user: an account that is linked with one may have
+/// come in by it. A source that is not known is none.
+fn asks_wherever_one_is_on(event: Event<'_>) -> bool {
+    match event.source() {
+        "TokenGeneration_Authentication" | "TokenGeneration_NewPasswordChallenge" => true,
+        "TokenGeneration_HostedAuth" => event.attributes().all(|(name, _)| name != "identities"),
+        _ => false,
     }
 }

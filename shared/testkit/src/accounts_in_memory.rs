@@ -72,7 +72,13 @@ impl InMemoryAccounts {
             },
         };
         let addresses = [Factor::Sms, Factor::Email].into();
-        let account = Account { profile, status: "CONFIRMED".into(), is_enabled: true, addresses };
+        let account = Account {
+            profile,
+            status: "CONFIRMED".into(),
+            is_enabled: true,
+            addresses,
+            modified_at: Some(jiff::Timestamp::UNIX_EPOCH),
+        };
         let user = User {
             account,
             password: password.to_owned(),

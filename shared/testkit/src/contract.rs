@@ -10,24 +10,25 @@ use jiff::{SignedDuration, Timestamp};
 use shared::{
     audit::{Action, AuditLog, AuditTrail, Entry, FactorEvent},
     calls::{
-        CallCounts, Claim as RequestClaim, Counter as CallCounter, IdempotencyKey, Remembered, RequestHash,
-        Requests,
+        CallCounts, Claim as RequestClaim, Counter as CallCounter, Holder, IdempotencyKey, Remembered,
+        RequestHash, Requests, Settled,
     },
     config::Policy,
     delivery::{
-        Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Debt, DeliveryId, Failure, Limits,
-        Outcome, Refused, Repayment, Scope, Sent, Standing,
+        Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Debt, DeliveryId, Destination,
+        Failure, Limits, Outcome, Refused, Repayment, Scope, Sent, Standing,
     },
     factors::{
-        Block, DeviceId, DeviceLabels, FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange,
-        TotpSecret, TotpVerification, UserPoolFault,
+        AddressBook, AddressCodes, AddressVerification, Block, DeviceId, DeviceLabels, DeviceRegistry,
+        FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, TotpSecret, TotpVerification,
+        UserPoolFault,
         own::{
             Authenticator, Change, Changed, DeviceKey, FactorId, OwnFactorStore, OwnFactors, RecoveryHash,
             SealedSeed, Seeds, TotpSeed, TrustedDevice,
         },
     },
-    kernel::{AccessToken, EmailAddress, Factor, OneTimeCode, UserId},
-    sign_in::{Attempt, BackOff, SignInLedger, Subject},
+    kernel::{AccessToken, EmailAddress, Factor, OneTimeCode, PhoneNumber, UserId},
+    sign_in::{Attempt, BackOff, History, SignInHistory, SignInLedger, Subject},
     sign_up::{
         AddressClaim, AddressClaims, AddressKey, CandidateKey, ConfirmedUsers, FederatedIdentity,
         FederatedLinks, FirmClaim, Recorded,
@@ -36,7 +37,7 @@ use shared::{
 
 pub use self::{
     challenges::challenges,
-    recovery::{cases, recovery_codes, tries, user_items},
+    recovery::{administrator_sign_ins, cases, recovery_codes, tries, user_items},
 };
 use crate::{ManualClock, SeededEntropy};
 
@@ -76,6 +77,22 @@ pub async fn sign_in_ledger(port: &dyn SignInLedger) {
     assert_eq!(port.count_attempt(&subject, now).await.expect("works"), 2);
     port.reset(&alex).await.expect("works");
     assert_eq!(port.count_attempt(&subject, now).await.expect("works"), 1);
+}
+
+/// What the ledger noted is read back, in whole seconds, and nothing of it is lost by what comes after.
+pub async fn sign_in_history<P: SignInLedger + SignInHistory>(port: &P) {
+    let alex = user("history-alex");
+    let at = |second, part| Timestamp::new(second, part).expect("a time");
+    assert_eq!(port.history(&alex).await.expect("works"), History::default());
+    let attempt = Subject::User(alex.clone());
+    port.count_attempt(&attempt, at(900, 0)).await.expect("works");
+    port.password_reset(&alex, at(1_000, 500_000_000)).await.expect("works");
+    assert_eq!(port.count_attempt(&attempt, at(1_001, 0)).await.expect("works"), 1, "the count begins anew");
+    port.complete(&alex, at(2_000, 0)).await.expect("works");
+    port.reset(&alex).await.expect("works");
+    let history = History { signed_in_at: Some(at(2_000, 0)), password_reset_at: Some(at(1_000, 0)) };
+    assert_eq!(port.history(&alex).await.expect("works"), history);
+    assert_eq!(port.history(&user("history-sam")).await.expect("works"), History::default());
 }
 
 /// Attempts keep apart by the back-off, however many race; a refused one changes nothing.
@@ -460,27 +477,50 @@ pub async fn requests(port: &dyn Requests) {
     let (alex, sam) = (user("requests-alex"), user("requests-sam"));
     let asked = RequestHash::new("POST", "/mfa/totp", b"{}");
     let other = RequestHash::new("POST", "/mfa/totp", b"");
-    let claim = async |user: &UserId, request: &RequestHash, now| {
-        port.claim(user, &key("a"), request, at(now), at(now + 35)).await.expect("works")
+    let entropy = SeededEntropy::new(11);
+    let draw = || Holder::draw(&entropy).expect("works");
+    let claim_as = async |holder: &Holder, user: &UserId, request: &RequestHash, now| {
+        port.claim(user, &key("a"), holder, request, at(now), at(now + 35)).await.expect("works")
     };
-    let racing = join_all((0..RACING).map(|_| claim(&alex, &asked, 100))).await;
+    let claim = async |user: &UserId, request: &RequestHash, now| claim_as(&draw(), user, request, now).await;
+    let holders: Vec<_> = (0..RACING).map(|_| draw()).collect();
+    let racing = join_all(holders.iter().map(|holder| claim_as(holder, &alex, &asked, 100))).await;
     assert_eq!(racing.iter().filter(|claim| **claim == RequestClaim::Granted).count(), 1);
     let running = RequestClaim::Taken { request: asked.clone(), ended: None };
     assert_eq!(racing.iter().filter(|claim| **claim == running).count(), RACING - 1);
+    let won = racing.iter().zip(&holders).find(|(claim, _)| **claim == RequestClaim::Granted);
+    let first = won.expect("one is granted").1;
+    assert_eq!(claim_as(first, &alex, &asked, 101).await, RequestClaim::Granted, "its own, said again");
     assert_eq!(claim(&sam, &other, 100).await, RequestClaim::Granted, "users do not share");
-    assert_eq!(claim(&alex, &other, 134).await, running, "it is the first one's");
-    assert_eq!(claim(&alex, &asked, 135).await, RequestClaim::Granted, "whoever had it is dead");
+    assert_eq!(claim(&alex, &other, 135).await, running, "it is the first one's");
+    let second = draw();
+    let overtaken = claim_as(&second, &alex, &asked, 136).await;
+    assert_eq!(overtaken, RequestClaim::Granted, "the claim has run out");
+
+    // Whoever outlived their claim neither ends nor frees another's.
+    let late = Remembered { status: 200, answer: Some("late".to_owned()) };
+    let settle = async |holder: &Holder, ended: &Remembered| {
+        port.settle(&alex, &key("a"), holder, ended, at(1_000)).await.expect("works")
+    };
+    let release = async |holder: &Holder| port.release(&alex, &key("a"), holder).await.expect("works");
+    assert_eq!(settle(first, &late).await, Settled::TakenOver);
+    assert_eq!(claim(&alex, &asked, 137).await, running, "not ended");
+    assert_eq!(release(first).await, Settled::TakenOver);
+    assert_eq!(claim(&alex, &asked, 137).await, running, "not free");
+    let nobody = port.settle(&alex, &key("none"), first, &late, at(1_000)).await.expect("works");
+    assert_eq!(nobody, Settled::TakenOver, "nobody has that key");
 
     for (status, answer) in [(204, None), (201, Some("{}".to_owned()))] {
         let ended = Remembered { status, answer };
-        port.settle(&alex, &key("a"), &ended, at(1_000)).await.expect("works");
+        assert_eq!(settle(&second, &ended).await, Settled::Done);
         let seen = RequestClaim::Taken { request: asked.clone(), ended: Some(ended) };
         assert_eq!(claim(&alex, &other, 999).await, seen);
     }
-    assert_eq!(claim(&alex, &other, 1_000).await, RequestClaim::Granted, "forgotten");
+    let third = draw();
+    assert_eq!(claim_as(&third, &alex, &other, 1_000).await, RequestClaim::Granted, "forgotten");
     let anew = RequestClaim::Taken { request: other.clone(), ended: None };
     assert_eq!(claim(&alex, &asked, 1_001).await, anew, "nothing is left of before");
-    port.release(&alex, &key("a")).await.expect("works");
+    assert_eq!(release(&third).await, Settled::Done);
     assert_eq!(claim(&alex, &asked, 1_002).await, RequestClaim::Granted, "given back");
 }
 
@@ -640,4 +680,88 @@ pub async fn native_factors(
     assert!(matches!(port.profile(token).await, Err(UserPoolFault::NotSignedIn)));
     assert!(matches!(port.associate_totp(token).await, Err(UserPoolFault::NotSignedIn)));
     assert!(matches!(port.set_preference(token, &totp(true, true)).await, Err(UserPoolFault::NotSignedIn)));
+}
+
+/// Of racing asks one takes a channel; it is free after its time, or when that very taking is given back.
+pub async fn address_codes(port: &dyn AddressCodes) {
+    let (alex, sam) = (user("address-codes-alex"), user("address-codes-sam"));
+    let at = |millisecond| Timestamp::from_millisecond(millisecond).expect("a time");
+    let take = async |user: &UserId, channel, now| {
+        port.take(user, channel, at(now), at(now - 60_000)).await.expect("works")
+    };
+    let racing = join_all((0..RACING).map(|_| take(&alex, Channel::Email, 100_000))).await;
+    assert_eq!(racing.into_iter().filter(|taken| *taken).count(), 1);
+    assert!(take(&alex, Channel::Sms, 100_000).await, "channels do not share");
+    assert!(take(&sam, Channel::Email, 100_000).await, "users do not share");
+    assert!(!take(&alex, Channel::Email, 159_999).await);
+    assert!(take(&alex, Channel::Email, 160_000).await);
+    port.give_back(&alex, Channel::Email, at(100_000)).await.expect("works");
+    assert!(!take(&alex, Channel::Email, 160_001).await, "an earlier one is not this one");
+    port.give_back(&alex, Channel::Email, at(160_000)).await.expect("works");
+    assert!(take(&alex, Channel::Email, 160_002).await);
+    port.give_back(&user("address-codes-nobody"), Channel::Email, at(0)).await.expect("works");
+}
+
+/// A user with a verified e-mail address and no number. `sent` gives the newest code that went to an address;
+/// `revoke` is as `GlobalSignOut`.
+pub async fn address_book(
+    port: &dyn AddressBook,
+    token: &AccessToken,
+    sent: impl Fn(&Destination) -> OneTimeCode,
+    revoke: impl AsyncFnOnce(),
+) {
+    let verify =
+        async |channel, code: &OneTimeCode| port.verify(token, channel, code).await.expect("a valid token");
+    let wrong = OneTimeCode::parse("000000").expect("a code");
+    let none = port.send_code(token, Channel::Sms).await;
+    assert!(matches!(none, Err(UserPoolFault::NoAddress)), "{none:?}");
+    assert_eq!(verify(Channel::Sms, &wrong).await, AddressVerification::Expired, "none was sent");
+
+    let email = EmailAddress::parse("alex-anew@example.com").map(Destination::Email).expect("an address");
+    let number = PhoneNumber::parse("+12025550187").map(Destination::Sms).expect("a number");
+    for to in [email, number] {
+        let channel = to.channel();
+        if !port.change(token, &to).await.expect("a valid token") {
+            port.send_code(token, channel).await.expect("an address");
+        }
+        assert_eq!(verify(channel, &wrong).await, AddressVerification::WrongCode);
+        let code = sent(&to);
+        assert_eq!(verify(channel, &code).await, AddressVerification::Verified);
+        let again = verify(channel, &code).await;
+        assert_ne!(again, AddressVerification::Verified, "a code is good once");
+    }
+    revoke().await;
+    for channel in [Channel::Email, Channel::Sms] {
+        let sent = port.send_code(token, channel).await;
+        assert!(matches!(sent, Err(UserPoolFault::NotSignedIn)), "{sent:?}");
+    }
+}
+
+/// A user with `devices`, more than Cognito gives at a time, the first of them remembered.
+pub async fn device_registry(
+    port: &dyn DeviceRegistry,
+    token: &AccessToken,
+    devices: &[DeviceId],
+    revoke: impl AsyncFnOnce(),
+) {
+    let kept = async || -> BTreeMap<DeviceId, bool> {
+        let kept = port.devices(token).await.expect("a valid token");
+        kept.into_iter().map(|device| (device.id, device.is_remembered)).collect()
+    };
+    assert!(devices.len() > 60);
+    assert!(kept().await.keys().eq(devices.iter().collect::<BTreeSet<_>>()), "all of them");
+    let (first, second) = (devices.first().expect("there are"), devices.get(1).expect("there are"));
+    for remember in [false, true, true] {
+        port.remember(token, first, remember).await.expect("it is there");
+        assert_eq!(kept().await.get(first), Some(&remember));
+    }
+    port.forget(token, second).await.expect("it is there");
+    let left = kept().await;
+    assert_eq!((left.len(), left.contains_key(second)), (devices.len() - 1, false));
+    for gone in [port.forget(token, second).await, port.remember(token, second, true).await] {
+        assert!(matches!(gone, Err(UserPoolFault::DeviceNotFound)), "{gone:?}");
+    }
+    revoke().await;
+    assert!(matches!(port.devices(token).await, Err(UserPoolFault::NotSignedIn)));
+    assert!(matches!(port.forget(token, first).await, Err(UserPoolFault::NotSignedIn)));
 }

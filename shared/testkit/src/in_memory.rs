@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use shared::{
-    admin::UserItems,
+    admin::{AdministratorSignIns, NotedSignIn, UserItems},
     audit::{Action, AuditLog, AuditTrail, Entry, Line},
     calls::{
-        CallCounts, Claim as RequestClaim, Counter as CallCounter, IdempotencyKey, Remembered, RequestHash,
-        Requests,
+        CallCounts, Claim as RequestClaim, Counter as CallCounter, Holder, IdempotencyKey, Remembered,
+        RequestHash, Requests, Settled,
     },
     custom_auth::Place,
     delivery::{
@@ -19,12 +19,12 @@ use shared::{
         Refused, Repayment, Standing,
     },
     factors::{
-        DeviceId, DeviceLabels, FriendlyDeviceName,
+        AddressCodes, DeviceId, DeviceLabels, FriendlyDeviceName,
         own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors, RecoveryHash},
     },
     kernel::{PortError, UserId},
     recovery::{Case, CaseKey, Cases, RecoveryCodes, Spent, Swapped, Tries, Trying},
-    sign_in::{Attempt, BackOff, SignInLedger, Subject},
+    sign_in::{Attempt, BackOff, History, SignInHistory, SignInLedger, Subject},
     sign_up::{
         AddressClaim, AddressClaims, AddressKey, CandidateKey, ConfirmedUsers, DAY, FirmClaim, HOLD,
         HOLDS_A_DAY, Recorded,
@@ -51,12 +51,15 @@ pub(crate) struct State {
     attempts: HashMap<Subject, (u32, Timestamp)>,
     addresses: HashMap<AddressKey, Address>,
     completed: HashMap<UserId, Timestamp>,
+    resets: HashMap<UserId, Timestamp>,
     audit: Vec<Entry>,
     claims: HashMap<DeliveryId, Claimed>,
     correspondence: HashMap<(UserId, Channel), Correspondence>,
     counters: HashMap<Counter, Day>,
     pub(crate) own_factors: HashMap<UserId, OwnFactors>,
     labels: HashMap<UserId, BTreeMap<DeviceId, FriendlyDeviceName>>,
+    administrators: Vec<(UserId, NotedSignIn)>,
+    address_codes: HashMap<(UserId, Channel), Timestamp>,
     counted: HashMap<(CallCounter, Timestamp), u32>,
     requests: HashMap<(UserId, IdempotencyKey), Request>,
     cases: HashMap<CaseKey, Case>,
@@ -68,6 +71,7 @@ pub(crate) struct State {
 #[derive(Debug)]
 struct Request {
     hash: RequestHash,
+    holder: Holder,
     until: Timestamp,
     ended: Option<Remembered>,
 }
@@ -262,6 +266,24 @@ impl SignInLedger for InMemoryTable {
         self.state()?.attempts.remove(&Subject::User(user.clone()));
         Ok(())
     }
+
+    async fn password_reset(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {
+        let mut state = self.state()?;
+        state.attempts.remove(&Subject::User(user.clone()));
+        state.resets.insert(user.clone(), at);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SignInHistory for InMemoryTable {
+    async fn history(&self, user: &UserId) -> Result<History, PortError> {
+        let state = self.state()?;
+        let of = |times: &HashMap<UserId, Timestamp>| {
+            times.get(user).and_then(|at| Timestamp::from_second(at.as_second()).ok())
+        };
+        Ok(History { signed_in_at: of(&state.completed), password_reset_at: of(&state.resets) })
+    }
 }
 
 #[async_trait]
@@ -455,6 +477,7 @@ impl Requests for InMemoryTable {
         &self,
         user: &UserId,
         key: &IdempotencyKey,
+        holder: &Holder,
         request: &RequestHash,
         now: Timestamp,
         until: Timestamp,
@@ -463,10 +486,12 @@ impl Requests for InMemoryTable {
         let key = (user.clone(), key.clone());
         if let Some(kept) = state.requests.get(&key)
             && now < kept.until
+            && kept.holder != *holder
         {
             return Ok(RequestClaim::Taken { request: kept.hash.clone(), ended: kept.ended.clone() });
         }
-        state.requests.insert(key, Request { hash: request.clone(), until, ended: None });
+        let claimed = Request { hash: request.clone(), holder: holder.clone(), until, ended: None };
+        state.requests.insert(key, claimed);
         Ok(RequestClaim::Granted)
     }
 
@@ -474,18 +499,28 @@ impl Requests for InMemoryTable {
         &self,
         user: &UserId,
         key: &IdempotencyKey,
+        holder: &Holder,
         ended: &Remembered,
         until: Timestamp,
-    ) -> Result<(), PortError> {
-        if let Some(kept) = self.state()?.requests.get_mut(&(user.clone(), key.clone())) {
-            (kept.ended, kept.until) = (Some(ended.clone()), until);
-        }
-        Ok(())
+    ) -> Result<Settled, PortError> {
+        let mut state = self.state()?;
+        let kept = state.requests.get_mut(&(user.clone(), key.clone()));
+        let Some(kept) = kept.filter(|kept| kept.holder == *holder) else { return Ok(Settled::TakenOver) };
+        (kept.ended, kept.until) = (Some(ended.clone()), until);
+        Ok(Settled::Done)
     }
 
-    async fn release(&self, user: &UserId, key: &IdempotencyKey) -> Result<(), PortError> {
-        self.state()?.requests.remove(&(user.clone(), key.clone()));
-        Ok(())
+    async fn release(
+        &self,
+        user: &UserId,
+        key: &IdempotencyKey,
+        holder: &Holder,
+    ) -> Result<Settled, PortError> {
+        let mut state = self.state()?;
+        let kept = state.requests.get_mut(&(user.clone(), key.clone()));
+        let Some(kept) = kept.filter(|kept| kept.holder == *holder) else { return Ok(Settled::TakenOver) };
+        kept.until = Timestamp::UNIX_EPOCH;
+        Ok(Settled::Done)
     }
 }
 
@@ -607,5 +642,58 @@ impl UserItems for InMemoryTable {
         let factors = state.own_factors.remove(user).map_or(0, |_| 1);
         let attempts = state.attempts.remove(&Subject::User(user.clone())).map_or(0, |_| 1);
         Ok(factors + attempts)
+    }
+}
+
+#[async_trait]
+impl AdministratorSignIns for InMemoryTable {
+    async fn note(&self, user: &UserId, sign_in: &NotedSignIn) -> Result<(), PortError> {
+        let mut state = self.state()?;
+        let noted = (user.clone(), *sign_in);
+        if !state.administrators.contains(&noted) {
+            state.administrators.push(noted);
+        }
+        Ok(())
+    }
+
+    async fn noted(
+        &self,
+        user: &UserId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<NotedSignIn>, PortError> {
+        let state = self.state()?;
+        let noted = state.administrators.iter().filter(|(of, noted)| {
+            of == user && (from.as_second()..=until.as_second()).contains(&noted.at.as_second())
+        });
+        Ok(noted.map(|(_, noted)| *noted).collect())
+    }
+}
+
+#[async_trait]
+impl AddressCodes for InMemoryTable {
+    async fn take(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        now: Timestamp,
+        free_since: Timestamp,
+    ) -> Result<bool, PortError> {
+        let mut state = self.state()?;
+        let key = (user.clone(), channel);
+        if state.address_codes.get(&key).is_some_and(|asked_at| *asked_at > free_since) {
+            return Ok(false);
+        }
+        state.address_codes.insert(key, now);
+        Ok(true)
+    }
+
+    async fn give_back(&self, user: &UserId, channel: Channel, taken_at: Timestamp) -> Result<(), PortError> {
+        let mut state = self.state()?;
+        let key = (user.clone(), channel);
+        if state.address_codes.get(&key) == Some(&taken_at) {
+            state.address_codes.remove(&key);
+        }
+        Ok(())
     }
 }

@@ -59,6 +59,13 @@ impl InMemoryUserPool {
         self
     }
 
+    /// As `SetUserMFAPreference` at Cognito itself, of which nobody hears.
+    pub fn set_factors(&self, factors: &[Factor]) {
+        let mut state = self.lock();
+        state.factors.enabled = factors.iter().copied().collect();
+        state.factors.preferred = factors.first().copied();
+    }
+
     /// As after `GlobalSignOut`.
     pub fn revoke(&self) {
         self.lock().revoked = true;

@@ -10,13 +10,20 @@ import { DemoPage } from '../harness/demo-page.js';
 import { PASSWORD, newAddress } from '../harness/user.js';
 
 const PHONE_NUMBER = '+12025550123';
-const user = newAddress();
+let user = newAddress();
 let browser;
 let cloud;
 let demo;
 let page;
 let password = PASSWORD;
 let phone;
+
+/** A button of the form below a heading. */
+async function press(name, heading) {
+  await page.locator('#place:not(:has(.busy))').waitFor();
+  const form = page.locator(`#place h3:text-is("${heading}") + form`);
+  await form.getByRole('button', { name, exact: true }).click();
+}
 
 before(async () => {
   cloud = await startCloud();
@@ -135,12 +142,24 @@ test('a pool that forgot the browser asks it for a code again', async () => {
   await demo.screen('Factors');
 });
 
-test('a phone number becomes a factor, verified by the first sign-in with it', async () => {
+test('a phone number becomes a factor, once its code was entered', async () => {
   await demo.topic('Account');
   await demo.fill({ 'Number for codes by SMS': PHONE_NUMBER });
-  await demo.press('Set');
+  await press('Set', 'Phone number');
+  await page.getByText(`A code went to ${PHONE_NUMBER}`).waitFor();
+  await demo.inspect('account-code');
+  await demo.press('Send another');
+  await demo.told(/too-many-requests/);
+  await demo.press('Not now');
   await demo.fact('Phone', `${PHONE_NUMBER}, not verified`);
   await demo.inspect('account');
+  const calls = page.locator('#calls');
+  assert.equal(await calls.getByText('POST /mfa/phone-number').count() > 0, true);
+  await demo.press('Enter its code');
+  // The first one is still good.
+  await demo.fill({ Code: await cloud.code(PHONE_NUMBER) });
+  await demo.press('Verify');
+  await demo.fact('Phone', `${PHONE_NUMBER}, verified`);
   await demo.topic('Factors');
   await page.getByLabel('Text message').selectOption('PREFERRED');
   await demo.press('Save');
@@ -157,11 +176,22 @@ test('a phone number becomes a factor, verified by the first sign-in with it', a
 
 test('another phone number is verified by a code of its own', async () => {
   await demo.fill({ 'Number for codes by SMS': '+12025550124' });
-  await demo.press('Set');
-  await demo.press('Verify it');
+  await press('Set', 'Phone number');
   await demo.takeCode();
   await demo.press('Verify');
   await page.getByText('The number is verified.').waitFor();
+});
+
+test('another e-mail address is verified by a code', async () => {
+  const next = newAddress();
+  await demo.fill({ 'Address for codes by e-mail': next });
+  await press('Set', 'E-mail address');
+  await demo.takeCode();
+  await demo.press('Verify');
+  await page.getByText('The address is verified.').waitFor();
+  await demo.fact('E-mail', `${next}, verified`);
+  user = next;
+  await demo.topic('Factors');
   await demo.topic('Factors');
 });
 

@@ -51,9 +51,16 @@ pub(crate) struct Mailbox(Mutex<Vec<Message>>);
 impl Mailbox {
     /// The newest code by e-mail.
     pub(crate) fn last_code(&self) -> String {
+        self.last_code_by(shared::delivery::Channel::Email)
+    }
+
+    pub(crate) fn last_code_by(&self, channel: shared::delivery::Channel) -> String {
+        let channel = match channel {
+            shared::delivery::Channel::Email => Channel::Email,
+            shared::delivery::Channel::Sms => Channel::Sms,
+        };
         let messages = self.0.lock().unwrap();
-        let last = messages.iter().rfind(|message| message.channel == Channel::Email).unwrap();
-        last.code.clone().unwrap()
+        messages.iter().rfind(|message| message.channel == channel).unwrap().code.clone().unwrap()
     }
 
     pub(crate) fn last_text(&self) -> String {

@@ -1,7 +1,7 @@
-// The tokens, what they say, and their end; the user's phone number.
+// The tokens, what they say, and their end; the user's addresses.
 
 import { element } from "/dom.js";
-import { cognito } from "./calls.js";
+import { api, cognito } from "./calls.js";
 import { endpoints } from "./cloud.js";
 import { code, facts, form, messageCode, notice, paragraph, subtitle } from "./form.js";
 import { claims, session, setSession } from "./session.js";
@@ -22,7 +22,7 @@ async function show(place) {
           `${attributes[name]}, ${attributes[`${name}_verified`] === "true" ? "verified" : "not verified"}`,
         ]),
     ]),
-    ...phone(place, attributes),
+    ...addresses(place, attributes),
     ...tokens(place),
     subtitle("Sign out"),
     form({
@@ -34,55 +34,63 @@ async function show(place) {
   );
 }
 
-function phone(place, attributes) {
-  const { AccessToken } = session();
-  const set = async (values) => {
-    const UserAttributes = [{ Name: "phone_number", Value: values.phone }];
-    await cognito("UpdateUserAttributes", { AccessToken, UserAttributes });
-    await show(place);
-  };
-  const prove = async () => {
-    const asked = { AccessToken, AttributeName: "phone_number" };
-    const { CodeDeliveryDetails } = await cognito("GetUserAttributeVerificationCode", asked);
-    verify(place, CodeDeliveryDetails.Destination);
-  };
-  const value = attributes.phone_number ?? "";
-  const open = value !== "" && attributes.phone_number_verified !== "true";
-  return [
-    subtitle("Phone number"),
-    form({
-      fields: [
-        {
-          name: "phone",
-          label: "Number for codes by SMS",
-          type: "tel",
-          autocomplete: "tel",
-          placeholder: "+12025550123",
-          hint: "A sign-in with a code to it verifies it as well.",
-          value,
-          required: true,
-        },
-      ],
-      submit: "Set",
-      run: set,
-      actions: open ? [{ label: "Verify it", run: prove }] : [],
-    }),
-  ];
+const ADDRESSES = [
+  {
+    name: "phone_number",
+    title: "Phone number",
+    path: "/mfa/phone-number",
+    member: "phoneNumber",
+    field: { label: "Number for codes by SMS", type: "tel", autocomplete: "tel", placeholder: "+12025550123" },
+    done: "The number is verified. It can be a factor now: see “Factors”.",
+  },
+  {
+    name: "email",
+    title: "E-mail address",
+    path: "/mfa/email",
+    member: "email",
+    field: { label: "Address for codes by e-mail", type: "email", autocomplete: "email" },
+    done: "The address is verified.",
+  },
+];
+
+// By our API: the address there was is told before, and a second code does not end the first one.
+function addresses(place, attributes) {
+  return ADDRESSES.flatMap((address) => {
+    const value = attributes[address.name] ?? "";
+    const open = value !== "" && attributes[`${address.name}_verified`] !== "true";
+    const set = async (values) => {
+      await change("POST", address.path, { [address.member]: values[address.name] });
+      verify(place, address, values[address.name]);
+    };
+    return [
+      subtitle(address.title),
+      form({
+        fields: [{ name: address.name, value, required: true, ...address.field }],
+        submit: "Set",
+        run: set,
+        actions: open ? [{ label: "Enter its code", run: () => verify(place, address, value) }] : [],
+      }),
+    ];
+  });
 }
 
-function verify(place, destination) {
+const change = (method, path, body) => api(method, path, { token: session().AccessToken, body });
+
+function verify(place, address, value) {
   place.replaceChildren(
-    paragraph("A code went to ", code(destination), "."),
+    paragraph("A code went to ", code(value), "."),
     form({
-      fields: [messageCode({ address: destination })],
+      fields: [messageCode({ address: value })],
       submit: "Verify",
       run: async (values) => {
-        const { AccessToken } = session();
-        await cognito("VerifyUserAttribute", { AccessToken, AttributeName: "phone_number", Code: values.code });
+        await change("POST", `${address.path}/verify`, { code: values.code });
         await show(place);
-        place.prepend(notice("The number is verified. It can be a factor now: see “Factors”."));
+        place.prepend(notice(address.done));
       },
-      actions: [{ label: "Not now", run: () => show(place) }],
+      actions: [
+        { label: "Send another", run: () => change("POST", `${address.path}/code`, {}) },
+        { label: "Not now", run: () => show(place) },
+      ],
     }),
   );
   place.querySelector("input").focus();

@@ -114,7 +114,7 @@ function shortened(key, value) {
   return `${value.slice(0, 24)}… (${value.length} characters)`;
 }
 
-// A narrow screen breaks GetUserAttributeVerificationCode where a reader would.
+// A narrow screen breaks SetUserMFAPreference where a reader would.
 const breakable = (text) =>
   text.split(/(?<=[a-z/])(?=[A-Z])|(?<=[/-])/).flatMap((part, index) => (index > 0 ? [document.createElement("wbr"), part] : [part]));
 

@@ -1,6 +1,6 @@
 //! What administrators do.
 
-use local_user_pool::ErrorCode;
+use local_user_pool::{ErrorCode, Switches};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -214,6 +214,11 @@ async fn mfa_preferences_and_the_old_settings() {
     let token = access_token(&answer);
     bench.ok("SetUserSettings", json!({"AccessToken": token, "MFAOptions": []})).await;
     bench.enrol_totp(&token).await;
+    let older = Switches { without_delete_software_token: true, ..Switches::default() };
+    bench.pools.set_switches(older);
+    let unknown = bench.refused("AdminDeleteSoftwareToken", user(&bench)).await;
+    assert_eq!(unknown, (ErrorCode::UnknownOperation, String::new()));
+    bench.pools.set_switches(Switches::default());
     bench.ok("AdminDeleteSoftwareToken", user(&bench)).await;
     access_token(&bench.with_password().await.unwrap());
 }

@@ -103,7 +103,9 @@ pub fn deliver(aws: &Aws, settings: &DeliverSettings) -> Deliver {
     let dispatch = |carrier| settings.dispatch.dispatch(dependencies.clone(), carrier);
     let digits = settings.dispatch.policy.custom_auth.code_digits;
     let codes = DrawnCodes::new(Arc::new(Table::new(aws)), entropy.clone(), settings.key.clone(), digits);
-    Deliver::new(dispatch(Carrier::Sms(sms)), dispatch(Carrier::Email(email))).with_codes(Arc::new(codes))
+    Deliver::new(dispatch(Carrier::Sms(sms)), dispatch(Carrier::Email(email)))
+        .with_codes(Arc::new(codes))
+        .with_recoveries(settings.key.clone())
 }
 
 /// The providers of `delivery.sms.providers`, in its order.

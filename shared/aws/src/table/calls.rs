@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::{
 };
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    calls::{CallCounts, Claim, Counter, IdempotencyKey, Remembered, RequestHash, Requests},
+    calls::{CallCounts, Claim, Counter, Holder, IdempotencyKey, Remembered, RequestHash, Requests, Settled},
     kernel::{PortError, UserId},
 };
 
@@ -54,6 +54,7 @@ impl Requests for Table {
         &self,
         user: &UserId,
         key: &IdempotencyKey,
+        holder: &Holder,
         request: &RequestHash,
         now: Timestamp,
         until: Timestamp,
@@ -61,12 +62,15 @@ impl Requests for Table {
         let claimed = self
             .request_item(user, key)
             .update_expression(
-                "SET v = :v, asked = :asked, taken_until = :until, #ttl = :until REMOVE ended, answer",
+                "SET v = :v, asked = :asked, holder = :holder, taken_until = :until, #ttl = :until REMOVE ended, answer",
             )
-            .condition_expression("attribute_not_exists(taken_until) OR taken_until <= :now")
+            .condition_expression(
+                "attribute_not_exists(taken_until) OR taken_until <= :now OR holder = :holder",
+            )
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":v", version())
             .expression_attribute_values(":asked", text(request.as_str()))
+            .expression_attribute_values(":holder", text(holder.as_str()))
             .expression_attribute_values(":until", seconds(until))
             .expression_attribute_values(":now", seconds(now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -88,9 +92,10 @@ impl Requests for Table {
         &self,
         user: &UserId,
         key: &IdempotencyKey,
+        holder: &Holder,
         ended: &Remembered,
         until: Timestamp,
-    ) -> Result<(), PortError> {
+    ) -> Result<Settled, PortError> {
         let mut set = "SET ended = :ended, taken_until = :until, #ttl = :until".to_owned();
         let mut update = self
             .request_item(user, key)
@@ -101,14 +106,29 @@ impl Requests for Table {
             set.push_str(", answer = :answer");
             update = update.expression_attribute_values(":answer", text(answer));
         }
-        update.update_expression(set).send().await.map_err(port_error(WRITE))?;
-        Ok(())
+        settled(update.update_expression(set), holder).await
     }
 
-    async fn release(&self, user: &UserId, key: &IdempotencyKey) -> Result<(), PortError> {
+    async fn release(
+        &self,
+        user: &UserId,
+        key: &IdempotencyKey,
+        holder: &Holder,
+    ) -> Result<Settled, PortError> {
         let update = self.request_item(user, key).update_expression("SET taken_until = :never");
-        update.expression_attribute_values(":never", number(0)).send().await.map_err(port_error(WRITE))?;
-        Ok(())
+        settled(update.expression_attribute_values(":never", number(0)), holder).await
+    }
+}
+
+/// Writes only what is still the holder's.
+async fn settled(update: UpdateItemFluentBuilder, holder: &Holder) -> Result<Settled, PortError> {
+    let update = update
+        .condition_expression("holder = :holder")
+        .expression_attribute_values(":holder", text(holder.as_str()));
+    match update.send().await {
+        Ok(_) => Ok(Settled::Done),
+        Err(fault) if condition_failed(&fault) => Ok(Settled::TakenOver),
+        Err(fault) => Err(port_error(WRITE)(fault)),
     }
 }
 

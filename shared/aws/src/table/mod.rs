@@ -6,6 +6,7 @@
 //! | `USER#<sub>` | `SIGN_UP` | when the sign-up was confirmed |
 //! | `USER#<sub>`, `UNKNOWN#<shard or hash>` | `SIGN_IN` | attempts since the last completed sign-in |
 //! | `USER#<sub>` | `FACTORS` | all of a user's own factors |
+//! | `USER#<sub>` | `ADMIN_SIGN_IN#<second>#<word>` | whether an administrator was asked for a second factor |
 //! | `ADDRESS#<hash>` | `CLAIM` | whose an address is, or who holds it for the moment |
 //! | `AUDIT#<sub>` | `<uuid v7>` | one line of the audit trail |
 //! | `USER#<sub>`, `CHALLENGE#<nonce>` | `FACTORS` | running sign-ins by custom challenges, what is counted of them, the proof |
@@ -15,10 +16,13 @@
 //! | `USER#<sub>` | `CODES#<channel>` | cool-down, verified since when, codes nobody entered yet |
 //! | `USER#<sub>` | `REQUEST#<hash>` | a request with an idempotency key, and how it ended |
 //! | `USER#<sub>`, `CALLS#<hash>` | `CALLS#<minute>` | changes asked for in a minute |
+//! | `USER#<sub>` | `ADDRESS_CODE#<channel>` | when a code to an address was asked for last |
 //! | `USER#<sub>` | `DEVICE_LABELS` | what a user calls the devices that the pool remembers |
 //! | `SENT#<channel>#<scope>#<name>#<shard>` | `<day>` | messages of a day and of each of its hours |
 
 mod address_claims;
+mod address_codes;
+mod administrator_sign_ins;
 mod audit_trail;
 mod budgets;
 mod calls;

@@ -15,7 +15,7 @@ use shared::{
     kernel::{Factor, PortError, UserId},
     recovery::{
         Case, CaseKey, Cases, Ending, HandOver, PasswordMark, Phase, RecoveryCodes, RunIds, Spent, Step,
-        Swapped, Tries, Trying, Work,
+        Swapped, Tries, Trying, Wait, WaitIds, Work,
     },
 };
 
@@ -164,11 +164,18 @@ fn item(key: &CaseKey, case: &Case) -> Item {
         ("user_name".to_owned(), text(&case.user_name)),
         ("comparisons".to_owned(), number(case.comparisons)),
     ]);
+    if let Some(since) = case.waits_since {
+        item.insert("waits_since".to_owned(), seconds(since));
+    }
     if let Some(mark) = &case.mark {
         item.insert("mark".to_owned(), text(mark.as_str()));
     }
     let phase = match &case.phase {
         Phase::Open => "open",
+        Phase::Waiting(wait) => {
+            item.insert("wait".to_owned(), AttributeValue::M(wait_item(wait)));
+            "waiting"
+        }
         Phase::Proven => "proven",
         Phase::Working(work) => {
             item.insert("work".to_owned(), AttributeValue::M(work_item(work)));
@@ -182,6 +189,21 @@ fn item(key: &CaseKey, case: &Case) -> Item {
         Phase::Over(Ending::Cancelled) => "cancelled",
     };
     item.insert("phase".to_owned(), text(phase));
+    item
+}
+
+fn wait_item(wait: &Wait) -> Item {
+    let WaitIds { noted, email, sms } = wait.ids;
+    let mut item = Item::from([
+        ("is_real".to_owned(), AttributeValue::Bool(wait.is_real)),
+        ("page".to_owned(), text(&wait.page)),
+    ]);
+    for (name, id) in [("noted", noted), ("email", email), ("sms", sms)] {
+        item.insert(name.to_owned(), text(id.to_string()));
+    }
+    if let Some(at) = wait.ready_at {
+        item.insert("ready_at".to_owned(), seconds(at));
+    }
     item
 }
 
@@ -204,6 +226,7 @@ fn work_item(work: &Work) -> Item {
 fn read(item: &Item) -> Option<Case> {
     let phase = match text_of(item, "phase")? {
         "open" => Phase::Open,
+        "waiting" => Phase::Waiting(read_wait(item.get("wait")?.as_m().ok()?)?),
         "proven" => Phase::Proven,
         "working" => Phase::Working(read_work(item.get("work")?.as_m().ok()?)?),
         "recovered" => Phase::Over(Ending::Recovered),
@@ -219,7 +242,26 @@ fn read(item: &Item) -> Option<Case> {
         phase,
         comparisons: whole(item, "comparisons")?,
         expires_at: Timestamp::from_second(whole(item, "ttl")?).ok()?,
+        waits_since: time(item, "waits_since")?,
     })
+}
+
+fn read_wait(item: &Item) -> Option<Wait> {
+    let id = |name| uuid::Uuid::try_parse(text_of(item, name)?).ok();
+    Some(Wait {
+        is_real: *item.get("is_real")?.as_bool().ok()?,
+        ids: WaitIds { noted: id("noted")?, email: id("email")?, sms: id("sms")? },
+        page: text_of(item, "page")?.to_owned(),
+        ready_at: time(item, "ready_at")?,
+    })
+}
+
+/// None for what is no time; Some(None) where there is nothing.
+fn time(item: &Item, name: &str) -> Option<Option<Timestamp>> {
+    match item.get(name) {
+        None => Some(None),
+        Some(_) => Timestamp::from_second(whole(item, name)?).ok().map(Some),
+    }
 }
 
 fn read_work(item: &Item) -> Option<Work> {

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     kernel::{PortError, UserId},
-    sign_in::{Attempt, BackOff, SignInLedger, Subject},
+    sign_in::{Attempt, BackOff, History, SignInHistory, SignInLedger, Subject},
 };
 
 use super::{
@@ -103,6 +103,43 @@ impl SignInLedger for Table {
             .await
             .map_err(port_error(OPERATION))?;
         Ok(())
+    }
+
+    async fn password_reset(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {
+        self.ledger_item(user_key(user))
+            .update_expression("SET attempts = :none, password_reset_at = :at, v = :v")
+            .expression_attribute_values(":none", number(0))
+            .expression_attribute_values(":at", seconds(at))
+            .expression_attribute_values(":v", version())
+            .send()
+            .await
+            .map_err(port_error(OPERATION))?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SignInHistory for Table {
+    async fn history(&self, user: &UserId) -> Result<History, PortError> {
+        const READ: &str = "dynamodb.GetItem";
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", user_key(user))
+            .key("sk", text("SIGN_IN"))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(port_error(READ))?;
+        let time = |name| {
+            let second = answer.item().and_then(|item| whole(item, name))?;
+            Some(Timestamp::from_second(second).map_err(|fault| PortError::new(READ, fault)))
+        };
+        Ok(History {
+            signed_in_at: time("last_sign_in_at").transpose()?,
+            password_reset_at: time("password_reset_at").transpose()?,
+        })
     }
 }
 

@@ -86,8 +86,19 @@ impl Correspondence {
     /// May the next message go out now? It may 60 s after the first, 120 s after the second and so
     /// on, up to a cap; entering a code or waiting for the cap starts the row anew.
     pub fn is_cooling_down(&self, policy: &GovernorPolicy, asker: Asker, now: Timestamp) -> bool {
-        self.row(policy, asker, now)
-            .is_some_and(|sent| now.duration_since(sent.at) < cool_down(policy, sent.row))
+        self.cools_down_for(policy, asker, now).is_some()
+    }
+
+    /// How long the next message has to wait; None: not at all.
+    pub fn cools_down_for(
+        &self,
+        policy: &GovernorPolicy,
+        asker: Asker,
+        now: Timestamp,
+    ) -> Option<SignedDuration> {
+        let sent = self.row(policy, asker, now)?;
+        let left = cool_down(policy, sent.row) - now.duration_since(sent.at);
+        left.is_positive().then_some(left)
     }
 
     /// As it is once this message is sent.

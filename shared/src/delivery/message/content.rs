@@ -94,6 +94,8 @@ impl<'a> Content<'a> {
             ("fact-place", (!place.is_empty()).then(|| place.join(", "))),
             ("fact-device", self.fact("DEVICE_NAME").map(str::to_owned)),
             ("fact-ip-address", self.fact("IP_ADDRESS").map(str::to_owned)),
+            ("fact-recovery-code", self.fact("RECOVERY_CODE").map(str::to_owned)),
+            ("fact-ready-time", self.fact("READY_TIME").map(time)),
         ];
         let present = facts.into_iter().filter_map(|(id, value)| Some((id, shown(&value?))));
         present.map(|(id, value)| Ok(context! { label => say(id)?, value })).collect()
@@ -101,7 +103,12 @@ impl<'a> Content<'a> {
 
     /// What the user may answer with one click.
     pub(super) fn buttons(&self, say: &impl Fn(&str) -> Result<String, Fault>) -> Result<Vec<Value>, Fault> {
-        [("link-was-me", "ONE_CLICK_LINK_VALID"), ("link-was-not-me", "ONE_CLICK_LINK_INVALID")]
+        const LINKS: [(&str, &str); 3] = [
+            ("link-was-me", "ONE_CLICK_LINK_VALID"),
+            ("link-was-not-me", "ONE_CLICK_LINK_INVALID"),
+            ("link-stop-recovery", "STOP_LINK"),
+        ];
+        LINKS
             .into_iter()
             .filter_map(|(id, name)| Some((id, self.fact(name).filter(|url| is_safe(url))?)))
             .map(|(id, url)| Ok(context! { label => say(id)?, url }))
@@ -128,7 +135,9 @@ fn time(value: &str) -> String {
 }
 
 fn is_safe(url: &str) -> bool {
-    url.starts_with("https://")
+    // The local cloud's API has no certificate.
+    let is_secret = url.starts_with("https://") || url.starts_with("http://127.0.0.1:");
+    is_secret
         && url.len() <= LONGEST_LINK
         && url.chars().all(|next| next.is_ascii_graphic() && !matches!(next, '"' | '<' | '>' | '\''))
 }

@@ -3,13 +3,13 @@
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    admin::UserItems,
+    admin::{AdministratorSignIns, NotedSignIn, SecondFactor, UserItems},
     audit::{Action, AuditTrail, Authority, Entry, SupportEvent},
     factors::own::{Change, OwnFactorStore, OwnFactors, RecoveryHash},
     kernel::{Factor, UserId},
     recovery::{
         Case, CaseKey, Cases, HandOver, PasswordMark, RecoveryCodes, RunIds, Spent, Step, Swapped, Tries,
-        Trying,
+        Trying, WaitIds,
     },
 };
 
@@ -35,7 +35,7 @@ pub async fn cases(port: &dyn Cases) {
     assert_eq!(port.read(&key(2)).await.expect("works"), None);
 
     let mark = PasswordMark::kept("mark");
-    let mut case = Case::open(user("case-alex"), "alex".into(), Some(mark), expires_at);
+    let mut case = Case::open(user("case-alex"), "alex".into(), Some(mark.clone()), expires_at);
     port.create(&key(3), &case).await.expect("works");
     let id = uuid::Uuid::from_u128;
     let ids = RunIds { begun: id(1), ended: id(2), email: id(3), sms: id(4) };
@@ -56,6 +56,23 @@ pub async fn cases(port: &dyn Cases) {
         assert_eq!(done, 1, "of {RACING} racing changes one is done: {after:?}");
         assert_eq!(port.read(&key(3)).await.expect("works"), Some(after.clone()));
         case = after;
+    }
+    // Another comes by a wait.
+    let ids = WaitIds { noted: id(5), email: id(6), sms: id(7) };
+    let mut waiting = Case::open(user("case-kim"), "kim".into(), Some(mark), expires_at);
+    port.create(&key(6), &waiting).await.expect("works");
+    let hours = SignedDuration::from_hours(72);
+    let steps: Vec<Arrow> = vec![
+        Box::new(move |case| case.wait(ids, true, "https://api".into(), now()).expect("open")),
+        Box::new(move |case| case.told(hours, now()).expect("untold")),
+        Box::new(move |case| case.proven(now() + hours).expect("waited for")),
+    ];
+    for step in steps {
+        let after = step(&waiting);
+        let swapped = port.swap(&key(6), waiting.revision, &after).await.expect("works");
+        assert_eq!(swapped, Swapped::Done);
+        assert_eq!(port.read(&key(6)).await.expect("works"), Some(after.clone()));
+        waiting = after;
     }
     let stale = port.swap(&key(3), 1, &case).await.expect("works");
     assert_eq!(stale, Swapped::Overtaken);
@@ -147,4 +164,31 @@ pub async fn user_items(port: &dyn UserItems, trail: &dyn AuditTrail, own: &dyn 
     assert_eq!(own.own_factors(&alex).await.expect("works"), OwnFactors::default());
     assert_eq!(times(0, 60).await.len(), 3, "no function erases the trail");
     assert_eq!(own.own_factors(&sam).await.expect("works").recovery.len(), 1);
+}
+
+/// Notes are found by the second, both words of one second; racing ones are all there, the same one once.
+pub async fn administrator_sign_ins(port: &dyn AdministratorSignIns) {
+    let (alex, sam) = (user("noted-alex"), user("noted-sam"));
+    let at = |seconds| now() + SignedDuration::from_secs(seconds);
+    let sign_in = |seconds, second_factor| NotedSignIn {
+        at: at(seconds),
+        second_factor,
+        forget_at: at(seconds) + SignedDuration::from_hours(24),
+    };
+    let (asked, plain) = (SecondFactor::Asked, SecondFactor::NotAsked);
+    let all =
+        [sign_in(0, asked), sign_in(0, plain), sign_in(60, asked), sign_in(61, asked), sign_in(-1, plain)];
+    let racing = all.iter().chain(&all).map(|sign_in| port.note(&alex, sign_in));
+    for noted in join_all(racing).await {
+        noted.expect("works");
+    }
+    port.note(&sam, &sign_in(5, plain)).await.expect("works");
+    let noted = async |from, until| {
+        let mut noted = port.noted(&alex, at(from), at(until)).await.expect("works");
+        noted.sort_by_key(|noted| (noted.at, noted.second_factor));
+        noted
+    };
+    assert_eq!(noted(0, 60).await, [sign_in(0, asked), sign_in(0, plain), sign_in(60, asked)]);
+    assert_eq!(noted(-1, -1).await, [sign_in(-1, plain)]);
+    assert_eq!(noted(1, 59).await, []);
 }

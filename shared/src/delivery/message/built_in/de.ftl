@@ -81,8 +81,11 @@ fact-time = Zeit
 fact-place = Ort
 fact-device = Gerät
 fact-ip-address = IP-Adresse
+fact-recovery-code = Code
+fact-ready-time = Nicht vor
 link-was-me = Das war ich
 link-was-not-me = Das war ich nicht
+link-stop-recovery = Beenden
 
 ## What was changed about the user's factors
 
@@ -138,6 +141,11 @@ recovery-started-sms = Jemand mit Ihrem Passwort stellt Ihr Konto bei { $app } w
 recovery-started-subject = Wiederherstellung begonnen
 recovery-started-lead = Jemand, der Ihr Passwort kennt, hat begonnen, Ihr Konto bei { $app } wiederherzustellen. Dazu ist noch ein Wiederherstellungscode nötig.
 recovery-started-note = { changed-note }
+
+recovery-waiting-sms = Jemand mit Ihrem Passwort will Ihr Konto bei { $app } per E-Mail wiederherstellen. Melden Sie sich an, um das zu beenden.
+recovery-waiting-subject = Ihr Konto soll wiederhergestellt werden
+recovery-waiting-lead = Jemand, der Ihr Passwort kennt, will Ihr Konto bei { $app } ohne den zweiten Faktor wiederherstellen. Das geht mit dem Code unten, aber nicht vor der genannten Zeit. Waren Sie es nicht, beenden Sie es jetzt: mit dem Link, oder indem Sie sich anmelden.
+recovery-waiting-note = Wir fragen Sie nie nach diesem Code.
 
 account-recovered-sms = Ihr Konto bei { $app } wurde wiederhergestellt und hat ein neues Passwort.{ sentence-space }{ changed-caution-sms }
 account-recovered-subject = Konto wiederhergestellt

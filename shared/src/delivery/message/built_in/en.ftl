@@ -82,8 +82,11 @@ fact-time = Time
 fact-place = Place
 fact-device = Device
 fact-ip-address = IP address
+fact-recovery-code = Code
+fact-ready-time = Not before
 link-was-me = It was me
 link-was-not-me = It was not me
+link-stop-recovery = Stop it
 
 ## What was changed about the user's factors
 
@@ -139,6 +142,11 @@ recovery-started-sms = Somebody with your password is recovering your { $app } a
 recovery-started-subject = Account recovery begun
 recovery-started-lead = Somebody who knows your password has begun to recover your { $app } account. That takes a recovery code as well.
 recovery-started-note = { changed-note }
+
+recovery-waiting-sms = Somebody with your password wants to recover your { $app } account by e-mail. Sign in to stop it.
+recovery-waiting-subject = Your account is about to be recovered
+recovery-waiting-lead = Somebody who knows your password wants to recover your { $app } account without its second factor. It can be done with the code below, but not before the time below. If it was not you, stop it now: with the link, or by signing in.
+recovery-waiting-note = We will never ask you for this code.
 
 account-recovered-sms = Your { $app } account was recovered and has a new password.{ sentence-space }{ changed-caution-sms }
 account-recovered-subject = Account recovered

@@ -82,8 +82,11 @@ fact-time = Fecha y hora
 fact-place = Lugar
 fact-device = Dispositivo
 fact-ip-address = Dirección IP
+fact-recovery-code = Código
+fact-ready-time = No antes de
 link-was-me = He sido yo
 link-was-not-me = No he sido yo
+link-stop-recovery = Detener
 
 ## What was changed about the user's factors
 
@@ -139,6 +142,11 @@ recovery-started-sms = Alguien con su contraseña quiere recuperar su cuenta de 
 recovery-started-subject = Recuperación iniciada
 recovery-started-lead = Alguien que conoce su contraseña ha empezado a recuperar su cuenta de { $app }. Para ello hace falta además un código de recuperación.
 recovery-started-note = { changed-note }
+
+recovery-waiting-sms = Alguien con su contraseña quiere recuperar su cuenta de { $app } por correo. Para impedirlo, entre en su cuenta.
+recovery-waiting-subject = Se va a recuperar su cuenta
+recovery-waiting-lead = Alguien que conoce su contraseña quiere recuperar su cuenta de { $app } sin el segundo factor. Podrá hacerlo con el código de abajo, pero no antes de la hora indicada. Si no ha sido usted, deténgalo ahora: con el enlace o iniciando sesión.
+recovery-waiting-note = Nunca le pediremos este código.
 
 account-recovered-sms = Su cuenta de { $app } se ha recuperado y tiene otra contraseña.{ sentence-space }{ changed-caution-sms }
 account-recovered-subject = Cuenta recuperada

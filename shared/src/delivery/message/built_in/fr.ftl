@@ -82,8 +82,11 @@ fact-time = Date et heure
 fact-place = Lieu
 fact-device = Appareil
 fact-ip-address = Adresse IP
+fact-recovery-code = Code
+fact-ready-time = Pas avant
 link-was-me = C’était moi
 link-was-not-me = Ce n’était pas moi
+link-stop-recovery = Arrêter
 
 ## What was changed about the user's factors
 
@@ -139,6 +142,11 @@ recovery-started-sms = Quelqu'un qui a votre mot de passe restaure votre compte 
 recovery-started-subject = Restauration commencée
 recovery-started-lead = Quelqu’un qui connaît votre mot de passe a commencé à restaurer votre compte { $app }. Il faut encore un code de récupération.
 recovery-started-note = { changed-note }
+
+recovery-waiting-sms = Quelqu'un qui a votre mot de passe veut restaurer votre compte { $app } par e-mail. Connectez-vous pour y mettre fin.
+recovery-waiting-subject = Votre compte va être restauré
+recovery-waiting-lead = Quelqu’un qui connaît votre mot de passe veut restaurer votre compte { $app } sans le second facteur. Il le pourra avec le code ci-dessous, mais pas avant l’heure indiquée. Si ce n’est pas vous, arrêtez-le maintenant : par le lien, ou en vous connectant.
+recovery-waiting-note = Nous ne vous demanderons jamais ce code.
 
 account-recovered-sms = Votre compte { $app } est restauré, avec un nouveau mot de passe.{ sentence-space }{ changed-caution-sms }
 account-recovered-subject = Compte restauré

@@ -72,8 +72,11 @@ fact-time = 日時
 fact-place = 場所
 fact-device = 端末
 fact-ip-address = IPアドレス
+fact-recovery-code = コード
+fact-ready-time = この時刻以降
 link-was-me = 自分です
 link-was-not-me = 自分ではありません
+link-stop-recovery = 復旧を止める
 
 ## What was changed about the user's factors
 
@@ -129,6 +132,11 @@ recovery-started-sms = { $app }の復旧が開始されました。{ sentence-sp
 recovery-started-subject = アカウント復旧の開始
 recovery-started-lead = パスワードを知る人が{ $app }アカウントの復旧を開始しました。復旧には復旧コードも必要です。
 recovery-started-note = { changed-note }
+
+recovery-waiting-sms = { $app }のアカウントがメールで復旧されようとしています。止めるにはサインインしてください。
+recovery-waiting-subject = アカウントの復旧が予定されています
+recovery-waiting-lead = パスワードを知る人が、第二の要素なしで{ $app }アカウントを復旧しようとしています。下のコードで、記載の時刻以降に可能になります。心当たりがない場合は、リンクまたはサインインで今すぐ止めてください。
+recovery-waiting-note = 当社がこのコードをお尋ねすることはありません。
 
 account-recovered-sms = { $app }は復旧し、新しいパスワードになりました。{ sentence-space }{ changed-caution-sms }
 account-recovered-subject = アカウントの復旧

@@ -82,8 +82,11 @@ fact-time = Data e hora
 fact-place = Local
 fact-device = Dispositivo
 fact-ip-address = Endereço IP
+fact-recovery-code = Código
+fact-ready-time = Não antes de
 link-was-me = Fui eu
 link-was-not-me = Não fui eu
+link-stop-recovery = Interromper
 
 ## What was changed about the user's factors
 
@@ -139,6 +142,11 @@ recovery-started-sms = Uma pessoa com sua senha quer recuperar sua conta { $app 
 recovery-started-subject = Recuperação iniciada
 recovery-started-lead = Alguém que sabe sua senha começou a recuperar sua conta em { $app }. Para isso ainda é preciso um código de recuperação.
 recovery-started-note = { changed-note }
+
+recovery-waiting-sms = Uma pessoa com sua senha quer recuperar sua conta { $app } por e-mail. Entre na conta para impedir.
+recovery-waiting-subject = Sua conta vai ser recuperada
+recovery-waiting-lead = Alguém que sabe sua senha quer recuperar sua conta em { $app } sem o segundo fator. Isso será possível com o código abaixo, mas não antes da hora indicada. Se não foi você, interrompa agora: pelo link ou entrando na conta.
+recovery-waiting-note = Nunca vamos pedir este código.
 
 account-recovered-sms = Sua conta { $app } foi recuperada e tem uma nova senha.{ sentence-space }{ changed-caution-sms }
 account-recovered-subject = Conta recuperada

@@ -72,8 +72,11 @@ fact-time = 时间
 fact-place = 地点
 fact-device = 设备
 fact-ip-address = IP 地址
+fact-recovery-code = 代码
+fact-ready-time = 不早于
 link-was-me = 是我本人
 link-was-not-me = 不是我本人
+link-stop-recovery = 阻止恢复
 
 ## What was changed about the user's factors
 
@@ -129,6 +132,11 @@ recovery-started-sms = 有人正在恢复您的{ $app }账号。{ sentence-space
 recovery-started-subject = 账号恢复已开始
 recovery-started-lead = 知道您密码的人已开始恢复您的 { $app } 账号。恢复还需要恢复代码。
 recovery-started-note = { changed-note }
+
+recovery-waiting-sms = 有人正通过邮件恢复您的{ $app }账号。登录即可阻止。
+recovery-waiting-subject = 您的账号即将被恢复
+recovery-waiting-lead = 知道您密码的人想在没有第二验证因素的情况下恢复您的 { $app } 账号。凭下面的代码，在所示时间之后即可恢复。如果不是您本人，请立即通过链接或登录来阻止。
+recovery-waiting-note = 我们不会向您索要此代码。
 
 account-recovered-sms = 您的{ $app }账号已恢复并更换了密码。{ sentence-space }{ changed-caution-sms }
 account-recovered-subject = 账号已恢复
