@@ -7,6 +7,7 @@
 //! | `USER#<sub>`, `UNKNOWN#<shard or hash>` | `SIGN_IN` | attempts since the last completed sign-in |
 //! | `USER#<sub>` | `FACTORS` | all of a user's own factors |
 //! | `ADDRESS#<hash>` | `CLAIM` | whose an address is, or who holds it for the moment |
+//! | `RECONCILE` | `PROGRESS` | how far the reconciliation of those claims is |
 //! | `AUDIT#<sub>` | `<uuid v7>` | one line of the audit trail |
 //! | `USER#<sub>`, `CHALLENGE#<nonce>` | `FACTORS` | running sign-ins by custom challenges, what is counted of them, the proof |
 //! | `RECOVERY#<hash>` | `CASE` | the recovery of an account |
@@ -24,6 +25,7 @@ mod budgets;
 mod calls;
 mod challenges;
 mod claims;
+mod claims_review;
 mod confirmed_users;
 mod device_labels;
 mod operator;
