@@ -20,6 +20,8 @@ const EMAIL: &str = "alex@example.com";
 
 /// Under which each function does all that it can. Codes go out one upon the other, which is a flood.
 const POLICY: &str = r#"
+[sign_up]
+welcome = true
 [sign_up.unique]
 email = true
 [sign_in]
@@ -325,6 +327,12 @@ async fn a_role_allows_exactly_what_its_function_calls() {
     let cloud = Cloud::start_with(&["--sign-in-with", "phone", "--config-dir", folder]).await.unwrap();
     help_users(&cloud).await;
     use_everything(&cloud).await;
+    // Whose address is verified when the sign-up is complete is welcomed.
+    let vouched = json!({
+        "clientId": cloud.client("native").unwrap(), "provider": "Google", "subject": "1000",
+        "attributes": { "email": "kim@example.com", "email_verified": "true" },
+    });
+    cloud.request("console", "POST", "/api/federated-sign-ins", vouched.to_string()).await.unwrap();
     reconcile_claims(&cloud).await;
     let allowed = allowed();
     // Senders go on after the call that made them start.

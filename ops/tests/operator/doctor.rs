@@ -61,6 +61,8 @@ struct Fault {
     client: Value,
     /// Over the stack's outputs, by key.
     outputs: Value,
+    /// The deployed policy.toml.
+    policy: &'static str,
     /// A call of a service, and the one that mends it.
     call: Option<[Call; 2]>,
 }
@@ -184,6 +186,15 @@ fn pool_faults(has_custom_auth: bool) -> Faults {
 }
 
 fn factor_faults() -> Faults {
+    let version = |version: &str| {
+        let ours = theirs("pre-token-generation");
+        let config = json!({ "LambdaVersion": version, "LambdaArn": ours });
+        let mut fault = pool(json!({
+            "LambdaConfig": { "PreTokenGeneration": ours, "PreTokenGenerationConfig": config },
+        }));
+        fault.policy = "[tokens]\nfresh_factor_changes = true\n";
+        fault
+    };
     let threat = |mode: Value| json!({ "UserPoolTier": "PLUS", "UserPoolAddOns": mode });
     let enforced = json!({
         "AdvancedSecurityMode": "ENFORCED", "AdvancedSecurityAdditionalFlows": { "CustomAuthMode": "ENFORCED" },
@@ -191,6 +202,7 @@ fn factor_faults() -> Faults {
     let mut optional_on = pool(threat(enforced.clone()));
     optional_on.factors = json!({ "MfaConfiguration": "ON" });
     vec![
+        (vec!["fresh-factor-changes-impossible"], version("V1_0")),
         (vec!["recovery-unset"], pool(json!({ "AccountRecoverySetting": null }))),
         (vec!["plan-too-small", "trigger-foreign"], {
             let config = json!({ "LambdaVersion": "V2_0", "LambdaArn": theirs("theirs") });
@@ -307,7 +319,7 @@ impl<'a> Deployment<'a> {
     }
 
     /// Exit code and ids of the findings.
-    fn examined(&self, pool: &str, outputs: &Value) -> (i32, BTreeSet<String>) {
+    fn examined(&self, pool: &str, outputs: &Value, policy: &str) -> (i32, BTreeSet<String>) {
         let file = path(&self.operator, "doctor.json");
         let mut list = self.cloud.stack_outputs().clone();
         for output in list.as_array_mut().unwrap() {
@@ -316,8 +328,19 @@ impl<'a> Deployment<'a> {
             }
         }
         fs::write(&file, list.to_string()).unwrap();
-        let (code, result, said) =
-            self.operator.run(&["doctor", "--user-pool-id", pool, "--stack-outputs", &file, "--json"]);
+        let folder = path(&self.operator, "config");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(format!("{folder}/policy.toml"), policy).unwrap();
+        let (code, result, said) = self.operator.run(&[
+            "doctor",
+            "--user-pool-id",
+            pool,
+            "--stack-outputs",
+            &file,
+            "--config-dir",
+            &folder,
+            "--json",
+        ]);
         let result: Value = serde_json::from_str(&result).unwrap_or_else(|_| panic!("{said}"));
         let findings = result["findings"].as_array().unwrap().iter();
         let ids = findings.map(|finding| finding["id"].as_str().unwrap().to_owned()).collect();
@@ -330,8 +353,12 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
     let cloud = Cloud::start().await.unwrap();
     let deployment = Deployment::of(&cloud).await;
     deployment.become_(&Fault::default()).await;
-    let (code, found) = deployment.examined(&deployment.id, &Value::Null);
+    let (code, found) = deployment.examined(&deployment.id, &Value::Null, "");
     assert_eq!((code, found), (0, BTreeSet::new()), "no false alarm");
+    // Where scopes can be suppressed they may be.
+    let fresh = "[tokens]\nfresh_factor_changes = true\n";
+    let (code, found) = deployment.examined(&deployment.id, &Value::Null, fresh);
+    assert_eq!((code, found), (0, BTreeSet::new()), "no false alarm with V2_0");
 
     let table = cloud.environment().unwrap()["MFA_TABLE"].clone();
     let has_custom_auth = deployment.lambda_config.get("DefineAuthChallenge").is_some();
@@ -346,7 +373,7 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
         if let Some([make, _]) = &fault.call {
             deployment.call(make).await;
         }
-        let (code, found) = deployment.examined(&deployment.id, &fault.outputs);
+        let (code, found) = deployment.examined(&deployment.id, &fault.outputs, fault.policy);
         let due: BTreeSet<_> = due.iter().map(|id| (*id).to_owned()).collect();
         seeded += 1;
         if found != due || !(code == 4 || code == 5) {
@@ -367,13 +394,13 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
     let mut factors = factors();
     factors["UserPoolId"] = id.into();
     cloud.cognito("SetUserPoolMfaConfig", factors).await.unwrap();
-    let (code, found) = deployment.examined(id, &Value::Null);
+    let (code, found) = deployment.examined(id, &Value::Null, "");
     let due = ["function-of-another-pool", "names-case-sensitive", "permission-missing"].map(str::to_owned);
     assert_eq!((code, found), (5, due.into()));
     seeded += 1;
 
     deployment.become_(&Fault::default()).await;
-    let (code, found) = deployment.examined(&deployment.id, &Value::Null);
+    let (code, found) = deployment.examined(&deployment.id, &Value::Null, "");
     assert_eq!((code, found), (0, BTreeSet::new()), "mended");
     let kinds: BTreeSet<_> = faults.iter().flat_map(|(due, _)| due).collect();
     println!("doctor: {seeded} seeded faults of {} kinds, {seeded} found, 0 false alarms", kinds.len() + 2);

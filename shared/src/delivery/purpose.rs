@@ -36,7 +36,7 @@ pub enum Purpose {
     Notice(Notice),
 }
 
-/// What a user is told of.
+/// What a user is told of without having been asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Notice {
@@ -57,10 +57,12 @@ pub enum Notice {
     AccountRecovered,
     /// Something was changed by an administrator.
     ChangedBySupport,
+    /// A sign-up is complete.
+    Welcome,
 }
 
 impl Notice {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AddressChanged,
         Self::AuthenticatorAdded,
         Self::AuthenticatorRemoved,
@@ -73,6 +75,7 @@ impl Notice {
         Self::RecoveryStarted,
         Self::AccountRecovered,
         Self::ChangedBySupport,
+        Self::Welcome,
     ];
 
     /// As it stands in the names of its sentences.
@@ -90,6 +93,7 @@ impl Notice {
             Self::RecoveryStarted => "recovery-started",
             Self::AccountRecovered => "account-recovered",
             Self::ChangedBySupport => "changed-by-support",
+            Self::Welcome => "welcome",
         }
     }
 }

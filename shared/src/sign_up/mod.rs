@@ -13,7 +13,7 @@ pub use address_claims::{
     AddressClaim, AddressClaims, AddressKey, CandidateKey, DAY, FirmClaim, HOLD, HOLDS_A_DAY,
 };
 pub use admission::{Admission, Candidate, admit};
-pub use confirmation::{ConfirmedUsers, Recorded};
+pub use confirmation::{ConfirmedUsers, Recorded, welcome_id};
 pub use link::{FederatedIdentity, FederatedLinks, Linked, Linking};
 pub use reconcile::{AddressConflict, KeptClaim, KnownAddress, ListedUser, Reconciliation, StaleClaim};
 pub use unique::{Availability, UniqueAddresses, UniqueSettings};
