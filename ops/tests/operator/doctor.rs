@@ -93,6 +93,9 @@ fn theirs(name: &str) -> String {
     format!("arn:aws:lambda:us-east-1:111122223333:function:{name}")
 }
 
+/// A policy that asks for scopes to be suppressed.
+const FRESH: &str = "[tokens]\nfresh_factor_changes = true\n";
+
 type Faults = Vec<(Vec<&'static str>, Fault)>;
 
 fn deployment_faults(table: &str) -> Faults {
@@ -186,15 +189,6 @@ fn pool_faults(has_custom_auth: bool) -> Faults {
 }
 
 fn factor_faults() -> Faults {
-    let version = |version: &str| {
-        let ours = theirs("pre-token-generation");
-        let config = json!({ "LambdaVersion": version, "LambdaArn": ours });
-        let mut fault = pool(json!({
-            "LambdaConfig": { "PreTokenGeneration": ours, "PreTokenGenerationConfig": config },
-        }));
-        fault.policy = "[tokens]\nfresh_factor_changes = true\n";
-        fault
-    };
     let threat = |mode: Value| json!({ "UserPoolTier": "PLUS", "UserPoolAddOns": mode });
     let enforced = json!({
         "AdvancedSecurityMode": "ENFORCED", "AdvancedSecurityAdditionalFlows": { "CustomAuthMode": "ENFORCED" },
@@ -202,7 +196,8 @@ fn factor_faults() -> Faults {
     let mut optional_on = pool(threat(enforced.clone()));
     optional_on.factors = json!({ "MfaConfiguration": "ON" });
     vec![
-        (vec!["fresh-factor-changes-impossible"], version("V1_0")),
+        // The clean deployment's trigger is of version V1_0.
+        (vec!["fresh-factor-changes-impossible"], Fault { policy: FRESH, ..Fault::default() }),
         (vec!["recovery-unset"], pool(json!({ "AccountRecoverySetting": null }))),
         (vec!["plan-too-small", "trigger-foreign"], {
             let config = json!({ "LambdaVersion": "V2_0", "LambdaArn": theirs("theirs") });
@@ -356,8 +351,10 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
     let (code, found) = deployment.examined(&deployment.id, &Value::Null, "");
     assert_eq!((code, found), (0, BTreeSet::new()), "no false alarm");
     // Where scopes can be suppressed they may be.
-    let fresh = "[tokens]\nfresh_factor_changes = true\n";
-    let (code, found) = deployment.examined(&deployment.id, &Value::Null, fresh);
+    let ours = &deployment.lambda_config["PreTokenGeneration"];
+    let config = json!({ "LambdaVersion": "V2_0", "LambdaArn": ours });
+    deployment.become_(&pool(json!({ "LambdaConfig": { "PreTokenGenerationConfig": config } }))).await;
+    let (code, found) = deployment.examined(&deployment.id, &Value::Null, FRESH);
     assert_eq!((code, found), (0, BTreeSet::new()), "no false alarm with V2_0");
 
     let table = cloud.environment().unwrap()["MFA_TABLE"].clone();
