@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::{
-    delivery::GovernorSettings,
+    delivery::{Courier, GovernorSettings},
     init,
     kernel::SystemClock,
     sign_up::UniqueSettings,
@@ -20,14 +20,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         (settings, AwsSettings::read(environment))
     })?;
     let aws = Aws::new(aws)?;
-    let table = Arc::new(Table::new(&aws));
-    let (governor, clock) = (governor.governor(table.clone()), Arc::new(SystemClock));
+    let (table, clock) = (Arc::new(Table::new(&aws)), Arc::new(SystemClock));
+    let governor = governor.governor(table.clone());
     let unique = unique.map(|unique| unique.addresses(table.clone()));
+    let courier = welcomes.then(|| Arc::new(DeliverFunction::new(&aws, deliver)) as Arc<dyn Courier>);
     let trigger = PostConfirmation::new(table.clone(), table.clone(), table, governor, unique, clock);
-    let courier = welcomes.then(|| Arc::new(DeliverFunction::new(&aws, deliver)));
-    serve(match courier {
-        Some(courier) => trigger.welcoming(courier),
-        None => trigger,
-    })
-    .await
+    serve(trigger.welcoming(courier)).await
 }

@@ -39,10 +39,10 @@ impl PostConfirmation {
         Self { confirmed, ledger, own_factors, governor, unique, courier: None, clock }
     }
 
-    /// Welcomes whoever has completed a sign-up.
+    /// With a `courier`, whoever has completed a sign-up is welcomed.
     #[must_use]
-    pub fn welcoming(self, courier: Arc<dyn Courier>) -> Self {
-        Self { courier: Some(courier), ..self }
+    pub fn welcoming(self, courier: Option<Arc<dyn Courier>>) -> Self {
+        Self { courier, ..self }
     }
 
     /// By e-mail to a verified address only: an unverified one could be anybody's. Handed over again with
