@@ -1,9 +1,10 @@
-//! Which API calls each function made: what IAM's last-accessed information tells of a role on AWS.
+//! Which API calls each function made, how often, and what DynamoDB charges for them: what IAM's
+//! last-accessed information and the bill tell on AWS.
 //!
 //! Whoever signs a request names an access key. The Lambda host gives each function a key of its own,
 //! as Lambda gives each role its own credentials, so a call's signature says which function made it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -12,16 +13,35 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+use serde_json::Value;
 
 /// Larger than the largest request of the services here.
 const BODY_LIMIT: usize = 42 * 1024 * 1024;
 
+const CAPACITY: &str = "ReturnConsumedCapacity";
+const CONSUMED: &str = "ConsumedCapacity";
+const REFUSED: &str = "ConditionalCheckFailed";
+
 /// Calls by function, each as IAM writes the action: `dynamodb:PutItem`.
+pub type Seen = BTreeMap<String, BTreeMap<String, Count>>;
+
+/// How often an action was called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Count {
+    pub calls: u64,
+    /// Capacity units as DynamoDB's on-demand mode bills them, those of refused writes included; 0 for
+    /// every other service.
+    pub read_units: f64,
+    pub write_units: f64,
+}
+
 #[derive(Debug)]
 pub struct Calls {
     /// Access key → function.
     callers: BTreeMap<String, String>,
-    seen: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    seen: Mutex<Seen>,
 }
 
 impl Calls {
@@ -29,7 +49,7 @@ impl Calls {
         Arc::new(Self { callers, seen: Mutex::default() })
     }
 
-    pub fn seen(&self) -> BTreeMap<String, BTreeSet<String>> {
+    pub fn seen(&self) -> Seen {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -38,16 +58,26 @@ impl Calls {
         router.layer(from_fn_with_state(Arc::clone(self), note))
     }
 
-    fn note(&self, head: &Head<'_>, body: &Bytes) {
-        let Some((key, service)) = signer(head.headers) else {
-            return;
-        };
-        let (Some(function), Some(operation)) = (self.callers.get(key), operation(head, body)) else {
-            return;
-        };
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.entry(function.clone()).or_default().insert(format!("{service}:{operation}"));
+    /// Function and action of a call, if a function made it.
+    fn caller(&self, head: &Head<'_>, body: &Bytes) -> Option<(String, String)> {
+        let (key, service) = signer(head.headers)?;
+        let function = self.callers.get(key)?;
+        Some((function.clone(), format!("{service}:{}", operation(head, body)?)))
     }
+
+    fn add(&self, (function, action): (String, String), units: Units) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = seen.entry(function).or_default().entry(action).or_default();
+        count.calls += 1;
+        count.read_units += units.read;
+        count.write_units += units.write;
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Units {
+    read: f64,
+    write: f64,
 }
 
 struct Head<'a> {
@@ -60,8 +90,63 @@ async fn note(State(calls): State<Arc<Calls>>, request: Request, next: Next) -> 
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    calls.note(&Head { path: head.uri.path(), headers: &head.headers }, &body);
-    next.run(Request::from_parts(head, Body::from(body))).await
+    let Some(caller) = calls.caller(&Head { path: head.uri.path(), headers: &head.headers }, &body) else {
+        return next.run(Request::from_parts(head, Body::from(body))).await;
+    };
+    // Noted before the answer is there: whoever has it sees the call.
+    let Some(metered) = metered(&caller.1, &body) else {
+        calls.add(caller, Units::default());
+        return next.run(Request::from_parts(head, Body::from(body))).await;
+    };
+    let mut head = head;
+    head.headers.insert(header::CONTENT_LENGTH, metered.len().into());
+    let (mut answer, body) = next.run(Request::from_parts(head, Body::from(metered))).await.into_parts();
+    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
+        return StatusCode::BAD_GATEWAY.into_response();
+    };
+    let (units, body) = without_capacity(&caller.1, answer.status, body);
+    calls.add(caller, units);
+    answer.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    Response::from_parts(answer, Body::from(body))
+}
+
+/// The request with the question for its price; none if it has no price, or asks itself.
+fn metered(action: &str, body: &Bytes) -> Option<Bytes> {
+    let priced =
+        ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "BatchWriteItem", "TransactWriteItems"];
+    let operation = action.strip_prefix("dynamodb:")?;
+    priced.contains(&operation).then_some(())?;
+    let mut input: Value = serde_json::from_slice(body).ok()?;
+    let input_fields = input.as_object_mut()?;
+    if input_fields.contains_key(CAPACITY) {
+        return None;
+    }
+    input_fields.insert(CAPACITY.to_owned(), "TOTAL".into());
+    Some(input.to_string().into())
+}
+
+/// What an answer says of its price, and the answer as it would be had nobody asked.
+fn without_capacity(action: &str, status: StatusCode, body: Bytes) -> (Units, Bytes) {
+    let is_read = matches!(action, "dynamodb:GetItem" | "dynamodb:Query");
+    if status == StatusCode::BAD_REQUEST && !is_read {
+        // A write that its condition refuses is billed as if it had been done; the answer has no figure, and
+        // items here are smaller than a unit.
+        let is_refused = body.windows(REFUSED.len()).any(|part| part == REFUSED.as_bytes());
+        return (Units { read: 0.0, write: f64::from(u8::from(is_refused)) }, body);
+    }
+    let Ok(mut answer) = serde_json::from_slice::<Value>(&body) else {
+        return (Units::default(), body);
+    };
+    let Some(consumed) = answer.as_object_mut().and_then(|fields| fields.remove(CONSUMED)) else {
+        return (Units::default(), body);
+    };
+    let tables = match &consumed {
+        Value::Array(tables) => tables.iter().collect(),
+        table => vec![table],
+    };
+    let units = tables.iter().filter_map(|table| table.get("CapacityUnits")?.as_f64()).sum();
+    let units = if is_read { Units { read: units, write: 0.0 } } else { Units { read: 0.0, write: units } };
+    (units, answer.to_string().into())
 }
 
 /// Access key and service in `Credential=KEY/DATE/REGION/SERVICE/aws4_request`. The services' names in
@@ -101,7 +186,7 @@ mod tests {
         let calls = Calls::of([("KEY".to_owned(), "sender".to_owned())].into());
         let router = calls.around(Router::new().fallback(post(async |body: Bytes| body)));
         for (key, service, header, path, body) in [
-            ("KEY", "dynamodb", ("x-amz-target", "DynamoDB_20120810.PutItem"), "/", "{}"),
+            ("KEY", "dynamodb", ("x-amz-target", "DynamoDB_20120810.DescribeTable"), "/", "{}"),
             ("KEY", "sns", ("x-other", ""), "/", "Action=Publish&PhoneNumber=1"),
             ("KEY", "ses", ("x-other", ""), "/v2/email/outbound-emails", "{}"),
             ("KEY", "lambda", ("x-other", ""), "/2015-03-31/functions/deliver/invocations", "{}"),
@@ -121,8 +206,50 @@ mod tests {
         }
         let noted = calls.seen();
         assert_eq!(noted.len(), 1);
-        let expected =
-            ["dynamodb:PutItem", "lambda:InvokeFunction", "ses:SendEmail", "sns:Publish"].map(str::to_owned);
-        assert_eq!(noted["sender"], expected.into());
+        let actions: Vec<_> =
+            noted["sender"].iter().map(|(action, count)| (action.as_str(), count.calls)).collect();
+        let expected = ["dynamodb:DescribeTable", "lambda:InvokeFunction", "ses:SendEmail", "sns:Publish"];
+        assert_eq!(actions, expected.map(|action| (action, 1)));
+    }
+
+    /// A table that answers as DynamoDB does, and refuses what asks for it.
+    async fn table(body: Bytes) -> Response {
+        let input: Value = serde_json::from_slice(&body).unwrap();
+        if input["Key"] == "taken" {
+            let refusal = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}"#;
+            return (StatusCode::BAD_REQUEST, refusal).into_response();
+        }
+        assert_eq!(input["ReturnConsumedCapacity"], "TOTAL");
+        r#"{"Item":{},"ConsumedCapacity":{"TableName":"t","CapacityUnits":1.5}}"#.into_response()
+    }
+
+    #[tokio::test]
+    async fn units_are_asked_for_in_the_callers_place_and_kept_from_it() {
+        let calls = Calls::of([("KEY".to_owned(), "sender".to_owned())].into());
+        let router = calls.around(Router::new().fallback(post(table)));
+        for (operation, body, expected) in [
+            ("GetItem", r#"{"Key":"free"}"#, r#"{"Item":{}}"#),
+            ("GetItem", r#"{"Key":"free"}"#, r#"{"Item":{}}"#),
+            ("UpdateItem", r#"{"Key":"free"}"#, r#"{"Item":{}}"#),
+            (
+                "UpdateItem",
+                r#"{"Key":"taken"}"#,
+                r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}"#,
+            ),
+        ] {
+            let request = Request::post("/")
+                .header(
+                    "authorization",
+                    "AWS4-HMAC-SHA256 Credential=KEY/20260101/us-east-1/dynamodb/aws4_request",
+                )
+                .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+                .body(Body::from(body))
+                .unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(to_bytes(response.into_body(), 1024).await.unwrap(), expected);
+        }
+        let noted = &calls.seen()["sender"];
+        assert_eq!(noted["dynamodb:GetItem"], Count { calls: 2, read_units: 3.0, write_units: 0.0 });
+        assert_eq!(noted["dynamodb:UpdateItem"], Count { calls: 2, read_units: 0.0, write_units: 2.5 });
     }
 }

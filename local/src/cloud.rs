@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use local_lambda_host::{
@@ -18,24 +18,22 @@ use crate::args::Args;
 use crate::calls::Calls;
 use crate::console::Console;
 use crate::dynamodb::DynamoDb;
-use crate::endpoints::{Client, Endpoints};
+use crate::endpoints::Endpoints;
 use crate::faults::{Faults, Faulty};
 use crate::functions::Triggers;
 use crate::gateway::{Gateway, Keys};
-use crate::kms::{self, KeyStore, KeyUsage};
+use crate::kms::{self, KeyStore};
 use crate::lambda_api::LambdaApi;
 use crate::listeners::{Ports, Servers, Service};
 use crate::messaging;
 use crate::outbox::Outbox;
 use crate::secrets::Secrets;
 use crate::state::State;
-use crate::template::{Deployment, Function, Output, Scope, Template};
+use crate::template::{Account, Deployment, Function, Given, Output, Template};
 use crate::user_pool::{Known, Setup};
 
 const REGION: &str = "us-east-1";
 const ACCOUNT_ID: &str = "111122223333";
-/// Description of the key for custom-sender codes when the template has none.
-const CODE_KEY: &str = "custom-sender codes";
 
 /// Everything, up and running.
 #[derive(Debug)]
@@ -72,11 +70,15 @@ impl Cloud {
         })
         .await
         .map_err(|error| anyhow::anyhow!("{error}; start with --fresh"))?;
-        let known = set_up_pool(args, &state, &template, &pools, &keys).await?;
+        let stack = Stack {
+            template: &template,
+            keys: &keys,
+            secrets: Mutex::new(Secrets::open(state.file("secrets.json"))?),
+            origins: origins(&ports.url(Service::Console)),
+        };
+        let known = set_up_pool(args, &state, &stack, &pools).await?;
         let endpoints = endpoints(&ports, &known);
-
-        let secrets = Secrets::open(state.file("secrets.json"))?;
-        let deployment = deployment(&template, &endpoints, known.recovery.as_ref(), &keys, secrets)?;
+        let deployment = stack.deploy(&known)?;
         let dynamodb = DynamoDb::start(state.file("dynamodb.sqlite"), deployment.tables).await?;
         let lambda_api = LambdaApi::new(REGION, ACCOUNT_ID, &deployment.functions, deployment.permissions);
         let (lambda, host) = lambda(args, &endpoints, deployment.functions)?;
@@ -145,46 +147,26 @@ impl Cloud {
     }
 }
 
-async fn set_up_pool(
-    args: &Args,
-    state: &State,
-    template: &Template,
-    pools: &Arc<UserPools>,
-    keys: &KeyStore,
-) -> Result<Known> {
+async fn set_up_pool(args: &Args, state: &State, stack: &Stack<'_>, pools: &Arc<UserPools>) -> Result<Known> {
     let file = state.file("local.json");
     let known = match &file {
         Some(file) => Known::read(file)?,
         None => None,
     };
-    let code_key = keys.ensure(KeyUsage::EncryptDecrypt, &pool_key(template)?)?;
+    // The pool names its triggers, and their environment the pool: its id is no part of their names.
+    let triggers = stack.deploy(&Known::nothing(args.sign_in_with))?.triggers;
     let setup = Setup {
         region: REGION,
         account_id: ACCOUNT_ID,
         mfa: args.mfa,
         sign_in_with: args.sign_in_with,
-        functions: &template.function_names(),
-        code_key_arn: &code_key.arn,
+        triggers: &triggers,
     };
     let known = setup.apply(pools, known).await?;
     if let Some(file) = &file {
         known.write(file)?;
     }
     Ok(known)
-}
-
-/// The pool's `KMSKeyID`. The pool is not in the template, so whoever deploys it takes the key from its
-/// outputs: what no output gives is the functions' own.
-fn pool_key(template: &Template) -> Result<String> {
-    let mut given_out = template.keys_given_out()?;
-    given_out.retain(|id| {
-        template.keys().iter().any(|(key, usage)| key == id && usage == KeyUsage::EncryptDecrypt.name())
-    });
-    match given_out.as_slice() {
-        [] => Ok(CODE_KEY.to_owned()),
-        [id] => Ok(id.clone()),
-        several => bail!("the template gives out several keys; which is the pool's? {}", several.join(", ")),
-    }
 }
 
 fn endpoints(ports: &Ports, known: &Known) -> Endpoints {
@@ -206,40 +188,62 @@ fn endpoints(ports: &Ports, known: &Known) -> Endpoints {
     }
 }
 
-/// The template with what exists here in the place of its references.
-fn deployment(
-    template: &Template,
-    endpoints: &Endpoints,
-    recovery: Option<&Client>,
-    keys: &KeyStore,
-    mut secrets: Secrets,
-) -> Result<Deployment> {
-    let clients = &endpoints.clients;
-    let client_ids = [&clients.native.id, &clients.custom.id, &clients.server.id].map(String::as_str);
-    let named =
-        [("native", &clients.native.id), ("custom", &clients.custom.id), ("server", &clients.server.id)];
-    let named = named.map(|(name, id)| format!("{name}={id}"));
-    let parameters = BTreeMap::from([
-        ("UserPoolId".to_owned(), endpoints.user_pool_id.clone()),
-        ("AppClientIds".to_owned(), client_ids.join(",")),
-        ("AllowedOrigins".to_owned(), origins(&endpoints.console)),
-        ("AppClients".to_owned(), named.join(",")),
-        ("RecoveryClientId".to_owned(), recovery.map(|client| client.id.clone()).unwrap_or_default()),
-        (
-            "RecoveryClientSecret".to_owned(),
-            recovery.and_then(|client| client.secret.clone()).unwrap_or_default(),
-        ),
-    ]);
-    let mut scope = Scope::new(template, REGION, ACCOUNT_ID, &parameters)?;
-    for (id, usage) in template.keys() {
-        let key = keys.ensure(usage.parse()?, &id)?;
-        scope.refer(&id, &key.id);
-        scope.attribute(&id, "Arn", &key.arn);
+/// The template beside what exists here of its resources.
+struct Stack<'a> {
+    template: &'a Template,
+    keys: &'a KeyStore,
+    secrets: Mutex<Secrets>,
+    origins: String,
+}
+
+impl Stack<'_> {
+    /// The template with what exists here in the place of its references.
+    fn deploy(&self, known: &Known) -> Result<Deployment> {
+        let clients = &known.clients;
+        let mut given = Given::default();
+        for (id, usage) in self.template.keys() {
+            let key = self.keys.ensure(usage.parse()?, &id)?;
+            given.refer(&id, &key.id);
+            given.attribute(&id, "Arn", &key.arn);
+        }
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in self.template.secrets() {
+            given.secret(&id, &secrets.ensure(&id)?);
+        }
+        let pools = self.template.user_pools();
+        for id in &pools {
+            let arn = format!("arn:aws:cognito-idp:{REGION}:{ACCOUNT_ID}:userpool/{}", known.user_pool_id);
+            given.refer(id, &known.user_pool_id);
+            given.attribute(id, "Arn", &arn);
+        }
+        for (id, name) in self.template.app_clients() {
+            let client = match name.as_str() {
+                "native" => Some(&clients.native),
+                "custom" => Some(&clients.custom),
+                "recovery" => known.recovery.as_ref(),
+                other => bail!("{id}: the local cloud has no app client {other}"),
+            };
+            given.refer(&id, client.map(|client| client.id.as_str()).unwrap_or_default());
+            let secret = client.and_then(|client| client.secret.as_deref());
+            given.attribute(&id, "ClientSecret", secret.unwrap_or_default());
+        }
+        let mut others = vec![("server", &clients.server)];
+        let mut parameters = BTreeMap::from([
+            ("AllowedOrigins".to_owned(), self.origins.clone()),
+            // Here a function is called what its binary is called.
+            ("FunctionPrefix".to_owned(), String::new()),
+        ]);
+        if pools.is_empty() {
+            others.extend([("native", &clients.native), ("custom", &clients.custom)]);
+            parameters.insert("UserPoolId".to_owned(), known.user_pool_id.clone());
+        }
+        let ids: Vec<_> = others.iter().map(|(_, client)| client.id.as_str()).collect();
+        let named: Vec<_> = others.iter().map(|(name, client)| format!("{name}={}", client.id)).collect();
+        parameters.insert("AppClientIds".to_owned(), ids.join(","));
+        parameters.insert("AppClients".to_owned(), named.join(","));
+        let account = Account { region: REGION, id: ACCOUNT_ID };
+        Ok(self.template.resolve(account, &parameters, &mut given)?)
     }
-    for id in template.secrets() {
-        scope.secret(&id, &secrets.ensure(&id)?);
-    }
-    Ok(template.resolve(&scope)?)
 }
 
 /// Pages that may call the API: a contributor's own on Vite's port, and the demo app under both names

@@ -1,15 +1,16 @@
 //! Lambda's API beside Invoke, as far as a deployment is looked at: configuration and resource policy
-//! of a function. Policies are kept and shown; invocations do not ask them.
+//! of a function, and of the alias that it is called by. Policies are kept and shown; invocations do not
+//! ask them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
-use local_lambda_host::{function_arn, function_name};
+use local_lambda_host::{function_arn, function_name, function_qualifier};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -21,8 +22,32 @@ pub struct LambdaApi {
     region: &'static str,
     account_id: &'static str,
     functions: BTreeMap<String, Function>,
-    /// By function, then by statement id.
-    policies: RwLock<BTreeMap<String, BTreeMap<String, Value>>>,
+    /// By function or alias, then by statement id: what permits the one does not permit the other.
+    policies: RwLock<BTreeMap<Target, BTreeMap<String, Value>>>,
+}
+
+/// A function, or an alias of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Target {
+    function: String,
+    alias: Option<String>,
+}
+
+impl Target {
+    /// A name or an ARN, with its qualifier there or beside it.
+    fn new(reference: &str, qualifier: Option<String>) -> Self {
+        let alias = qualifier.or_else(|| function_qualifier(reference).map(str::to_owned));
+        Self {
+            function: function_name(reference).to_owned(),
+            alias: alias.filter(|alias| alias != "$LATEST"),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Qualified {
+    qualifier: Option<String>,
 }
 
 /// `AddPermission`
@@ -46,8 +71,8 @@ impl LambdaApi {
         let functions = functions.iter().map(|function| (function.name.clone(), function.clone())).collect();
         let api = Self { region, account_id, functions, policies: RwLock::default() };
         for (id, permission) in permissions {
-            let function = permission.function_name.clone().unwrap_or_default();
-            api.add(&function, id, &permission);
+            let function = permission.function_name.as_deref().unwrap_or_default();
+            api.add(&Target::new(function, None), id, &permission);
         }
         Arc::new(api)
     }
@@ -60,17 +85,27 @@ impl LambdaApi {
             .with_state(Arc::clone(self))
     }
 
-    fn arn(&self, function: &str) -> String {
-        function_arn(self.region, self.account_id, function_name(function))
+    fn arn(&self, target: &Target) -> String {
+        let arn = function_arn(self.region, self.account_id, &target.function);
+        match &target.alias {
+            Some(alias) => format!("{arn}:{alias}"),
+            None => arn,
+        }
     }
 
-    fn add(&self, function: &str, id: String, permission: &Permission) -> Value {
+    /// The function, if it has the alias that is asked for.
+    fn find(&self, target: &Target) -> Option<&Function> {
+        let function = self.functions.get(&target.function)?;
+        (target.alias.is_none() || target.alias == function.alias).then_some(function)
+    }
+
+    fn add(&self, target: &Target, id: String, permission: &Permission) -> Value {
         let mut statement = json!({
             "Sid": id,
             "Effect": "Allow",
             "Principal": { "Service": permission.principal },
             "Action": permission.action,
-            "Resource": self.arn(function),
+            "Resource": self.arn(target),
         });
         let mut condition = serde_json::Map::new();
         if let Some(account) = &permission.source_account {
@@ -83,32 +118,34 @@ impl LambdaApi {
             statement.insert("Condition".to_owned(), condition.into());
         }
         let mut policies = self.policies.write().unwrap_or_else(PoisonError::into_inner);
-        policies.entry(function_name(function).to_owned()).or_default().insert(id, statement.clone());
+        policies.entry(target.clone()).or_default().insert(id, statement.clone());
         statement
     }
 }
 
-async fn configuration(State(api): Api, Path(function): Path<String>) -> Response {
-    let Some(found) = api.functions.get(function_name(&function)) else {
-        return not_found(&format!("Function not found: {}", api.arn(&function)));
+async fn configuration(State(api): Api, Path(function): Path<String>, asked: Query<Qualified>) -> Response {
+    let target = Target::new(&function, asked.0.qualifier);
+    let Some(found) = api.find(&target) else {
+        return not_found(&format!("Function not found: {}", api.arn(&target)));
     };
     Json(json!({
         "FunctionName": found.name,
-        "FunctionArn": api.arn(&found.name),
+        "FunctionArn": api.arn(&target),
         "Runtime": "provided.al2023",
         "Handler": "bootstrap",
         "MemorySize": found.memory_mb,
         "Timeout": found.timeout.as_secs(),
         "Environment": { "Variables": found.environment },
-        "Version": "$LATEST",
+        "Version": if target.alias.is_some() { "1" } else { "$LATEST" },
         "State": "Active",
     }))
     .into_response()
 }
 
-async fn policy(State(api): Api, Path(function): Path<String>) -> Response {
+async fn policy(State(api): Api, Path(function): Path<String>, asked: Query<Qualified>) -> Response {
+    let target = Target::new(&function, asked.0.qualifier);
     let policies = api.policies.read().unwrap_or_else(PoisonError::into_inner);
-    let Some(statements) = policies.get(function_name(&function)).filter(|policy| !policy.is_empty()) else {
+    let Some(statements) = policies.get(&target).filter(|policy| !policy.is_empty()) else {
         return not_found("The resource you requested does not exist.");
     };
     let statements: Vec<_> = statements.values().collect();
@@ -119,15 +156,22 @@ async fn policy(State(api): Api, Path(function): Path<String>) -> Response {
 async fn add_permission(
     State(api): Api,
     Path(function): Path<String>,
+    asked: Query<Qualified>,
     Json(AddPermission { statement_id, permission }): Json<AddPermission>,
 ) -> Response {
-    let statement = api.add(&function, statement_id, &permission);
+    let target = Target::new(&function, asked.0.qualifier);
+    let statement = api.add(&target, statement_id, &permission);
     (StatusCode::CREATED, Json(json!({ "Statement": statement.to_string() }))).into_response()
 }
 
-async fn remove_permission(State(api): Api, Path((function, statement)): Path<(String, String)>) -> Response {
+async fn remove_permission(
+    State(api): Api,
+    Path((function, statement)): Path<(String, String)>,
+    asked: Query<Qualified>,
+) -> Response {
+    let target = Target::new(&function, asked.0.qualifier);
     let mut policies = api.policies.write().unwrap_or_else(PoisonError::into_inner);
-    match policies.get_mut(function_name(&function)).and_then(|policy| policy.remove(&statement)) {
+    match policies.get_mut(&target).and_then(|policy| policy.remove(&statement)) {
         Some(_) => StatusCode::NO_CONTENT.into_response(),
         None => not_found("Statement is not found in resource policy."),
     }

@@ -1,35 +1,16 @@
-//! The user pool as the local cloud sets it up: every trigger that the template has a function for,
-//! four app clients with one way in each (COGNITO.md §3.6).
+//! The user pool as the local cloud sets it up: the triggers of the template's pool, four app clients with
+//! one way in each (COGNITO.md §3.6).
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use local_lambda_host::function_arn;
 use local_user_pool::{ApiError, UserPools};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Mfa, SignInWith};
 use crate::endpoints::{Client, Clients};
-
-/// Function name → member of `LambdaConfig`.
-const TRIGGERS: [(&str, &str); 9] = [
-    ("pre-sign-up", "PreSignUp"),
-    ("post-confirmation", "PostConfirmation"),
-    ("pre-authentication", "PreAuthentication"),
-    ("post-authentication", "PostAuthentication"),
-    ("define-auth-challenge", "DefineAuthChallenge"),
-    ("create-auth-challenge", "CreateAuthChallenge"),
-    ("verify-auth-challenge-response", "VerifyAuthChallengeResponse"),
-    ("custom-message", "CustomMessage"),
-    ("pre-token-generation", "PreTokenGeneration"),
-];
-
-/// Function name → member of `LambdaConfig` that also names a version.
-const SENDERS: [(&str, &str); 2] =
-    [("custom-sms-sender", "CustomSMSSender"), ("custom-email-sender", "CustomEmailSender")];
 
 /// What a pool is set up with.
 #[derive(Debug)]
@@ -38,10 +19,8 @@ pub struct Setup<'a> {
     pub account_id: &'a str,
     pub mfa: Mfa,
     pub sign_in_with: SignInWith,
-    /// Names of the deployed functions.
-    pub functions: &'a BTreeSet<String>,
-    /// The key that custom-sender codes are encrypted under.
-    pub code_key_arn: &'a str,
+    /// `LambdaConfig`, the key of the custom senders with it.
+    pub triggers: &'a Map<String, Value>,
 }
 
 /// The pool that is there now, kept between runs.
@@ -57,6 +36,13 @@ pub struct Known {
 }
 
 impl Known {
+    /// In the place of a pool that is yet to be made.
+    pub fn nothing(sign_in_with: SignInWith) -> Self {
+        let none = || Client { id: String::new(), secret: None };
+        let clients = Clients { native: none(), custom: none(), server: none() };
+        Self { user_pool_id: String::new(), clients, recovery: None, sign_in_with }
+    }
+
     /// What an earlier run left in `file`.
     pub fn read(file: &PathBuf) -> Result<Option<Self>> {
         let text = match std::fs::read(file) {
@@ -152,7 +138,7 @@ impl Setup<'_> {
             SignInWith::Username | SignInWith::Email => json!(["email"]),
         };
         let members = json!({
-            "LambdaConfig": self.lambda_config(),
+            "LambdaConfig": self.triggers,
             "AutoVerifiedAttributes": verified,
             "AccountRecoverySetting": { "RecoveryMechanisms": [
                 { "Name": "verified_email", "Priority": 1 },
@@ -191,24 +177,6 @@ impl Setup<'_> {
             "ExternalId": "local",
             "SnsRegion": self.region,
         })
-    }
-
-    fn lambda_config(&self) -> Value {
-        let arn = |function: &str| function_arn(self.region, self.account_id, function);
-        let mut config = Map::new();
-        for (function, trigger) in TRIGGERS {
-            if self.functions.contains(function) {
-                config.insert(trigger.to_owned(), arn(function).into());
-            }
-        }
-        for (function, sender) in SENDERS {
-            if self.functions.contains(function) {
-                let value = json!({ "LambdaArn": arn(function), "LambdaVersion": "V1_0" });
-                config.insert(sender.to_owned(), value);
-                config.insert("KMSKeyID".to_owned(), self.code_key_arn.into());
-            }
-        }
-        Value::Object(config)
     }
 
     async fn set_mfa(&self, pools: &Arc<UserPools>, user_pool_id: &str) -> Result<()> {

@@ -176,8 +176,7 @@ mod tests {
             mfa: Map::new(),
             clients: std::collections::BTreeMap::new(),
         };
-        let ours =
-            StackOutputs { triggers: std::collections::BTreeMap::new(), code_key_arn: None, table: None };
+        let ours = StackOutputs::default();
         let owned = state(json!({ "aws:cloudformation:stack-name": "shop" }));
         assert!(refusal(&owned, &ours).unwrap()[0].contains("stack shop owns the pool"));
         assert_eq!(refusal(&state(json!({ "team": "a" })), &ours), None);

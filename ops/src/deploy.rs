@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{IsTerminal as _, stderr, stdin};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -21,6 +21,8 @@ const NEEDED: [(&str, &str); 2] = [
     ("cargo-lambda", "which builds functions in Rust: pip install cargo-lambda"),
 ];
 
+const TEMPLATE: &str = "template.yaml";
+const CHECKOV: &str = ".checkov.yaml";
 /// Beside the template: what the layer with the operator's overrides is made from.
 const OVERRIDES: &str = "overrides/cognito-mfa";
 
@@ -64,7 +66,9 @@ impl Deploy {
             return Ok(Ending::Refused);
         }
         let env = ["--config-env", &self.env];
-        self.sam("validate", &[&["--lint", "--template-file", "template.yaml"][..], &env].concat())?;
+        for template in self.templates()? {
+            self.sam("validate", &[&["--lint", "--template-file", &template][..], &env].concat())?;
+        }
         self.sam("build", &env)?;
 
         let account: Vec<_> = [("--profile", profile), ("--region", region)]
@@ -91,15 +95,36 @@ impl Deploy {
         fs::write(&self.outputs, &listed.stdout).with_context(|| self.outputs.display().to_string())?;
         let outputs = StackOutputs::read(&self.outputs)?;
         let file = self.outputs.display();
+        let attach = if outputs.makes_pool {
+            String::new()
+        } else {
+            format!(
+                "\n  cognito-mfa attach --user-pool-id ID --stack-outputs {file} --record attached.json --dry-run"
+            )
+        };
         Say::note(format_args!(
-            "deployed, {} triggers; next:\n  \
-             cognito-mfa attach --user-pool-id ID --stack-outputs {file} --record attached.json --dry-run\n  \
-             cognito-mfa doctor --user-pool-id ID --stack-outputs {file}",
-            outputs.triggers.len()
+            "deployed, {} triggers; next:{attach}\n  \
+             cognito-mfa doctor --user-pool-id {} --stack-outputs {file}",
+            outputs.triggers.len(),
+            outputs.user_pool_id.as_deref().unwrap_or("ID"),
         ));
         let listed: Value = serde_json::from_slice(&listed.stdout)?;
         say.result(&json!({ "outcome": "deployed", "outputs": listed }));
         Ok(Ending::Done)
+    }
+
+    /// The template, then those of the stacks in it.
+    fn templates(&self) -> Result<Vec<String>> {
+        let mut within = Vec::new();
+        for entry in fs::read_dir(&self.infra).with_context(|| self.infra.display().to_string())? {
+            let path = PathBuf::from(entry?.file_name());
+            let is_template = path.extension().is_some_and(|end| end == "yaml");
+            if is_template && path != Path::new(TEMPLATE) && path != Path::new(CHECKOV) {
+                within.push(path.display().to_string());
+            }
+        }
+        within.sort();
+        Ok([vec![TEMPLATE.to_owned()], within].concat())
     }
 
     fn overrides_are_right(&self) -> Result<bool> {

@@ -12,13 +12,17 @@ use serde_json::Value;
 const TRIGGER: &str = "Trigger";
 
 /// The deployed functions and what belongs to them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct StackOutputs {
     /// ARNs by member of `LambdaConfig`.
     pub(crate) triggers: BTreeMap<String, String>,
     /// The key that Cognito is to seal codes under.
     pub(crate) code_key_arn: Option<String>,
     pub(crate) table: Option<String>,
+    /// The pool that the functions were deployed for.
+    pub(crate) user_pool_id: Option<String>,
+    /// Whether it is the stack's own, wired by its template.
+    pub(crate) makes_pool: bool,
 }
 
 impl StackOutputs {
@@ -58,7 +62,13 @@ impl StackOutputs {
             !triggers.is_empty(),
             "none of the outputs is called {TRIGGER}…: is it this project's stack?"
         );
-        Ok(Self { triggers, code_key_arn: own("CodeKeyArn"), table: own("TableName") })
+        Ok(Self {
+            triggers,
+            code_key_arn: own("CodeKeyArn"),
+            table: own("TableName"),
+            user_pool_id: own("UserPoolId"),
+            makes_pool: own("NativeClientId").is_some(),
+        })
     }
 }
 
@@ -75,14 +85,26 @@ mod tests {
             { "OutputKey": "TriggerPreSignUp", "OutputValue": "arn:a" },
             { "OutputKey": "CodeKeyArn", "OutputValue": "arn:k" },
             { "OutputKey": "TableName", "OutputValue": "t" },
+            { "OutputKey": "UserPoolId", "OutputValue": "eu-west-1_a" },
         ]);
         let expected = StackOutputs {
             triggers: [("PreSignUp".to_owned(), "arn:a".to_owned())].into(),
             code_key_arn: Some("arn:k".to_owned()),
             table: Some("t".to_owned()),
+            user_pool_id: Some("eu-west-1_a".to_owned()),
+            makes_pool: false,
         };
         assert_eq!(StackOutputs::parse(&list).unwrap(), expected);
         assert_eq!(StackOutputs::parse(&json!({ "Stacks": [{ "Outputs": list }] })).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_stacks_own_pool_has_clients_of_the_stack() {
+        let list = json!([
+            { "OutputKey": "NativeClientId", "OutputValue": "1a" },
+            { "OutputKey": "TriggerPreSignUp", "OutputValue": "arn:a" },
+        ]);
+        assert!(StackOutputs::parse(&list).unwrap().makes_pool);
     }
 
     #[test]

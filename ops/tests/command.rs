@@ -135,6 +135,9 @@ impl Sam {
         let overrides = folder.path().join("infra/overrides/cognito-mfa");
         fs::create_dir_all(&overrides).unwrap();
         fs::write(overrides.join("policy.toml"), policy).unwrap();
+        for template in ["api.yaml", "template.yaml", ".checkov.yaml"] {
+            fs::write(folder.path().join("infra").join(template), "").unwrap();
+        }
         let bin = folder.path().join("bin");
         fs::create_dir(&bin).unwrap();
         for (name, script) in [("sam", script), ("cargo-lambda", "")] {
@@ -173,6 +176,7 @@ fn deploy_validates_builds_deploys_and_keeps_the_outputs() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let asked = [
         "validate --lint --template-file template.yaml --config-env dev",
+        "validate --lint --template-file api.yaml --config-env dev",
         "build --config-env dev",
         "deploy --config-env dev --no-confirm-changeset --no-fail-on-empty-changeset --region eu-west-1",
         "list stack-outputs --output json --config-env dev --region eu-west-1",
@@ -191,6 +195,7 @@ fn a_dry_run_makes_a_change_set_and_no_change() {
     assert_eq!(output.status.code(), Some(0));
     let asked = [
         "validate --lint --template-file template.yaml --config-env prod",
+        "validate --lint --template-file api.yaml --config-env prod",
         "build --config-env prod",
         "deploy --config-env prod --no-execute-changeset",
     ];
@@ -210,7 +215,7 @@ fn nothing_is_deployed_where_something_is_wrong() {
     let failing = Sam::new("", r#"echo "$1" >> asked; [ "$1" != build ]"#);
     let output = failing.deploy(&["--yes"]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(failing.asked(), ["validate", "build"]);
+    assert_eq!(failing.asked(), ["validate", "validate", "build"]);
     assert!(String::from_utf8(output.stderr).unwrap().contains("sam build: exit status: 1"));
 
     let nobody = Sam::new("", ANSWERS);

@@ -298,10 +298,14 @@ async function newUser({ addresses = true } = {}) {
 
 /** A template with the custom-auth triggers, whose functions are this process. */
 function template() {
-  const names = ['define-auth-challenge', 'create-auth-challenge', 'verify-auth-challenge-response'];
+  const functions = {
+    DefineAuthChallenge: 'define-auth-challenge',
+    CreateAuthChallenge: 'create-auth-challenge',
+    VerifyAuthChallengeResponse: 'verify-auth-challenge-response',
+  };
   const Resources = Object.fromEntries(
-    names.map((name) => [
-      name.replace(/-/g, ''),
+    Object.entries(functions).map(([id, name]) => [
+      id,
       {
         Type: 'AWS::Serverless::Function',
         Metadata: { BuildMethod: 'rust-cargolambda', BuildProperties: { Binary: name } },
@@ -309,6 +313,8 @@ function template() {
       },
     ]),
   );
+  const LambdaConfig = Object.fromEntries(Object.keys(functions).map((id) => [id, { 'Fn::GetAtt': [id, 'Arn'] }]));
+  Resources.Pool = { Type: 'AWS::Cognito::UserPool', Properties: { LambdaConfig } };
   const path = join(folder.path, 'template.json');
   writeFileSync(path, JSON.stringify({ Transform: 'AWS::Serverless-2016-10-31', Resources }));
   return path;

@@ -24,7 +24,16 @@ before(async () => {
     Type: 'AWS::Serverless::Function',
     Metadata: { BuildMethod: 'rust-cargolambda', BuildProperties: { Binary: SENDER } },
   };
-  const resources = { CustomSmsSender: resource };
+  const arn = (id) => ({ 'Fn::GetAtt': [id, 'Arn'] });
+  const triggers = {
+    CustomSMSSender: { LambdaVersion: 'V1_0', LambdaArn: arn('CustomSmsSender') },
+    KMSKeyID: arn('Key'),
+  };
+  const resources = {
+    CustomSmsSender: resource,
+    Key: { Type: 'AWS::KMS::Key' },
+    Pool: { Type: 'AWS::Cognito::UserPool', Properties: { LambdaConfig: triggers } },
+  };
   writeFileSync(template, JSON.stringify({ Transform: 'AWS::Serverless-2016-10-31', Resources: resources }));
   // Stands for the sender: keeps the event.
   let keep;

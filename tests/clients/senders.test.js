@@ -1,8 +1,6 @@
 // Every message of a native user, by our own senders, in three languages, while the pool delivers every
 // event twice at the same time: each message arrives once, and its code works.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { Amplify } from 'aws-amplify';
@@ -19,14 +17,15 @@ import {
   signUp,
 } from 'aws-amplify/auth';
 
-import { startCloud, temporaryFolder, workspace } from './harness/cloud.js';
+import { startCloud, temporaryFolder } from './harness/cloud.js';
+import { templateWith } from './harness/policy.js';
 import { PASSWORD as password, newAddress } from './harness/user.js';
 
 const folder = temporaryFolder();
 let cloud;
 
 before(async () => {
-  cloud = await startCloud(['--memory', '--template', template()]);
+  cloud = await startCloud(['--memory', '--template', templateWith(folder.path, '[governor]\ncool_down_seconds = 1\n')]);
   const { userPoolId, clients, cognito, console: url } = cloud.endpoints;
   Amplify.configure({
     Auth: { Cognito: { userPoolId, userPoolClientId: clients.native.id, userPoolEndpoint: cognito } },
@@ -133,14 +132,3 @@ test('an administrator invites: the temporary password arrives once and unaltere
   const { nextStep } = await signIn({ username: email, password: TemporaryPassword });
   assert.equal(nextStep.signInStep, 'CONFIRM_SIGN_IN_WITH_NEW_PASSWORD_REQUIRED');
 });
-
-/** The deployed template, with a policy whose cool-down a test can wait for. */
-function template() {
-  const overrides = join(folder.path, 'overrides');
-  mkdirSync(overrides);
-  writeFileSync(join(overrides, 'policy.toml'), '[governor]\ncool_down_seconds = 1\n');
-  const deployed = readFileSync(join(workspace, 'infra/template.yaml'), 'utf8');
-  const path = join(folder.path, 'template.yaml');
-  writeFileSync(path, deployed.replace('MFA_CONFIG_DIR: /opt/cognito-mfa', `MFA_CONFIG_DIR: ${overrides}`));
-  return path;
-}

@@ -163,6 +163,14 @@ def all_triggers(tmp_path_factory):
         }
         for name in TRIGGERS
     }
+    arn = {name.title().replace("-", ""): {"Fn::GetAtt": [name.title().replace("-", ""), "Arn"]} for name in TRIGGERS}
+    sender = {
+        member: {"LambdaVersion": "V1_0", "LambdaArn": arn.pop(name)}
+        for member, name in [("CustomSMSSender", "CustomSmsSender"), ("CustomEmailSender", "CustomEmailSender")]
+    }
+    resources["Key"] = {"Type": "AWS::KMS::Key"}
+    triggers = {**arn, **sender, "KMSKeyID": {"Fn::GetAtt": ["Key", "Arn"]}}
+    resources["Pool"] = {"Type": "AWS::Cognito::UserPool", "Properties": {"LambdaConfig": triggers}}
     template = folder / "template.yaml"
     template.write_text(json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}))
     functions = Lambda()

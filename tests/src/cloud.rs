@@ -27,6 +27,7 @@ pub struct Cloud {
     stack_outputs: Value,
     table: String,
     code_key: String,
+    pub(crate) http: reqwest::Client,
 }
 
 /// The client of the sample events. Native: then most functions have nothing to do, and no sample needs a
@@ -66,8 +67,9 @@ impl Cloud {
         let endpoints: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
         let outputs = std::fs::read(path.with_file_name("stack-outputs.json"))?;
         let stack_outputs = serde_json::from_slice(&outputs)?;
-        let table = only_table(text(&endpoints, "dynamodb")?).await?;
-        let mut cloud = Self { process, endpoints, stack_outputs, table, code_key: String::new() };
+        let http = reqwest::Client::new();
+        let table = only_table(&http, text(&endpoints, "dynamodb")?).await?;
+        let mut cloud = Self { process, endpoints, stack_outputs, table, code_key: String::new(), http };
         cloud.code_key = cloud.code_key().await?;
         Ok(cloud)
     }
@@ -143,7 +145,7 @@ impl Cloud {
     pub async fn codes(&self, to: &str) -> Result<Vec<String>> {
         let mut outbox = Url::parse(self.endpoint("outbox")?)?;
         outbox.query_pairs_mut().append_pair("to", to);
-        let messages: Value = reqwest::get(outbox).await?.json().await?;
+        let messages: Value = self.http.get(outbox).send().await?.json().await?;
         let code =
             |message: &Value| message.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
         Ok(messages.as_array().into_iter().flatten().map(code).collect())
@@ -171,13 +173,13 @@ impl Cloud {
 
     /// Posts as a signed-in user.
     pub async fn post_as(&self, url: &str, token: &str, body: &Value) -> Result<Value> {
-        let request = reqwest::Client::new().post(url).bearer_auth(token).json(body);
+        let request = self.http.post(url).bearer_auth(token).json(body);
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
     /// The JSON of an address, asked for with a token.
     pub async fn get_as(&self, url: &str, token: &str) -> Result<Value> {
-        let request = reqwest::Client::new().get(url).bearer_auth(token);
+        let request = self.http.get(url).bearer_auth(token);
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
@@ -222,19 +224,19 @@ impl Cloud {
     /// Calls an operation of Cognito's API.
     pub async fn cognito(&self, operation: &str, parameters: Value) -> Result<Value> {
         let target = format!("AWSCognitoIdentityProviderService.{operation}");
-        call(text(&self.endpoints, "cognito")?, "1.1", &target, &parameters).await
+        call(&self.http, text(&self.endpoints, "cognito")?, "1.1", &target, &parameters).await
     }
 
     /// Calls an operation of another service with a JSON protocol, `DynamoDB_20120810.PutItem` at
     /// `dynamodb` for example.
     pub async fn call(&self, service: &str, target: &str, parameters: Value) -> Result<Value> {
-        call(self.endpoint(service)?, "1.0", target, &parameters).await
+        call(&self.http, self.endpoint(service)?, "1.0", target, &parameters).await
     }
 
     /// Calls a service that has paths; its answer's status must be a success.
     pub async fn request(&self, service: &str, method: &str, path: &str, body: String) -> Result<Value> {
         let url = format!("{}{path}", self.endpoint(service)?);
-        let request = reqwest::Client::new().request(method.parse()?, &url);
+        let request = self.http.request(method.parse()?, &url);
         let response = request.header("content-type", "application/json").body(body).send().await?;
         ensure!(response.status().is_success(), "{method} {url}: {}", response.status());
         let answer = response.bytes().await?;
@@ -245,6 +247,11 @@ impl Cloud {
     pub fn client(&self, name: &str) -> Result<&str> {
         let id = self.endpoints.pointer(&format!("/clients/{name}/id")).and_then(Value::as_str);
         id.with_context(|| format!("no client {name}"))
+    }
+
+    /// The id of its process, none once it has ended.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.id()
     }
 
     /// Ends it and waits for the end.
@@ -263,8 +270,14 @@ fn text<'a>(endpoints: &'a Value, name: &str) -> Result<&'a str> {
 }
 
 /// Calls an AWS service by its JSON protocol.
-async fn call(endpoint: &str, version: &str, target: &str, body: &Value) -> Result<Value> {
-    let response = reqwest::Client::new()
+async fn call(
+    http: &reqwest::Client,
+    endpoint: &str,
+    version: &str,
+    target: &str,
+    body: &Value,
+) -> Result<Value> {
+    let response = http
         .post(endpoint)
         .header("content-type", format!("application/x-amz-json-{version}"))
         .header("x-amz-target", target)
@@ -278,8 +291,8 @@ async fn call(endpoint: &str, version: &str, target: &str, body: &Value) -> Resu
     Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? })
 }
 
-async fn only_table(dynamodb: &str) -> Result<String> {
-    let answer = call(dynamodb, "1.0", "DynamoDB_20120810.ListTables", &json!({})).await?;
+async fn only_table(http: &reqwest::Client, dynamodb: &str) -> Result<String> {
+    let answer = call(http, dynamodb, "1.0", "DynamoDB_20120810.ListTables", &json!({})).await?;
     let name = answer.pointer("/TableNames/0").and_then(Value::as_str);
     Ok(name.with_context(|| format!("no table: {answer}"))?.to_owned())
 }

@@ -4,11 +4,15 @@
 mod cloud;
 mod events;
 mod functions;
+pub mod journeys;
 pub mod measure;
 pub mod people;
+pub mod processes;
 mod sealed_events;
+mod stacks;
 
 pub use cloud::Cloud;
 pub use events::{SampleEvent, sample_events};
 pub use functions::{Function, binary, functions, workspace};
 pub use sealed_events::{SealedEvents, dry_run};
+pub use stacks::{Stack, stacks};

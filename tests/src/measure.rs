@@ -8,13 +8,15 @@ use serde_json::Value;
 pub const WARM_INVOCATIONS: usize = 20;
 
 /// One start of one binary, in milliseconds and MiB.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Start {
     pub init: f64,
     pub init_cpu: f64,
     pub first: f64,
     pub first_cpu: f64,
     pub warm: f64,
+    /// Of each warm invocation.
+    pub warm_each: Vec<f64>,
     /// The mean, because the scheduler's account moves in steps.
     pub warm_cpu: f64,
     pub peak: f64,
@@ -51,7 +53,8 @@ pub async fn start(spec: FunctionSpec, first: &Value, others: &[&Value]) -> Resu
         first: milliseconds(cold.duration),
         first_cpu: milliseconds(cpu_between(init_usage, first_usage)),
         warm_cpu: milliseconds(cpu_between(first_usage, last_usage)) / number(others.len()),
-        warm: median(warm),
+        warm: median(warm.clone()),
+        warm_each: warm,
         peak: mebibytes(last_usage.max_rss),
     })
 }
@@ -68,6 +71,20 @@ fn succeeded(invocation: Invocation) -> Result<Invocation> {
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The value below or at which `share` of all are: the nearest rank.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rank between 0 and the number of values"
+)]
+pub fn percentile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }
 
 fn cpu_between(before: Usage, after: Usage) -> Duration {

@@ -36,8 +36,8 @@ impl Cloud {
     }
 
     /// Sets an authenticator app up, as Cognito has it, and makes it the preferred factor. `now`: seconds
-    /// since the epoch.
-    pub async fn enrol_totp(&self, token: &str, now: u64) -> Result<()> {
+    /// since the epoch. Gives the app's secret in base32.
+    pub async fn enrol_totp(&self, token: &str, now: u64) -> Result<String> {
         let begun = self.cognito("AssociateSoftwareToken", json!({ "AccessToken": token })).await?;
         let secret = begun.get("SecretCode").and_then(Value::as_str).context("no secret")?;
         let seed = data_encoding::BASE32_NOPAD.decode(secret.as_bytes())?;
@@ -47,7 +47,8 @@ impl Cloud {
         let preference = json!({
             "AccessToken": token, "SoftwareTokenMfaSettings": { "Enabled": true, "PreferredMfa": true },
         });
-        self.cognito("SetUserMFAPreference", preference).await.map(drop)
+        self.cognito("SetUserMFAPreference", preference).await?;
+        Ok(secret.to_owned())
     }
 
     /// Makes text messages the preferred factor, and the number a verified one.
@@ -99,7 +100,7 @@ impl Cloud {
         body: &Value,
     ) -> Result<(u16, Value)> {
         let url = format!("{}{path}", self.endpoint("api")?);
-        let mut request = reqwest::Client::new().request(method.parse()?, url);
+        let mut request = self.http.request(method.parse()?, url);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }

@@ -1,5 +1,5 @@
 //! Each function's role allows what the function does and nothing else: what was called in a run
-//! against the local cloud beside the statements of `infra/template.yaml`, both ways.
+//! against the local cloud beside the statements of the templates in `infra/`, both ways.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
@@ -8,7 +8,7 @@ use std::fs;
 use std::time::Duration;
 
 use end_to_end::people::{PASSWORD, access_token};
-use end_to_end::{Cloud, workspace};
+use end_to_end::{Cloud, stacks};
 use serde_json::{Value as Json, json};
 use serde_norway::Value;
 use shared::kernel::{Clock as _, SystemClock};
@@ -39,12 +39,10 @@ type Actions = BTreeMap<String, BTreeSet<String>>;
 
 /// The statements of every function's role, by function.
 fn statements() -> Vec<(String, Vec<Value>)> {
-    let text = fs::read_to_string(workspace().join("infra/template.yaml")).unwrap();
-    let template: Value = serde_norway::from_str(&text).unwrap();
-    let resources = template.get("Resources").and_then(Value::as_mapping).unwrap().values();
-    let functions = resources.filter(|one| one.get("Type").unwrap() == "AWS::Serverless::Function");
+    let stacks = stacks().unwrap();
+    let functions = stacks.iter().flat_map(|stack| stack.resources("AWS::Serverless::Function"));
     functions
-        .map(|function| {
+        .map(|(_, function)| {
             let binary =
                 function.get("Metadata").unwrap().get("BuildProperties").unwrap().get("Binary").unwrap();
             let policies = function.get("Properties").and_then(|properties| properties.get("Policies"));
@@ -112,7 +110,8 @@ fn text_of(value: &Value) -> String {
 
 async fn called(cloud: &Cloud) -> Actions {
     let seen = cloud.request("console", "GET", "/api/calls", String::new()).await.unwrap();
-    serde_json::from_value(seen).unwrap()
+    let counted: BTreeMap<String, BTreeMap<String, Json>> = serde_json::from_value(seen).unwrap();
+    counted.into_iter().map(|(function, actions)| (function, actions.into_keys().collect())).collect()
 }
 
 /// Everything that makes a function call something.

@@ -26,7 +26,7 @@ fn host(cloud: &Cloud, policy: &TempDir) -> Arc<LambdaHost> {
     let sender = functions().iter().find(|function| function.name == SENDER).unwrap();
     let mut spec = cloud.function(sender, &binary(SENDER).unwrap()).unwrap();
     spec.environment.insert("MFA_CONFIG_DIR".into(), policy.path().to_str().unwrap().into());
-    // As in infra/template.yaml.
+    // As in infra/triggers.yaml.
     spec.timeout = Duration::from_secs(15);
     LambdaHost::start(vec![spec]).unwrap()
 }

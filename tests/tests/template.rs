@@ -1,4 +1,4 @@
-//! What CloudFormation, SAM and Lambda would find wrong with `infra/template.yaml`, without them.
+//! What CloudFormation, SAM and Lambda would find wrong with the templates of `infra/`, without them.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use end_to_end::{Cloud, binary, functions, workspace};
+use end_to_end::{Cloud, Stack, binary, functions, stacks, workspace};
 use local_lambda_host::LambdaHost;
 use serde_json::{Value as Json, json};
 use serde_norway::Value;
@@ -19,24 +19,36 @@ use tokio::process::Command;
 
 const FUNCTION: &str = "AWS::Serverless::Function";
 
-fn template() -> Value {
-    let text = fs::read_to_string(workspace().join("infra/template.yaml")).unwrap();
-    serde_norway::from_str(&text).unwrap()
-}
-
-fn section<'a>(template: &'a Value, name: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
-    let members = template.get(name).and_then(Value::as_mapping).unwrap();
-    members.iter().map(|(id, value)| (id.as_str().unwrap(), value))
-}
-
 fn kind(resource: &Value) -> &str {
     resource.get("Type").and_then(Value::as_str).unwrap()
 }
 
+fn stack(name: &str) -> Stack {
+    stacks().unwrap().into_iter().find(|stack| stack.name == name).unwrap()
+}
+
+fn resource(name: &str) -> Value {
+    let all = stacks().unwrap();
+    let mut resources = all.iter().flat_map(|stack| stack.section("Resources"));
+    resources.find(|(id, _)| *id == name).unwrap().1.clone()
+}
+
+fn property<'a>(resource: &'a Value, name: &str) -> Option<&'a Value> {
+    resource.get("Properties")?.get(name)
+}
+
+fn substituted(value: &Value) -> &str {
+    match value {
+        Value::Tagged(tagged) if tagged.tag == "!Sub" => tagged.value.as_str().unwrap(),
+        other => panic!("no !Sub: {other:?}"),
+    }
+}
+
 /// Binaries by logical id.
-fn stanzas(template: &Value) -> BTreeMap<&str, &str> {
-    section(template, "Resources")
-        .filter(|(_, resource)| kind(resource) == FUNCTION)
+fn stanzas(stacks: &[Stack]) -> BTreeMap<&str, &str> {
+    stacks
+        .iter()
+        .flat_map(|stack| stack.resources(FUNCTION))
         .map(|(id, resource)| {
             let metadata = resource.get("Metadata").unwrap();
             let binary = metadata.get("BuildProperties").and_then(|build| build.get("Binary"));
@@ -97,24 +109,37 @@ fn names(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Resource → the resources that have to be there before it.
+/// Resource → the resources that have to be there before it. A function's alias, with its deployment, is a
+/// resource of its own: `PreSignUp.Alias`.
 fn dependencies(template: &Value) -> BTreeMap<String, BTreeSet<String>> {
-    let ids: BTreeSet<_> = section(template, "Resources").map(|(id, _)| id.to_owned()).collect();
+    let resources = template.get("Resources").and_then(Value::as_mapping).unwrap();
+    let resources = resources.iter().map(|(id, resource)| (id.as_str().unwrap(), resource));
+    let resources: BTreeMap<_, _> = resources.collect();
     let known = |value: &Value| {
         let mut found = BTreeSet::new();
         references(value, &mut found);
-        found.retain(|name| ids.contains(name));
+        found.retain(|name| resources.contains_key(name.strip_suffix(".Alias").unwrap_or(name)));
         found
     };
+    let globals = template.get("Globals").and_then(|globals| globals.get("Function")).cloned();
+    let mut globals = globals.unwrap_or_default();
+    let deployment = globals.as_mapping_mut().and_then(|all| all.remove("DeploymentPreference"));
     let mut all = BTreeMap::<String, BTreeSet<String>>::new();
-    for (id, resource) in section(template, "Resources") {
-        let mut own = resource.clone();
+    for (id, resource) in &resources {
+        let mut own = (*resource).clone();
         // SAM makes an event a part of the API, which has the function's ARN in its routes.
         let events =
             own.get_mut("Properties").and_then(Value::as_mapping_mut).and_then(|all| all.remove("Events"));
-        all.entry(id.to_owned()).or_default().extend(known(&own));
+        let needed = all.entry((*id).to_owned()).or_default();
+        needed.extend(known(&own));
+        if kind(resource) == FUNCTION {
+            needed.extend(known(&globals));
+            let alias = all.entry(format!("{id}.Alias")).or_default();
+            alias.insert((*id).to_owned());
+            alias.extend(deployment.iter().flat_map(&known));
+        }
         for api in events.iter().flat_map(&known) {
-            all.entry(api).or_default().insert(id.to_owned());
+            all.entry(api).or_default().insert(format!("{id}.Alias"));
         }
     }
     all
@@ -141,68 +166,226 @@ fn order(mut dependencies: BTreeMap<String, BTreeSet<String>>) -> Result<Vec<Str
 }
 
 #[test]
-fn the_resources_can_be_created_one_after_another() {
-    let template = template();
-    let all = section(&template, "Resources").count();
-    assert_eq!(order(dependencies(&template)).map(|order| order.len()), Ok(all));
+fn the_resources_of_each_stack_can_be_created_one_after_another() {
+    for stack in stacks().unwrap() {
+        let aliases = stack.resources(FUNCTION).count();
+        let all = stack.section("Resources").count() + aliases;
+        assert_eq!(order(dependencies(&stack.template)).map(|order| order.len()), Ok(all), "{}", stack.name);
+    }
+}
+
+#[test]
+fn the_stacks_can_be_created_one_after_another() {
+    let order = order(dependencies(&stack("template").template)).unwrap();
+    let at = |name: &str| order.iter().position(|id| id == name).unwrap();
+    let expected = ["Data", "Pool", "Triggers", "Api", "Protection"].map(at);
+    assert!(expected.is_sorted(), "{order:?}");
 }
 
 #[test]
 fn a_pool_in_the_same_stack_as_its_triggers_permissions_would_be_a_cycle() {
     let cycle = "
+Globals: { Function: { DeploymentPreference: { Alarms: [!Ref Alarm] } } }
 Resources:
-  Pool: { Type: AWS::Cognito::UserPool, Properties: { LambdaConfig: { PreSignUp: !GetAtt Function.Arn } } }
+  Pool: { Type: AWS::Cognito::UserPool, Properties: { LambdaConfig: { PreSignUp: !Ref Function.Alias } } }
   Table: { Type: AWS::DynamoDB::Table }
+  Alarm: { Type: AWS::CloudWatch::Alarm, Properties: { Dimensions: [{ Value: !Ref Function }] } }
   Function:
     Type: AWS::Serverless::Function
     Properties: { Environment: { Variables: { POOL: !Sub 'x/${Pool}' } }, Events: { Get: { Properties: { ApiId: !Ref Api } } } }
   Api: { Type: AWS::Serverless::HttpApi, DependsOn: Table }
 ";
-    let stuck = order(dependencies(&serde_norway::from_str(cycle).unwrap())).unwrap_err();
-    assert_eq!(stuck, ["Api", "Function", "Pool"]);
+    let stuck = |text: &str| order(dependencies(&serde_norway::from_str(text).unwrap()));
+    let all = ["Alarm", "Api", "Function", "Function.Alias", "Pool"].map(str::to_owned);
+    assert_eq!(stuck(cycle), Err(all.into()));
+    // A function that calls another's alias is created after the alarm that guards it.
+    let guarded = "
+Globals: { Function: { DeploymentPreference: { Alarms: [!Ref Alarm] } } }
+Resources:
+  Alarm: { Type: AWS::CloudWatch::Alarm, Properties: { Dimensions: [{ Value: !Ref Caller }] } }
+  Caller: { Type: AWS::Serverless::Function, Properties: { Environment: { CALLED: !Ref Called.Alias } } }
+  Called: { Type: AWS::Serverless::Function }
+";
+    let all = ["Alarm", "Called.Alias", "Caller", "Caller.Alias"].map(str::to_owned);
+    assert_eq!(stuck(guarded), Err(all.into()));
+    // As it is here: the pool has the function by its name. The alarm watches the function and guards its
+    // alias, which is none.
+    let by_name = cycle.replace("!Ref Function.Alias", "'arn:function:live'");
+    assert_eq!(stuck(&by_name).map(|order| order.len()), Ok(6));
 }
 
 #[test]
-fn what_is_referred_to_exists() {
-    let template = template();
-    let mut found = BTreeSet::new();
-    for part in ["Globals", "Resources", "Outputs"] {
-        references(template.get(part).unwrap(), &mut found);
+fn what_is_referred_to_exists_and_what_is_given_is_used() {
+    let all = stacks().unwrap();
+    let stanzas = stanzas(&all);
+    for stack in &all {
+        let mut found = BTreeSet::new();
+        for part in ["Globals", "Resources", "Outputs"] {
+            stack.section(part).for_each(|(_, member)| references(member, &mut found));
+        }
+        let known = ["Parameters", "Resources"].iter().flat_map(|part| stack.section(part));
+        let mut known: BTreeSet<_> = known.map(|(id, _)| id.to_owned()).collect();
+        // SAM makes a function's role and its alias.
+        known.extend(stanzas.keys().flat_map(|id| [format!("{id}Role"), format!("{id}.Alias")]));
+        found.retain(|name| !name.starts_with("AWS::") && !known.contains(name));
+        assert_eq!(found, BTreeSet::new(), "{}", stack.name);
+        let mut used = BTreeSet::new();
+        references(&stack.template, &mut used);
+        let idle: Vec<_> =
+            stack.section("Parameters").map(|(id, _)| id).filter(|id| !used.contains(*id)).collect();
+        assert_eq!(idle, Vec::<&str>::new(), "{}: parameters that nothing uses", stack.name);
     }
-    let known = ["Parameters", "Resources"].iter().flat_map(|part| section(&template, part));
-    let mut known: BTreeSet<_> = known.map(|(id, _)| id.to_owned()).collect();
-    // SAM makes a function's role.
-    known.extend(stanzas(&template).keys().map(|id| format!("{id}Role")));
-    found.retain(|name| !name.starts_with("AWS::") && !known.contains(name));
-    assert_eq!(found, BTreeSet::new());
-    let mut used = BTreeSet::new();
-    references(&template, &mut used);
-    let idle: Vec<_> =
-        section(&template, "Parameters").map(|(id, _)| id).filter(|id| !used.contains(*id)).collect();
-    assert_eq!(idle, Vec::<&str>::new(), "parameters that nothing uses");
+}
+
+/// Outputs and parameters fit together, and each file is a stack.
+#[test]
+fn a_stack_is_given_its_parameters_and_gives_what_others_take() {
+    let root = stack("template");
+    let text = serde_norway::to_string(&root.template).unwrap();
+    let mut files = BTreeSet::new();
+    for (id, nested) in root.resources("AWS::Serverless::Application") {
+        let file =
+            property(nested, "Location").and_then(Value::as_str).unwrap().strip_suffix(".yaml").unwrap();
+        files.insert(file.to_owned());
+        let within = stack(file);
+        let given = property(nested, "Parameters").and_then(Value::as_mapping).unwrap();
+        let given: BTreeSet<_> = given.keys().filter_map(Value::as_str).collect();
+        let asked: BTreeSet<_> = within.section("Parameters").map(|(name, _)| name).collect();
+        assert_eq!(given, asked, "{file}");
+        let put_out: BTreeSet<_> = within.section("Outputs").map(|(name, _)| name).collect();
+        let marker = format!("{id}.Outputs.");
+        let name = |rest: &str| rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap().to_owned();
+        let taken: BTreeSet<_> = text.split(&marker).skip(1).map(name).collect();
+        assert_eq!(taken.iter().map(String::as_str).collect::<BTreeSet<_>>(), put_out, "{file}");
+    }
+    files.insert("template".to_owned());
+    assert_eq!(files, stacks().unwrap().into_iter().map(|stack| stack.name).collect());
+}
+
+/// The local cloud knows a resource by its logical id alone.
+#[test]
+fn a_logical_id_is_one_resources_in_all_stacks() {
+    let all = stacks().unwrap();
+    let mut ids: Vec<_> = all.iter().flat_map(|stack| stack.section("Resources")).map(|(id, _)| id).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    // The stacks themselves aside: `Api` holds the HTTP API.
+    assert_eq!(count - ids.len(), 1, "{ids:?}");
 }
 
 #[test]
 fn every_function_has_a_stanza_of_its_name_and_every_trigger_an_output() {
-    let template = template();
-    let stanzas = stanzas(&template);
+    let all = stacks().unwrap();
+    let stanzas = stanzas(&all);
     let binaries: BTreeSet<_> = stanzas.values().copied().collect();
     let listed: BTreeSet<_> = functions().iter().map(|function| function.name).collect();
     assert_eq!(binaries, listed);
     for (id, binary) in &stanzas {
         let words = binary.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
         assert_eq!(*id, words.collect::<String>());
+        let function = resource(id);
+        // By which the pool finds it.
+        assert_eq!(
+            substituted(property(&function, "FunctionName").unwrap()),
+            format!("${{FunctionPrefix}}{binary}")
+        );
+        // Without it a changed variable would not reach the alias.
+        assert_eq!(property(&function, "AutoPublishAliasAllProperties"), Some(&Value::Bool(true)), "{id}");
     }
-    let mut attached = BTreeSet::new();
-    for (key, output) in section(&template, "Outputs").filter(|(key, _)| key.starts_with("Trigger")) {
-        let mut named = BTreeSet::new();
-        references(output, &mut named);
-        let id = named.into_iter().next().unwrap();
-        assert_eq!(key.to_lowercase(), format!("trigger{}", id.to_lowercase()));
-        attached.insert(stanzas[id.as_str()]);
+    let mut attached = BTreeMap::new();
+    for (key, output) in stack("template").section("Outputs") {
+        let Some(trigger) = key.strip_prefix("Trigger") else { continue };
+        let Some(Value::Tagged(value)) = output.get("Value") else { panic!("{key}") };
+        let id = value.value.as_str().unwrap().strip_prefix("Triggers.Outputs.").unwrap();
+        assert_eq!(trigger.to_lowercase(), id.to_lowercase());
+        attached.insert(trigger.to_owned(), stanzas[id]);
     }
-    let triggers = functions().iter().filter(|function| function.is_trigger).map(|function| function.name);
-    assert_eq!(attached, triggers.collect(), "`cognito-mfa attach` wires what has an output");
+    let triggers: BTreeSet<_> =
+        functions().iter().filter(|function| function.is_trigger).map(|function| function.name).collect();
+    assert_eq!(
+        attached.values().copied().collect::<BTreeSet<_>>(),
+        triggers,
+        "`attach` wires what has an output"
+    );
+
+    // The stack's own pool is wired to the same, by the alias that gradual deployments move.
+    let pool = resource("UserPool");
+    let config = property(&pool, "LambdaConfig").and_then(Value::as_mapping).unwrap();
+    let mut wired = BTreeMap::new();
+    for (member, value) in config {
+        let member = member.as_str().unwrap();
+        let arn = value.get("LambdaArn").unwrap_or(value);
+        if member == "KMSKeyID" {
+            continue;
+        }
+        let arn = substituted(arn);
+        let expected =
+            "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${FunctionPrefix}";
+        let name = arn.strip_prefix(expected).and_then(|name| name.strip_suffix(":live")).unwrap();
+        let member = member.strip_suffix("Config").unwrap_or(member);
+        assert_eq!(*wired.entry(member.to_owned()).or_insert(name), name, "{member}");
+    }
+    assert_eq!(wired, attached);
+}
+
+/// Of the alias, which is what is called, and for this pool of this account only.
+#[test]
+fn cognito_may_call_every_trigger_by_its_alias() {
+    let triggers = stack("triggers");
+    let permissions = triggers.resources("AWS::Lambda::Permission");
+    let permitted: BTreeSet<_> = permissions
+        .map(|(id, permission)| {
+            assert_eq!(
+                property(permission, "Principal").and_then(Value::as_str),
+                Some("cognito-idp.amazonaws.com")
+            );
+            assert!(property(permission, "SourceAccount").is_some(), "{id}");
+            let source = substituted(property(permission, "SourceArn").unwrap());
+            assert!(source.ends_with(":${AWS::AccountId}:userpool/${UserPoolId}"), "{id}: {source}");
+            let Some(Value::Tagged(function)) = property(permission, "FunctionName") else { panic!("{id}") };
+            function.value.as_str().unwrap().strip_suffix(".Alias").unwrap().to_owned()
+        })
+        .collect();
+    let all = stacks().unwrap();
+    let stanzas = stanzas(&all);
+    let is_trigger = |binary: &str| functions().iter().any(|one| one.is_trigger && one.name == binary);
+    let triggers = stanzas.iter().filter(|(_, binary)| is_trigger(binary)).map(|(id, _)| (*id).to_owned());
+    assert_eq!(permitted, triggers.collect());
+}
+
+/// A code that waited as long as it lives is not sent any more; and what AWS keeps trying is not dead.
+#[test]
+fn a_queued_code_lives_as_long_as_the_sign_in_that_asked_for_it() {
+    let seconds = |id: &str| {
+        let function = resource(id);
+        let age = property(&function, "EventInvokeConfig")
+            .and_then(|config| config.get("MaximumEventAgeInSeconds"));
+        age.and_then(Value::as_u64).unwrap()
+    };
+    for client in ["NativeClient", "CustomClient"] {
+        let client = resource(client);
+        let minutes = property(&client, "AuthSessionValidity").and_then(Value::as_u64).unwrap();
+        assert_eq!([seconds("CustomSmsSender"), seconds("CustomEmailSender")], [minutes * 60; 2]);
+    }
+    let code_seconds = shared::config::Policy::default().custom_auth.code_seconds;
+    assert_eq!(seconds("Deliver"), u64::from(code_seconds));
+}
+
+#[test]
+fn users_keys_and_the_table_outlive_their_stack() {
+    let all = stacks().unwrap();
+    let lasting = ["AWS::Cognito::UserPool", "AWS::KMS::Key", "AWS::DynamoDB::Table"];
+    let mut kept = 0;
+    for (id, resource) in all.iter().flat_map(|stack| stack.section("Resources")) {
+        if lasting.contains(&kind(resource)) {
+            for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+                assert_eq!(resource.get(policy).and_then(Value::as_str), Some("Retain"), "{id}: {policy}");
+            }
+            kept += 1;
+        }
+    }
+    assert_eq!(kept, 5, "a pool, three keys, a table");
 }
 
 #[tokio::test]
@@ -253,23 +436,16 @@ async fn asked_for(binary: &Path, given: &BTreeMap<String, String>) -> BTreeSet<
 
 #[test]
 fn the_dashboard_shows_every_function() {
-    let template = template();
-    let body = section(&template, "Resources")
-        .find(|(_, resource)| kind(resource) == "AWS::CloudWatch::Dashboard")
-        .and_then(|(_, dashboard)| dashboard.get("Properties")?.get("DashboardBody"))
-        .and_then(|body| match body {
-            Value::Tagged(substituted) => substituted.value.as_str(),
-            _ => None,
-        })
-        .unwrap();
+    let dashboard = resource("Dashboard");
+    let body = substituted(property(&dashboard, "DashboardBody").unwrap());
     let body: Json = serde_json::from_str(body).expect("CloudWatch takes nothing but JSON");
     let widgets = body["widgets"].as_array().unwrap();
     let shown = |metric: &str| -> BTreeSet<String> {
         let metrics = widgets.iter().flat_map(|widget| widget["properties"]["metrics"].as_array().unwrap());
         let of_lambda = metrics.filter(|one| one[0] == "AWS/Lambda" && one[1] == metric);
-        of_lambda.map(|one| one[3].as_str().unwrap().trim_matches(['$', '{', '}']).to_owned()).collect()
+        of_lambda.map(|one| one[3].as_str().unwrap().replace("${FunctionPrefix}", "")).collect()
     };
-    let functions: BTreeSet<_> = stanzas(&template).into_keys().map(str::to_owned).collect();
+    let functions: BTreeSet<_> = functions().iter().map(|function| function.name.to_owned()).collect();
     assert_eq!(shown("Errors"), functions);
 }
 
@@ -283,9 +459,8 @@ fn every_alarm_says_what_it_means_and_has_a_line_in_the_runbook() {
         .filter_map(|line| line.strip_prefix("| `")?.split(" |").next())
         .flat_map(|cell| cell.split(['`', ',', ' ']).filter(|name| !name.is_empty()))
         .collect();
-    let template = template();
-    let alarms =
-        section(&template, "Resources").filter(|(_, resource)| kind(resource) == "AWS::CloudWatch::Alarm");
+    let all = stacks().unwrap();
+    let alarms = all.iter().flat_map(|stack| stack.resources("AWS::CloudWatch::Alarm"));
     let documented: BTreeSet<_> = alarms
         .map(|(id, alarm)| {
             let described = alarm.get("Properties").and_then(|properties| properties.get("AlarmDescription"));
@@ -296,24 +471,35 @@ fn every_alarm_says_what_it_means_and_has_a_line_in_the_runbook() {
     assert_eq!(lines, documented);
 }
 
+/// The functions whose metrics an alarm has, by binary.
+fn watched(alarm: &Value) -> BTreeSet<String> {
+    let metrics = property(alarm, "Metrics").and_then(Value::as_sequence).unwrap();
+    let metrics =
+        metrics.iter().filter_map(|metric| metric.get("MetricStat")?.get("Metric")?.get("Dimensions"));
+    metrics
+        .map(|dimensions| substituted(dimensions[0].get("Value").unwrap()))
+        .map(|name| name.strip_prefix("${FunctionPrefix}").unwrap().to_owned())
+        .collect()
+}
+
 #[test]
-fn every_trigger_that_somebody_waits_for_is_watched() {
-    let template = template();
-    let stanzas = stanzas(&template);
+fn every_function_that_somebody_waits_for_is_watched_and_goes_back_by_the_same_alarm() {
     // Cognito does not wait for these; what they fail at for good lands in a queue with an alarm.
-    let senders = ["CustomSmsSender", "CustomEmailSender"];
-    let triggers: BTreeSet<_> = functions().iter().filter(|one| one.is_trigger).map(|one| one.name).collect();
-    let waited_for: BTreeSet<_> = stanzas
-        .iter()
-        .filter(|(id, binary)| triggers.contains(*binary) && !senders.contains(id))
-        .map(|(id, _)| (*id).to_owned())
-        .collect();
-    for alarm in ["FunctionsFailAlarm", "TriggersSlowAlarm"] {
-        let (_, resource) = section(&template, "Resources").find(|(id, _)| *id == alarm).unwrap();
-        let mut watched = BTreeSet::new();
-        references(resource, &mut watched);
-        watched.remove("MfaApi");
-        assert_eq!(watched, waited_for, "{alarm}");
+    let alone = ["CustomSmsSender", "CustomEmailSender", "Deliver"];
+    for (name, alarms) in
+        [("triggers", &["FunctionsFailAlarm", "TriggersSlowAlarm"][..]), ("api", &["ApiFunctionsFailAlarm"])]
+    {
+        let stack = stack(name);
+        let own = std::slice::from_ref(&stack);
+        let waited_for = stanzas(own).into_iter().filter(|(id, _)| !alone.contains(id));
+        let waited_for: BTreeSet<_> = waited_for.map(|(_, binary)| binary.to_owned()).collect();
+        for alarm in alarms {
+            assert_eq!(watched(&resource(alarm)), waited_for, "{alarm}");
+        }
+        let (_, globals) = stack.section("Globals").find(|(id, _)| *id == "Function").unwrap();
+        let mut guards = BTreeSet::new();
+        references(globals.get("DeploymentPreference").unwrap().get("Alarms").unwrap(), &mut guards);
+        assert_eq!(guards, alarms.iter().map(|alarm| (*alarm).to_owned()).collect(), "{name}");
     }
 }
 
@@ -332,9 +518,8 @@ fn the_openapi_document_has_the_routes_of_the_template() {
             })
         })
         .collect();
-    let template = template();
-    let (_, function) = section(&template, "Resources").find(|(id, _)| *id == "MfaApi").unwrap();
-    let events = function.get("Properties").and_then(|properties| properties.get("Events")).unwrap();
+    let function = resource("MfaApi");
+    let events = property(&function, "Events").unwrap();
     let deployed: BTreeMap<_, _> = events
         .as_mapping()
         .unwrap()
@@ -353,11 +538,9 @@ fn the_openapi_document_has_the_routes_of_the_template() {
 /// A named stage stands before the path, where the router does not look for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_has_no_named_stage_because_the_router_would_miss_every_route() {
-    let template = template();
-    let api =
-        section(&template, "Resources").find(|(_, resource)| kind(resource) == "AWS::Serverless::HttpApi");
-    let stage = api.unwrap().1.get("Properties").and_then(|properties| properties.get("StageName"));
-    assert_eq!(stage.and_then(Value::as_str), Some("$default"));
+    let templates = stack("api");
+    let (_, api) = templates.resources("AWS::Serverless::HttpApi").next().unwrap();
+    assert_eq!(property(api, "StageName").and_then(Value::as_str), Some("$default"));
 
     let cloud = Cloud::start().await.unwrap();
     let api = functions().iter().find(|function| function.name == "mfa-api").unwrap();

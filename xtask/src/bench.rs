@@ -2,6 +2,7 @@
 
 mod pool;
 mod senders;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -38,6 +39,17 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 11)]
         rounds: usize,
     },
+    /// Calls of AWS, DynamoDB's units, CPU and price of each thing that a user does
+    Calls,
+    /// Mixed traffic against the local cloud, in a closed and an open loop
+    Load {
+        /// Length of each of the two
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+        /// Journeys a second in the open loop
+        #[arg(long, default_value_t = 10.0)]
+        rate: f64,
+    },
     /// Start of an operator's rules, and one decision, with 20 and with 100 of them
     Rules,
     /// SRP sign-ins of the local user pool beside a peer, and with 10,000 users
@@ -48,6 +60,8 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 1_000_000)]
         users: usize,
     },
+    /// Write BENCHMARKS.md from what the others have measured
+    Report,
 }
 
 /// A way to build the release binaries: its name, and what differs from the profile in Cargo.toml.
@@ -66,6 +80,9 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Init { profiles, peers, rounds } => init(&folder, *profiles, *peers, *rounds),
         Bench::Senders { readers, rounds } => senders::run(&folder, *readers, *rounds),
+        Bench::Calls => traffic::calls(&folder),
+        Bench::Load { seconds, rate } => traffic::load(&folder, *seconds, *rate),
+        Bench::Report => traffic::report(&folder),
         Bench::Rules => {
             succeed(&mut workspace::cargo(&["bench", "--package", "shared-rules", "--bench", "rules"]))
         }

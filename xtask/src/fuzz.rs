@@ -127,9 +127,9 @@ fn write_seeds(target: Target, folder: &Path) -> Result<()> {
             Ok(())
         }
         Target::Policy => {
-            copy(&workspace::root().join("shared/src/config/policy"), folder, |name| name.ends_with(".toml"))
+            copy(&workspace::root().join("shared/src/config/policy"), folder, |name| name == "policy.toml")
         }
-        Target::Rules => copy(&workspace::root().join("docs/rules"), folder, |name| name.ends_with(".cedar")),
+        Target::Rules => copy(&workspace::root().join("docs/rules"), folder, |name| name.contains(".cedar")),
         Target::Srp => {
             let seeds = ["2f\nc2ln\n\n", "\nAAAA\n\nFri Jan 2 03:04:05 UTC 2026", "0\n\n\n", "ff\n=\nAA\n"];
             for (number, seed) in seeds.into_iter().enumerate() {

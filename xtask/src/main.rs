@@ -51,7 +51,7 @@ enum Command {
         #[arg(long, default_value_t = 300)]
         seconds: u32,
     },
-    /// What each function is built from: CycloneDX documents in target/sbom/, held against what Cargo says
+    /// What each function is built from: a bill of materials (`CycloneDX`) for each architecture in target/sbom/, held against what Cargo says
     Sbom,
     /// Measure what users and the operator's bill feel
     #[command(subcommand)]

@@ -1,4 +1,4 @@
-//! `cargo xtask sbom`: what each function is built from, as CycloneDX documents.
+//! `cargo xtask sbom`: what each function is built from, as `CycloneDX` documents.
 
 use std::collections::BTreeSet;
 use std::fs;

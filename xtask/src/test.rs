@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, in the order in which it is cheapest to learn.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -135,27 +135,46 @@ fn lint(steps: &mut Steps) -> Result<()> {
         succeed(command.current_dir(workspace::root()))
     })?;
     let programs = steps.run("tools for the template", tools::install_template_tools)?;
+    let templates = templates()?;
     steps.run("template: cfn-lint, sam validate", || {
-        succeed(template_tool(&programs.join("cfn-lint")).arg("template.yaml"))?;
-        succeed(
-            template_tool(&programs.join("sam"))
-                .args(["validate", "--lint"])
-                // Named in no call: nothing is asked of AWS.
-                .env("AWS_DEFAULT_REGION", "us-east-1")
-                .env("SAM_CLI_TELEMETRY", "0"),
-        )
+        succeed(template_tool(&programs.join("cfn-lint")).args(&templates))?;
+        for template in &templates {
+            succeed(
+                template_tool(&programs.join("sam"))
+                    .args(["validate", "--lint", "--template-file", template])
+                    // Named in no call: nothing is asked of AWS.
+                    .env("AWS_DEFAULT_REGION", "us-east-1")
+                    .env("SAM_CLI_TELEMETRY", "0"),
+            )?;
+        }
+        Ok(())
     })?;
     let programs = steps.run("checkov", tools::install_checkov)?;
     steps.run("template: checkov", || {
         succeed(
             template_tool(&programs.join("checkov"))
-                .args(["--config-file", ".checkov.yaml", "--file", "template.yaml"])
+                .args(["--config-file", ".checkov.yaml", "--file"])
+                .args(&templates)
                 .env("CKV_SKIP_PACKAGE_UPDATE_CHECK", "true")
                 .env("LOG_LEVEL", "ERROR"),
         )
     })?;
     steps.run("npm packages", tools::install_npm_packages)?;
     steps.run("OpenAPI document: redocly", || succeed(&mut npm_script("lint:openapi")))
+}
+
+/// The template and those of the stacks in it.
+fn templates() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(workspace::root().join("infra"))? {
+        let path = PathBuf::from(entry?.file_name());
+        // checkov's own configuration aside.
+        if path.extension().is_some_and(|end| end == "yaml") && path != Path::new(".checkov.yaml") {
+            names.push(path.display().to_string());
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 fn template_tool(program: &Path) -> Command {

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use shared::{
-    http::{admin_api, serve},
+    http::{Origin, admin_api, serve},
     init,
 };
 use shared_aws::{AdminSettings, Aws, AwsSettings, support};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (settings, aws) =
-        init(|environment| (AdminSettings::read(environment), AwsSettings::read(environment)))?;
-    serve(admin_api(Arc::new(support(&Aws::new(aws)?, settings)))).await
+    let (settings, origin, aws) = init(|environment| {
+        (AdminSettings::read(environment), Origin::read(environment), AwsSettings::read(environment))
+    })?;
+    serve(admin_api(Arc::new(support(&Aws::new(aws)?, settings))), origin).await
 }

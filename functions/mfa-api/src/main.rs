@@ -1,14 +1,15 @@
 //! MFA API: the signed-in user's own factors. No right on Cognito: every call there is the user's.
 
 use shared::{
-    http::{mfa_api, serve},
+    http::{Origin, mfa_api, serve},
     init,
 };
 use shared_aws::{Aws, AwsSettings, MfaSettings, mfa_services};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (settings, aws) =
-        init(|environment| (MfaSettings::read(environment), AwsSettings::read(environment)))?;
-    serve(mfa_api(mfa_services(&Aws::new(aws)?, settings))).await
+    let (settings, origin, aws) = init(|environment| {
+        (MfaSettings::read(environment), Origin::read(environment), AwsSettings::read(environment))
+    })?;
+    serve(mfa_api(mfa_services(&Aws::new(aws)?, settings)), origin).await
 }

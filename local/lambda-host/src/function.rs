@@ -68,6 +68,15 @@ pub fn function_name(reference: &str) -> &str {
     reference.split(':').next().unwrap_or(reference)
 }
 
+/// The `QUALIFIER` in the same: a version or an alias.
+pub fn function_qualifier(reference: &str) -> Option<&str> {
+    let mut parts = reference.split(':');
+    if !parts.by_ref().any(|part| part == "function") {
+        parts = reference.split(':');
+    }
+    parts.nth(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +91,12 @@ mod tests {
             "arn:aws:lambda:us-east-1:111122223333:function:deliver:live",
         ] {
             assert_eq!(function_name(reference), "deliver", "{reference}");
+        }
+        for reference in ["deliver", "111122223333:function:deliver"] {
+            assert_eq!(function_qualifier(reference), None, "{reference}");
+        }
+        for reference in ["deliver:live", "arn:aws:lambda:us-east-1:111122223333:function:deliver:live"] {
+            assert_eq!(function_qualifier(reference), Some("live"), "{reference}");
         }
     }
 }

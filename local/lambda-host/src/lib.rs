@@ -27,7 +27,7 @@ mod usage;
 
 pub use event_queue::{AsyncPolicy, DeadLetter, EventQueue, GaveUp};
 pub use forward::Forward;
-pub use function::{FunctionSpec, access_key_id, function_arn, function_name};
+pub use function::{FunctionSpec, access_key_id, function_arn, function_name, function_qualifier};
 pub use host::{LambdaHost, Settings};
 pub use invocation::{Answer, FunctionError, Invocation, InvokeError, Lambda, Request};
 pub use invoke_api::{ASYNC_PAYLOAD_LIMIT, PAYLOAD_LIMIT, invoke_api};

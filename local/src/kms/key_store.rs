@@ -95,6 +95,42 @@ struct Key {
     description: String,
     /// 32 bytes in base64.
     material: String,
+    #[serde(default)]
+    grants: Vec<Grant>,
+}
+
+/// Who may use a key beside those whom policies name, in the words of `ListGrants`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Grant {
+    #[serde(rename = "GrantId")]
+    pub id: String,
+    pub grantee_principal: String,
+    pub operations: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constraints: Option<Constraints>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Constraints {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption_context_subset: Option<EncryptionContext>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption_context_equals: Option<EncryptionContext>,
+}
+
+impl Grant {
+    fn allows(&self, operation: &str, context: &EncryptionContext) -> bool {
+        let constraints = self.constraints.clone().unwrap_or_default();
+        let subset = constraints.encryption_context_subset.unwrap_or_default();
+        let has = |(name, value): (&String, &String)| context.get(name) == Some(value);
+        self.operations.iter().any(|allowed| allowed == operation)
+            && subset.iter().all(has)
+            && constraints.encryption_context_equals.is_none_or(|equal| equal == *context)
+    }
 }
 
 /// What `DescribeKey` tells.
@@ -144,7 +180,8 @@ impl KeyStore {
     pub fn create(&self, usage: KeyUsage, description: &str) -> Result<KeyMetadata, KmsError> {
         let mut material = [0_u8; KEY_LEN];
         fill(&mut material)?;
-        let key = Key { usage, description: description.to_owned(), material: STANDARD.encode(material) };
+        let material = STANDARD.encode(material);
+        let key = Key { usage, description: description.to_owned(), material, grants: Vec::new() };
         let id = unique_id().to_string();
         let mut keys = self.lock();
         keys.insert(id.clone(), key);
@@ -168,6 +205,39 @@ impl KeyStore {
         let (id, key) = self.find(key)?;
         let arn = format!("{}{id}", self.arn_prefix);
         Ok(KeyMetadata { id, arn, usage: key.usage, description: key.description })
+    }
+
+    /// Adds a grant; one that is there already is not made twice.
+    pub fn grant(&self, key: &str, mut grant: Grant) -> Result<String, KmsError> {
+        let (id, found) = self.find(key)?;
+        let same = |other: &&Grant| Grant { id: grant.id.clone(), ..(*other).clone() } == grant;
+        if let Some(other) = found.grants.iter().find(same) {
+            return Ok(other.id.clone());
+        }
+        grant.id = unique_id().simple().to_string();
+        let grant_id = grant.id.clone();
+        let mut keys = self.lock();
+        if let Some(key) = keys.get_mut(&id) {
+            key.grants.push(grant);
+        }
+        self.save(&keys)?;
+        Ok(grant_id)
+    }
+
+    pub fn grants(&self, key: &str) -> Result<Vec<Grant>, KmsError> {
+        Ok(self.find(key)?.1.grants)
+    }
+
+    pub fn revoke(&self, key: &str, grant_id: &str) -> Result<(), KmsError> {
+        let (id, found) = self.find(key)?;
+        if !found.grants.iter().any(|grant| grant.id == grant_id) {
+            return Err(KmsError::NotFound(grant_id.to_owned()));
+        }
+        let mut keys = self.lock();
+        if let Some(key) = keys.get_mut(&id) {
+            key.grants.retain(|grant| grant.id != grant_id);
+        }
+        self.save(&keys)
     }
 
     pub fn encrypt(
@@ -274,14 +344,39 @@ impl KeyStore {
     }
 }
 
+/// To whom grants for custom-sender codes are given, and what for.
+const COGNITO: &str = "cognito-idp.amazonaws.com";
+const FOR_CODES: [&str; 2] = ["Encrypt", "GenerateDataKey"];
+
 #[async_trait]
 impl DataKeys for KeyStore {
     async fn generate(&self, key_arn: &str, context: &EncryptionContext) -> Result<DataKey, DataKeyFault> {
+        let grants = self.grants(key_arn).unwrap_or_default();
+        let may =
+            |grant: &Grant| grant.grantee_principal == COGNITO && grant.allows("GenerateDataKey", context);
+        if !grants.iter().any(may) {
+            return Err(DataKeyFault(format!("AccessDeniedException: {COGNITO} has no grant on {key_arn}")));
+        }
         let (plaintext, ciphertext) = self
             .generate_data_key(key_arn, KEY_LEN, context)
             .map_err(|error| DataKeyFault(format!("{}: {error}", error.code())))?;
         let plaintext = plaintext.try_into().map_err(|_| DataKeyFault("no 32 bytes".to_owned()))?;
         Ok(DataKey { plaintext, ciphertext })
+    }
+
+    fn grant(&self, key_arn: &str, context: &EncryptionContext) {
+        let constraints =
+            Constraints { encryption_context_subset: Some(context.clone()), encryption_context_equals: None };
+        let grant = Grant {
+            id: String::new(),
+            grantee_principal: COGNITO.to_owned(),
+            operations: FOR_CODES.map(str::to_owned).into(),
+            constraints: Some(constraints),
+            name: None,
+        };
+        if let Err(error) = Self::grant(self, key_arn, grant) {
+            tracing::warn!(%error, key_arn, "no grant for custom-sender codes");
+        }
     }
 }
 
@@ -371,6 +466,23 @@ mod tests {
         assert_eq!(second.decrypt(&sealed, &context("a"), None).unwrap().0, b"seed");
         assert_eq!(second.ensure(KeyUsage::EncryptDecrypt, "codes").unwrap().arn, arn);
         assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[tokio::test]
+    async fn cognito_makes_data_keys_by_its_grant_and_for_its_pool_only() {
+        let (store, arn) = store();
+        let pool = context("us-east-1_a");
+        assert!(store.generate(&arn, &pool).await.is_err(), "no grant yet");
+        DataKeys::grant(&store, &arn, &pool);
+        DataKeys::grant(&store, &arn, &pool);
+        assert!(store.generate(&arn, &pool).await.is_ok());
+        assert!(store.generate(&arn, &context("us-east-1_b")).await.is_err(), "another pool");
+        let grants = store.grants(&arn).unwrap();
+        assert_eq!(grants.len(), 1, "asked for twice, given once");
+        store.revoke(&arn, &grants[0].id).unwrap();
+        assert!(store.generate(&arn, &pool).await.is_err(), "revoked");
+        assert_eq!(store.revoke(&arn, &grants[0].id).unwrap_err().code(), "NotFoundException");
+        DataKeys::grant(&store, "arn:aws:kms:us-east-1:111122223333:key/none", &pool);
     }
 
     #[test]

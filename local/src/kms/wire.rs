@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::key_store::{EncryptionContext, KeyMetadata, KeyStore, KeyUsage, KmsError};
+use super::key_store::{Constraints, EncryptionContext, Grant, KeyMetadata, KeyStore, KeyUsage, KmsError};
 
 /// `GenerateDataKey` gives 1 to 1024 bytes.
 const LONGEST_DATA_KEY: usize = 1024;
@@ -82,6 +82,40 @@ struct GenerateDataKey {
     number_of_bytes: Option<usize>,
     #[serde(default)]
     encryption_context: EncryptionContext,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CreateGrant {
+    key_id: String,
+    grantee_principal: String,
+    operations: Vec<String>,
+    constraints: Option<Constraints>,
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListGrants {
+    key_id: String,
+    grant_id: Option<String>,
+    grantee_principal: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown<'a> {
+    key_id: &'a str,
+    issuing_account: &'a str,
+    #[serde(flatten)]
+    grant: Grant,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RevokeGrant {
+    key_id: String,
+    grant_id: String,
 }
 
 #[derive(Deserialize)]
@@ -161,6 +195,35 @@ fn run(keys: &KeyStore, operation: &str, body: &[u8]) -> Result<Value, KmsError>
                 "CiphertextBlob": Blob(sealed),
                 "KeyId": keys.describe(&key_id)?.arn,
             }))
+        }
+        "CreateGrant" => {
+            let CreateGrant { key_id, grantee_principal, operations, constraints, name } = parse(body)?;
+            if operations.is_empty() {
+                return Err(KmsError::Validation("operations must have at least one member".to_owned()));
+            }
+            let grant = Grant { id: String::new(), grantee_principal, operations, constraints, name };
+            let grant_id = keys.grant(&key_id, grant)?;
+            Ok(json!({ "GrantId": grant_id, "GrantToken": Blob(grant_id.as_bytes().to_vec()) }))
+        }
+        "ListGrants" => {
+            let ListGrants { key_id, grant_id, grantee_principal } = parse(body)?;
+            let arn = keys.describe(&key_id)?.arn;
+            let mut grants = keys.grants(&key_id)?;
+            grants.retain(|grant| {
+                grant_id.as_ref().is_none_or(|id| *id == grant.id)
+                    && grantee_principal.as_ref().is_none_or(|grantee| *grantee == grant.grantee_principal)
+            });
+            let account = format!("arn:aws:iam::{}:root", keys.account_id());
+            let shown: Vec<_> = grants
+                .into_iter()
+                .map(|grant| json!(Shown { key_id: &arn, issuing_account: &account, grant }))
+                .collect();
+            Ok(json!({ "Grants": shown, "Truncated": false }))
+        }
+        "RevokeGrant" => {
+            let RevokeGrant { key_id, grant_id } = parse(body)?;
+            keys.revoke(&key_id, &grant_id)?;
+            Ok(json!({}))
         }
         "GenerateMac" => {
             let Mac { key_id, message, algorithm, .. } = mac(body)?;

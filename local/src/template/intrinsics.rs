@@ -1,15 +1,48 @@
 //! CloudFormation's intrinsic functions, as far as what exists locally can answer them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json};
 use serde_norway::Value as Yaml;
 
 use super::{Template, TemplateError};
 
-/// What `Ref`, `Sub` and `GetAtt` find: pseudo parameters, parameters, resources.
+/// Where a template is deployed.
+#[derive(Debug, Clone, Copy)]
+pub struct Account {
+    pub region: &'static str,
+    pub id: &'static str,
+}
+
+/// What there is of a template's resources, by logical id; of its stacks too, so that an id is one
+/// resource's in all of them.
 #[derive(Debug, Clone, Default)]
-pub struct Scope {
+pub struct Given {
+    references: BTreeMap<String, String>,
+    attributes: BTreeMap<String, String>,
+    secrets: BTreeMap<String, String>,
+}
+
+impl Given {
+    /// What `!Ref resource` gives.
+    pub fn refer(&mut self, resource: &str, value: &str) {
+        self.references.insert(resource.to_owned(), value.to_owned());
+    }
+
+    /// What `!GetAtt resource.attribute` gives.
+    pub fn attribute(&mut self, resource: &str, attribute: &str, value: &str) {
+        self.attributes.insert(format!("{resource}.{attribute}"), value.to_owned());
+    }
+
+    /// What `{{resolve:secretsmanager:resource}}` gives.
+    pub fn secret(&mut self, resource: &str, value: &str) {
+        self.secrets.insert(resource.to_owned(), value.to_owned());
+    }
+}
+
+/// What `Ref`, `Sub` and `GetAtt` find in one stack: pseudo parameters, parameters, resources.
+#[derive(Debug)]
+pub(super) struct Scope {
     references: BTreeMap<String, Json>,
     attributes: BTreeMap<String, Json>,
     conditions: BTreeMap<String, bool>,
@@ -19,17 +52,21 @@ pub struct Scope {
 type Resolved = Result<Option<Json>, TemplateError>;
 
 impl Scope {
-    /// The scope of `template` in this region and account, with `parameters` over the template's
-    /// defaults. A value for a `CommaDelimitedList` is comma-separated text.
-    ///
-    /// A function is referred to by its binary's name; any other resource by its logical id.
-    pub fn new(
+    /// A function is referred to by its binary's name; any other resource that is not given by its logical
+    /// id.
+    pub(super) fn new(
         template: &Template,
-        region: &str,
-        account_id: &str,
+        account: Account,
         parameters: &BTreeMap<String, String>,
+        given: &Given,
     ) -> Result<Self, TemplateError> {
-        let mut scope = Self::default();
+        let mut scope = Self {
+            references: BTreeMap::new(),
+            attributes: BTreeMap::new(),
+            conditions: BTreeMap::new(),
+            secrets: given.secrets.clone(),
+        };
+        let Account { region, id: account_id } = account;
         for (name, value) in [
             ("AWS::Region", region),
             ("AWS::AccountId", account_id),
@@ -70,8 +107,20 @@ impl Scope {
                 }
             };
             scope.refer(id, name);
+            if let Some(alias) = alias(template, resource) {
+                scope.refer(&format!("{id}.Alias"), &format!("{arn}:{alias}"));
+            }
             scope.attribute(id, "Arn", &arn);
+            if kind == "AWS::SQS::Queue" {
+                scope.attribute(id, "QueueName", name);
+            }
         }
+        let ids: BTreeSet<_> = template.section("Resources").map(|(id, _)| id).collect();
+        let references = given.references.iter().filter(|(id, _)| ids.contains(id.as_str()));
+        scope.references.extend(references.map(|(id, value)| (id.clone(), value.as_str().into())));
+        scope
+            .attributes
+            .extend(given.attributes.iter().map(|(name, value)| (name.clone(), Json::from(value.as_str()))));
         for (name, condition) in template.section("Conditions") {
             let holds = scope.condition(condition, &format!("Conditions.{name}"))?;
             scope.conditions.insert(name.to_owned(), holds);
@@ -80,18 +129,13 @@ impl Scope {
     }
 
     /// What `!Ref name` gives.
-    pub fn refer(&mut self, name: &str, value: &str) {
+    fn refer(&mut self, name: &str, value: &str) {
         self.references.insert(name.to_owned(), Json::String(value.to_owned()));
     }
 
     /// What `!GetAtt resource.attribute` gives.
-    pub fn attribute(&mut self, resource: &str, attribute: &str, value: &str) {
+    pub(super) fn attribute(&mut self, resource: &str, attribute: &str, value: &str) {
         self.attributes.insert(format!("{resource}.{attribute}"), Json::String(value.to_owned()));
-    }
-
-    /// What `{{resolve:secretsmanager:resource}}` gives.
-    pub fn secret(&mut self, resource: &str, value: &str) {
-        self.secrets.insert(resource.to_owned(), value.to_owned());
     }
 
     /// `text`, or the secret that it refers to.
@@ -104,6 +148,14 @@ impl Scope {
         secret
             .cloned()
             .ok_or_else(|| TemplateError::content(place, format!("the local cloud has no {reference}")))
+    }
+
+    /// Whether a resource or an output is there: by its `Condition`, if it has one.
+    pub(super) fn has(&self, member: &Yaml, place: &str) -> Result<bool, TemplateError> {
+        match member.get("Condition").and_then(Yaml::as_str) {
+            Some(condition) => self.named_condition(condition, place),
+            None => Ok(true),
+        }
     }
 
     /// `value` without intrinsic functions; `None` for `AWS::NoValue`.
@@ -279,6 +331,13 @@ impl Scope {
             _ => Err(TemplateError::content(place, "not a list")),
         }
     }
+}
+
+/// The alias that SAM publishes each version of a function under, its own or the template's.
+pub(super) fn alias<'a>(template: &'a Template, resource: &'a Yaml) -> Option<&'a str> {
+    let own = resource.get("Properties").and_then(|properties| properties.get("AutoPublishAlias"));
+    let globals = template.document.get("Globals").and_then(|globals| globals.get("Function"));
+    own.or_else(|| globals.and_then(|globals| globals.get("AutoPublishAlias")))?.as_str()
 }
 
 /// As CloudFormation writes a value into a text.

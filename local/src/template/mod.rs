@@ -1,6 +1,6 @@
-//! `infra/template.yaml` as the local cloud reads it: the functions, the HTTP API with its routes
-//! and the table. Reading it here is what keeps local and deployed the same: a function or a route
-//! exists on a laptop exactly if it is deployed.
+//! `infra/template.yaml` as the local cloud reads it, with the stacks that it holds: the functions, the
+//! HTTP API with its routes, the pool's triggers and the table. Reading it here is what keeps local and
+//! deployed the same: a function or a route exists on a laptop exactly if it is deployed.
 
 mod intrinsics;
 mod sam;
@@ -9,14 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub use intrinsics::Scope;
+pub use intrinsics::{Account, Given};
 pub use sam::{Api, Cors, Function, JwtAuthorizer, Output, Permission, Route, Table, Throttle};
+use serde_json::{Map, Value as Json};
 use serde_norway::Value;
+
+const STACK: &str = "AWS::Serverless::Application";
 
 /// A template that was read and not yet resolved.
 #[derive(Debug)]
 pub struct Template {
     document: Value,
+    /// Templates of the stacks in it, by logical id.
+    nested: BTreeMap<String, Self>,
 }
 
 /// Why a template cannot be used here.
@@ -34,33 +39,57 @@ impl TemplateError {
     fn content(place: impl Into<String>, fault: impl Into<String>) -> Self {
         Self::Content { place: place.into(), fault: fault.into() }
     }
+
+    /// The same, of a stack within.
+    fn within(self, stack: &str) -> Self {
+        match self {
+            Self::Content { place, fault } => Self::Content { place: format!("{stack}: {place}"), fault },
+            other => other,
+        }
+    }
 }
 
 /// What is deployed, with every value resolved.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Deployment {
     pub functions: Vec<Function>,
     pub api: Option<Api>,
     pub tables: Vec<Table>,
+    /// The user pool's `LambdaConfig`.
+    pub triggers: Map<String, Json>,
     /// By logical id.
     pub permissions: BTreeMap<String, Permission>,
     pub outputs: Vec<Output>,
 }
 
 impl Template {
+    /// Reads a template and those of the stacks in it.
     pub fn read(path: &Path) -> Result<Self, TemplateError> {
         let text = fs::read_to_string(path)
             .map_err(|source| TemplateError::Read { path: path.to_owned(), source })?;
-        Self::parse(&text).map_err(|source| TemplateError::Syntax { path: path.to_owned(), source })
+        let mut template =
+            Self::parse(&text).map_err(|source| TemplateError::Syntax { path: path.to_owned(), source })?;
+        let mut nested = BTreeMap::new();
+        for (id, stack) in template.resources(STACK) {
+            let location =
+                stack.get("Properties").and_then(|properties| properties.get("Location")?.as_str());
+            let location = location
+                .ok_or_else(|| TemplateError::content(format!("Resources.{id}"), "no Location of a file"))?;
+            nested.insert(id.to_owned(), Self::read(&path.with_file_name(location))?);
+        }
+        template.nested = nested;
+        Ok(template)
     }
 
+    /// Reads a template without the stacks in it.
     pub fn parse(text: &str) -> Result<Self, serde_norway::Error> {
-        Ok(Self { document: serde_norway::from_str(text)? })
+        Ok(Self { document: serde_norway::from_str(text)?, nested: BTreeMap::new() })
     }
 
     /// Names of the functions, which are the names of their binaries.
     pub fn function_names(&self) -> BTreeSet<String> {
-        self.resources("AWS::Serverless::Function")
+        self.all()
+            .flat_map(|template| template.resources("AWS::Serverless::Function"))
             .filter_map(|(_, resource)| binary(resource))
             .map(str::to_owned)
             .collect()
@@ -72,30 +101,47 @@ impl Template {
             let usage = resource.get("Properties")?.get("KeyUsage")?.as_str()?;
             Some(usage.to_owned())
         };
-        self.resources("AWS::KMS::Key")
+        self.all()
+            .flat_map(|template| template.resources("AWS::KMS::Key"))
             .map(|(id, key)| (id.to_owned(), usage(key).unwrap_or_else(|| "ENCRYPT_DECRYPT".to_owned())))
             .collect()
     }
 
-    /// Logical ids of the keys whose ARN an output gives: those that something outside the stack is to use.
-    pub fn keys_given_out(&self) -> Result<Vec<String>, TemplateError> {
-        let mut scope = Scope::new(self, "", "", &BTreeMap::new())?;
-        let keys: Vec<_> = self.resources("AWS::KMS::Key").map(|(id, _)| id.to_owned()).collect();
-        for id in &keys {
-            scope.attribute(id, "Arn", id);
-        }
-        // An output that needs what is not there yet is not a key's.
-        let outputs: Vec<_> = self
-            .section("Outputs")
-            .filter_map(|(name, output)| scope.resolve(output.get("Value")?, name).ok().flatten())
-            .collect();
-        let is_given_out = |id: &String| outputs.iter().any(|value| value.as_str() == Some(id));
-        Ok(keys.into_iter().filter(is_given_out).collect())
-    }
-
     /// Logical ids of the secrets that Secrets Manager generates.
     pub fn secrets(&self) -> Vec<String> {
-        self.resources("AWS::SecretsManager::Secret").map(|(id, _)| id.to_owned()).collect()
+        self.all()
+            .flat_map(|template| template.resources("AWS::SecretsManager::Secret"))
+            .filter(|(_, secret)| {
+                secret.get("Properties").is_some_and(|own| own.get("GenerateSecretString").is_some())
+            })
+            .map(|(id, _)| id.to_owned())
+            .collect()
+    }
+
+    /// Logical ids of the user pools.
+    pub fn user_pools(&self) -> Vec<String> {
+        let pools = self.all().flat_map(|template| template.resources("AWS::Cognito::UserPool"));
+        pools.map(|(id, _)| id.to_owned()).collect()
+    }
+
+    /// Logical id and name of each app client.
+    pub fn app_clients(&self) -> Vec<(String, String)> {
+        let clients = self.all().flat_map(|template| template.resources("AWS::Cognito::UserPoolClient"));
+        clients
+            .filter_map(|(id, client)| {
+                Some((id.to_owned(), client.get("Properties")?.get("ClientName")?.as_str()?.to_owned()))
+            })
+            .collect()
+    }
+
+    /// This template and those of the stacks in it.
+    fn all(&self) -> impl Iterator<Item = &Self> {
+        let mut waiting = vec![self];
+        std::iter::from_fn(move || {
+            let next = waiting.pop()?;
+            waiting.extend(next.nested.values());
+            Some(next)
+        })
     }
 
     /// Binary names by logical id.
@@ -105,12 +151,19 @@ impl Template {
             .collect()
     }
 
-    /// Every value that the local cloud needs, resolved in `scope`.
-    pub fn resolve(&self, scope: &Scope) -> Result<Deployment, TemplateError> {
-        sam::resolve(self, scope)
+    /// Every value that the local cloud needs, with `parameters` over the template's defaults; a value for
+    /// a `CommaDelimitedList` is comma-separated text. Secrets that the template takes from elsewhere are
+    /// added to what is `given`.
+    pub fn resolve(
+        &self,
+        account: Account,
+        parameters: &BTreeMap<String, String>,
+        given: &mut Given,
+    ) -> Result<Deployment, TemplateError> {
+        sam::resolve(self, account, parameters, given)
     }
 
-    fn resources<'a>(&'a self, resource_type: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    fn resources(&self, resource_type: &'static str) -> impl Iterator<Item = (&str, &Value)> {
         self.section("Resources")
             .filter(move |(_, resource)| resource.get("Type").and_then(Value::as_str) == Some(resource_type))
     }

@@ -8,14 +8,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use serde_norway::Value as Yaml;
 
-use super::intrinsics::text_of;
-use super::{Deployment, Scope, Template, TemplateError, binary};
+use super::intrinsics::{Scope, alias, text_of};
+use super::{Account, Deployment, Given, STACK, Template, TemplateError, binary};
 
 /// An `AWS::Serverless::Function`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
     /// Name of its binary, and of the function.
     pub name: String,
+    /// The alias that its newest version has.
+    pub alias: Option<String>,
     pub environment: BTreeMap<String, String>,
     pub memory_mb: u32,
     pub timeout: Duration,
@@ -141,33 +143,134 @@ struct EventProperties {
 const DEFAULT_MEMORY_MB: u32 = 128;
 const DEFAULT_TIMEOUT_S: u64 = 3;
 
-pub(super) fn resolve(template: &Template, scope: &Scope) -> Result<Deployment, TemplateError> {
+pub(super) fn resolve(
+    template: &Template,
+    account: Account,
+    parameters: &BTreeMap<String, String>,
+    given: &mut Given,
+) -> Result<Deployment, TemplateError> {
+    let mut scope = Scope::new(template, account, parameters, given)?;
+    let mut deployment = Deployment::default();
+    nested(template, &mut scope, account, given, &mut deployment)?;
     let globals = template.document.get("Globals").and_then(|globals| globals.get("Function"));
-    let mut functions = Vec::new();
     let mut events = Vec::new();
-    for (id, resource) in template.resources("AWS::Serverless::Function") {
+    for (id, resource) in present(template, &scope, "AWS::Serverless::Function")? {
         let name = binary(resource).ok_or_else(|| {
             TemplateError::content(format!("Resources.{id}"), "no Metadata.BuildProperties.Binary")
         })?;
         let place = format!("Resources.{id}.Properties");
         let properties = resource.get("Properties");
-        functions.push(function(scope, name, globals, properties, &place)?);
+        let mut function = function(&scope, name, globals, properties, &place)?;
+        function.alias = alias(template, resource).map(str::to_owned);
+        deployment.functions.push(function);
         if let Some(Yaml::Mapping(own)) = properties.and_then(|properties| properties.get("Events")) {
             events.extend(own.values().map(|event| (name.to_owned(), event, format!("{place}.Events"))));
         }
     }
-    Ok(Deployment {
-        functions,
-        api: api(template, scope, &events)?,
-        tables: tables(template, scope)?,
-        permissions: permissions(template, scope)?,
-        outputs: outputs(template, scope)?,
-    })
+    if let Some(api) = api(template, &scope, &events)?
+        && deployment.api.replace(api).is_some()
+    {
+        return Err(TemplateError::content("Resources", "more than one AWS::Serverless::HttpApi"));
+    }
+    deployment.tables.extend(tables(template, &scope)?);
+    deployment.permissions.extend(permissions(template, &scope)?);
+    deployment.triggers.extend(triggers(template, &scope)?);
+    deployment.outputs = outputs(template, &scope)?;
+    secrets(template, &scope, given)?;
+    Ok(deployment)
+}
+
+/// The stacks within, each when those are there whose outputs it is given.
+fn nested(
+    template: &Template,
+    scope: &mut Scope,
+    account: Account,
+    given: &mut Given,
+    deployment: &mut Deployment,
+) -> Result<(), TemplateError> {
+    let mut waiting = present(template, scope, STACK)?;
+    while !waiting.is_empty() {
+        let mut later = Vec::new();
+        let mut fault = None;
+        let before = waiting.len();
+        for (id, resource) in waiting {
+            let place = format!("Resources.{id}.Properties.Parameters");
+            let asked = resource.get("Properties").and_then(|properties| properties.get("Parameters"));
+            let parameters = match asked.map(|asked| scope.resolve(asked, &place)).transpose() {
+                Ok(parameters) => parameters.flatten().unwrap_or_default(),
+                Err(error) => {
+                    fault.get_or_insert(error);
+                    later.push((id, resource));
+                    continue;
+                }
+            };
+            let parameters = parameters.as_object().into_iter().flatten();
+            let parameters = parameters.map(|(name, value)| (name.clone(), text_of(value))).collect();
+            let stack = template.nested.get(id);
+            let stack = stack.ok_or_else(|| TemplateError::content(&place, "its template was not read"))?;
+            let within = stack.resolve(account, &parameters, given).map_err(|error| error.within(id))?;
+            for output in &within.outputs {
+                scope.attribute(id, &format!("Outputs.{}", output.output_key), &output.output_value);
+            }
+            deployment.functions.extend(within.functions);
+            deployment.tables.extend(within.tables);
+            deployment.permissions.extend(within.permissions);
+            deployment.triggers.extend(within.triggers);
+            deployment.api = deployment.api.take().or(within.api);
+        }
+        if let Some(fault) = fault.filter(|_| later.len() == before) {
+            return Err(fault);
+        }
+        waiting = later;
+    }
+    Ok(())
+}
+
+/// The resources of a type, those aside whose condition does not hold.
+fn present<'a>(
+    template: &'a Template,
+    scope: &Scope,
+    resource_type: &'static str,
+) -> Result<Vec<(&'a str, &'a Yaml)>, TemplateError> {
+    let mut present = Vec::new();
+    for (id, resource) in template.resources(resource_type) {
+        if scope.has(resource, &format!("Resources.{id}"))? {
+            present.push((id, resource));
+        }
+    }
+    Ok(present)
+}
+
+fn triggers(template: &Template, scope: &Scope) -> Result<Map<String, Json>, TemplateError> {
+    let mut triggers = Map::new();
+    for (id, pool) in present(template, scope, "AWS::Cognito::UserPool")? {
+        let Some(config) = pool.get("Properties").and_then(|properties| properties.get("LambdaConfig"))
+        else {
+            continue;
+        };
+        let place = format!("Resources.{id}.Properties.LambdaConfig");
+        if let Some(Json::Object(config)) = scope.resolve(config, &place)? {
+            triggers.extend(config);
+        }
+    }
+    Ok(triggers)
+}
+
+/// Those whose text is something else's, such as an app client's secret.
+fn secrets(template: &Template, scope: &Scope, given: &mut Given) -> Result<(), TemplateError> {
+    for (id, secret) in present(template, scope, "AWS::SecretsManager::Secret")? {
+        if let Some(text) = secret.get("Properties").and_then(|properties| properties.get("SecretString")) {
+            let text = scope.resolve(text, &format!("Resources.{id}.Properties.SecretString"))?;
+            given.secret(id, &text.as_ref().map(text_of).unwrap_or_default());
+        }
+    }
+    Ok(())
 }
 
 fn permissions(template: &Template, scope: &Scope) -> Result<BTreeMap<String, Permission>, TemplateError> {
-    let resources = template.resources("AWS::Lambda::Permission");
+    let resources = present(template, scope, "AWS::Lambda::Permission")?;
     resources
+        .into_iter()
         .map(|(id, resource)| {
             let place = format!("Resources.{id}.Properties");
             let properties = resource.get("Properties").unwrap_or(&Yaml::Null);
@@ -177,15 +280,16 @@ fn permissions(template: &Template, scope: &Scope) -> Result<BTreeMap<String, Pe
 }
 
 fn outputs(template: &Template, scope: &Scope) -> Result<Vec<Output>, TemplateError> {
-    let outputs = template.section("Outputs");
-    outputs
-        .map(|(key, output)| {
-            let place = format!("Outputs.{key}");
+    let mut resolved = Vec::new();
+    for (key, output) in template.section("Outputs") {
+        let place = format!("Outputs.{key}");
+        if scope.has(output, &place)? {
             let value = output.get("Value").ok_or_else(|| TemplateError::content(&place, "no Value"))?;
             let value = scope.resolve(value, &place)?.as_ref().map(text_of).unwrap_or_default();
-            Ok(Output { output_key: key.to_owned(), output_value: value })
-        })
-        .collect()
+            resolved.push(Output { output_key: key.to_owned(), output_value: value });
+        }
+    }
+    Ok(resolved)
 }
 
 fn function(
@@ -218,9 +322,17 @@ fn function(
             }
         }
     }
+    if let Some(own) = property("FunctionName") {
+        let own = scope.resolve(own, place)?.as_ref().map(text_of).unwrap_or_default();
+        if own != name {
+            let fault = format!("the function is called {own}, and its binary {name}");
+            return Err(TemplateError::content(place, fault));
+        }
+    }
     let memory_mb = number("MemorySize")?.and_then(|size| u32::try_from(size).ok());
     Ok(Function {
         name: name.to_owned(),
+        alias: None,
         environment,
         memory_mb: memory_mb.unwrap_or(DEFAULT_MEMORY_MB),
         timeout: Duration::from_secs(number("Timeout")?.unwrap_or(DEFAULT_TIMEOUT_S)),
@@ -232,7 +344,7 @@ fn api(
     scope: &Scope,
     events: &[(String, &Yaml, String)],
 ) -> Result<Option<Api>, TemplateError> {
-    let mut apis = template.resources("AWS::Serverless::HttpApi");
+    let mut apis = present(template, scope, "AWS::Serverless::HttpApi")?.into_iter();
     let Some((id, resource)) = apis.next() else {
         return Ok(None);
     };
@@ -293,8 +405,9 @@ const CREATE_TABLE: [&str; 6] = [
 ];
 
 fn tables(template: &Template, scope: &Scope) -> Result<Vec<Table>, TemplateError> {
-    let resources = template.resources("AWS::DynamoDB::Table");
+    let resources = present(template, scope, "AWS::DynamoDB::Table")?;
     resources
+        .into_iter()
         .map(|(id, resource)| {
             let place = format!("Resources.{id}.Properties");
             let own = match resource.get("Properties") {

@@ -81,21 +81,28 @@ Resources:
     Properties: { AlarmActions: [!ImportValue elsewhere] }
 "#;
 
-fn scope(template: &Template) -> Scope {
-    let parameters = BTreeMap::from([
-        ("UserPoolId".to_owned(), "us-east-1_Local".to_owned()),
-        ("AppClientIds".to_owned(), "one,two".to_owned()),
-        ("AppClients".to_owned(), "native=one,custom=two".to_owned()),
-    ]);
-    let mut scope = Scope::new(template, "us-east-1", "111122223333", &parameters).unwrap();
-    scope.attribute("Key", "Arn", "arn:aws:kms:us-east-1:111122223333:key/1");
-    scope.secret("HashKey", "generated");
-    scope
+const ACCOUNT: Account = Account { region: "us-east-1", id: "111122223333" };
+
+fn given() -> Given {
+    let mut given = Given::default();
+    given.attribute("Key", "Arn", "arn:aws:kms:us-east-1:111122223333:key/1");
+    given.secret("HashKey", "generated");
+    given
+}
+
+fn deployed(template: &Template, mut given: Given) -> Result<Deployment, TemplateError> {
+    let parameters = [
+        ("UserPoolId", "us-east-1_Local"),
+        ("AppClientIds", "one,two"),
+        ("AppClients", "native=one,custom=two"),
+        ("FunctionPrefix", ""),
+    ];
+    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    template.resolve(ACCOUNT, &parameters.into(), &mut given)
 }
 
 fn deployment(text: &str) -> Result<Deployment, TemplateError> {
-    let template = Template::parse(text).unwrap();
-    template.resolve(&scope(&template))
+    deployed(&Template::parse(text).unwrap(), given())
 }
 
 #[test]
@@ -189,26 +196,127 @@ fn what_cannot_be_resolved_is_named() {
 fn the_projects_own_template_resolves() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/template.yaml");
     let template = Template::read(&path).unwrap();
-    let deployment = template.resolve(&scope(&template)).unwrap();
+    let mut given = given();
+    given.attribute("RecoveryClient", "ClientSecret", "hush");
+    let deployment = deployed(&template, given).unwrap();
     let deployed: BTreeSet<_> = deployment.functions.iter().map(|function| function.name.clone()).collect();
     assert_eq!(deployed, template.function_names());
     let routes = deployment.api.unwrap().routes;
     assert!(routes.iter().any(|route| route.method == "GET" && route.path == "/mfa"));
 }
 
-#[test]
-fn a_key_is_given_out_if_an_output_is_its_arn() {
-    let keys = |outputs: &str| {
-        let text = format!(
-            "Parameters:\n  Pool: {{ Type: String }}\nResources:\n  Inner: {{ Type: AWS::KMS::Key }}\n  Outer: {{ Type: AWS::KMS::Key }}\n{outputs}"
-        );
-        Template::parse(&text).unwrap().keys_given_out().unwrap()
-    };
-    assert_eq!(keys(""), <[&str; 0]>::default());
-    for value in ["!GetAtt Outer.Arn", "{ \"Fn::GetAtt\": [Outer, Arn] }", "!Sub \"${Outer.Arn}\""] {
-        assert_eq!(keys(&format!("Outputs:\n  Key: {{ Value: {value} }}\n")), ["Outer"], "{value}");
+/// The pool and the functions know each other by name and id, across three stacks.
+fn stacks(folder: &Path) -> PathBuf {
+    let root = "
+Parameters: { Existing: { Type: String, Default: '' } }
+Conditions: { MakesPool: !Equals [!Ref Existing, ''] }
+Resources:
+  Last:
+    Type: AWS::Serverless::Application
+    Properties:
+      Location: functions.yaml
+      Parameters:
+        Pool: !If [MakesPool, !GetAtt First.Outputs.Pool, !Ref Existing]
+        Secret: !If [MakesPool, !GetAtt First.Outputs.Secret, '']
+  First:
+    Type: AWS::Serverless::Application
+    Condition: MakesPool
+    Properties: { Location: pool.yaml, Parameters: { Name: define } }
+Outputs:
+  Pool: { Condition: MakesPool, Value: !GetAtt First.Outputs.Pool }
+  Define: { Value: !GetAtt Last.Outputs.Define }
+";
+    let pool = "
+Parameters: { Name: { Type: String } }
+Resources:
+  Pool:
+    Type: AWS::Cognito::UserPool
+    Properties: { LambdaConfig: { DefineAuthChallenge: !Sub '${Name}:live' } }
+  Client: { Type: AWS::Cognito::UserPoolClient, Properties: { ClientName: recovery } }
+  Secret: { Type: AWS::SecretsManager::Secret, Properties: { SecretString: !GetAtt Client.ClientSecret } }
+Outputs: { Pool: { Value: !Ref Pool }, Secret: { Value: !Ref Secret } }
+";
+    let functions = "
+Parameters: { Pool: { Type: String }, Secret: { Type: String } }
+Globals: { Function: { AutoPublishAlias: live } }
+Conditions: { HasSecret: !Not [!Equals [!Ref Secret, '']] }
+Resources:
+  Define:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: define } }
+    Properties:
+      FunctionName: define
+      Environment:
+        Variables:
+          POOL: !Ref Pool
+          SECRET: !If [HasSecret, !Sub '{{resolve:secretsmanager:${Secret}}}', none]
+Outputs: { Define: { Value: !Ref Define.Alias } }
+";
+    for (name, text) in [("template.yaml", root), ("pool.yaml", pool), ("functions.yaml", functions)] {
+        fs::write(folder.join(name), text).unwrap();
     }
-    assert_eq!(keys("Outputs:\n  Key: { Value: !Sub \"of ${Outer.Arn}\" }\n"), <[&str; 0]>::default());
-    let beside = "Outputs:\n  Api: { Value: !Ref Pool }\n  Key: { Value: !GetAtt Outer.Arn }\n";
-    assert_eq!(keys(beside), ["Outer"], "an output that can't be resolved yet");
+    folder.join("template.yaml")
+}
+
+#[test]
+fn stacks_within_give_each_other_what_they_put_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = Template::read(&stacks(folder.path())).unwrap();
+    assert_eq!(template.user_pools(), ["Pool"]);
+    assert_eq!(template.app_clients(), [("Client".to_owned(), "recovery".to_owned())]);
+    assert_eq!(template.function_names(), BTreeSet::from(["define".to_owned()]));
+    let mut given = Given::default();
+    given.refer("Pool", "us-east-1_Made");
+    given.attribute("Client", "ClientSecret", "hush");
+    let made = deployed(&template, given.clone()).unwrap();
+    assert_eq!(Json::Object(made.triggers.clone()), json!({ "DefineAuthChallenge": "define:live" }));
+    let environment = |deployment: &Deployment| {
+        let environment = deployment.functions.first().unwrap().environment.clone();
+        (environment["POOL"].clone(), environment["SECRET"].clone())
+    };
+    let expected = ("us-east-1_Made".to_owned(), "hush".to_owned());
+    assert_eq!(environment(&made), expected);
+    assert_eq!(made.functions.first().unwrap().alias.as_deref(), Some("live"));
+    let arn = "arn:aws:lambda:us-east-1:111122223333:function:define:live";
+    let outputs: BTreeMap<_, _> = made
+        .outputs
+        .iter()
+        .map(|output| (output.output_key.as_str(), output.output_value.as_str()))
+        .collect();
+    assert_eq!(outputs, [("Pool", "us-east-1_Made"), ("Define", arn)].into());
+
+    // An existing pool: what depends on the condition is not there.
+    let parameters = [("Existing".to_owned(), "us-east-1_Theirs".to_owned())].into();
+    let attached = template.resolve(ACCOUNT, &parameters, &mut given).unwrap();
+    assert_eq!(environment(&attached), ("us-east-1_Theirs".to_owned(), "none".to_owned()));
+    assert!(attached.triggers.is_empty());
+    assert_eq!(attached.outputs.len(), 1);
+}
+
+#[test]
+fn what_is_wrong_with_stacks_within_is_named() {
+    for (file, found, replacement, fault) in [
+        ("pool.yaml", "!Ref Pool }", "!Ref Pond }", "First: Outputs.Pool: Pond has no default"),
+        (
+            "functions.yaml",
+            "FunctionName: define",
+            "FunctionName: x-define",
+            "called x-define, and its binary",
+        ),
+        ("template.yaml", "First.Outputs.Secret", "First.Outputs.Sceret", "has no First.Outputs.Sceret"),
+        ("template.yaml", "Location: pool.yaml", "Location: pond.yaml", "pond.yaml"),
+        ("template.yaml", "Location: pool.yaml, ", "", "Resources.First: no Location of a file"),
+        ("pool.yaml", "Name: { Type: String }", "Nam: { Type: String }", "Name has no default and no value"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let template = stacks(folder.path());
+        let text = fs::read_to_string(folder.path().join(file)).unwrap();
+        assert!(text.contains(found), "{found}");
+        fs::write(folder.path().join(file), text.replace(found, replacement)).unwrap();
+        let mut given = Given::default();
+        given.attribute("Client", "ClientSecret", "hush");
+        let error = Template::read(&template).and_then(|template| deployed(&template, given));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(fault), "{error}");
+    }
 }

@@ -92,6 +92,10 @@ pub trait DataKeys: Send + Sync {
         key_arn: &str,
         context: &BTreeMap<String, String>,
     ) -> Result<DataKey, DataKeyFault>;
+
+    /// KMS `CreateGrant`, in the name of whoever sets a pool's `KMSKeyID`: the right to ask for such keys
+    /// from then on (COGNITO.md §2.1). Where it is refused the pool keeps its setting, and no code goes out.
+    fn grant(&self, key_arn: &str, context: &BTreeMap<String, String>);
 }
 
 pub struct DataKey {

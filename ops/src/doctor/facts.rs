@@ -20,6 +20,8 @@ pub(crate) struct Facts {
     pub(crate) table: Option<Table>,
     /// `KeyMetadata` of the key in the pool.
     pub(crate) key: Option<Found>,
+    /// `ListGrants` of that key.
+    pub(crate) grants: Option<Found>,
     /// `DescribeAccountAttributes` and `DescribeSpendLimits` of End User Messaging.
     pub(crate) sms: Option<Value>,
     pub(crate) spending: Option<Value>,
@@ -73,9 +75,11 @@ impl Facts {
                 backups: reader.call(Service::DynamoDb, "DescribeContinuousBackups", &asked).await,
             });
         }
-        let mut key = None;
+        let (mut key, mut grants) = (None, None);
         if let Some(arn) = state.pool.get("LambdaConfig").and_then(|config| config.get("KMSKeyID")) {
-            key = reader.call(Service::Kms, "DescribeKey", &json!({ "KeyId": arn })).await;
+            let asked = json!({ "KeyId": arn });
+            key = reader.call(Service::Kms, "DescribeKey", &asked).await;
+            grants = reader.pages(Service::Kms, "ListGrants", &asked, "Grants").await;
         }
         let here = |found: Option<Found>| match found {
             Some(Found::Here(value)) => Some(value),
@@ -85,7 +89,7 @@ impl Facts {
         let spending = here(reader.call(Service::Sms, "DescribeSpendLimits", &json!({})).await);
         let email = here(reader.get(Service::Ses, "GetAccount", "/v2/email/account").await);
         let unread = reader.unread;
-        Ok(Self { state, outputs, policy, functions, table, key, sms, spending, email, unread })
+        Ok(Self { state, outputs, policy, functions, table, key, grants, sms, spending, email, unread })
     }
 
     pub(crate) fn pool(&self, pointer: &str) -> Option<&Value> {
@@ -195,9 +199,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     async fn function(&mut self, arn: &str) -> Function {
-        let name = arn.split(':').nth(6).unwrap_or(arn);
+        let mut parts = arn.split(':').skip(6);
+        let name = parts.next().unwrap_or(arn);
+        // An alias has permissions of its own, and stands for a version with its own configuration.
+        let qualifier = parts.next().map(|alias| format!("?Qualifier={alias}")).unwrap_or_default();
         let base = format!("/2015-03-31/functions/{name}");
-        let policy = self.get(Service::Lambda, "GetPolicy", &format!("{base}/policy")).await;
+        let policy = self.get(Service::Lambda, "GetPolicy", &format!("{base}/policy{qualifier}")).await;
         let statements = policy.map(|policy| match policy {
             Found::Missing => Vec::new(),
             // The policy is JSON in a text.
@@ -209,7 +216,7 @@ impl Reader<'_> {
                 .and_then(|statements| statements.as_array().cloned())
                 .unwrap_or_default(),
         });
-        let path = format!("{base}/configuration");
+        let path = format!("{base}/configuration{qualifier}");
         let configuration = self.get(Service::Lambda, "GetFunctionConfiguration", &path).await;
         Function { arn: arn.to_owned(), statements, configuration }
     }
@@ -218,6 +225,23 @@ impl Reader<'_> {
         self.progress.say(operation);
         let answer = self.aws.call(service, operation, input).await;
         self.found(operation, answer)
+    }
+
+    /// Every page of a list of KMS's, as one.
+    async fn pages(&mut self, service: Service, operation: &str, input: &Value, list: &str) -> Option<Found> {
+        let (mut all, mut asked) = (Vec::new(), input.clone());
+        loop {
+            let Found::Here(page) = self.call(service, operation, &asked).await? else {
+                return Some(Found::Missing);
+            };
+            all.extend(page.get(list).and_then(Value::as_array).cloned().unwrap_or_default());
+            match (page.get("NextMarker"), &mut asked) {
+                (Some(marker), Value::Object(asked)) if !marker.is_null() => {
+                    asked.insert("Marker".to_owned(), marker.clone());
+                }
+                _ => return Some(Found::Here(all.into())),
+            }
+        }
     }
 
     async fn get(&mut self, service: Service, operation: &str, path: &str) -> Option<Found> {

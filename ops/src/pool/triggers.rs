@@ -104,7 +104,7 @@ mod tests {
                 .map(|(trigger, name)| (trigger.to_owned(), arn(name)))
                 .into(),
             code_key_arn: Some("arn:k".to_owned()),
-            table: None,
+            ..StackOutputs::default()
         }
     }
 

@@ -71,6 +71,8 @@ struct Fault {
 enum Call {
     Json(&'static str, &'static str, Value),
     Rest(&'static str, &'static str, &'static str, Value),
+    /// Of every grant on a key.
+    Revoke(String),
 }
 
 fn pool(pool: Value) -> Fault {
@@ -98,7 +100,17 @@ const FRESH: &str = "[tokens]\nfresh_factor_changes = true\n";
 
 type Faults = Vec<(Vec<&'static str>, Fault)>;
 
-fn deployment_faults(table: &str) -> Faults {
+fn deployment_faults(table: &str, key: &str) -> Faults {
+    let grant = |pool: &str| {
+        let constraints = json!({ "EncryptionContextSubset": { "userpool-id": pool } });
+        let input = json!({
+            "KeyId": key,
+            "GranteePrincipal": "cognito-idp.amazonaws.com",
+            "Operations": ["GenerateDataKey"],
+            "Constraints": constraints,
+        });
+        Call::Json("kms", "TrentService.CreateGrant", input)
+    };
     let ttl = |enabled: bool| {
         let input = json!({
             "TableName": table,
@@ -120,7 +132,7 @@ fn deployment_faults(table: &str) -> Faults {
     let sending = |enabled: bool| {
         Call::Rest("ses", "PUT", "/v2/email/account/sending", json!({ "SendingEnabled": enabled }))
     };
-    let policy = "/2015-03-31/functions/pre-sign-up/policy";
+    let policy = "/2015-03-31/functions/pre-sign-up/policy?Qualifier=live";
     let permission = |id: &str, source: Value| {
         let mut input = json!({
             "StatementId": id, "Action": "lambda:InvokeFunction", "Principal": "cognito-idp.amazonaws.com",
@@ -128,8 +140,8 @@ fn deployment_faults(table: &str) -> Faults {
         input.as_object_mut().unwrap().extend(source.as_object().unwrap().clone());
         Call::Rest("lambda", "POST", policy, input)
     };
-    let own = "/2015-03-31/functions/pre-sign-up/policy/PreSignUpPermission";
-    let wide = "/2015-03-31/functions/pre-sign-up/policy/wide";
+    let own = "/2015-03-31/functions/pre-sign-up/policy/PreSignUpPermission?Qualifier=live";
+    let wide = "/2015-03-31/functions/pre-sign-up/policy/wide?Qualifier=live";
     let mut gone = pool(json!({ "LambdaConfig": { "PreSignUp": theirs("gone") } }));
     gone.outputs = json!({ "TriggerPreSignUp": theirs("gone") });
     vec![
@@ -151,6 +163,7 @@ fn deployment_faults(table: &str) -> Faults {
             let key = "arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-000000000000";
             pool(json!({ "LambdaConfig": { "KMSKeyID": key } }))
         }),
+        (vec!["key-grant-missing"], call(Call::Revoke(key.to_owned()), grant("POOL"))),
         (vec!["table-missing"], Fault { outputs: json!({ "TableName": "Gone" }), ..Fault::default() }),
         (vec!["ttl-missing"], call(ttl(false), ttl(true))),
         (vec!["no-restore"], call(restore(false), restore(true))),
@@ -304,7 +317,16 @@ impl<'a> Deployment<'a> {
     async fn call(&self, call: &Call) {
         match call.clone() {
             Call::Json(service, target, input) => {
-                self.cloud.call(service, target, input).await.unwrap();
+                let input = input.to_string().replace("POOL", &self.id);
+                self.cloud.call(service, target, serde_json::from_str(&input).unwrap()).await.unwrap();
+            }
+            Call::Revoke(key) => {
+                let asked = json!({ "KeyId": key });
+                let listed = self.cloud.call("kms", "TrentService.ListGrants", asked).await.unwrap();
+                for grant in listed["Grants"].as_array().unwrap() {
+                    let revoked = json!({ "KeyId": key, "GrantId": grant["GrantId"] });
+                    self.cloud.call("kms", "TrentService.RevokeGrant", revoked).await.unwrap();
+                }
             }
             Call::Rest(service, method, path, input) => {
                 let input = input.to_string().replace("POOL", &self.id);
@@ -358,9 +380,10 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
     assert_eq!((code, found), (0, BTreeSet::new()), "no false alarm with V2_0");
 
     let table = cloud.environment().unwrap()["MFA_TABLE"].clone();
+    let key = deployment.lambda_config["KMSKeyID"].as_str().unwrap();
     let has_custom_auth = deployment.lambda_config.get("DefineAuthChallenge").is_some();
     let faults: Faults =
-        [deployment_faults(&table), pool_faults(has_custom_auth), factor_faults(), client_faults()]
+        [deployment_faults(&table, key), pool_faults(has_custom_auth), factor_faults(), client_faults()]
             .into_iter()
             .flatten()
             .collect();

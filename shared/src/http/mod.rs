@@ -5,6 +5,7 @@ mod admin;
 mod body;
 mod changes;
 mod mfa;
+mod origin;
 mod problem;
 mod recovery;
 mod shell;
@@ -12,6 +13,7 @@ mod signed_in;
 
 pub use admin::admin_api;
 pub use mfa::{MfaServices, mfa_api};
+pub use origin::Origin;
 pub use problem::Problem;
 pub use recovery::{RecoveryFront, RecoveryFrontSettings, recovery_api};
 pub use shell::serve;

@@ -10,7 +10,7 @@ use axum::{
 use futures::FutureExt;
 use lambda_http::request::RequestContext;
 
-use super::Problem;
+use super::{Origin, Problem};
 use crate::{kernel::Refusal, telemetry::Metric};
 
 /// No body of ours comes near it.
@@ -54,11 +54,15 @@ fn request_id(request: &Request) -> Option<HeaderValue> {
     HeaderValue::from_str(id).ok()
 }
 
-/// Serves a router behind API Gateway until Lambda ends the process.
-pub async fn serve(router: Router) -> Result<(), lambda_runtime::Error> {
-    let service = lambda_http::service_fn(move |request: lambda_http::Request| {
+/// Serves a router behind API Gateway, and what stands before that, until Lambda ends the process.
+pub async fn serve(router: Router, origin: Origin) -> Result<(), lambda_runtime::Error> {
+    let service = lambda_http::service_fn(move |mut request: lambda_http::Request| {
         let router = router.clone();
+        let is_admitted = origin.admits(&mut request);
         async move {
+            if !is_admitted {
+                return Ok(Problem::new(Refusal::RouteNotFound).into_response());
+            }
             let request = request.map(|body| axum::body::Body::from(body.to_vec()));
             Ok::<_, Infallible>(tower::ServiceExt::oneshot(router, request).await.into_response())
         }

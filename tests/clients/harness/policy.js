@@ -1,15 +1,16 @@
-// The deployed template with an operator's policy of the test's own.
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+// The deployed templates with an operator's policy of the test's own.
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { workspace } from './cloud.js';
 
-/** Writes a policy and a template that uses it into `folder`; answers the template's path. */
+/** Writes a policy and templates that use it into `folder`; answers the path of the outermost. */
 export function templateWith(folder, policy) {
   const own = mkdtempSync(join(folder, 'policy-'));
   writeFileSync(join(own, 'policy.toml'), policy);
-  const deployed = readFileSync(join(workspace, 'infra/template.yaml'), 'utf8');
-  const path = join(own, 'template.yaml');
-  writeFileSync(path, deployed.replace('MFA_CONFIG_DIR: /opt/cognito-mfa', `MFA_CONFIG_DIR: ${own}`));
-  return path;
+  for (const name of readdirSync(join(workspace, 'infra')).filter((file) => file.endsWith('.yaml'))) {
+    const deployed = readFileSync(join(workspace, 'infra', name), 'utf8');
+    writeFileSync(join(own, name), deployed.replace('MFA_CONFIG_DIR: /opt/cognito-mfa', `MFA_CONFIG_DIR: ${own}`));
+  }
+  return join(own, 'template.yaml');
 }

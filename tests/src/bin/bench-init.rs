@@ -13,7 +13,7 @@ use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use end_to_end::{
     Cloud, Function, functions,
-    measure::{Start, WARM_INVOCATIONS, median, start},
+    measure::{Start, WARM_INVOCATIONS, median, percentile, start},
     sample_events,
 };
 use local_lambda_host::FunctionSpec;
@@ -55,8 +55,8 @@ async fn main() -> Result<()> {
         for (build, folder) in &arguments.builds {
             let spec = FunctionSpec::new(ECHO, folder.join(ECHO));
             let echo = start(spec, &json!({}), &[&json!({}); WARM_INVOCATIONS]).await?;
-            echo_of_first_build.get_or_insert(echo);
-            rows.entry((build.clone(), ECHO.to_owned())).or_default().push((echo, echo));
+            echo_of_first_build.get_or_insert(echo.clone());
+            rows.entry((build.clone(), ECHO.to_owned())).or_default().push((echo.clone(), echo.clone()));
             for Subject { name, function, event, config_dir } in &subjects {
                 let mut spec = cloud.function(function, &folder.join(function.name))?;
                 if let Some(config_dir) = config_dir {
@@ -64,7 +64,7 @@ async fn main() -> Result<()> {
                 }
                 let measured =
                     start(spec, event, &[event; WARM_INVOCATIONS]).await.with_context(|| name.clone())?;
-                rows.entry((build.clone(), name.clone())).or_default().push((measured, echo));
+                rows.entry((build.clone(), name.clone())).or_default().push((measured, echo.clone()));
             }
         }
         for ((name, script), echo) in arguments.node_peer.iter().zip(echo_of_first_build.iter().cycle()) {
@@ -74,7 +74,7 @@ async fn main() -> Result<()> {
                 .with_context(|| format!("no function {name}"))?;
             let measured = start(node(&cloud, script)?, event, &[event; WARM_INVOCATIONS]).await;
             let measured = measured.with_context(|| script.display().to_string())?;
-            rows.entry((NODE.to_owned(), name.clone())).or_default().push((measured, *echo));
+            rows.entry((NODE.to_owned(), name.clone())).or_default().push((measured, echo.clone()));
         }
     }
     cloud.stop().await?;
@@ -183,6 +183,8 @@ fn figures(build: &str, binary: &Path, name: &str, starts: &[(Start, Start)]) ->
         "coldToEcho": ratio(Start::cold),
         "warmMs": of(|start| start.warm),
         "warmCpuMs": of(|start| start.warm_cpu),
+        "warmP99Ms": percentile(&starts.iter().flat_map(|(start, _)| start.warm_each.clone()).collect::<Vec<_>>(), 0.99),
+        "warmCpuToEcho": ratio(|start| start.warm_cpu),
         "peakMiB": of(|start| start.peak),
         "rounds": starts.len(),
     }))

@@ -96,4 +96,6 @@ impl DataKeys for NoKeys {
     async fn generate(&self, _: &str, _: &BTreeMap<String, String>) -> Result<DataKey, DataKeyFault> {
         Err(DataKeyFault("NotFoundException".into()))
     }
+
+    fn grant(&self, _key_arn: &str, _context: &BTreeMap<String, String>) {}
 }

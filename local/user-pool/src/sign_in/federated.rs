@@ -91,14 +91,15 @@ impl UserPools {
                 attributes.entry(format!("{address}_verified")).or_insert_with(|| "false".to_owned());
             }
         }
-        let mut of_event = json!(attributes);
-        of_event["cognito:email_alias"] = "".into();
-        of_event["cognito:phone_number_alias"] = "".into();
+        let mut of_event = attributes.clone();
+        for alias in ["cognito:email_alias", "cognito:phone_number_alias"] {
+            of_event.insert(alias.to_owned(), String::new());
+        }
         let event = PreSignUpEvent {
             client_id: &client.id,
             source: "PreSignUp_ExternalProvider",
             username: &username,
-            attributes: of_event,
+            attributes: json!(of_event),
             validation_data: Some(json!({})),
             metadata: None,
         };
@@ -194,7 +195,9 @@ impl UserPools {
         let source = "TokenGeneration_HostedAuth";
         let generation = Generation { pool, client, user, sign_in: &sign_in, source, metadata: None };
         let mut result = result(&generation.run(self).await?);
-        result["RefreshToken"] = refresh_token.into();
+        if let Value::Object(members) = &mut result {
+            members.insert("RefreshToken".to_owned(), refresh_token.into());
+        }
         self.store.insert_sign_in(&pool.id, sign_in)?;
         Ok(json!({ "AuthenticationResult": result }))
     }

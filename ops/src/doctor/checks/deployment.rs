@@ -150,6 +150,23 @@ pub(super) const CHECKS: &[Check] = &[
         },
     },
     Check {
+        id: "key-grant-missing",
+        severity: Severity::Warning,
+        why: "Cognito seals codes by a grant that whoever set KMSKeyID gave it; without one no code goes out",
+        mend: "set the pool's KMSKeyID again by somebody who has kms:CreateGrant on the key: cognito-mfa attach",
+        reference: "docs/COGNITO.md, 2.1 What Cognito sends",
+        find: |facts| match &facts.grants {
+            Some(Found::Here(grants)) => {
+                let mut all = grants.as_array().into_iter().flatten();
+                one(
+                    !all.any(|grant| seals_codes(grant, facts)),
+                    "Cognito has no grant on the key in KMSKeyID",
+                )
+            }
+            _ => Vec::new(),
+        },
+    },
+    Check {
         id: "table-missing",
         severity: Severity::Error,
         why: "nothing is counted or claimed: no message goes out and no factor can be changed",
@@ -279,6 +296,18 @@ fn wired_functions(facts: &Facts) -> impl Iterator<Item = (&str, &Function)> {
     })
 }
 
+/// Whether it is a grant for Cognito that this pool's codes can be sealed by.
+fn seals_codes(grant: &Value, facts: &Facts) -> bool {
+    let principal = grant.get("GranteePrincipal").and_then(Value::as_str).unwrap_or_default();
+    let operations = grant.get("Operations").and_then(Value::as_array).into_iter().flatten();
+    let context = ["EncryptionContextSubset", "EncryptionContextEquals"]
+        .into_iter()
+        .find_map(|member| grant.get("Constraints")?.get(member)?.get("userpool-id")?.as_str());
+    principal.contains("cognito-idp")
+        && operations.filter_map(Value::as_str).any(|operation| operation.starts_with("GenerateDataKey"))
+        && context.is_none_or(|pool| facts.pool_text("/Id") == Some(pool))
+}
+
 fn is_cognitos(statement: &Value) -> bool {
     let principal = statement.pointer("/Principal/Service").and_then(Value::as_str);
     principal == Some("cognito-idp.amazonaws.com")
@@ -343,13 +372,13 @@ mod tests {
             },
             outputs: StackOutputs {
                 triggers: triggers.clone().map(|trigger| (trigger, ARN.to_owned())).into(),
-                code_key_arn: None,
-                table: None,
+                ..StackOutputs::default()
             },
             policy: Policy::default(),
             functions: triggers.map(|trigger| (trigger, function(json!({ "Timeout": 5 })))).into(),
             table: None,
             key: None,
+            grants: None,
             sms: None,
             spending: None,
             email: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::set_user_pool_mfa_config::mfa_with_sms;
-use super::settings::Input;
+use super::settings::{Input, ask_for_key};
 use crate::UserPools;
 use crate::entropy;
 use crate::model::attributes;
@@ -44,6 +44,7 @@ fn run(pools: &UserPools, caller: Caller, input: Input) -> Result<Value, ApiErro
         risk: None,
     };
     let described = pool.describe(0);
+    ask_for_key(pools, &id, &pool.settings);
     pools.store.insert_pool(pool)?;
     make_keys(pools, id);
     Ok(json!({"UserPool": described}))

@@ -1,9 +1,12 @@
 //! What `CreateUserPool` and `UpdateUserPool` have in common.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::UserPools;
 use crate::model::attributes::SchemaAttribute;
 use crate::model::pool::{FixedSettings, LambdaConfig, MfaState, PoolSettings, VersionedLambda};
 use crate::model::risk::UserPoolAddOns;
@@ -68,6 +71,13 @@ fn check_tier(settings: &PoolSettings) -> Result<(), ApiError> {
         "The following features need to be disabled for the {tier} pricing tier configured: Threat Protection"
     );
     Err(ApiError::new(ErrorCode::FeatureUnavailableInTier, text))
+}
+
+/// For the codes of custom senders.
+pub(super) fn ask_for_key(pools: &UserPools, id: &str, settings: &PoolSettings) {
+    if let Some(key) = &settings.lambda_config.kms_key_id {
+        pools.config.data_keys.grant(key, &BTreeMap::from([("userpool-id".to_owned(), id.to_owned())]));
+    }
 }
 
 /// A sender needs its key; pre-token generation is said once or twice the same.

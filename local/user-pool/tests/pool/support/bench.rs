@@ -87,6 +87,8 @@ impl DataKeys for FakeDataKeys {
         self.0.lock().unwrap().push((key_arn.to_owned(), context.clone()));
         Ok(DataKey { plaintext: DATA_KEY, ciphertext: vec![1, 2, 3] })
     }
+
+    fn grant(&self, _key_arn: &str, _context: &BTreeMap<String, String>) {}
 }
 
 pub(crate) struct Bench {

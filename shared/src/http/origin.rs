@@ -1,0 +1,143 @@
+//! What stands in front of the API: nothing, or `CloudFront` with a firewall.
+
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, HeaderName};
+use lambda_http::request::RequestContext;
+use subtle::ConstantTimeEq as _;
+
+use crate::config::Environment;
+
+/// By which `CloudFront` shows that a request has come through it.
+const ORIGIN_SECRET: HeaderName = HeaderName::from_static("x-origin-secret");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// How requests come in.
+#[derive(Clone, Default)]
+pub struct Origin(Option<String>);
+
+/// Without the secret.
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Origin(..)")
+    }
+}
+
+impl Origin {
+    /// `MFA_ORIGIN_SECRET`. Without it nothing stands in front.
+    pub fn read(environment: &Environment<'_>) -> Self {
+        Self(environment.optional("MFA_ORIGIN_SECRET"))
+    }
+
+    /// Whether a request has come the way that it should. Behind `CloudFront` the caller's address is the one
+    /// that `CloudFront` was called from: API Gateway sees `CloudFront`'s own, which is everybody's.
+    pub(super) fn admits(&self, request: &mut lambda_http::Request) -> bool {
+        let Some(secret) = &self.0 else { return true };
+        let shown = request.headers_mut().remove(ORIGIN_SECRET);
+        let is_cloud_front = shown.is_some_and(|shown| bool::from(shown.as_bytes().ct_eq(secret.as_bytes())));
+        if !is_cloud_front {
+            return false;
+        }
+        let forwarded = forwarded_for(request.headers());
+        if let Some(RequestContext::ApiGatewayV2(context)) = request.extensions_mut().get_mut() {
+            let edge = context.http.source_ip.as_deref().and_then(|address| address.parse().ok());
+            context.http.source_ip = viewer(&forwarded, edge).map(|address| address.to_string());
+        }
+        true
+    }
+}
+
+/// From the caller on, each with those that passed the request on behind it. What stands before `CloudFront`'s
+/// own entry is the caller's word.
+fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+    let lines = headers.get_all(FORWARDED_FOR).iter();
+    lines
+        .flat_map(|line| line.to_str().unwrap_or_default().split(','))
+        .map(|address| address.trim().parse().ok())
+        .collect()
+}
+
+/// `CloudFront`'s own entry: the last, or the one before API Gateway's.
+fn viewer(forwarded: &[Option<IpAddr>], edge: Option<IpAddr>) -> Option<IpAddr> {
+    match forwarded {
+        [.., viewer, last] if last.is_some() && *last == edge => *viewer,
+        [.., last] => *last,
+        [] => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
+    use rstest::rstest;
+
+    use super::*;
+
+    const EDGE: &str = "130.176.0.1";
+
+    fn request(headers: &[(HeaderName, &str)]) -> lambda_http::Request {
+        let mut request = lambda_http::Request::default();
+        for (name, value) in headers {
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        let mut context = ApiGatewayV2httpRequestContext::default();
+        context.http.source_ip = Some(EDGE.to_owned());
+        request.extensions_mut().insert(RequestContext::ApiGatewayV2(context));
+        request
+    }
+
+    fn source(request: &lambda_http::Request) -> Option<&str> {
+        match request.extensions().get() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+            _ => panic!("no context"),
+        }
+    }
+
+    fn origin(secret: &str) -> Origin {
+        Origin((!secret.is_empty()).then(|| secret.into()))
+    }
+
+    #[test]
+    fn with_nothing_in_front_nothing_is_asked_and_no_header_believed() {
+        let mut direct = request(&[(FORWARDED_FOR, "203.0.113.9, 198.51.100.7"), (ORIGIN_SECRET, "x")]);
+        assert!(origin("").admits(&mut direct));
+        assert_eq!(source(&direct), Some(EDGE));
+    }
+
+    #[test]
+    fn behind_cloud_front_only_what_came_through_it_is_admitted() {
+        let secret = "a".repeat(64);
+        for shown in ["", "a", &"b".repeat(64), &"a".repeat(65)] {
+            assert!(!origin(&secret).admits(&mut request(&[(ORIGIN_SECRET, shown)])), "{shown}");
+        }
+        assert!(!origin(&secret).admits(&mut request(&[])));
+        let mut through = request(&[(ORIGIN_SECRET, &secret), (FORWARDED_FOR, "198.51.100.7")]);
+        assert!(origin(&secret).admits(&mut through));
+        assert_eq!(through.headers().get(ORIGIN_SECRET), None, "nobody behind needs it");
+    }
+
+    #[rstest]
+    #[case::cloud_front_alone("198.51.100.7", Some("198.51.100.7"))]
+    #[case::api_gateway_behind_it("198.51.100.7, 130.176.0.1", Some("198.51.100.7"))]
+    #[case::what_the_caller_says_stands_before(
+        "203.0.113.9, 198.51.100.7, 130.176.0.1",
+        Some("198.51.100.7")
+    )]
+    #[case::also_without_api_gateway("203.0.113.9,198.51.100.7", Some("198.51.100.7"))]
+    #[case::ipv6("2001:db8::7, 130.176.0.1", Some("2001:db8::7"))]
+    #[case::no_address("198.51.100.7, unknown, 130.176.0.1", None)]
+    #[case::nothing("", None)]
+    fn the_callers_address_is_the_one_that_called_cloud_front(
+        #[case] forwarded: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        let mut through = request(&[(ORIGIN_SECRET, "hush"), (FORWARDED_FOR, forwarded)]);
+        assert!(origin("hush").admits(&mut through));
+        assert_eq!(source(&through), expected);
+    }
+
+    #[test]
+    fn the_secret_is_not_printed() {
+        assert!(!format!("{:?}", origin("hush")).contains("hush"));
+    }
+}

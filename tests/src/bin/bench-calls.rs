@@ -1,0 +1,256 @@
+//! What each journey of a user makes our functions do: invocations, calls of AWS, DynamoDB's units, CPU; and
+//! what AWS asks for that by its list prices.
+//!
+//! Counts are exact and the same on every machine. CPU is that of the functions' processes, warm.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use comfy_table::{CellAlignment, Table, presets};
+use end_to_end::{
+    Cloud,
+    journeys::{Journey, POLICY, Traveller},
+    measure::percentile,
+    processes::Processes,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+/// Nothing more comes once nothing has come for so long: senders and notices run on after the answer.
+const QUIET: Duration = Duration::from_millis(400);
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Folder of the functions' binaries
+    #[arg(long)]
+    functions: PathBuf,
+    /// AWS list prices, in TOML
+    #[arg(long)]
+    prices: PathBuf,
+    /// Times that each journey is walked; counts are of one
+    #[arg(long, default_value_t = 20)]
+    walks: u32,
+    /// Where the figures go as JSON
+    #[arg(long)]
+    json: PathBuf,
+}
+
+/// US dollars, and what the bill's formula has to assume.
+#[derive(Debug, Deserialize)]
+struct Prices {
+    lambda_request: f64,
+    lambda_gb_second: f64,
+    dynamodb_read_unit: f64,
+    dynamodb_write_unit: f64,
+    kms_request: f64,
+    api_request: f64,
+    function_memory_mib: f64,
+    full_cpu_mib: f64,
+    call_ms: f64,
+}
+
+/// What our functions did.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Work {
+    invocations: f64,
+    calls: f64,
+    kms_calls: f64,
+    read_units: f64,
+    write_units: f64,
+    cpu_ms: f64,
+    by_function: BTreeMap<String, f64>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let prices: Prices = toml::from_str(&fs::read_to_string(&arguments.prices)?)?;
+    let policy = tempfile::tempdir()?;
+    fs::write(policy.path().join("policy.toml"), POLICY)?;
+    let folder = |path: &std::path::Path| path.display().to_string();
+    let flags = ["--functions-dir", &folder(&arguments.functions), "--config-dir", &folder(policy.path())];
+    let cloud = Cloud::start_with(&flags).await?;
+    let mut index = 0;
+    let mut rows = Vec::new();
+    for journey in Journey::ALL {
+        let work = of_one(&cloud, journey, arguments.walks, &mut index).await.context(journey.name())?;
+        let dollars = prices.of(journey, &work) * 1_000.0;
+        rows.push(json!({ "journey": journey.name(), "work": work, "dollarsPer1000": dollars }));
+    }
+    let latency = latency(&cloud, &mut index).await?;
+    cloud.stop().await?;
+    let result = json!({ "walks": arguments.walks, "journeys": rows, "latency": latency });
+    fs::write(&arguments.json, serde_json::to_vec_pretty(&result)?)
+        .with_context(|| arguments.json.display().to_string())?;
+    writeln!(stdout(), "{}\n", table(&rows))?;
+    for (path, times) in &latency {
+        writeln!(stdout(), "{path}: p50 {:.1} ms, p99 {:.1} ms", times.p50, times.p99)?;
+    }
+    Ok(())
+}
+
+/// The mean of some walks, after one that starts all functions.
+async fn of_one(cloud: &Cloud, journey: Journey, walks: u32, index: &mut usize) -> Result<Work> {
+    let mut travellers = Vec::new();
+    for _ in 0..=walks {
+        *index += 1;
+        travellers.push(Traveller::prepare(cloud, journey, *index).await?);
+    }
+    let (first, others) = travellers.split_first().context("nobody")?;
+    first.walk(cloud).await?;
+    let before = settled(cloud).await?;
+    for traveller in others {
+        traveller.walk(cloud).await?;
+        // One after the other, so that the next finds the functions warm and none is started in parallel.
+        settled(cloud).await?;
+    }
+    let after = settled(cloud).await?;
+    Ok(after.since(&before, f64::from(walks)))
+}
+
+/// What was done so far, once nothing more is under way.
+async fn settled(cloud: &Cloud) -> Result<Work> {
+    let mut last = done(cloud).await?;
+    loop {
+        sleep(QUIET).await;
+        let next = done(cloud).await?;
+        let is_still = |work: &Work| (work.invocations.to_bits(), work.calls.to_bits());
+        if is_still(&next) == is_still(&last) {
+            return Ok(next);
+        }
+        last = next;
+    }
+}
+
+async fn done(cloud: &Cloud) -> Result<Work> {
+    let mut work = Work::default();
+    let seen = cloud.request("console", "GET", "/api/calls", String::new()).await?;
+    for (function, actions) in seen.as_object().context("no calls")? {
+        for (action, count) in actions.as_object().context("no actions")? {
+            let number = |name: &str| count.get(name).and_then(Value::as_f64).unwrap_or_default();
+            work.calls += number("calls");
+            work.read_units += number("readUnits");
+            work.write_units += number("writeUnits");
+            if action.starts_with("kms:") {
+                work.kms_calls += number("calls");
+            }
+            *work.by_function.entry(function.clone()).or_default() += number("calls");
+        }
+    }
+    let invocations = cloud.request("console", "GET", "/api/invocations", String::new()).await?;
+    let numbers = invocations.as_array().into_iter().flatten();
+    let last = numbers.filter_map(|record| record.get("number")?.as_f64()).fold(0.0, f64::max);
+    work.invocations = last;
+    let processes = Processes::of(cloud.process_id().context("the cloud has ended")?);
+    work.cpu_ms = processes.functions.iter().map(|one| one.cpu.as_secs_f64() * 1_000.0).sum();
+    Ok(work)
+}
+
+#[derive(Debug, Serialize)]
+struct Times {
+    p50: f64,
+    p99: f64,
+}
+
+/// The two routes that an app asks for at every start, warm, at the gateway; and beside them what the first
+/// asks the pool for.
+async fn latency(cloud: &Cloud, index: &mut usize) -> Result<BTreeMap<&'static str, Times>> {
+    const ASKED: usize = 500;
+    const POOL: &str = "GetUser (the pool alone)";
+    *index += 1;
+    let token = cloud.add_user(&format!("user-{index}@example.com")).await?;
+    let mut times = BTreeMap::<_, Vec<_>>::new();
+    for round in 0..=ASKED {
+        for path in ["GET /mfa", "GET /mfa/preference", POOL] {
+            let start = Instant::now();
+            match path.split_once(' ') {
+                Some(("GET", path)) => {
+                    let (status, body) = cloud.api("GET", path, Some(&token), &Value::Null).await?;
+                    ensure!(status == 200, "{path}: {status} {body}");
+                }
+                _ => cloud.cognito("GetUser", json!({ "AccessToken": token })).await.map(drop)?,
+            }
+            if round > 0 {
+                times.entry(path).or_default().push(start.elapsed().as_secs_f64() * 1_000.0);
+            }
+        }
+    }
+    let of = |times: Vec<f64>| Times { p50: percentile(&times, 0.5), p99: percentile(&times, 0.99) };
+    Ok(times.into_iter().map(|(path, times)| (path, of(times))).collect())
+}
+
+impl Work {
+    fn since(&self, before: &Self, walks: f64) -> Self {
+        let by_function = self.by_function.iter().filter_map(|(function, calls)| {
+            let more = calls - before.by_function.get(function).copied().unwrap_or_default();
+            (more > 0.0).then(|| (function.clone(), more / walks))
+        });
+        Self {
+            invocations: (self.invocations - before.invocations) / walks,
+            calls: (self.calls - before.calls) / walks,
+            kms_calls: (self.kms_calls - before.kms_calls) / walks,
+            read_units: (self.read_units - before.read_units) / walks,
+            write_units: (self.write_units - before.write_units) / walks,
+            cpu_ms: (self.cpu_ms - before.cpu_ms) / walks,
+            by_function: by_function.collect(),
+        }
+    }
+}
+
+impl Prices {
+    /// One journey, without the messages' own price. A function of less memory than a whole processor's gets
+    /// a share of it, and waits for each call.
+    fn of(&self, journey: Journey, work: &Work) -> f64 {
+        let milliseconds =
+            work.cpu_ms * self.full_cpu_mib / self.function_memory_mib + work.calls * self.call_ms;
+        let gigabyte_seconds = milliseconds / 1_000.0 * self.function_memory_mib / 1_024.0;
+        let requests = match journey {
+            Journey::Overview => 1.0,
+            Journey::Enrol => 2.0,
+            Journey::Recovery => 3.0,
+            _ => 0.0,
+        };
+        work.invocations * self.lambda_request
+            + gigabyte_seconds * self.lambda_gb_second
+            + work.read_units * self.dynamodb_read_unit
+            + work.write_units * self.dynamodb_write_unit
+            + work.kms_calls * self.kms_request
+            + requests * self.api_request
+    }
+}
+
+fn table(rows: &[Value]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN).set_header([
+        "journey",
+        "invocations",
+        "calls of AWS",
+        "RCU",
+        "WCU",
+        "CPU ms",
+        "$ per 1,000",
+    ]);
+    for row in rows {
+        let number = |pointer: &str| row.pointer(pointer).and_then(Value::as_f64).unwrap_or_default();
+        table.add_row([
+            row.get("journey").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            format!("{:.1}", number("/work/invocations")),
+            format!("{:.1}", number("/work/calls")),
+            format!("{:.1}", number("/work/readUnits")),
+            format!("{:.1}", number("/work/writeUnits")),
+            format!("{:.1}", number("/work/cpuMs")),
+            format!("{:.4}", number("/dollarsPer1000")),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}

@@ -1,0 +1,350 @@
+//! Mixed traffic against the local cloud: as fast as a few people can go (closed loop), then as people come at
+//! a fixed rate (open loop), where a wait for one that is slow counts too.
+//!
+//! Fails if a journey fails, a message is lost, a function ends as a dead letter, or the functions' memory
+//! grows over the second half of a span.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use comfy_table::{CellAlignment, Table, presets};
+use end_to_end::{
+    Cloud,
+    journeys::{Journey, POLICY, Traveller},
+    measure::percentile,
+    processes::Processes,
+};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval, sleep_until};
+
+/// Of a hundred journeys.
+const MIX: [(Journey, usize); 9] = [
+    (Journey::Password, 30),
+    (Journey::Totp, 15),
+    (Journey::Sms, 10),
+    (Journey::CustomEmail, 10),
+    (Journey::Refresh, 15),
+    (Journey::Overview, 10),
+    (Journey::SignUp, 5),
+    (Journey::Enrol, 4),
+    (Journey::Recovery, 1),
+];
+/// Spread, so that the rare ones are not all at the end. Coprime to 100.
+const STRIDE: usize = 37;
+const SAMPLE_EVERY: Duration = Duration::from_secs(2);
+/// Share by which the functions' memory may change over the second half.
+const FLAT: f64 = 0.05;
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Folder of the functions' binaries
+    #[arg(long)]
+    functions: PathBuf,
+    /// Length of each of the two spans
+    #[arg(long, default_value_t = 600)]
+    seconds: u64,
+    /// People at a time, in the closed loop
+    #[arg(long, default_value_t = 4)]
+    people: usize,
+    /// Journeys a second, in the open loop
+    #[arg(long, default_value_t = 10.0)]
+    rate: f64,
+    /// Where the figures go as JSON
+    #[arg(long)]
+    json: PathBuf,
+}
+
+/// One walk: from when it should have begun to its end.
+struct Walk {
+    journey: Journey,
+    took: Duration,
+    fault: Option<String>,
+}
+
+struct Sample {
+    at: Duration,
+    cloud: u64,
+    /// Largest of each function.
+    functions: BTreeMap<String, u64>,
+}
+
+/// People who may go (again), by journey, each with the time from which on.
+#[derive(Default)]
+struct Waiting {
+    by_journey: Mutex<BTreeMap<Journey, VecDeque<(Instant, Traveller)>>>,
+    index: AtomicUsize,
+    turn: AtomicUsize,
+}
+
+impl Waiting {
+    fn next_journey(&self) -> Journey {
+        let at = self.turn.fetch_add(1, Ordering::Relaxed).wrapping_mul(STRIDE) % 100;
+        let mut end = 0;
+        let of_mix = MIX.iter().find(|(_, share)| {
+            end += share;
+            at < end
+        });
+        of_mix.map_or(Journey::Password, |(journey, _)| *journey)
+    }
+
+    /// Somebody who has waited long enough, or somebody new.
+    async fn take(&self, cloud: &Cloud, journey: Journey) -> Result<Traveller> {
+        let waiting = || {
+            let mut by_journey = self.by_journey.lock().unwrap_or_else(PoisonError::into_inner);
+            let queue = by_journey.get_mut(&journey)?;
+            queue.pop_front_if(|(from, _)| *from <= Instant::now())
+        };
+        if let Some((_, traveller)) = waiting() {
+            return Ok(traveller);
+        }
+        Traveller::prepare(cloud, journey, self.index.fetch_add(1, Ordering::Relaxed)).await
+    }
+
+    fn put_back(&self, journey: Journey, traveller: Traveller) {
+        if !journey.is_once() {
+            let from = Instant::now() + journey.pause();
+            let mut by_journey = self.by_journey.lock().unwrap_or_else(PoisonError::into_inner);
+            by_journey.entry(journey).or_default().push_back((from, traveller));
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let span = Duration::from_secs(arguments.seconds);
+    let closed = measured(&arguments.functions, span, Loop::Closed { people: arguments.people }).await?;
+    let open = measured(&arguments.functions, span, Loop::Open { rate: arguments.rate }).await?;
+    let result = json!({ "closed": closed, "open": open });
+    fs::write(&arguments.json, serde_json::to_vec_pretty(&result)?)
+        .with_context(|| arguments.json.display().to_string())?;
+    for span in [&closed, &open] {
+        writeln!(
+            stdout(),
+            "{}\n{}\n",
+            span.get("title").and_then(Value::as_str).unwrap_or_default(),
+            table(span)
+        )?;
+    }
+    for span in [&closed, &open] {
+        sound(span)?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Loop {
+    Closed { people: usize },
+    Open { rate: f64 },
+}
+
+/// A span of load on a cloud of its own.
+async fn measured(functions: &Path, span: Duration, kind: Loop) -> Result<Value> {
+    let policy = tempfile::tempdir()?;
+    fs::write(policy.path().join("policy.toml"), POLICY)?;
+    let folder = |path: &Path| path.display().to_string();
+    let flags = ["--functions-dir", &folder(functions), "--config-dir", &folder(policy.path())];
+    let cloud = Arc::new(Cloud::start_with(&flags).await?);
+    let waiting = Arc::new(Waiting::default());
+    let walks = Arc::new(Mutex::new(Vec::new()));
+    let start = Instant::now();
+    let end = start + span;
+
+    let process = cloud.process_id().context("the cloud has ended")?;
+    let sampling = tokio::spawn(async move {
+        let mut samples = Vec::new();
+        let mut tick = interval(SAMPLE_EVERY);
+        while Instant::now() < end {
+            tick.tick().await;
+            samples.push(sample(process, start.elapsed()));
+        }
+        samples
+    });
+    let mut people = JoinSet::new();
+    match kind {
+        Loop::Closed { people: count } => {
+            for _ in 0..count {
+                let (cloud, waiting, walks) = (cloud.clone(), waiting.clone(), walks.clone());
+                people.spawn(async move {
+                    while Instant::now() < end {
+                        // From when they are ready: what they need first is no part of the journey.
+                        let journey = waiting.next_journey();
+                        let traveller = waiting.take(&cloud, journey).await;
+                        walk(&cloud, &waiting, &walks, journey, traveller, Instant::now()).await;
+                    }
+                });
+            }
+        }
+        Loop::Open { rate } => {
+            // Made beforehand, as many as the first two minutes want: making them is no load of the span.
+            let gap = Duration::from_secs_f64(1.0 / rate);
+            let mut due = start;
+            while due < end {
+                let journey = waiting.next_journey();
+                let traveller = waiting.take(&cloud, journey).await;
+                due = (due + gap).max(start);
+                sleep_until(due).await;
+                let (cloud, waiting, walks) = (cloud.clone(), waiting.clone(), walks.clone());
+                people.spawn(async move { walk(&cloud, &waiting, &walks, journey, traveller, due).await });
+            }
+        }
+    }
+    while let Some(ended) = people.join_next().await {
+        ended?;
+    }
+    let elapsed = start.elapsed();
+    let samples = sampling.await?;
+    let letters = cloud.request("console", "GET", "/api/dead-letters", String::new()).await?;
+    let walks = std::mem::take(&mut *walks.lock().unwrap_or_else(PoisonError::into_inner));
+    if let Some(cloud) = Arc::into_inner(cloud) {
+        cloud.stop().await?;
+    }
+    Ok(report(kind, elapsed, &walks, &samples, &letters))
+}
+
+async fn walk(
+    cloud: &Cloud,
+    waiting: &Waiting,
+    walks: &Mutex<Vec<Walk>>,
+    journey: Journey,
+    traveller: Result<Traveller>,
+    due: Instant,
+) {
+    let outcome = match &traveller {
+        Ok(traveller) => traveller.walk(cloud).await,
+        Err(fault) => Err(anyhow::anyhow!("not ready: {fault:#}")),
+    };
+    let fault = outcome.err().map(|fault| format!("{fault:#}"));
+    let is_well = fault.is_none();
+    let walk = Walk { journey, took: due.elapsed(), fault };
+    walks.lock().unwrap_or_else(PoisonError::into_inner).push(walk);
+    if let (true, Ok(traveller)) = (is_well, traveller) {
+        waiting.put_back(journey, traveller);
+    }
+}
+
+fn sample(process: u32, at: Duration) -> Sample {
+    let seen = Processes::of(process);
+    let mut functions = BTreeMap::<String, u64>::new();
+    for one in seen.functions {
+        let largest = functions.entry(one.name).or_default();
+        *largest = (*largest).max(one.memory);
+    }
+    Sample { at, cloud: seen.cloud.map(|one| one.memory).unwrap_or_default(), functions }
+}
+
+fn report(kind: Loop, elapsed: Duration, walks: &[Walk], samples: &[Sample], letters: &Value) -> Value {
+    let journeys: Vec<_> = Journey::ALL
+        .into_iter()
+        .map(|journey| {
+            let of_it = || walks.iter().filter(|walk| walk.journey == journey && walk.fault.is_none());
+            let times: Vec<_> = of_it().map(|walk| walk.took.as_secs_f64() * 1_000.0).collect();
+            json!({
+                "journey": journey.name(),
+                "walks": times.len(),
+                "p50Ms": percentile(&times, 0.5),
+                "p99Ms": percentile(&times, 0.99),
+                "p999Ms": percentile(&times, 0.999),
+            })
+        })
+        .collect();
+    let faults: Vec<_> = walks.iter().filter_map(|walk| walk.fault.as_deref()).collect();
+    let lost = faults.iter().filter(|fault| fault.contains("was lost")).count();
+    let title = match kind {
+        Loop::Closed { people } => format!("Closed loop, {people} people at a time"),
+        Loop::Open { rate } => format!("Open loop, {rate} journeys a second"),
+    };
+    json!({
+        "title": title,
+        "seconds": elapsed.as_secs_f64(),
+        "walks": walks.len(),
+        "perSecond": count(walks.len()) / elapsed.as_secs_f64(),
+        "errors": faults.len(),
+        "firstErrors": faults.iter().take(5).collect::<Vec<_>>(),
+        "lostMessages": lost,
+        "deadLetters": letters.as_array().map_or(0, Vec::len),
+        "journeys": journeys,
+        "growth": growth(samples),
+        "cloudMiB": samples.last().map(|sample| mebibytes(sample.cloud)),
+    })
+}
+
+/// How the largest environment of each function grew over the second half: its most in the last quarter beside
+/// its most in the quarter before. A new one has not touched all of its pages yet, so a mean would waver.
+fn growth(samples: &[Sample]) -> BTreeMap<String, Value> {
+    let end = samples.last().map(|sample| sample.at).unwrap_or_default();
+    let most = |name: &str, from: f64, to: f64| {
+        let within = samples.iter().filter(|sample| {
+            let share = sample.at.as_secs_f64() / end.as_secs_f64();
+            (from..=to).contains(&share)
+        });
+        within.filter_map(|sample| sample.functions.get(name)).max().map(|size| mebibytes(*size))
+    };
+    let names = samples.last().into_iter().flat_map(|sample| sample.functions.keys());
+    names
+        .filter_map(|name| {
+            let (before, after) = (most(name, 0.5, 0.75)?, most(name, 0.75, 1.0)?);
+            Some((name.clone(), json!({ "mib": after, "growth": after / before - 1.0 })))
+        })
+        .collect()
+}
+
+/// The promises of a span.
+fn sound(span: &Value) -> Result<()> {
+    for none in ["errors", "lostMessages", "deadLetters"] {
+        let found = span.get(none).and_then(Value::as_u64);
+        ensure!(found == Some(0), "{none}: {found:?}, the first: {:?}", span.get("firstErrors"));
+    }
+    let growth = span.get("growth").and_then(Value::as_object).context("no memory was seen")?;
+    ensure!(!growth.is_empty(), "no memory was seen: run it on Linux");
+    for (function, seen) in growth {
+        let growth = seen.get("growth").and_then(Value::as_f64).unwrap_or_default();
+        ensure!(growth <= FLAT, "{function} grew by {:.1} % over the second half", growth * 100.0);
+    }
+    Ok(())
+}
+
+fn table(span: &Value) -> String {
+    let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_f64).unwrap_or_default();
+    let mut table = Table::new();
+    table
+        .load_preset(presets::ASCII_MARKDOWN)
+        .set_header(["journey", "walks", "p50 ms", "p99 ms", "p99.9 ms"]);
+    for row in span.get("journeys").and_then(Value::as_array).into_iter().flatten() {
+        table.add_row([
+            row.get("journey").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            format!("{:.0}", number(row, "walks")),
+            format!("{:.1}", number(row, "p50Ms")),
+            format!("{:.1}", number(row, "p99Ms")),
+            format!("{:.1}", number(row, "p999Ms")),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    format!(
+        "{table}\n{:.1} journeys a second; errors {}, lost messages {}, dead letters {}",
+        number(span, "perSecond"),
+        number(span, "errors"),
+        number(span, "lostMessages"),
+        number(span, "deadLetters"),
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no process has 2^53 bytes")]
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / 1_048_576.0
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nobody walks 2^53 times")]
+fn count(number: usize) -> f64 {
+    number as f64
+}
