@@ -31,6 +31,8 @@ async fn federated_links() {
 #[tokio::test]
 async fn address_claims() {
     contract::address_claims(&InMemoryTable::default()).await;
+    let table = InMemoryTable::default();
+    contract::claims_review(&table, &table).await;
 }
 
 #[tokio::test]

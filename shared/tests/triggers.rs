@@ -320,6 +320,44 @@ async fn a_user_is_told_of_a_new_device_once_at_a_verified_address() {
     assert_ne!(later.id, notice.id, "another sign-in");
 }
 
+/// By e-mail at a verified address, with one identity however often the event comes, and never when a
+/// password was reset or nobody asked for it.
+#[tokio::test(start_paused = true)]
+async fn a_completed_sign_up_is_welcomed_where_policy_says_so() {
+    let (table, user) = parts();
+    let courier = Arc::<InMemoryCourier>::default();
+    let confirms = async |trigger: &PostConfirmation, source: &str, verified: &str| {
+        let mut given = event(source);
+        given["request"]["userAttributes"]["email_verified"] = verified.into();
+        given["request"]["userAttributes"]["locale"] = "de".into();
+        assert_eq!(answer(trigger, given.clone()).await.unwrap(), given);
+    };
+    confirms(&post_confirmation(&table), "PostConfirmation_ConfirmSignUp", "true").await;
+    let welcoming = post_confirmation(&table).welcoming(Some(courier.clone()));
+    confirms(&welcoming, "PostConfirmation_ConfirmSignUp", "false").await;
+    confirms(&welcoming, "PostConfirmation_ConfirmForgotPassword", "true").await;
+    assert!(courier.taken().is_empty(), "{:?}", courier.taken());
+    for _ in 0..3 {
+        confirms(&welcoming, "PostConfirmation_ConfirmSignUp", "true").await;
+    }
+    let mut parcels = courier.taken();
+    assert_eq!(parcels.len(), 3);
+    parcels.dedup();
+    let [Parcel::Notice(notice)] = parcels.as_slice() else { panic!("one message: {parcels:?}") };
+    assert_eq!(
+        (notice.notice, &notice.to.user, &notice.to.locales),
+        (Notice::Welcome, &user, &vec!["de".into()])
+    );
+    assert_eq!(notice.to.destination, Destination::Email(EmailAddress::parse("alex@example.com").unwrap()));
+    // Best effort: a courier that fails or hangs fails no confirmation.
+    courier.fail();
+    confirms(&welcoming, "PostConfirmation_ConfirmSignUp", "true").await;
+    let started = tokio::time::Instant::now();
+    let hanging = post_confirmation(&table).welcoming(Some(Arc::new(Hangs)));
+    confirms(&hanging, "PostConfirmation_ConfirmSignUp", "true").await;
+    assert_eq!(started.elapsed().as_millis(), 2_500);
+}
+
 const ENFORCE: &str = "enforce = true\n";
 
 #[tokio::test]

@@ -42,6 +42,7 @@ pub const fn functions() -> &'static [Function] {
             trigger("pre-authentication", "PreAuthentication_"),
             trigger("pre-sign-up", "PreSignUp_"),
             trigger("pre-token-generation", "TokenGeneration_"),
+            Function { name: "reconcile-claims", events: "Reconcile_", is_trigger: false },
             Function { name: "recovery-api", events: "apigw-recovery.", is_trigger: false },
             Function { name: "recovery-worker", events: "Recovery_", is_trigger: false },
             trigger("verify-auth-challenge-response", "VerifyAuthChallengeResponse_"),

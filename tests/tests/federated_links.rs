@@ -1,11 +1,17 @@
-//! The port that links identities of providers, over the local cloud's pool. Federated sign-in itself does
-//! not exist there.
+//! Federated sign-ins linked with accounts: the port over the local cloud's pool, and the whole way from a
+//! provider that has vouched for somebody.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use end_to_end::Cloud;
-use serde_json::{Value, json};
+use end_to_end::people::PASSWORD;
+use serde_json::{Map, Value, json};
 use shared::config;
 use shared_aws::{Aws, AwsSettings, PoolLinks};
 use shared_testkit::contract;
+use tempfile::TempDir;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_are_found_by_their_verified_address_and_linked() {
@@ -48,5 +54,91 @@ async fn accounts_are_found_by_their_verified_address_and_linked() {
         (&identities[0]["providerName"], &identities[0]["userId"]),
         (&json!("Google"), &json!("1000"))
     );
+    cloud.stop().await.unwrap();
+}
+
+/// A provider has vouched for somebody: `Ok` with the `sub` of the tokens, or the words of the refusal.
+async fn federated(
+    cloud: &Cloud,
+    provider: &str,
+    subject: &str,
+    attributes: &[(&str, &str)],
+) -> Result<String, String> {
+    let attributes: Map<_, _> =
+        attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+    let told = json!({
+        "clientId": cloud.client("native").unwrap(), "provider": provider, "subject": subject,
+        "attributes": attributes,
+    });
+    let url = format!("{}/api/federated-sign-ins", cloud.endpoint("console").unwrap());
+    let response = reqwest::Client::new().post(url).json(&told).send().await.unwrap();
+    let answer: Value = response.json().await.unwrap();
+    let Some(token) = answer.pointer("/AuthenticationResult/AccessToken") else {
+        return Err(answer["error"].as_str().unwrap().to_owned());
+    };
+    let payload = token.as_str().unwrap().split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    Ok(claims["sub"].as_str().unwrap().to_owned())
+}
+
+const EMAIL: &str = "alex@example.com";
+const VERIFIED: [(&str, &str); 2] = [("email", EMAIL), ("email_verified", "true")];
+const UNVERIFIED: [(&str, &str); 2] = [("email", EMAIL), ("email_verified", "false")];
+
+/// A cloud with an account of that address; its `sub`.
+async fn with_an_account(policy: &str) -> (Cloud, TempDir, String) {
+    let overrides = tempfile::tempdir().unwrap();
+    std::fs::write(overrides.path().join("policy.toml"), policy).unwrap();
+    let cloud = Cloud::start_with(&["--config-dir", overrides.path().to_str().unwrap()]).await.unwrap();
+    cloud.add_user(EMAIL).await.unwrap();
+    let pool = cloud.endpoint("userPoolId").unwrap();
+    let user = cloud.cognito("AdminGetUser", json!({ "UserPoolId": pool, "Username": EMAIL })).await.unwrap();
+    let attributes = user["UserAttributes"].as_array().unwrap();
+    let sub = attributes.iter().find(|attribute| attribute["Name"] == "sub").unwrap();
+    let sub = sub["Value"].as_str().unwrap().to_owned();
+    (cloud, overrides, sub)
+}
+
+/// The whole way: provider, pool, pre-sign-up, `AdminLinkProviderForUser`, and the sign-in after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listed_providers_first_sign_in_is_linked_and_its_next_is_the_accounts() {
+    let (cloud, _overrides, account) = with_an_account("[sign_up]\nlink_providers = ['Google']\n").await;
+    // An address that the provider has not verified never links, nor does somebody else's provider.
+    let unverified = federated(&cloud, "Google", "999", &UNVERIFIED).await.unwrap();
+    assert_ne!(unverified, account);
+    let again = federated(&cloud, "Google", "999", &VERIFIED).await.unwrap();
+    assert_eq!(again, unverified, "it is a user of its own by then, and stays one");
+    assert_ne!(federated(&cloud, "Acme", "1000", &VERIFIED).await.unwrap(), account);
+    let google_like = federated(&cloud, "Googlex", "1000", &VERIFIED).await.unwrap();
+    assert_ne!(google_like, account);
+
+    let refused = federated(&cloud, "Google", "1000", &VERIFIED).await.unwrap_err();
+    assert_eq!(refused, "PreSignUp failed with error Your account is linked now; sign in again.");
+    assert_eq!(federated(&cloud, "Google", "1000", &VERIFIED).await.unwrap(), account);
+    // The password still is the account's way in as well.
+    cloud.sign_in(EMAIL, PASSWORD).await.unwrap();
+    cloud.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_default_nobody_is_linked() {
+    let (cloud, _overrides, account) = with_an_account("").await;
+    let own = federated(&cloud, "Google", "1000", &VERIFIED).await.unwrap();
+    assert_ne!(own, account);
+    assert_eq!(federated(&cloud, "Google", "1000", &VERIFIED).await.unwrap(), own);
+    let calls = cloud.request("console", "GET", "/api/calls", String::new()).await.unwrap();
+    assert_eq!(calls.get("pre-sign-up"), None, "nobody is looked for");
+    cloud.stop().await.unwrap();
+}
+
+/// An account whose own address is not verified is nobody's to be linked with.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_with_an_unverified_address_is_not_linked() {
+    let (cloud, _overrides, account) = with_an_account("[sign_up]\nlink_providers = ['Google']\n").await;
+    let pool = cloud.endpoint("userPoolId").unwrap();
+    let attributes = json!([{ "Name": "email_verified", "Value": "false" }]);
+    let unverified = json!({ "UserPoolId": pool, "Username": EMAIL, "UserAttributes": attributes });
+    cloud.cognito("AdminUpdateUserAttributes", unverified).await.unwrap();
+    assert_ne!(federated(&cloud, "Google", "1000", &VERIFIED).await.unwrap(), account);
     cloud.stop().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! The contributor's commands: `cargo xtask dev | test | generate | fuzz | bench | check | preview`.
+//! The contributor's commands: `cargo xtask dev | test | generate | fuzz | sbom | bench | check | preview`.
 //!
 //! Everything here runs other programs. What it says goes to standard error; standard output
 //! belongs to the programs, so that `READY <path>` stays the only line of `dev --headless`.
@@ -9,6 +9,7 @@ mod fuzz;
 mod generate;
 mod ops;
 mod prerequisite;
+mod sbom;
 mod steps;
 mod test;
 mod tools;
@@ -50,6 +51,8 @@ enum Command {
         #[arg(long, default_value_t = 300)]
         seconds: u32,
     },
+    /// What each function is built from: a bill of materials (`CycloneDX`) for each architecture in target/sbom/, held against what Cargo says
+    Sbom,
     /// Measure what users and the operator's bill feel
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Test { parts, no_browser } => test::run(&parts, no_browser),
         Command::Generate => generate::run(),
         Command::Fuzz { target, seconds } => fuzz::run(target, seconds),
+        Command::Sbom => sbom::run(),
         Command::Bench(bench) => bench::run(&bench),
         Command::Check { folder } => ops::check(&folder),
         Command::Preview { config_dir } => ops::preview(config_dir.as_deref()),

@@ -23,6 +23,8 @@ pub(crate) enum Part {
     Browser,
     /// Every function under `cargo lambda watch`, called by `cargo lambda invoke`
     Lambda,
+    /// Every function beside every fault, as a table; part of `rust`, which does not print it
+    Faults,
     /// Our reader of sealed codes beside AWS's own. Only when named: AWS's takes long to build
     Oracle,
 }
@@ -34,7 +36,7 @@ impl Part {
     fn needs(self) -> &'static [Prerequisite] {
         match self {
             Self::Lambda => &[Prerequisite::Python, Prerequisite::PythonVenv],
-            Self::Rust | Self::Oracle => &[],
+            Self::Rust | Self::Faults | Self::Oracle => &[],
             Self::Browser => &[Prerequisite::Node, Prerequisite::Npm],
             Self::Lint | Self::Clients => {
                 &[Prerequisite::Node, Prerequisite::Npm, Prerequisite::Python, Prerequisite::PythonVenv]
@@ -72,6 +74,12 @@ fn run_parts(parts: &[Part], steps: &mut Steps) -> Result<()> {
     let local = binaries.get("local").context("the build made no binary `local`")?;
     if parts.contains(&Part::Rust) {
         steps.run("Rust tests", || succeed(&mut rust_tests()))?;
+    }
+    if parts.contains(&Part::Faults) {
+        steps.run("faults", || {
+            let only = ["test", "--workspace", "--locked", "--test", "fault_matrix", "--", "--nocapture"];
+            succeed(&mut workspace::cargo(&only))
+        })?;
     }
     if parts.contains(&Part::Clients) {
         steps.run("npm packages", tools::install_npm_packages)?;

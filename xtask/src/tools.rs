@@ -41,14 +41,22 @@ fn npm_ci(package: &str) -> Result<PathBuf> {
 
 /// cargo-fuzz, built from source. Answers its program.
 pub(crate) fn install_cargo_fuzz() -> Result<PathBuf> {
-    const VERSION: &str = "0.13.2";
+    install_cargo_tool("cargo-fuzz", "0.13.2")
+}
+
+/// cargo-cyclonedx, built from source. Answers its program.
+pub(crate) fn install_cargo_cyclonedx() -> Result<PathBuf> {
+    install_cargo_tool("cargo-cyclonedx", "0.5.9")
+}
+
+fn install_cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     let folder = workspace::target_directory()?.join("tools-cargo");
-    once(&folder.join(".installed"), VERSION.as_bytes(), || {
-        let mut command = workspace::cargo(&["install", "--quiet", "--locked", "cargo-fuzz"]);
-        command.args(["--version", VERSION]).arg("--root").arg(&folder);
+    once(&folder.join(format!(".installed-{name}")), version.as_bytes(), || {
+        let mut command = workspace::cargo(&["install", "--quiet", "--locked", name]);
+        command.args(["--version", version]).arg("--root").arg(&folder);
         succeed(&mut command)
     })?;
-    Ok(folder.join("bin/cargo-fuzz"))
+    Ok(folder.join("bin").join(name))
 }
 
 /// The tools of `xtask/tools.txt`, in a Python environment of the project's own. Answers the folder

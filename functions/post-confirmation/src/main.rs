@@ -3,23 +3,27 @@
 use std::sync::Arc;
 
 use shared::{
-    delivery::GovernorSettings,
+    delivery::{Courier, GovernorSettings},
     init,
     kernel::SystemClock,
     sign_up::UniqueSettings,
     trigger::{PostConfirmation, serve},
 };
-use shared_aws::{Aws, AwsSettings, Table};
+use shared_aws::{Aws, AwsSettings, DeliverFunction, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (governor, unique, aws) = init(|environment| {
-        let governor = GovernorSettings::read(environment);
-        (governor, UniqueSettings::read(environment), AwsSettings::read(environment))
+    let ((governor, unique, welcomes, deliver), aws) = init(|environment| {
+        let welcomes = environment.policy().sign_up.welcome;
+        let (governor, unique) = (GovernorSettings::read(environment), UniqueSettings::read(environment));
+        let settings = (governor, unique, welcomes, DeliverFunction::name(environment));
+        (settings, AwsSettings::read(environment))
     })?;
-    let table = Arc::new(Table::new(&Aws::new(aws)?));
+    let aws = Aws::new(aws)?;
+    let (table, clock) = (Arc::new(Table::new(&aws)), Arc::new(SystemClock));
     let governor = governor.governor(table.clone());
     let unique = unique.map(|unique| unique.addresses(table.clone()));
-    let clock = Arc::new(SystemClock);
-    serve(PostConfirmation::new(table.clone(), table.clone(), table, governor, unique, clock)).await
+    let courier = welcomes.then(|| Arc::new(DeliverFunction::new(&aws, deliver)) as Arc<dyn Courier>);
+    let trigger = PostConfirmation::new(table.clone(), table.clone(), table, governor, unique, clock);
+    serve(trigger.welcoming(courier)).await
 }

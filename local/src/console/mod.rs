@@ -11,10 +11,10 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use local_lambda_host::{EventQueue, Timeline};
-use local_user_pool::{Switches, UserPools};
+use local_user_pool::{FederatedSignIn, Switches, UserPools};
 use serde_json::{Value, json};
 
 use crate::args::SignInWith;
@@ -56,6 +56,7 @@ impl Console {
             .route("/api/calls", get(calls))
             .route("/api/faults/{target}", put(set_fault))
             .route("/api/switches", put(set_switches))
+            .route("/api/federated-sign-ins", post(federated_sign_in))
             .layer(from_fn(own_content_only))
             .with_state(Arc::clone(self))
     }
@@ -121,4 +122,15 @@ async fn set_switches(
 ) -> impl IntoResponse {
     console.pools.set_switches(switches);
     StatusCode::NO_CONTENT
+}
+
+/// Stands for the browser that comes back to the pool's domain from a provider.
+async fn federated_sign_in(
+    State(console): State<Arc<Console>>,
+    Json(told): Json<FederatedSignIn>,
+) -> impl IntoResponse {
+    match console.pools.federated_sign_in(told).await {
+        Ok(tokens) => (StatusCode::OK, Json(tokens)),
+        Err(fault) => (StatusCode::BAD_REQUEST, Json(json!({ "error": fault.message }))),
+    }
 }

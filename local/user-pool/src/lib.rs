@@ -32,6 +32,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub use protocol::error::{ApiError, ErrorCode};
+pub use sign_in::FederatedSignIn;
 pub use store::StoreLocation;
 pub use switches::{SignInRisk, Switches, TriggerDelivery};
 

@@ -11,9 +11,10 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::config::{self, process_environment};
-use shared::kernel::{Clock as _, EmailAddress, PhoneNumber, SystemClock, UserId};
+use shared::kernel::{Clock as _, SystemClock, UserId};
 use shared::sign_up::{
-    AddressClaims as _, AddressKey, FirmClaim, KnownAddress, Reconciliation, StaleClaim, UniqueSettings,
+    AddressClaims as _, AddressKey, FirmClaim, KnownAddress, ListedUser, Reconciliation, StaleClaim,
+    UniqueSettings,
 };
 use shared_aws::Table;
 
@@ -301,25 +302,10 @@ fn addresses_of(user: &Value, settings: &UniqueSettings) -> Result<Vec<KnownAddr
         found.find(|one| one.get("Name").and_then(Value::as_str) == Some(name))?.get("Value")?.as_str()
     };
     let Some(sub) = attribute("sub") else { bail!("ListUsers: a user without a sub") };
-    let sub = UserId::parse(sub)?;
     let created =
         user.get("UserCreateDate").and_then(Value::as_f64).context("ListUsers: no UserCreateDate")?;
     #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a date, far below 2^53")]
     let created = Timestamp::from_millisecond((created * 1_000.0) as i64)?;
-    // Whoever was confirmed once: UNCONFIRMED is nobody yet, and whom an administrator made has not been
-    // there yet.
     let status = user.get("UserStatus").and_then(Value::as_str);
-    let is_confirmed = matches!(status, Some("CONFIRMED" | "RESET_REQUIRED" | "EXTERNAL_PROVIDER"));
-    let email = attribute("email").and_then(|email| EmailAddress::parse(email).ok());
-    let phone = attribute("phone_number").and_then(|number| PhoneNumber::parse(number).ok());
-    let mut known = Vec::new();
-    for (keys, verified) in [
-        (settings.keys(email.as_ref(), None), "email_verified"),
-        (settings.keys(None, phone.as_ref()), "phone_number_verified"),
-    ] {
-        let is_proven = is_confirmed && attribute(verified) == Some("true");
-        let of_user = keys.into_iter();
-        known.extend(of_user.map(|address| KnownAddress { address, user: sub.clone(), created, is_proven }));
-    }
-    Ok(known)
+    Ok(ListedUser::new(UserId::parse(sub)?, created, status, attribute).addresses(settings))
 }

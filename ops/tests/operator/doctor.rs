@@ -61,6 +61,8 @@ struct Fault {
     client: Value,
     /// Over the stack's outputs, by key.
     outputs: Value,
+    /// The deployed policy.toml.
+    policy: &'static str,
     /// A call of a service, and the one that mends it.
     call: Option<[Call; 2]>,
 }
@@ -92,6 +94,9 @@ fn call(fault: Call, mend: Call) -> Fault {
 fn theirs(name: &str) -> String {
     format!("arn:aws:lambda:us-east-1:111122223333:function:{name}")
 }
+
+/// A policy that asks for scopes to be suppressed.
+const FRESH: &str = "[tokens]\nfresh_factor_changes = true\n";
 
 type Faults = Vec<(Vec<&'static str>, Fault)>;
 
@@ -204,6 +209,8 @@ fn factor_faults() -> Faults {
     let mut optional_on = pool(threat(enforced.clone()));
     optional_on.factors = json!({ "MfaConfiguration": "ON" });
     vec![
+        // The clean deployment's trigger is of version V1_0.
+        (vec!["fresh-factor-changes-impossible"], Fault { policy: FRESH, ..Fault::default() }),
         (vec!["recovery-unset"], pool(json!({ "AccountRecoverySetting": null }))),
         (vec!["plan-too-small", "trigger-foreign"], {
             let config = json!({ "LambdaVersion": "V2_0", "LambdaArn": theirs("theirs") });
@@ -329,7 +336,7 @@ impl<'a> Deployment<'a> {
     }
 
     /// Exit code and ids of the findings.
-    fn examined(&self, pool: &str, outputs: &Value) -> (i32, BTreeSet<String>) {
+    fn examined(&self, pool: &str, outputs: &Value, policy: &str) -> (i32, BTreeSet<String>) {
         let file = path(&self.operator, "doctor.json");
         let mut list = self.cloud.stack_outputs().clone();
         for output in list.as_array_mut().unwrap() {
@@ -338,8 +345,19 @@ impl<'a> Deployment<'a> {
             }
         }
         fs::write(&file, list.to_string()).unwrap();
-        let (code, result, said) =
-            self.operator.run(&["doctor", "--user-pool-id", pool, "--stack-outputs", &file, "--json"]);
+        let folder = path(&self.operator, "config");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(format!("{folder}/policy.toml"), policy).unwrap();
+        let (code, result, said) = self.operator.run(&[
+            "doctor",
+            "--user-pool-id",
+            pool,
+            "--stack-outputs",
+            &file,
+            "--config-dir",
+            &folder,
+            "--json",
+        ]);
         let result: Value = serde_json::from_str(&result).unwrap_or_else(|_| panic!("{said}"));
         let findings = result["findings"].as_array().unwrap().iter();
         let ids = findings.map(|finding| finding["id"].as_str().unwrap().to_owned()).collect();
@@ -352,8 +370,14 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
     let cloud = Cloud::start().await.unwrap();
     let deployment = Deployment::of(&cloud).await;
     deployment.become_(&Fault::default()).await;
-    let (code, found) = deployment.examined(&deployment.id, &Value::Null);
+    let (code, found) = deployment.examined(&deployment.id, &Value::Null, "");
     assert_eq!((code, found), (0, BTreeSet::new()), "no false alarm");
+    // Where scopes can be suppressed they may be.
+    let ours = &deployment.lambda_config["PreTokenGeneration"];
+    let config = json!({ "LambdaVersion": "V2_0", "LambdaArn": ours });
+    deployment.become_(&pool(json!({ "LambdaConfig": { "PreTokenGenerationConfig": config } }))).await;
+    let (code, found) = deployment.examined(&deployment.id, &Value::Null, FRESH);
+    assert_eq!((code, found), (0, BTreeSet::new()), "no false alarm with V2_0");
 
     let table = cloud.environment().unwrap()["MFA_TABLE"].clone();
     let key = deployment.lambda_config["KMSKeyID"].as_str().unwrap();
@@ -369,7 +393,7 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
         if let Some([make, _]) = &fault.call {
             deployment.call(make).await;
         }
-        let (code, found) = deployment.examined(&deployment.id, &fault.outputs);
+        let (code, found) = deployment.examined(&deployment.id, &fault.outputs, fault.policy);
         let due: BTreeSet<_> = due.iter().map(|id| (*id).to_owned()).collect();
         seeded += 1;
         if found != due || !(code == 4 || code == 5) {
@@ -390,13 +414,13 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
     let mut factors = factors();
     factors["UserPoolId"] = id.into();
     cloud.cognito("SetUserPoolMfaConfig", factors).await.unwrap();
-    let (code, found) = deployment.examined(id, &Value::Null);
+    let (code, found) = deployment.examined(id, &Value::Null, "");
     let due = ["function-of-another-pool", "names-case-sensitive", "permission-missing"].map(str::to_owned);
     assert_eq!((code, found), (5, due.into()));
     seeded += 1;
 
     deployment.become_(&Fault::default()).await;
-    let (code, found) = deployment.examined(&deployment.id, &Value::Null);
+    let (code, found) = deployment.examined(&deployment.id, &Value::Null, "");
     assert_eq!((code, found), (0, BTreeSet::new()), "mended");
     let kinds: BTreeSet<_> = faults.iter().flat_map(|(due, _)| due).collect();
     println!("doctor: {seeded} seeded faults of {} kinds, {seeded} found, 0 false alarms", kinds.len() + 2);

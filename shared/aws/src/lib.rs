@@ -13,10 +13,12 @@ mod fault;
 mod mfa;
 mod passwords;
 mod pool_links;
+mod pool_users;
 mod providers;
 mod recovery;
 mod seeds;
 mod table;
+mod upkeep;
 mod user_pool;
 
 pub use accounts::PoolAccounts;
@@ -28,6 +30,7 @@ pub use directory::Directory;
 pub use mfa::{MfaSettings, mfa_services};
 pub use passwords::{PasswordClient, PasswordSettings};
 pub use pool_links::PoolLinks;
+pub use pool_users::PoolListing;
 pub use providers::{
     DeliverSettings, EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns, deliver, delivery_dependencies,
     email_providers, sms_providers,
@@ -35,4 +38,5 @@ pub use providers::{
 pub use recovery::{RecoveryApiSettings, RecoveryFunction, RecoveryWorkerSettings, recovery, recovery_front};
 pub use seeds::{SeedKey, SeedSettings};
 pub use table::{ScanPlace, Table};
+pub use upkeep::{UpkeepSettings, upkeep};
 pub use user_pool::UserPool;

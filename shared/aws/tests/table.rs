@@ -97,6 +97,9 @@ async fn sign_in_ledger() {
 async fn address_claims() {
     let (table, db) = table().await;
     contract::address_claims(&table).await;
+    contract::claims_review(&table, &table).await;
+    let reviewed = &items(&db, "ADDRESS#review-held", "CLAIM")[0];
+    assert!(reviewed.get("ttl").is_none() && reviewed.get("held_by").is_none(), "{reviewed}");
     let firm = &items(&db, "ADDRESS#address-raced", "CLAIM")[0];
     assert!(firm.get("ttl").is_none() && firm.get("held_by").is_none(), "{firm}");
     let held = &items(&db, "ADDRESS#address-other", "CLAIM")[0];

@@ -36,7 +36,7 @@ pub enum Purpose {
     Notice(Notice),
 }
 
-/// What a user is told of.
+/// What a user is told of without having been asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Notice {
@@ -59,6 +59,8 @@ pub enum Notice {
     AccountRecovered,
     /// Something was changed by an administrator.
     ChangedBySupport,
+    /// A sign-up is complete.
+    Welcome,
 }
 
 impl Notice {
@@ -76,6 +78,7 @@ impl Notice {
         Self::RecoveryWaiting,
         Self::AccountRecovered,
         Self::ChangedBySupport,
+        Self::Welcome,
     ];
 
     /// As it stands in the names of its sentences.
@@ -94,6 +97,7 @@ impl Notice {
             Self::RecoveryWaiting => "recovery-waiting",
             Self::AccountRecovered => "account-recovered",
             Self::ChangedBySupport => "changed-by-support",
+            Self::Welcome => "welcome",
         }
     }
 }

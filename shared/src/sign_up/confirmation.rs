@@ -1,7 +1,16 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
 
 use crate::kernel::{PortError, UserId};
+
+/// Names the welcome of a user: the same however often Cognito delivers the event (COGNITO.md §1.1), so that
+/// the delivery's claim on it lets one through.
+pub fn welcome_id(user: &UserId) -> Uuid {
+    let digest = Sha256::digest(format!("welcome\n{}", user.as_str()));
+    Builder::from_custom_bytes(digest.first_chunk().copied().unwrap_or_default()).into_uuid()
+}
 
 /// Keeps when users confirmed their sign-up.
 ///

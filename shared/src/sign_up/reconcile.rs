@@ -5,8 +5,59 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::AddressKey;
-use crate::kernel::UserId;
+use super::{AddressKey, UniqueSettings};
+use crate::kernel::{EmailAddress, PhoneNumber, UserId};
+
+/// A user as a listing of the pool shows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedUser {
+    pub id: UserId,
+    created: Timestamp,
+    /// With whether it is proven: verified, of a confirmed account.
+    email: Option<(EmailAddress, bool)>,
+    phone_number: Option<(PhoneNumber, bool)>,
+}
+
+impl ListedUser {
+    /// `status` and `attribute` as `ListUsers` gives them.
+    pub fn new<'a>(
+        id: UserId,
+        created: Timestamp,
+        status: Option<&str>,
+        attribute: impl Fn(&str) -> Option<&'a str>,
+    ) -> Self {
+        // Whoever was confirmed once: UNCONFIRMED is nobody yet, and whom an administrator made has not been
+        // there yet.
+        let is_confirmed = matches!(status, Some("CONFIRMED" | "RESET_REQUIRED" | "EXTERNAL_PROVIDER"));
+        let is_proven = |verified: &str| is_confirmed && attribute(verified) == Some("true");
+        let email = attribute("email").and_then(|email| EmailAddress::parse(email).ok());
+        let phone_number = attribute("phone_number").and_then(|number| PhoneNumber::parse(number).ok());
+        Self {
+            id,
+            created,
+            email: email.map(|email| (email, is_proven("email_verified"))),
+            phone_number: phone_number.map(|number| (number, is_proven("phone_number_verified"))),
+        }
+    }
+
+    /// Their addresses, those that policy keeps apart.
+    pub fn addresses(&self, settings: &UniqueSettings) -> Vec<KnownAddress> {
+        let known = |keys: Vec<AddressKey>, is_proven: bool| {
+            let of_user = keys.into_iter();
+            of_user.map(move |address| KnownAddress {
+                address,
+                user: self.id.clone(),
+                created: self.created,
+                is_proven,
+            })
+        };
+        let email =
+            self.email.iter().flat_map(|(email, proven)| known(settings.keys(Some(email), None), *proven));
+        let number = self.phone_number.iter();
+        let number = number.flat_map(|(number, proven)| known(settings.keys(None, Some(number)), *proven));
+        email.chain(number).collect()
+    }
+}
 
 /// One address of one user, as a listing of the pool shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,6 +17,8 @@ pub enum Metric {
     AddressNotHeld,
     /// An account was confirmed whose address is another account's already.
     AddressConflict,
+    /// The claims on addresses were brought together with the pool's users: a pass is over.
+    ClaimsReconciled,
     /// A sign-in by custom challenges leads nowhere, because a limit of the user is reached.
     SignInHeldBack,
     /// A recovery was opened, or a code entered, beyond the user's limit: it leads nowhere.
@@ -57,6 +59,7 @@ impl Metric {
             Self::RuleUndecided => "RuleUndecided",
             Self::AddressNotHeld => "AddressNotHeld",
             Self::AddressConflict => "AddressConflict",
+            Self::ClaimsReconciled => "ClaimsReconciled",
             Self::SignInHeldBack => "SignInHeldBack",
             Self::RecoveryHeldBack => "RecoveryHeldBack",
             Self::Recovered => "Recovered",

@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
 use crate::{
-    delivery::Governor,
+    delivery::{Courier, Destination, Governor, Notice, NoticeParcel, Parcel, Recipient},
     factors::own::OwnFactorStore,
     kernel::{Clock, EmailAddress, PhoneNumber, PortError, UserId},
     sign_in::SignInLedger,
-    sign_up::{ConfirmedUsers, Recorded, UniqueAddresses},
+    sign_up::{ConfirmedUsers, Recorded, UniqueAddresses, welcome_id},
 };
 
 /// Cognito waits 5 s; the user is confirmed already.
@@ -23,6 +23,7 @@ pub struct PostConfirmation {
     own_factors: Arc<dyn OwnFactorStore>,
     governor: Governor,
     unique: Option<UniqueAddresses>,
+    courier: Option<Arc<dyn Courier>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -35,7 +36,35 @@ impl PostConfirmation {
         unique: Option<UniqueAddresses>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { confirmed, ledger, own_factors, governor, unique, clock }
+        Self { confirmed, ledger, own_factors, governor, unique, courier: None, clock }
+    }
+
+    /// With a `courier`, whoever has completed a sign-up is welcomed.
+    #[must_use]
+    pub fn welcoming(self, courier: Option<Arc<dyn Courier>>) -> Self {
+        Self { courier, ..self }
+    }
+
+    /// By e-mail to a verified address only: an unverified one could be anybody's. Handed over again with
+    /// the same identity when the event comes again, so that a death in between loses nothing.
+    async fn welcome(&self, user: &UserId, event: Event<'_>, now: Timestamp) -> Result<(), PortError> {
+        let email =
+            event.attribute("email").filter(|_| event.attribute("email_verified").is_some_and(is_true));
+        let (Some(courier), Some(email)) =
+            (&self.courier, email.and_then(|email| EmailAddress::parse(email).ok()))
+        else {
+            return Ok(());
+        };
+        let to = Recipient {
+            user: user.clone(),
+            user_name: event.user_name().to_owned(),
+            destination: Destination::Email(email),
+            is_verified: true,
+            locales: event.locales().into_iter().map(ToOwned::to_owned).collect(),
+        };
+        let id = welcome_id(user);
+        let parcel = NoticeParcel { id, notice: Notice::Welcome, name: None, at: now, to };
+        courier.hand_over(&Parcel::Notice(parcel)).await
     }
 
     /// Makes the sign-up's claim on its verified addresses firm.
@@ -59,6 +88,7 @@ impl Trigger for PostConfirmation {
                     best_effort("sign_up.record", LIMIT, self.confirmed.record(&user, now)),
                     best_effort("delivery.settle", LIMIT, codes_arrived(&self.governor, &user, event, now)),
                     best_effort("sign_up.keep_addresses", LIMIT, self.keep_addresses(&user, event, now)),
+                    best_effort("courier.hand_over", LIMIT, self.welcome(&user, event, now)),
                 );
                 if recorded == Some(Recorded::First) {
                     tracing::info!("sign-up confirmed");

@@ -30,8 +30,9 @@ use shared::{
     kernel::{AccessToken, EmailAddress, Factor, OneTimeCode, PhoneNumber, UserId},
     sign_in::{Attempt, BackOff, History, SignInHistory, SignInLedger, Subject},
     sign_up::{
-        AddressClaim, AddressClaims, AddressKey, CandidateKey, ConfirmedUsers, FederatedIdentity,
-        FederatedLinks, FirmClaim, Recorded,
+        AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimPlace, ClaimsReview, ConfirmedUsers,
+        Done, FederatedIdentity, FederatedLinks, FirmClaim, KnownAddress, Phase, Progress, Recorded,
+        Reviewed,
     },
 };
 
@@ -210,6 +211,89 @@ pub async fn address_claims(port: &dyn AddressClaims) {
     assert_eq!(claim(&freed, 1, after(400 * day)).await, AddressClaim::Held, "as if never claimed");
     assert!(!release(&owner).await, "held is not firm");
     assert_eq!(claim(&freed, 2, after(400 * day)).await, AddressClaim::Taken);
+}
+
+/// Claims are reviewed, marked and found again, and a pass has one progress.
+pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimsReview) {
+    let at = |second: i64| Timestamp::from_second(1_767_323_045 + second).expect("a time within range");
+    let address = |name: &str| AddressKey::new(format!("review-{name}"));
+    let known = |name: &str, by: &str, is_proven: bool| KnownAddress {
+        address: address(name),
+        user: user(&format!("review-{by}")),
+        created: at(0),
+        is_proven,
+    };
+    let look = async |known: KnownAddress, pass: i64, now: i64| {
+        review.review(&known, at(pass), at(now)).await.expect("works")
+    };
+    let unseen = async |pass: i64| {
+        let (mut found, mut place) = (Vec::new(), None);
+        loop {
+            let (page, next) = review.unseen(at(pass), place.as_ref()).await.expect("works");
+            // Others' claims lie in the same table.
+            found.extend(page.into_iter().filter(|kept| kept.address.as_str().starts_with("review-")));
+            let Some(next) = next else { break };
+            place = Some(next);
+        }
+        let mut found: Vec<_> = found
+            .into_iter()
+            .map(|kept| (kept.address.as_str().to_owned(), kept.since.as_second() - at(0).as_second()))
+            .collect();
+        found.sort();
+        found
+    };
+    for (number, name) in ["a", "b", "c", "d", "e", "f"].into_iter().enumerate() {
+        let since = i64::try_from(number).expect("small");
+        let firm = claims.confirm(&address(name), &user("review-alex"), at(since)).await.expect("works");
+        assert_eq!(firm, FirmClaim::Firm);
+    }
+    let owner = user("review-alex");
+    assert_eq!(look(known("a", "alex", true), 4, 9).await, Reviewed::Right);
+    assert_eq!(
+        look(known("b", "alex", false), 4, 9).await,
+        Reviewed::Right,
+        "whose it is keeps it, unproven"
+    );
+    assert_eq!(look(known("c", "sam", true), 4, 9).await, Reviewed::Others { owner, since: at(2) });
+    assert_eq!(look(known("d", "sam", false), 4, 9).await, Reviewed::NotTheirs);
+    assert_eq!(look(known("none", "sam", false), 4, 9).await, Reviewed::NotTheirs, "and none is made");
+    assert_eq!(look(known("new", "sam", true), 4, 9).await, Reviewed::Made);
+    assert_eq!(look(known("new", "sam", true), 4, 10).await, Reviewed::Right, "since it was made");
+    let held = CandidateKey::new("review-candidate".to_owned());
+    claims.claim(&address("held"), &held, at(0)).await.expect("works");
+    assert_eq!(
+        unseen(4).await,
+        [("review-c".to_owned(), 2), ("review-d".to_owned(), 3)],
+        "e and f are young"
+    );
+    let all = ["a", "b", "c", "d", "e", "f", "new"].map(|name| format!("review-{name}"));
+    let found: Vec<_> = unseen(20).await.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(found, all, "a pass sees nothing of the one before");
+    // A hold gives way to a proven address.
+    assert_eq!(look(known("held", "sam", true), 20, 21).await, Reviewed::Made);
+    let candidate = CandidateKey::new("review-other".to_owned());
+    let claimed = claims.claim(&address("held"), &candidate, at(90_000)).await.expect("works");
+    assert_eq!(claimed, AddressClaim::Taken);
+
+    assert_eq!(review.progress().await.expect("works"), None);
+    let progress = |revision: u64, phase: Phase| Progress {
+        revision,
+        pass: at(4),
+        fingerprint: "f".to_owned(),
+        phase,
+        done: Done { users: 60, made: 1, freed: 2, conflicts: 3 },
+    };
+    let keep =
+        async |progress: &Progress, after: Option<u64>| review.keep(progress, after).await.expect("works");
+    let first = progress(1, Phase::Listing(Some("token".to_owned())));
+    let racing = join_all((0..RACING).map(|_| review.keep(&first, None))).await;
+    assert_eq!(racing.into_iter().filter(|kept| matches!(kept, Ok(true))).count(), 1, "one begins a pass");
+    let second = progress(2, Phase::Sweeping(Some(ClaimPlace { pk: "p".to_owned(), sk: "s".to_owned() })));
+    assert!(!keep(&second, None).await && !keep(&second, Some(7)).await);
+    assert_eq!(review.progress().await.expect("works"), Some(first));
+    assert!(keep(&second, Some(1)).await);
+    assert!(!keep(&second, Some(1)).await);
+    assert_eq!(review.progress().await.expect("works"), Some(second));
 }
 
 /// Over accounts `alex` (alex@example.com), and `one`, `two` and `three` (many@example.com): the account

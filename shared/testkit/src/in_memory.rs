@@ -26,8 +26,8 @@ use shared::{
     recovery::{Case, CaseKey, Cases, RecoveryCodes, Spent, Swapped, Tries, Trying},
     sign_in::{Attempt, BackOff, History, SignInHistory, SignInLedger, Subject},
     sign_up::{
-        AddressClaim, AddressClaims, AddressKey, CandidateKey, ConfirmedUsers, DAY, FirmClaim, HOLD,
-        HOLDS_A_DAY, Recorded,
+        AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimPlace, ClaimsReview, ConfirmedUsers, DAY,
+        FirmClaim, HOLD, HOLDS_A_DAY, KeptClaim, KnownAddress, Progress, Recorded, Reviewed,
     },
 };
 
@@ -50,6 +50,7 @@ pub(crate) struct State {
     confirmed: HashMap<UserId, Timestamp>,
     attempts: HashMap<Subject, (u32, Timestamp)>,
     addresses: HashMap<AddressKey, Address>,
+    reconciliation: Option<Progress>,
     completed: HashMap<UserId, Timestamp>,
     resets: HashMap<UserId, Timestamp>,
     audit: Vec<Entry>,
@@ -79,6 +80,10 @@ struct Request {
 #[derive(Debug, Default)]
 struct Address {
     owner: Option<UserId>,
+    /// Since when it is the owner's.
+    since: Timestamp,
+    /// The last pass of the reconciliation that saw it.
+    seen: Option<Timestamp>,
     holder: Option<(CandidateKey, Timestamp)>,
     holds: Vec<Timestamp>,
 }
@@ -207,14 +212,17 @@ impl AddressClaims for InMemoryTable {
         &self,
         address: &AddressKey,
         owner: &UserId,
-        _: Timestamp,
+        now: Timestamp,
     ) -> Result<FirmClaim, PortError> {
         let mut state = self.state()?;
         let address = state.addresses.entry(address.clone()).or_default();
-        if address.owner.as_ref().is_some_and(|known| known != owner) {
-            return Ok(FirmClaim::Lost);
+        match &address.owner {
+            Some(known) if known != owner => return Ok(FirmClaim::Lost),
+            Some(_) => {}
+            None => {
+                *address = Address { owner: Some(owner.clone()), since: now, ..Address::default() };
+            }
         }
-        *address = Address { owner: Some(owner.clone()), ..Address::default() };
         Ok(FirmClaim::Firm)
     }
 
@@ -225,6 +233,79 @@ impl AddressClaims for InMemoryTable {
             state.addresses.remove(address);
         }
         Ok(is_theirs)
+    }
+}
+
+#[async_trait]
+impl ClaimsReview for InMemoryTable {
+    async fn progress(&self) -> Result<Option<Progress>, PortError> {
+        Ok(self.state()?.reconciliation.clone())
+    }
+
+    async fn keep(&self, progress: &Progress, after: Option<u64>) -> Result<bool, PortError> {
+        let mut state = self.state()?;
+        let is_last = state.reconciliation.as_ref().map(|kept| kept.revision) == after;
+        if is_last {
+            state.reconciliation = Some(progress.clone());
+        }
+        Ok(is_last)
+    }
+
+    async fn review(
+        &self,
+        known: &KnownAddress,
+        pass: Timestamp,
+        now: Timestamp,
+    ) -> Result<Reviewed, PortError> {
+        let mut state = self.state()?;
+        if !known.is_proven {
+            let Some(address) = state.addresses.get_mut(&known.address) else {
+                return Ok(Reviewed::NotTheirs);
+            };
+            let is_theirs = address.owner.as_ref() == Some(&known.user);
+            address.seen = if is_theirs { Some(pass) } else { address.seen };
+            return Ok(if is_theirs { Reviewed::Right } else { Reviewed::NotTheirs });
+        }
+        let address = state.addresses.entry(known.address.clone()).or_default();
+        match &address.owner {
+            Some(owner) if *owner != known.user => {
+                Ok(Reviewed::Others { owner: owner.clone(), since: address.since })
+            }
+            Some(_) => {
+                address.seen = Some(pass);
+                Ok(Reviewed::Right)
+            }
+            None => {
+                let owner = Some(known.user.clone());
+                *address = Address { owner, since: now, seen: Some(pass), ..Address::default() };
+                Ok(Reviewed::Made)
+            }
+        }
+    }
+
+    async fn unseen(
+        &self,
+        pass: Timestamp,
+        after: Option<&ClaimPlace>,
+    ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError> {
+        /// Small, so that a test of a few claims has pages.
+        const PAGE: usize = 4;
+        let state = self.state()?;
+        let mut claims: Vec<_> = state.addresses.iter().collect();
+        claims.sort_by_key(|(key, _)| key.as_str());
+        claims.retain(|(key, _)| after.is_none_or(|after| key.as_str() > after.pk.as_str()));
+        let next = claims
+            .get(PAGE - 1)
+            .filter(|_| claims.len() > PAGE)
+            .map(|(key, _)| ClaimPlace { pk: key.as_str().to_owned(), sk: String::new() });
+        claims.truncate(PAGE);
+        let is_unseen =
+            |address: &Address| address.since < pass && address.seen.is_none_or(|seen| seen < pass);
+        let unseen = claims.into_iter().filter(|(_, address)| is_unseen(address));
+        let kept = unseen.filter_map(|(key, address)| {
+            Some(KeptClaim { address: key.clone(), owner: address.owner.clone()?, since: address.since })
+        });
+        Ok((kept.collect(), next))
     }
 }
 

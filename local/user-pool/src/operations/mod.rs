@@ -16,6 +16,8 @@ mod registration;
 mod sign_in;
 mod threat_protection;
 
+pub(crate) use registration::{PreSignUpEvent, post_confirmation, pre_sign_up};
+
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::LazyLock;

@@ -93,7 +93,7 @@ impl Turn<'_> {
     }
 }
 
-fn expiry(now: Timestamp, client: &Client) -> Timestamp {
+pub(super) fn expiry(now: Timestamp, client: &Client) -> Timestamp {
     now.saturating_add(client.refresh_token_validity()).unwrap_or(Timestamp::MAX)
 }
 

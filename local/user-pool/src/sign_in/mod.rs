@@ -11,11 +11,13 @@
 //! done                → [remembered device: DEVICE_SRP_AUTH …] → PostAuthentication
 //!                     → PreTokenGeneration → tokens
 //! ```
+//! A sign-in through an identity provider is apart: `federated`.
 //! Each arrow into a challenge ends a call and opens a session; the answer comes back with it.
 
 mod custom;
 mod device;
 pub(crate) mod factor_choice;
+mod federated;
 mod finish;
 mod initiate;
 mod mfa;
@@ -41,6 +43,7 @@ use crate::protocol::error::ApiError;
 use crate::srp::Exchange;
 use crate::triggers::event::Metadata;
 
+pub use federated::FederatedSignIn;
 pub(crate) use initiate::{Initiation, initiate};
 pub(crate) use mfa_setup::{SetUp, cannot_enable, no_seed, not_enabled};
 pub(crate) use refresh::Refresh;

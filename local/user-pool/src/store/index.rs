@@ -1,7 +1,7 @@
 //! The names a user can be found by, each at most one user's.
 
 use crate::model::pool::Pool;
-use crate::model::user::User;
+use crate::model::user::{User, UserStatus};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Name {
@@ -35,6 +35,11 @@ impl Name {
 /// Under which names `user` is to be found.
 pub(super) fn names(pool: &Pool, user: &User) -> Vec<Name> {
     let mut names = vec![Name { kind: Kind::Username, normalized: pool.normalize(&user.username) }];
+    // Nobody signs in by the address of a provider's user: a pool may have an account with it besides
+    // [inferred].
+    if user.status == UserStatus::ExternalProvider {
+        return names;
+    }
     for attribute in pool.username_attributes() {
         if let Some(value) = user.attribute(attribute) {
             let kind = Kind::UsernameAttribute(attribute.clone());

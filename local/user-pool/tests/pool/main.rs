@@ -10,6 +10,7 @@ mod admin;
 mod custom_auth;
 mod devices;
 mod events;
+mod federated;
 mod mfa;
 mod profile;
 mod senders;

@@ -142,6 +142,21 @@ pub(super) const CHECKS: &[Check] = &[
         },
     },
     Check {
+        id: "fresh-factor-changes-impossible",
+        severity: Severity::Error,
+        why: "V1_0 of the trigger can't suppress scopes, so nobody's tokens are refreshed: users are signed out",
+        mend: "set PreTokenGenerationConfig.LambdaVersion to V2_0 (cognito-mfa attach), or tokens.fresh_factor_changes to false",
+        reference: "SECURITY.md, What a stolen token can do",
+        find: |facts| {
+            let wired = facts.triggers().contains_key("PreTokenGeneration");
+            let version = facts.pool_text("/LambdaConfig/PreTokenGenerationConfig/LambdaVersion");
+            one(
+                facts.policy.tokens.fresh_factor_changes && wired && version.unwrap_or("V1_0") == "V1_0",
+                "tokens.fresh_factor_changes beside a pre-token trigger of version V1_0",
+            )
+        },
+    },
+    Check {
         id: "code-life-told-wrong",
         severity: Severity::Warning,
         why: "messages say how long a sign-in code is valid, and Cognito takes it for another time",

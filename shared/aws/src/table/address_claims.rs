@@ -126,7 +126,7 @@ fn standing(item: &Item, candidate: &CandidateKey, now: Timestamp) -> AddressCla
     }
 }
 
-fn key(address: &AddressKey) -> [(String, AttributeValue); 2] {
+pub(super) fn key(address: &AddressKey) -> [(String, AttributeValue); 2] {
     [("pk".to_owned(), text(format!("{ADDRESS}{}", address.as_str()))), ("sk".to_owned(), text("CLAIM"))]
 }
 

@@ -8,6 +8,7 @@
 //! | `USER#<sub>` | `FACTORS` | all of a user's own factors |
 //! | `USER#<sub>` | `ADMIN_SIGN_IN#<second>#<word>` | whether an administrator was asked for a second factor |
 //! | `ADDRESS#<hash>` | `CLAIM` | whose an address is, or who holds it for the moment |
+//! | `RECONCILE` | `PROGRESS` | how far the reconciliation of those claims is |
 //! | `AUDIT#<sub>` | `<uuid v7>` | one line of the audit trail |
 //! | `USER#<sub>`, `CHALLENGE#<nonce>` | `FACTORS` | running sign-ins by custom challenges, what is counted of them, the proof |
 //! | `RECOVERY#<hash>` | `CASE` | the recovery of an account |
@@ -28,6 +29,7 @@ mod budgets;
 mod calls;
 mod challenges;
 mod claims;
+mod claims_review;
 mod confirmed_users;
 mod device_labels;
 mod operator;

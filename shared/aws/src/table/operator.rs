@@ -148,7 +148,7 @@ pub struct ScanPlace {
     pub sk: String,
 }
 
-fn firm_claim(item: &Item) -> Option<KeptClaim> {
+pub(super) fn firm_claim(item: &Item) -> Option<KeptClaim> {
     let since = item.get("firm_since")?.as_n().ok()?.parse().ok()?;
     Some(KeptClaim {
         address: AddressKey::new(item.get("pk")?.as_s().ok()?.strip_prefix(ADDRESS)?.to_owned()),

@@ -11,6 +11,8 @@ pub struct SignUpPolicy {
     pub unique: UniquePolicy,
     /// Identity providers whose users are linked with accounts; empty: nobody is.
     pub link_providers: Vec<String>,
+    /// Whether a completed sign-up is welcomed by e-mail.
+    pub welcome: bool,
 }
 
 /// One account an address, for pools whose user name is not the address.

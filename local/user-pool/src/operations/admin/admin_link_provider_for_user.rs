@@ -1,5 +1,5 @@
-//! `AdminLinkProviderForUser`: a provider's identity in a local user's `identities`. Federated
-//! sign-in itself is not built.
+//! `AdminLinkProviderForUser`: a provider's identity in a local user's `identities`, by which
+//! `sign_in::federated` finds them.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -59,22 +59,22 @@ pub(in crate::operations) fn new_username(
 
 /// What `PreSignUp` answered.
 #[derive(Default)]
-pub(in crate::operations) struct PreSignUp {
-    pub(in crate::operations) confirm: bool,
-    pub(in crate::operations) verify_email: bool,
-    pub(in crate::operations) verify_phone: bool,
+pub(crate) struct PreSignUp {
+    pub(crate) confirm: bool,
+    pub(crate) verify_email: bool,
+    pub(crate) verify_phone: bool,
 }
 
-pub(in crate::operations) struct PreSignUpEvent<'a> {
-    pub(in crate::operations) client_id: &'a str,
-    pub(in crate::operations) source: &'a str,
-    pub(in crate::operations) username: &'a str,
-    pub(in crate::operations) attributes: Value,
-    pub(in crate::operations) validation_data: Option<Value>,
-    pub(in crate::operations) metadata: Option<&'a Metadata>,
+pub(crate) struct PreSignUpEvent<'a> {
+    pub(crate) client_id: &'a str,
+    pub(crate) source: &'a str,
+    pub(crate) username: &'a str,
+    pub(crate) attributes: Value,
+    pub(crate) validation_data: Option<Value>,
+    pub(crate) metadata: Option<&'a Metadata>,
 }
 
-pub(in crate::operations) async fn pre_sign_up(
+pub(crate) async fn pre_sign_up(
     pools: &UserPools,
     pool: &Pool,
     event: PreSignUpEvent<'_>,
@@ -106,7 +106,7 @@ pub(in crate::operations) async fn pre_sign_up(
 }
 
 /// The user is confirmed already; an error only reaches the caller (COGNITO.md §1.6).
-pub(in crate::operations) async fn post_confirmation(
+pub(crate) async fn post_confirmation(
     pools: &UserPools,
     pool: &Pool,
     client_id: &str,

@@ -157,6 +157,11 @@ changed-by-support-subject = Vom Support geändert
 changed-by-support-lead = Unser Support hat etwas daran geändert, wie Sie sich bei { $app } anmelden.
 changed-by-support-note = { changed-note }
 
+welcome-sms = Ihr Konto bei { $app } ist eingerichtet. Willkommen.
+welcome-subject = Willkommen bei { $app }
+welcome-lead = Ihr Konto bei { $app } ist eingerichtet. Sie können sich jetzt anmelden.
+welcome-note = Wenn Sie dieses Konto nicht eröffnet haben, setzen Sie ein neues Passwort: Jemand hat Ihre Adresse benutzt.
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } ist Ihr { $app }-Code.

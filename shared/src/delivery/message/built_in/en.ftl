@@ -158,6 +158,11 @@ changed-by-support-subject = Changed by our support
 changed-by-support-lead = Our support has changed something about how you sign in to your { $app } account.
 changed-by-support-note = { changed-note }
 
+welcome-sms = Your { $app } account is ready. Welcome.
+welcome-subject = Welcome to { $app }
+welcome-lead = Your { $app } account is ready. You can sign in now.
+welcome-note = If you did not open this account, set a new password: whoever did used your address.
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } is your { $app } code.

@@ -158,6 +158,11 @@ changed-by-support-subject = Cambio de nuestro soporte
 changed-by-support-lead = Nuestro soporte ha cambiado algo de la forma en que usted entra en { $app }.
 changed-by-support-note = { changed-note }
 
+welcome-sms = Su cuenta de { $app } ya funciona. Le damos la bienvenida.
+welcome-subject = Le damos la bienvenida a { $app }
+welcome-lead = Su cuenta de { $app } está lista. Ya puede entrar.
+welcome-note = Si usted no ha abierto esta cuenta, cambie la contraseña: alguien ha usado su dirección.
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } es su clave de { $app }.

@@ -158,6 +158,11 @@ changed-by-support-subject = Modifié par notre assistance
 changed-by-support-lead = Notre assistance a modifié la façon dont vous vous connectez à { $app }.
 changed-by-support-note = { changed-note }
 
+welcome-sms = Votre compte { $app } est actif. Bienvenue.
+welcome-subject = Bienvenue sur { $app }
+welcome-lead = Votre compte { $app } est prêt. Vous pouvez maintenant vous connecter.
+welcome-note = Si vous n’avez pas ouvert ce compte, changez le mot de passe : quelqu’un a utilisé votre adresse.
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } est votre code { $app }.

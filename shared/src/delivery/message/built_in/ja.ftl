@@ -148,6 +148,11 @@ changed-by-support-subject = サポートによる変更
 changed-by-support-lead = { $app }アカウントのサインイン方法がサポートにより変更されました。
 changed-by-support-note = { changed-note }
 
+welcome-sms = { $app }アカウントの準備ができました。ようこそ。
+welcome-subject = { $app }へようこそ
+welcome-lead = { $app }アカウントの準備ができました。サインインできます。
+welcome-note = このアカウントを作成した覚えがない場合は、誰かがあなたのアドレスを使っています。パスワードを変更してください。
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } は{ $app }の確認コードです。

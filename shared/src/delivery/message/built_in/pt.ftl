@@ -158,6 +158,11 @@ changed-by-support-subject = Alterado pelo nosso suporte
 changed-by-support-lead = Nosso suporte alterou algo em como você entra na sua conta em { $app }.
 changed-by-support-note = { changed-note }
 
+welcome-sms = Sua conta { $app } foi criada. Boas-vindas.
+welcome-subject = Boas-vindas ao { $app }
+welcome-lead = Sua conta em { $app } está pronta. Você já pode entrar.
+welcome-note = Se você não abriu esta conta, altere a senha: alguém usou seu endereço.
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } é seu codigo { $app }.

@@ -148,6 +148,11 @@ changed-by-support-subject = 客服已更改
 changed-by-support-lead = 客服已更改您的 { $app } 账号的登录方式。
 changed-by-support-note = { changed-note }
 
+welcome-sms = 您的{ $app }账号已开通，欢迎使用。
+welcome-subject = 欢迎使用 { $app }
+welcome-lead = 您的 { $app } 账号已开通，现在可以登录。
+welcome-note = 如果不是您本人开通，说明有人使用了您的地址，请修改密码。
+
 ## A purpose that is not known: with a code, and without
 
 other-sms = { $code } 是您的{ $app }验证码。

@@ -1,0 +1,162 @@
+//! Claims as a pass of the reconciliation goes through them, and how far it is.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
+use jiff::Timestamp;
+use shared::{
+    kernel::{PortError, UserId},
+    sign_up::{ClaimPlace, ClaimsReview, KeptClaim, KnownAddress, Progress, Reviewed},
+};
+
+use super::{
+    Table,
+    address_claims::{ADDRESS, key},
+    condition_failed, milliseconds,
+    operator::firm_claim,
+    port_error, seconds, text, version, whole,
+};
+
+const READ: &str = "dynamodb.GetItem";
+const PUT: &str = "dynamodb.PutItem";
+const SCAN: &str = "dynamodb.Scan";
+const UPDATE: &str = "dynamodb.UpdateItem";
+/// Partition and sort key of how far the pass is.
+const PARTITION: &str = "RECONCILE";
+const PROGRESS: &str = "PROGRESS";
+
+#[async_trait]
+impl ClaimsReview for Table {
+    async fn progress(&self) -> Result<Option<Progress>, PortError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", text(PARTITION))
+            .key("sk", text(PROGRESS))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(port_error(READ))?;
+        let kept = answer.item().map(|item| {
+            let kept = item.get("progress").and_then(|kept| kept.as_s().ok());
+            let kept = kept.and_then(|kept| serde_json::from_str(kept).ok());
+            kept.ok_or_else(|| PortError::new(READ, "the progress can't be read"))
+        });
+        kept.transpose()
+    }
+
+    async fn keep(&self, progress: &Progress, after: Option<u64>) -> Result<bool, PortError> {
+        let kept = serde_json::to_string(progress).map_err(|fault| PortError::new(PUT, fault))?;
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .item("pk", text(PARTITION))
+            .item("sk", text(PROGRESS))
+            .item("progress", text(kept))
+            .item("revision", AttributeValue::N(progress.revision.to_string()))
+            .item("v", version());
+        let put = match after {
+            Some(seen) => put
+                .condition_expression("revision = :seen")
+                .expression_attribute_values(":seen", AttributeValue::N(seen.to_string())),
+            None => put.condition_expression("attribute_not_exists(pk)"),
+        };
+        match put.send().await {
+            Ok(_) => Ok(true),
+            Err(fault) if condition_failed(&fault) => Ok(false),
+            Err(fault) => Err(port_error(PUT)(fault)),
+        }
+    }
+
+    async fn review(
+        &self,
+        known: &KnownAddress,
+        pass: Timestamp,
+        now: Timestamp,
+    ) -> Result<Reviewed, PortError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key(&known.address).into_iter().collect()))
+            .expression_attribute_values(":owner", text(known.user.as_str()))
+            .expression_attribute_values(":pass", milliseconds(pass))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let update = if known.is_proven {
+            update
+                .condition_expression("attribute_not_exists(firm_for) OR firm_for = :owner")
+                .update_expression(
+                    "SET firm_for = :owner, firm_since = if_not_exists(firm_since, :now), seen = :pass, v = :v \
+                     REMOVE held_by, held_until, hold_1, hold_2, hold_3, #ttl",
+                )
+                .expression_attribute_names("#ttl", "ttl")
+                .expression_attribute_values(":now", seconds(now))
+                .expression_attribute_values(":v", version())
+                .return_values(ReturnValue::UpdatedOld)
+        } else {
+            update.condition_expression("firm_for = :owner").update_expression("SET seen = :pass")
+        };
+        match update.send().await {
+            Ok(_) if !known.is_proven => Ok(Reviewed::Right),
+            Ok(done) => {
+                let was_firm = done.attributes().is_some_and(|before| before.contains_key("firm_for"));
+                Ok(if was_firm { Reviewed::Right } else { Reviewed::Made })
+            }
+            Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
+                let UpdateItemError::ConditionalCheckFailedException(refused) = answer.into_err() else {
+                    return Err(PortError::new(UPDATE, "the condition failed without an item"));
+                };
+                let others = refused.item().and_then(|item| {
+                    let owner = UserId::parse(item.get("firm_for")?.as_s().ok()?).ok()?;
+                    let since = Timestamp::from_second(whole(item, "firm_since")?).ok()?;
+                    Some(Reviewed::Others { owner, since })
+                });
+                match others {
+                    Some(others) if known.is_proven => Ok(others),
+                    None if known.is_proven => {
+                        Err(PortError::new(UPDATE, "the condition failed without an owner"))
+                    }
+                    _ => Ok(Reviewed::NotTheirs),
+                }
+            }
+            Err(fault) => Err(port_error(UPDATE)(fault)),
+        }
+    }
+
+    async fn unseen(
+        &self,
+        pass: Timestamp,
+        after: Option<&ClaimPlace>,
+    ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError> {
+        let mut scan = self
+            .client
+            .scan()
+            .table_name(&self.name)
+            .filter_expression(
+                "begins_with(pk, :address) AND firm_since < :since \
+                 AND (attribute_not_exists(seen) OR seen < :pass)",
+            )
+            .projection_expression("pk, firm_for, firm_since")
+            .expression_attribute_values(":address", text(ADDRESS))
+            .expression_attribute_values(":since", seconds(pass))
+            .expression_attribute_values(":pass", milliseconds(pass));
+        if let Some(ClaimPlace { pk, sk }) = after {
+            let key = [("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))];
+            scan = scan.set_exclusive_start_key(Some(key.into()));
+        }
+        let page = scan.send().await.map_err(port_error(SCAN))?;
+        let claims = page.items().iter().map(|item| {
+            firm_claim(item).ok_or_else(|| PortError::new(SCAN, "a claim on an address can't be read"))
+        });
+        let next = page.last_evaluated_key().and_then(|key| {
+            let part = |name| key.get(name).and_then(|part: &AttributeValue| part.as_s().ok()).cloned();
+            Some(ClaimPlace { pk: part("pk")?, sk: part("sk")? })
+        });
+        Ok((claims.collect::<Result<_, _>>()?, next))
+    }
+}

@@ -1,0 +1,34 @@
+//! What the reconciliation of claims is put together from.
+
+use std::sync::Arc;
+
+use shared::{
+    config::Environment,
+    kernel::{PortError, SystemClock},
+    sign_up::{UniqueSettings, Upkeep},
+};
+
+use crate::{Aws, AwsSettings, PoolListing, Table};
+
+/// Everything, or nothing where policy keeps no addresses apart.
+#[derive(Debug)]
+pub struct UpkeepSettings {
+    unique: UniqueSettings,
+    user_pool_id: String,
+    aws: AwsSettings,
+}
+
+impl UpkeepSettings {
+    pub fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let unique = UniqueSettings::read(environment)?;
+        let user_pool_id = environment.required("MFA_USER_POOL_ID");
+        Some(Self { unique, user_pool_id, aws: AwsSettings::read(environment) })
+    }
+}
+
+pub fn upkeep(settings: UpkeepSettings) -> Result<Upkeep, PortError> {
+    let aws = Aws::new(settings.aws)?;
+    let table = Arc::new(Table::new(&aws));
+    let users = Arc::new(PoolListing::new(&aws, settings.user_pool_id));
+    Ok(Upkeep::new(settings.unique, users, table.clone(), table, Arc::new(SystemClock)))
+}

@@ -1,0 +1,317 @@
+//! Claims kept in step with the pool's accounts, a piece at a time: what `cognito-mfa claims reconcile` does
+//! with the whole pool in memory, for a function that has minutes and no memory to speak of.
+//!
+//! ```text
+//! listing ──▶ every user's addresses are claimed, or the claim is marked as seen in this pass
+//!    │        (a claim of somebody who has the address no more goes to whoever was listed with it)
+//!    ▼
+//! sweeping ─▶ claims that were there before the pass and were not seen: their owner is looked up once more,
+//!    │        and without the address the claim is freed
+//!    ▼
+//!   over  ──▶ nothing until a day after the pass began
+//! ```
+//!
+//! Every step may be done again: a run that is killed repeats one page.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{AddressClaims, AddressKey, KeptClaim, KnownAddress, ListedUser, UniqueSettings};
+use crate::{
+    kernel::{Clock, PortError, UserId},
+    telemetry::Metric,
+};
+
+/// A pass begins so long after the one before began.
+pub const PASS_EVERY: SignedDuration = SignedDuration::from_hours(24);
+/// Calls at a time.
+const PARALLEL: usize = 16;
+
+/// A page of the pool's users, and where the next begins; none after the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsersPage {
+    pub users: Vec<ListedUser>,
+    pub next: Option<String>,
+}
+
+/// The pool's users.
+///
+/// Contract: going from page to page until there is none gives everybody who is there all the while, once at
+/// least. `find` sees what is true now.
+#[async_trait]
+pub trait PoolUsers: Send + Sync {
+    /// None where the pool knows the place no more: places do not last for ever.
+    async fn page(&self, place: Option<&str>) -> Result<Option<UsersPage>, PortError>;
+
+    async fn find(&self, user: &UserId) -> Result<Option<ListedUser>, PortError>;
+}
+
+/// What a review of a claim found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reviewed {
+    /// The user's already.
+    Right,
+    /// There was none; it is the user's now.
+    Made,
+    /// Another's, since when.
+    Others { owner: UserId, since: Timestamp },
+    /// Not the user's, and not to be: the address is not proven.
+    NotTheirs,
+}
+
+/// Where in the table the claims go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimPlace {
+    pub pk: String,
+    pub sk: String,
+}
+
+/// Claims, as a pass goes through them.
+///
+/// Contract: `review` is one conditional write, which marks a claim that is the user's as seen in the pass.
+/// It makes a missing one firm only where the address is proven, as [`AddressClaims::confirm`] does.
+/// `unseen` gives every firm claim that was made before the pass and was not seen in it, page by page.
+/// Of those who `keep` after the same revision one is told true.
+#[async_trait]
+pub trait ClaimsReview: Send + Sync {
+    async fn progress(&self) -> Result<Option<Progress>, PortError>;
+
+    /// False where somebody else has kept theirs meanwhile. `after`: the revision that was read; none where
+    /// there was none.
+    async fn keep(&self, progress: &Progress, after: Option<u64>) -> Result<bool, PortError>;
+
+    async fn review(
+        &self,
+        known: &KnownAddress,
+        pass: Timestamp,
+        now: Timestamp,
+    ) -> Result<Reviewed, PortError>;
+
+    async fn unseen(
+        &self,
+        pass: Timestamp,
+        after: Option<&ClaimPlace>,
+    ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    Listing(Option<String>),
+    Sweeping(Option<ClaimPlace>),
+    Over,
+}
+
+/// How far a pass is. The same for every run, whoever goes on with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub revision: u64,
+    /// When the pass began, in whole seconds.
+    #[serde(with = "whole_seconds")]
+    pub pass: Timestamp,
+    /// Tells passes with another hash key or policy apart.
+    pub fingerprint: String,
+    pub phase: Phase,
+    pub done: Done,
+}
+
+mod whole_seconds {
+    use jiff::Timestamp;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(at.as_second())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        Timestamp::from_second(i64::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// What a pass has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    pub users: u64,
+    pub made: u64,
+    pub freed: u64,
+    /// Proven addresses of users whose claim is another's, who has the address too.
+    pub conflicts: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// The pass is over; the next is not due yet.
+    Idle,
+    /// The time is up: the next run goes on.
+    Unfinished,
+    Finished,
+    /// Somebody else goes on with the pass.
+    Overtaken,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Run {
+    pub standing: Standing,
+    /// Of the whole pass.
+    #[serde(flatten)]
+    pub done: Done,
+}
+
+/// The use case.
+pub struct Upkeep {
+    settings: UniqueSettings,
+    users: Arc<dyn PoolUsers>,
+    claims: Arc<dyn AddressClaims>,
+    review: Arc<dyn ClaimsReview>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Upkeep {
+    pub fn new(
+        settings: UniqueSettings,
+        users: Arc<dyn PoolUsers>,
+        claims: Arc<dyn AddressClaims>,
+        review: Arc<dyn ClaimsReview>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { settings, users, claims, review, clock }
+    }
+
+    /// Goes on with the pass, or begins the next if it is due, until `deadline`: what has begun by then is
+    /// ended, and takes one page's time at most.
+    pub async fn run(&self, deadline: Timestamp) -> Result<Run, PortError> {
+        let fingerprint = self.settings.fingerprint();
+        let kept = self.review.progress().await?;
+        let mut seen = kept.as_ref().map(|kept| kept.revision);
+        let begun = self.clock.now();
+        let is_due = |kept: &Progress| begun.duration_since(kept.pass) >= PASS_EVERY;
+        let mut progress = match kept {
+            Some(kept)
+                if kept.fingerprint == fingerprint && (kept.phase != Phase::Over || !is_due(&kept)) =>
+            {
+                kept
+            }
+            kept => Progress {
+                revision: kept.map_or(0, |kept| kept.revision),
+                // Claims tell the second they were made in.
+                pass: Timestamp::from_second(begun.as_second()).unwrap_or(begun),
+                fingerprint,
+                phase: Phase::Listing(None),
+                done: Done::default(),
+            },
+        };
+        if progress.phase == Phase::Over {
+            return Ok(Run { standing: Standing::Idle, done: progress.done });
+        }
+        while self.clock.now() < deadline {
+            let is_whole = match progress.phase.clone() {
+                Phase::Listing(place) => self.list(&mut progress, place.as_deref()).await?,
+                Phase::Sweeping(place) => self.sweep(&mut progress, place.as_ref(), deadline).await?,
+                Phase::Over => break,
+            };
+            if !is_whole {
+                break;
+            }
+            progress.revision += 1;
+            if !self.review.keep(&progress, seen).await? {
+                return Ok(Run { standing: Standing::Overtaken, done: progress.done });
+            }
+            seen = Some(progress.revision);
+        }
+        let done = progress.done;
+        if progress.phase != Phase::Over {
+            return Ok(Run { standing: Standing::Unfinished, done });
+        }
+        let counts = [done.users, done.made, done.freed, done.conflicts].map(|count| count.to_string());
+        let [users, made, freed, conflicts] = &counts;
+        let facts = [("users", users.as_str()), ("made", made), ("freed", freed), ("conflicts", conflicts)];
+        Metric::ClaimsReconciled.emit_with(&facts);
+        Ok(Run { standing: Standing::Finished, done })
+    }
+
+    /// One page of users.
+    async fn list(&self, progress: &mut Progress, place: Option<&str>) -> Result<bool, PortError> {
+        let Some(page) = self.users.page(place).await? else {
+            if place.is_none() {
+                return Err(PortError::new("claims.list", "the first page is not known"));
+            }
+            progress.phase = Phase::Listing(None);
+            return Ok(true);
+        };
+        let known: Vec<_> = page.users.iter().flat_map(|user| user.addresses(&self.settings)).collect();
+        for chunk in known.chunks(PARALLEL) {
+            let work = chunk.iter().map(|known| self.see(known, progress.pass));
+            for done in try_join_all(work).await? {
+                progress.done.made += done.made;
+                progress.done.freed += done.freed;
+                progress.done.conflicts += done.conflicts;
+            }
+        }
+        progress.done.users += u64::try_from(page.users.len()).unwrap_or_default();
+        progress.phase = page.next.map_or(Phase::Sweeping(None), |next| Phase::Listing(Some(next)));
+        Ok(true)
+    }
+
+    /// One address of one user.
+    async fn see(&self, known: &KnownAddress, pass: Timestamp) -> Result<Done, PortError> {
+        let review = || self.review.review(known, pass, self.clock.now());
+        let mut done = Done::default();
+        let mut reviewed = review().await?;
+        if let Reviewed::Others { owner, since } = &reviewed
+            && *since < pass
+            && !self.has(owner, &known.address).await?
+        {
+            done.freed += u64::from(self.claims.release(&known.address, owner).await?);
+            reviewed = review().await?;
+        }
+        done.made += u64::from(reviewed == Reviewed::Made);
+        done.conflicts += u64::from(matches!(reviewed, Reviewed::Others { .. }));
+        Ok(done)
+    }
+
+    /// One page of claims; false where the time was up before its end.
+    async fn sweep(
+        &self,
+        progress: &mut Progress,
+        place: Option<&ClaimPlace>,
+        deadline: Timestamp,
+    ) -> Result<bool, PortError> {
+        let (unseen, next) = self.review.unseen(progress.pass, place).await?;
+        for chunk in unseen.chunks(PARALLEL) {
+            if self.clock.now() >= deadline {
+                return Ok(false);
+            }
+            let freed = try_join_all(chunk.iter().map(|claim| self.free(claim))).await?;
+            progress.done.freed += freed.into_iter().map(u64::from).sum::<u64>();
+        }
+        progress.phase = next.map_or(Phase::Over, |next| Phase::Sweeping(Some(next)));
+        Ok(true)
+    }
+
+    async fn free(&self, claim: &KeptClaim) -> Result<bool, PortError> {
+        // The listing was not of one moment: nobody loses a claim without having been asked for.
+        if self.has(&claim.owner, &claim.address).await? {
+            return Ok(false);
+        }
+        self.claims.release(&claim.address, &claim.owner).await
+    }
+
+    /// Whether the user is there and has the address now.
+    async fn has(&self, user: &UserId, address: &AddressKey) -> Result<bool, PortError> {
+        let found = self.users.find(user).await?;
+        let addresses = found.map(|user| user.addresses(&self.settings)).unwrap_or_default();
+        Ok(addresses.iter().any(|known| known.address == *address))
+    }
+}
+
+impl std::fmt::Debug for Upkeep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upkeep").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

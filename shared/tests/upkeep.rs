@@ -1,0 +1,215 @@
+//! The reconciliation of claims, a run after the other, over a pool in memory.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use shared::{
+    config,
+    kernel::{Clock as _, EmailAddress, PortError, UserId},
+    sign_up::{
+        AddressClaim, AddressClaims as _, CandidateKey, Done, ListedUser, PoolUsers, Run, Standing,
+        UniqueSettings, Upkeep, UsersPage,
+    },
+};
+use shared_testkit::{InMemoryTable, ManualClock};
+
+const PAGE: usize = 3;
+
+/// Users by name with their address; a page takes a second.
+struct Pool {
+    users: Mutex<BTreeMap<String, String>>,
+    clock: Arc<ManualClock>,
+    /// Where a place is asked for that is not known any more, once.
+    forgets: Mutex<bool>,
+    /// What a user gets once the listing is over.
+    late: Mutex<Option<(String, String)>>,
+}
+
+impl Pool {
+    fn user(name: &str, email: &str) -> ListedUser {
+        let attribute = |asked: &str| match asked {
+            "email" => Some(email),
+            "email_verified" => Some("true"),
+            _ => None,
+        };
+        ListedUser::new(UserId::parse(name).unwrap(), Timestamp::UNIX_EPOCH, Some("CONFIRMED"), attribute)
+    }
+
+    fn set(&self, name: &str, email: &str) {
+        self.users.lock().unwrap().insert(name.to_owned(), email.to_owned());
+    }
+
+    fn remove(&self, name: &str) {
+        self.users.lock().unwrap().remove(name);
+    }
+}
+
+#[async_trait]
+impl PoolUsers for Pool {
+    async fn page(&self, place: Option<&str>) -> Result<Option<UsersPage>, PortError> {
+        self.clock.advance(SignedDuration::from_secs(1));
+        if place.is_some() && std::mem::take(&mut *self.forgets.lock().unwrap()) {
+            return Ok(None);
+        }
+        let users = self.users.lock().unwrap().clone();
+        let mut rest = users.iter().filter(|(name, _)| place.is_none_or(|place| name.as_str() >= place));
+        let page: Vec<_> = rest.by_ref().take(PAGE).map(|(name, email)| Self::user(name, email)).collect();
+        let next = rest.next().map(|(name, _)| name.clone());
+        if next.is_none()
+            && let Some((name, email)) = self.late.lock().unwrap().take()
+        {
+            self.set(&name, &email);
+        }
+        Ok(Some(UsersPage { users: page, next }))
+    }
+
+    async fn find(&self, user: &UserId) -> Result<Option<ListedUser>, PortError> {
+        let users = self.users.lock().unwrap();
+        Ok(users.get(user.as_str()).map(|email| Self::user(user.as_str(), email)))
+    }
+}
+
+struct Stage {
+    pool: Arc<Pool>,
+    table: Arc<InMemoryTable>,
+    clock: Arc<ManualClock>,
+}
+
+impl Stage {
+    fn new(users: usize) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_second(1_767_323_045).unwrap()));
+        let pool = Pool {
+            users: Mutex::default(),
+            clock: clock.clone(),
+            forgets: Mutex::default(),
+            late: Mutex::default(),
+        };
+        for user in 0..users {
+            pool.set(&format!("user-{user:02}"), &format!("user.{user}@example.com"));
+        }
+        Self { pool: Arc::new(pool), table: Arc::default(), clock }
+    }
+
+    fn settings() -> UniqueSettings {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("policy.toml"), "[sign_up.unique]\nemail = true\n").unwrap();
+        let lookup = |name: &str| match name {
+            "MFA_CONFIG_DIR" => Some(folder.path().to_str().unwrap().to_owned()),
+            "MFA_HASH_KEY" => Some("k".repeat(32)),
+            _ => None,
+        };
+        config::load(&lookup, UniqueSettings::read).unwrap().unwrap()
+    }
+
+    fn upkeep(&self) -> Upkeep {
+        let (pool, table) = (self.pool.clone(), self.table.clone());
+        Upkeep::new(Self::settings(), pool, table.clone(), table, self.clock.clone())
+    }
+
+    /// A run that has so many seconds.
+    async fn run(&self, seconds: i64) -> Run {
+        let deadline = self.clock.now().saturating_add(SignedDuration::from_secs(seconds)).unwrap();
+        self.upkeep().run(deadline).await.unwrap()
+    }
+
+    /// A pass, a day after the last one.
+    async fn pass(&self) -> Done {
+        self.clock.advance(SignedDuration::from_hours(24));
+        let run = self.run(3_600).await;
+        assert_eq!(run.standing, Standing::Finished);
+        run.done
+    }
+
+    /// Whether somebody new could have the address.
+    async fn is_free(&self, email: &str) -> bool {
+        let email = EmailAddress::parse(email).unwrap();
+        let keys = Self::settings().keys(Some(&email), None);
+        let candidate = CandidateKey::new(format!("{email:?}"));
+        let claim = self.table.claim(keys.first().unwrap(), &candidate, self.clock.now()).await.unwrap();
+        claim != AddressClaim::Taken
+    }
+}
+
+#[tokio::test]
+async fn a_pass_that_takes_many_runs_goes_on_where_the_last_one_ended() {
+    let stage = Stage::new(20);
+    let mut runs = Vec::new();
+    loop {
+        // Two pages each.
+        let run = stage.run(2).await;
+        runs.push(run.done.users);
+        if run.standing == Standing::Finished {
+            assert_eq!(run.done, Done { users: 20, made: 20, freed: 0, conflicts: 0 });
+            break;
+        }
+        assert_eq!(run.standing, Standing::Unfinished);
+    }
+    assert_eq!(runs, [6, 12, 18, 20], "no page twice, none left out");
+    assert_eq!(stage.run(60).await.standing, Standing::Idle, "until a day has passed");
+    assert!(!stage.is_free("user.7@example.com").await);
+    assert_eq!(stage.pass().await, Done { users: 20, ..Done::default() });
+}
+
+#[tokio::test]
+async fn what_fires_no_trigger_is_caught_up_on() {
+    let stage = Stage::new(9);
+    stage.pass().await;
+    stage.pool.remove("user-01");
+    stage.pool.set("user-02", "moved@example.com");
+    // Has the address of somebody who is gone: the heir.
+    stage.pool.remove("user-03");
+    stage.pool.set("user-08", "user.3@example.com");
+    // Has the address of somebody who still has it.
+    stage.pool.set("user-07", "user.0@example.com");
+    let done = stage.pass().await;
+    // 1's and 2's, 3's for the heir, 7's and 8's old ones; for 2 and the heir.
+    assert_eq!(done, Done { users: 7, made: 2, freed: 5, conflicts: 1 });
+    for (email, is_free) in [
+        ("user.1@example.com", true),
+        ("user.2@example.com", true),
+        ("moved@example.com", false),
+        ("user.3@example.com", false),
+        ("user.7@example.com", true),
+        ("user.0@example.com", false),
+    ] {
+        assert_eq!(stage.is_free(email).await, is_free, "{email}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_the_address_again_when_it_is_to_be_freed_keeps_it() {
+    let stage = Stage::new(5);
+    stage.pass().await;
+    stage.pool.remove("user-02");
+    *stage.pool.late.lock().unwrap() = Some(("user-02".to_owned(), "user.2@example.com".to_owned()));
+    assert_eq!(stage.pass().await, Done { users: 4, ..Done::default() });
+    assert!(!stage.is_free("user.2@example.com").await);
+}
+
+#[tokio::test]
+async fn a_place_that_the_pool_has_forgotten_begins_the_listing_anew() {
+    let stage = Stage::new(7);
+    assert_eq!(stage.run(1).await.standing, Standing::Unfinished);
+    *stage.pool.forgets.lock().unwrap() = true;
+    let run = stage.run(60).await;
+    assert_eq!((run.standing, run.done.made, run.done.freed), (Standing::Finished, 7, 0));
+}
+
+#[tokio::test]
+async fn of_two_runs_at_a_time_one_goes_on() {
+    let stage = Stage::new(20);
+    let deadline = stage.clock.now().saturating_add(SignedDuration::from_hours(1)).unwrap();
+    let (one, other) = (stage.upkeep(), stage.upkeep());
+    let (one, other) = futures::join!(one.run(deadline), other.run(deadline));
+    let mut standings = [one.unwrap().standing, other.unwrap().standing];
+    standings.sort_by_key(|standing| *standing == Standing::Finished);
+    assert_ne!(standings[0], Standing::Unfinished);
+    assert_eq!(standings[1], Standing::Finished);
+    assert!(!stage.is_free("user.19@example.com").await);
+}
