@@ -90,15 +90,12 @@ async fn recovery() {
     contract::address_codes(&table).await;
 }
 
-fn token() -> AccessToken {
-    AccessToken::from_authorization("token").unwrap()
-}
-
 #[tokio::test]
 async fn address_book() {
     let pool = InMemoryUserPool::new(UserId::parse("alex").unwrap());
+    let token = AccessToken::from_authorization("token").unwrap();
     let code = |_: &_| OneTimeCode::parse(InMemoryUserPool::CODE).unwrap();
-    contract::address_book(&pool, &token(), code, async || pool.revoke()).await;
+    contract::address_book(&pool, &token, code, async || pool.revoke()).await;
 }
 
 #[tokio::test]
@@ -115,7 +112,8 @@ async fn device_registry() {
             last_used_at: Timestamp::UNIX_EPOCH,
         });
     }
-    contract::device_registry(&pool, &token(), &ids, async || pool.revoke()).await;
+    let token = AccessToken::from_authorization("token").unwrap();
+    contract::device_registry(&pool, &token, &ids, async || pool.revoke()).await;
 }
 
 #[tokio::test]

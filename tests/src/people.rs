@@ -71,11 +71,15 @@ impl Cloud {
 
     /// An access token of a sign-in with the last code that went to the number, which is asked for first.
     pub async fn sign_in_by_sms(&self, name: &str, number: &str) -> Result<String> {
-        let before = self.codes(number).await?.len();
+        // Notices go there too, without a code.
+        let codes = async || -> Result<Vec<String>> {
+            Ok(self.codes(number).await?.into_iter().filter(|code| !code.is_empty()).collect())
+        };
+        let before = codes().await?.len();
         let asked = self.sign_in(name, PASSWORD).await?;
         let mut code = None;
         for _ in 0..400 {
-            code = self.codes(number).await?.get(before).cloned();
+            code = codes().await?.get(before).cloned();
             if code.is_some() {
                 break;
             }

@@ -531,6 +531,7 @@ async fn ask_of(host: &LambdaHost, ask: Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailed_code_recovers_after_the_wait_unless_the_owner_ends_it() {
+    const NUMBER: &str = "+12025550144";
     let (cloud, folder) = cloud_by_mail().await;
     let mut spec = watched(&cloud, true, &Arc::default()).await;
     spec.environment.insert("MFA_CONFIG_DIR".into(), folder.path().to_str().unwrap().into());
@@ -580,7 +581,6 @@ async fn a_mailed_code_recovers_after_the_wait_unless_the_owner_ends_it() {
     assert_eq!(enter(&secret, &code).await["code"], "recovery-over");
 
     // Ended by a sign-in.
-    const NUMBER: &str = "+12025550144";
     let kim = "kim@example.com";
     cloud.add_user(kim).await.unwrap();
     cloud.prefer_sms(kim, NUMBER).await.unwrap();

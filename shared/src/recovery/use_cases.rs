@@ -222,7 +222,7 @@ impl Recovery {
                     notice: Notice::RecoveryWaiting,
                     name: None,
                     at: now,
-                    to: self.recipient(case, &contacts, destination),
+                    to: recipient(case, &contacts, destination),
                 },
                 case: key.as_str().to_owned(),
                 page: wait.page.clone(),
@@ -482,7 +482,7 @@ impl Recovery {
         let email = contacts.email.clone().map(|email| (work.ids.email, Destination::Email(email)));
         let sms = contacts.phone_number.clone().map(|number| (work.ids.sms, Destination::Sms(number)));
         for (id, destination) in email.into_iter().chain(sms) {
-            let to = self.recipient(case, &contacts, destination);
+            let to = recipient(case, &contacts, destination);
             self.ports.courier.hand_over(&notice(Notice::AccountRecovered, id, work.began_at, to)).await?;
         }
         match work.handed_over {
@@ -533,16 +533,6 @@ impl Recovery {
         let action = Action::Recovery { event };
         let entry = Entry { id, user: case.user.clone(), at, action, by: None };
         self.ports.audit.append(&entry).await
-    }
-
-    fn recipient(&self, case: &Case, contacts: &Contacts, destination: Destination) -> Recipient {
-        Recipient {
-            user: case.user.clone(),
-            user_name: case.user_name.clone(),
-            destination,
-            is_verified: true,
-            locales: contacts.locale.iter().cloned().collect(),
-        }
     }
 
     /// Ids that sort by time, as the audit trail's do.
@@ -659,6 +649,16 @@ pub async fn remove(
 
 fn standing(case: &Case) -> Answer {
     Answer::Standing { standing: Standing::of(case) }
+}
+
+fn recipient(case: &Case, contacts: &Contacts, destination: Destination) -> Recipient {
+    Recipient {
+        user: case.user.clone(),
+        user_name: case.user_name.clone(),
+        destination,
+        is_verified: true,
+        locales: contacts.locale.iter().cloned().collect(),
+    }
 }
 
 fn notice(notice: Notice, id: uuid::Uuid, at: Timestamp, to: Recipient) -> Parcel {

@@ -73,9 +73,10 @@ fn key(at: Timestamp) -> String {
 fn read(item: &Item) -> Option<NotedSignIn> {
     Some(NotedSignIn {
         at: Timestamp::from_second(whole(item, "noted_at")?).ok()?,
-        second_factor: match *item.get("is_asked")?.as_bool().ok()? {
-            true => SecondFactor::Asked,
-            false => SecondFactor::NotAsked,
+        second_factor: if *item.get("is_asked")?.as_bool().ok()? {
+            SecondFactor::Asked
+        } else {
+            SecondFactor::NotAsked
         },
         forget_at: Timestamp::from_second(whole(item, "ttl")?).ok()?,
     })

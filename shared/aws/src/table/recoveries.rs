@@ -242,7 +242,7 @@ fn read(item: &Item) -> Option<Case> {
         phase,
         comparisons: whole(item, "comparisons")?,
         expires_at: Timestamp::from_second(whole(item, "ttl")?).ok()?,
-        waits_since: time(item, "waits_since")?,
+        waits_since: time(item, "waits_since").ok()?,
     })
 }
 
@@ -252,15 +252,15 @@ fn read_wait(item: &Item) -> Option<Wait> {
         is_real: *item.get("is_real")?.as_bool().ok()?,
         ids: WaitIds { noted: id("noted")?, email: id("email")?, sms: id("sms")? },
         page: text_of(item, "page")?.to_owned(),
-        ready_at: time(item, "ready_at")?,
+        ready_at: time(item, "ready_at").ok()?,
     })
 }
 
-/// None for what is no time; Some(None) where there is nothing.
-fn time(item: &Item, name: &str) -> Option<Option<Timestamp>> {
+/// An error for what is there and no time.
+fn time(item: &Item, name: &str) -> Result<Option<Timestamp>, jiff::Error> {
     match item.get(name) {
-        None => Some(None),
-        Some(_) => Timestamp::from_second(whole(item, name)?).ok().map(Some),
+        None => Ok(None),
+        Some(_) => Timestamp::from_second(whole(item, name).unwrap_or(i64::MAX)).map(Some),
     }
 }
 
