@@ -4,7 +4,7 @@
 //! `cargo nextest run -p shared --test hot_keys --no-capture` prints the figures.
 
 #![expect(
-    clippy::print_stdout,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "test code: a failed expectation is a failed test"
 )]

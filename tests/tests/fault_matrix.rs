@@ -2,13 +2,7 @@
 //! promised is in [`ROWS`], as SECURITY.md has it ("When a dependency fails"); no cell may grant anything that
 //! it did not grant before.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test fails where its own steps do, and what was seen is said"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -453,9 +447,9 @@ impl Stage {
             Refuses => Outcome::Refuses(NEUTRAL.to_owned()),
             Unavailable => Outcome::Answers(503),
         };
-        let mut cells = vec![format!("{}\n{}", row.function, row.event), shown(&healthy)];
+        let mut line = vec![format!("{}\n{}", row.function, row.event), shown(&healthy)];
         if (calls == 0) != (row.promise == CallsNothing) {
-            cells.push(format!("{WRONG}: {calls} calls"));
+            line.push(format!("{WRONG}: {calls} calls"));
         }
         let faulty =
             FAULTS.map(|(fault, name)| async move { (name, fault, self.once(row, Some(fault)).await.0) });
@@ -467,18 +461,18 @@ impl Stage {
                 || (fault == Fault::Throttles
                     && row.promise == Unavailable
                     && outcome == Outcome::Answers(429));
-            cells.push(if is_kept {
+            line.push(if is_kept {
                 shown(&outcome)
             } else {
                 format!("{WRONG}: {name}: {outcome:?}, promised {promised:?}")
             });
         }
 
-        cells.push(match row.clock {
+        line.push(match row.clock {
             NoClock(why) => format!("none: {why}"),
             Held(file, test) => {
-                let text = fs::read_to_string(workspace().join(file)).unwrap();
-                assert!(text.contains(&format!("fn {test}(")), "{file} has no {test}");
+                let source = fs::read_to_string(workspace().join(file)).unwrap();
+                assert!(source.contains(&format!("fn {test}(")), "{file} has no {test}");
                 "held apart".to_owned()
             }
         });
@@ -495,12 +489,12 @@ impl Stage {
         let mut again = vec![Self::invoke(&host, row, &event).await, Self::invoke(&host, row, &event).await];
         again.extend(join_all((0..5).map(|_| Self::invoke(&host, row, &event))).await);
         host.stop();
-        cells.push(match again.iter().find(|outcome| **outcome != healthy) {
+        line.push(match again.iter().find(|outcome| **outcome != healthy) {
             None => format!("same, {} times", again.len()),
             Some(other) => format!("{WRONG}: again: {other:?}"),
         });
 
-        cells.push(if calls == 0 {
+        line.push(if calls == 0 {
             "no call to die at".to_owned()
         } else {
             match self.kill_at_every_call(row, &healthy).await {
@@ -508,7 +502,7 @@ impl Stage {
                 Err(wrong) => format!("{WRONG}: {wrong}"),
             }
         });
-        cells
+        line
     }
 
     /// SIGKILL before and after each call; then the event comes again.

@@ -1,7 +1,7 @@
 //! Federated sign-ins linked with accounts: the port over the local cloud's pool, and the whole way from a
 //! provider that has vouched for somebody.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

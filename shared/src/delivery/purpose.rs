@@ -64,7 +64,7 @@ pub enum Notice {
 }
 
 impl Notice {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AddressChanged,
         Self::AuthenticatorAdded,
         Self::AuthenticatorRemoved,
