@@ -201,7 +201,7 @@ fn pool_faults(has_custom_auth: bool) -> Faults {
     ]
 }
 
-fn factor_faults() -> Faults {
+fn factor_faults(pre_token: &Value) -> Faults {
     let threat = |mode: Value| json!({ "UserPoolTier": "PLUS", "UserPoolAddOns": mode });
     let enforced = json!({
         "AdvancedSecurityMode": "ENFORCED", "AdvancedSecurityAdditionalFlows": { "CustomAuthMode": "ENFORCED" },
@@ -209,8 +209,11 @@ fn factor_faults() -> Faults {
     let mut optional_on = pool(threat(enforced.clone()));
     optional_on.factors = json!({ "MfaConfiguration": "ON" });
     vec![
-        // The clean deployment's trigger is of version V1_0.
-        (vec!["fresh-factor-changes-impossible"], Fault { policy: FRESH, ..Fault::default() }),
+        (vec!["fresh-factor-changes-impossible"], {
+            let config = json!({ "LambdaVersion": "V1_0", "LambdaArn": pre_token });
+            let first = pool(json!({ "LambdaConfig": { "PreTokenGenerationConfig": config } }));
+            Fault { policy: FRESH, ..first }
+        }),
         (vec!["recovery-unset"], pool(json!({ "AccountRecoverySetting": null }))),
         (vec!["plan-too-small", "trigger-foreign"], {
             let config = json!({ "LambdaVersion": "V2_0", "LambdaArn": theirs("theirs") });
@@ -383,7 +386,7 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
     let key = deployment.lambda_config["KMSKeyID"].as_str().unwrap();
     let has_custom_auth = deployment.lambda_config.get("DefineAuthChallenge").is_some();
     let faults: Faults =
-        [deployment_faults(&table, key), pool_faults(has_custom_auth), factor_faults(), client_faults()]
+        [deployment_faults(&table, key), pool_faults(has_custom_auth), factor_faults(ours), client_faults()]
             .into_iter()
             .flatten()
             .collect();
