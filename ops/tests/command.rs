@@ -113,8 +113,8 @@ fn preview_shows_every_message_in_every_locale() {
     ]);
     assert!(output.status.success(), "{output:?}");
     let page = fs::read_to_string(page).unwrap();
-    assert_eq!(page.matches("<iframe").count(), 7 * 23 * 2);
-    assert_eq!(page.matches("class=\"bubble\"").count(), 7 * 23);
+    assert_eq!(page.matches("<iframe").count(), 7 * 24 * 2);
+    assert_eq!(page.matches("class=\"bubble\"").count(), 7 * 24);
     assert!(page.contains("123456 für The &lt;Shop&gt;") && !page.contains("<Shop>"));
     assert!(page.contains("messages&#x2f;email.txt.j2:1: error: undefined value"));
     // Self-contained.
