@@ -78,9 +78,14 @@ impl Journey {
         }
     }
 
-    /// Nobody does it twice.
-    pub fn is_once(self) -> bool {
-        matches!(self, Self::SignUp | Self::Enrol | Self::Recovery)
+    /// How often somebody may do it: most are once in a life, and a day has fifty sign-ins by name alone
+    /// (`by_name_per_day` of the policy).
+    pub fn most(self) -> u32 {
+        match self {
+            Self::SignUp | Self::Enrol | Self::Recovery => 1,
+            Self::CustomEmail => 50,
+            Self::Password | Self::Totp | Self::Sms | Self::Refresh | Self::Overview => u32::MAX,
+        }
     }
 }
 

@@ -76,10 +76,13 @@ struct Sample {
     functions: BTreeMap<String, u64>,
 }
 
-/// People who may go (again), by journey, each with the time from which on.
+/// Each with the time from which on, and how often they have gone.
+type Queue = VecDeque<(Instant, u32, Traveller)>;
+
+/// People who may go (again), by journey.
 #[derive(Default)]
 struct Waiting {
-    by_journey: Mutex<BTreeMap<Journey, VecDeque<(Instant, Traveller)>>>,
+    by_journey: Mutex<BTreeMap<Journey, Queue>>,
     index: AtomicUsize,
     turn: AtomicUsize,
 }
@@ -96,23 +99,24 @@ impl Waiting {
     }
 
     /// Somebody who has waited long enough, or somebody new.
-    async fn take(&self, cloud: &Cloud, journey: Journey) -> Result<Traveller> {
+    async fn take(&self, cloud: &Cloud, journey: Journey) -> Result<(u32, Traveller)> {
         let waiting = || {
             let mut by_journey = self.by_journey.lock().unwrap_or_else(PoisonError::into_inner);
             let queue = by_journey.get_mut(&journey)?;
-            queue.pop_front_if(|(from, _)| *from <= Instant::now())
+            queue.pop_front_if(|(from, ..)| *from <= Instant::now())
         };
-        if let Some((_, traveller)) = waiting() {
-            return Ok(traveller);
+        if let Some((_, walked, traveller)) = waiting() {
+            return Ok((walked, traveller));
         }
-        Traveller::prepare(cloud, journey, self.index.fetch_add(1, Ordering::Relaxed)).await
+        let index = self.index.fetch_add(1, Ordering::Relaxed);
+        Ok((0, Traveller::prepare(cloud, journey, index).await?))
     }
 
-    fn put_back(&self, journey: Journey, traveller: Traveller) {
-        if !journey.is_once() {
+    fn put_back(&self, journey: Journey, walked: u32, traveller: Traveller) {
+        if walked < journey.most() {
             let from = Instant::now() + journey.pause();
             let mut by_journey = self.by_journey.lock().unwrap_or_else(PoisonError::into_inner);
-            by_journey.entry(journey).or_default().push_back((from, traveller));
+            by_journey.entry(journey).or_default().push_back((from, walked, traveller));
         }
     }
 }
@@ -215,19 +219,19 @@ async fn walk(
     waiting: &Waiting,
     walks: &Mutex<Vec<Walk>>,
     journey: Journey,
-    traveller: Result<Traveller>,
+    traveller: Result<(u32, Traveller)>,
     due: Instant,
 ) {
     let outcome = match &traveller {
-        Ok(traveller) => traveller.walk(cloud).await,
+        Ok((_, traveller)) => traveller.walk(cloud).await,
         Err(fault) => Err(anyhow::anyhow!("not ready: {fault:#}")),
     };
     let fault = outcome.err().map(|fault| format!("{fault:#}"));
     let is_well = fault.is_none();
     let walk = Walk { journey, took: due.elapsed(), fault };
     walks.lock().unwrap_or_else(PoisonError::into_inner).push(walk);
-    if let (true, Ok(traveller)) = (is_well, traveller) {
-        waiting.put_back(journey, traveller);
+    if let (true, Ok((walked, traveller))) = (is_well, traveller) {
+        waiting.put_back(journey, walked.saturating_add(1), traveller);
     }
 }
 
@@ -268,13 +272,27 @@ fn report(kind: Loop, elapsed: Duration, walks: &[Walk], samples: &[Sample], let
         "walks": walks.len(),
         "perSecond": count(walks.len()) / elapsed.as_secs_f64(),
         "errors": faults.len(),
-        "firstErrors": faults.iter().take(5).collect::<Vec<_>>(),
+        "kindsOfErrors": kinds(walks),
         "lostMessages": lost,
         "deadLetters": letters.as_array().map_or(0, Vec::len),
         "journeys": journeys,
         "growth": growth(samples),
         "cloudMiB": samples.last().map(|sample| mebibytes(sample.cloud)),
     })
+}
+
+/// Each kind of fault, and how often it was: words with digits in them (names, request ids) aside.
+fn kinds(walks: &[Walk]) -> BTreeMap<String, usize> {
+    let mut kinds = BTreeMap::new();
+    for walk in walks {
+        if let Some(fault) = &walk.fault {
+            let words =
+                fault.split_whitespace().filter(|word| !word.contains(|one: char| one.is_ascii_digit()));
+            let kind = words.collect::<Vec<_>>().join(" ");
+            *kinds.entry(format!("{}: {kind}", walk.journey.name())).or_default() += 1;
+        }
+    }
+    kinds
 }
 
 /// How the largest environment of each function grew over the second half: its most in the last quarter beside
@@ -301,7 +319,7 @@ fn growth(samples: &[Sample]) -> BTreeMap<String, Value> {
 fn sound(span: &Value) -> Result<()> {
     for none in ["errors", "lostMessages", "deadLetters"] {
         let found = span.get(none).and_then(Value::as_u64);
-        ensure!(found == Some(0), "{none}: {found:?}, the first: {:?}", span.get("firstErrors"));
+        ensure!(found == Some(0), "{none}: {found:?}: {:?}", span.get("kindsOfErrors"));
     }
     let growth = span.get("growth").and_then(Value::as_object).context("no memory was seen")?;
     ensure!(!growth.is_empty(), "no memory was seen: run it on Linux");
