@@ -143,12 +143,19 @@ impl Cloud {
     /// The codes in the messages that were sent to an address, newest last; empty where a message has
     /// none.
     pub async fn codes(&self, to: &str) -> Result<Vec<String>> {
+        Ok(self.messages(to).await?.into_iter().map(|(_, code)| code).collect())
+    }
+
+    /// When each message to an address was sent, and its code; newest last. The outbox forgets old ones.
+    pub async fn messages(&self, to: &str) -> Result<Vec<(String, String)>> {
         let mut outbox = Url::parse(self.endpoint("outbox")?)?;
         outbox.query_pairs_mut().append_pair("to", to);
         let messages: Value = self.http.get(outbox).send().await?.json().await?;
-        let code =
-            |message: &Value| message.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Ok(messages.as_array().into_iter().flatten().map(code).collect())
+        let of = |message: &Value, name: &str| {
+            message.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let messages = messages.as_array().into_iter().flatten();
+        Ok(messages.map(|message| (of(message, "at"), of(message, "code"))).collect())
     }
 
     /// What API Gateway sends for a `GET` by a user of this cloud who has just signed in.

@@ -17,9 +17,9 @@ const TOTP_STEP: u64 = 30;
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Lets each of [`Journey`] walk: `MFA_CONFIG_DIR`'s policy. The governor does all of its work and refuses
-/// nothing: so many users of one number range are a flood.
-pub const POLICY: &str =
-    "[governor]\ndry_run = true\n[custom_auth.clients.custom]\nfirst = \"passwordless\"\n";
+/// nothing: so many users of one number range are a flood. And they all come from one address.
+pub const POLICY: &str = "[api]\nchanges_per_address = 1000000\n[governor]\ndry_run = true\n\
+     [custom_auth.clients.custom]\nfirst = \"passwordless\"\n";
 
 /// A journey through the pool's triggers or the MFA API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -153,7 +153,7 @@ impl Traveller {
                     "ClientId": client, "Username": name, "Password": PASSWORD, "UserAttributes": attributes,
                 });
                 cloud.cognito("SignUp", user).await?;
-                let code = next_code(cloud, name, 0).await?;
+                let code = next_code(cloud, name, None).await?;
                 let confirmation = json!({ "ClientId": client, "Username": name, "ConfirmationCode": code });
                 cloud.cognito("ConfirmSignUp", confirmation).await?;
                 access_token(&cloud.sign_in(name, PASSWORD).await?).map(drop)
@@ -172,20 +172,20 @@ impl Traveller {
                 .await
             }
             Journey::Sms => {
-                let before = cloud.codes(&self.number).await?.len();
+                let before = last_message(cloud, &self.number).await?;
                 let challenge = cloud.sign_in(name, PASSWORD).await?;
-                let code = next_code(cloud, &self.number, before).await?;
+                let code = next_code(cloud, &self.number, before.as_deref()).await?;
                 self.answer(cloud, "native", &challenge, "SMS_MFA", &code).await
             }
             Journey::CustomEmail => {
-                let before = cloud.codes(name).await?.len();
+                let before = last_message(cloud, name).await?;
                 let begin = json!({
                     "ClientId": cloud.client("custom")?, "AuthFlow": "CUSTOM_AUTH",
                     "AuthParameters": { "USERNAME": name },
                 });
                 let choice = cloud.cognito("InitiateAuth", begin).await?;
                 let challenge = self.respond(cloud, "custom", &choice, "CUSTOM_CHALLENGE", "email").await?;
-                let code = next_code(cloud, name, before).await?;
+                let code = next_code(cloud, name, before.as_deref()).await?;
                 self.answer(cloud, "custom", &challenge, "CUSTOM_CHALLENGE", &code).await
             }
             Journey::Refresh => {
@@ -275,11 +275,20 @@ impl Traveller {
     }
 }
 
-/// The code of the first message to an address after `before` others.
-async fn next_code(cloud: &Cloud, to: &str, before: usize) -> Result<String> {
+/// When the last message to an address was sent.
+async fn last_message(cloud: &Cloud, to: &str) -> Result<Option<String>> {
+    Ok(cloud.messages(to).await?.pop().map(|(at, _)| at))
+}
+
+/// The code of the first message to an address after the one of `before`, which the outbox may have forgotten
+/// by then.
+async fn next_code(cloud: &Cloud, to: &str, before: Option<&str>) -> Result<String> {
     let end = tokio::time::Instant::now() + PATIENCE;
     while tokio::time::Instant::now() < end {
-        if let Some(code) = cloud.codes(to).await?.into_iter().nth(before) {
+        let messages = cloud.messages(to).await?;
+        let known = messages.iter().position(|(at, _)| Some(at.as_str()) == before);
+        let first_new = known.map_or(0, |known| known + 1);
+        if let Some((_, code)) = messages.into_iter().nth(first_new) {
             return Ok(code);
         }
         tokio::time::sleep(LOOK).await;
