@@ -112,8 +112,16 @@ async fn note(State(calls): State<Arc<Calls>>, request: Request, next: Next) -> 
 
 /// The request with the question for its price; none if it has no price, or asks itself.
 fn metered(action: &str, body: &Bytes) -> Option<Bytes> {
-    let priced =
-        ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "BatchWriteItem", "TransactWriteItems"];
+    let priced = [
+        "GetItem",
+        "PutItem",
+        "UpdateItem",
+        "DeleteItem",
+        "Query",
+        "Scan",
+        "BatchWriteItem",
+        "TransactWriteItems",
+    ];
     let operation = action.strip_prefix("dynamodb:")?;
     priced.contains(&operation).then_some(())?;
     let mut input: Value = serde_json::from_slice(body).ok()?;
@@ -127,7 +135,7 @@ fn metered(action: &str, body: &Bytes) -> Option<Bytes> {
 
 /// What an answer says of its price, and the answer as it would be had nobody asked.
 fn without_capacity(action: &str, status: StatusCode, body: Bytes) -> (Units, Bytes) {
-    let is_read = matches!(action, "dynamodb:GetItem" | "dynamodb:Query");
+    let is_read = matches!(action, "dynamodb:GetItem" | "dynamodb:Query" | "dynamodb:Scan");
     if status == StatusCode::BAD_REQUEST && !is_read {
         // A write that its condition refuses is billed as if it had been done; the answer has no figure, and
         // items here are smaller than a unit.
@@ -230,6 +238,7 @@ mod tests {
         for (operation, body, expected) in [
             ("GetItem", r#"{"Key":"free"}"#, r#"{"Item":{}}"#),
             ("GetItem", r#"{"Key":"free"}"#, r#"{"Item":{}}"#),
+            ("Scan", r#"{"Key":"free"}"#, r#"{"Item":{}}"#),
             ("UpdateItem", r#"{"Key":"free"}"#, r#"{"Item":{}}"#),
             (
                 "UpdateItem",
@@ -250,6 +259,7 @@ mod tests {
         }
         let noted = &calls.seen()["sender"];
         assert_eq!(noted["dynamodb:GetItem"], Count { calls: 2, read_units: 3.0, write_units: 0.0 });
+        assert_eq!(noted["dynamodb:Scan"], Count { calls: 1, read_units: 1.5, write_units: 0.0 });
         assert_eq!(noted["dynamodb:UpdateItem"], Count { calls: 2, read_units: 0.0, write_units: 2.5 });
     }
 }
