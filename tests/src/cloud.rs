@@ -101,15 +101,31 @@ impl Cloud {
         Ok(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
     }
 
+    /// The same for a [`LambdaHost`](local_lambda_host::LambdaHost), which gives each function a key of its own:
+    /// by that its calls are counted.
+    pub fn environment_of_function(&self) -> Result<BTreeMap<String, String>> {
+        let mut environment = self.environment()?;
+        environment
+            .retain(|name, _| !["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].contains(&name.as_str()));
+        Ok(environment)
+    }
+
     /// A function for a [`LambdaHost`](local_lambda_host::LambdaHost), from a binary of its own.
     pub fn function(&self, function: &Function, command: &Path) -> Result<FunctionSpec> {
         let mut spec = FunctionSpec::new(function.name, command);
-        spec.environment = self.environment()?;
+        spec.environment = self.environment_of_function()?;
         // The custom challenges' samples are of a client that signs in by them.
         if function.events.contains("AuthChallenge") {
             spec.environment.insert("MFA_APP_CLIENTS".into(), APP_CLIENTS.replace("native", "custom"));
         }
         Ok(spec)
+    }
+
+    /// Calls of AWS that a function has made so far.
+    pub async fn calls(&self, function: &str) -> Result<f64> {
+        let seen = self.request("console", "GET", "/api/calls", String::new()).await?;
+        let actions = seen.get(function).and_then(Value::as_object).into_iter().flatten();
+        Ok(actions.filter_map(|(_, count)| count.get("calls")?.as_f64()).sum())
     }
 
     /// One of the values of the endpoints file: a service's URL, `userPoolId`.

@@ -7,6 +7,7 @@ mod functions;
 pub mod journeys;
 pub mod measure;
 pub mod people;
+pub mod prices;
 pub mod processes;
 mod sealed_events;
 mod stacks;

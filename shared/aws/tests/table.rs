@@ -18,42 +18,17 @@ use shared::{
     trigger::{PostConfirmation, PreSignUp, answer},
 };
 use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::{ManualClock, contract};
+use shared_testkit::{Deployed, ManualClock, ServedTable, TABLE, contract};
 use tokio::net::TcpListener;
-
-const TABLE: &str = "mfa";
 
 /// A table of its own on a free port.
 async fn table() -> (Table, Database) {
-    let db = Database::memory().unwrap();
-    let definition = json!({
-        "TableName": TABLE,
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [
-            { "AttributeName": "pk", "AttributeType": "S" },
-            { "AttributeName": "sk", "AttributeType": "S" },
-        ],
-        "KeySchema": [
-            { "AttributeName": "pk", "KeyType": "HASH" },
-            { "AttributeName": "sk", "KeyType": "RANGE" },
-        ],
-    });
-    db.create_table(serde_json::from_value(definition).unwrap()).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(dynoxide::server::serve_with_shutdown(listener, db.clone(), std::future::pending()));
-    (adapter(&endpoint), db)
+    let db = ServedTable::empty();
+    (adapter(&ServedTable::serve(db.clone()).await), db)
 }
 
 fn adapter(endpoint: &str) -> Table {
-    let lookup = |name: &str| match name {
-        "AWS_REGION" => Some("us-east-1".to_owned()),
-        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
-        "MFA_TABLE" => Some(TABLE.to_owned()),
-        "AWS_ENDPOINT_URL_DYNAMODB" => Some(endpoint.to_owned()),
-        _ => None,
-    };
-    Table::new(&Aws::new(config::load(&lookup, AwsSettings::read).unwrap()).unwrap())
+    Table::new(&Aws::new(Deployed::at(endpoint, "").read(AwsSettings::read)).unwrap())
 }
 
 fn items(db: &Database, pk: &str, sk_prefix: &str) -> Vec<Value> {

@@ -13,6 +13,7 @@ mod links_in_memory;
 mod pool_in_memory;
 mod sealed_codes;
 mod seeds_in_memory;
+mod served_table;
 mod sources;
 
 pub use accounts_in_memory::InMemoryAccounts;
@@ -23,4 +24,5 @@ pub use links_in_memory::InMemoryLinks;
 pub use pool_in_memory::InMemoryUserPool;
 pub use sealed_codes::{SampleDataKeys, SealedSample, foreign_samples, sealed_samples};
 pub use seeds_in_memory::InMemorySeeds;
+pub use served_table::{Deployed, ServedTable, Spent, TABLE};
 pub use sources::{ManualClock, SeededEntropy, TokioClock};

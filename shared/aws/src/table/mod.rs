@@ -48,7 +48,6 @@ use aws_sdk_dynamodb::{
 use jiff::{SignedDuration, Timestamp};
 use shared::kernel::UserId;
 
-pub use self::operator::ScanPlace;
 use crate::{Aws, fault::port_error};
 
 const SCHEMA_VERSION: &str = "1";
