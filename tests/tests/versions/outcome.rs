@@ -1,0 +1,137 @@
+//! What a journey leaves behind, without what differs by nature: ids, hashes, codes, times.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use end_to_end::gradual::Served;
+use end_to_end::journeys::Traveller;
+use end_to_end::{Cloud, claims};
+use regex::Regex;
+use serde_json::{Map, Value, json};
+
+/// Larger numbers are times.
+const LARGEST_COUNT: i64 = 1_000_000;
+
+/// The table at some time, items by key.
+pub(crate) struct Snapshot(BTreeMap<String, Value>);
+
+impl Snapshot {
+    pub(crate) async fn of(cloud: &Cloud) -> Self {
+        let items = cloud.items().await.unwrap().into_iter();
+        Self(items.map(|item| (format!("{} {}", item["pk"], item["sk"]), item)).collect())
+    }
+}
+
+/// Lines, each about one thing that can be told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outcome(BTreeSet<String>);
+
+impl Outcome {
+    pub(crate) async fn of(
+        cloud: &Cloud,
+        traveller: &Traveller,
+        answer: &Value,
+        before: &Snapshot,
+        served: &[Served],
+    ) -> Self {
+        let mut lines = vec![format!("answer {}", plain(answer))];
+        for address in traveller.addresses() {
+            for message in cloud.outbox(&address).await.unwrap() {
+                lines.push(format!("message {}", plain(&message)));
+            }
+        }
+        let after = Snapshot::of(cloud).await;
+        for (key, item) in &after.0 {
+            let earlier = before.0.get(key);
+            if earlier != Some(item) {
+                lines.push(format!("item {}", row(item, earlier)));
+            }
+        }
+        let gone = before.0.iter().filter(|(key, _)| !after.0.contains_key(*key));
+        lines.extend(gone.map(|(_, item)| format!("gone {}", row(item, None))));
+        let failed = served.iter().filter(|one| one.answer.is_none());
+        lines.extend(failed.map(|one| format!("failed {}", one.function)));
+        Self(numbered(lines))
+    }
+
+    /// What only one of the two has.
+    pub(crate) fn differences(&self, other: &Self) -> BTreeSet<String> {
+        let minus = self.0.difference(&other.0).map(|line| format!("- {line}"));
+        minus.chain(other.0.difference(&self.0).map(|line| format!("+ {line}"))).collect()
+    }
+
+    /// What neither has, and what both have and this one has not.
+    pub(crate) fn strange_to(&self, one: &Self, other: &Self) -> BTreeSet<String> {
+        let strange = self.0.iter().filter(|line| !one.0.contains(*line) && !other.0.contains(*line));
+        let missing = one.0.intersection(&other.0).filter(|line| !self.0.contains(*line));
+        let strange = strange.map(|line| format!("+ {line}"));
+        strange.chain(missing.map(|line| format!("- {line}"))).collect()
+    }
+}
+
+/// Lines that are there more than once, told apart by a number.
+fn numbered(lines: Vec<String>) -> BTreeSet<String> {
+    let mut counts = BTreeMap::<String, u32>::new();
+    let numbered = lines.into_iter().map(|line| {
+        let count = counts.entry(line.clone()).or_default();
+        *count += 1;
+        if *count == 1 { line } else { format!("{line} (no. {count})") }
+    });
+    numbered.collect()
+}
+
+/// An item as key, names, types, and how much its numbers have grown: of counters that others share, only what
+/// this journey has added.
+fn row(item: &Value, earlier: Option<&Value>) -> Value {
+    let mut row = Map::new();
+    for (name, attribute) in item.as_object().unwrap() {
+        let value = match (name.as_str(), attribute["N"].as_str()) {
+            ("pk" | "sk" | "v", _) => plain(attribute),
+            (_, Some(number)) => {
+                let now: i64 = number.parse().unwrap();
+                let was = earlier.and_then(|earlier| earlier[name]["N"].as_str()).map_or(0, |was| was.parse().unwrap());
+                if now > LARGEST_COUNT { json!({ "N": "time" }) } else { json!({ "N": format!("+{}", now - was) }) }
+            }
+            _ => plain(attribute),
+        };
+        row.insert(plain_text(name), value);
+    }
+    row.sort_keys();
+    Value::Object(row)
+}
+
+/// A value without what differs by nature.
+pub(crate) fn plain(value: &Value) -> Value {
+    match value {
+        Value::String(text) => match claims(text) {
+            Ok(claims) => plain(&claims),
+            Err(_) => match serde_json::from_str(text) {
+                Ok(inner @ (Value::Object(_) | Value::Array(_))) => plain(&inner),
+                _ => plain_text(text).into(),
+            },
+        },
+        Value::Number(number) if number.as_f64().is_some_and(|number| number > 1e6) => "time".into(),
+        Value::Array(values) => values.iter().map(plain).collect(),
+        Value::Object(members) => {
+            let mut members: Map<_, _> =
+                members.iter().map(|(name, value)| (plain_text(name), plain(value))).collect();
+            members.sort_keys();
+            Value::Object(members)
+        }
+        _ => value.clone(),
+    }
+}
+
+fn plain_text(text: &str) -> String {
+    static BY_NATURE: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
+        [
+            (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
+            (r"\d{4}-\d\d-\d\d(T[\d:.]+Z)?", "<time>"),
+            (r"user-\d+@", "user@"),
+            (r"[A-Za-z0-9+/_=-]{16,}", "<text>"),
+            (r"\d{3,}", "<digits>"),
+        ]
+        .map(|(pattern, name)| (Regex::new(pattern).unwrap(), name))
+    });
+    BY_NATURE.iter().fold(text.to_owned(), |text, (pattern, name)| pattern.replace_all(&text, *name).into_owned())
+}
