@@ -16,6 +16,7 @@ use comfy_table::{Table, presets};
 use end_to_end::Cloud;
 use end_to_end::gradual::{Gradual, Mix, Version};
 use end_to_end::journeys::{FURTHER_POLICY, Journey, POLICY, Traveller};
+use futures::{StreamExt as _, stream};
 use tempfile::TempDir;
 
 use self::outcome::{Outcome, Snapshot};
@@ -24,6 +25,9 @@ use self::outcome::{Outcome, Snapshot};
 fn earlier() -> PathBuf {
     env::var_os("COGNITO_MFA_EARLIER").expect("run `cargo xtask test versions`").into()
 }
+
+/// Journeys at once, each through a cloud of its own.
+const AT_A_TIME: usize = 4;
 
 /// Both versions on one table, and people who walk through it one after another.
 struct Road {
@@ -65,37 +69,59 @@ impl Road {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_journey_ends_the_same_whichever_version_takes_which_step() {
+/// A journey through every mix.
+struct Walked {
+    journey: Journey,
+    /// What the two versions do differently, each alone.
+    changed: BTreeSet<String>,
+    /// What happened in a mix and happens in neither alone, or the other way round; with the mixes.
+    strange: BTreeMap<String, Vec<Mix>>,
+    well: usize,
+}
+
+async fn walk(journey: Journey) -> Walked {
     let mut road = Road::open().await;
-    let mixes = Mix::all();
-    let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN).set_header(["journey", "earlier beside present", "mixes as either"]);
-    let mut wrong = Vec::new();
-    for journey in Journey::MEASURED.into_iter().chain(Journey::FURTHER) {
-        let mut alone = BTreeMap::new();
-        for version in Version::BOTH {
-            match road.walk(journey, Mix::Only(version)).await {
-                Ok(outcome) => drop(alone.insert(version, outcome)),
-                Err(fault) => wrong.push(format!("{}, {version:?} alone: {fault}", journey.name())),
-            }
+    let mut walked = Walked { journey, changed: BTreeSet::new(), strange: BTreeMap::new(), well: 0 };
+    let mut alone = Vec::new();
+    for version in Version::BOTH {
+        match road.walk(journey, Mix::Only(version)).await {
+            Ok(outcome) => alone.push(outcome),
+            Err(fault) => walked.strange.entry(fault).or_default().push(Mix::Only(version)),
         }
-        let [Some(earlier), Some(present)] = Version::BOTH.map(|version| alone.get(&version)) else { continue };
-        let changed = earlier.differences(present);
-        let mut well = 0;
-        for mix in &mixes {
-            let found = match road.walk(journey, *mix).await {
+    }
+    if let [earlier, present] = &alone[..] {
+        walked.changed = earlier.differences(present);
+        for mix in Mix::all() {
+            let found = match road.walk(journey, mix).await {
                 Ok(outcome) => outcome.strange_to(earlier, present),
                 Err(fault) => BTreeSet::from([fault]),
             };
-            well += usize::from(found.is_empty());
-            wrong.extend(found.iter().map(|line| format!("{}, {mix:?}: {line}", journey.name())));
+            walked.well += usize::from(found.is_empty());
+            for line in found {
+                walked.strange.entry(line).or_default().push(mix);
+            }
         }
-        let same = if changed.is_empty() { "the same".to_owned() } else { format!("{} differences", changed.len()) };
-        table.add_row([journey.name().to_owned(), same, format!("{well} of {}", mixes.len())]);
-        wrong.extend(changed.iter().map(|line| format!("{}, changed: {line}", journey.name())));
+    }
+    road.cloud.stop().await.unwrap();
+    walked
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_journey_ends_the_same_whichever_version_takes_which_step() {
+    let journeys = Journey::MEASURED.into_iter().chain(Journey::FURTHER);
+    let walked: Vec<_> = stream::iter(journeys).map(walk).buffered(AT_A_TIME).collect().await;
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN).set_header(["journey", "changed", "mixes that are well"]);
+    for one in &walked {
+        let well = format!("{} of {}", one.well, Mix::all().len());
+        table.add_row([one.journey.name().to_owned(), one.changed.len().to_string(), well]);
     }
     println!("{table}\n");
-    road.cloud.stop().await.unwrap();
+    let mut wrong = Vec::new();
+    for one in &walked {
+        let name = one.journey.name();
+        wrong.extend(one.changed.iter().map(|line| format!("{name}, changed: {line}")));
+        wrong.extend(one.strange.iter().map(|(line, mixes)| format!("{name}, {mixes:?}: {line}")));
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

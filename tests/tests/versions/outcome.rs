@@ -41,14 +41,13 @@ impl Outcome {
             }
         }
         let after = Snapshot::of(cloud).await;
-        for (key, item) in &after.0 {
+        let written = after.0.iter().filter_map(|(key, item)| {
             let earlier = before.0.get(key);
-            if earlier != Some(item) {
-                lines.push(format!("item {}", row(item, earlier)));
-            }
-        }
+            (earlier != Some(item)).then(|| row(item, earlier))
+        });
+        lines.extend(whole(written).into_iter().map(|row| format!("item {}", Value::Object(row))));
         let gone = before.0.iter().filter(|(key, _)| !after.0.contains_key(*key));
-        lines.extend(gone.map(|(_, item)| format!("gone {}", row(item, None))));
+        lines.extend(gone.map(|(_, item)| format!("gone {}", Value::Object(row(item, None)))));
         let failed = served.iter().filter(|one| one.answer.is_none());
         lines.extend(failed.map(|one| format!("failed {}", one.function)));
         Self(numbered(lines))
@@ -82,22 +81,51 @@ fn numbered(lines: Vec<String>) -> BTreeSet<String> {
 
 /// An item as key, names, types, and how much its numbers have grown: of counters that others share, only what
 /// this journey has added.
-fn row(item: &Value, earlier: Option<&Value>) -> Value {
+fn row(item: &Value, earlier: Option<&Value>) -> Map<String, Value> {
     let mut row = Map::new();
     for (name, attribute) in item.as_object().unwrap() {
         let value = match (name.as_str(), attribute["N"].as_str()) {
+            // Never a number that grows.
             ("pk" | "sk" | "v", _) => plain(attribute),
             (_, Some(number)) => {
                 let now: i64 = number.parse().unwrap();
                 let was = earlier.and_then(|earlier| earlier[name]["N"].as_str()).map_or(0, |was| was.parse().unwrap());
-                if now > LARGEST_COUNT { json!({ "N": "time" }) } else { json!({ "N": format!("+{}", now - was) }) }
+                if now > LARGEST_COUNT { json!({ "N": "time" }) } else { json!({ "N": now - was }) }
             }
             _ => plain(attribute),
         };
-        row.insert(plain_text(name), value);
+        add(&mut row, of_any_hour(name), value);
     }
     row.sort_keys();
-    Value::Object(row)
+    row
+}
+
+/// Rows of the same counter as one: a journey may begin in one minute and end in the next.
+fn whole(rows: impl Iterator<Item = Map<String, Value>>) -> Vec<Map<String, Value>> {
+    let mut whole: Vec<Map<_, _>> = Vec::new();
+    for row in rows {
+        let is_counter = [json!("CALLS#<digits>"), json!("<time>")].contains(&row["sk"]["S"]);
+        let same = whole.iter_mut().find(|one| is_counter && one["pk"] == row["pk"] && one["sk"] == row["sk"]);
+        match same {
+            Some(same) => row.into_iter().for_each(|(name, value)| add(same, name, value)),
+            None => whole.push(row),
+        }
+    }
+    whole
+}
+
+/// Puts an attribute into a row; what has grown there already has grown by the sum.
+fn add(row: &mut Map<String, Value>, name: String, mut value: Value) {
+    if let (Some(more), Some(grown)) = (value["N"].as_i64(), row.get(&name).and_then(|one| one["N"].as_i64())) {
+        value = json!({ "N": grown + more });
+    }
+    row.insert(name, value);
+}
+
+/// The name of an attribute; of one that counts an hour of the day, whichever it is.
+fn of_any_hour(name: &str) -> String {
+    let hour = name.strip_prefix("oh").or_else(|| name.strip_prefix('h')).filter(|rest| rest.parse::<u8>().is_ok());
+    hour.map_or_else(|| name.to_owned(), |hour| name.replace(hour, "HOUR"))
 }
 
 /// A value without what differs by nature.
@@ -126,9 +154,9 @@ fn plain_text(text: &str) -> String {
     static BY_NATURE: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
         [
             (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
-            (r"\d{4}-\d\d-\d\d(T[\d:.]+Z)?", "<time>"),
+            (r"\d{4}-\d\d-\d\d([T ][\d:.]+(Z| UTC))?", "<time>"),
             (r"user-\d+@", "user@"),
-            (r"[A-Za-z0-9+/_=-]{16,}", "<text>"),
+            (r"\b[A-Za-z0-9+/_=-]{16,}", "<text>"),
             (r"\d{3,}", "<digits>"),
         ]
         .map(|(pattern, name)| (Regex::new(pattern).unwrap(), name))
