@@ -262,21 +262,38 @@ impl Cloud {
         call(&self.http, text(&self.endpoints, "cognito")?, "1.1", &target, &parameters).await
     }
 
-    /// Every item of the table, as DynamoDB writes it.
-    pub async fn items(&self) -> Result<Vec<Value>> {
-        let (mut items, mut asked) = (Vec::new(), json!({ "TableName": self.table }));
+    /// The name of the functions' table.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// One more table like the functions', empty.
+    pub async fn add_table(&self, name: &str) -> Result<()> {
+        let key = |name: &str, role: &str| json!({ "AttributeName": name, "KeyType": role });
+        let text = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
+        let table = json!({
+            "TableName": name, "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [key("pk", "HASH"), key("sk", "RANGE")],
+            "AttributeDefinitions": [text("pk"), text("sk")],
+        });
+        self.call("dynamodb", "DynamoDB_20120810.CreateTable", table).await.map(drop)
+    }
+
+    /// Every item of a table, as DynamoDB writes it.
+    pub async fn items(&self, table: &str) -> Result<Vec<Value>> {
+        let (mut items, mut asked) = (Vec::new(), json!({ "TableName": table }));
         loop {
             let mut page = self.call("dynamodb", "DynamoDB_20120810.Scan", asked.clone()).await?;
             let found = page.get_mut("Items").and_then(Value::as_array_mut).context("no items")?;
             items.append(found);
             let Some(last) = page.get("LastEvaluatedKey") else { return Ok(items) };
-            asked = json!({ "TableName": self.table, "ExclusiveStartKey": last });
+            asked = json!({ "TableName": table, "ExclusiveStartKey": last });
         }
     }
 
     /// Forgets what is counted of tries at recovery from an address, as an hour would.
     pub async fn let_addresses_try_again(&self) -> Result<()> {
-        for item in self.items().await? {
+        for item in self.items(&self.table).await? {
             let (Some(pk), Some(sk)) = (item.get("pk"), item.get("sk")) else { continue };
             if pk.get("S").and_then(Value::as_str).is_some_and(|pk| pk.starts_with("RECOVERY#ADDRESS#")) {
                 let one = json!({ "TableName": self.table, "Key": { "pk": pk, "sk": sk } });

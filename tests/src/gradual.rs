@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::Ipv4Addr;
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use async_trait::async_trait;
 use local_lambda_host::{
     AsyncPolicy, EventQueue, Invocation, InvokeError, Lambda, LambdaHost, Request, function_name, invoke_api,
@@ -82,7 +82,11 @@ pub struct Served {
 
 /// Takes every invocation of a cloud to one of two versions.
 pub struct Gradual {
-    hosts: OnceLock<BTreeMap<Version, Arc<LambdaHost>>>,
+    /// Folder of the earlier functions' binaries.
+    earlier: PathBuf,
+    /// The operator's overrides.
+    config_dir: PathBuf,
+    hosts: Mutex<BTreeMap<Version, Arc<LambdaHost>>>,
     course: Mutex<Course>,
 }
 
@@ -104,30 +108,44 @@ impl std::fmt::Debug for Gradual {
 
 impl Gradual {
     /// A cloud whose functions are those of this build and of an earlier one; what the earlier one does not have
-    /// is always this build's. `config_dir`: the operator's overrides.
-    pub async fn start(earlier: &Path, config_dir: &Path) -> Result<(Arc<Self>, Cloud)> {
-        let gradual = Arc::new(Self { hosts: OnceLock::new(), course: Mutex::new(Course::of(Mix::Only(Version::Present))) });
+    /// is always this build's.
+    pub async fn start(earlier: PathBuf, config_dir: PathBuf) -> Result<(Arc<Self>, Cloud)> {
+        let course = Mutex::new(Course::of(Mix::Only(Version::Present)));
+        let gradual = Arc::new(Self { earlier, config_dir, hosts: Mutex::default(), course });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let router = invoke_api(EventQueue::new(Arc::clone(&gradual) as Arc<dyn Lambda>, AsyncPolicy::default()));
+        let lambda = Arc::clone(&gradual) as Arc<dyn Lambda>;
+        let router = invoke_api(EventQueue::new(lambda, AsyncPolicy::default()));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let cloud = Cloud::start_with(&["--lambda-endpoint", &url]).await?;
-        let mut hosts = BTreeMap::new();
+        gradual.deploy(&cloud, cloud.table()).await?;
+        Ok((gradual, cloud))
+    }
+
+    /// From now on the functions of both versions keep their state in this table.
+    pub async fn deploy(&self, cloud: &Cloud, table: &str) -> Result<()> {
         for version in Version::BOTH {
             let mut specs = Vec::new();
             for function in functions() {
-                let mut command = earlier.join(function.name);
+                let mut command = self.earlier.join(function.name);
                 if version == Version::Present || !command.is_file() {
                     command = binary(function.name)?;
                 }
                 let mut spec = cloud.deployed(function, &command).await?;
-                spec.environment.insert("MFA_CONFIG_DIR".to_owned(), config_dir.display().to_string());
+                let overrides = self.config_dir.display().to_string();
+                spec.environment.insert("MFA_CONFIG_DIR".to_owned(), overrides);
+                if let Some(variable) = spec.environment.get_mut("MFA_TABLE") {
+                    table.clone_into(variable);
+                }
                 specs.push(spec);
             }
-            hosts.insert(version, LambdaHost::start(specs)?);
+            self.hosts().insert(version, LambdaHost::start(specs)?);
         }
-        gradual.hosts.set(hosts).ok().context("started twice")?;
-        Ok((gradual, cloud))
+        Ok(())
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, BTreeMap<Version, Arc<LambdaHost>>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on invocations are mixed so.
@@ -138,6 +156,12 @@ impl Gradual {
     /// See [`Mix::First`].
     pub fn half_way(&self) {
         self.course().is_half_way = true;
+    }
+
+    /// Invokes a function and waits for its answer; none: it failed.
+    pub async fn call(&self, function: &str, event: &Value) -> Option<Value> {
+        let invocation = self.run(Request::new(function, event.to_string())).await;
+        invocation.ok().as_ref().and_then(Invocation::json)
     }
 
     /// Waits until nothing is under way any more; what was served since the mix was set.
@@ -156,8 +180,8 @@ impl Gradual {
     pub async fn last_words(&self) -> Vec<String> {
         let failed = self.served().await.into_iter().filter(|one| one.answer.is_none());
         let words = failed.map(|one| {
-            let host = self.hosts.get().and_then(|hosts| hosts.get(&one.version));
-            let last = host.and_then(|host| host.logs(&one.function).pop()).unwrap_or_default();
+            let logs = self.hosts().get(&one.version).map(|host| host.logs(&one.function));
+            let last = logs.and_then(|mut lines| lines.pop()).unwrap_or_default();
             format!("{:?} {}: {last}", one.version, one.function)
         });
         words.collect()
@@ -203,7 +227,7 @@ impl Lambda for Gradual {
     async fn run(&self, request: Request) -> Result<Invocation, InvokeError> {
         let function = function_name(&request.function).to_owned();
         let version = self.course().take(&function);
-        let host = self.hosts.get().and_then(|hosts| hosts.get(&version));
+        let host = self.hosts().get(&version).cloned();
         let event = serde_json::from_slice(&request.payload).unwrap_or_default();
         let invocation = match host {
             Some(host) => host.run(request).await,

@@ -13,6 +13,8 @@ use crate::workspace;
 
 /// Without a release there is nothing that anybody has deployed but what was there before the last commit.
 const WITHOUT_A_RELEASE: &str = "HEAD^";
+/// Of `codegen-units`, in any profile.
+const LARGEST_DEFAULT: u32 = 256;
 
 /// What the new functions are held against: the newest release, or the commit before the last one.
 pub(crate) fn newest_release() -> String {
@@ -22,19 +24,21 @@ pub(crate) fn newest_release() -> String {
 
 /// Builds the functions of a revision that this one has as well; answers their folder.
 ///
-/// The build's own folder is the workspace's, so that only what differs is compiled. The packages of both
-/// would take each other's place there, being called the same; a setting of theirs that changes nothing keeps
-/// them apart.
+/// The build's own folder is the workspace's, so that only what differs is compiled. The packages of all
+/// revisions would take each other's place there, being called the same; a setting of theirs that changes nothing
+/// and is another in each revision keeps them apart.
 pub(crate) fn build(revision: &str) -> Result<PathBuf> {
     let target = workspace::target_directory()?;
     let (commit, sources) = check_out(revision, &target.join("versions"))?;
     let manifest = sources.join("Cargo.toml");
     let metadata = MetadataCommand::new().no_deps().manifest_path(&manifest).exec()?;
     let present: BTreeSet<_> = workspace::functions()?.into_iter().collect();
+    // No package has as many parts.
+    let units = u32::from_str_radix(commit.get(..7).unwrap_or_default(), 16)?.saturating_add(LARGEST_DEFAULT);
     let mut build = Command::new("cargo");
     build.args(["build", "--locked", "--config"]).arg(format!("build.build-dir='{}'", target.display()));
     for package in metadata.workspace_packages() {
-        build.args(["--config", &format!("profile.dev.package.{}.codegen-units=255", package.name)]);
+        build.args(["--config", &format!("profile.dev.package.{}.codegen-units={units}", package.name)]);
     }
     let folder = target.join("versions/bin").join(&commit);
     build.arg("--target-dir").arg(&folder);

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use end_to_end::gradual::Served;
-use end_to_end::journeys::Traveller;
 use end_to_end::{Cloud, claims};
 use regex::Regex;
 use serde_json::{Map, Value, json};
@@ -12,13 +10,26 @@ use serde_json::{Map, Value, json};
 /// Larger numbers are times.
 const LARGEST_COUNT: i64 = 1_000_000;
 
-/// The table at some time, items by key.
+/// A table at some time, items by key.
+#[derive(Default)]
 pub(crate) struct Snapshot(BTreeMap<String, Value>);
 
 impl Snapshot {
-    pub(crate) async fn of(cloud: &Cloud) -> Self {
-        let items = cloud.items().await.unwrap().into_iter();
+    pub(crate) async fn of(cloud: &Cloud, table: &str) -> Self {
+        let items = cloud.items(table).await.unwrap().into_iter();
         Self(items.map(|item| (format!("{} {}", item["pk"], item["sk"]), item)).collect())
+    }
+
+    /// A line for each item that was written or taken away since.
+    pub(crate) fn since(&self, before: &Self) -> Vec<String> {
+        let written = self.0.iter().filter_map(|(key, item)| {
+            let earlier = before.0.get(key);
+            (earlier != Some(item)).then(|| row(item, earlier))
+        });
+        let written = whole(written).into_iter().map(|row| format!("item {}", Value::Object(row)));
+        let gone = before.0.iter().filter(|(key, _)| !self.0.contains_key(*key));
+        let gone = gone.map(|(_, item)| format!("gone {}", Value::Object(row(item, None))));
+        written.chain(gone).collect()
     }
 }
 
@@ -27,30 +38,15 @@ impl Snapshot {
 pub(crate) struct Outcome(BTreeSet<String>);
 
 impl Outcome {
-    pub(crate) async fn of(
-        cloud: &Cloud,
-        traveller: &Traveller,
-        answer: &Value,
-        before: &Snapshot,
-        served: &[Served],
-    ) -> Self {
-        let mut lines = vec![format!("answer {}", plain(answer))];
-        for address in traveller.addresses() {
-            for message in cloud.outbox(&address).await.unwrap() {
-                lines.push(format!("message {}", plain(&message)));
-            }
-        }
-        let after = Snapshot::of(cloud).await;
-        let written = after.0.iter().filter_map(|(key, item)| {
-            let earlier = before.0.get(key);
-            (earlier != Some(item)).then(|| row(item, earlier))
+    /// Lines that are there more than once are told apart by a number.
+    pub(crate) fn of(lines: Vec<String>) -> Self {
+        let mut counts = BTreeMap::<String, u32>::new();
+        let numbered = lines.into_iter().map(|line| {
+            let count = counts.entry(line.clone()).or_default();
+            *count += 1;
+            if *count == 1 { line } else { format!("{line} (no. {count})") }
         });
-        lines.extend(whole(written).into_iter().map(|row| format!("item {}", Value::Object(row))));
-        let gone = before.0.iter().filter(|(key, _)| !after.0.contains_key(*key));
-        lines.extend(gone.map(|(_, item)| format!("gone {}", Value::Object(row(item, None)))));
-        let failed = served.iter().filter(|one| one.answer.is_none());
-        lines.extend(failed.map(|one| format!("failed {}", one.function)));
-        Self(numbered(lines))
+        Self(numbered.collect())
     }
 
     /// What only one of the two has.
@@ -66,17 +62,6 @@ impl Outcome {
         let strange = strange.map(|line| format!("+ {line}"));
         strange.chain(missing.map(|line| format!("- {line}"))).collect()
     }
-}
-
-/// Lines that are there more than once, told apart by a number.
-fn numbered(lines: Vec<String>) -> BTreeSet<String> {
-    let mut counts = BTreeMap::<String, u32>::new();
-    let numbered = lines.into_iter().map(|line| {
-        let count = counts.entry(line.clone()).or_default();
-        *count += 1;
-        if *count == 1 { line } else { format!("{line} (no. {count})") }
-    });
-    numbered.collect()
 }
 
 /// An item as key, names, types, and how much its numbers have grown: of counters that others share, only what
