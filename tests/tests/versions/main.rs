@@ -10,6 +10,7 @@ mod replay;
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
+use std::iter;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use tempfile::TempDir;
 
 use self::meant::Meant;
 use self::outcome::{Outcome, Snapshot, plain};
+use self::replay::Replayed;
 
 #[expect(clippy::disallowed_methods, reason = "handed over by the command that has built them")]
 fn earlier() -> PathBuf {
@@ -157,13 +159,21 @@ async fn what_was_recorded_is_answered_alike_by_either_version_alone() {
     let journeys = Journey::MEASURED.into_iter().chain(Journey::FURTHER);
     let replays = journeys.map(async |journey| {
         let mut road = Road::open().await;
-        let differences = match road.record(journey, Mix::Only(Version::Present)).await {
-            Ok(recorded) => replay::differences(&road, &recorded).await,
-            Err(fault) => vec![fault],
-        };
+        let recorded = road.record(journey, Mix::Only(Version::Present)).await.unwrap();
+        let replayed = replay::through_both(&road, &recorded).await;
         road.cloud.stop().await.unwrap();
-        differences.into_iter().map(|line| format!("{}: {line}", journey.name())).collect::<Vec<_>>()
+        (journey.name(), replayed)
     });
-    let wrong: Vec<_> = stream::iter(replays).buffered(AT_A_TIME).collect().await;
-    Meant::read().judge(wrong.concat());
+    let replays: Vec<_> = stream::iter(replays).buffered(AT_A_TIME).collect().await;
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN).set_header(["journey", "events", "answered as recorded", "differences"]);
+    let mut wrong = Vec::new();
+    for (name, replayed) in replays {
+        let Replayed { differences, events, as_recorded } = replayed;
+        let counts = [events, as_recorded, differences.len()].map(|count| count.to_string());
+        table.add_row(iter::once(name.to_owned()).chain(counts));
+        wrong.extend(differences.into_iter().map(|line| format!("{name}: {line}")));
+    }
+    println!("{table}\n");
+    Meant::read().judge(wrong);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use end_to_end::{Cloud, claims};
-use regex::Regex;
+use regex::{Captures, Regex};
 use serde_json::{Map, Value, json};
 
 /// Larger numbers are times.
@@ -136,15 +136,23 @@ pub(crate) fn plain(value: &Value) -> Value {
 }
 
 fn plain_text(text: &str) -> String {
-    static BY_NATURE: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
+    static BY_NATURE: LazyLock<[(Regex, &str); 6]> = LazyLock::new(|| {
         [
+            // What a QR code is drawn by.
+            (r"M\d[\dMhvz -]{40,}", "<drawing>"),
             (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
             (r"\d{4}-\d\d-\d\d([T ][\d:.]+(Z| UTC))?", "<time>"),
             (r"user-\d+@", "user@"),
             (r"\b[A-Za-z0-9+/_=-]{16,}", "<text>"),
-            (r"\d{3,}", "<digits>"),
+            (r"^\d\d$|\d{3,}", "<digits>"),
         ]
         .map(|(pattern, name)| (Regex::new(pattern).unwrap(), name))
     });
-    BY_NATURE.iter().fold(text.to_owned(), |text, (pattern, name)| pattern.replace_all(&text, *name).into_owned())
+    static WORDS: LazyLock<Regex> = LazyLock::new(|| Regex::new("^([A-Za-z][a-z]{2,}[-_]?)+$").unwrap());
+    BY_NATURE.iter().fold(text.to_owned(), |text, (pattern, name)| {
+        let without = |found: &Captures<'_>| {
+            if WORDS.is_match(&found[0]) { found[0].to_owned() } else { (*name).to_owned() }
+        };
+        pattern.replace_all(&text, without).into_owned()
+    })
 }

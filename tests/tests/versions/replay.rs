@@ -1,6 +1,6 @@
 //! Recorded events through either version alone, each on a table of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use end_to_end::gradual::{Mix, Version};
 use serde_json::Value;
@@ -11,21 +11,37 @@ use super::{Recorded, Road};
 /// Called by functions: they call it again.
 const CALLED_BY_FUNCTIONS: &str = "deliver";
 
-/// What the two versions answer, send and write differently.
-pub(crate) async fn differences(road: &Road, recorded: &Recorded) -> Vec<String> {
-    let mut outcomes = Vec::new();
+/// A recorded walk through both versions.
+pub(crate) struct Replayed {
+    /// What the two answer, send and write differently.
+    pub(crate) differences: BTreeSet<String>,
+    pub(crate) events: usize,
+    /// Of those, how many the present version has answered as when they were recorded. The others have something
+    /// in them that was made from what is drawn anew: a code of an authenticator app, a signature.
+    pub(crate) as_recorded: usize,
+}
+
+pub(crate) async fn through_both(road: &Road, recorded: &Recorded) -> Replayed {
+    let mut passes = Vec::new();
     for version in Version::BOTH {
         let table = format!("Replay-{version:?}");
         road.cloud.add_table(&table).await.unwrap();
         road.gradual.deploy(&road.cloud, &table).await.unwrap();
         road.gradual.set(Mix::Only(version));
-        outcomes.push(replay(road, recorded, &table).await);
+        passes.push(replay(road, recorded, &table).await);
     }
-    let [earlier, present] = &outcomes[..] else { unreachable!("one outcome a version") };
-    earlier.differences(present).into_iter().collect()
+    let [earlier, present] = &passes[..] else { unreachable!("one pass a version") };
+    let differences = earlier.outcome.differences(&present.outcome);
+    Replayed { differences, events: present.events, as_recorded: present.as_recorded }
 }
 
-async fn replay(road: &Road, recorded: &Recorded, table: &str) -> Outcome {
+struct Pass {
+    outcome: Outcome,
+    events: usize,
+    as_recorded: usize,
+}
+
+async fn replay(road: &Road, recorded: &Recorded, table: &str) -> Pass {
     let codes = async || {
         let mut codes = Vec::new();
         for address in recorded.traveller.addresses() {
@@ -35,13 +51,15 @@ async fn replay(road: &Road, recorded: &Recorded, table: &str) -> Outcome {
     };
     let before = codes().await;
     let mut anew = Anew::default();
-    let mut lines = Vec::new();
+    let (mut lines, mut events, mut as_recorded) = (Vec::new(), 0, 0);
     for one in &recorded.served {
         if is_called_by_another(&one.function, recorded) {
             continue;
         }
         let answer = road.gradual.call(&one.function, &anew.put_into(&one.event)).await;
         road.gradual.served().await;
+        events += 1;
+        as_recorded += usize::from(one.answer.as_ref().map(plain) == answer.as_ref().map(plain));
         lines.push(format!("{} answers {}", one.function, plain(answer.as_ref().unwrap_or(&Value::Null))));
         if let (Some(then), Some(now)) = (&one.answer, &answer) {
             anew.learn(then, now);
@@ -57,7 +75,7 @@ async fn replay(road: &Road, recorded: &Recorded, table: &str) -> Outcome {
         lines.extend(now.iter().skip(then.len()).map(|message| format!("message {}", plain(message))));
     }
     lines.extend(Snapshot::of(&road.cloud, table).await.since(&Snapshot::default()));
-    Outcome::of(lines)
+    Pass { outcome: Outcome::of(lines), events, as_recorded }
 }
 
 /// A function that another calls is called by that one again.
