@@ -125,7 +125,9 @@ async fn relay(client: TcpStream, table: TcpStream, meter: Arc<Mutex<Spent>>) {
         let is_read = [".GetItem", ".Query", ".Scan"].iter().any(|operation| head.contains(operation));
         let (head, body) = message(&mut table).await.expect("the table's answer");
         let answer: Value = serde_json::from_slice(&body).expect("JSON");
-        let units = answer.pointer("/ConsumedCapacity/CapacityUnits").and_then(Value::as_f64);
+        // A batch tells it by table.
+        let consumed = ["/ConsumedCapacity", "/ConsumedCapacity/0"].map(|at| answer.pointer(at));
+        let units = consumed.iter().flatten().find_map(|consumed| consumed.get("CapacityUnits")?.as_f64());
         {
             let mut spent = meter.lock().unwrap_or_else(PoisonError::into_inner);
             spent.requests += 1;
