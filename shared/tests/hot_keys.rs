@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use shared::{
     config::{BudgetPolicy, Policy, load},
     delivery::{
-        Budgets, Channel, Charge, Correspondence, Counter, Debt, Demand, Destination, Governor,
-        GovernorRules, Purpose, Refused, Repayment, Scope,
+        Booked, Booking, Budgets, Channel, Charge, Correspondence, Counter, Debt, Demand, Destination,
+        Governor, GovernorRules, Purpose, Repayment, Scope,
     },
     kernel::{HashKey, PhoneNumber, PortError, UserId},
 };
@@ -56,9 +56,11 @@ impl Budgets for Tally {
         Ok(None)
     }
 
-    async fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
-        *self.0.lock().unwrap().entry(charge.counter.clone()).or_default() += 1;
-        Ok(Ok(()))
+    async fn book(&self, booking: &Booking<'_>) -> Result<Booked, PortError> {
+        for charge in booking.charges {
+            *self.0.lock().unwrap().entry(charge.counter.clone()).or_default() += 1;
+        }
+        Ok(Booked { swapped: Ok(true), charges: booking.charges.iter().map(|_| Ok(Ok(()))).collect() })
     }
 
     async fn give_back(&self, _: &Charge) -> Result<(), PortError> {

@@ -143,6 +143,7 @@ async fn audit_trail() {
 async fn budgets() {
     let (table, db) = table().await;
     contract::budgets(&table).await;
+    contract::bookings(&table).await;
     let counter = &items(&db, "SENT#sms#country#AA#0", "2026-03-01")[0];
     assert_eq!(counter["ttl"]["N"], "1772582400", "kept for three days");
     assert_eq!(

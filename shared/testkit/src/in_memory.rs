@@ -15,8 +15,8 @@ use shared::{
     },
     custom_auth::Place,
     delivery::{
-        Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt, DeliveryId, Outcome,
-        Refused, Repayment, Standing,
+        Booked, Booking, Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt,
+        DeliveryId, Outcome, Refused, Repayment, Standing,
     },
     factors::{
         AddressCodes, DeviceId, DeviceLabels, FriendlyDeviceName,
@@ -470,17 +470,13 @@ impl Budgets for InMemoryTable {
         Ok(if takes_debt { kept.debt.take() } else { None })
     }
 
-    async fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
-        let mut state = self.state()?;
-        let day = match state.counters.get_mut(&charge.counter) {
-            Some(day) => day,
-            None => state.counters.entry(charge.counter.clone()).or_default(),
+    async fn book(&self, booking: &Booking<'_>) -> Result<Booked, PortError> {
+        let Booking { user, channel, correspondence, charges } = *booking;
+        let swapped = match correspondence {
+            Some((before, after)) => Budgets::swap(self, user, channel, before, after).await,
+            None => Ok(true),
         };
-        if let Some(refused) = charge.limits.refuses(&day.counts(charge.hour), charge.standing) {
-            return Ok(Err(refused));
-        }
-        day.count(charge, |count| count + 1, 1);
-        Ok(Ok(()))
+        Ok(Booked { swapped, charges: charges.iter().map(|charge| self.charge(charge)).collect() })
     }
 
     async fn give_back(&self, charge: &Charge) -> Result<(), PortError> {
@@ -499,6 +495,21 @@ impl Budgets for InMemoryTable {
             }
         }
         Ok(())
+    }
+}
+
+impl InMemoryTable {
+    fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
+        let mut state = self.state()?;
+        let day = match state.counters.get_mut(&charge.counter) {
+            Some(day) => day,
+            None => state.counters.entry(charge.counter.clone()).or_default(),
+        };
+        if let Some(refused) = charge.limits.refuses(&day.counts(charge.hour), charge.standing) {
+            return Ok(Err(refused));
+        }
+        day.count(charge, |count| count + 1, 1);
+        Ok(Ok(()))
     }
 }
 

@@ -25,6 +25,7 @@ mod address_claims;
 mod address_codes;
 mod administrator_sign_ins;
 mod audit_trail;
+mod booking;
 mod budgets;
 mod calls;
 mod challenges;

@@ -109,6 +109,27 @@ pub struct Charge {
     pub hour: u8,
     pub standing: Standing,
     pub limits: Limits,
+    /// Most likely nothing has been counted here today. A wrong guess costs a request, no more.
+    pub opens_day: bool,
+}
+
+/// What one message changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Booking<'a> {
+    pub user: &'a UserId,
+    pub channel: Channel,
+    /// Before and after, for [`Budgets::swap`]. None: it stays as it is.
+    pub correspondence: Option<(&'a Correspondence, &'a Correspondence)>,
+    pub charges: &'a [Charge],
+}
+
+/// What became of each part of a [`Booking`].
+#[derive(Debug)]
+pub struct Booked {
+    /// As [`Budgets::swap`] tells; true if there was nothing to swap.
+    pub swapped: Result<bool, PortError>,
+    /// One for each charge, in order: counted, or refused by its limits.
+    pub charges: Vec<Result<Result<(), Refused>, PortError>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,9 +151,10 @@ pub struct Repayment {
 
 /// Keeps the counters and each user's correspondence.
 ///
-/// Contract: every method is one request, `charge`, `repay`, `swap` and `settle` one conditional
-/// write. Of any number of racing charges exactly as many are taken as [`Limits::refuses`] lets pass
-/// one after the other. Of racing swaps from one state exactly one succeeds; of racing settlements of
+/// Contract: `repay`, `swap`, `settle` and each part of a booking are one conditional write. A booking
+/// is one request, or two; it is no transaction, so what one part counted stands when another is refused.
+/// Of any number of racing charges exactly as many are taken as [`Limits::refuses`] lets pass one after
+/// the other. Of racing swaps from one state exactly one succeeds; of racing settlements of
 /// one debt exactly one sees it.
 #[async_trait]
 pub trait Budgets: Send + Sync {
@@ -158,8 +180,9 @@ pub trait Budgets: Send + Sync {
         takes_debt: bool,
     ) -> Result<Option<super::Debt>, PortError>;
 
-    /// Counts one message unless its limits refuse it.
-    async fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError>;
+    /// Counts one message on every counter whose limits don't refuse it, and swaps the correspondence. An
+    /// error is that of the request as a whole: what of it was done is not known.
+    async fn book(&self, booking: &Booking<'_>) -> Result<Booked, PortError>;
 
     /// Takes a charge back. Once for each charge that was taken.
     async fn give_back(&self, charge: &Charge) -> Result<(), PortError>;

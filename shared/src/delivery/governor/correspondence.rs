@@ -101,6 +101,11 @@ impl Correspondence {
         left.is_positive().then_some(left)
     }
 
+    /// When the last message went out that this remembers.
+    pub fn last_sent_at(&self) -> Option<Timestamp> {
+        [self.for_anybody, self.for_signed_in].into_iter().flatten().map(|sent| sent.at).max()
+    }
+
     /// As it is once this message is sent.
     #[must_use]
     pub fn sent(&self, policy: &GovernorPolicy, message: &Message<'_>, now: Timestamp) -> Self {

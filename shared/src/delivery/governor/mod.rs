@@ -17,7 +17,7 @@
 //! that are neither. In a user's and a destination's own budgets the reserve is only for codes that
 //! were asked for with the password or a token: anybody who knows the name can ask for others.
 //!
-//! One read, then all counters in parallel, each one conditional write. Where one refuses, what the
+//! One read, then one request with a conditional write for each counter. Where one refuses, what the
 //! others had counted is given back.
 
 mod budgets;
@@ -30,7 +30,9 @@ use std::sync::Arc;
 use futures::future::join_all;
 use jiff::{Timestamp, civil::Date};
 
-pub use budgets::{Budgets, Charge, Counter, Counts, Limits, Refused, Repayment, Standing, Window};
+pub use budgets::{
+    Booked, Booking, Budgets, Charge, Counter, Counts, Limits, Refused, Repayment, Standing, Window,
+};
 use correspondence::Message;
 pub use correspondence::{Asker, Correspondence, Debt, Sent};
 pub use numbers::{Country, InvalidCountry, NumberType, Numbering};
@@ -215,8 +217,8 @@ impl Governor {
         Self { rules, budgets, hash_key }
     }
 
-    /// Decides over a message and counts it. Two round trips, whatever the number of counters; a third
-    /// where something has to be given back or paid back.
+    /// Decides over a message and counts it. Two round trips, whatever the number of counters; a third where
+    /// a counter begins a day or an hour, and where something has to be given back or paid back.
     pub async fn admit(&self, demand: &Demand, now: Timestamp) -> Result<Verdict, PortError> {
         let place = self.place(&demand.user, &demand.destination);
         if let Some(reason) = place.numbering.and_then(|numbering| self.rules.refuses(numbering)) {
@@ -230,7 +232,7 @@ impl Governor {
         }
         let window = Window::of(now);
         let standing = before.standing(policy, &place.destination, demand.is_verified, now);
-        let charges = self.charges(&place, standing, asker, window);
+        let charges = self.charges(&place, &before, standing, asker, window);
         let message = Message {
             asker,
             destination: &place.destination,
@@ -238,15 +240,11 @@ impl Governor {
             day: window.day,
         };
         let after = before.sent(policy, &message, now);
-        let swap = async {
-            // Notices of two changes at a time both go out: neither is in the other's way.
-            if asker == Asker::Us {
-                return Ok(true);
-            }
-            self.budgets.swap(&demand.user, place.channel, &before, &after).await
-        };
-        let (swapped, outcomes) =
-            futures::join!(swap, join_all(charges.iter().map(|charge| self.budgets.charge(charge))),);
+        // Notices of two changes at a time both go out: neither is in the other's way.
+        let correspondence = (asker != Asker::Us).then_some((&before, &after));
+        let booking =
+            Booking { user: &demand.user, channel: place.channel, correspondence, charges: &charges };
+        let Booked { swapped, charges: outcomes } = self.budgets.book(&booking).await?;
 
         let refusal = refusal(&swapped, &charges, &outcomes);
         let is_swapped = swapped.as_ref().is_ok_and(|swapped| *swapped);
@@ -345,7 +343,15 @@ impl Governor {
         Place { channel, destination, numbering, origin, scopes }
     }
 
-    fn charges(&self, place: &Place, standing: Standing, asker: Asker, window: Window) -> Vec<Charge> {
+    fn charges(
+        &self,
+        place: &Place,
+        before: &Correspondence,
+        standing: Standing,
+        asker: Asker,
+        window: Window,
+    ) -> Vec<Charge> {
+        let opens_day = before.last_sent_at().is_none_or(|at| Window::of(at).day != window.day);
         let charge = |scope, name: &str| {
             let is_personal = matches!(scope, Scope::User | Scope::Destination);
             // Notices are counted apart in what is the user's own: they use up no codes.
@@ -358,6 +364,8 @@ impl Governor {
                     _ => standing,
                 },
                 limits: self.rules.limits(place.channel, scope),
+                // Others share the wider counters; notices are rare, and not in the correspondence.
+                opens_day: is_personal && (opens_day || asker == Asker::Us),
             }
         };
         place.scopes.iter().map(|(scope, name)| charge(*scope, name)).collect()
