@@ -18,8 +18,11 @@ use shared::{
     trigger::{PostConfirmation, PreSignUp, answer},
 };
 use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::{Deployed, ManualClock, ServedTable, TABLE, contract};
-use tokio::net::TcpListener;
+use shared_testkit::{
+    Deployed, ManualClock, ServedTable, TABLE, contract,
+    histories::{self, Telling},
+};
+use tokio::{net::TcpListener, runtime::Runtime};
 
 /// A table of its own on a free port.
 async fn table() -> (Table, Database) {
@@ -29,6 +32,43 @@ async fn table() -> (Table, Database) {
 
 fn adapter(endpoint: &str) -> Table {
     Table::new(&Aws::new(Deployed::at(endpoint, "").read(AwsSettings::read)).unwrap())
+}
+
+/// Fewer histories than in memory, where most of what they can find is found.
+fn told(tell: impl Fn(Telling<'_>, &Table)) {
+    let runtime = Runtime::new().unwrap();
+    let (table, _) = runtime.block_on(table());
+    tell(Telling { histories: 24, runtime: &runtime }, &table);
+}
+
+#[test]
+fn histories_of_requests() {
+    told(|telling, table| histories::requests(telling, table));
+}
+
+#[test]
+fn histories_of_deliveries() {
+    told(|telling, table| histories::deliveries(telling, table));
+}
+
+#[test]
+fn histories_of_addresses() {
+    told(|telling, table| histories::addresses(telling, table));
+}
+
+#[test]
+fn histories_of_back_off() {
+    told(|telling, table| histories::back_off(telling, table));
+}
+
+#[test]
+fn histories_of_own_factors() {
+    told(|telling, table| histories::own_factors(telling, table));
+}
+
+#[test]
+fn histories_of_redemptions() {
+    told(|telling, table| histories::redemptions(telling, table));
 }
 
 fn items(db: &Database, pk: &str, sk_prefix: &str) -> Vec<Value> {

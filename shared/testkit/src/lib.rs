@@ -8,6 +8,7 @@ mod challenges_in_memory;
 pub mod contract;
 mod courier_in_memory;
 mod custom_sign_in;
+pub mod histories;
 mod in_memory;
 mod links_in_memory;
 mod pool_in_memory;
