@@ -273,7 +273,9 @@ impl Traveller {
             Journey::CustomDevice => {
                 let device = self.trusted_device.as_ref().context("no trusted device")?;
                 let client = cloud.client("custom")?;
-                signed_in(self.sign_in_with_email_and(cloud, |challenge| device.sign(challenge, client)).await?)
+                signed_in(
+                    self.sign_in_with_email_and(cloud, |challenge| device.sign(challenge, client)).await?,
+                )
             }
             Journey::Refresh => {
                 let refresh = json!({

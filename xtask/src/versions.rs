@@ -51,7 +51,8 @@ pub(crate) fn build(revision: &str) -> Result<PathBuf> {
 
 /// The sources of a revision as a folder without a repository, made once; and its commit.
 fn check_out(revision: &str, folder: &Path) -> Result<(String, PathBuf)> {
-    let commit = git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{revision}^{{commit}}")]);
+    let commit =
+        git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{revision}^{{commit}}")]);
     let Ok(commit) = commit else {
         let shallow = git(&["rev-parse", "--is-shallow-repository"])?;
         let way_out = if shallow == "true" {
@@ -84,7 +85,8 @@ fn check_out(revision: &str, folder: &Path) -> Result<(String, PathBuf)> {
 
 /// What a git command prints.
 fn git(arguments: &[&str]) -> Result<String> {
-    let output = Command::new("git").args(arguments).current_dir(workspace::root()).output().context("git")?;
+    let output =
+        Command::new("git").args(arguments).current_dir(workspace::root()).output().context("git")?;
     ensure!(output.status.success(), "git {}: {}", arguments.join(" "), output.status);
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

@@ -33,7 +33,8 @@ impl TrustedDevice {
     pub(super) fn sign(&self, challenge: &Value, client: &str) -> Result<String> {
         let nonce = text(challenge, "/ChallengeParameters/nonce")?;
         let statement = ["cognito-mfa/trusted-device/1", &nonce, &self.sub, client].join("\n");
-        let signature = self.key.sign(&SystemRandom::new(), statement.as_bytes()).ok().context("no signature")?;
+        let signature =
+            self.key.sign(&SystemRandom::new(), statement.as_bytes()).ok().context("no signature")?;
         let signature = URL_SAFE_NO_PAD.encode(signature.as_ref());
         Ok(json!({ "device": self.id, "signature": signature }).to_string())
     }

@@ -20,6 +20,23 @@ impl Snapshot {
         Self(items.map(|item| (format!("{} {}", item["pk"], item["sk"]), item)).collect())
     }
 
+    /// Each item's key.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Value> {
+        self.0.values().map(|item| json!({ "pk": item["pk"], "sk": item["sk"] }))
+    }
+
+    /// The keys of items, without what differs by nature, that lack an attribute.
+    pub(crate) fn without(&self, attribute: &str) -> BTreeSet<String> {
+        let without = self.0.values().filter(|item| item.get(attribute).is_none());
+        without.map(|item| plain(&json!([item["pk"]["S"], item["sk"]["S"]])).to_string()).collect()
+    }
+
+    /// Those of its items that were there before as well.
+    pub(crate) fn kept_since(mut self, before: &Self) -> Self {
+        self.0.retain(|key, _| before.0.contains_key(key));
+        self
+    }
+
     /// A line for each item that was written or taken away since.
     pub(crate) fn since(&self, before: &Self) -> Vec<String> {
         let written = self.0.iter().filter_map(|(key, item)| {
@@ -74,7 +91,9 @@ fn row(item: &Value, earlier: Option<&Value>) -> Map<String, Value> {
             ("pk" | "sk" | "v", _) => plain(attribute),
             (_, Some(number)) => {
                 let now: i64 = number.parse().unwrap();
-                let was = earlier.and_then(|earlier| earlier[name]["N"].as_str()).map_or(0, |was| was.parse().unwrap());
+                let was = earlier
+                    .and_then(|earlier| earlier[name]["N"].as_str())
+                    .map_or(0, |was| was.parse().unwrap());
                 if now > LARGEST_COUNT { json!({ "N": "time" }) } else { json!({ "N": now - was }) }
             }
             _ => plain(attribute),
@@ -90,7 +109,8 @@ fn whole(rows: impl Iterator<Item = Map<String, Value>>) -> Vec<Map<String, Valu
     let mut whole: Vec<Map<_, _>> = Vec::new();
     for row in rows {
         let is_counter = [json!("CALLS#<digits>"), json!("<time>")].contains(&row["sk"]["S"]);
-        let same = whole.iter_mut().find(|one| is_counter && one["pk"] == row["pk"] && one["sk"] == row["sk"]);
+        let same =
+            whole.iter_mut().find(|one| is_counter && one["pk"] == row["pk"] && one["sk"] == row["sk"]);
         match same {
             Some(same) => row.into_iter().for_each(|(name, value)| add(same, name, value)),
             None => whole.push(row),
@@ -101,7 +121,8 @@ fn whole(rows: impl Iterator<Item = Map<String, Value>>) -> Vec<Map<String, Valu
 
 /// Puts an attribute into a row; what has grown there already has grown by the sum.
 fn add(row: &mut Map<String, Value>, name: String, mut value: Value) {
-    if let (Some(more), Some(grown)) = (value["N"].as_i64(), row.get(&name).and_then(|one| one["N"].as_i64())) {
+    if let (Some(more), Some(grown)) = (value["N"].as_i64(), row.get(&name).and_then(|one| one["N"].as_i64()))
+    {
         value = json!({ "N": grown + more });
     }
     row.insert(name, value);
@@ -109,7 +130,8 @@ fn add(row: &mut Map<String, Value>, name: String, mut value: Value) {
 
 /// The name of an attribute; of one that counts an hour of the day, whichever it is.
 fn of_any_hour(name: &str) -> String {
-    let hour = name.strip_prefix("oh").or_else(|| name.strip_prefix('h')).filter(|rest| rest.parse::<u8>().is_ok());
+    let hour =
+        name.strip_prefix("oh").or_else(|| name.strip_prefix('h')).filter(|rest| rest.parse::<u8>().is_ok());
     hour.map_or_else(|| name.to_owned(), |hour| name.replace(hour, "HOUR"))
 }
 
@@ -126,29 +148,39 @@ pub(crate) fn plain(value: &Value) -> Value {
         Value::Number(number) if number.as_f64().is_some_and(|number| number > 1e6) => "time".into(),
         Value::Array(values) => values.iter().map(plain).collect(),
         Value::Object(members) => {
-            let mut members: Map<_, _> =
-                members.iter().map(|(name, value)| (plain_text(name), plain(value))).collect();
-            members.sort_keys();
-            Value::Object(members)
+            let mut all = Map::new();
+            for (name, value) in members {
+                let mut name = plain_text(name);
+                // Ids of several.
+                while all.contains_key(&name) {
+                    name.push('\'');
+                }
+                all.insert(name, plain(value));
+            }
+            all.sort_keys();
+            Value::Object(all)
         }
         _ => value.clone(),
     }
 }
 
 fn plain_text(text: &str) -> String {
-    static BY_NATURE: LazyLock<[(Regex, &str); 6]> = LazyLock::new(|| {
+    static BY_NATURE: LazyLock<[(Regex, &str); 7]> = LazyLock::new(|| {
         [
             // What a QR code is drawn by.
             (r"M\d[\dMhvz -]{40,}", "<drawing>"),
             (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
             (r"\d{4}-\d\d-\d\d([T ][\d:.]+(Z| UTC))?", "<time>"),
             (r"user-\d+@", "user@"),
-            (r"\b[A-Za-z0-9+/_=-]{16,}", "<text>"),
+            // A group of devices.
+            (r"^-[A-Za-z0-9]{8}$", "<text>"),
+            (r"[A-Za-z0-9+/_=-]{16,}", "<text>"),
             (r"^\d\d$|\d{3,}", "<digits>"),
         ]
         .map(|(pattern, name)| (Regex::new(pattern).unwrap(), name))
     });
-    static WORDS: LazyLock<Regex> = LazyLock::new(|| Regex::new("^([A-Za-z][a-z]{2,}[-_]?)+$").unwrap());
+    static WORDS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("^([A-Za-z][a-z]{2,}[-_]?)+$|^[A-Z]+(_[A-Z]+)+$").unwrap());
     BY_NATURE.iter().fold(text.to_owned(), |text, (pattern, name)| {
         let without = |found: &Captures<'_>| {
             if WORDS.is_match(&found[0]) { found[0].to_owned() } else { (*name).to_owned() }
