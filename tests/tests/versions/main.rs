@@ -1,7 +1,13 @@
 //! Two versions of the functions side by side, as during a gradual deployment: `cargo xtask test versions`
 //! builds those of an earlier revision first.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails where its own steps do, and says what it saw"
+)]
 
 mod meant;
 mod outcome;
