@@ -87,7 +87,7 @@ fn run_parts(parts: &[Part], base: Option<&str>, steps: &mut Steps) -> Result<()
         })?;
     }
     if parts.contains(&Part::Versions) {
-        let base = base.map_or_else(versions::newest_release, str::to_owned);
+        let base = base.map_or_else(versions::last_release, str::to_owned);
         let earlier = steps.run("the functions of the earlier revision", || versions::build(&base))?;
         steps.run("two versions beside one another", || {
             let only = ["test", "--workspace", "--locked", "--test", "versions", "--", "--nocapture"];
