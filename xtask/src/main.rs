@@ -43,7 +43,7 @@ enum Command {
         /// Leave out what needs Chromium
         #[arg(long)]
         no_browser: bool,
-        /// Of `versions`: the revision that is deployed; without it the newest release, and without any the
+        /// Of `versions`: the revision that is deployed; without it the last release, and without any the
         /// commit before the last one
         #[arg(long, value_name = "REV")]
         base: Option<String>,
