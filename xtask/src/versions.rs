@@ -40,7 +40,8 @@ pub(crate) fn build(revision: &str) -> Result<PathBuf> {
         build.args(["--config", &format!("profile.dev.package.{}.codegen-units={units}", package.name)]);
     }
     let folder = target.join("versions/bin").join(&commit);
-    build.arg("--target-dir").arg(&folder);
+    // Built once: what another build of the same would go by is worth nothing.
+    build.env("CARGO_INCREMENTAL", "0").arg("--target-dir").arg(&folder);
     for function in workspace::functions_in(&sources)?.intersection(&present) {
         build.args(["--bin", function]);
     }
