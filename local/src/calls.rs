@@ -97,6 +97,12 @@ struct Call {
 }
 
 impl Call {
+    /// A batch is all reads or all writes.
+    fn reads(&self) -> bool {
+        matches!(self.operation.as_str(), "GetItem" | "Query" | "Scan")
+            || self.actions.iter().any(|action| action == "dynamodb:PartiQLSelect")
+    }
+
     /// The operation, if it is DynamoDB's.
     fn of_table(&self) -> Option<&str> {
         self.actions.first()?.starts_with("dynamodb:").then_some(self.operation.as_str())
@@ -149,7 +155,7 @@ async fn note(State(calls): State<Arc<Calls>>, request: Request, next: Next) -> 
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return StatusCode::BAD_GATEWAY.into_response();
     };
-    let (units, body) = without_capacity(&call.operation, answer.status, body);
+    let (units, body) = without_capacity(call.reads(), answer.status, body);
     calls.add(call, units);
     answer.headers.insert(header::CONTENT_LENGTH, body.len().into());
     Response::from_parts(answer, Body::from(body))
@@ -179,8 +185,7 @@ fn metered(operation: &str, body: &Bytes) -> Option<Bytes> {
 }
 
 /// What an answer says of its price, and the answer as it would be had nobody asked.
-fn without_capacity(operation: &str, status: StatusCode, body: Bytes) -> (Units, Bytes) {
-    let is_read = matches!(operation, "GetItem" | "Query" | "Scan");
+fn without_capacity(is_read: bool, status: StatusCode, body: Bytes) -> (Units, Bytes) {
     if status == StatusCode::BAD_REQUEST && !is_read {
         // A write that its condition refuses is billed as if it had been done; the answer has no figure, and
         // items here are smaller than a unit.
@@ -230,6 +235,7 @@ fn operation(head: &Head<'_>, body: &Bytes) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use axum::routing::post;
+    use serde_json::json;
     use tower::ServiceExt as _;
 
     use super::*;
@@ -283,21 +289,28 @@ mod tests {
         let router = calls.around(Router::new().fallback(post(async move || answer)));
         let statements =
             ["INSERT INTO \"t\" VALUE {'pk': ?}", "UPDATE \"t\" SET d = d + 1 WHERE pk = ?", "update \"t\""];
-        let statements = statements.map(|statement| serde_json::json!({ "Statement": statement }));
-        let request = Request::post("/")
-            .header(
-                "authorization",
-                "AWS4-HMAC-SHA256 Credential=KEY/20260101/us-east-1/dynamodb/aws4_request",
-            )
-            .header("x-amz-target", "DynamoDB_20120810.BatchExecuteStatement")
-            .body(Body::from(serde_json::json!({ "Statements": statements }).to_string()))
-            .unwrap();
-        let response = router.oneshot(request).await.unwrap();
-        assert_eq!(to_bytes(response.into_body(), 1024).await.unwrap(), r#"{"Responses":[]}"#);
+        let statements = statements.map(|statement| json!({ "Statement": statement }));
+        let batch = async |input: Value| {
+            let request = Request::post("/")
+                .header(
+                    "authorization",
+                    "AWS4-HMAC-SHA256 Credential=KEY/20260101/us-east-1/dynamodb/aws4_request",
+                )
+                .header("x-amz-target", "DynamoDB_20120810.BatchExecuteStatement")
+                .body(Body::from(input.to_string()))
+                .unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(to_bytes(response.into_body(), 1024).await.unwrap(), r#"{"Responses":[]}"#);
+        };
+        batch(json!({ "Statements": statements })).await;
         let noted = &calls.seen()["sender"];
         assert_eq!(noted.len(), 2);
         assert_eq!(noted["dynamodb:PartiQLInsert"], Count { calls: 1, read_units: 0.0, write_units: 3.0 });
         assert_eq!(noted["dynamodb:PartiQLUpdate"], Count::default());
+        let read = json!({ "Statements": [{ "Statement": "SELECT d FROM \"t\" WHERE pk = ?" }] });
+        batch(read).await;
+        let noted = &calls.seen()["sender"];
+        assert_eq!(noted["dynamodb:PartiQLSelect"], Count { calls: 1, read_units: 3.0, write_units: 0.0 });
     }
 
     #[tokio::test]

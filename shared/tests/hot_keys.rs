@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use shared::{
     config::{BudgetPolicy, Policy, load},
     delivery::{
-        Booked, Booking, Budgets, Channel, Charge, Correspondence, Counter, Debt, Demand, Destination,
-        Governor, GovernorRules, Purpose, Repayment, Scope,
+        Booked, Booking, Budgets, Channel, Charge, Correspondence, Counter, Counts, Debt, Demand,
+        Destination, Governor, GovernorRules, Purpose, Repayment, Scope,
     },
     kernel::{HashKey, PhoneNumber, PortError, UserId},
 };
@@ -40,6 +40,16 @@ struct Tally(Mutex<HashMap<Counter, u64>>);
 impl Budgets for Tally {
     async fn correspondence(&self, _: &UserId, _: Channel) -> Result<Correspondence, PortError> {
         Ok(Correspondence::default())
+    }
+
+    async fn look_up(
+        &self,
+        _: &UserId,
+        _: Channel,
+        _: u8,
+        counters: &[Counter],
+    ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
+        Ok((Correspondence::default(), vec![None; counters.len()]))
     }
 
     async fn swap(

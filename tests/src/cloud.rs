@@ -307,18 +307,6 @@ impl Cloud {
         }
     }
 
-    /// Forgets what is counted of tries at recovery from an address, as an hour would.
-    pub async fn let_addresses_try_again(&self) -> Result<()> {
-        for item in self.items(&self.table).await? {
-            let (Some(pk), Some(sk)) = (item.get("pk"), item.get("sk")) else { continue };
-            if pk.get("S").and_then(Value::as_str).is_some_and(|pk| pk.starts_with("RECOVERY#ADDRESS#")) {
-                let one = json!({ "TableName": self.table, "Key": { "pk": pk, "sk": sk } });
-                self.call("dynamodb", "DynamoDB_20120810.DeleteItem", one).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Calls an operation of another service with a JSON protocol, `DynamoDB_20120810.PutItem` at
     /// `dynamodb` for example.
     pub async fn call(&self, service: &str, target: &str, parameters: Value) -> Result<Value> {

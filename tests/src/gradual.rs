@@ -235,7 +235,7 @@ impl Lambda for Gradual {
         };
         let answer = invocation.as_ref().ok().and_then(Invocation::json);
         let mut course = self.course();
-        course.under_way -= 1;
+        course.under_way = course.under_way.saturating_sub(1);
         course.served.push(Served { function, version, event, answer });
         invocation
     }

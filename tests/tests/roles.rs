@@ -95,7 +95,7 @@ fn no_role_changes_or_deletes_a_line_of_the_audit_trail() {
                         assert!(is_kept_off, "{function} may {action} in the audit trail: {condition}");
                         kept_off += 1;
                     }
-                    "dynamodb:PartiQLInsert" | "dynamodb:PartiQLUpdate" => {
+                    "dynamodb:PartiQLSelect" | "dynamodb:PartiQLInsert" | "dynamodb:PartiQLUpdate" => {
                         let condition = serde_json::to_value(statement.get("Condition")).unwrap();
                         let counters = json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["USER#*", "SENT#*"] } });
                         assert_eq!(condition, counters, "{function} may {action} elsewhere");

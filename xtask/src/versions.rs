@@ -11,15 +11,14 @@ use cargo_metadata::MetadataCommand;
 use crate::steps::succeed;
 use crate::workspace;
 
-/// Without a release there is nothing that anybody has deployed but what was there before the last commit.
-const WITHOUT_A_RELEASE: &str = "HEAD^";
+const BEFORE: &str = "HEAD^";
 /// Of `codegen-units`, in any profile.
 const LARGEST_DEFAULT: u32 = 256;
 
-/// What the new functions are held against: the newest release, or the commit before the last one.
-pub(crate) fn newest_release() -> String {
-    let tag = git(&["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"]);
-    tag.unwrap_or_else(|_none| WITHOUT_A_RELEASE.to_owned())
+/// What the present functions are held against: the release before this commit, or without any the commit before.
+pub(crate) fn last_release() -> String {
+    let tag = git(&["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", BEFORE]);
+    tag.unwrap_or_else(|_none| BEFORE.to_owned())
 }
 
 /// Builds the functions of a revision that this one has as well; answers their folder.
@@ -41,7 +40,8 @@ pub(crate) fn build(revision: &str) -> Result<PathBuf> {
         build.args(["--config", &format!("profile.dev.package.{}.codegen-units={units}", package.name)]);
     }
     let folder = target.join("versions/bin").join(&commit);
-    build.arg("--target-dir").arg(&folder);
+    // Built once: what another build of the same would go by is worth nothing.
+    build.env("CARGO_INCREMENTAL", "0").arg("--target-dir").arg(&folder);
     for function in workspace::functions_in(&sources)?.intersection(&present) {
         build.args(["--bin", function]);
     }

@@ -14,14 +14,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::{
     config::Environment,
-    delivery::GovernorSettings,
-    kernel::{SystemEntropy, UserId},
+    delivery::{Demand, Destination, GovernorSettings, Purpose, Verdict},
+    kernel::{Clock as _, PhoneNumber, SystemEntropy, UserId},
     sign_in::{Attempt, SignInLedger as _, SignInSettings, Subject},
     sign_up::UniqueSettings,
     trigger::{PostAuthentication, PostConfirmation, PreAuthentication, PreSignUp, Trigger, answer},
 };
 use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::{Deployed, ManualClock, ServedTable};
+use shared_testkit::{Deployed, ManualClock, ServedTable, Spent};
 
 const SUB: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
 const POLICY: &str = "[sign_up.unique]\nemail = true\nphone_number = true\n[sign_in]\nenforce = true\n";
@@ -146,4 +146,32 @@ async fn five_hundred_attempts_are_counted_exactly() {
     passed.sort_unstable();
     println!("of 500 {} passed", passed.len());
     assert_eq!(passed, [1, 2, 3, 4, 5]);
+}
+
+/// What is read says how to write, so that nothing is written twice where a counter begins a day or an hour.
+#[tokio::test]
+async fn a_message_is_read_once_and_counted_in_one_request() {
+    let stage = Stage::set().await;
+    let governor = stage.read(GovernorSettings::read).governor(stage.table());
+    let admitted = async |user: &str, last: &str, after: i64| {
+        let demand = Demand {
+            user: UserId::parse(user).unwrap(),
+            destination: Destination::Sms(PhoneNumber::parse(&format!("+1206555{last}")).unwrap()),
+            is_verified: true,
+            purpose: Purpose::Authentication,
+        };
+        let now = stage.clock.now() + SignedDuration::from_secs(after);
+        stage.served.spent();
+        let verdict = governor.admit(&demand, now).await.unwrap();
+        assert!(matches!(verdict, Verdict::Admitted(_)), "{verdict:?}");
+        let Spent { requests, read_units, write_units } = stage.served.spent();
+        (requests, read_units, write_units)
+    };
+    // The user's correspondence, and six counters: user, destination, range, prefix, country, all. All of a
+    // user without correspondence and of counters that are not there cost what the others do.
+    let each = (2, 4.0, 7.0);
+    assert_eq!(admitted("alex", "0101", 0).await, each, "the day's first");
+    assert_eq!(admitted("sam", "0102", 1).await, each);
+    assert_eq!(admitted("sam", "0102", 600).await, each, "to the same");
+    assert_eq!(admitted("kim", "0103", 3_600).await, each, "the hour's first");
 }

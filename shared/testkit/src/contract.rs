@@ -15,7 +15,7 @@ use shared::{
     },
     config::Policy,
     delivery::{
-        Booking, Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Debt, DeliveryId,
+        Booking, Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt, DeliveryId,
         Destination, Failure, Limits, Outcome, Refused, Repayment, Scope, Sent, Standing,
     },
     factors::{
@@ -429,7 +429,7 @@ pub async fn budgets(port: &dyn Budgets) {
         hour: 9,
         standing,
         limits,
-        opens_day: false,
+        seen: None,
     };
     let charge_one = async |charge: &Charge| {
         let nobody = user("codes-nobody");
@@ -440,9 +440,11 @@ pub async fn budgets(port: &dyn Budgets) {
         booked.charges.into_iter().next().expect("an outcome for each charge").expect("works")
     };
     let taken_of = async |racing, charge: &Charge| {
-        let racing = stream::iter((0..racing).map(|index| async move {
-            // A guess: it changes nothing but the way.
-            charge_one(&Charge { opens_day: index % 2 == 0, ..charge.clone() }).await
+        let racing = stream::iter((0..racing).map(|index: usize| async move {
+            // Whatever was seen, only the way differs.
+            let some = Counts { day: 1, open_day: 1, hour: 1, open_hour: 1, unverified: 1 };
+            let seen = [None, Some(Counts::default()), Some(some)].into_iter().cycle().nth(index).flatten();
+            charge_one(&Charge { seen, ..charge.clone() }).await
         }));
         let outcomes: Vec<_> = racing.buffer_unordered(RACING).collect().await;
         let refused: BTreeSet<_> = outcomes
@@ -519,18 +521,18 @@ pub async fn bookings(port: &dyn Budgets) {
     const MANY: Limits =
         Limits { per_hour: 900, per_day: 900, open_per_hour: 900, open_per_day: 900, unverified: 900 };
     let (alex, channel, day) = (user("booked-alex"), Channel::Sms, jiff::civil::date(2026, 3, 1));
-    let charge = |scope, limits, opens_day| Charge {
+    let charge = |scope, limits, seen| Charge {
         counter: Counter { channel, scope, name: "booked".into(), shard: 0, day },
         hour: 9,
         standing: Standing::Verified,
         limits,
-        opens_day,
+        seen,
     };
     let charges = [
-        charge(Scope::User, MANY, true),
-        charge(Scope::Destination, ONE, true),
-        charge(Scope::Country, ONE, false),
-        charge(Scope::All, MANY, false),
+        charge(Scope::User, MANY, None),
+        charge(Scope::Destination, ONE, None),
+        charge(Scope::Country, ONE, Some(Counts::default())),
+        charge(Scope::All, MANY, Some(Counts::default())),
     ];
     let at = |second| Some(Sent { at: Timestamp::from_second(second).expect("a time"), row: 1 });
     let empty = Correspondence::default();
@@ -553,6 +555,16 @@ pub async fn bookings(port: &dyn Budgets) {
         let once = usize::from(round == 0);
         assert_eq!([0, 1, 2, 3].map(counted), [RACING, once, once, RACING]);
     }
+    let counters = charges.map(|charge| charge.counter);
+    let elsewhere = counters.clone().map(|counter| Counter { shard: 1, ..counter });
+    let all = [counters, elsewhere].concat();
+    let (correspondence, seen) = port.look_up(&alex, channel, 9, &all).await.expect("works");
+    assert_eq!(correspondence, second);
+    let counts = |all| Some(Counts { day: all, open_day: all, hour: all, open_hour: all, unverified: 0 });
+    assert_eq!(seen, [counts(100), counts(1), counts(1), counts(100), None, None, None, None]);
+    let (_, seen) = port.look_up(&user("booked-sam"), channel, 10, &all[..1]).await.expect("works");
+    let day = Counts { hour: 0, open_hour: 0, ..counts(100).expect("counts") };
+    assert_eq!(seen, [Some(day)], "of another hour");
 }
 
 /// A correspondence comes back as it was kept; of racing changes one succeeds; a debt is taken once.

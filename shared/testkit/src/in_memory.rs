@@ -440,6 +440,19 @@ impl Budgets for InMemoryTable {
         Ok(self.state()?.correspondence.get(&(user.clone(), channel)).cloned().unwrap_or_default())
     }
 
+    async fn look_up(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        hour: u8,
+        counters: &[Counter],
+    ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
+        let correspondence = self.correspondence(user, channel).await?;
+        let state = self.state()?;
+        let seen = counters.iter().map(|counter| Some(state.counters.get(counter)?.counts(hour))).collect();
+        Ok((correspondence, seen))
+    }
+
     async fn swap(
         &self,
         user: &UserId,

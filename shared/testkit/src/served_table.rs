@@ -122,10 +122,13 @@ async fn relay(client: TcpStream, table: TcpStream, meter: Arc<Mutex<Spent>>) {
         let sent = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         table.write_all(sent.as_bytes()).await.expect("the table");
         table.flush().await.expect("the table");
-        let is_read = [".GetItem", ".Query", ".Scan"].iter().any(|operation| head.contains(operation));
+        let is_read = [".GetItem", ".Query", ".Scan"].iter().any(|operation| head.contains(operation))
+            || body.contains(r#""Statement":"SELECT "#);
         let (head, body) = message(&mut table).await.expect("the table's answer");
         let answer: Value = serde_json::from_slice(&body).expect("JSON");
-        let units = answer.pointer("/ConsumedCapacity/CapacityUnits").and_then(Value::as_f64);
+        // A batch tells it by table.
+        let consumed = ["/ConsumedCapacity", "/ConsumedCapacity/0"].map(|at| answer.pointer(at));
+        let units = consumed.iter().flatten().find_map(|consumed| consumed.get("CapacityUnits")?.as_f64());
         {
             let mut spent = meter.lock().unwrap_or_else(PoisonError::into_inner);
             spent.requests += 1;

@@ -11,7 +11,8 @@ pub(crate) struct Meant {
 
 #[derive(Debug, Deserialize)]
 struct Difference {
-    says: String,
+    /// Parts of its line.
+    says: Vec<String>,
     why: String,
 }
 
@@ -25,7 +26,7 @@ impl Meant {
     pub(crate) fn judge(&self, lines: Vec<String>) {
         let mut wrong = Vec::new();
         for line in lines {
-            match self.meant.iter().find(|one| line.contains(&one.says)) {
+            match self.meant.iter().find(|one| one.says.iter().all(|part| line.contains(part))) {
                 Some(one) => println!("meant ({}): {line}", one.why),
                 None => wrong.push(line),
             }

@@ -20,6 +20,23 @@ impl Snapshot {
         Self(items.map(|item| (format!("{} {}", item["pk"], item["sk"]), item)).collect())
     }
 
+    /// Each item's key.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Value> {
+        self.0.values().map(|item| json!({ "pk": item["pk"], "sk": item["sk"] }))
+    }
+
+    /// The keys of items, without what differs by nature, that lack an attribute.
+    pub(crate) fn without(&self, attribute: &str) -> BTreeSet<String> {
+        let without = self.0.values().filter(|item| item.get(attribute).is_none());
+        without.map(|item| plain(&json!([item["pk"]["S"], item["sk"]["S"]])).to_string()).collect()
+    }
+
+    /// Those of its items that were there before as well.
+    pub(crate) fn kept_since(mut self, before: &Self) -> Self {
+        self.0.retain(|key, _| before.0.contains_key(key));
+        self
+    }
+
     /// A line for each item that was written or taken away since.
     pub(crate) fn since(&self, before: &Self) -> Vec<String> {
         let written = self.0.iter().filter_map(|(key, item)| {
@@ -131,29 +148,39 @@ pub(crate) fn plain(value: &Value) -> Value {
         Value::Number(number) if number.as_f64().is_some_and(|number| number > 1e6) => "time".into(),
         Value::Array(values) => values.iter().map(plain).collect(),
         Value::Object(members) => {
-            let mut members: Map<_, _> =
-                members.iter().map(|(name, value)| (plain_text(name), plain(value))).collect();
-            members.sort_keys();
-            Value::Object(members)
+            let mut all = Map::new();
+            for (name, value) in members {
+                let mut name = plain_text(name);
+                // Ids of several.
+                while all.contains_key(&name) {
+                    name.push('\'');
+                }
+                all.insert(name, plain(value));
+            }
+            all.sort_keys();
+            Value::Object(all)
         }
         _ => value.clone(),
     }
 }
 
 fn plain_text(text: &str) -> String {
-    static BY_NATURE: LazyLock<[(Regex, &str); 6]> = LazyLock::new(|| {
+    static BY_NATURE: LazyLock<[(Regex, &str); 7]> = LazyLock::new(|| {
         [
             // What a QR code is drawn by.
             (r"M\d[\dMhvz -]{40,}", "<drawing>"),
             (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
             (r"\d{4}-\d\d-\d\d([T ][\d:.]+(Z| UTC))?", "<time>"),
             (r"user-\d+@", "user@"),
-            (r"\b[A-Za-z0-9+/_=-]{16,}", "<text>"),
+            // A group of devices.
+            (r"^-[A-Za-z0-9]{8}$", "<text>"),
+            (r"[A-Za-z0-9+/_=-]{16,}", "<text>"),
             (r"^\d\d$|\d{3,}", "<digits>"),
         ]
         .map(|(pattern, name)| (Regex::new(pattern).unwrap(), name))
     });
-    static WORDS: LazyLock<Regex> = LazyLock::new(|| Regex::new("^([A-Za-z][a-z]{2,}[-_]?)+$").unwrap());
+    static WORDS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("^([A-Za-z][a-z]{2,}[-_]?)+$|^[A-Z]+(_[A-Z]+)+$").unwrap());
     BY_NATURE.iter().fold(text.to_owned(), |text, (pattern, name)| {
         let without = |found: &Captures<'_>| {
             if WORDS.is_match(&found[0]) { found[0].to_owned() } else { (*name).to_owned() }

@@ -42,14 +42,14 @@ struct Pass {
 }
 
 async fn replay(road: &Road, recorded: &Recorded, table: &str) -> Pass {
-    let codes = async || {
-        let mut codes = Vec::new();
+    let sent = async || {
+        let mut sent = Vec::new();
         for address in recorded.traveller.addresses() {
-            codes.push(road.cloud.outbox(&address).await.unwrap());
+            sent.push(road.cloud.outbox(&address).await.unwrap());
         }
-        codes
+        sent
     };
-    let before = codes().await;
+    let before = sent().await;
     let mut anew = Anew::default();
     let (mut lines, mut events, mut as_recorded) = (Vec::new(), 0, 0);
     for one in &recorded.served {
@@ -60,18 +60,20 @@ async fn replay(road: &Road, recorded: &Recorded, table: &str) -> Pass {
         road.gradual.served().await;
         events += 1;
         as_recorded += usize::from(one.answer.as_ref().map(plain) == answer.as_ref().map(plain));
-        lines.push(format!("{} answers {}", one.function, plain(answer.as_ref().unwrap_or(&Value::Null))));
+        // A trigger gives the whole event back, and may change its response only.
+        let said = answer.as_ref().map(|answer| answer.get("response").unwrap_or(answer));
+        lines.push(format!("{} answers {}", one.function, plain(said.unwrap_or(&Value::Null))));
         if let (Some(then), Some(now)) = (&one.answer, &answer) {
             anew.learn(then, now);
         }
-        for (then, now) in before.iter().zip(codes().await) {
+        for (then, now) in before.iter().zip(sent().await) {
             // What was sent while it was recorded, and in its place, in the same order, what was sent now.
             for (then, now) in then.iter().zip(now.iter().skip(then.len())) {
                 anew.learn(&then["code"], &now["code"]);
             }
         }
     }
-    for (then, now) in before.iter().zip(codes().await) {
+    for (then, now) in before.iter().zip(sent().await) {
         lines.extend(now.iter().skip(then.len()).map(|message| format!("message {}", plain(message))));
     }
     lines.extend(Snapshot::of(&road.cloud, table).await.since(&Snapshot::default()));

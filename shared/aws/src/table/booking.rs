@@ -1,27 +1,27 @@
-//! A message's counters and its correspondence, written in one request.
+//! A message's counters and its correspondence: read in one request, written in another.
 //!
 //! `BatchExecuteStatement` is the only request of DynamoDB that holds several conditional writes which
 //! stand alone: a `TransactWriteItems` conflicts on counters that all messages share and is billed twice,
 //! a `BatchWriteItem` has no conditions. Its language, PartiQL, knows no upsert and no value for what is
-//! missing, so a statement here goes the way that nearly every message goes, and whatever it does not
-//! decide for certain is asked again by a write of its own.
+//! missing, so each statement goes by what was read a moment before, and whatever it does not decide for
+//! certain is asked again by a write of its own.
 
-use aws_sdk_dynamodb::{
-    error::BuildError,
-    types::{
-        AttributeValue, BatchStatementError, BatchStatementErrorCodeEnum as Code, BatchStatementRequest,
-        BatchStatementResponse, ReturnValuesOnConditionCheckFailure,
-    },
+use aws_sdk_dynamodb::types::{
+    AttributeValue, BatchStatementError, BatchStatementErrorCodeEnum as Code, BatchStatementRequest,
+    BatchStatementResponse, ReturnValuesOnConditionCheckFailure, builders::BatchStatementRequestBuilder,
 };
 use futures::future::join_all;
 use shared::{
-    delivery::{Booked, Booking, Budgets as _, Charge, Correspondence, Counts, Refused},
-    kernel::PortError,
+    delivery::{Booked, Booking, Budgets as _, Channel, Charge, Correspondence, Counter, Counts, Refused},
+    kernel::{PortError, UserId},
 };
 
 use super::{
     Table,
-    budgets::{correspondence_key, counter_key, end_of_life, limited, read_counts, write_correspondence},
+    budgets::{
+        Count, correspondence_key, counter_key, counts_of, end_of_life, hour, open_hour, read_correspondence,
+        read_counts, write_correspondence,
+    },
     number, port_error, seconds, user_key, version,
 };
 
@@ -44,15 +44,8 @@ impl Table {
                 self.replace(key, before, after)
             }
         });
-        let statements = swap.into_iter().chain(charges.iter().map(|charge| self.charge_statement(charge)));
-        let statements =
-            statements.collect::<Result<Vec<_>, _>>().map_err(|fault| PortError::new(OPERATION, fault))?;
-        let asked = statements.len();
-        let sent = self.client.batch_execute_statement().set_statements(Some(statements)).send().await;
-        let answers = sent.map_err(port_error(OPERATION))?.responses.unwrap_or_default();
-        if answers.len() != asked {
-            return Err(PortError::new(OPERATION, "the answer is not one for each statement"));
-        }
+        let charged = charges.iter().map(|charge| self.charge_statement(charge));
+        let answers = self.execute(swap.into_iter().chain(charged)).await?;
         let mut answers = answers.into_iter();
         let swapped = correspondence.and_then(|_| answers.next()).map(swapped);
         let swapped = async {
@@ -73,29 +66,84 @@ impl Table {
         Ok(Booked { swapped, charges })
     }
 
-    fn charge_statement(&self, charge: &Charge) -> Result<BatchStatementRequest, BuildError> {
-        let limited = limited(charge);
-        let key = counter_key(&charge.counter);
-        let refuses_the_first = charge.limits.refuses(&Counts::default(), charge.standing).is_some();
-        if charge.opens_day && !refuses_the_first {
-            let counts = limited.into_iter().map(|(count, _)| (count, number(1)));
+    /// What the governor asks before it books.
+    pub(super) async fn look_up_at_once(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        at: u8,
+        counters: &[Counter],
+    ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
+        let select = |what: &str, key: [AttributeValue; 2]| {
+            BatchStatementRequest::builder()
+                .statement(format!(r#"SELECT {what} FROM "{}" WHERE pk = ? AND sk = ?"#, self.name))
+                .set_parameters(Some(key.into()))
+        };
+        // A swap goes by what is read here. Counters are written by conditions of their own, so half the
+        // price does.
+        let correspondence = select("*", [user_key(user), correspondence_key(channel)]).consistent_read(true);
+        let counts = format!("d, od, owed, {}, {}", hour(at), open_hour(at));
+        let counters = counters.iter().map(|counter| select(&counts, counter_key(counter)));
+        let mut items =
+            self.execute([correspondence].into_iter().chain(counters)).await?.into_iter().map(|answer| {
+                match answer.error {
+                    None => Ok(answer.item),
+                    Some(fault) => {
+                        Err(PortError::new(OPERATION, fault.code().map_or("an error", Code::as_str)))
+                    }
+                }
+            });
+        let correspondence = items.next().transpose()?.flatten();
+        let counts =
+            items.map(|item| Ok(item?.map(|item| read_counts(&item, at)))).collect::<Result<_, _>>()?;
+        Ok((correspondence.as_ref().map(read_correspondence).unwrap_or_default(), counts))
+    }
+
+    /// One answer for each statement.
+    async fn execute(
+        &self,
+        statements: impl Iterator<Item = BatchStatementRequestBuilder>,
+    ) -> Result<Vec<BatchStatementResponse>, PortError> {
+        let statements = statements.map(BatchStatementRequestBuilder::build).collect::<Result<Vec<_>, _>>();
+        let statements = statements.map_err(|fault| PortError::new(OPERATION, fault))?;
+        let asked = statements.len();
+        let sent = self.client.batch_execute_statement().set_statements(Some(statements)).send().await;
+        let answers = sent.map_err(port_error(OPERATION))?.responses.unwrap_or_default();
+        if answers.len() != asked {
+            return Err(PortError::new(OPERATION, "the answer is not one for each statement"));
+        }
+        Ok(answers)
+    }
+
+    fn charge_statement(&self, charge: &Charge) -> BatchStatementRequestBuilder {
+        let (key, counts) = (counter_key(&charge.counter), counts_of(charge));
+        // Without room for a first one, what is not there must refuse.
+        let has_room = counts.iter().all(|count| count.limit > 0);
+        if charge.seen.is_none() && has_room {
+            let counts = counts.into_iter().map(|count| (count.name, number(1)));
             let life = ("ttl".to_owned(), seconds(end_of_life(charge.counter.day)));
             return self.insert(key, counts.chain([("v".to_owned(), version()), life]));
         }
-        let counted: Vec<_> = limited.iter().map(|(count, _)| format!("{count} = {count} + 1")).collect();
-        let room: Vec<_> = limited.iter().map(|(count, _)| format!("{count} < ?")).collect();
+        let (mut set, mut room, mut values) = (Vec::new(), Vec::new(), Vec::from(key));
+        for Count { name, limit, seen } in counts {
+            if seen == 0 && has_room {
+                set.push(format!("{name} = 1"));
+                room.push(format!("{name} IS MISSING"));
+            } else {
+                set.push(format!("{name} = {name} + 1"));
+                room.push(format!("{name} < ?"));
+                values.push(number(limit));
+            }
+        }
         BatchStatementRequest::builder()
             .statement(format!(
                 r#"UPDATE "{}" SET {} WHERE pk = ? AND sk = ? AND {}"#,
                 self.name,
-                counted.join(", "),
+                set.join(", "),
                 room.join(" AND ")
             ))
-            .set_parameters(Some(
-                key.into_iter().chain(limited.iter().map(|(_, limit)| number(*limit))).collect(),
-            ))
+            .set_parameters(Some(values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
     }
 
     /// An item that is not there yet.
@@ -103,14 +151,13 @@ impl Table {
         &self,
         [pk, sk]: [AttributeValue; 2],
         item: impl IntoIterator<Item = (String, AttributeValue)>,
-    ) -> Result<BatchStatementRequest, BuildError> {
+    ) -> BatchStatementRequestBuilder {
         let key = [("pk".to_owned(), pk), ("sk".to_owned(), sk)];
         let (names, values): (Vec<_>, Vec<_>) = key.into_iter().chain(item).unzip();
         let members: Vec<_> = names.iter().map(|name| format!("'{name}': ?")).collect();
         BatchStatementRequest::builder()
             .statement(format!(r#"INSERT INTO "{}" VALUE {{{}}}"#, self.name, members.join(", ")))
             .set_parameters(Some(values))
-            .build()
     }
 
     /// The correspondence, if it is still as it was before.
@@ -119,7 +166,7 @@ impl Table {
         [pk, sk]: [AttributeValue; 2],
         before: &Correspondence,
         after: &Correspondence,
-    ) -> Result<BatchStatementRequest, BuildError> {
+    ) -> BatchStatementRequestBuilder {
         let (had, has) = (write_correspondence(before), write_correspondence(after));
         let removed: Vec<_> = had
             .keys()
@@ -137,7 +184,6 @@ impl Table {
                 removed.join(" ")
             ))
             .set_parameters(Some(values))
-            .build()
     }
 }
 
@@ -152,7 +198,7 @@ fn swapped(answer: BatchStatementResponse) -> Answer<bool> {
 fn counted(charge: &Charge, answer: BatchStatementResponse) -> Answer<Result<(), Refused>> {
     let Some(fault) = answer.error else { return Answer::Sure(Ok(())) };
     let is_refused = fault.code() == Some(&Code::ConditionalCheckFailed);
-    let counts = fault.item().filter(|_| is_refused).map(|item| read_counts(item, charge));
+    let counts = fault.item().filter(|_| is_refused).map(|item| read_counts(item, charge.hour));
     // No item: the day's first. An item with room: the hour's first.
     match counts.and_then(|counts| charge.limits.refuses(&counts, charge.standing)) {
         Some(refused) => Answer::Sure(Err(refused)),

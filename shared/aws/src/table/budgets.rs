@@ -35,6 +35,16 @@ impl Budgets for Table {
         Ok(found.item.as_ref().map(read_correspondence).unwrap_or_default())
     }
 
+    async fn look_up(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        hour: u8,
+        counters: &[Counter],
+    ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
+        self.look_up_at_once(user, channel, hour, counters).await
+    }
+
     async fn swap(
         &self,
         user: &UserId,
@@ -128,11 +138,11 @@ impl Table {
     pub(super) async fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
         let mut update = self.count(charge, 1);
         let mut room = Vec::new();
-        for (index, (count, limit)) in limited(charge).into_iter().enumerate() {
-            let below = format!("{count} < :limit{index}");
+        for (index, Count { name, limit, .. }) in counts_of(charge).into_iter().enumerate() {
+            let below = format!("{name} < :limit{index}");
             // What is not there counts as 0, which a limit of 0 refuses.
             let is_room =
-                if limit > 0 { format!("(attribute_not_exists({count}) OR {below})") } else { below };
+                if limit > 0 { format!("(attribute_not_exists({name}) OR {below})") } else { below };
             room.push(is_room);
             update = update.expression_attribute_values(format!(":limit{index}"), number(limit));
         }
@@ -145,7 +155,7 @@ impl Table {
             Ok(_) => Ok(Ok(())),
             Err(fault) => match fault.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    let counts = failed.item().map(|item| read_counts(item, charge)).unwrap_or_default();
+                    let counts = failed.item().map(|item| read_counts(item, charge.hour)).unwrap_or_default();
                     Ok(Err(charge.limits.refuses(&counts, charge.standing).unwrap_or(Refused::UsedUp)))
                 }
                 _ => Err(port_error("dynamodb.UpdateItem")(fault)),
@@ -160,7 +170,7 @@ impl Table {
 
     /// Adds `one` to everything that the charge's standing is counted in.
     fn count(&self, charge: &Charge, one: i64) -> UpdateItemFluentBuilder {
-        let added: Vec<_> = limited(charge).iter().map(|(count, _)| format!("{count} :one")).collect();
+        let added: Vec<_> = counts_of(charge).iter().map(|count| format!("{} :one", count.name)).collect();
         self.counter_item(&charge.counter)
             .update_expression(format!("SET v = :v, #ttl = :ttl ADD {}", added.join(", ")))
             .expression_attribute_names("#ttl", "ttl")
@@ -175,25 +185,39 @@ pub(super) fn counter_key(counter: &Counter) -> [AttributeValue; 2] {
     [text(format!("SENT#{}#{}#{name}#{shard}", channel.name(), scope.name())), text(day.to_string())]
 }
 
-/// What the charge's standing is counted in, each with its limit.
-pub(super) fn limited(charge: &Charge) -> Vec<(String, u32)> {
-    let limits = &charge.limits;
-    let mut limited = vec![("d".to_owned(), limits.per_day), (hour(charge), limits.per_hour)];
+/// One attribute of a counter that a charge is counted in.
+pub(super) struct Count {
+    pub name: String,
+    pub limit: u32,
+    pub seen: i64,
+}
+
+/// What the charge's standing is counted in.
+pub(super) fn counts_of(charge: &Charge) -> Vec<Count> {
+    let (limits, seen) = (&charge.limits, charge.seen.unwrap_or_default());
+    let count = |name: String, limit, seen| Count { name, limit, seen };
+    let mut counts = vec![
+        count("d".to_owned(), limits.per_day, seen.day.into()),
+        count(hour(charge.hour), limits.per_hour, seen.hour.into()),
+    ];
     if charge.standing < Standing::Established {
-        limited.extend([("od".to_owned(), limits.open_per_day), (open_hour(charge), limits.open_per_hour)]);
+        counts.extend([
+            count("od".to_owned(), limits.open_per_day, seen.open_day.into()),
+            count(open_hour(charge.hour), limits.open_per_hour, seen.open_hour.into()),
+        ]);
     }
     if charge.standing == Standing::Unverified {
-        limited.push(("owed".to_owned(), limits.unverified));
+        counts.push(count("owed".to_owned(), limits.unverified, seen.unverified));
     }
-    limited
+    counts
 }
 
-fn hour(charge: &Charge) -> String {
-    format!("h{:02}", charge.hour)
+pub(super) fn hour(at: u8) -> String {
+    format!("h{at:02}")
 }
 
-fn open_hour(charge: &Charge) -> String {
-    format!("oh{:02}", charge.hour)
+pub(super) fn open_hour(at: u8) -> String {
+    format!("oh{at:02}")
 }
 
 pub(super) fn end_of_life(day: Date) -> Timestamp {
@@ -213,12 +237,12 @@ fn moment(item: &Item, name: &str) -> Option<Timestamp> {
     Timestamp::from_second(whole(item, name)?).ok()
 }
 
-pub(super) fn read_counts(item: &Item, charge: &Charge) -> Counts {
+pub(super) fn read_counts(item: &Item, at: u8) -> Counts {
     Counts {
         day: whole(item, "d").unwrap_or_default(),
         open_day: whole(item, "od").unwrap_or_default(),
-        hour: whole(item, &hour(charge)).unwrap_or_default(),
-        open_hour: whole(item, &open_hour(charge)).unwrap_or_default(),
+        hour: whole(item, &hour(at)).unwrap_or_default(),
+        open_hour: whole(item, &open_hour(at)).unwrap_or_default(),
         unverified: whole(item, "owed").unwrap_or_default(),
     }
 }
@@ -231,7 +255,7 @@ fn read_debt(item: &Item) -> Option<Debt> {
     })
 }
 
-fn read_correspondence(item: &Item) -> Correspondence {
+pub(super) fn read_correspondence(item: &Item) -> Correspondence {
     let sent = |at, row| Some(Sent { at: moment(item, at)?, row: whole(item, row)? });
     Correspondence {
         version: whole(item, "revision").unwrap_or_default(),

@@ -109,8 +109,16 @@ pub struct Charge {
     pub hour: u8,
     pub standing: Standing,
     pub limits: Limits,
-    /// Most likely nothing has been counted here today. A wrong guess costs a request, no more.
-    pub opens_day: bool,
+    /// Where the counter stood a moment ago; None: there is none yet today. It says how to write, not
+    /// whether: what has changed since costs a further request, no more.
+    pub seen: Option<Counts>,
+}
+
+impl Charge {
+    /// What its limits say to where the counter stood.
+    pub fn refused_by_seen(&self) -> Option<Refused> {
+        self.limits.refuses(&self.seen.unwrap_or_default(), self.standing)
+    }
 }
 
 /// What one message changes.
@@ -160,6 +168,15 @@ pub struct Repayment {
 pub trait Budgets: Send + Sync {
     /// The user's correspondence on a channel; the empty one if there is none.
     async fn correspondence(&self, user: &UserId, channel: Channel) -> Result<Correspondence, PortError>;
+
+    /// The same, and where each counter stands; None: there is none yet. The counters may be a moment old.
+    async fn look_up(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        hour: u8,
+        counters: &[Counter],
+    ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError>;
 
     /// Replaces `before` by `after`. False: it is not `before` any more, and nothing is changed.
     async fn swap(
