@@ -1,11 +1,7 @@
 //! What a sign-in and a sign-up cost at the table: how many calls each trigger of the gate makes, and
 //! that attempts in parallel are counted exactly.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "test code: a failed expectation is a failed test"
-)]
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
 use std::sync::Arc;
 
