@@ -1,9 +1,13 @@
-//! `cargo xtask fuzz`: cargo-fuzz on stable Rust, with the sealed samples of `events/` as seeds.
+//! `cargo xtask fuzz`: cargo-fuzz on stable Rust. It begins with what the repository has: the kept inputs of
+//! `shared/fuzz/corpus`, sealed codes, events, policies, rules. What is found on the way stays in
+//! `target/fuzz/corpus/`.
 
 use std::fs;
-use std::path::Path;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use data_encoding::BASE64;
 use serde_json::Value;
@@ -11,10 +15,14 @@ use serde_json::Value;
 use crate::steps::succeed;
 use crate::{tools, workspace};
 
-/// No sanitizer: those need nightly, and the core has no unsafe code for them to watch.
+/// No sanitizer: those need nightly, and the code has no unsafe parts of its own for them to watch.
 const SANITIZER: &str = "none";
 /// Longer than any message that is read at all.
 const LONGEST_INPUT: usize = 6_000;
+/// What is kept is read by people, too.
+const LONGEST_KEPT_INPUT: u64 = 1_500;
+/// Of one target.
+const MOST_KEPT_BYTES: u64 = 60_000;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
@@ -23,6 +31,18 @@ pub(crate) enum Target {
     Sealed,
     /// A sealed code, as the text in `request.code`
     SealedBase64,
+    /// Events of every trigger that decides something, one after another
+    TriggerEvents,
+    /// Requests to the MFA API, the admin API and the recovery API
+    ApiBody,
+    /// An operator's policy.toml
+    Policy,
+    /// A file of an operator's rules
+    Rules,
+    /// The parameters of a sign-in by SRP at the local pool
+    Srp,
+    /// Calls of the local pool's wire protocol, one after another
+    PoolWire,
 }
 
 impl Target {
@@ -30,37 +50,187 @@ impl Target {
         match self {
             Self::Sealed => "sealed",
             Self::SealedBase64 => "sealed_base64",
+            Self::TriggerEvents => "trigger_events",
+            Self::ApiBody => "api_body",
+            Self::Policy => "policy",
+            Self::Rules => "rules",
+            Self::Srp => "srp",
+            Self::PoolWire => "pool_wire",
         }
     }
 }
 
+/// Where inputs of a target are.
+struct Inputs {
+    /// What was found here.
+    found: PathBuf,
+    /// What is in the repository for this.
+    kept: PathBuf,
+    /// Made of what is in the repository for something else.
+    seeds: PathBuf,
+}
+
+impl Inputs {
+    fn of(target: Target, folder: &Path) -> Result<Self> {
+        let name = target.name();
+        let inputs = Self {
+            found: folder.join("corpus").join(name),
+            kept: workspace::root().join("shared/fuzz/corpus").join(name),
+            seeds: folder.join("seeds").join(name),
+        };
+        for folder in [&inputs.found, &inputs.kept, &inputs.seeds] {
+            fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        }
+        write_seeds(target, &inputs.seeds)?;
+        Ok(inputs)
+    }
+}
+
 /// Runs one target for so long, or until the first input that it crashes on.
-pub(crate) fn run(target: Target, seconds: u32) -> Result<()> {
+pub(crate) fn run(target: Target, seconds: u32, keep: bool) -> Result<()> {
     let cargo_fuzz = tools::install_cargo_fuzz()?;
     let folder = workspace::target_directory()?.join("fuzz");
-    let (corpus, seeds) =
-        (folder.join("corpus").join(target.name()), folder.join("seeds").join(target.name()));
-    fs::create_dir_all(&corpus).with_context(|| corpus.display().to_string())?;
-    write_seeds(target, &seeds)?;
-    let mut command = std::process::Command::new(cargo_fuzz);
+    let inputs = Inputs::of(target, &folder)?;
+    let mut command = cargo_fuzz_run(&cargo_fuzz, &folder, target);
+    // What is found goes to the first folder.
     command
-        .args(["run", "--fuzz-dir", "shared/fuzz", "--sanitizer", SANITIZER])
-        .arg("--target-dir")
-        .arg(&folder)
-        .arg(target.name())
-        // What is found goes to the first folder.
-        .args([corpus, seeds])
+        .args([&inputs.found, &inputs.kept, &inputs.seeds])
         .arg("--")
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-max_len={LONGEST_INPUT}"))
-        .arg("-print_final_stats=1")
+        .arg("-print_final_stats=1");
+    let dictionary =
+        workspace::root().join("shared/fuzz/dictionaries").join(format!("{}.dict", target.name()));
+    if dictionary.is_file() {
+        command.arg(format!("-dict={}", dictionary.display()));
+    }
+    watch(target, &mut command)?;
+    if keep { add_to_kept(cargo_fuzz_run(&cargo_fuzz, &folder, target), &inputs, &folder) } else { Ok(()) }
+}
+
+fn cargo_fuzz_run(cargo_fuzz: &Path, folder: &Path, target: Target) -> Command {
+    let mut command = Command::new(cargo_fuzz);
+    command
+        .args(["run", "--fuzz-dir", "shared/fuzz", "--sanitizer", SANITIZER])
+        .arg("--target-dir")
+        .arg(folder)
+        .arg(target.name())
         .current_dir(workspace::root());
-    succeed(&mut command)
+    // Targets that keep state in files write it anew for every input.
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        command.env("TMPDIR", memory);
+    }
+    command
+}
+
+/// Passes on what libFuzzer says, and sums it up. What the code under test prints, metrics above all, is nobody's.
+fn watch(target: Target, command: &mut Command) -> Result<()> {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().context("cargo-fuzz")?;
+    let said = child.stderr.take().context("cargo-fuzz: no output")?;
+    let (mut executions, mut coverage) = (None, None);
+    for line in BufReader::new(said).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        executions = after(&line, "stat::number_of_executed_units:").or(executions);
+        coverage = after(&line, " cov:").or(coverage);
+        eprintln!("{line}");
+    }
+    let status = child.wait()?;
+    let known =
+        |figure: Option<u64>| figure.map_or_else(|| "unknown".to_owned(), |figure| figure.to_string());
+    eprintln!("{}: {} executions, {} edges covered", target.name(), known(executions), known(coverage));
+    ensure!(status.success(), "{}: {status}", target.name());
+    Ok(())
+}
+
+/// The number behind a word.
+fn after(line: &str, word: &str) -> Option<u64> {
+    line.split_once(word)?.1.split_whitespace().next()?.parse().ok()
+}
+
+/// Of what was found, the fewest inputs that reach what those in the repository do not: short ones first, as long
+/// as there is room.
+fn add_to_kept(mut merge: Command, inputs: &Inputs, folder: &Path) -> Result<()> {
+    let (candidates, chosen) = (folder.join("candidates"), folder.join("chosen"));
+    for folder in [&candidates, &chosen] {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
+        fs::create_dir_all(folder)?;
+    }
+    for (path, size) in files(&inputs.found)? {
+        if size <= LONGEST_KEPT_INPUT {
+            copy_into(&path, &candidates)?;
+        }
+    }
+    let mut room = MOST_KEPT_BYTES;
+    for (path, size) in files(&inputs.kept)? {
+        room = room.saturating_sub(size);
+        copy_into(&path, &chosen)?;
+    }
+    merge.args([&chosen, &candidates]).args(["--", "-set_cover_merge=1"]);
+    succeed(&mut merge)?;
+    for (path, size) in files(&chosen)? {
+        let is_known = path.file_name().is_some_and(|name| inputs.kept.join(name).exists());
+        if !is_known && size <= room {
+            room -= size;
+            copy_into(&path, &inputs.kept)?;
+        }
+    }
+    Ok(())
+}
+
+/// With their sizes, the smallest first.
+fn files(folder: &Path) -> Result<Vec<(PathBuf, u64)>> {
+    let mut found = Vec::new();
+    for entry in folder.read_dir().with_context(|| folder.display().to_string())? {
+        let entry = entry?;
+        found.push((entry.path(), entry.metadata()?.len()));
+    }
+    found.sort_by(|(left, left_size), (right, right_size)| (left_size, left).cmp(&(right_size, right)));
+    Ok(found)
+}
+
+fn copy_into(path: &Path, folder: &Path) -> Result<()> {
+    let name = path.file_name().context("a file has a name")?;
+    fs::copy(path, folder.join(name)).with_context(|| path.display().to_string()).map(drop)
+}
+
+fn write_seeds(target: Target, folder: &Path) -> Result<()> {
+    let root = workspace::root();
+    match target {
+        Target::Sealed | Target::SealedBase64 => write_sealed(target, folder),
+        Target::TriggerEvents => write_events(folder),
+        Target::Policy => copy(&root.join("shared/src/config/policy"), folder, "toml"),
+        Target::Rules => copy(&root.join("docs/rules"), folder, "cedar"),
+        Target::ApiBody | Target::Srp | Target::PoolWire => Ok(()),
+    }
+}
+
+/// The sample events, each on one line. Those of our own functions are no triggers'.
+fn write_events(folder: &Path) -> Result<()> {
+    for (path, _) in files(&workspace::root().join("events"))? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.extension().is_some_and(|found| found == "json") && name.contains('_') {
+            let event: Value = serde_json::from_slice(&fs::read(&path)?).with_context(|| name.clone())?;
+            fs::write(folder.join(name), event.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// Every file of a folder that ends so.
+fn copy(from: &Path, to: &Path, extension: &str) -> Result<()> {
+    for (path, _) in files(from)? {
+        if path.extension().is_some_and(|found| found == extension) {
+            copy_into(&path, to)?;
+        }
+    }
+    Ok(())
 }
 
 /// A file for each sample that an official SDK has sealed.
-fn write_seeds(target: Target, folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+fn write_sealed(target: Target, folder: &Path) -> Result<()> {
     for file in ["esdk-keys.json", "esdk-keys.javascript.json"] {
         let path = workspace::root().join("events").join(file);
         let material: Value = serde_json::from_slice(&fs::read(&path)?)?;
@@ -69,7 +239,7 @@ fn write_seeds(target: Target, folder: &Path) -> Result<()> {
                 let code = sample.get("code").and_then(Value::as_str).context("a sample without a code")?;
                 let seed = match target {
                     Target::Sealed => BASE64.decode(code.as_bytes())?,
-                    Target::SealedBase64 => code.as_bytes().to_vec(),
+                    _ => code.as_bytes().to_vec(),
                 };
                 fs::write(folder.join(format!("{file}-{name}")), seed)?;
             }

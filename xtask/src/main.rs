@@ -50,11 +50,14 @@ enum Command {
     },
     /// Write the table of phone numbers (from the metadata that rlibphonenumber carries) and the OpenAPI document anew
     Generate,
-    /// Hand millions of broken inputs to a parser; a crash is left in shared/fuzz/artifacts
+    /// Hand millions of broken inputs to what an attacker reaches; a crash is left in shared/fuzz/artifacts
     Fuzz {
         target: fuzz::Target,
         #[arg(long, default_value_t = 300)]
         seconds: u32,
+        /// Add what was found, as far as it reaches something new, to shared/fuzz/corpus
+        #[arg(long)]
+        keep: bool,
     },
     /// What each function is built from: a bill of materials (`CycloneDX`) for each architecture in target/sbom/, held against what Cargo says
     Sbom,
@@ -79,7 +82,7 @@ fn main() -> ExitCode {
         Command::Dev { flags } => dev::run(&flags),
         Command::Test { parts, no_browser, base } => test::run(&parts, no_browser, base.as_deref()),
         Command::Generate => generate::run(),
-        Command::Fuzz { target, seconds } => fuzz::run(target, seconds),
+        Command::Fuzz { target, seconds, keep } => fuzz::run(target, seconds, keep),
         Command::Sbom => sbom::run(),
         Command::Bench(bench) => bench::run(&bench),
         Command::Check { folder } => ops::check(&folder),

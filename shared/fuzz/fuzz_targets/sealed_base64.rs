@@ -1,9 +1,7 @@
-//! Any text as a sealed code: what stands in `request.code` before anything is decoded.
+//! Any text as a sealed code: `tests/hostile`.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
-mod reader;
-
-fuzz_target!(|text: &str| reader::only_samples_open(text));
+fuzz_target!(|bytes: &[u8]| hostile_input::sealed_base64(bytes));

@@ -1,0 +1,7 @@
+//! Any parameters in a sign-in by SRP: `tests/hostile`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| hostile_input::srp(bytes));

@@ -1,0 +1,298 @@
+//! Requests to the public APIs: a line each, `METHOD PATH BODY`, to one user's factors, administrators' help and
+//! recoveries, in turn on the same state. Before them, lines `# {…}` change the event around those that follow:
+//! its claims, its headers.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Method, Response, StatusCode, Uri},
+};
+use futures::FutureExt as _;
+use http_body_util::BodyExt as _;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+use shared::{
+    admin::{AdministratorSignIns as _, NotedSignIn, SecondFactor, Support, SupportPorts},
+    calls::{CallLimits, Repetitions},
+    config::{self, Policy},
+    factors::{
+        Access, Activity, Addresses, CodeWaits, Factors, RememberedDevices,
+        own::{Change, OwnFactorStore as _, RecoveryCode, SelfService},
+    },
+    http::{MfaServices, RecoveryFrontSettings, admin_api, mfa_api, recovery_api},
+    kernel::{Factor, HashKey, Refusal, UserId},
+    recovery::{Recovery, RecoveryPorts, RecoverySettings},
+};
+use shared_testkit::{
+    InMemoryAccounts, InMemoryCourier, InMemorySeeds, InMemoryTable, InMemoryUserPool, ManualClock,
+    SeededEntropy,
+};
+use tower::ServiceExt as _;
+
+const SAMPLE: &str = include_str!("../../../events/apigw-http-v2.access-token.json");
+/// Of the sample: the signed-in user, who is an administrator too as soon as the claims say so.
+const USER: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
+/// `auth_time` of the sample.
+const SIGNED_IN_AT: Timestamp = Timestamp::constant(1_767_322_985, 0);
+/// What Sam, who may recover the account, knows.
+const PASSWORD: &str = "Correct-Horse-9";
+/// More requests say nothing more.
+const MOST: usize = 12;
+
+static EVENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(SAMPLE).expect("a sample"));
+static POLICY: LazyLock<Policy> = LazyLock::new(|| {
+    Policy::read(Some("[admin]\ngroups = ['helpers']\n[recovery.email]\nopen = true")).expect("a policy")
+});
+
+fn key() -> HashKey {
+    HashKey::new(&[7; 32])
+}
+
+fn lookup(name: &str) -> Option<String> {
+    (name == "MFA_HASH_KEY").then(|| "k".repeat(64))
+}
+
+struct Stage {
+    mfa: Router,
+    admin: Router,
+    recovery: Router,
+    /// Of a recovery that was opened, until another one is.
+    secret: String,
+    code: String,
+}
+
+fn stage() -> Stage {
+    let user = UserId::parse(USER).expect("a user");
+    let policy = &*POLICY;
+    let (table, courier) = (Arc::new(InMemoryTable::default()), Arc::new(InMemoryCourier::default()));
+    let pool = Arc::new(InMemoryUserPool::new(user.clone()).with_factors(&[Factor::Totp]));
+    let clock = Arc::new(ManualClock::at(SIGNED_IN_AT + SignedDuration::from_mins(1)));
+    let entropy = Arc::new(SeededEntropy::new(1));
+    let accounts = Arc::new(InMemoryAccounts::default());
+    accounts.add("alex", PASSWORD, &[Factor::Totp]);
+    accounts.add("sam", PASSWORD, &[Factor::Totp]);
+    accounts.change("alex", |alex| {
+        alex.groups = BTreeSet::from(["helpers".to_owned()]);
+    });
+    let sign_in = NotedSignIn {
+        at: SIGNED_IN_AT,
+        second_factor: SecondFactor::Asked,
+        forget_at: SIGNED_IN_AT + SignedDuration::from_hours(24),
+    };
+    for administrator in [&user, &UserId::parse("sub-alex").expect("a user")] {
+        table.note(administrator, &sign_in).now_or_never().expect("no wait").expect("noted");
+    }
+    let code = RecoveryCode::generate(entropy.as_ref()).expect("a code");
+    let sam = UserId::parse("sub-sam").expect("a user");
+    let change = Change { recovery: Some([code.hash(&key(), &sam)].into()), ..Change::default() };
+    table.change(&sam, 0, &change).now_or_never().expect("no wait").expect("changed");
+
+    let access =
+        Access::new(pool.clone(), table.clone(), courier.clone(), clock.clone(), entropy.clone(), policy);
+    let access = Arc::new(access);
+    let own = SelfService::new(access.clone(), table.clone(), Arc::new(InMemorySeeds), key(), policy);
+    let waits = CodeWaits::new(table.clone(), table.clone(), clock.clone(), &policy.governor);
+    let mfa = mfa_api(MfaServices {
+        addresses: Arc::new(Addresses::new(access.clone(), pool.clone(), table.clone(), waits)),
+        devices: Arc::new(RememberedDevices::new(access.clone(), pool.clone(), table.clone())),
+        activity: Arc::new(Activity::new(access.clone(), table.clone())),
+        factors: Arc::new(Factors::new(access, table.clone(), policy)),
+        own: Arc::new(own),
+        limits: Arc::new(CallLimits::new(table.clone(), clock.clone(), key(), policy)),
+        repetitions: Arc::new(Repetitions::new(table.clone(), clock.clone(), entropy.clone())),
+    });
+    let admin = admin_api(Arc::new(Support::new(
+        policy.admin.clone(),
+        SupportPorts {
+            pool,
+            accounts: accounts.clone(),
+            own: table.clone(),
+            sign_ins: table.clone(),
+            ledger: table.clone(),
+            items: table.clone(),
+            audit: table.clone(),
+            courier: courier.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        },
+    )));
+    let ports = RecoveryPorts {
+        cases: table.clone(),
+        tries: table.clone(),
+        codes: table.clone(),
+        passwords: accounts.clone(),
+        accounts,
+        own: table.clone(),
+        history: table.clone(),
+        audit: table.clone(),
+        courier,
+        clock: clock.clone(),
+        entropy,
+    };
+    let settings = RecoverySettings { policy: policy.recovery.clone(), hash_key: key() };
+    let front = config::load(&lookup, RecoveryFrontSettings::read).expect("settings");
+    let front = front.front(Arc::new(Recovery::new(settings, ports)), table, clock);
+    let code = code.readable().to_string();
+    Stage { mfa, admin, recovery: recovery_api(front), secret: String::new(), code }
+}
+
+/// No request, whatever it is, is answered with 5xx; every refusal is a problem document of the catalogue; and
+/// who is not signed in, or no administrator, is refused.
+pub fn requests(bytes: &[u8]) {
+    let Some(text) = super::utf8(bytes) else { return };
+    let mut stage = stage();
+    let mut event = EVENT.clone();
+    for line in text.split('\n').take(MOST) {
+        let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if first == "#" {
+            if let Ok(Value::Object(changes)) = serde_json::from_str(rest) {
+                around(&mut event, changes);
+            }
+            continue;
+        }
+        let (target, body) = rest.split_once(' ').unwrap_or((rest, ""));
+        let body = body.replace("$CODE", &stage.code).replace("$PASSWORD", PASSWORD);
+        if let Some(asked) = Asked::new(&event, &stage.secret, first, target, &body) {
+            stage.ask(asked);
+        }
+    }
+}
+
+/// Claims and headers as they come from API Gateway: texts only. `"claims": null` is a route without authorizer.
+fn around(event: &mut Value, changes: Map<String, Value>) {
+    for (name, value) in changes {
+        let place = match name.as_str() {
+            "claims" => &mut event["requestContext"]["authorizer"]["jwt"]["claims"],
+            "headers" => &mut event["headers"],
+            _ => continue,
+        };
+        match value {
+            Value::Object(members) => {
+                if !place.is_object() {
+                    *place = json!({});
+                }
+                let place = place.as_object_mut().expect("made one");
+                // These are API Gateway's own.
+                let is_ours = |name: &str| name != "host" && !name.starts_with("x-forwarded-");
+                for (name, value) in members.into_iter().filter(|(name, _)| is_ours(name)) {
+                    match value {
+                        Value::String(text) => drop(place.insert(name, text.into())),
+                        _ => drop(place.remove(&name)),
+                    }
+                }
+            }
+            _ if name == "claims" => event["requestContext"]["authorizer"] = Value::Null,
+            _ => {}
+        }
+    }
+}
+
+struct Asked {
+    request: lambda_http::Request,
+    /// Of API Gateway, which names the function. What that reads of it is its own affair.
+    route: String,
+    claims: Option<Map<String, Value>>,
+    text: String,
+}
+
+impl Asked {
+    /// None for what API Gateway would not pass on.
+    fn new(event: &Value, secret: &str, method: &str, target: &str, body: &str) -> Option<Self> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        // A path is decoded there, a query is not.
+        let is_query = format!("/?{query}").parse::<Uri>().is_ok();
+        if !path.starts_with('/') || !is_query || method.parse::<Method>().is_err() {
+            return None;
+        }
+        let mut event = event.clone();
+        event["rawPath"] = path.into();
+        event["rawQueryString"] = query.into();
+        event["requestContext"]["http"]["method"] = method.into();
+        event["requestContext"]["http"]["path"] = path.into();
+        event["body"] = if body.is_empty() { Value::Null } else { body.into() };
+        let claims = event["requestContext"]["authorizer"]["jwt"]["claims"].as_object().cloned();
+        if path.starts_with("/recovery") {
+            // Open to everybody.
+            event["requestContext"]["authorizer"] = Value::Null;
+            event["headers"]["authorization"] = format!("Bearer {secret}").into();
+        }
+        let text = event.to_string();
+        let request = lambda_http::request::from_str(&text).ok()?;
+        Some(Self { request, route: path.to_owned(), claims, text: format!("{method} {target} {body}") })
+    }
+
+    fn claim(&self, name: &str) -> &str {
+        self.claims.as_ref().and_then(|claims| claims.get(name)?.as_str()).unwrap_or_default()
+    }
+
+    /// With an access token that the pool's own API would take.
+    fn is_signed_in(&self) -> bool {
+        let has_scope = self.claim("scope").split(' ').any(|scope| scope == "aws.cognito.signin.user.admin");
+        self.claim("token_use") == "access" && has_scope && !self.claim("sub").is_empty()
+    }
+
+    fn is_administrator(&self) -> bool {
+        self.is_signed_in() && self.claim("cognito:groups").contains("helpers")
+    }
+}
+
+impl Stage {
+    fn ask(&mut self, asked: Asked) {
+        let (path, text) = (asked.request.uri().path().to_owned(), &asked.text);
+        let (router, is_admitted) = if asked.route.starts_with("/admin") {
+            (&self.admin, asked.is_administrator())
+        } else if asked.route.starts_with("/recovery") {
+            (&self.recovery, true)
+        } else {
+            (&self.mfa, asked.is_signed_in() || path == "/openapi.json")
+        };
+        let request = asked.request.map(|body| Body::from(body.to_vec()));
+        let answered = router.clone().oneshot(request).now_or_never().expect("the ports in here never wait");
+        let response = answered.expect("a router does not fail");
+        let (status, answer) = read(response, text);
+        assert!(!status.is_success() || is_admitted, "{status} for nobody who may: {text}");
+        if path == "/recovery"
+            && let Some(secret) = answer["secret"].as_str()
+        {
+            secret.clone_into(&mut self.secret);
+        }
+    }
+}
+
+fn read(response: Response<Body>, asked: &str) -> (StatusCode, Value) {
+    let status = response.status();
+    assert!(!status.is_server_error(), "{status}: {asked}");
+    let header =
+        |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    assert_eq!(header("cache-control").as_deref(), Some("no-store"), "{asked}");
+    let kind = header("content-type").unwrap_or_default();
+    let bytes = response.into_body().collect().now_or_never().expect("no wait").expect("a body").to_bytes();
+    if kind.starts_with("text/html") {
+        return (status, Value::Null);
+    }
+    if bytes.is_empty() {
+        assert!(
+            status == StatusCode::NO_CONTENT || asked.starts_with("HEAD "),
+            "{status} says nothing: {asked}"
+        );
+        return (status, Value::Null);
+    }
+    let answer: Value = serde_json::from_slice(&bytes).unwrap_or_else(|fault| panic!("{fault}: {asked}"));
+    if !status.is_success() {
+        assert_eq!(kind, "application/problem+json", "{asked}");
+        let code = answer["code"].as_str().unwrap_or_default();
+        let refusal = Refusal::from_code(code).unwrap_or_else(|| panic!("{answer}: {asked}"));
+        assert_eq!(answer["status"], status.as_u16(), "{asked}");
+        assert_eq!(answer["detail"], refusal.text(), "{asked}");
+        // Only names of members are quoted, and only back to who sent them.
+        assert!(
+            answer["path"].is_null() || answer["path"].as_str().is_some_and(|path| path.starts_with('$'))
+        );
+    }
+    (status, answer)
+}

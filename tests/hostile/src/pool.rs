@@ -1,0 +1,373 @@
+//! The local pool's wire protocol: calls a line each, `OPERATION BODY`, in turn on one pool with the user Alex.
+//!
+//! `$POOL`, `$CLIENT`, `$SUB` stand for those that are there; `$SESSION`, `$ACCESS`, `$REFRESH`, `$CODE`,
+//! `$DEVICE` and `$EVENT` for what an answer, or a message, had last, `$TOTP` for the code of an authenticator with it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use aws_lc_rs::hmac;
+use axum::{
+    body::Body,
+    http::{HeaderMap, Request, StatusCode},
+};
+use data_encoding::BASE32_NOPAD;
+use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use local_user_pool::{
+    Config, StoreLocation, Switches, UserPools,
+    ports::{
+        Clock, DataKey, DataKeyFault, DataKeys, FunctionCall, FunctionFault, Functions, Message, Outbox,
+    },
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+use tower::ServiceExt as _;
+
+const NOW: i64 = 1_767_323_045;
+/// More calls say nothing more.
+const MOST: usize = 12;
+
+pub(crate) const USERNAME: &str = "alex";
+pub(crate) const PASSWORD: &str = "Kq7-vB2.xN9_hD4+zR6";
+
+/// What API version 2016-04-18 of `cognito-idp` and its protocol answer when they refuse.
+const EXCEPTIONS: [&str; 29] = [
+    "AliasExistsException",
+    "CodeMismatchException",
+    "DeviceKeyExistsException",
+    "EnableSoftwareTokenMFAException",
+    "ExpiredCodeException",
+    "FeatureUnavailableInTierException",
+    "GroupExistsException",
+    "InvalidLambdaResponseException",
+    "InvalidParameterException",
+    "InvalidPasswordException",
+    "InvalidUserPoolConfigurationException",
+    "LimitExceededException",
+    "NotAuthorizedException",
+    "PasswordHistoryPolicyViolationException",
+    "PasswordResetRequiredException",
+    "ResourceNotFoundException",
+    "SerializationException",
+    "SoftwareTokenMFANotFoundException",
+    "UnauthorizedException",
+    "UnexpectedLambdaException",
+    "UnknownOperationException",
+    "UnsupportedOperationException",
+    "UnsupportedTokenTypeException",
+    "UnsupportedUserStateException",
+    "UserLambdaValidationException",
+    "UserNotConfirmedException",
+    "UserNotFoundException",
+    "UserPoolAddOnNotEnabledException",
+    "UsernameExistsException",
+];
+
+/// The rest of the cloud: functions give their event back, keys are refused, messages are kept.
+#[derive(Default)]
+struct Surroundings {
+    newest: Mutex<Option<Message>>,
+}
+
+#[async_trait]
+impl Functions for Surroundings {
+    async fn invoke(&self, call: FunctionCall) -> Result<Value, FunctionFault> {
+        Ok(call.payload)
+    }
+
+    async fn invoke_async(&self, _: FunctionCall) -> Result<(), FunctionFault> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl DataKeys for Surroundings {
+    async fn generate(&self, _: &str, _: &BTreeMap<String, String>) -> Result<DataKey, DataKeyFault> {
+        Err(DataKeyFault("NotFoundException".to_owned()))
+    }
+
+    fn grant(&self, _: &str, _: &BTreeMap<String, String>) {}
+}
+
+impl Outbox for Surroundings {
+    fn deliver(&self, message: Message) {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
+    }
+}
+
+impl Clock for Surroundings {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(NOW).expect("a time")
+    }
+}
+
+/// A pool with a client and a user, as it begins each time: its state is a file that is copied.
+pub(crate) struct Template {
+    runtime: Runtime,
+    folder: TempDir,
+    pub(crate) pool: String,
+    pub(crate) client: String,
+    sub: String,
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().build().expect("a runtime")
+}
+
+pub(crate) static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
+    let runtime = runtime();
+    let folder = TempDir::new().expect("a folder");
+    let (pools, _) = open(&runtime, &folder.path().join("template"));
+    let call = |operation: &str, input: Value| {
+        runtime.block_on(pools.call(operation, input)).unwrap_or_else(|fault| panic!("{operation}: {fault}"))
+    };
+    let made = call(
+        "CreateUserPool",
+        json!({
+            "PoolName": "fuzz", "AutoVerifiedAttributes": ["email"],
+            "EmailConfiguration": {"EmailSendingAccount": "DEVELOPER"},
+            "SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::111122223333:role/sms"},
+            "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": true, "DeviceOnlyRememberedOnUserPrompt": false},
+        }),
+    );
+    let pool = text(&made["UserPool"]["Id"]);
+    call(
+        "SetUserPoolMfaConfig",
+        json!({
+            "UserPoolId": pool, "MfaConfiguration": "OPTIONAL",
+            "SoftwareTokenMfaConfiguration": {"Enabled": true}, "EmailMfaConfiguration": {},
+            "SmsMfaConfiguration": {"SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::111122223333:role/sms"}},
+        }),
+    );
+    let flows = [
+        "ALLOW_USER_SRP_AUTH",
+        "ALLOW_USER_PASSWORD_AUTH",
+        "ALLOW_CUSTOM_AUTH",
+        "ALLOW_REFRESH_TOKEN_AUTH",
+        "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+    ];
+    let client = json!({"UserPoolId": pool, "ClientName": "app", "ExplicitAuthFlows": flows});
+    let client = text(&call("CreateUserPoolClient", client)["UserPoolClient"]["ClientId"]);
+    let attributes = json!([
+        {"Name": "email", "Value": "alex@example.com"}, {"Name": "email_verified", "Value": "true"},
+        {"Name": "phone_number", "Value": "+12025550123"}, {"Name": "phone_number_verified", "Value": "true"},
+    ]);
+    let user = json!({
+        "UserPoolId": pool, "Username": USERNAME, "MessageAction": "SUPPRESS", "UserAttributes": attributes,
+    });
+    call("AdminCreateUser", user);
+    let set = json!({"UserPoolId": pool, "Username": USERNAME, "Password": PASSWORD, "Permanent": true});
+    call("AdminSetUserPassword", set);
+    // Its keys are in the file too: making them takes longer than everything else.
+    let parameters = json!({"USERNAME": USERNAME, "PASSWORD": PASSWORD});
+    let sign_in = json!({"ClientId": client, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": parameters});
+    call("InitiateAuth", sign_in);
+    let user = call("AdminGetUser", json!({"UserPoolId": pool, "Username": USERNAME}));
+    let attributes = user["UserAttributes"].as_array().cloned().unwrap_or_default();
+    let sub = attributes.iter().find(|attribute| attribute["Name"] == "sub").map(|sub| text(&sub["Value"]));
+    let sub = sub.expect("a sub");
+    // The last connection to close writes everything into the one file, and a task that made keys may have it yet.
+    drop((pools, runtime));
+    Template { runtime: self::runtime(), folder, pool, client, sub }
+});
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// RFC 6238, as authenticator apps have it.
+fn authenticator_code(secret: &str) -> String {
+    let key = BASE32_NOPAD.decode(secret.as_bytes()).expect("base32");
+    let step = (NOW / 30).to_be_bytes();
+    let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key), &step);
+    let mac = mac.as_ref();
+    let at = usize::from(mac[19] & 15);
+    let number = u32::from_be_bytes([mac[at] & 127, mac[at + 1], mac[at + 2], mac[at + 3]]);
+    format!("{:06}", number % 1_000_000)
+}
+
+fn open(runtime: &Runtime, file: &Path) -> (Arc<UserPools>, Arc<Surroundings>) {
+    let surroundings = Arc::new(Surroundings::default());
+    let config = Config {
+        region: "us-east-1".to_owned(),
+        account_id: "111122223333".to_owned(),
+        store: StoreLocation::File(file.to_owned()),
+        base_url: "http://127.0.0.1:9000".to_owned(),
+        functions: surroundings.clone(),
+        outbox: surroundings.clone(),
+        data_keys: surroundings.clone(),
+        clock: surroundings.clone(),
+        switches: Switches::default(),
+    };
+    (runtime.block_on(UserPools::open(config)).expect("pools"), surroundings)
+}
+
+/// The template's pool, once more.
+pub(crate) struct Stage {
+    folder: TempDir,
+    pools: Arc<UserPools>,
+    surroundings: Arc<Surroundings>,
+    /// What stands for what.
+    words: BTreeMap<&'static str, String>,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        let template = &*TEMPLATE;
+        let folder = TempDir::new().expect("a folder");
+        fs::copy(template.folder.path().join("template"), folder.path().join("state")).expect("a copy");
+        let (pools, surroundings) = open(&template.runtime, &folder.path().join("state"));
+        let mut words = BTreeMap::from([
+            ("$POOL", template.pool.clone()),
+            ("$CLIENT", template.client.clone()),
+            ("$SUB", template.sub.clone()),
+            ("$PASSWORD", PASSWORD.to_owned()),
+        ]);
+        for word in ["$SESSION", "$ACCESS", "$REFRESH", "$CODE", "$TOTP", "$DEVICE", "$EVENT"] {
+            words.insert(word, String::new());
+        }
+        Self { folder, pools, surroundings, words }
+    }
+
+    /// What a client gets, held to the protocol: JSON, or an exception that `cognito-idp` has.
+    pub(crate) fn call(&mut self, operation: &str, body: &str) -> Result<Value, String> {
+        let body = self.words.iter().fold(body.to_owned(), |body, (word, is)| body.replace(word, is));
+        let asked = format!("{operation} {body}");
+        let request = Request::post("/")
+            .header("host", "127.0.0.1:9000")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"))
+            .body(Body::from(body));
+        // What is no header's value comes with no request.
+        let Ok(request) = request else { return Err(String::new()) };
+        let (status, headers, answer) = TEMPLATE.runtime.block_on(async {
+            let response = self.pools.router().oneshot(request).await.expect("a router does not fail");
+            let (parts, body) = response.into_parts();
+            (parts.status, parts.headers, body.collect().await.expect("a body").to_bytes())
+        });
+        let answer: Value =
+            serde_json::from_slice(&answer).unwrap_or_else(|fault| panic!("{fault}: {asked}"));
+        assert!(answer.is_object(), "{answer}: {asked}");
+        let header = |headers: &HeaderMap, name: &str| {
+            headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        assert_eq!(header(&headers, "content-type").as_deref(), Some("application/x-amz-json-1.1"));
+        assert!(header(&headers, "x-amzn-requestid").is_some(), "{asked}");
+        if status == StatusCode::OK {
+            assert!(answer.get("__type").is_none(), "{answer}: {asked}");
+            self.learn(&answer);
+            return Ok(answer);
+        }
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}: {asked}");
+        let name = text(&answer["__type"]);
+        assert!(EXCEPTIONS.contains(&name.as_str()), "{answer}: {asked}");
+        assert_eq!(header(&headers, "x-amzn-errortype"), Some(format!("{name}:")), "{asked}");
+        assert!(answer["message"].is_string(), "{answer}: {asked}");
+        Err(name)
+    }
+
+    fn learn(&mut self, answer: &Value) {
+        let places = [
+            ("$SESSION", "/Session"),
+            ("$ACCESS", "/AuthenticationResult/AccessToken"),
+            ("$REFRESH", "/AuthenticationResult/RefreshToken"),
+            ("$DEVICE", "/AuthenticationResult/NewDeviceMetadata/DeviceKey"),
+            ("$EVENT", "/AuthEvents/0/EventId"),
+        ];
+        for (word, place) in places {
+            if let Some(Value::String(is)) = answer.pointer(place) {
+                self.words.insert(word, is.clone());
+            }
+        }
+        if let Some(Value::String(secret)) = answer.get("SecretCode") {
+            self.words.insert("$TOTP", authenticator_code(secret));
+        }
+        let newest = self.surroundings.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(code) = newest.and_then(|message| message.code) {
+            self.words.insert("$CODE", code);
+        }
+    }
+}
+
+/// Everything that is there of all pools, as an administrator reads it.
+fn everything(pools: &UserPools) -> Vec<Value> {
+    let call = |operation: &str, input: Value| {
+        let answer = TEMPLATE.runtime.block_on(pools.call(operation, input));
+        answer.unwrap_or_else(|fault| panic!("{operation}: {fault}"))
+    };
+    let mut found = Vec::new();
+    let listed = call("ListUserPools", json!({"MaxResults": 60}));
+    for pool in listed["UserPools"].as_array().cloned().unwrap_or_default() {
+        let id = json!({"UserPoolId": pool["Id"]});
+        for operation in
+            ["DescribeUserPool", "GetUserPoolMfaConfig", "ListUsers", "ListGroups", "ListUserPoolClients"]
+        {
+            found.push(call(operation, id.clone()));
+        }
+    }
+    found.push(listed);
+    found
+}
+
+/// Whatever is called: nothing panics, nothing is an internal error, every answer is one of the protocol's; and what
+/// was answered is kept, so that the pools are the same after a restart.
+pub fn calls(bytes: &[u8]) {
+    if let Some(text) = super::utf8(bytes) {
+        run(text);
+    }
+}
+
+/// How many were answered.
+fn run(text: &str) -> usize {
+    let mut stage = Stage::new();
+    let (mut has_created, mut answered) = (false, 0);
+    for line in text.split('\n').take(MOST) {
+        let (operation, body) = line.split_once(' ').unwrap_or((line, ""));
+        // Two keys are made for each pool, in the time of a hundred other calls.
+        if operation == "CreateUserPool" && std::mem::replace(&mut has_created, true) {
+            continue;
+        }
+        answered += usize::from(stage.call(operation, body).is_ok());
+    }
+    let before = everything(&stage.pools);
+    let (again, _) = open(&TEMPLATE.runtime, &stage.folder.path().join("state"));
+    assert_eq!(before, everything(&again), "after a restart something else is there");
+    answered
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::run;
+
+    /// What every run begins with gets behind each operation's door.
+    #[test]
+    fn kept_calls_are_answered() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/fuzz/corpus/pool_wire");
+        for (name, least) in [
+            ("sign-up", 5),
+            ("authenticator", 6),
+            ("sms-mfa", 5),
+            ("select-mfa", 4),
+            ("devices", 7),
+            ("refresh", 3),
+            ("forgotten", 3),
+            ("attributes", 7),
+            ("clients", 5),
+            ("groups", 7),
+            ("admin", 8),
+            ("threats", 6),
+        ] {
+            let answered = run(&fs::read_to_string(corpus.join(name)).unwrap());
+            assert!(answered >= least, "{name}: {answered}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The inputs that were kept of the fuzz targets' runs, once more.
+
+use std::{fs, path::Path};
+
+/// Nothing that held for them when they were kept stops holding.
+#[test]
+fn what_was_found_once_stays_found() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/fuzz/corpus");
+    for (name, target) in hostile_input::TARGETS {
+        let mut files: Vec<_> =
+            fs::read_dir(corpus.join(name)).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(!files.is_empty(), "{name}");
+        files.sort();
+        for file in files {
+            let input = fs::read(&file).unwrap();
+            let outcome = std::panic::catch_unwind(|| target(&input));
+            assert!(outcome.is_ok(), "{}", file.display());
+        }
+    }
+}
