@@ -4,7 +4,7 @@
 //! Whoever signs a request names an access key. The Lambda host gives each function a key of its own,
 //! as Lambda gives each role its own credentials, so a call's signature says which function made it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -22,6 +22,7 @@ const BODY_LIMIT: usize = 42 * 1024 * 1024;
 const CAPACITY: &str = "ReturnConsumedCapacity";
 const CONSUMED: &str = "ConsumedCapacity";
 const REFUSED: &str = "ConditionalCheckFailed";
+const BATCH: &str = "BatchExecuteStatement";
 
 /// Calls by function, each as IAM writes the action: `dynamodb:PutItem`.
 pub type Seen = BTreeMap<String, BTreeMap<String, Count>>;
@@ -58,20 +59,70 @@ impl Calls {
         router.layer(from_fn_with_state(Arc::clone(self), note))
     }
 
-    /// Function and action of a call, if a function made it.
-    fn caller(&self, head: &Head<'_>, body: &Bytes) -> Option<(String, String)> {
+    /// Who made a call, if it was a function.
+    fn caller(&self, head: &Head<'_>, body: &Bytes) -> Option<Call> {
         let (key, service) = signer(head.headers)?;
-        let function = self.callers.get(key)?;
-        Some((function.clone(), format!("{service}:{}", operation(head, body)?)))
+        let function = self.callers.get(key)?.clone();
+        let operation = operation(head, body)?;
+        let mut actions = match operation.as_str() {
+            BATCH => statements(body)?,
+            operation => vec![operation.to_owned()],
+        };
+        for action in &mut actions {
+            *action = format!("{service}:{action}");
+        }
+        Some(Call { function, operation, actions })
     }
 
-    fn add(&self, (function, action): (String, String), units: Units) {
+    /// The call and its price stand at its first action.
+    fn add(&self, call: Call, units: Units) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = seen.entry(function).or_default().entry(action).or_default();
-        count.calls += 1;
-        count.read_units += units.read;
-        count.write_units += units.write;
+        let of_function = seen.entry(call.function).or_default();
+        for (index, action) in call.actions.into_iter().enumerate() {
+            let count = of_function.entry(action).or_default();
+            if index == 0 {
+                count.calls += 1;
+                count.read_units += units.read;
+                count.write_units += units.write;
+            }
+        }
     }
+}
+
+struct Call {
+    function: String,
+    operation: String,
+    /// As IAM writes them; more than one for a batch of PartiQL statements of several kinds.
+    actions: Vec<String>,
+}
+
+impl Call {
+    /// A batch is all reads or all writes.
+    fn reads(&self) -> bool {
+        matches!(self.operation.as_str(), "GetItem" | "Query" | "Scan")
+            || self.actions.iter().any(|action| action == "dynamodb:PartiQLSelect")
+    }
+
+    /// The operation, if it is DynamoDB's.
+    fn of_table(&self) -> Option<&str> {
+        self.actions.first()?.starts_with("dynamodb:").then_some(self.operation.as_str())
+    }
+}
+
+/// The actions that permit a batch's statements: by the first word of each.
+fn statements(body: &Bytes) -> Option<Vec<String>> {
+    let input: Value = serde_json::from_slice(body).ok()?;
+    let mut actions = BTreeSet::new();
+    for statement in input.get("Statements")?.as_array()? {
+        let verb = statement.get("Statement")?.as_str()?.split_whitespace().next()?.to_ascii_uppercase();
+        actions.insert(match verb.as_str() {
+            "INSERT" => "PartiQLInsert",
+            "UPDATE" => "PartiQLUpdate",
+            "DELETE" => "PartiQLDelete",
+            _ => "PartiQLSelect",
+        });
+    }
+    Some(actions.into_iter().map(str::to_owned).collect())
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -90,12 +141,12 @@ async fn note(State(calls): State<Arc<Calls>>, request: Request, next: Next) -> 
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let Some(caller) = calls.caller(&Head { path: head.uri.path(), headers: &head.headers }, &body) else {
+    let Some(call) = calls.caller(&Head { path: head.uri.path(), headers: &head.headers }, &body) else {
         return next.run(Request::from_parts(head, Body::from(body))).await;
     };
     // Noted before the answer is there: whoever has it sees the call.
-    let Some(metered) = metered(&caller.1, &body) else {
-        calls.add(caller, Units::default());
+    let Some(metered) = call.of_table().and_then(|operation| metered(operation, &body)) else {
+        calls.add(call, Units::default());
         return next.run(Request::from_parts(head, Body::from(body))).await;
     };
     let mut head = head;
@@ -104,14 +155,14 @@ async fn note(State(calls): State<Arc<Calls>>, request: Request, next: Next) -> 
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return StatusCode::BAD_GATEWAY.into_response();
     };
-    let (units, body) = without_capacity(&caller.1, answer.status, body);
-    calls.add(caller, units);
+    let (units, body) = without_capacity(call.reads(), answer.status, body);
+    calls.add(call, units);
     answer.headers.insert(header::CONTENT_LENGTH, body.len().into());
     Response::from_parts(answer, Body::from(body))
 }
 
 /// The request with the question for its price; none if it has no price, or asks itself.
-fn metered(action: &str, body: &Bytes) -> Option<Bytes> {
+fn metered(operation: &str, body: &Bytes) -> Option<Bytes> {
     let priced = [
         "GetItem",
         "PutItem",
@@ -121,8 +172,8 @@ fn metered(action: &str, body: &Bytes) -> Option<Bytes> {
         "Scan",
         "BatchWriteItem",
         "TransactWriteItems",
+        BATCH,
     ];
-    let operation = action.strip_prefix("dynamodb:")?;
     priced.contains(&operation).then_some(())?;
     let mut input: Value = serde_json::from_slice(body).ok()?;
     let input_fields = input.as_object_mut()?;
@@ -134,8 +185,7 @@ fn metered(action: &str, body: &Bytes) -> Option<Bytes> {
 }
 
 /// What an answer says of its price, and the answer as it would be had nobody asked.
-fn without_capacity(action: &str, status: StatusCode, body: Bytes) -> (Units, Bytes) {
-    let is_read = matches!(action, "dynamodb:GetItem" | "dynamodb:Query" | "dynamodb:Scan");
+fn without_capacity(is_read: bool, status: StatusCode, body: Bytes) -> (Units, Bytes) {
     if status == StatusCode::BAD_REQUEST && !is_read {
         // A write that its condition refuses is billed as if it had been done; the answer has no figure, and
         // items here are smaller than a unit.
@@ -185,6 +235,7 @@ fn operation(head: &Head<'_>, body: &Bytes) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use axum::routing::post;
+    use serde_json::json;
     use tower::ServiceExt as _;
 
     use super::*;
@@ -229,6 +280,37 @@ mod tests {
         }
         assert_eq!(input["ReturnConsumedCapacity"], "TOTAL");
         r#"{"Item":{},"ConsumedCapacity":{"TableName":"t","CapacityUnits":1.5}}"#.into_response()
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_one_call_and_needs_the_action_of_each_statement() {
+        let calls = Calls::of([("KEY".to_owned(), "sender".to_owned())].into());
+        let answer = r#"{"Responses":[],"ConsumedCapacity":[{"TableName":"t","CapacityUnits":3.0}]}"#;
+        let router = calls.around(Router::new().fallback(post(async move || answer)));
+        let statements =
+            ["INSERT INTO \"t\" VALUE {'pk': ?}", "UPDATE \"t\" SET d = d + 1 WHERE pk = ?", "update \"t\""];
+        let statements = statements.map(|statement| json!({ "Statement": statement }));
+        let batch = async |input: Value| {
+            let request = Request::post("/")
+                .header(
+                    "authorization",
+                    "AWS4-HMAC-SHA256 Credential=KEY/20260101/us-east-1/dynamodb/aws4_request",
+                )
+                .header("x-amz-target", "DynamoDB_20120810.BatchExecuteStatement")
+                .body(Body::from(input.to_string()))
+                .unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(to_bytes(response.into_body(), 1024).await.unwrap(), r#"{"Responses":[]}"#);
+        };
+        batch(json!({ "Statements": statements })).await;
+        let noted = &calls.seen()["sender"];
+        assert_eq!(noted.len(), 2);
+        assert_eq!(noted["dynamodb:PartiQLInsert"], Count { calls: 1, read_units: 0.0, write_units: 3.0 });
+        assert_eq!(noted["dynamodb:PartiQLUpdate"], Count::default());
+        let read = json!({ "Statements": [{ "Statement": "SELECT d FROM \"t\" WHERE pk = ?" }] });
+        batch(read).await;
+        let noted = &calls.seen()["sender"];
+        assert_eq!(noted["dynamodb:PartiQLSelect"], Count { calls: 1, read_units: 3.0, write_units: 0.0 });
     }
 
     #[tokio::test]

@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use shared::{
     config::{BudgetPolicy, Policy, load},
     delivery::{
-        Budgets, Channel, Charge, Correspondence, Counter, Debt, Demand, Destination, Governor,
-        GovernorRules, Purpose, Refused, Repayment, Scope,
+        Booked, Booking, Budgets, Channel, Charge, Correspondence, Counter, Counts, Debt, Demand,
+        Destination, Governor, GovernorRules, Purpose, Repayment, Scope,
     },
     kernel::{HashKey, PhoneNumber, PortError, UserId},
 };
@@ -42,6 +42,16 @@ impl Budgets for Tally {
         Ok(Correspondence::default())
     }
 
+    async fn look_up(
+        &self,
+        _: &UserId,
+        _: Channel,
+        _: u8,
+        counters: &[Counter],
+    ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
+        Ok((Correspondence::default(), vec![None; counters.len()]))
+    }
+
     async fn swap(
         &self,
         _: &UserId,
@@ -56,9 +66,11 @@ impl Budgets for Tally {
         Ok(None)
     }
 
-    async fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
-        *self.0.lock().unwrap().entry(charge.counter.clone()).or_default() += 1;
-        Ok(Ok(()))
+    async fn book(&self, booking: &Booking<'_>) -> Result<Booked, PortError> {
+        for charge in booking.charges {
+            *self.0.lock().unwrap().entry(charge.counter.clone()).or_default() += 1;
+        }
+        Ok(Booked { swapped: Ok(true), charges: booking.charges.iter().map(|_| Ok(Ok(()))).collect() })
     }
 
     async fn give_back(&self, _: &Charge) -> Result<(), PortError> {

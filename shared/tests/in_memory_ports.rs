@@ -47,6 +47,7 @@ async fn audit_trail() {
 #[tokio::test]
 async fn budgets() {
     contract::budgets(&InMemoryTable::default()).await;
+    contract::bookings(&InMemoryTable::default()).await;
     contract::correspondence(&InMemoryTable::default()).await;
 }
 

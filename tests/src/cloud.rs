@@ -77,16 +77,9 @@ impl Cloud {
     /// The variables that let a deployed function find this cloud.
     pub fn environment(&self) -> Result<BTreeMap<String, String>> {
         let variables = [
-            ("AWS_ENDPOINT_URL_DYNAMODB", text(&self.endpoints, "dynamodb")?),
-            ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", text(&self.endpoints, "cognito")?),
             ("AWS_REGION", text(&self.endpoints, "region")?),
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
-            ("AWS_ENDPOINT_URL_KMS", text(&self.endpoints, "kms")?),
-            ("AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2", text(&self.endpoints, "sms")?),
-            ("AWS_ENDPOINT_URL_SNS", text(&self.endpoints, "sns")?),
-            ("AWS_ENDPOINT_URL_SESV2", text(&self.endpoints, "ses")?),
-            ("AWS_ENDPOINT_URL_LAMBDA", text(&self.endpoints, "lambda")?),
             ("MFA_TABLE", &self.table),
             ("MFA_USER_POOL_ID", text(&self.endpoints, "userPoolId")?),
             ("MFA_CODE_KEY_ARN", &self.code_key),
@@ -98,17 +91,64 @@ impl Cloud {
             ("MFA_HASH_KEY", HASH_KEY),
             ("MFA_EMAIL_FROM", "no-reply@example.com"),
         ];
-        Ok(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Ok(self.service_urls()?.into_iter().chain(variables).collect())
+    }
+
+    /// The variables that lead every AWS SDK here.
+    fn service_urls(&self) -> Result<BTreeMap<String, String>> {
+        let services = [
+            ("COGNITO_IDENTITY_PROVIDER", "cognito"),
+            ("DYNAMODB", "dynamodb"),
+            ("KMS", "kms"),
+            ("LAMBDA", "lambda"),
+            ("PINPOINT_SMS_VOICE_V2", "sms"),
+            ("SESV2", "ses"),
+            ("SNS", "sns"),
+        ];
+        let url = |(variable, service): (&str, &str)| {
+            Ok((format!("AWS_ENDPOINT_URL_{variable}"), text(&self.endpoints, service)?.to_owned()))
+        };
+        services.into_iter().map(url).collect()
+    }
+
+    /// The same for a [`LambdaHost`](local_lambda_host::LambdaHost), which gives each function a key of its own:
+    /// by that its calls are counted.
+    pub fn environment_of_function(&self) -> Result<BTreeMap<String, String>> {
+        let mut environment = self.environment()?;
+        environment
+            .retain(|name, _| !["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].contains(&name.as_str()));
+        Ok(environment)
     }
 
     /// A function for a [`LambdaHost`](local_lambda_host::LambdaHost), from a binary of its own.
     pub fn function(&self, function: &Function, command: &Path) -> Result<FunctionSpec> {
         let mut spec = FunctionSpec::new(function.name, command);
-        spec.environment = self.environment()?;
+        spec.environment = self.environment_of_function()?;
         // The custom challenges' samples are of a client that signs in by them.
         if function.events.contains("AuthChallenge") {
             spec.environment.insert("MFA_APP_CLIENTS".into(), APP_CLIENTS.replace("native", "custom"));
         }
+        Ok(spec)
+    }
+
+    /// Calls of AWS that a function has made so far.
+    pub async fn calls(&self, function: &str) -> Result<f64> {
+        let seen = self.request("console", "GET", "/api/calls", String::new()).await?;
+        let actions = seen.get(function).and_then(Value::as_object).into_iter().flatten();
+        Ok(actions.filter_map(|(_, count)| count.get("calls")?.as_f64()).sum())
+    }
+
+    /// A function as the template deploys it here, from a binary of its own.
+    pub async fn deployed(&self, function: &Function, command: &Path) -> Result<FunctionSpec> {
+        let path = format!("/2015-03-31/functions/{}/configuration", function.name);
+        let mut deployed = self.request("lambda", "GET", &path, String::new()).await?;
+        let mut spec = FunctionSpec::new(function.name, command);
+        let variables = deployed.pointer_mut("/Environment/Variables").context("no variables")?.take();
+        spec.environment = serde_json::from_value(variables)?;
+        spec.environment.extend(self.service_urls()?);
+        let seconds = deployed.get("Timeout").and_then(Value::as_u64);
+        spec.timeout = Duration::from_secs(seconds.context("no time-out")?);
         Ok(spec)
     }
 
@@ -148,14 +188,18 @@ impl Cloud {
 
     /// When each message to an address was sent, and its code; newest last. The outbox forgets old ones.
     pub async fn messages(&self, to: &str) -> Result<Vec<(String, String)>> {
-        let mut outbox = Url::parse(self.endpoint("outbox")?)?;
-        outbox.query_pairs_mut().append_pair("to", to);
-        let messages: Value = self.http.get(outbox).send().await?.json().await?;
         let of = |message: &Value, name: &str| {
             message.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
-        let messages = messages.as_array().into_iter().flatten();
-        Ok(messages.map(|message| (of(message, "at"), of(message, "code"))).collect())
+        let messages = self.outbox(to).await?;
+        Ok(messages.iter().map(|message| (of(message, "at"), of(message, "code"))).collect())
+    }
+
+    /// The same messages, whole.
+    pub async fn outbox(&self, to: &str) -> Result<Vec<Value>> {
+        let mut outbox = Url::parse(self.endpoint("outbox")?)?;
+        outbox.query_pairs_mut().append_pair("to", to);
+        Ok(self.http.get(outbox).send().await?.json().await?)
     }
 
     /// What API Gateway sends for a `GET` by a user of this cloud who has just signed in.
@@ -234,6 +278,35 @@ impl Cloud {
         call(&self.http, text(&self.endpoints, "cognito")?, "1.1", &target, &parameters).await
     }
 
+    /// The name of the functions' table.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// One more table like the functions', empty.
+    pub async fn add_table(&self, name: &str) -> Result<()> {
+        let key = |name: &str, role: &str| json!({ "AttributeName": name, "KeyType": role });
+        let text = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
+        let table = json!({
+            "TableName": name, "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [key("pk", "HASH"), key("sk", "RANGE")],
+            "AttributeDefinitions": [text("pk"), text("sk")],
+        });
+        self.call("dynamodb", "DynamoDB_20120810.CreateTable", table).await.map(drop)
+    }
+
+    /// Every item of a table, as DynamoDB writes it.
+    pub async fn items(&self, table: &str) -> Result<Vec<Value>> {
+        let (mut items, mut asked) = (Vec::new(), json!({ "TableName": table }));
+        loop {
+            let mut page = self.call("dynamodb", "DynamoDB_20120810.Scan", asked.clone()).await?;
+            let found = page.get_mut("Items").and_then(Value::as_array_mut).context("no items")?;
+            items.append(found);
+            let Some(last) = page.get("LastEvaluatedKey") else { return Ok(items) };
+            asked = json!({ "TableName": table, "ExclusiveStartKey": last });
+        }
+    }
+
     /// Calls an operation of another service with a JSON protocol, `DynamoDB_20120810.PutItem` at
     /// `dynamodb` for example.
     pub async fn call(&self, service: &str, target: &str, parameters: Value) -> Result<Value> {
@@ -305,7 +378,7 @@ async fn only_table(http: &reqwest::Client, dynamodb: &str) -> Result<String> {
 }
 
 /// The claims of a token as API Gateway hands them on: every value is a text (COGNITO.md §8.2).
-fn claims(token: &str) -> Result<Value> {
+pub fn claims(token: &str) -> Result<Value> {
     let payload = token.split('.').nth(1).context("not a token")?;
     let claims: Map<String, Value> = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?;
     let texts = claims.into_iter().map(|(name, value)| match value {

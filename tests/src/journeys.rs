@@ -1,11 +1,14 @@
-//! What people do, from the first request to the last, as load and bills see it: through the wire protocols
-//! alone, with every code read from the message that brought it.
+//! What people do, from the first request to the last, as load, bills and deploys see it: through the wire
+//! protocols alone, with every code read from the message that brought it.
+
+mod trusted_device;
 
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
+use self::trusted_device::TrustedDevice;
 use crate::Cloud;
 use crate::people::{PASSWORD, access_token};
 
@@ -15,11 +18,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The step after this one, as a clock that is fast has it: the code of this step was good for the set-up.
 const TOTP_STEP: u64 = 30;
 const LOOK: Duration = Duration::from_millis(5);
+/// Of whom a custom sign-in asks two factors, and whose administrators.
+const CAREFUL: &str = "careful";
+const HELPERS: &str = "helpers";
 
 /// Lets each of [`Journey`] walk: `MFA_CONFIG_DIR`'s policy. The governor does all of its work and refuses
 /// nothing: so many users of one number range are a flood. And they all come from one address.
 pub const POLICY: &str = "[api]\nchanges_per_address = 1000000\n[governor]\ndry_run = true\n\
      [custom_auth.clients.custom]\nfirst = \"passwordless\"\n";
+
+/// Beside [`POLICY`], for the journeys that are not measured.
+pub const FURTHER_POLICY: &str = "[custom_auth.clients.custom.groups.careful]\nfactors = 2\ntrusted_device = true\n\
+     [sign_up.unique]\nemail = true\n\
+     [admin]\ngroups = [\"helpers\"]\n";
 
 /// A journey through the pool's triggers or the MFA API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,10 +52,25 @@ pub enum Journey {
     Enrol,
     /// A lost authenticator: password, recovery code, new password.
     Recovery,
+    /// Custom sign-in without a password, code of an authenticator app of ours.
+    CustomTotp,
+    /// Custom sign-in without a password, recovery code.
+    CustomRecoveryCode,
+    /// Custom sign-in without a password, code by e-mail and a trusted device.
+    CustomDevice,
+    /// A forgotten password, a code by e-mail, sign-in with the new one.
+    ForgottenPassword,
+    /// Another e-mail address through the MFA API, its code.
+    NewAddress,
+    /// [`Self::Recovery`] through the public API.
+    PublicRecovery,
+    /// An administrator takes a user's factors away.
+    Support,
 }
 
 impl Journey {
-    pub const ALL: [Self; 9] = [
+    /// What load and bills are of.
+    pub const MEASURED: [Self; 9] = [
         Self::SignUp,
         Self::Password,
         Self::Totp,
@@ -54,6 +80,17 @@ impl Journey {
         Self::Overview,
         Self::Enrol,
         Self::Recovery,
+    ];
+
+    /// What else there is.
+    pub const FURTHER: [Self; 7] = [
+        Self::CustomTotp,
+        Self::CustomRecoveryCode,
+        Self::CustomDevice,
+        Self::ForgottenPassword,
+        Self::NewAddress,
+        Self::PublicRecovery,
+        Self::Support,
     ];
 
     pub fn name(self) -> &'static str {
@@ -67,6 +104,13 @@ impl Journey {
             Self::Overview => "overview (API)",
             Self::Enrol => "enrol own TOTP (API)",
             Self::Recovery => "recovery by code (API)",
+            Self::CustomTotp => "custom sign-in, own TOTP",
+            Self::CustomRecoveryCode => "custom sign-in, recovery code",
+            Self::CustomDevice => "custom sign-in, e-mail code and trusted device",
+            Self::ForgottenPassword => "forgotten password",
+            Self::NewAddress => "new e-mail address (API)",
+            Self::PublicRecovery => "recovery by code (public API)",
+            Self::Support => "support resets factors (admin API)",
         }
     }
 
@@ -82,8 +126,16 @@ impl Journey {
     /// (`by_name_per_day` of the policy).
     pub fn most(self) -> u32 {
         match self {
-            Self::SignUp | Self::Enrol | Self::Recovery => 1,
-            Self::CustomEmail => 50,
+            Self::SignUp
+            | Self::Enrol
+            | Self::Recovery
+            | Self::PublicRecovery
+            | Self::CustomTotp
+            | Self::CustomRecoveryCode
+            | Self::ForgottenPassword
+            | Self::NewAddress
+            | Self::Support => 1,
+            Self::CustomEmail | Self::CustomDevice => 50,
             Self::Password | Self::Totp | Self::Sms | Self::Refresh | Self::Overview => u32::MAX,
         }
     }
@@ -101,6 +153,7 @@ pub struct Traveller {
     device: String,
     /// Of an authenticator app, or the recovery codes.
     secrets: Vec<String>,
+    trusted_device: Option<TrustedDevice>,
 }
 
 impl Traveller {
@@ -114,6 +167,7 @@ impl Traveller {
             refresh_token: String::new(),
             device: String::new(),
             secrets: Vec::new(),
+            trusted_device: None,
         };
         if journey == Journey::SignUp {
             return Ok(traveller);
@@ -129,21 +183,61 @@ impl Traveller {
                 traveller.refresh_token = text(&tokens, "/AuthenticationResult/RefreshToken")?;
                 traveller.device = text(&tokens, "/AuthenticationResult/NewDeviceMetadata/DeviceKey")?;
             }
-            Journey::Recovery => {
+            Journey::Recovery | Journey::PublicRecovery => {
                 traveller.secrets = cloud.recovery_codes(&traveller.access_token).await?;
                 cloud.enrol_totp(&traveller.access_token, now()?).await?;
+            }
+            Journey::CustomTotp => traveller.secrets = vec![traveller.enrol(cloud).await?],
+            Journey::CustomRecoveryCode => {
+                traveller.secrets = cloud.recovery_codes(&traveller.access_token).await?;
+            }
+            Journey::CustomDevice => {
+                traveller.secrets = cloud.recovery_codes(&traveller.access_token).await?;
+                cloud.join_group(&traveller.name, CAREFUL).await?;
+                // A sign-in goes by the groups of the one before.
+                let too_little = traveller.sign_in_at_once(cloud, traveller.secret()?).await;
+                ensure!(too_little.is_err(), "one factor was enough");
+                let code = traveller.secrets.last().context("no recovery code")?;
+                let tokens = traveller.sign_in_with_email_and(cloud, |_challenge| Ok(code.clone())).await?;
+                let device = TrustedDevice::register(cloud, &access_token(&signed_in(tokens)?)?).await?;
+                traveller.trusted_device = Some(device);
+            }
+            Journey::Support => {
+                cloud.prefer_sms(&traveller.name, &traveller.number).await?;
+                cloud.join_group(&traveller.name, HELPERS).await?;
+                traveller.access_token = cloud.sign_in_by_sms(&traveller.name, &traveller.number).await?;
+                let helped = cloud.add_user(&traveller.helped()).await?;
+                cloud.recovery_codes(&helped).await?;
+                cloud.enrol_totp(&helped, now()?).await?;
             }
             Journey::SignUp
             | Journey::Password
             | Journey::CustomEmail
             | Journey::Overview
-            | Journey::Enrol => {}
+            | Journey::Enrol
+            | Journey::ForgottenPassword
+            | Journey::NewAddress => {}
         }
         Ok(traveller)
     }
 
-    /// The whole journey; an error if anything is not as it should be.
-    pub async fn walk(&self, cloud: &Cloud) -> Result<()> {
+    /// Everybody that messages of the journey go to.
+    pub fn addresses(&self) -> [String; 4] {
+        [self.name.clone(), self.number.clone(), self.next_name(), self.helped()]
+    }
+
+    fn next_name(&self) -> String {
+        format!("next-{}", self.name)
+    }
+
+    /// Whom an administrator helps.
+    fn helped(&self) -> String {
+        format!("helped-{}", self.name)
+    }
+
+    /// The whole journey; what its last step gave, tokens for example. An error if anything is not as it
+    /// should be.
+    pub async fn walk(&self, cloud: &Cloud) -> Result<Value> {
         let name = &self.name;
         match self.journey {
             Journey::SignUp => {
@@ -156,96 +250,154 @@ impl Traveller {
                 let code = next_code(cloud, name, None).await?;
                 let confirmation = json!({ "ClientId": client, "Username": name, "ConfirmationCode": code });
                 cloud.cognito("ConfirmSignUp", confirmation).await?;
-                access_token(&cloud.sign_in(name, PASSWORD).await?).map(drop)
+                signed_in(cloud.sign_in(name, PASSWORD).await?)
             }
-            Journey::Password => access_token(&cloud.sign_in(name, PASSWORD).await?).map(drop),
+            Journey::Password => signed_in(cloud.sign_in(name, PASSWORD).await?),
             Journey::Totp => {
                 let challenge = cloud.sign_in(name, PASSWORD).await?;
-                let secret = self.secrets.first().context("no secret")?;
-                self.answer(
-                    cloud,
-                    "native",
-                    &challenge,
-                    "SOFTWARE_TOKEN_MFA",
-                    &totp(secret, now()? + TOTP_STEP)?,
-                )
-                .await
+                let code = totp(self.secret()?, now()? + TOTP_STEP)?;
+                signed_in(self.respond(cloud, "native", &challenge, "SOFTWARE_TOKEN_MFA", &code).await?)
             }
             Journey::Sms => {
                 let before = last_message(cloud, &self.number).await?;
                 let challenge = cloud.sign_in(name, PASSWORD).await?;
                 let code = next_code(cloud, &self.number, before.as_deref()).await?;
-                self.answer(cloud, "native", &challenge, "SMS_MFA", &code).await
+                signed_in(self.respond(cloud, "native", &challenge, "SMS_MFA", &code).await?)
             }
-            Journey::CustomEmail => {
-                let before = last_message(cloud, name).await?;
-                let begin = json!({
-                    "ClientId": cloud.client("custom")?, "AuthFlow": "CUSTOM_AUTH",
-                    "AuthParameters": { "USERNAME": name },
-                });
-                let choice = cloud.cognito("InitiateAuth", begin).await?;
-                let challenge = self.respond(cloud, "custom", &choice, "CUSTOM_CHALLENGE", "email").await?;
-                let code = next_code(cloud, name, before.as_deref()).await?;
-                self.answer(cloud, "custom", &challenge, "CUSTOM_CHALLENGE", &code).await
+            Journey::CustomEmail => signed_in(self.sign_in_with_email(cloud).await?),
+            Journey::CustomTotp => {
+                let code = totp(self.secret()?, now()? + TOTP_STEP)?;
+                self.sign_in_at_once(cloud, &code).await
+            }
+            Journey::CustomRecoveryCode => self.sign_in_at_once(cloud, self.secret()?).await,
+            Journey::CustomDevice => {
+                let device = self.trusted_device.as_ref().context("no trusted device")?;
+                let client = cloud.client("custom")?;
+                signed_in(
+                    self.sign_in_with_email_and(cloud, |challenge| device.sign(challenge, client)).await?,
+                )
             }
             Journey::Refresh => {
                 let refresh = json!({
                     "ClientId": cloud.client("native")?, "AuthFlow": "REFRESH_TOKEN_AUTH",
                     "AuthParameters": { "REFRESH_TOKEN": self.refresh_token, "DEVICE_KEY": self.device },
                 });
-                access_token(&cloud.cognito("InitiateAuth", refresh).await?).map(drop)
+                signed_in(cloud.cognito("InitiateAuth", refresh).await?)
             }
-            Journey::Overview => {
-                let (status, body) = cloud.api("GET", "/mfa", Some(&self.access_token), &Value::Null).await?;
-                ensure!(status == 200, "overview: {status} {body}");
-                Ok(())
-            }
+            Journey::Overview => self.api(cloud, "GET", "/mfa", &Value::Null).await,
             Journey::Enrol => {
-                let new = json!({ "name": "Phone" });
-                let begun = self.post(cloud, "/mfa/authenticators", &new).await?;
-                let (id, secret) = (text(&begun, "/id")?, text(&begun, "/secret")?);
-                let code = json!({ "code": totp(&secret, now()?)? });
-                self.post(cloud, &format!("/mfa/authenticators/{id}/verify"), &code).await.map(drop)
+                self.enrol(cloud).await?;
+                Ok(Value::Null)
+            }
+            Journey::NewAddress => {
+                let address = self.next_name();
+                self.api(cloud, "POST", "/mfa/email", &json!({ "email": address })).await?;
+                let code = json!({ "code": next_code(cloud, &address, None).await? });
+                self.api(cloud, "POST", "/mfa/email/verify", &code).await
+            }
+            Journey::ForgottenPassword => {
+                let before = last_message(cloud, name).await?;
+                let user = json!({ "ClientId": cloud.client("native")?, "Username": name });
+                cloud.cognito("ForgotPassword", user).await?;
+                let code = next_code(cloud, name, before.as_deref()).await?;
+                let confirmation = json!({
+                    "ClientId": cloud.client("native")?, "Username": name, "ConfirmationCode": code,
+                    "Password": NEW_PASSWORD,
+                });
+                cloud.cognito("ConfirmForgotPassword", confirmation).await?;
+                signed_in(cloud.sign_in(name, NEW_PASSWORD).await?)
             }
             Journey::Recovery => self.recover(cloud).await,
+            Journey::PublicRecovery => self.recover_in_public(cloud).await,
+            Journey::Support => {
+                let reason = json!({ "reason": "ticket 17" });
+                let user = format!("/admin/users/{}", self.helped());
+                self.api(cloud, "POST", &format!("{user}/mfa-reset"), &reason).await?;
+                self.api(cloud, "GET", &format!("{user}/audit"), &Value::Null).await
+            }
         }
     }
 
-    async fn recover(&self, cloud: &Cloud) -> Result<()> {
+    fn secret(&self) -> Result<&str> {
+        self.secrets.first().map(String::as_str).context("no secret")
+    }
+
+    /// An authenticator app of ours; its secret.
+    async fn enrol(&self, cloud: &Cloud) -> Result<String> {
+        let begun = self.api(cloud, "POST", "/mfa/authenticators", &json!({ "name": "Phone" })).await?;
+        let (id, secret) = (text(&begun, "/id")?, text(&begun, "/secret")?);
+        let code = json!({ "code": totp(&secret, now()?)? });
+        self.api(cloud, "POST", &format!("/mfa/authenticators/{id}/verify"), &code).await?;
+        Ok(secret)
+    }
+
+    async fn begin_custom(&self, cloud: &Cloud) -> Result<Value> {
+        let begin = json!({
+            "ClientId": cloud.client("custom")?, "AuthFlow": "CUSTOM_AUTH",
+            "AuthParameters": { "USERNAME": self.name },
+        });
+        cloud.cognito("InitiateAuth", begin).await
+    }
+
+    async fn sign_in_at_once(&self, cloud: &Cloud, code: &str) -> Result<Value> {
+        let choice = self.begin_custom(cloud).await?;
+        signed_in(self.respond(cloud, "custom", &choice, "CUSTOM_CHALLENGE", code).await?)
+    }
+
+    /// What comes after a code by e-mail.
+    async fn sign_in_with_email(&self, cloud: &Cloud) -> Result<Value> {
+        let before = last_message(cloud, &self.name).await?;
+        let choice = self.begin_custom(cloud).await?;
+        let challenge = self.respond(cloud, "custom", &choice, "CUSTOM_CHALLENGE", "email").await?;
+        let code = next_code(cloud, &self.name, before.as_deref()).await?;
+        self.respond(cloud, "custom", &challenge, "CUSTOM_CHALLENGE", &code).await
+    }
+
+    /// The same and a second factor, whose answer the challenge is needed for.
+    async fn sign_in_with_email_and(
+        &self,
+        cloud: &Cloud,
+        answer: impl FnOnce(&Value) -> Result<String>,
+    ) -> Result<Value> {
+        let challenge = self.sign_in_with_email(cloud).await?;
+        let answer = answer(&challenge)?;
+        self.respond(cloud, "custom", &challenge, "CUSTOM_CHALLENGE", &answer).await
+    }
+
+    async fn recover(&self, cloud: &Cloud) -> Result<Value> {
         // Past the gateway's limit of an address: all travellers come from one.
         let ask = async |ask: Value| {
             let path = "/2015-03-31/functions/recovery-worker/invocations";
             cloud.request("lambda", "POST", path, ask.to_string()).await
         };
-        let code = self.secrets.first().context("no recovery code")?;
         let opened = ask(json!({ "ask": "open", "userName": self.name, "password": PASSWORD })).await?;
         let secret = text(&opened, "/secret")?;
-        let proven = ask(json!({ "ask": "code", "secret": secret, "code": code })).await?;
+        let proven = ask(json!({ "ask": "code", "secret": secret, "code": self.secret()? })).await?;
         ensure!(text(&proven, "/standing/status")? == "proven", "{proven}");
         let done = ask(json!({
             "ask": "finish", "secret": secret, "oldPassword": PASSWORD, "password": NEW_PASSWORD,
         }))
         .await?;
         ensure!(text(&done, "/standing/status")? == "recovered", "{done}");
-        Ok(())
+        Ok(done)
     }
 
-    async fn post(&self, cloud: &Cloud, path: &str, body: &Value) -> Result<Value> {
-        let (status, answer) = cloud.api("POST", path, Some(&self.access_token), body).await?;
-        ensure!((200..300).contains(&status), "{path}: {status} {answer}");
-        Ok(answer)
+    async fn recover_in_public(&self, cloud: &Cloud) -> Result<Value> {
+        let begin = json!({ "username": self.name, "password": PASSWORD });
+        let opened = accepted("/recovery", cloud.api("POST", "/recovery", None, &begin).await?)?;
+        let secret = text(&opened, "/secret")?;
+        let code = json!({ "code": self.secret()? });
+        let passwords = json!({ "oldPassword": PASSWORD, "password": NEW_PASSWORD });
+        let mut last = Value::Null;
+        for (path, body) in [("/recovery/code", code), ("/recovery/password", passwords)] {
+            last = accepted(path, cloud.api("POST", path, Some(&secret), &body).await?)?;
+        }
+        ensure!(text(&last, "/status")? == "recovered", "{last}");
+        Ok(last)
     }
 
-    /// Answers a challenge, for tokens.
-    async fn answer(
-        &self,
-        cloud: &Cloud,
-        client: &str,
-        challenge: &Value,
-        expected: &str,
-        answer: &str,
-    ) -> Result<()> {
-        access_token(&self.respond(cloud, client, challenge, expected, answer).await?).map(drop)
+    async fn api(&self, cloud: &Cloud, method: &str, path: &str, body: &Value) -> Result<Value> {
+        accepted(path, cloud.api(method, path, Some(&self.access_token), body).await?)
     }
 
     async fn respond(
@@ -275,20 +427,32 @@ impl Traveller {
     }
 }
 
+/// An answer of the API that is none of a fault.
+fn accepted(path: &str, (status, answer): (u16, Value)) -> Result<Value> {
+    ensure!((200..300).contains(&status), "{path}: {status} {answer}");
+    Ok(answer)
+}
+
+/// An answer of the pool that has tokens.
+fn signed_in(answer: Value) -> Result<Value> {
+    access_token(&answer).with_context(|| answer.to_string()).map(|_token| answer)
+}
+
 /// When the last message to an address was sent.
 async fn last_message(cloud: &Cloud, to: &str) -> Result<Option<String>> {
     Ok(cloud.messages(to).await?.pop().map(|(at, _)| at))
 }
 
-/// The code of the first message to an address after the one of `before`, which the outbox may have forgotten
-/// by then.
+/// The code of the first message with one to an address after the one of `before`, which the outbox may have
+/// forgotten by then.
 async fn next_code(cloud: &Cloud, to: &str, before: Option<&str>) -> Result<String> {
     let end = tokio::time::Instant::now() + PATIENCE;
     while tokio::time::Instant::now() < end {
         let messages = cloud.messages(to).await?;
         let known = messages.iter().position(|(at, _)| Some(at.as_str()) == before);
         let first_new = known.map_or(0, |known| known + 1);
-        if let Some((_, code)) = messages.into_iter().nth(first_new) {
+        let mut new = messages.into_iter().skip(first_new);
+        if let Some((_, code)) = new.find(|(_, code)| !code.is_empty()) {
             return Ok(code);
         }
         tokio::time::sleep(LOOK).await;

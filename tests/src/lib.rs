@@ -4,14 +4,16 @@
 mod cloud;
 mod events;
 mod functions;
+pub mod gradual;
 pub mod journeys;
 pub mod measure;
 pub mod people;
+pub mod prices;
 pub mod processes;
 mod sealed_events;
 mod stacks;
 
-pub use cloud::Cloud;
+pub use cloud::{Cloud, claims};
 pub use events::{SampleEvent, sample_events};
 pub use functions::{Function, binary, functions, workspace};
 pub use sealed_events::{SealedEvents, dry_run};

@@ -1,11 +1,21 @@
+//! Processes of functions, measured: how they start, and what they take once they are warm.
+//!
+//! Two figures of a warm invocation are kept. Its wall time is what a caller waits, on this machine and with
+//! whatever else runs there. Its CPU time is what the function itself computes: neither what it waits for AWS nor
+//! what the machine does in between is in it, so a percentile of it tells of the function and not of a neighbour.
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use local_lambda_host::{FunctionSpec, Invocation, LambdaHost, Usage};
 use serde_json::Value;
 
-/// Invocations of a warm environment after the first.
+/// Warm invocations of an environment, where each needs an event of its own.
 pub const WARM_INVOCATIONS: usize = 20;
+
+/// Warm invocations of an environment beside another: enough that a 99th percentile is not the worst of them.
+pub const WARM_PAIRS: usize = 300;
 
 /// One start of one binary, in milliseconds and MiB.
 #[derive(Debug, Clone)]
@@ -15,10 +25,12 @@ pub struct Start {
     pub first: f64,
     pub first_cpu: f64,
     pub warm: f64,
-    /// Of each warm invocation.
+    /// Wall time of each warm invocation.
     pub warm_each: Vec<f64>,
-    /// The mean, because the scheduler's account moves in steps.
+    /// The mean.
     pub warm_cpu: f64,
+    /// Of 99 in 100 warm invocations, at most.
+    pub warm_cpu_p99: f64,
     pub peak: f64,
 }
 
@@ -32,31 +44,85 @@ impl Start {
     }
 }
 
-/// A new environment: its answer to `first`, then warm ones to the others.
-pub async fn start(spec: FunctionSpec, first: &Value, others: &[&Value]) -> Result<Start> {
-    let name = spec.name.clone();
-    let host = LambdaHost::start(vec![spec])?;
-    let cold = succeeded(host.invoke(&name, first).await?)?;
-    let (init_usage, first_usage) =
-        cold.init_usage.zip(cold.usage).context("no figures of processes on this system: run it on Linux")?;
-    let mut warm = Vec::new();
-    let mut last_usage = first_usage;
-    for event in others {
-        let invocation = succeeded(host.invoke(&name, event).await?)?;
-        ensure!(invocation.init.is_none(), "{name} was started again");
-        warm.push(milliseconds(invocation.duration));
-        last_usage = invocation.usage.unwrap_or(last_usage);
+/// An environment that is used step by step.
+#[derive(Debug)]
+pub struct Environment {
+    name: String,
+    host: Arc<LambdaHost>,
+    cold: Invocation,
+    /// Wall time of each warm invocation.
+    warm: Vec<f64>,
+    /// The accounts.
+    used: Vec<Usage>,
+}
+
+impl Environment {
+    /// A new one, after its answer to `first`.
+    pub async fn start(spec: FunctionSpec, first: &Value) -> Result<Self> {
+        let name = spec.name.clone();
+        let host = LambdaHost::start(vec![spec])?;
+        let cold = succeeded(host.invoke(&name, first).await?)?;
+        Ok(Self { name, host, cold, warm: Vec::new(), used: Vec::new() })
     }
-    Ok(Start {
-        init: milliseconds(cold.init.context("no cold start")?),
-        init_cpu: milliseconds(init_usage.cpu),
-        first: milliseconds(cold.duration),
-        first_cpu: milliseconds(cpu_between(init_usage, first_usage)),
-        warm_cpu: milliseconds(cpu_between(first_usage, last_usage)) / number(others.len()),
-        warm: median(warm.clone()),
-        warm_each: warm,
-        peak: mebibytes(last_usage.max_rss),
-    })
+
+    /// One warm invocation.
+    pub async fn invoke(&mut self, event: &Value) -> Result<()> {
+        let invocation = succeeded(self.host.invoke(&self.name, event).await?)?;
+        ensure!(invocation.init.is_none(), "{} was started again", self.name);
+        self.warm.push(milliseconds(invocation.duration));
+        Ok(())
+    }
+
+    /// Notes what has been used by now: after the first invocation, and after each warm one. A process answers
+    /// before it goes to sleep, and the scheduler adds up a running one in steps: exact once something else was
+    /// waited for in between.
+    pub fn account(&mut self) -> Result<()> {
+        self.used.push(self.host.usage(&self.name).context(NO_FIGURES)?);
+        Ok(())
+    }
+
+    pub fn figures(&self) -> Result<Start> {
+        let init_usage = self.cold.init_usage.context(NO_FIGURES)?;
+        let (first_usage, last_usage) = self.used.first().zip(self.used.last()).context(NO_FIGURES)?;
+        let each: Vec<_> = self
+            .used
+            .iter()
+            .zip(self.used.iter().skip(1))
+            .map(|(before, after)| milliseconds(cpu_between(*before, *after)))
+            .collect();
+        Ok(Start {
+            init: milliseconds(self.cold.init.context("no cold start")?),
+            init_cpu: milliseconds(init_usage.cpu),
+            first: milliseconds(self.cold.duration),
+            first_cpu: milliseconds(cpu_between(init_usage, *first_usage)),
+            warm_cpu: milliseconds(cpu_between(*first_usage, *last_usage)) / count(each.len()),
+            warm_cpu_p99: percentile(&each, 0.99),
+            warm: median(self.warm.clone()),
+            warm_each: self.warm.clone(),
+            peak: mebibytes(last_usage.max_rss),
+        })
+    }
+}
+
+const NO_FIGURES: &str = "no figures of processes on this system: run it on Linux";
+
+/// Warm invocations of two environments in turn, so that a slow moment of the machine falls on both, and each has
+/// gone to sleep when its account is taken. The one that was started first comes first.
+pub async fn in_turn(
+    (first, event): (&mut Environment, &Value),
+    (second, seconds_event): (&mut Environment, &Value),
+    times: usize,
+) -> Result<()> {
+    first.account()?;
+    first.invoke(event).await?;
+    second.account()?;
+    for _ in 0..times {
+        second.invoke(seconds_event).await?;
+        first.account()?;
+        first.invoke(event).await?;
+        second.account()?;
+    }
+    Ok(())
 }
 
 fn succeeded(invocation: Invocation) -> Result<Invocation> {
@@ -100,7 +166,31 @@ fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / 1_048_576.0
 }
 
+/// How many there are, to divide by.
 #[expect(clippy::cast_precision_loss, reason = "invocations of one environment")]
-fn number(count: usize) -> f64 {
+pub fn count(count: usize) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::functions::binary;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn each_warm_invocation_in_turn_has_an_account_of_its_own() {
+        let spec = || FunctionSpec::new("echo", binary("echo").unwrap());
+        let event = json!({});
+        let mut one = Environment::start(spec(), &event).await.unwrap();
+        let mut other = Environment::start(spec(), &event).await.unwrap();
+        in_turn((&mut one, &event), (&mut other, &event), 9).await.unwrap();
+        for environment in [&one, &other] {
+            assert_eq!(environment.used.len(), 10, "one more: after the first");
+            let figures = environment.figures().unwrap();
+            assert!(figures.warm_cpu > 0.0 && figures.warm_cpu_p99 >= figures.warm_cpu, "{figures:?}");
+        }
+    }
 }

@@ -181,45 +181,65 @@ async fn a_thousand_wrong_codes_leave_the_account_as_it_is() {
     cloud.stop().await.unwrap();
 }
 
-/// A difference that is one is there in every round; other work on this machine is not.
+/// Neither by the time it takes to open a recovery, nor by that to ask for its code by e-mail. A difference that is
+/// one is there in every round; other work on this machine is not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_known_name_is_not_told_from_an_unknown_one() {
     const ROUNDS: usize = 5;
     const PAIRS: usize = 20;
     // Less than what a password's check takes here, so that leaving it out would show.
     const LIMIT: Duration = Duration::from_millis(3);
-    let cloud = Cloud::start().await.unwrap();
+    const STEPS: [&str; 2] = ["opening a recovery", "asking for its code by e-mail"];
+    let (cloud, _folder) = cloud_by_mail().await;
     let without_values = |mut answer: Value| {
         answer["secret"] = Value::Null;
-        answer["standing"]["expiresAt"] = Value::Null;
+        for time in ["expiresAt", "readyAt"] {
+            answer["standing"][time] = answer["standing"][time].is_string().into();
+        }
         answer
     };
-    let mut shapes = Vec::new();
-    let mut least = Duration::MAX;
+    let mut shapes = STEPS.map(|_| Vec::new());
+    let mut least = STEPS.map(|_| Duration::MAX);
     for round in 0..ROUNDS {
         for number in 0..PAIRS {
             cloud.add_user(&format!("user-{round}-{number}@example.com")).await.unwrap();
         }
-        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        let mut times = STEPS.map(|_| [Vec::new(), Vec::new()]);
         for number in 0..PAIRS {
-            let arms = [("user", &mut known), ("none", &mut unknown)];
-            for (arm, times) in arms {
-                let name = format!("{arm}-{round}-{number}@example.com");
-                let began = Instant::now();
+            for (arm, name) in ["user", "none"].into_iter().enumerate() {
+                let name = format!("{name}-{round}-{number}@example.com");
                 let open = json!({ "ask": "open", "userName": name, "password": "Wrong-Horse-1" });
-                shapes.push(without_values(ask(&cloud, open).await));
-                times.push(began.elapsed());
+                let began = Instant::now();
+                let opened = ask(&cloud, open).await;
+                times[0][arm].push(began.elapsed());
+                // A case that leads nowhere, and one of a user who may not be recovered so: with a password that
+                // is right, because with a wrong one theirs leads nowhere as well.
+                let right = json!({ "ask": "open", "userName": name, "password": OLD });
+                let secret = &ask(&cloud, right).await["secret"];
+                let page = "https://example.com/recovery/stop";
+                let mail = json!({ "ask": "mail", "secret": secret, "page": page });
+                let began = Instant::now();
+                let waiting = ask(&cloud, mail).await;
+                times[1][arm].push(began.elapsed());
+                for (shapes, answer) in shapes.iter_mut().zip([opened, waiting]) {
+                    shapes.push(without_values(answer));
+                }
             }
         }
-        let (known, unknown) = (median(&mut known), median(&mut unknown));
-        println!("opening a recovery, medians of {PAIRS}: known {known:?}, unknown {unknown:?}");
-        least = least.min(known.abs_diff(unknown));
-        if least < LIMIT {
+        for ((step, times), least) in STEPS.iter().zip(&mut times).zip(&mut least) {
+            let [known, unknown] = times.each_mut().map(|times| median(times));
+            println!("{step}, medians of {PAIRS}: known {known:?}, unknown {unknown:?}");
+            *least = known.abs_diff(unknown).min(*least);
+        }
+        if least.iter().all(|least| *least < LIMIT) {
             break;
         }
     }
-    assert!(least < LIMIT, "{least:?} apart in every round");
-    assert!(shapes.iter().all(|shape| *shape == shapes[0]), "{:?}", shapes[0]);
+    assert!(least.iter().all(|least| *least < LIMIT), "{least:?} apart in every round");
+    for shapes in &shapes {
+        assert!(shapes.iter().all(|shape| *shape == shapes[0]), "{:?}", shapes[0]);
+    }
+    assert_eq!(shapes[1][0]["standing"]["status"], "waiting", "{:?}", shapes[1][0]);
 
     // The same through the gateway.
     let keys = |answer: &Value| -> Vec<String> { answer.as_object().unwrap().keys().cloned().collect() };

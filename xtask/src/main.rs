@@ -13,6 +13,7 @@ mod sbom;
 mod steps;
 mod test;
 mod tools;
+mod versions;
 mod workspace;
 
 use std::ffi::OsString;
@@ -42,6 +43,10 @@ enum Command {
         /// Leave out what needs Chromium
         #[arg(long)]
         no_browser: bool,
+        /// Of `versions`: the revision that is deployed; without it the last release, and without any the
+        /// commit before the last one
+        #[arg(long, value_name = "REV")]
+        base: Option<String>,
     },
     /// Write the table of phone numbers (from the metadata that rlibphonenumber carries) and the OpenAPI document anew
     Generate,
@@ -75,7 +80,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Xtask::parse().command {
         Command::Dev { flags } => dev::run(&flags),
-        Command::Test { parts, no_browser } => test::run(&parts, no_browser),
+        Command::Test { parts, no_browser, base } => test::run(&parts, no_browser, base.as_deref()),
         Command::Generate => generate::run(),
         Command::Fuzz { target, seconds, keep } => fuzz::run(target, seconds, keep),
         Command::Sbom => sbom::run(),

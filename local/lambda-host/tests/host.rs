@@ -66,6 +66,9 @@ async fn memory_and_cpu_are_measured_after_init_and_after_the_invocation() {
     let (init, end) = (cold.init_usage.unwrap(), cold.usage.unwrap());
     assert!(init.max_rss > 500_000 && end.max_rss >= init.max_rss, "{init:?} {end:?}");
     assert!(init.cpu > Duration::ZERO && end.cpu >= init.cpu, "{init:?} {end:?}");
+    let later = host.usage("obedient").unwrap();
+    assert!(later.cpu >= end.cpu, "{end:?} {later:?}");
+    assert_eq!(host.usage("nobody"), None);
 }
 
 #[tokio::test]

@@ -8,8 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::kernel::UserId;
-use shared::sign_up::{AddressKey, KeptClaim, KnownAddress};
-use shared_aws::ScanPlace;
+use shared::sign_up::{AddressKey, ClaimPlace, KeptClaim, KnownAddress};
 
 const VERSION: u32 = 1;
 
@@ -71,7 +70,7 @@ pub(crate) struct Learned {
     pub(crate) known: Vec<KnownAddress>,
     pub(crate) kept: Vec<KeptClaim>,
     pub(crate) listing: Phase<String>,
-    pub(crate) scanning: Phase<ScanPlace>,
+    pub(crate) scanning: Phase<ClaimPlace>,
     pub(crate) steps: usize,
     pub(crate) done: Done,
 }
@@ -166,7 +165,7 @@ impl Journal {
         Ok(())
     }
 
-    pub(crate) fn claims(&mut self, kept: Vec<KeptClaim>, next: Option<ScanPlace>) -> Result<()> {
+    pub(crate) fn claims(&mut self, kept: Vec<KeptClaim>, next: Option<ClaimPlace>) -> Result<()> {
         let lines = kept.iter().map(|claim| {
             (claim.address.as_str().to_owned(), claim.owner.as_str().to_owned(), claim.since.as_millisecond())
         });
@@ -217,7 +216,7 @@ impl Learned {
                     let since = Timestamp::from_millisecond(since)?;
                     self.kept.push(KeptClaim { address, owner, since });
                 }
-                self.scanning = Phase::after(next.map(|(pk, sk)| ScanPlace { pk, sk }));
+                self.scanning = Phase::after(next.map(|(pk, sk)| ClaimPlace { pk, sk }));
             }
             Line::Written { steps, done } => (self.steps, self.done) = (steps, done),
         }
@@ -255,7 +254,7 @@ mod tests {
             owner: UserId::parse("kim").unwrap(),
             since: at(2),
         };
-        let next = ScanPlace { pk: "p".to_owned(), sk: "s".to_owned() };
+        let next = ClaimPlace { pk: "p".to_owned(), sk: "s".to_owned() };
         journal.claims(vec![kept], Some(next)).unwrap();
         journal.written(3, Done { made: 2, lost: 1, ..Done::default() }).unwrap();
         journal.learned

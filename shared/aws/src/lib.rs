@@ -37,6 +37,6 @@ pub use providers::{
 };
 pub use recovery::{RecoveryApiSettings, RecoveryFunction, RecoveryWorkerSettings, recovery, recovery_front};
 pub use seeds::{SeedKey, SeedSettings};
-pub use table::{ScanPlace, Table};
+pub use table::Table;
 pub use upkeep::{UpkeepSettings, upkeep};
 pub use user_pool::UserPool;

@@ -1,96 +1,27 @@
 //! Sign-ins by custom challenges over DynamoDB's semantics (dynoxide, in process), with the requests
 //! counted on the wire.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "test code: a failed expectation is a failed test"
-)]
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
-use dynoxide::Database;
-use serde_json::json;
 use shared::{
-    config,
     custom_auth::{Challenges, Defined},
     kernel::UserId,
 };
 use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::{CUSTOM, CustomAuthStage, CustomSignIn, NATIVE};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, copy},
-    net::{TcpListener, TcpStream},
-};
+use shared_testkit::{CUSTOM, CustomAuthStage, CustomSignIn, Deployed, NATIVE, ServedTable};
 
-const TABLE: &str = "mfa";
 const POLICY: &str = "[custom_auth.clients.custom]\nfirst = 'passwordless'\n";
-
-/// A table behind a listener that counts the requests to it.
-async fn counted_table() -> (Table, Arc<AtomicUsize>) {
-    let db = Database::memory().unwrap();
-    let definition = json!({
-        "TableName": TABLE,
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [
-            { "AttributeName": "pk", "AttributeType": "S" },
-            { "AttributeName": "sk", "AttributeType": "S" },
-        ],
-        "KeySchema": [
-            { "AttributeName": "pk", "KeyType": "HASH" },
-            { "AttributeName": "sk", "KeyType": "RANGE" },
-        ],
-    });
-    db.create_table(serde_json::from_value(definition).unwrap()).unwrap();
-    let behind = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = behind.local_addr().unwrap();
-    tokio::spawn(dynoxide::server::serve_with_shutdown(behind, db, std::future::pending()));
-    let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", front.local_addr().unwrap());
-    let requests = Arc::new(AtomicUsize::new(0));
-    let counter = requests.clone();
-    tokio::spawn(async move {
-        while let Ok((client, _)) = front.accept().await {
-            tokio::spawn(forward(client, TcpStream::connect(address).await.unwrap(), counter.clone()));
-        }
-    });
-    let lookup = move |name: &str| match name {
-        "AWS_REGION" => Some("us-east-1".to_owned()),
-        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
-        "MFA_TABLE" => Some(TABLE.to_owned()),
-        "AWS_ENDPOINT_URL_DYNAMODB" => Some(endpoint.clone()),
-        _ => None,
-    };
-    (Table::new(&Aws::new(config::load(&lookup, AwsSettings::read).unwrap()).unwrap()), requests)
-}
-
-/// Passes everything on. A request begins with its method, and no body of ours has one in it.
-async fn forward(client: TcpStream, server: TcpStream, requests: Arc<AtomicUsize>) {
-    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
-        (client.into_split(), server.into_split());
-    tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(length) = from_client.read(&mut buffer).await {
-        let bytes = &buffer[..length];
-        if length == 0 {
-            break;
-        }
-        let begins = bytes.windows(7).filter(|window| *window == b"POST / ").count();
-        requests.fetch_add(begins, Ordering::SeqCst);
-        to_server.write_all(bytes).await.unwrap();
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_step_takes_no_more_requests_than_promised() {
-    let (table, requests) = counted_table().await;
-    let challenges: Arc<dyn Challenges> = Arc::new(table);
+    let served = ServedTable::metered(ServedTable::empty()).await;
+    let aws = Aws::new(Deployed::at(&served.endpoint, POLICY).read(AwsSettings::read)).unwrap();
+    let challenges: Arc<dyn Challenges> = Arc::new(Table::new(&aws));
     let stage = CustomAuthStage::new(POLICY, &challenges);
     let alex = UserId::parse("alex").unwrap();
-    let taken = || requests.swap(0, Ordering::SeqCst);
+    let taken = || served.spent().requests;
     let mut sign_in = CustomSignIn::without_password("alex", Some(&alex));
     let mut steps = Vec::new();
     let mut count = |step: &str, most: usize| {

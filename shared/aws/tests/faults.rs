@@ -12,13 +12,13 @@ use std::{
 use jiff::Timestamp;
 use serde_json::json;
 use shared::{
-    config,
     factors::{NativeFactors as _, PreferenceChange, UserPoolFault},
     kernel::{AccessToken, OneTimeCode, PortError, UserId},
     sign_in::SignInLedger as _,
     sign_up::ConfirmedUsers as _,
 };
 use shared_aws::{Aws, AwsSettings, Table, UserPool};
+use shared_testkit::Deployed;
 
 const CANARY: &str = "canary-5550199";
 
@@ -85,16 +85,7 @@ fn serve(stream: &TcpStream, answer: &Answer) -> std::io::Result<()> {
 }
 
 fn aws(endpoint: &str) -> Aws {
-    let lookup = |name: &str| match name {
-        "AWS_REGION" => Some("us-east-1".to_owned()),
-        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
-        "MFA_TABLE" => Some("mfa".to_owned()),
-        "AWS_ENDPOINT_URL_DYNAMODB" | "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER" => {
-            Some(endpoint.to_owned())
-        }
-        _ => None,
-    };
-    Aws::new(config::load(&lookup, AwsSettings::read).unwrap()).unwrap()
+    Aws::new(Deployed::at(endpoint, "").read(AwsSettings::read)).unwrap()
 }
 
 fn assert_silent(fault: &PortError, code: Option<&str>, answer: &Answer) {

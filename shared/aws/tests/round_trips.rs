@@ -7,88 +7,42 @@
     reason = "test code: a failed expectation is a failed test"
 )]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
-use dynoxide::Database;
 use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::{
-    config::{self, Environment},
-    delivery::GovernorSettings,
-    kernel::{SystemEntropy, UserId},
+    config::Environment,
+    delivery::{Demand, Destination, GovernorSettings, Purpose, Verdict},
+    kernel::{Clock as _, PhoneNumber, SystemEntropy, UserId},
     sign_in::{Attempt, SignInLedger as _, SignInSettings, Subject},
     sign_up::UniqueSettings,
     trigger::{PostAuthentication, PostConfirmation, PreAuthentication, PreSignUp, Trigger, answer},
 };
 use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::ManualClock;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-};
+use shared_testkit::{Deployed, ManualClock, ServedTable, Spent};
 
 const SUB: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
 const POLICY: &str = "[sign_up.unique]\nemail = true\nphone_number = true\n[sign_in]\nenforce = true\n";
 
 /// A table whose calls are counted on the wire.
 struct Stage {
-    endpoint: String,
-    calls: Arc<AtomicUsize>,
-    folder: tempfile::TempDir,
+    served: ServedTable,
+    deployed: Deployed,
     clock: Arc<ManualClock>,
 }
 
 impl Stage {
     async fn set() -> Self {
-        let db = Database::memory().unwrap();
-        let definition = json!({
-            "TableName": "mfa",
-            "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": [
-                { "AttributeName": "pk", "AttributeType": "S" },
-                { "AttributeName": "sk", "AttributeType": "S" },
-            ],
-            "KeySchema": [
-                { "AttributeName": "pk", "KeyType": "HASH" },
-                { "AttributeName": "sk", "KeyType": "RANGE" },
-            ],
-        });
-        db.create_table(serde_json::from_value(definition).unwrap()).unwrap();
-        let behind = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = behind.local_addr().unwrap();
-        tokio::spawn(dynoxide::server::serve_with_shutdown(behind, db, std::future::pending()));
-
-        let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", front.local_addr().unwrap());
-        let calls = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&calls);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = front.accept().await {
-                let server = TcpStream::connect(address).await.unwrap();
-                tokio::spawn(relay(client, server, Arc::clone(&counter)));
-            }
-        });
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("policy.toml"), POLICY).unwrap();
+        let served = ServedTable::metered(ServedTable::empty()).await;
+        let deployed = Deployed::at(&served.endpoint, POLICY);
         let clock = Arc::new(ManualClock::at(Timestamp::from_second(1_767_323_045).unwrap()));
-        Self { endpoint, calls, folder, clock }
+        Self { served, deployed, clock }
     }
 
     fn read<T>(&self, read: impl FnOnce(&mut Environment<'_>) -> T) -> T {
-        let lookup = |name: &str| match name {
-            "AWS_REGION" => Some("us-east-1".to_owned()),
-            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
-            "MFA_TABLE" => Some("mfa".to_owned()),
-            "MFA_HASH_KEY" => Some("k".repeat(32)),
-            "MFA_CONFIG_DIR" => self.folder.path().to_str().map(str::to_owned),
-            "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.endpoint.clone()),
-            _ => None,
-        };
-        config::load(&lookup, read).unwrap()
+        self.deployed.read(read)
     }
 
     fn table(&self) -> Arc<Table> {
@@ -97,26 +51,9 @@ impl Stage {
 
     /// How many calls it takes.
     async fn calls(&self, trigger: &impl Trigger, event: Value) -> usize {
-        let before = self.calls.load(Ordering::SeqCst);
+        self.served.spent();
         answer(trigger, event).await.unwrap();
-        self.calls.load(Ordering::SeqCst) - before
-    }
-}
-
-/// Every request of the SDK begins with this line.
-const CALL: &[u8] = b"POST / HTTP/1.1\r\n";
-
-async fn relay(client: TcpStream, server: TcpStream, calls: Arc<AtomicUsize>) {
-    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
-        (client.into_split(), server.into_split());
-    tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
-    let mut buffer = vec![0; 65_536];
-    while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
-        let bytes = &buffer[..read];
-        calls.fetch_add(bytes.windows(CALL.len()).filter(|window| *window == CALL).count(), Ordering::SeqCst);
-        if to_server.write_all(bytes).await.is_err() {
-            break;
-        }
+        self.served.spent().requests
     }
 }
 
@@ -209,4 +146,32 @@ async fn five_hundred_attempts_are_counted_exactly() {
     passed.sort_unstable();
     println!("of 500 {} passed", passed.len());
     assert_eq!(passed, [1, 2, 3, 4, 5]);
+}
+
+/// What is read says how to write, so that nothing is written twice where a counter begins a day or an hour.
+#[tokio::test]
+async fn a_message_is_read_once_and_counted_in_one_request() {
+    let stage = Stage::set().await;
+    let governor = stage.read(GovernorSettings::read).governor(stage.table());
+    let admitted = async |user: &str, last: &str, after: i64| {
+        let demand = Demand {
+            user: UserId::parse(user).unwrap(),
+            destination: Destination::Sms(PhoneNumber::parse(&format!("+1206555{last}")).unwrap()),
+            is_verified: true,
+            purpose: Purpose::Authentication,
+        };
+        let now = stage.clock.now() + SignedDuration::from_secs(after);
+        stage.served.spent();
+        let verdict = governor.admit(&demand, now).await.unwrap();
+        assert!(matches!(verdict, Verdict::Admitted(_)), "{verdict:?}");
+        let Spent { requests, read_units, write_units } = stage.served.spent();
+        (requests, read_units, write_units)
+    };
+    // The user's correspondence, and six counters: user, destination, range, prefix, country, all. All of a
+    // user without correspondence and of counters that are not there cost what the others do.
+    let each = (2, 4.0, 7.0);
+    assert_eq!(admitted("alex", "0101", 0).await, each, "the day's first");
+    assert_eq!(admitted("sam", "0102", 1).await, each);
+    assert_eq!(admitted("sam", "0102", 600).await, each, "to the same");
+    assert_eq!(admitted("kim", "0103", 3_600).await, each, "the hour's first");
 }

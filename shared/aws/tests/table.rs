@@ -18,42 +18,57 @@ use shared::{
     trigger::{PostConfirmation, PreSignUp, answer},
 };
 use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::{ManualClock, contract};
-use tokio::net::TcpListener;
-
-const TABLE: &str = "mfa";
+use shared_testkit::{
+    Deployed, ManualClock, ServedTable, TABLE, contract,
+    histories::{self, Telling},
+};
+use tokio::{net::TcpListener, runtime::Runtime};
 
 /// A table of its own on a free port.
 async fn table() -> (Table, Database) {
-    let db = Database::memory().unwrap();
-    let definition = json!({
-        "TableName": TABLE,
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [
-            { "AttributeName": "pk", "AttributeType": "S" },
-            { "AttributeName": "sk", "AttributeType": "S" },
-        ],
-        "KeySchema": [
-            { "AttributeName": "pk", "KeyType": "HASH" },
-            { "AttributeName": "sk", "KeyType": "RANGE" },
-        ],
-    });
-    db.create_table(serde_json::from_value(definition).unwrap()).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(dynoxide::server::serve_with_shutdown(listener, db.clone(), std::future::pending()));
-    (adapter(&endpoint), db)
+    let db = ServedTable::empty();
+    (adapter(&ServedTable::serve(db.clone()).await), db)
 }
 
 fn adapter(endpoint: &str) -> Table {
-    let lookup = |name: &str| match name {
-        "AWS_REGION" => Some("us-east-1".to_owned()),
-        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
-        "MFA_TABLE" => Some(TABLE.to_owned()),
-        "AWS_ENDPOINT_URL_DYNAMODB" => Some(endpoint.to_owned()),
-        _ => None,
-    };
-    Table::new(&Aws::new(config::load(&lookup, AwsSettings::read).unwrap()).unwrap())
+    Table::new(&Aws::new(Deployed::at(endpoint, "").read(AwsSettings::read)).unwrap())
+}
+
+/// Fewer histories than in memory, where most of what they can find is found.
+fn told(tell: impl Fn(Telling<'_>, &Table)) {
+    let runtime = Runtime::new().unwrap();
+    let (table, _) = runtime.block_on(table());
+    tell(Telling { histories: 24, runtime: &runtime }, &table);
+}
+
+#[test]
+fn histories_of_requests() {
+    told(|telling, table| histories::requests(telling, table));
+}
+
+#[test]
+fn histories_of_deliveries() {
+    told(|telling, table| histories::deliveries(telling, table));
+}
+
+#[test]
+fn histories_of_addresses() {
+    told(|telling, table| histories::addresses(telling, table));
+}
+
+#[test]
+fn histories_of_back_off() {
+    told(|telling, table| histories::back_off(telling, table));
+}
+
+#[test]
+fn histories_of_own_factors() {
+    told(|telling, table| histories::own_factors(telling, table));
+}
+
+#[test]
+fn histories_of_redemptions() {
+    told(|telling, table| histories::redemptions(telling, table));
 }
 
 fn items(db: &Database, pk: &str, sk_prefix: &str) -> Vec<Value> {
@@ -128,6 +143,7 @@ async fn audit_trail() {
 async fn budgets() {
     let (table, db) = table().await;
     contract::budgets(&table).await;
+    contract::bookings(&table).await;
     let counter = &items(&db, "SENT#sms#country#AA#0", "2026-03-01")[0];
     assert_eq!(counter["ttl"]["N"], "1772582400", "kept for three days");
     assert_eq!(

@@ -18,7 +18,7 @@ use std::{
 use futures::future::join_all;
 use serde_json::{Value, json};
 use shared::{
-    config::{self, Environment},
+    config::Environment,
     delivery::GovernorSettings,
     kernel::{Refusal, SystemClock, SystemEntropy},
     sign_in::SignInSettings,
@@ -26,6 +26,7 @@ use shared::{
     trigger::{PostAuthentication, PostConfirmation, PreAuthentication, PreSignUp, Trigger, answer},
 };
 use shared_aws::{Aws, AwsSettings, Table};
+use shared_testkit::Deployed;
 use tokio::time::Instant;
 
 /// Of Cognito's 5 s, this is what a cold start may take elsewhere.
@@ -75,29 +76,11 @@ fn throttling() -> String {
 }
 
 /// Everything that the triggers of the gate are made from, over one endpoint and policy.
-struct Stage {
-    endpoint: String,
-    folder: tempfile::TempDir,
-}
+struct Stage(Deployed);
 
 impl Stage {
-    fn new(endpoint: String, policy: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("policy.toml"), policy).unwrap();
-        Self { endpoint, folder }
-    }
-
     fn read<T>(&self, read: impl FnOnce(&mut Environment<'_>) -> T) -> T {
-        let lookup = |name: &str| match name {
-            "AWS_REGION" => Some("us-east-1".to_owned()),
-            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
-            "MFA_TABLE" => Some("mfa".to_owned()),
-            "MFA_HASH_KEY" => Some("k".repeat(32)),
-            "MFA_CONFIG_DIR" => self.folder.path().to_str().map(str::to_owned),
-            "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.endpoint.clone()),
-            _ => None,
-        };
-        config::load(&lookup, read).unwrap()
+        self.0.read(read)
     }
 
     fn table(&self) -> Arc<Table> {
@@ -155,7 +138,7 @@ async fn within(limit: Duration, trigger: impl Trigger, source: &str) -> Result<
 }
 
 async fn matrix(endpoint: String, policy: &str) -> [Result<(), Refusal>; 6] {
-    let stage = Stage::new(endpoint, policy);
+    let stage = Stage(Deployed::at(endpoint, policy));
     // What a limit is, and what the machine adds to it.
     let margin = Duration::from_millis(900);
     let ms = |milliseconds| Duration::from_millis(milliseconds) + margin;

@@ -19,9 +19,10 @@ pub use courier::{
 pub use deliver::Deliver;
 pub use dispatch::{Addresses, Carrier, CodeSource, Dependencies, Dispatch, DispatchSettings, SendRequest};
 pub use governor::{
-    Asker, Budgets, Charge, Completed, Correspondence, Counter, Country, Counts, Debt, Demand, Destination,
-    Governor, GovernorRules, GovernorSettings, InvalidCountry, Limits, NotSent, NumberType, Numbering,
-    Origin, Receipt, Refused, Repayment, Scope, Sent, Standing, Verdict, Window, Withheld,
+    Asker, Booked, Booking, Budgets, Charge, Completed, Correspondence, Counter, Country, Counts, Debt,
+    Demand, Destination, Governor, GovernorRules, GovernorSettings, InvalidCountry, Limits, NotSent,
+    NumberType, Numbering, Origin, Receipt, Refused, Repayment, Scope, Sent, Standing, Verdict, Window,
+    Withheld,
 };
 pub use message::{
     CognitoPlaceholders, CognitoTexts, Content, EmailText, Encoding, Finding, Messages, Segments, Severity,

@@ -130,7 +130,7 @@ async fn email(
 /// `GET /recovery/stop/{case}/{mark}`: the page that the owner's link leads to. It asks nobody and changes
 /// nothing: programs that look links over follow them too.
 async fn stop_page() -> Response {
-    page(StatusCode::OK, include_str!("recovery/stop.html"))
+    Page::Stop.shown(StatusCode::OK)
 }
 
 /// `POST /recovery/stop/{case}/{mark}`, by the page's button.
@@ -144,28 +144,73 @@ async fn stop(
         front.ask(&Ask::Stop { case, mark }).await.ok()
     };
     match stopped.await {
-        Some(Answer::Standing { .. }) => page(StatusCode::OK, include_str!("recovery/stopped.html")),
+        Some(Answer::Standing { .. }) => Page::Stopped.shown(StatusCode::OK),
         Some(Answer::Refused { code })
             if [Refusal::RecoveryNotFound, Refusal::RecoveryOver]
                 .map(Refusal::code)
                 .contains(&code.as_str()) =>
         {
-            page(StatusCode::NOT_FOUND, include_str!("recovery/nothing_to_stop.html"))
+            Page::NothingToStop.shown(StatusCode::NOT_FOUND)
         }
-        _ => page(StatusCode::SERVICE_UNAVAILABLE, include_str!("recovery/not_stopped.html")),
+        _ => Page::NotStopped.shown(StatusCode::SERVICE_UNAVAILABLE),
     }
 }
 
-/// Nothing is loaded, nobody frames it, and its address, which is the owner's, goes nowhere.
-fn page(status: StatusCode, html: &'static str) -> Response {
-    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; \
-                          frame-ancestors 'none'; base-uri 'none'";
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ];
-    (status, headers, html).into_response()
+/// What the owner's link shows.
+#[derive(Debug, Clone, Copy)]
+enum Page {
+    Stop,
+    Stopped,
+    NothingToStop,
+    NotStopped,
+}
+
+impl Page {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Stop => "Stop this recovery?",
+            Self::Stopped => "The recovery is stopped",
+            Self::NothingToStop => "There is nothing to stop",
+            Self::NotStopped => "That did not work",
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Stop => {
+                "Somebody who knows your password wants to recover your account without its second factor. If it \
+                 was not you, stop it, and then change your password."
+            }
+            Self::Stopped => "Whoever began it knows your password: change it now.",
+            Self::NothingToStop => {
+                "This recovery is over, or its time has run out. If it was not you, sign in and change your \
+                 password; if you can no longer sign in, ask for help."
+            }
+            Self::NotStopped => {
+                "The recovery is not stopped. Try again in a moment, or sign in: that ends it too."
+            }
+        }
+    }
+
+    fn html(self) -> String {
+        let form = match self {
+            Self::Stop => "<form method=\"post\"><button type=\"submit\">Stop the recovery</button></form>\n",
+            Self::Stopped | Self::NothingToStop | Self::NotStopped => "",
+        };
+        format!(include_str!("recovery/page.html"), title = self.title(), text = self.text(), form = form)
+    }
+
+    /// Nothing is loaded, nobody frames it, and its address, which is the owner's, goes nowhere.
+    fn shown(self, status: StatusCode) -> Response {
+        const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; \
+                              frame-ancestors 'none'; base-uri 'none'";
+        let headers = [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (header::CONTENT_SECURITY_POLICY, POLICY),
+            (header::REFERRER_POLICY, "no-referrer"),
+        ];
+        (status, headers, self.html()).into_response()
+    }
 }
 
 /// `POST /recovery/password {oldPassword, password}`: may be sent again until the recovery is over.
@@ -323,5 +368,17 @@ mod tests {
         assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
         assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+
+    #[test]
+    fn only_the_page_that_asks_has_a_button() {
+        let pages = [Page::Stop, Page::Stopped, Page::NothingToStop, Page::NotStopped];
+        let with_button = pages.map(|page| page.html().contains("<button"));
+        assert_eq!(with_button, [true, false, false, false]);
+        for page in pages {
+            let html = page.html();
+            assert_eq!(html.matches(page.title()).count(), 2, "{html}");
+            assert!(html.contains(page.text()) && !html.contains("{{"), "{html}");
+        }
     }
 }

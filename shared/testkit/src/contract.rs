@@ -15,8 +15,8 @@ use shared::{
     },
     config::Policy,
     delivery::{
-        Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Debt, DeliveryId, Destination,
-        Failure, Limits, Outcome, Refused, Repayment, Scope, Sent, Standing,
+        Booking, Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt, DeliveryId,
+        Destination, Failure, Limits, Outcome, Refused, Repayment, Scope, Sent, Standing,
     },
     factors::{
         AddressBook, AddressCodes, AddressVerification, Block, DeviceId, DeviceLabels, DeviceRegistry,
@@ -429,10 +429,24 @@ pub async fn budgets(port: &dyn Budgets) {
         hour: 9,
         standing,
         limits,
+        seen: None,
+    };
+    let charge_one = async |charge: &Charge| {
+        let nobody = user("codes-nobody");
+        let charges = std::slice::from_ref(charge);
+        let booking = Booking { user: &nobody, channel: Channel::Sms, correspondence: None, charges };
+        let booked = port.book(&booking).await.expect("works");
+        assert!(booked.swapped.expect("works"), "there is nothing to swap");
+        booked.charges.into_iter().next().expect("an outcome for each charge").expect("works")
     };
     let taken_of = async |racing, charge: &Charge| {
-        let racing = stream::iter((0..racing).map(|_| port.charge(charge))).buffer_unordered(RACING);
-        let outcomes: Vec<_> = racing.map(|outcome| outcome.expect("works")).collect().await;
+        let racing = stream::iter((0..racing).map(|index: usize| async move {
+            // Whatever was seen, only the way differs.
+            let some = Counts { day: 1, open_day: 1, hour: 1, open_hour: 1, unverified: 1 };
+            let seen = [None, Some(Counts::default()), Some(some)].into_iter().cycle().nth(index).flatten();
+            charge_one(&Charge { seen, ..charge.clone() }).await
+        }));
+        let outcomes: Vec<_> = racing.buffer_unordered(RACING).collect().await;
         let refused: BTreeSet<_> = outcomes
             .iter()
             .filter_map(|outcome| outcome.err())
@@ -457,7 +471,7 @@ pub async fn budgets(port: &dyn Budgets) {
         let other_scope = Counter { scope: Scope::NumberPrefix, ..by_hour.counter.clone() };
         for counter in [other_shard, next_day, other_channel, other_scope] {
             let other = Charge { counter, ..by_hour.clone() };
-            assert_eq!(port.charge(&other).await.expect("works"), Ok(()), "counters do not share");
+            assert_eq!(charge_one(&other).await, Ok(()), "counters do not share");
         }
     }
 
@@ -484,11 +498,73 @@ pub async fn budgets(port: &dyn Budgets) {
     assert_eq!(taken(&unverified).await, (9, nothing_verified()), "credit up to its most");
     repay(10, 2).await;
     assert_eq!(taken(&unverified).await, (0, nothing_verified()), "and not beyond");
-    assert_eq!(port.charge(&unverified).await.expect("works"), Err(Refused::NothingVerified));
+    assert_eq!(charge_one(&unverified).await, Err(Refused::NothingVerified));
     let nowhere = Counter { name: "AG".into(), ..unverified.counter.clone() };
     port.repay(&Repayment { counter: nowhere.clone(), codes: 5, most_credit: 9 }).await.expect("works");
     let nowhere = Charge { counter: nowhere, ..unverified };
     assert_eq!(taken(&nowhere).await.0, 7, "where nothing was sent, nothing is earned");
+    for (name, none) in [
+        ("AH", Limits { per_day: 0, ..ROOMY }),
+        ("AI", Limits { per_hour: 0, ..ROOMY }),
+        ("AJ", Limits { open_per_day: 0, ..ROOMY }),
+        ("AK", Limits { open_per_hour: 0, ..ROOMY }),
+        ("AL", Limits { unverified: 0, ..ROOMY }),
+    ] {
+        assert_eq!(taken(&charge(name, Standing::Unverified, none)).await.0, 0, "nothing is not one: {name}");
+    }
+}
+
+/// A booking's parts stand alone: what one refuses keeps no other from being written, and of racing
+/// bookings one swaps while all are counted.
+pub async fn bookings(port: &dyn Budgets) {
+    const ONE: Limits = Limits { per_hour: 1, per_day: 1, open_per_hour: 1, open_per_day: 1, unverified: 1 };
+    const MANY: Limits =
+        Limits { per_hour: 900, per_day: 900, open_per_hour: 900, open_per_day: 900, unverified: 900 };
+    let (alex, channel, day) = (user("booked-alex"), Channel::Sms, jiff::civil::date(2026, 3, 1));
+    let charge = |scope, limits, seen| Charge {
+        counter: Counter { channel, scope, name: "booked".into(), shard: 0, day },
+        hour: 9,
+        standing: Standing::Verified,
+        limits,
+        seen,
+    };
+    let charges = [
+        charge(Scope::User, MANY, None),
+        charge(Scope::Destination, ONE, None),
+        charge(Scope::Country, ONE, Some(Counts::default())),
+        charge(Scope::All, MANY, Some(Counts::default())),
+    ];
+    let at = |second| Some(Sent { at: Timestamp::from_second(second).expect("a time"), row: 1 });
+    let empty = Correspondence::default();
+    let first = Correspondence { version: 1, for_anybody: at(10), settled_at: None, ..empty.clone() };
+    let verified = Some(("hash".to_owned(), Timestamp::UNIX_EPOCH));
+    let second =
+        Correspondence { version: 2, for_signed_in: at(20), for_anybody: None, verified, ..first.clone() };
+    for (round, (before, after)) in [(&empty, &first), (&first, &second)].into_iter().enumerate() {
+        let booking =
+            Booking { user: &alex, channel, correspondence: Some((before, after)), charges: &charges };
+        let racing = join_all((0..RACING).map(|_| port.book(&booking))).await;
+        let booked: Vec<_> = racing.into_iter().map(|booked| booked.expect("works")).collect();
+        let swaps = booked.iter().filter(|booked| *booked.swapped.as_ref().expect("works")).count();
+        assert_eq!(swaps, 1, "of {RACING} from one state");
+        assert_eq!(port.correspondence(&alex, channel).await.expect("works"), *after);
+        let counted = |index: usize| {
+            let outcomes = booked.iter().filter_map(|booked| booked.charges.get(index));
+            outcomes.filter(|outcome| outcome.as_ref().expect("works").is_ok()).count()
+        };
+        let once = usize::from(round == 0);
+        assert_eq!([0, 1, 2, 3].map(counted), [RACING, once, once, RACING]);
+    }
+    let counters = charges.map(|charge| charge.counter);
+    let elsewhere = counters.clone().map(|counter| Counter { shard: 1, ..counter });
+    let all = [counters, elsewhere].concat();
+    let (correspondence, seen) = port.look_up(&alex, channel, 9, &all).await.expect("works");
+    assert_eq!(correspondence, second);
+    let counts = |all| Some(Counts { day: all, open_day: all, hour: all, open_hour: all, unverified: 0 });
+    assert_eq!(seen, [counts(100), counts(1), counts(1), counts(100), None, None, None, None]);
+    let (_, seen) = port.look_up(&user("booked-sam"), channel, 10, &all[..1]).await.expect("works");
+    let day = Counts { hour: 0, open_hour: 0, ..counts(100).expect("counts") };
+    assert_eq!(seen, [Some(day)], "of another hour");
 }
 
 /// A correspondence comes back as it was kept; of racing changes one succeeds; a debt is taken once.

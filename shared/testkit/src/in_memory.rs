@@ -15,8 +15,8 @@ use shared::{
     },
     custom_auth::Place,
     delivery::{
-        Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt, DeliveryId, Outcome,
-        Refused, Repayment, Standing,
+        Booked, Booking, Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt,
+        DeliveryId, Outcome, Refused, Repayment, Standing,
     },
     factors::{
         AddressCodes, DeviceId, DeviceLabels, FriendlyDeviceName,
@@ -440,6 +440,19 @@ impl Budgets for InMemoryTable {
         Ok(self.state()?.correspondence.get(&(user.clone(), channel)).cloned().unwrap_or_default())
     }
 
+    async fn look_up(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        hour: u8,
+        counters: &[Counter],
+    ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
+        let correspondence = self.correspondence(user, channel).await?;
+        let state = self.state()?;
+        let seen = counters.iter().map(|counter| Some(state.counters.get(counter)?.counts(hour))).collect();
+        Ok((correspondence, seen))
+    }
+
     async fn swap(
         &self,
         user: &UserId,
@@ -470,17 +483,13 @@ impl Budgets for InMemoryTable {
         Ok(if takes_debt { kept.debt.take() } else { None })
     }
 
-    async fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
-        let mut state = self.state()?;
-        let day = match state.counters.get_mut(&charge.counter) {
-            Some(day) => day,
-            None => state.counters.entry(charge.counter.clone()).or_default(),
+    async fn book(&self, booking: &Booking<'_>) -> Result<Booked, PortError> {
+        let Booking { user, channel, correspondence, charges } = *booking;
+        let swapped = match correspondence {
+            Some((before, after)) => Budgets::swap(self, user, channel, before, after).await,
+            None => Ok(true),
         };
-        if let Some(refused) = charge.limits.refuses(&day.counts(charge.hour), charge.standing) {
-            return Ok(Err(refused));
-        }
-        day.count(charge, |count| count + 1, 1);
-        Ok(Ok(()))
+        Ok(Booked { swapped, charges: charges.iter().map(|charge| self.charge(charge)).collect() })
     }
 
     async fn give_back(&self, charge: &Charge) -> Result<(), PortError> {
@@ -499,6 +508,21 @@ impl Budgets for InMemoryTable {
             }
         }
         Ok(())
+    }
+}
+
+impl InMemoryTable {
+    fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
+        let mut state = self.state()?;
+        let day = match state.counters.get_mut(&charge.counter) {
+            Some(day) => day,
+            None => state.counters.entry(charge.counter.clone()).or_default(),
+        };
+        if let Some(refused) = charge.limits.refuses(&day.counts(charge.hour), charge.standing) {
+            return Ok(Err(refused));
+        }
+        day.count(charge, |count| count + 1, 1);
+        Ok(Ok(()))
     }
 }
 

@@ -16,9 +16,10 @@ use end_to_end::{
     Cloud,
     journeys::{Journey, POLICY, Traveller},
     measure::percentile,
+    prices::Prices,
     processes::Processes,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -30,29 +31,12 @@ struct Arguments {
     /// Folder of the functions' binaries
     #[arg(long)]
     functions: PathBuf,
-    /// AWS list prices, in TOML
-    #[arg(long)]
-    prices: PathBuf,
     /// Times that each journey is walked; counts are of one
     #[arg(long, default_value_t = 20)]
     walks: u32,
     /// Where the figures go as JSON
     #[arg(long)]
     json: PathBuf,
-}
-
-/// US dollars, and what the bill's formula has to assume.
-#[derive(Debug, Deserialize)]
-struct Prices {
-    lambda_request: f64,
-    lambda_gb_second: f64,
-    dynamodb_read_unit: f64,
-    dynamodb_write_unit: f64,
-    kms_request: f64,
-    api_request: f64,
-    function_memory_mib: f64,
-    full_cpu_mib: f64,
-    call_ms: f64,
 }
 
 /// What our functions did.
@@ -71,7 +55,7 @@ struct Work {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let prices: Prices = toml::from_str(&fs::read_to_string(&arguments.prices)?)?;
+    let prices = Prices::read()?;
     let policy = tempfile::tempdir()?;
     fs::write(policy.path().join("policy.toml"), POLICY)?;
     let folder = |path: &std::path::Path| path.display().to_string();
@@ -79,9 +63,9 @@ async fn main() -> Result<()> {
     let cloud = Cloud::start_with(&flags).await?;
     let mut index = 0;
     let mut rows = Vec::new();
-    for journey in Journey::ALL {
+    for journey in Journey::MEASURED {
         let work = of_one(&cloud, journey, arguments.walks, &mut index).await.context(journey.name())?;
-        let dollars = prices.of(journey, &work) * 1_000.0;
+        let dollars = price(&prices, journey, &work) * 1_000.0;
         rows.push(json!({ "journey": journey.name(), "work": work, "dollarsPer1000": dollars }));
     }
     let latency = latency(&cloud, &mut index).await?;
@@ -207,26 +191,21 @@ impl Work {
     }
 }
 
-impl Prices {
-    /// One journey, without the messages' own price. A function of less memory than a whole processor's gets
-    /// a share of it, and waits for each call.
-    fn of(&self, journey: Journey, work: &Work) -> f64 {
-        let milliseconds =
-            work.cpu_ms * self.full_cpu_mib / self.function_memory_mib + work.calls * self.call_ms;
-        let gigabyte_seconds = milliseconds / 1_000.0 * self.function_memory_mib / 1_024.0;
-        let requests = match journey {
-            Journey::Overview => 1.0,
-            Journey::Enrol => 2.0,
-            Journey::Recovery => 3.0,
-            _ => 0.0,
-        };
-        work.invocations * self.lambda_request
-            + gigabyte_seconds * self.lambda_gb_second
-            + work.read_units * self.dynamodb_read_unit
-            + work.write_units * self.dynamodb_write_unit
-            + work.kms_calls * self.kms_request
-            + requests * self.api_request
-    }
+/// One journey in US dollars, without the messages' own price.
+fn price(prices: &Prices, journey: Journey, work: &Work) -> f64 {
+    let requests = match journey {
+        Journey::Overview => 1.0,
+        Journey::Enrol => 2.0,
+        Journey::Recovery => 3.0,
+        _ => 0.0,
+    };
+    let billed = prices.billed_ms(work.cpu_ms, work.calls);
+    work.invocations * prices.lambda_request
+        + prices.gigabyte_seconds(billed) * prices.lambda_gb_second
+        + work.read_units * prices.dynamodb_read_unit
+        + work.write_units * prices.dynamodb_write_unit
+        + work.kms_calls * prices.kms_request
+        + requests * prices.api_request
 }
 
 fn table(rows: &[Value]) -> Table {

@@ -1,7 +1,12 @@
 //! What a cold start costs: every function beside a bare echo, in the same run.
 //!
-//! Each round starts every binary anew, in turn, so that a slow minute of the machine falls on all of
-//! them alike. Ratios are taken within a round; figures are medians over the rounds.
+//! Each round starts every binary anew, and beside each an echo, so that a slow moment of the machine falls on
+//! both. Warm, the two answer in turn. Ratios are those of such a pair; figures are medians over the rounds. The
+//! echo beside another echo tells how much of a ratio is chance.
+//!
+//! "Besides network" is CPU time here: what an invocation computes, its calls of AWS included, and not how long it
+//! waits for their answers. Of the echo's wall time most is the exchange with the Runtime API, which a function
+//! has as well: without it in both, a ratio of CPU time is the larger, and so the stricter one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +18,7 @@ use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use end_to_end::{
     Cloud, Function, functions,
-    measure::{Start, WARM_INVOCATIONS, median, percentile, start},
+    measure::{Environment, Start, WARM_PAIRS, count, in_turn, median, percentile},
     sample_events,
 };
 use local_lambda_host::FunctionSpec;
@@ -49,32 +54,29 @@ async fn main() -> Result<()> {
     let cloud = Cloud::start().await?;
     let rules = rules()?;
     let subjects = subjects(&cloud, rules.path()).await?;
-    let mut rows = BTreeMap::<(String, String), Vec<(Start, Start)>>::new();
+    let mut rows = BTreeMap::<(String, String), Vec<Pair>>::new();
     for _ in 0..arguments.rounds {
-        let mut echo_of_first_build = None;
         for (build, folder) in &arguments.builds {
-            let spec = FunctionSpec::new(ECHO, folder.join(ECHO));
-            let echo = start(spec, &json!({}), &[&json!({}); WARM_INVOCATIONS]).await?;
-            echo_of_first_build.get_or_insert(echo.clone());
-            rows.entry((build.clone(), ECHO.to_owned())).or_default().push((echo.clone(), echo.clone()));
             for Subject { name, function, event, config_dir } in &subjects {
-                let mut spec = cloud.function(function, &folder.join(function.name))?;
+                let mut spec = match function {
+                    Some(function) => cloud.function(function, &folder.join(function.name))?,
+                    None => echo(folder),
+                };
                 if let Some(config_dir) = config_dir {
                     spec.environment.insert("MFA_CONFIG_DIR".to_owned(), config_dir.clone());
                 }
-                let measured =
-                    start(spec, event, &[event; WARM_INVOCATIONS]).await.with_context(|| name.clone())?;
-                rows.entry((build.clone(), name.clone())).or_default().push((measured, echo.clone()));
+                let pair = pair(&cloud, spec, event, echo(folder)).await.with_context(|| name.clone())?;
+                rows.entry((build.clone(), name.clone())).or_default().push(pair);
             }
         }
-        for ((name, script), echo) in arguments.node_peer.iter().zip(echo_of_first_build.iter().cycle()) {
+        for ((name, script), (_, folder)) in arguments.node_peer.iter().zip(arguments.builds.iter().cycle()) {
             let Subject { event, .. } = subjects
                 .iter()
                 .find(|subject| subject.name == *name)
                 .with_context(|| format!("no function {name}"))?;
-            let measured = start(node(&cloud, script)?, event, &[event; WARM_INVOCATIONS]).await;
-            let measured = measured.with_context(|| script.display().to_string())?;
-            rows.entry((NODE.to_owned(), name.clone())).or_default().push((measured, echo.clone()));
+            let pair = pair(&cloud, node(&cloud, name, script)?, event, echo(folder)).await;
+            let pair = pair.with_context(|| script.display().to_string())?;
+            rows.entry((NODE.to_owned(), name.clone())).or_default().push(pair);
         }
     }
     cloud.stop().await?;
@@ -105,11 +107,38 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
+/// A start, and that of the echo beside it.
+struct Pair {
+    start: Start,
+    echo: Start,
+    /// Calls of AWS in the first invocation, and in a warm one.
+    first_calls: f64,
+    warm_calls: f64,
+}
+
+async fn pair(cloud: &Cloud, spec: FunctionSpec, event: &Value, echo: FunctionSpec) -> Result<Pair> {
+    let name = spec.name.clone();
+    let before = cloud.calls(&name).await?;
+    let mut subject = Environment::start(spec, event).await?;
+    let first = cloud.calls(&name).await?;
+    let nothing = json!({});
+    let mut echo = Environment::start(echo, &nothing).await?;
+    in_turn((&mut subject, event), (&mut echo, &nothing), WARM_PAIRS).await?;
+    let (start, echo) = (subject.figures()?, echo.figures()?);
+    let warm_calls = (cloud.calls(&name).await? - first) / count(start.warm_each.len());
+    Ok(Pair { start, echo, first_calls: first - before, warm_calls })
+}
+
+fn echo(folder: &Path) -> FunctionSpec {
+    FunctionSpec::new(ECHO, folder.join(ECHO))
+}
+
 /// A function, and how it is used.
 struct Subject {
     /// The function's; behind a comma what is special.
     name: String,
-    function: Function,
+    /// None: the echo.
+    function: Option<Function>,
     event: Value,
     config_dir: Option<String>,
 }
@@ -117,7 +146,8 @@ struct Subject {
 /// Functions with an event that they answer with success, so that the first answer is a real one; those
 /// that ask an operator's rules with rules as well.
 async fn subjects(cloud: &Cloud, rules: &Path) -> Result<Vec<Subject>> {
-    let mut subjects = Vec::new();
+    let mut subjects =
+        vec![Subject { name: ECHO.to_owned(), function: None, event: json!({}), config_dir: None }];
     // `admin-api` and the recoveries answer nobody without an administrator, or a case.
     let left_out = ["admin-api", "recovery-api", "recovery-worker"];
     for function in functions().iter().filter(|function| !left_out.contains(&function.name)) {
@@ -132,9 +162,9 @@ async fn subjects(cloud: &Cloud, rules: &Path) -> Result<Vec<Subject>> {
         if ["pre-sign-up", "pre-authentication"].contains(&function.name) {
             let name = format!("{name}, {RULES} rules");
             let config_dir = Some(rules.display().to_string());
-            subjects.push(Subject { name, function: *function, event: event.clone(), config_dir });
+            subjects.push(Subject { name, function: Some(*function), event: event.clone(), config_dir });
         }
-        subjects.push(Subject { name, function: *function, event, config_dir: None });
+        subjects.push(Subject { name, function: Some(*function), event, config_dir: None });
     }
     Ok(subjects)
 }
@@ -154,20 +184,22 @@ fn rules() -> Result<tempfile::TempDir> {
     Ok(folder)
 }
 
-/// A peer's process, with the same credentials and endpoints that ours get.
-fn node(cloud: &Cloud, script: &Path) -> Result<FunctionSpec> {
-    let mut spec = FunctionSpec::new(NODE, "node");
+/// A peer's process, with the same credentials and endpoints that ours get; its calls count as our function's.
+fn node(cloud: &Cloud, function: &str, script: &Path) -> Result<FunctionSpec> {
+    let mut spec = FunctionSpec::new(function, "node");
     // The SDK's advice to move on from Node 20 is no part of the work.
     spec.args = vec!["--no-warnings".into(), script.into()];
-    spec.environment = cloud.environment()?;
+    spec.environment = cloud.environment_of_function()?;
     Ok(spec)
 }
 
-fn figures(build: &str, binary: &Path, name: &str, starts: &[(Start, Start)]) -> Result<Value> {
-    let of = |figure: fn(&Start) -> f64| median(starts.iter().map(|(start, _)| figure(start)).collect());
+fn figures(build: &str, binary: &Path, name: &str, pairs: &[Pair]) -> Result<Value> {
+    let of = |figure: fn(&Start) -> f64| median(pairs.iter().map(|pair| figure(&pair.start)).collect());
     let ratio = |figure: fn(&Start) -> f64| {
-        median(starts.iter().map(|(start, echo)| figure(start) / figure(echo)).collect())
+        median(pairs.iter().map(|pair| figure(&pair.start) / figure(&pair.echo)).collect())
     };
+    let calls = |figure: fn(&Pair) -> f64| median(pairs.iter().map(figure).collect());
+    let walls = pairs.iter().flat_map(|pair| pair.start.warm_each.iter().copied());
     let size = fs::metadata(binary).with_context(|| binary.display().to_string())?.len();
     Ok(json!({
         "build": build,
@@ -183,10 +215,15 @@ fn figures(build: &str, binary: &Path, name: &str, starts: &[(Start, Start)]) ->
         "coldToEcho": ratio(Start::cold),
         "warmMs": of(|start| start.warm),
         "warmCpuMs": of(|start| start.warm_cpu),
-        "warmP99Ms": percentile(&starts.iter().flat_map(|(start, _)| start.warm_each.clone()).collect::<Vec<_>>(), 0.99),
+        "warmP99Ms": percentile(&walls.collect::<Vec<_>>(), 0.99),
         "warmCpuToEcho": ratio(|start| start.warm_cpu),
+        "warmInvocations": pairs.first().map(|pair| pair.echo.warm_each.len()),
+        "warmCpuP99Ms": of(|start| start.warm_cpu_p99),
+        "warmCpuP99ToEcho": ratio(|start| start.warm_cpu_p99),
+        "firstCalls": calls(|pair| pair.first_calls),
+        "warmCalls": calls(|pair| pair.warm_calls),
         "peakMiB": of(|start| start.peak),
-        "rounds": starts.len(),
+        "rounds": pairs.len(),
     }))
 }
 
@@ -200,7 +237,9 @@ fn table(figures: &[Value]) -> Table {
         "first ms (CPU)",
         "cold ms (CPU)",
         "× echo (CPU)",
-        "warm ms",
+        "warm ms (CPU)",
+        "p99 ms (CPU)",
+        "× echo (CPU)",
         "peak MiB",
     ]);
     for row in figures {
@@ -215,7 +254,9 @@ fn table(figures: &[Value]) -> Table {
             with_cpu("firstMs", "firstCpuMs"),
             with_cpu("coldMs", "coldCpuMs"),
             with_cpu("coldToEcho", "coldCpuToEcho"),
-            format!("{:.2}", number("warmMs")),
+            format!("{:.2} ({:.2})", number("warmMs"), number("warmCpuMs")),
+            with_cpu("warmP99Ms", "warmCpuP99Ms"),
+            format!("({:.1})", number("warmCpuP99ToEcho")),
             format!("{:.1}", number("peakMiB")),
         ]);
     }

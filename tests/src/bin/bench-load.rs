@@ -246,7 +246,7 @@ fn sample(process: u32, at: Duration) -> Sample {
 }
 
 fn report(kind: Loop, elapsed: Duration, walks: &[Walk], samples: &[Sample], letters: &Value) -> Value {
-    let journeys: Vec<_> = Journey::ALL
+    let journeys: Vec<_> = Journey::MEASURED
         .into_iter()
         .map(|journey| {
             let of_it = || walks.iter().filter(|walk| walk.journey == journey && walk.fault.is_none());

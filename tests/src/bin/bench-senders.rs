@@ -16,7 +16,7 @@ use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use end_to_end::{
     Cloud, SealedEvents, dry_run, functions,
-    measure::{Start, WARM_INVOCATIONS, median, start},
+    measure::{Environment, Start, WARM_INVOCATIONS, count, median},
     workspace,
 };
 use local_lambda_host::FunctionSpec;
@@ -73,11 +73,10 @@ async fn main() -> Result<()> {
     for _ in 0..arguments.rounds {
         let events = sealed.draw(&cloud, 1 + WARM_INVOCATIONS).await?;
         let (first, others) = events.split_first().context("no events")?;
-        let others: Vec<_> = others.iter().collect();
         let mut sent = 0;
         let mut round = BTreeMap::new();
         for subject in &subjects {
-            let started = start(subject.spec.clone(), first, &others).await.context(subject.name)?;
+            let started = start(&cloud, &subject.spec, first, others).await.context(subject.name)?;
             round.insert(subject.name, started);
             sent += usize::from(subject.sends);
             all_arrived(&cloud, &events, sent).await.context(subject.name)?;
@@ -108,7 +107,8 @@ async fn subjects(arguments: &Arguments, cloud: &Cloud, policy: &Path) -> Result
     .map(|(name, value)| (name.to_owned(), value))
     .into();
     let peer = |name, command: &PathBuf, script: Option<&PathBuf>, file| {
-        let mut spec = FunctionSpec::new(name, command);
+        // Its calls count as our function's.
+        let mut spec = FunctionSpec::new(OURS, command);
         // The SDK's advice to move on from Node 20 is no part of the work.
         let quiet = (command == &arguments.node).then(|| "--no-warnings".into());
         spec.args = quiet.into_iter().chain(script.map(Into::into)).collect();
@@ -142,6 +142,27 @@ async fn subjects(arguments: &Arguments, cloud: &Cloud, policy: &Path) -> Result
     Ok(subjects)
 }
 
+/// A start, and its calls of AWS.
+struct Started {
+    start: Start,
+    /// In the first invocation, and in a warm one.
+    first_calls: f64,
+    warm_calls: f64,
+}
+
+async fn start(cloud: &Cloud, spec: &FunctionSpec, first: &Value, others: &[Value]) -> Result<Started> {
+    let before = cloud.calls(&spec.name).await?;
+    let mut environment = Environment::start(spec.clone(), first).await?;
+    let after_first = cloud.calls(&spec.name).await?;
+    environment.account()?;
+    for event in others {
+        environment.invoke(event).await?;
+        environment.account()?;
+    }
+    let warm_calls = (cloud.calls(&spec.name).await? - after_first) / count(others.len());
+    Ok(Started { start: environment.figures()?, first_calls: after_first - before, warm_calls })
+}
+
 /// Every user has got as many messages as there were senders, all with the same code.
 async fn all_arrived(cloud: &Cloud, events: &[Value], senders: usize) -> Result<()> {
     for event in events {
@@ -154,12 +175,13 @@ async fn all_arrived(cloud: &Cloud, events: &[Value], senders: usize) -> Result<
     Ok(())
 }
 
-fn figures(subject: &Subject, rounds: &[BTreeMap<&str, Start>]) -> Value {
+fn figures(subject: &Subject, rounds: &[BTreeMap<&str, Started>]) -> Value {
     let starts = || rounds.iter().filter_map(|round| round.get(subject.name));
-    let of = |figure: fn(&Start) -> f64| median(starts().map(figure).collect());
+    let of = |figure: fn(&Start) -> f64| median(starts().map(|one| figure(&one.start)).collect());
+    let calls = |figure: fn(&Started) -> f64| median(starts().map(figure).collect());
     let to = |other: &str, figure: fn(&Start) -> f64| {
-        let ratio = |round: &BTreeMap<&str, Start>| {
-            Some(figure(round.get(subject.name)?) / figure(round.get(other)?))
+        let ratio = |round: &BTreeMap<&str, Started>| {
+            Some(figure(&round.get(subject.name)?.start) / figure(&round.get(other)?.start))
         };
         median(rounds.iter().filter_map(ratio).collect())
     };
@@ -181,6 +203,8 @@ fn figures(subject: &Subject, rounds: &[BTreeMap<&str, Start>]) -> Value {
         "warmCpuToOurs": to(OURS, |start| start.warm_cpu),
         "peakMiB": of(|start| start.peak),
         "peakToOurs": to(OURS, |start| start.peak),
+        "firstCalls": calls(|one| one.first_calls),
+        "warmCalls": calls(|one| one.warm_calls),
         "rounds": starts().count(),
     })
 }

@@ -13,7 +13,7 @@ use crate::workspace;
 const PROFILE: &str = "bench-pool";
 
 pub(super) fn calls(folder: &Path) -> Result<()> {
-    walk(folder, "bench-calls", &["--prices", "tests/prices.toml"], "calls.json")
+    walk(folder, "bench-calls", &[], "calls.json")
 }
 
 pub(super) fn load(folder: &Path, seconds: u64, rate: f64) -> Result<()> {

@@ -1,20 +1,28 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    operation::{
+        scan::builders::ScanFluentBuilder,
+        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    },
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
 use jiff::Timestamp;
 use shared::{
     kernel::{PortError, UserId},
-    sign_up::{AddressClaim, AddressClaims, AddressKey, CandidateKey, DAY, FirmClaim, HOLD},
+    sign_up::{
+        AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimPlace, DAY, FirmClaim, HOLD, KeptClaim,
+    },
 };
 
-use super::{Item, Table, condition_failed, milliseconds, port_error, seconds, text, version};
+use super::{Item, Table, condition_failed, milliseconds, port_error, seconds, text, version, whole};
 
 const OPERATION: &str = "dynamodb.UpdateItem";
+const SCAN: &str = "dynamodb.Scan";
 /// How the partitions of addresses begin.
-pub(super) const ADDRESS: &str = "ADDRESS#";
+const ADDRESS: &str = "ADDRESS#";
+/// Tells claims from the other items of the table, in a filter of [`Table::claims_page`].
+pub(super) const IS_CLAIM: &str = "begins_with(pk, :address)";
 
 #[async_trait]
 impl AddressClaims for Table {
@@ -131,7 +139,42 @@ pub(super) fn key(address: &AddressKey) -> [(String, AttributeValue); 2] {
 }
 
 impl Table {
+    /// The firm claims of one page of the table that `scan` filters, and where the next page begins; none after
+    /// the last. It reads every item there is: half a read unit for 4 KB.
+    pub(super) async fn claims_page(
+        &self,
+        scan: ScanFluentBuilder,
+        after: Option<&ClaimPlace>,
+    ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError> {
+        let start = after.map(|place| [("pk", &place.pk), ("sk", &place.sk)]);
+        let start = start.map(|key| key.map(|(name, part)| (name.to_owned(), text(part))).into());
+        let page = scan
+            .table_name(&self.name)
+            .projection_expression("pk, firm_for, firm_since")
+            .expression_attribute_values(":address", text(ADDRESS))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(port_error(SCAN))?;
+        let claims = page.items().iter().map(|item| {
+            firm_claim(item).ok_or_else(|| PortError::new(SCAN, "a claim on an address can't be read"))
+        });
+        let next = page.last_evaluated_key().and_then(|key| {
+            let part = |name| key.get(name).and_then(|part: &AttributeValue| part.as_s().ok()).cloned();
+            Some(ClaimPlace { pk: part("pk")?, sk: part("sk")? })
+        });
+        Ok((claims.collect::<Result<_, _>>()?, next))
+    }
+
     fn address_item(&self, address: &AddressKey) -> UpdateItemFluentBuilder {
         self.client.update_item().table_name(&self.name).set_key(Some(key(address).into_iter().collect()))
     }
+}
+
+fn firm_claim(item: &Item) -> Option<KeptClaim> {
+    Some(KeptClaim {
+        address: AddressKey::new(item.get("pk")?.as_s().ok()?.strip_prefix(ADDRESS)?.to_owned()),
+        owner: UserId::parse(item.get("firm_for")?.as_s().ok()?).ok()?,
+        since: Timestamp::from_second(whole(item, "firm_since")?).ok()?,
+    })
 }

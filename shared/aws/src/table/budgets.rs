@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::{
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use shared::{
     delivery::{
-        Budgets, Channel, Charge, Correspondence, Counter, Counts, Debt, Refused, Repayment, Sent, Standing,
+        Booked, Booking, Budgets, Channel, Charge, Correspondence, Counter, Counts, Debt, Refused, Repayment,
+        Sent, Standing,
     },
     kernel::{PortError, UserId},
 };
@@ -32,6 +33,16 @@ impl Budgets for Table {
             .await
             .map_err(port_error("dynamodb.GetItem"))?;
         Ok(found.item.as_ref().map(read_correspondence).unwrap_or_default())
+    }
+
+    async fn look_up(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        hour: u8,
+        counters: &[Counter],
+    ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
+        self.look_up_at_once(user, channel, hour, counters).await
     }
 
     async fn swap(
@@ -90,38 +101,8 @@ impl Budgets for Table {
         }
     }
 
-    async fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
-        let limits = &charge.limits;
-        let mut room = vec![below("d", ":day"), below(&hour(charge), ":hour")];
-        let mut update = self
-            .count(charge, 1)
-            .expression_attribute_values(":day", number(limits.per_day))
-            .expression_attribute_values(":hour", number(limits.per_hour));
-        if charge.standing < Standing::Established {
-            room.extend([below("od", ":open_day"), below(&open_hour(charge), ":open_hour")]);
-            update = update
-                .expression_attribute_values(":open_day", number(limits.open_per_day))
-                .expression_attribute_values(":open_hour", number(limits.open_per_hour));
-        }
-        if charge.standing == Standing::Unverified {
-            room.push(below("owed", ":unverified"));
-            update = update.expression_attribute_values(":unverified", number(limits.unverified));
-        }
-        let updated = update
-            .condition_expression(room.join(" AND "))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match updated {
-            Ok(_) => Ok(Ok(())),
-            Err(fault) => match fault.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    let counts = failed.item().map(|item| read_counts(item, charge)).unwrap_or_default();
-                    Ok(Err(limits.refuses(&counts, charge.standing).unwrap_or(Refused::UsedUp)))
-                }
-                _ => Err(port_error("dynamodb.UpdateItem")(fault)),
-            },
-        }
+    async fn book(&self, booking: &Booking<'_>) -> Result<Booked, PortError> {
+        self.book_at_once(booking).await
     }
 
     async fn give_back(&self, charge: &Charge) -> Result<(), PortError> {
@@ -153,22 +134,43 @@ impl Budgets for Table {
 }
 
 impl Table {
+    /// Counts one message, also where there is nothing to count on yet, unless the limits refuse it.
+    pub(super) async fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
+        let mut update = self.count(charge, 1);
+        let mut room = Vec::new();
+        for (index, Count { name, limit, .. }) in counts_of(charge).into_iter().enumerate() {
+            let below = format!("{name} < :limit{index}");
+            // What is not there counts as 0, which a limit of 0 refuses.
+            let is_room =
+                if limit > 0 { format!("(attribute_not_exists({name}) OR {below})") } else { below };
+            room.push(is_room);
+            update = update.expression_attribute_values(format!(":limit{index}"), number(limit));
+        }
+        let updated = update
+            .condition_expression(room.join(" AND "))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match updated {
+            Ok(_) => Ok(Ok(())),
+            Err(fault) => match fault.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    let counts = failed.item().map(|item| read_counts(item, charge.hour)).unwrap_or_default();
+                    Ok(Err(charge.limits.refuses(&counts, charge.standing).unwrap_or(Refused::UsedUp)))
+                }
+                _ => Err(port_error("dynamodb.UpdateItem")(fault)),
+            },
+        }
+    }
+
     fn counter_item(&self, counter: &Counter) -> UpdateItemFluentBuilder {
-        let Counter { channel, scope, name, shard, day } = counter;
-        let pk = format!("SENT#{}#{}#{name}#{shard}", channel.name(), scope.name());
-        self.client.update_item().table_name(&self.name).key("pk", text(pk)).key("sk", text(day.to_string()))
+        let [pk, sk] = counter_key(counter);
+        self.client.update_item().table_name(&self.name).key("pk", pk).key("sk", sk)
     }
 
     /// Adds `one` to everything that the charge's standing is counted in.
     fn count(&self, charge: &Charge, one: i64) -> UpdateItemFluentBuilder {
-        let mut counted = vec!["d".to_owned(), hour(charge)];
-        if charge.standing < Standing::Established {
-            counted.extend(["od".to_owned(), open_hour(charge)]);
-        }
-        if charge.standing == Standing::Unverified {
-            counted.push("owed".to_owned());
-        }
-        let added: Vec<_> = counted.iter().map(|count| format!("{count} :one")).collect();
+        let added: Vec<_> = counts_of(charge).iter().map(|count| format!("{} :one", count.name)).collect();
         self.counter_item(&charge.counter)
             .update_expression(format!("SET v = :v, #ttl = :ttl ADD {}", added.join(", ")))
             .expression_attribute_names("#ttl", "ttl")
@@ -178,24 +180,52 @@ impl Table {
     }
 }
 
-fn below(count: &str, limit: &str) -> String {
-    format!("(attribute_not_exists({count}) OR {count} < {limit})")
+pub(super) fn counter_key(counter: &Counter) -> [AttributeValue; 2] {
+    let Counter { channel, scope, name, shard, day } = counter;
+    [text(format!("SENT#{}#{}#{name}#{shard}", channel.name(), scope.name())), text(day.to_string())]
 }
 
-fn hour(charge: &Charge) -> String {
-    format!("h{:02}", charge.hour)
+/// One attribute of a counter that a charge is counted in.
+pub(super) struct Count {
+    pub name: String,
+    pub limit: u32,
+    pub seen: i64,
 }
 
-fn open_hour(charge: &Charge) -> String {
-    format!("oh{:02}", charge.hour)
+/// What the charge's standing is counted in.
+pub(super) fn counts_of(charge: &Charge) -> Vec<Count> {
+    let (limits, seen) = (&charge.limits, charge.seen.unwrap_or_default());
+    let count = |name: String, limit, seen| Count { name, limit, seen };
+    let mut counts = vec![
+        count("d".to_owned(), limits.per_day, seen.day.into()),
+        count(hour(charge.hour), limits.per_hour, seen.hour.into()),
+    ];
+    if charge.standing < Standing::Established {
+        counts.extend([
+            count("od".to_owned(), limits.open_per_day, seen.open_day.into()),
+            count(open_hour(charge.hour), limits.open_per_hour, seen.open_hour.into()),
+        ]);
+    }
+    if charge.standing == Standing::Unverified {
+        counts.push(count("owed".to_owned(), limits.unverified, seen.unverified));
+    }
+    counts
 }
 
-fn end_of_life(day: Date) -> Timestamp {
+pub(super) fn hour(at: u8) -> String {
+    format!("h{at:02}")
+}
+
+pub(super) fn open_hour(at: u8) -> String {
+    format!("oh{at:02}")
+}
+
+pub(super) fn end_of_life(day: Date) -> Timestamp {
     let start = day.to_zoned(TimeZone::UTC).map(|start| start.timestamp()).unwrap_or_default();
     start.saturating_add(COUNTER_LIFE).unwrap_or(start)
 }
 
-fn correspondence_key(channel: Channel) -> AttributeValue {
+pub(super) fn correspondence_key(channel: Channel) -> AttributeValue {
     text(format!("CODES#{}", channel.name()))
 }
 
@@ -207,12 +237,12 @@ fn moment(item: &Item, name: &str) -> Option<Timestamp> {
     Timestamp::from_second(whole(item, name)?).ok()
 }
 
-fn read_counts(item: &Item, charge: &Charge) -> Counts {
+pub(super) fn read_counts(item: &Item, at: u8) -> Counts {
     Counts {
         day: whole(item, "d").unwrap_or_default(),
         open_day: whole(item, "od").unwrap_or_default(),
-        hour: whole(item, &hour(charge)).unwrap_or_default(),
-        open_hour: whole(item, &open_hour(charge)).unwrap_or_default(),
+        hour: whole(item, &hour(at)).unwrap_or_default(),
+        open_hour: whole(item, &open_hour(at)).unwrap_or_default(),
         unverified: whole(item, "owed").unwrap_or_default(),
     }
 }
@@ -225,7 +255,7 @@ fn read_debt(item: &Item) -> Option<Debt> {
     })
 }
 
-fn read_correspondence(item: &Item) -> Correspondence {
+pub(super) fn read_correspondence(item: &Item) -> Correspondence {
     let sent = |at, row| Some(Sent { at: moment(item, at)?, row: whole(item, row)? });
     Correspondence {
         version: whole(item, "revision").unwrap_or_default(),
@@ -237,7 +267,7 @@ fn read_correspondence(item: &Item) -> Correspondence {
     }
 }
 
-fn write_correspondence(kept: &Correspondence) -> Item {
+pub(super) fn write_correspondence(kept: &Correspondence) -> Item {
     let mut item = Item::from([("revision".into(), number(kept.version)), ("v".into(), version())]);
     let mut set = |name: &str, value| item.insert(name.to_owned(), value);
     if let Some((destination, since)) = &kept.verified {
@@ -260,8 +290,7 @@ fn write_correspondence(kept: &Correspondence) -> Item {
         set("debt_day", text(day.to_string()));
         set("debt_codes", number(*codes));
     }
-    let moments = [kept.for_anybody, kept.for_signed_in].into_iter().flatten().map(|sent| sent.at);
-    if let Some(last) = moments.max() {
+    if let Some(last) = kept.last_sent_at() {
         set("ttl", seconds(last.saturating_add(CORRESPONDENCE_LIFE).unwrap_or(last)));
     }
     item

@@ -14,15 +14,12 @@ use shared::{
 
 use super::{
     Table,
-    address_claims::{ADDRESS, key},
-    condition_failed, milliseconds,
-    operator::firm_claim,
-    port_error, seconds, text, version, whole,
+    address_claims::{IS_CLAIM, key},
+    condition_failed, milliseconds, port_error, seconds, text, version, whole,
 };
 
 const READ: &str = "dynamodb.GetItem";
 const PUT: &str = "dynamodb.PutItem";
-const SCAN: &str = "dynamodb.Scan";
 const UPDATE: &str = "dynamodb.UpdateItem";
 /// Partition and sort key of how far the pass is.
 const PARTITION: &str = "RECONCILE";
@@ -133,30 +130,14 @@ impl ClaimsReview for Table {
         pass: Timestamp,
         after: Option<&ClaimPlace>,
     ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError> {
-        let mut scan = self
+        let scan = self
             .client
             .scan()
-            .table_name(&self.name)
-            .filter_expression(
-                "begins_with(pk, :address) AND firm_since < :since \
-                 AND (attribute_not_exists(seen) OR seen < :pass)",
-            )
-            .projection_expression("pk, firm_for, firm_since")
-            .expression_attribute_values(":address", text(ADDRESS))
+            .filter_expression(format!(
+                "{IS_CLAIM} AND firm_since < :since AND (attribute_not_exists(seen) OR seen < :pass)"
+            ))
             .expression_attribute_values(":since", seconds(pass))
             .expression_attribute_values(":pass", milliseconds(pass));
-        if let Some(ClaimPlace { pk, sk }) = after {
-            let key = [("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))];
-            scan = scan.set_exclusive_start_key(Some(key.into()));
-        }
-        let page = scan.send().await.map_err(port_error(SCAN))?;
-        let claims = page.items().iter().map(|item| {
-            firm_claim(item).ok_or_else(|| PortError::new(SCAN, "a claim on an address can't be read"))
-        });
-        let next = page.last_evaluated_key().and_then(|key| {
-            let part = |name| key.get(name).and_then(|part: &AttributeValue| part.as_s().ok()).cloned();
-            Some(ClaimPlace { pk: part("pk")?, sk: part("sk")? })
-        });
-        Ok((claims.collect::<Result<_, _>>()?, next))
+        self.claims_page(scan, after).await
     }
 }

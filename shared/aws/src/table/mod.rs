@@ -25,6 +25,7 @@ mod address_claims;
 mod address_codes;
 mod administrator_sign_ins;
 mod audit_trail;
+mod booking;
 mod budgets;
 mod calls;
 mod challenges;
@@ -47,7 +48,6 @@ use aws_sdk_dynamodb::{
 use jiff::{SignedDuration, Timestamp};
 use shared::kernel::UserId;
 
-pub use self::operator::ScanPlace;
 use crate::{Aws, fault::port_error};
 
 const SCHEMA_VERSION: &str = "1";

@@ -15,13 +15,12 @@ use shared::{
     admin::UserItems,
     delivery::{Channel, Scope},
     kernel::{PortError, UserId},
-    sign_up::{AddressClaims as _, AddressKey, KeptClaim},
+    sign_up::{AddressClaims as _, ClaimPlace, KeptClaim},
 };
 
-use super::{Item, Table, address_claims::ADDRESS, audit_trail::audit_key, port_error, text, user_key};
+use super::{Item, Table, address_claims::IS_CLAIM, audit_trail::audit_key, port_error, text, user_key};
 
 const QUERY: &str = "dynamodb.Query";
-const SCAN: &str = "dynamodb.Scan";
 const WRITE: &str = "dynamodb.BatchWriteItem";
 /// `BatchWriteItem` takes no more.
 const BATCH: usize = 25;
@@ -57,28 +56,10 @@ impl Table {
     /// reads every item there is: half a read unit for 4 KB.
     pub async fn firm_claims(
         &self,
-        after: Option<&ScanPlace>,
-    ) -> Result<(Vec<KeptClaim>, Option<ScanPlace>), PortError> {
-        let mut scan = self
-            .client
-            .scan()
-            .table_name(&self.name)
-            .filter_expression("begins_with(pk, :address) AND attribute_exists(firm_for)")
-            .projection_expression("pk, firm_for, firm_since")
-            .expression_attribute_values(":address", text(ADDRESS));
-        if let Some(ScanPlace { pk, sk }) = after {
-            let key = [("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))];
-            scan = scan.set_exclusive_start_key(Some(key.into()));
-        }
-        let page = scan.send().await.map_err(port_error(SCAN))?;
-        let claims = page.items().iter().map(|item| {
-            firm_claim(item).ok_or_else(|| PortError::new(SCAN, "a claim on an address can't be read"))
-        });
-        let next = page.last_evaluated_key().and_then(|key| {
-            let part = |name| key.get(name).and_then(|part: &AttributeValue| part.as_s().ok()).cloned();
-            Some(ScanPlace { pk: part("pk")?, sk: part("sk")? })
-        });
-        Ok((claims.collect::<Result<_, _>>()?, next))
+        after: Option<&ClaimPlace>,
+    ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError> {
+        let filter = format!("{IS_CLAIM} AND attribute_exists(firm_for)");
+        self.claims_page(self.client.scan().filter_expression(filter), after).await
     }
 
     /// Erases every item of a user, and their claims on addresses; gives how many there were. Claims are
@@ -139,22 +120,6 @@ impl Table {
         let query = self.client.query().table_name(&self.name).consistent_read(true);
         query.expression_attribute_values(":pk", pk)
     }
-}
-
-/// Where a page of the whole table begins: behind this item.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScanPlace {
-    pub pk: String,
-    pub sk: String,
-}
-
-pub(super) fn firm_claim(item: &Item) -> Option<KeptClaim> {
-    let since = item.get("firm_since")?.as_n().ok()?.parse().ok()?;
-    Some(KeptClaim {
-        address: AddressKey::new(item.get("pk")?.as_s().ok()?.strip_prefix(ADDRESS)?.to_owned()),
-        owner: UserId::parse(item.get("firm_for")?.as_s().ok()?).ok()?,
-        since: Timestamp::from_second(since).ok()?,
-    })
 }
 
 #[async_trait]

@@ -109,6 +109,35 @@ pub struct Charge {
     pub hour: u8,
     pub standing: Standing,
     pub limits: Limits,
+    /// Where the counter stood a moment ago; None: there is none yet today. It says how to write, not
+    /// whether: what has changed since costs a further request, no more.
+    pub seen: Option<Counts>,
+}
+
+impl Charge {
+    /// What its limits say to where the counter stood.
+    pub fn refused_by_seen(&self) -> Option<Refused> {
+        self.limits.refuses(&self.seen.unwrap_or_default(), self.standing)
+    }
+}
+
+/// What one message changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Booking<'a> {
+    pub user: &'a UserId,
+    pub channel: Channel,
+    /// Before and after, for [`Budgets::swap`]. None: it stays as it is.
+    pub correspondence: Option<(&'a Correspondence, &'a Correspondence)>,
+    pub charges: &'a [Charge],
+}
+
+/// What became of each part of a [`Booking`].
+#[derive(Debug)]
+pub struct Booked {
+    /// As [`Budgets::swap`] tells; true if there was nothing to swap.
+    pub swapped: Result<bool, PortError>,
+    /// One for each charge, in order: counted, or refused by its limits.
+    pub charges: Vec<Result<Result<(), Refused>, PortError>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,14 +159,24 @@ pub struct Repayment {
 
 /// Keeps the counters and each user's correspondence.
 ///
-/// Contract: every method is one request, `charge`, `repay`, `swap` and `settle` one conditional
-/// write. Of any number of racing charges exactly as many are taken as [`Limits::refuses`] lets pass
-/// one after the other. Of racing swaps from one state exactly one succeeds; of racing settlements of
+/// Contract: `repay`, `swap`, `settle` and each part of a booking are one conditional write. A booking
+/// is one request, or two; it is no transaction, so what one part counted stands when another is refused.
+/// Of any number of racing charges exactly as many are taken as [`Limits::refuses`] lets pass one after
+/// the other. Of racing swaps from one state exactly one succeeds; of racing settlements of
 /// one debt exactly one sees it.
 #[async_trait]
 pub trait Budgets: Send + Sync {
     /// The user's correspondence on a channel; the empty one if there is none.
     async fn correspondence(&self, user: &UserId, channel: Channel) -> Result<Correspondence, PortError>;
+
+    /// The same, and where each counter stands; None: there is none yet. The counters may be a moment old.
+    async fn look_up(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        hour: u8,
+        counters: &[Counter],
+    ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError>;
 
     /// Replaces `before` by `after`. False: it is not `before` any more, and nothing is changed.
     async fn swap(
@@ -158,8 +197,9 @@ pub trait Budgets: Send + Sync {
         takes_debt: bool,
     ) -> Result<Option<super::Debt>, PortError>;
 
-    /// Counts one message unless its limits refuse it.
-    async fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError>;
+    /// Counts one message on every counter whose limits don't refuse it, and swaps the correspondence. An
+    /// error is that of the request as a whole: what of it was done is not known.
+    async fn book(&self, booking: &Booking<'_>) -> Result<Booked, PortError>;
 
     /// Takes a charge back. Once for each charge that was taken.
     async fn give_back(&self, charge: &Charge) -> Result<(), PortError>;

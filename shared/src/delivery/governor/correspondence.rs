@@ -101,6 +101,11 @@ impl Correspondence {
         left.is_positive().then_some(left)
     }
 
+    /// When the last message went out that this remembers.
+    pub fn last_sent_at(&self) -> Option<Timestamp> {
+        [self.for_anybody, self.for_signed_in].into_iter().flatten().map(|sent| sent.at).max()
+    }
+
     /// As it is once this message is sent.
     #[must_use]
     pub fn sent(&self, policy: &GovernorPolicy, message: &Message<'_>, now: Timestamp) -> Self {
@@ -173,6 +178,10 @@ fn seconds(seconds: u32) -> SignedDuration {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
     use crate::config::Policy;
 
@@ -267,5 +276,107 @@ mod tests {
         let other = Message { destination: "other", is_verified: true, ..unverified };
         assert_eq!(kept.sent(&policy, &other, at(90)).debt, owed(2));
         assert_eq!(kept.sent(&policy, &message(true, Asker::SignedIn), at(90)).debt, None);
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        /// By whom, where to, verified or not.
+        Ask(Asker, &'static str, bool),
+        /// A code is entered.
+        Settle,
+        Wait(i64),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let asker = prop::sample::select(vec![Asker::Anybody, Asker::SignedIn, Asker::Us]);
+        let destination = prop::sample::select(vec!["number", "other"]);
+        let wait = prop_oneof![0..70_i64, 100..130_i64, 800..1_000_i64, 80_000..90_000_i64];
+        let step = prop_oneof![
+            6 => (asker, destination, prop::bool::weighted(0.8))
+                .prop_map(|(asker, to, is_verified)| Step::Ask(asker, to, is_verified)),
+            1 => Just(Step::Settle),
+            4 => wait.prop_map(Step::Wait),
+        ];
+        prop::collection::vec(step, 1..40)
+    }
+
+    proptest! {
+        /// Whatever is asked for in whatever order, and let through as the cool-down says: each kind of asker has
+        /// a row of its own, nobody waits for ever or because of us, a destination is established by a day in
+        /// which it was never seen unverified, and every code to an unverified one is owed.
+        #[test]
+        fn no_history_gets_around_a_wait_or_into_the_reserve(steps in steps()) {
+            let policy = policy();
+            let (mut kept, mut now) = (Correspondence::default(), 0);
+            // When each kind of asker got its messages since a code was entered.
+            let mut rows: [Vec<i64>; 2] = Default::default();
+            // Of each destination: since when it was only seen verified, and codes owed today.
+            let (mut verified, mut owed) = (BTreeMap::new(), BTreeMap::new());
+            for step in steps {
+                let (asker, destination, is_verified) = match step {
+                    Step::Wait(seconds) => { now += seconds; continue }
+                    Step::Settle => {
+                        kept.settled_at = Some(at(now));
+                        rows = Default::default();
+                        // What is sent in the very moment of a sign-in counts as sent before it.
+                        now += 1;
+                        continue;
+                    }
+                    Step::Ask(asker, destination, is_verified) => (asker, destination, is_verified),
+                };
+                let row = match asker { Asker::Anybody => 0, Asker::SignedIn => 1, Asker::Us => 2 };
+                let is_early = |before: &i64| now - before < 60;
+                let is_held_off = kept.is_cooling_down(&policy, asker, at(now));
+                if let Some(left) = kept.cools_down_for(&policy, asker, at(now)) {
+                    prop_assert!(left <= SignedDuration::from_secs(900), "nobody waits longer: {left:?}");
+                }
+                match rows.get(row).and_then(|row| row.last()) {
+                    Some(last) => prop_assert!(is_held_off || !is_early(last)),
+                    None => prop_assert!(!is_held_off, "nothing was sent to wait for"),
+                }
+                let standing = kept.standing(&policy, destination, is_verified, at(now));
+                let since = verified.get(destination).filter(|since| now - **since >= 24 * 3600);
+                prop_assert_eq!(is_verified, standing > Standing::Unverified);
+                prop_assert!(standing < Standing::Established || since.is_some(), "not for a day");
+                if is_held_off { continue }
+
+                let message = Message { asker, destination, is_verified, day: DAY };
+                let after = kept.sent(&policy, &message, at(now));
+                prop_assert_eq!(after.version, kept.version + 1);
+                if asker == Asker::Us {
+                    prop_assert_eq!((after.for_anybody, after.for_signed_in), (kept.for_anybody, kept.for_signed_in));
+                }
+                kept = after;
+                if let Some(row) = rows.get_mut(row) { row.push(now) }
+                if is_verified {
+                    verified.entry(destination).or_insert(now);
+                    owed.remove(destination);
+                } else {
+                    verified.remove(destination);
+                    *owed.entry(destination).or_insert(0) += 1;
+                    let debt = kept.debt.as_ref().filter(|debt| debt.destination == destination);
+                    prop_assert!(debt.is_some_and(|debt| debt.codes >= 1), "owed");
+                }
+                if let Some(debt) = &kept.debt {
+                    let owed = owed.get(debt.destination.as_str()).copied().unwrap_or_default();
+                    prop_assert!((1..=owed).contains(&debt.codes), "{debt:?} of {owed}");
+                }
+            }
+        }
+
+        /// A row of messages without a code entered: 60 s, twice that and so on, to the cap.
+        #[test]
+        fn a_row_waits_twice_as_long_each_time(late in prop::collection::vec(0..30_i64, 1..12)) {
+            let policy = policy();
+            let (mut kept, mut now, mut expected) = (Correspondence::default(), 0, 0);
+            for late in late {
+                prop_assert_eq!(kept.is_cooling_down(&policy, Asker::SignedIn, at(now + expected - 1)), expected > 0);
+                prop_assert!(!kept.is_cooling_down(&policy, Asker::SignedIn, at(now + expected)));
+                now += expected + late;
+                kept = kept.sent(&policy, &message(true, Asker::SignedIn), at(now));
+                // Whoever waited for the cap begins a new row.
+                expected = if expected == 0 || expected + late >= 900 { 60 } else { (expected * 2).min(900) };
+            }
+        }
     }
 }

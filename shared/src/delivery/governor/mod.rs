@@ -17,8 +17,8 @@
 //! that are neither. In a user's and a destination's own budgets the reserve is only for codes that
 //! were asked for with the password or a token: anybody who knows the name can ask for others.
 //!
-//! One read, then all counters in parallel, each one conditional write. Where one refuses, what the
-//! others had counted is given back.
+//! One request reads all of it, and where it refuses nothing is written. Another one has a conditional
+//! write for each counter. Where one of them refuses after all, what the others had counted is given back.
 
 mod budgets;
 mod correspondence;
@@ -30,7 +30,9 @@ use std::sync::Arc;
 use futures::future::join_all;
 use jiff::{Timestamp, civil::Date};
 
-pub use budgets::{Budgets, Charge, Counter, Counts, Limits, Refused, Repayment, Standing, Window};
+pub use budgets::{
+    Booked, Booking, Budgets, Charge, Counter, Counts, Limits, Refused, Repayment, Standing, Window,
+};
 use correspondence::Message;
 pub use correspondence::{Asker, Correspondence, Debt, Sent};
 pub use numbers::{Country, InvalidCountry, NumberType, Numbering};
@@ -117,6 +119,11 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Nobody else's messages are counted there.
+    fn is_personal(self) -> bool {
+        matches!(self, Self::User | Self::Destination)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -215,8 +222,8 @@ impl Governor {
         Self { rules, budgets, hash_key }
     }
 
-    /// Decides over a message and counts it. Two round trips, whatever the number of counters; a third
-    /// where something has to be given back or paid back.
+    /// Decides over a message and counts it. Two round trips, whatever the number of counters; a third where
+    /// others write the same counters at that moment, and where something has to be given or paid back.
     pub async fn admit(&self, demand: &Demand, now: Timestamp) -> Result<Verdict, PortError> {
         let place = self.place(&demand.user, &demand.destination);
         if let Some(reason) = place.numbering.and_then(|numbering| self.rules.refuses(numbering)) {
@@ -224,13 +231,20 @@ impl Governor {
         }
         let policy = self.rules.policy();
         let asker = Asker::of(demand.purpose);
-        let before = self.budgets.correspondence(&demand.user, place.channel).await?;
+        let window = Window::of(now);
+        let counters = self.counters(&place, asker, window);
+        let (before, seen) =
+            self.budgets.look_up(&demand.user, place.channel, window.hour, &counters).await?;
         if before.is_cooling_down(policy, asker, now) {
             return Ok(self.withheld(NotSent::CoolDown, place.origin));
         }
-        let window = Window::of(now);
         let standing = before.standing(policy, &place.destination, demand.is_verified, now);
-        let charges = self.charges(&place, standing, asker, window);
+        let charges = self.charges(counters.into_iter().zip(seen), standing, asker, window);
+        let refused =
+            charges.iter().filter_map(|charge| Some((charge.counter.scope, charge.refused_by_seen()?)));
+        if let Some(reason) = refusal(refused) {
+            return Ok(self.withheld(reason, place.origin));
+        }
         let message = Message {
             asker,
             destination: &place.destination,
@@ -238,17 +252,21 @@ impl Governor {
             day: window.day,
         };
         let after = before.sent(policy, &message, now);
-        let swap = async {
-            // Notices of two changes at a time both go out: neither is in the other's way.
-            if asker == Asker::Us {
-                return Ok(true);
-            }
-            self.budgets.swap(&demand.user, place.channel, &before, &after).await
-        };
-        let (swapped, outcomes) =
-            futures::join!(swap, join_all(charges.iter().map(|charge| self.budgets.charge(charge))),);
+        // Notices of two changes at a time both go out: neither is in the other's way.
+        let correspondence = (asker != Asker::Us).then_some((&before, &after));
+        let booking =
+            Booking { user: &demand.user, channel: place.channel, correspondence, charges: &charges };
+        let Booked { swapped, charges: outcomes } = self.budgets.book(&booking).await?;
 
-        let refusal = refusal(&swapped, &charges, &outcomes);
+        let refused = charges.iter().zip(&outcomes).filter_map(|(charge, outcome)| match outcome {
+            Ok(Err(refused)) => Some((charge.counter.scope, *refused)),
+            Ok(Ok(())) | Err(_) => None,
+        });
+        // Where nothing refuses and not all is taken, another message was swapped in, or a fault.
+        let reason = match &swapped {
+            Ok(false) => NotSent::CoolDown,
+            _ => refusal(refused).unwrap_or(NotSent::CoolDown),
+        };
         let is_swapped = swapped.as_ref().is_ok_and(|swapped| *swapped);
         let taken = |outcome: &Result<_, _>| matches!(outcome, Ok(Ok(())));
         let all_taken = is_swapped && outcomes.iter().all(taken);
@@ -279,7 +297,7 @@ impl Governor {
             // A refusal is an answer; what could not be asked is a fault.
             let _: Result<(), Refused> = outcome?;
         }
-        Ok(self.withheld(refusal.unwrap_or(NotSent::CoolDown), place.origin))
+        Ok(self.withheld(reason, place.origin))
     }
 
     /// Forgets an admitted message that no provider took. Best effort: what stays counted is gone
@@ -345,22 +363,34 @@ impl Governor {
         Place { channel, destination, numbering, origin, scopes }
     }
 
-    fn charges(&self, place: &Place, standing: Standing, asker: Asker, window: Window) -> Vec<Charge> {
-        let charge = |scope, name: &str| {
-            let is_personal = matches!(scope, Scope::User | Scope::Destination);
+    /// What a message of this asker is counted by.
+    fn counters(&self, place: &Place, asker: Asker, window: Window) -> Vec<Counter> {
+        let counter = |(scope, name): &(Scope, String)| {
             // Notices are counted apart in what is the user's own: they use up no codes.
-            let own = (asker == Asker::Us && is_personal).then(|| format!("notice:{name}"));
-            Charge {
-                counter: self.counter(place, scope, own.as_deref().unwrap_or(name), window.day),
-                hour: window.hour,
-                standing: match asker {
-                    Asker::Anybody if is_personal => standing.min(Standing::Verified),
-                    _ => standing,
-                },
-                limits: self.rules.limits(place.channel, scope),
-            }
+            let own = (asker == Asker::Us && scope.is_personal()).then(|| format!("notice:{name}"));
+            self.counter(place, *scope, own.as_deref().unwrap_or(name), window.day)
         };
-        place.scopes.iter().map(|(scope, name)| charge(*scope, name)).collect()
+        place.scopes.iter().map(counter).collect()
+    }
+
+    fn charges(
+        &self,
+        counters: impl Iterator<Item = (Counter, Option<Counts>)>,
+        standing: Standing,
+        asker: Asker,
+        window: Window,
+    ) -> Vec<Charge> {
+        let charge = |(counter, seen): (Counter, _)| Charge {
+            hour: window.hour,
+            standing: match asker {
+                Asker::Anybody if counter.scope.is_personal() => standing.min(Standing::Verified),
+                _ => standing,
+            },
+            limits: self.rules.limits(counter.channel, counter.scope),
+            seen,
+            counter,
+        };
+        counters.map(charge).collect()
     }
 
     fn counter(&self, place: &Place, scope: Scope, name: &str, day: Date) -> Counter {
@@ -377,8 +407,7 @@ impl Governor {
             .scopes
             .iter()
             .map(|(scope, name)| {
-                let is_personal = matches!(scope, Scope::User | Scope::Destination);
-                let earned = if is_personal { 0 } else { self.rules.policy().earned_per_verified };
+                let earned = if scope.is_personal() { 0 } else { self.rules.policy().earned_per_verified };
                 Repayment {
                     counter: self.counter(place, *scope, name, debt.day),
                     codes: debt.codes.saturating_add(earned),
@@ -418,16 +447,11 @@ fn without_last(number: &PhoneNumber, digits: usize) -> String {
 
 /// Of several refusals the one that says most: the cool-down, then whatever nobody verified, then a
 /// budget; the narrowest first.
-fn refusal(
-    swapped: &Result<bool, PortError>,
-    charges: &[Charge],
-    outcomes: &[Result<Result<(), Refused>, PortError>],
-) -> Option<NotSent> {
-    let cool_down = matches!(swapped, Ok(false)).then_some(NotSent::CoolDown);
-    let refused = charges.iter().zip(outcomes).filter_map(|(charge, outcome)| match outcome {
-        Ok(Err(Refused::NothingVerified)) => Some(NotSent::NothingVerified(charge.counter.scope)),
-        Ok(Err(Refused::UsedUp)) => Some(NotSent::BudgetUsedUp(charge.counter.scope)),
-        Ok(Ok(())) | Err(_) => None,
+/// The first of all reasons, by [`NotSent`]'s order.
+fn refusal(refused: impl IntoIterator<Item = (Scope, Refused)>) -> Option<NotSent> {
+    let reasons = refused.into_iter().map(|(scope, refused)| match refused {
+        Refused::NothingVerified => NotSent::NothingVerified(scope),
+        Refused::UsedUp => NotSent::BudgetUsedUp(scope),
     });
-    cool_down.into_iter().chain(refused).min()
+    reasons.min()
 }

@@ -1,6 +1,7 @@
 //! Writes BENCHMARKS.md and its picture from the figures of one machine.
 
 mod aims;
+mod bill;
 mod picture;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use end_to_end::workspace;
+use end_to_end::{prices::Prices, workspace};
 use jiff::{Timestamp, tz::TimeZone};
 use minijinja::{Environment, context};
 use serde_json::Value;
@@ -31,8 +32,7 @@ fn main() -> Result<()> {
     let senders = figures("senders.json", "senders --readers")?;
     let calls = figures("calls.json", "calls")?;
     let load = figures("load.json", "load")?;
-    let prices = fs::read_to_string(workspace().join("tests/prices.toml"))?;
-    let prices: Value = toml::from_str(&prices)?;
+    let prices = Prices::read()?;
 
     let rounds = |rows: &Value| rows.pointer("/0/rounds").cloned().unwrap_or_default();
     let mut environment = Environment::new();
@@ -58,7 +58,10 @@ fn main() -> Result<()> {
             senders => shown(&senders),
             calls => shown(&calls),
             load => shown(&load),
-            prices => shown(&prices),
+            bills => shown(&serde_json::to_value(bill::bills(&init, &senders, &prices)?)?),
+            callMs => prices.call_ms,
+            memory => prices.function_memory_mib,
+            warmPairs => shown(init.pointer("/0/warmInvocations").unwrap_or_default()),
         },
     )?;
     fs::write(workspace().join("BENCHMARKS.md"), page)?;

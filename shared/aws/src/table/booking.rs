@@ -1,0 +1,207 @@
+//! A message's counters and its correspondence: read in one request, written in another.
+//!
+//! `BatchExecuteStatement` is the only request of DynamoDB that holds several conditional writes which
+//! stand alone: a `TransactWriteItems` conflicts on counters that all messages share and is billed twice,
+//! a `BatchWriteItem` has no conditions. Its language, PartiQL, knows no upsert and no value for what is
+//! missing, so each statement goes by what was read a moment before, and whatever it does not decide for
+//! certain is asked again by a write of its own.
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, BatchStatementError, BatchStatementErrorCodeEnum as Code, BatchStatementRequest,
+    BatchStatementResponse, ReturnValuesOnConditionCheckFailure, builders::BatchStatementRequestBuilder,
+};
+use futures::future::join_all;
+use shared::{
+    delivery::{Booked, Booking, Budgets as _, Channel, Charge, Correspondence, Counter, Counts, Refused},
+    kernel::{PortError, UserId},
+};
+
+use super::{
+    Table,
+    budgets::{
+        Count, correspondence_key, counter_key, counts_of, end_of_life, hour, open_hour, read_correspondence,
+        read_counts, write_correspondence,
+    },
+    number, port_error, seconds, user_key, version,
+};
+
+const OPERATION: &str = "dynamodb.BatchExecuteStatement";
+
+/// What a statement did: the answer, or that it must be asked by a write of its own.
+enum Answer<T> {
+    Sure(T),
+    AskAlone,
+}
+
+impl Table {
+    pub(super) async fn book_at_once(&self, booking: &Booking<'_>) -> Result<Booked, PortError> {
+        let Booking { user, channel, correspondence, charges } = *booking;
+        let swap = correspondence.map(|(before, after)| {
+            let key = [user_key(user), correspondence_key(channel)];
+            if before.version == 0 {
+                self.insert(key, write_correspondence(after))
+            } else {
+                self.replace(key, before, after)
+            }
+        });
+        let charged = charges.iter().map(|charge| self.charge_statement(charge));
+        let answers = self.execute(swap.into_iter().chain(charged)).await?;
+        let mut answers = answers.into_iter();
+        let swapped = correspondence.and_then(|_| answers.next()).map(swapped);
+        let swapped = async {
+            match (correspondence, swapped) {
+                (Some((before, after)), Some(Answer::AskAlone)) => {
+                    self.swap(user, channel, before, after).await
+                }
+                (_, Some(Answer::Sure(swapped))) => Ok(swapped),
+                _ => Ok(true),
+            }
+        };
+        let counted =
+            charges.iter().zip(answers).map(async |(charge, answer)| match counted(charge, answer) {
+                Answer::Sure(counted) => Ok(counted),
+                Answer::AskAlone => self.charge(charge).await,
+            });
+        let (swapped, charges) = futures::join!(swapped, join_all(counted));
+        Ok(Booked { swapped, charges })
+    }
+
+    /// What the governor asks before it books.
+    pub(super) async fn look_up_at_once(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        at: u8,
+        counters: &[Counter],
+    ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
+        let select = |what: &str, key: [AttributeValue; 2]| {
+            BatchStatementRequest::builder()
+                .statement(format!(r#"SELECT {what} FROM "{}" WHERE pk = ? AND sk = ?"#, self.name))
+                .set_parameters(Some(key.into()))
+        };
+        // A swap goes by what is read here. Counters are written by conditions of their own, so half the
+        // price does.
+        let correspondence = select("*", [user_key(user), correspondence_key(channel)]).consistent_read(true);
+        let counts = format!("d, od, owed, {}, {}", hour(at), open_hour(at));
+        let counters = counters.iter().map(|counter| select(&counts, counter_key(counter)));
+        let mut items =
+            self.execute([correspondence].into_iter().chain(counters)).await?.into_iter().map(|answer| {
+                match answer.error {
+                    None => Ok(answer.item),
+                    Some(fault) => {
+                        Err(PortError::new(OPERATION, fault.code().map_or("an error", Code::as_str)))
+                    }
+                }
+            });
+        let correspondence = items.next().transpose()?.flatten();
+        let counts =
+            items.map(|item| Ok(item?.map(|item| read_counts(&item, at)))).collect::<Result<_, _>>()?;
+        Ok((correspondence.as_ref().map(read_correspondence).unwrap_or_default(), counts))
+    }
+
+    /// One answer for each statement.
+    async fn execute(
+        &self,
+        statements: impl Iterator<Item = BatchStatementRequestBuilder>,
+    ) -> Result<Vec<BatchStatementResponse>, PortError> {
+        let statements = statements.map(BatchStatementRequestBuilder::build).collect::<Result<Vec<_>, _>>();
+        let statements = statements.map_err(|fault| PortError::new(OPERATION, fault))?;
+        let asked = statements.len();
+        let sent = self.client.batch_execute_statement().set_statements(Some(statements)).send().await;
+        let answers = sent.map_err(port_error(OPERATION))?.responses.unwrap_or_default();
+        if answers.len() != asked {
+            return Err(PortError::new(OPERATION, "the answer is not one for each statement"));
+        }
+        Ok(answers)
+    }
+
+    fn charge_statement(&self, charge: &Charge) -> BatchStatementRequestBuilder {
+        let (key, counts) = (counter_key(&charge.counter), counts_of(charge));
+        // Without room for a first one, what is not there must refuse.
+        let has_room = counts.iter().all(|count| count.limit > 0);
+        if charge.seen.is_none() && has_room {
+            let counts = counts.into_iter().map(|count| (count.name, number(1)));
+            let life = ("ttl".to_owned(), seconds(end_of_life(charge.counter.day)));
+            return self.insert(key, counts.chain([("v".to_owned(), version()), life]));
+        }
+        let (mut set, mut room, mut values) = (Vec::new(), Vec::new(), Vec::from(key));
+        for Count { name, limit, seen } in counts {
+            if seen == 0 && has_room {
+                set.push(format!("{name} = 1"));
+                room.push(format!("{name} IS MISSING"));
+            } else {
+                set.push(format!("{name} = {name} + 1"));
+                room.push(format!("{name} < ?"));
+                values.push(number(limit));
+            }
+        }
+        BatchStatementRequest::builder()
+            .statement(format!(
+                r#"UPDATE "{}" SET {} WHERE pk = ? AND sk = ? AND {}"#,
+                self.name,
+                set.join(", "),
+                room.join(" AND ")
+            ))
+            .set_parameters(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
+    /// An item that is not there yet.
+    fn insert(
+        &self,
+        [pk, sk]: [AttributeValue; 2],
+        item: impl IntoIterator<Item = (String, AttributeValue)>,
+    ) -> BatchStatementRequestBuilder {
+        let key = [("pk".to_owned(), pk), ("sk".to_owned(), sk)];
+        let (names, values): (Vec<_>, Vec<_>) = key.into_iter().chain(item).unzip();
+        let members: Vec<_> = names.iter().map(|name| format!("'{name}': ?")).collect();
+        BatchStatementRequest::builder()
+            .statement(format!(r#"INSERT INTO "{}" VALUE {{{}}}"#, self.name, members.join(", ")))
+            .set_parameters(Some(values))
+    }
+
+    /// The correspondence, if it is still as it was before.
+    fn replace(
+        &self,
+        [pk, sk]: [AttributeValue; 2],
+        before: &Correspondence,
+        after: &Correspondence,
+    ) -> BatchStatementRequestBuilder {
+        let (had, has) = (write_correspondence(before), write_correspondence(after));
+        let removed: Vec<_> = had
+            .keys()
+            .filter(|name| !has.contains_key(*name))
+            .map(|name| format!("REMOVE \"{name}\""))
+            .collect();
+        let (names, mut values): (Vec<_>, Vec<_>) = has.into_iter().unzip();
+        let set: Vec<_> = names.iter().map(|name| format!("\"{name}\" = ?")).collect();
+        values.extend([pk, sk, number(before.version)]);
+        BatchStatementRequest::builder()
+            .statement(format!(
+                r#"UPDATE "{}" SET {} {} WHERE pk = ? AND sk = ? AND revision = ?"#,
+                self.name,
+                set.join(", "),
+                removed.join(" ")
+            ))
+            .set_parameters(Some(values))
+    }
+}
+
+fn swapped(answer: BatchStatementResponse) -> Answer<bool> {
+    match answer.error.as_ref().map(BatchStatementError::code) {
+        None => Answer::Sure(true),
+        Some(Some(Code::ConditionalCheckFailed | Code::DuplicateItem)) => Answer::Sure(false),
+        Some(_) => Answer::AskAlone,
+    }
+}
+
+fn counted(charge: &Charge, answer: BatchStatementResponse) -> Answer<Result<(), Refused>> {
+    let Some(fault) = answer.error else { return Answer::Sure(Ok(())) };
+    let is_refused = fault.code() == Some(&Code::ConditionalCheckFailed);
+    let counts = fault.item().filter(|_| is_refused).map(|item| read_counts(item, charge.hour));
+    // No item: the day's first. An item with room: the hour's first.
+    match counts.and_then(|counts| charge.limits.refuses(&counts, charge.standing)) {
+        Some(refused) => Answer::Sure(Err(refused)),
+        None => Answer::AskAlone,
+    }
+}

@@ -1,0 +1,607 @@
+//! Random histories of the state machines that stand behind ports, each beside a plain model of what the port's
+//! contract promises: the in-memory port and the real adapter tell the same story as the model, step by step.
+//!
+//! A history is one caller's: what races do, the [contract tests](crate::contract) tell. Each is of a user, an
+//! address or a delivery of its own, so that all can share one table.
+
+use std::{cell::Cell, fmt::Debug};
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::{
+    prelude::*,
+    prop_assert, prop_assert_eq, prop_oneof,
+    test_runner::{Config, TestCaseError, TestRunner},
+};
+use shared::{
+    calls::{Claim as RequestClaim, Holder, IdempotencyKey, Remembered, RequestHash, Requests, Settled},
+    config::Policy,
+    custom_auth::{
+        Act, Answer, Answered, Challenges, Comparison, Nonce, Opening, PROOF_LIFE, Pass, Place, Proof,
+        Proved, Proven, REPEAT, Redemption, Seat, Spends, Strike, UNNAMED_PROOF_LIFE,
+    },
+    delivery::{Claim, Claims, DeliveryId, Failure, Outcome},
+    factors::{
+        FriendlyDeviceName,
+        own::{
+            Authenticator, Changed, DEVICE_TRUST, DeviceKey, FactorId, MOST_AUTHENTICATORS, OwnFactorStore,
+            OwnFactors, RecoveryHash, SealedSeed, TrustedDevice,
+        },
+    },
+    kernel::{OwnFactor, PortError, UserId},
+    sign_in::{Attempt, BackOff, SignInLedger, Subject},
+    sign_up::{AddressClaim, AddressClaims, AddressKey, CandidateKey, DAY, FirmClaim, HOLD, HOLDS_A_DAY},
+};
+use tokio::runtime::Runtime;
+
+use crate::SeededEntropy;
+
+/// What one history came to.
+type Told = Result<(), TestCaseError>;
+
+/// How many histories, and what their futures run on.
+#[derive(Debug, Clone, Copy)]
+pub struct Telling<'a> {
+    pub histories: u32,
+    pub runtime: &'a Runtime,
+}
+
+impl Telling<'_> {
+    /// `tell` gets a number that no other history has.
+    fn of<T: Debug>(&self, steps: impl Strategy<Value = Vec<T>>, tell: impl AsyncFn(u32, Vec<T>) -> Told) {
+        let number = Cell::new(0);
+        let config = Config { cases: self.histories, failure_persistence: None, ..Config::default() };
+        let told = TestRunner::new(config).run(&steps, |steps| {
+            number.set(number.get() + 1);
+            self.runtime.block_on(tell(number.get(), steps))
+        });
+        told.map_err(|fault| fault.to_string()).expect("every history is as promised");
+    }
+}
+
+/// Whole seconds: not every adapter keeps more.
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_767_323_000 + second).expect("a time")
+}
+
+fn user(machine: &str, number: u32) -> UserId {
+    UserId::parse(&format!("{machine}-{number}")).expect("an id")
+}
+
+fn works<T>(answer: Result<T, PortError>) -> Result<T, TestCaseError> {
+    answer.map_err(|fault| TestCaseError::fail(fault.chain()))
+}
+
+/// A pause: often none, or one around a limit.
+fn pause(limit: SignedDuration) -> impl Strategy<Value = i64> {
+    let limit = limit.as_secs();
+    prop_oneof![0..=2_i64, 0..=limit, limit - 1..=limit + 1]
+}
+
+// ---- Requests that are sent again -----------------------------------------------------------------------
+
+#[derive(Debug, Clone, Copy)]
+enum RequestStep {
+    /// By a holder, of what is asked, for so many seconds.
+    Claim(usize, usize, i64),
+    Settle(usize, bool),
+    Release(usize),
+    Wait(i64),
+}
+
+/// A key is one holder's until its claim runs out, is given back or its memory ends; only the holder ends it.
+pub fn requests(telling: Telling<'_>, port: &dyn Requests) {
+    const MEMORY: i64 = 100;
+    struct Kept {
+        holder: usize,
+        asked: usize,
+        until: i64,
+        ended: Option<Remembered>,
+    }
+    let step = prop_oneof![
+        4 => (0..3_usize, 0..2_usize, 1..=40_i64).prop_map(|(holder, asked, lease)| RequestStep::Claim(holder, asked, lease)),
+        2 => (0..3_usize, any::<bool>()).prop_map(|(holder, is_shown)| RequestStep::Settle(holder, is_shown)),
+        1 => (0..3_usize).prop_map(RequestStep::Release),
+        3 => pause(SignedDuration::from_secs(40)).prop_map(RequestStep::Wait),
+    ];
+    let entropy = SeededEntropy::new(17);
+    let holders = [(); 3].map(|()| Holder::draw(&entropy).expect("works"));
+    let asked = [&b"one"[..], b"two"].map(|body| RequestHash::new("POST", "/mfa/totp", body));
+    let key = IdempotencyKey::parse("a").expect("a key");
+    let holder_of = |holder: usize| holders.get(holder).expect("one of them");
+    let request_of = |request: usize| asked.get(request).expect("one of them");
+    telling.of(prop::collection::vec(step, 1..30), async |number, steps| {
+        let user = user("told-requests", number);
+        let (mut kept, mut now) = (None::<Kept>, 0);
+        for step in steps {
+            match step {
+                RequestStep::Wait(seconds) => now += seconds,
+                RequestStep::Claim(holder, request, lease) => {
+                    let claim = port.claim(
+                        &user,
+                        &key,
+                        holder_of(holder),
+                        request_of(request),
+                        at(now),
+                        at(now + lease),
+                    );
+                    let claim = works(claim.await)?;
+                    match kept.as_ref().filter(|kept| now < kept.until && kept.holder != holder) {
+                        Some(kept) => {
+                            let request = request_of(kept.asked).clone();
+                            prop_assert_eq!(
+                                claim,
+                                RequestClaim::Taken { request, ended: kept.ended.clone() }
+                            );
+                        }
+                        None => {
+                            prop_assert_eq!(claim, RequestClaim::Granted);
+                            kept = Some(Kept { holder, asked: request, until: now + lease, ended: None });
+                        }
+                    }
+                }
+                RequestStep::Settle(holder, is_shown) => {
+                    let ended = Remembered { status: 200, answer: is_shown.then(|| format!("of {holder}")) };
+                    // Whoever has ended or given back their own does not end it again.
+                    let is_over = |kept: &&mut Kept| kept.ended.is_some() || kept.until == i64::MIN;
+                    if kept.as_mut().filter(is_over).is_some() {
+                        continue;
+                    }
+                    let settled = port.settle(&user, &key, holder_of(holder), &ended, at(now + MEMORY));
+                    let settled = works(settled.await)?;
+                    match kept.as_mut().filter(|kept| kept.holder == holder) {
+                        Some(kept) => {
+                            prop_assert_eq!(settled, Settled::Done);
+                            (kept.ended, kept.until) = (Some(ended), now + MEMORY);
+                        }
+                        None => prop_assert_eq!(settled, Settled::TakenOver),
+                    }
+                }
+                RequestStep::Release(holder) => {
+                    let released = works(port.release(&user, &key, holder_of(holder)).await)?;
+                    match kept.as_mut().filter(|kept| kept.holder == holder) {
+                        Some(kept) => {
+                            prop_assert_eq!(released, Settled::Done);
+                            kept.until = i64::MIN;
+                        }
+                        None => prop_assert_eq!(released, Settled::TakenOver),
+                    }
+                }
+            }
+        }
+        Ok(())
+    });
+}
+
+// ---- Deliveries -----------------------------------------------------------------------------------------
+
+#[derive(Debug, Clone, Copy)]
+enum DeliveryStep {
+    /// For so many seconds.
+    Claim(i64),
+    /// By the holder so many attempts ago, as sent or not.
+    Settle(u32, bool),
+    Wait(i64),
+}
+
+/// One holder at a time, numbered; what is settled is granted to nobody, and only the last holder, or a message
+/// that was sent, settles.
+pub fn deliveries(telling: Telling<'_>, port: &dyn Claims) {
+    let step = prop_oneof![
+        4 => (1..=40_i64).prop_map(DeliveryStep::Claim),
+        1 => (0..3_u32, any::<bool>()).prop_map(|(ago, is_sent)| DeliveryStep::Settle(ago, is_sent)),
+        3 => pause(SignedDuration::from_secs(40)).prop_map(DeliveryStep::Wait),
+    ];
+    telling.of(prop::collection::vec(step, 1..30), async |number, steps| {
+        let id = DeliveryId::new("pool", "told", "CustomSMSSender_SignUp", &number.to_string());
+        let (mut attempts, mut first_seen, mut until) = (0, None, 0);
+        let (mut is_settled, mut now) = (false, 0);
+        for step in steps {
+            match step {
+                DeliveryStep::Wait(seconds) => now += seconds,
+                DeliveryStep::Claim(lease) => {
+                    let claim = works(port.claim(&id, at(now), at(now + lease)).await)?;
+                    let expected = if is_settled {
+                        Claim::Settled
+                    } else if first_seen.is_some() && now < until {
+                        Claim::Held { until: at(until) }
+                    } else {
+                        (attempts, until) = (attempts + 1, now + lease);
+                        let first_seen = at(*first_seen.get_or_insert(now));
+                        Claim::Granted { attempt: attempts, first_seen }
+                    };
+                    prop_assert_eq!(claim, expected);
+                }
+                // Only who was granted one settles.
+                DeliveryStep::Settle(ago, _) if attempts <= ago => {}
+                DeliveryStep::Settle(ago, is_sent) => {
+                    let outcome = if is_sent {
+                        Outcome::Sent { provider: "sns" }
+                    } else {
+                        Outcome::Failed(Failure::NoProvider)
+                    };
+                    works(port.settle(&id, attempts - ago, outcome, at(now)).await)?;
+                    is_settled |= is_sent || ago == 0;
+                }
+            }
+        }
+        Ok(())
+    });
+}
+
+// ---- Addresses ------------------------------------------------------------------------------------------
+
+#[derive(Debug, Clone, Copy)]
+enum AddressStep {
+    Claim(usize),
+    Confirm(usize),
+    Release(usize),
+    Wait(i64),
+}
+
+/// An address is one candidate's for a while, at most three times a day, and one owner's for good.
+pub fn addresses(telling: Telling<'_>, port: &dyn AddressClaims) {
+    let step = prop_oneof![
+        6 => (0..3_usize).prop_map(AddressStep::Claim),
+        1 => (0..2_usize).prop_map(AddressStep::Confirm),
+        1 => (0..2_usize).prop_map(AddressStep::Release),
+        3 => pause(HOLD).prop_map(AddressStep::Wait),
+        1 => pause(DAY).prop_map(AddressStep::Wait),
+    ];
+    let candidates = ["a", "b", "c"].map(|name| CandidateKey::new(name.to_owned()));
+    let owners = [1, 2].map(|number| user("told-owner", number));
+    telling.of(prop::collection::vec(step, 1..40), async |number, steps| {
+        let address = AddressKey::new(format!("told-{number}"));
+        let (mut owner, mut holder, mut holds) = (None, None, Vec::<i64>::new());
+        let mut now = 0;
+        for step in steps {
+            match step {
+                AddressStep::Wait(seconds) => now += seconds,
+                AddressStep::Claim(candidate) => {
+                    let key = candidates.get(candidate).expect("one of them");
+                    let claim = works(port.claim(&address, key, at(now)).await)?;
+                    let running = holder.filter(|(_, until)| now < *until);
+                    let of_the_day = holds.iter().filter(|hold| **hold > now - DAY.as_secs()).count();
+                    let expected = match (owner, running) {
+                        (Some(_), _) => AddressClaim::Taken,
+                        (None, Some((holder, _))) if holder == candidate => AddressClaim::Held,
+                        (None, Some(_)) => AddressClaim::Taken,
+                        (None, None) if of_the_day >= HOLDS_A_DAY => AddressClaim::NotHeld,
+                        (None, None) => {
+                            holder = Some((candidate, now + HOLD.as_secs()));
+                            holds.push(now);
+                            AddressClaim::Held
+                        }
+                    };
+                    prop_assert_eq!(claim, expected);
+                }
+                AddressStep::Confirm(user) => {
+                    let id = owners.get(user).expect("one of them");
+                    let confirmed = works(port.confirm(&address, id, at(now)).await)?;
+                    let is_theirs = *owner.get_or_insert(user) == user;
+                    prop_assert_eq!(confirmed, if is_theirs { FirmClaim::Firm } else { FirmClaim::Lost });
+                }
+                AddressStep::Release(user) => {
+                    let id = owners.get(user).expect("one of them");
+                    let released = works(port.release(&address, id).await)?;
+                    prop_assert_eq!(released, owner == Some(user));
+                    if released {
+                        (owner, holder) = (None, None);
+                        holds.clear();
+                    }
+                }
+            }
+        }
+        Ok(())
+    });
+}
+
+// ---- Sign-ins that keep apart ---------------------------------------------------------------------------
+
+#[derive(Debug, Clone, Copy)]
+enum SignInStep {
+    Attempt,
+    Complete,
+    Reset,
+    Wait(i64),
+}
+
+/// A counted attempt is as far from the last as the back-off says, a refused one changes nothing, and only a
+/// completed sign-in, an operator or the end of the window begins anew.
+pub fn back_off(telling: Telling<'_>, port: &dyn SignInLedger) {
+    let back_off = BackOff::of(&Policy::default().sign_in);
+    let step = prop_oneof![
+        12 => Just(SignInStep::Attempt),
+        1 => Just(SignInStep::Complete),
+        1 => Just(SignInStep::Reset),
+        6 => (0..=12_u32).prop_map(|power| SignInStep::Wait((1 << power) - 1)),
+        1 => pause(back_off.window()).prop_map(SignInStep::Wait),
+    ];
+    telling.of(prop::collection::vec(step, 1..60), async |number, steps| {
+        let user = user("told-sign-ins", number);
+        let subject = Subject::User(user.clone());
+        let (mut attempts, mut last, mut now) = (0, 0, 0);
+        for step in steps {
+            match step {
+                SignInStep::Wait(seconds) => now += seconds,
+                SignInStep::Attempt => {
+                    let attempt = works(port.attempt(&subject, &back_off, at(now)).await)?;
+                    if now - last >= back_off.window().as_secs() {
+                        attempts = 0;
+                    }
+                    if now - last < back_off.wait(attempts).as_secs() {
+                        prop_assert_eq!(attempt, Attempt::Refused);
+                    } else {
+                        (attempts, last) = (attempts + 1, now);
+                        prop_assert_eq!(attempt, Attempt::Counted(attempts));
+                    }
+                }
+                SignInStep::Complete => {
+                    works(port.complete(&user, at(now)).await)?;
+                    attempts = 0;
+                }
+                SignInStep::Reset => {
+                    works(port.reset(&user).await)?;
+                    attempts = 0;
+                }
+            }
+        }
+        Ok(())
+    });
+}
+
+// ---- Own factors ----------------------------------------------------------------------------------------
+
+#[derive(Debug, Clone, Copy)]
+enum FactorStep {
+    Start(char),
+    /// With the code of a step.
+    Confirm(char, u64),
+    Remove(char),
+    RecoveryCodes(u8),
+    TrustDevice,
+    RemoveDevice,
+    Revoke,
+    StopPoolTotp,
+    Wait(i64),
+}
+
+/// Whatever is done in whatever order: what can prove never changes without a new generation, and no trusted
+/// device outlives one; only who has read the last revision writes; a step is used up once.
+pub fn own_factors(telling: Telling<'_>, port: &dyn OwnFactorStore) {
+    let id = || prop::sample::select(vec!['a', 'b', 'c', 'd', 'e', 'f']);
+    let step = prop_oneof![
+        4 => id().prop_map(FactorStep::Start),
+        4 => (id(), 1..20_u64).prop_map(|(id, step)| FactorStep::Confirm(id, step)),
+        1 => id().prop_map(FactorStep::Remove),
+        1 => (0..3_u8).prop_map(FactorStep::RecoveryCodes),
+        2 => Just(FactorStep::TrustDevice),
+        1 => Just(FactorStep::RemoveDevice),
+        1 => Just(FactorStep::Revoke),
+        1 => Just(FactorStep::StopPoolTotp),
+        2 => (0..1_000_i64).prop_map(FactorStep::Wait),
+    ];
+    let key = DeviceKey::from_coordinates(
+        // A.1 of RFC 7517.
+        "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+        "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+    )
+    .expect("a key");
+    let name = |text| FriendlyDeviceName::parse(text).expect("a name");
+    let id_of = |digit: char| FactorId::parse(&String::from(digit).repeat(32)).expect("an id");
+    let steps = prop::collection::vec((step, prop::bool::weighted(0.1)), 1..40);
+    telling.of(steps, async |number, steps| {
+        let user = user("told-factors", number);
+        let (mut kept, mut now) = (OwnFactors::default(), at(0));
+        let mut started = std::collections::BTreeSet::new();
+        for (step, is_stale) in steps {
+            let before = kept.clone();
+            let change = match step {
+                FactorStep::Wait(seconds) => {
+                    now += SignedDuration::from_secs(seconds);
+                    continue;
+                }
+                FactorStep::Revoke => {
+                    works(port.revoke_devices(&user).await)?;
+                    None
+                }
+                FactorStep::StopPoolTotp => {
+                    works(port.stop_pool_totp(&user, now).await)?;
+                    None
+                }
+                FactorStep::Start(digit) => {
+                    let authenticator = Authenticator {
+                        name: name("Phone"),
+                        seed: SealedSeed::new(vec![0, 255, 7]),
+                        created_at: now,
+                        is_confirmed: false,
+                    };
+                    // Ids are drawn, and so never used again.
+                    if !started.insert(digit) {
+                        continue;
+                    }
+                    before.start_authenticator(id_of(digit), authenticator, now).ok()
+                }
+                FactorStep::Confirm(digit, step) => before
+                    .unconfirmed(&id_of(digit), now)
+                    .is_ok()
+                    .then(|| before.confirm_authenticator(&id_of(digit), step)),
+                FactorStep::Remove(digit) => before.remove_authenticator(&id_of(digit)).ok(),
+                FactorStep::RecoveryCodes(code) => {
+                    let hash = RecoveryHash::kept(format!("{code:032x}"));
+                    Some(before.replace_recovery_codes([hash].into()))
+                }
+                FactorStep::TrustDevice => {
+                    let device = TrustedDevice {
+                        name: name("Laptop"),
+                        key: key.clone(),
+                        created_at: now,
+                        expires_at: now + DEVICE_TRUST,
+                    };
+                    before.register_device(id_of('9'), device, now).ok()
+                }
+                FactorStep::RemoveDevice => before.remove_device(&id_of('9')).ok(),
+            };
+            let mut is_written = true;
+            if !matches!(step, FactorStep::Revoke | FactorStep::StopPoolTotp) {
+                // What the rules refuse is not asked for.
+                let Some(change) = &change else { continue };
+                let is_stale = is_stale && before.revision > 0;
+                let seen = before.revision - u64::from(is_stale);
+                let is_used_up =
+                    change.step.is_some_and(|step| before.last_step.is_some_and(|last| step <= last));
+                is_written = !is_stale && !is_used_up;
+                let changed = works(port.change(&user, seen, change).await)?;
+                prop_assert_eq!(changed, if is_written { Changed::Done } else { Changed::Overtaken });
+            }
+            kept = works(port.own_factors(&user).await)?;
+            if !is_written {
+                prop_assert_eq!(&kept, &before, "nothing is written");
+                continue;
+            }
+            if let Some(change) = &change {
+                prop_assert_eq!(&kept, &before.changed(change));
+            }
+            prop_assert_eq!(kept.revision, before.revision + 1);
+            prop_assert!(kept.authenticators.len() <= MOST_AUTHENTICATORS);
+            prop_assert!(kept.last_step >= before.last_step);
+            let proves = |factors: &OwnFactors| {
+                let confirmed: Vec<_> = factors.confirmed().map(|(id, _)| id.clone()).collect();
+                (confirmed, factors.recovery.clone())
+            };
+            if proves(&kept) != proves(&before)
+                || matches!(step, FactorStep::Revoke | FactorStep::StopPoolTotp)
+            {
+                prop_assert_eq!(kept.generation, before.generation + 1, "what can prove is another");
+                prop_assert!(kept.devices.is_empty(), "no device outlives what it stood beside");
+            }
+            if kept.devices != before.devices {
+                prop_assert_eq!(kept.generation, before.generation + 1);
+            }
+            if kept.generation == before.generation {
+                prop_assert_eq!(proves(&kept), proves(&before));
+            }
+            // A step that is used up is one that a confirmation showed.
+            if let FactorStep::Confirm(digit, step) = step {
+                prop_assert_eq!(kept.last_step, Some(step));
+                prop_assert!(kept.confirmed().any(|(id, _)| *id == id_of(digit)));
+            }
+        }
+        Ok(())
+    });
+}
+
+// ---- Tokens ---------------------------------------------------------------------------------------------
+
+#[derive(Debug, Clone, Copy)]
+enum TokenStep {
+    /// A sign-in is completed; does its client name it?
+    Prove(bool),
+    /// Tokens are asked for, naming the sign-in so many before the last, or none; at the same client?
+    Redeem(Option<usize>, bool),
+    /// What can prove is changed.
+    Revoke,
+    Wait(i64),
+}
+
+/// Tokens for nothing but the last proof: soon, at its client, while nothing that proves has changed; once, or
+/// three times in a row for who names the sign-in.
+pub fn redemptions<P: Challenges + OwnFactorStore>(telling: Telling<'_>, port: &P) {
+    const CLIENT: &str = "client";
+    #[derive(Debug)]
+    struct Redeemable {
+        sign_in: usize,
+        is_named: bool,
+        at: i64,
+        taken: Vec<i64>,
+    }
+    let step = prop_oneof![
+        3 => any::<bool>().prop_map(TokenStep::Prove),
+        6 => (prop::option::of(0..2_usize), prop::bool::weighted(0.9))
+            .prop_map(|(named, is_there)| TokenStep::Redeem(named, is_there)),
+        1 => Just(TokenStep::Revoke),
+        2 => pause(UNNAMED_PROOF_LIFE).prop_map(TokenStep::Wait),
+        1 => pause(REPEAT.0).prop_map(TokenStep::Wait),
+        1 => pause(PROOF_LIFE).prop_map(TokenStep::Wait),
+    ];
+    let nonce = |sign_in: usize| Nonce::parse(&format!("{sign_in:032x}")).expect("a nonce");
+    telling.of(prop::collection::vec(step, 1..25), async |number, steps| {
+        let user = user("told-tokens", number);
+        let (mut proof, mut sign_ins, mut now) = (None::<Redeemable>, 0, 0);
+        let proven = Proven { password: true, native: [].into(), own: [OwnFactor::Totp].into() };
+        for step in steps {
+            match step {
+                TokenStep::Wait(seconds) => now += seconds,
+                TokenStep::Revoke => {
+                    works(port.revoke_devices(&user).await)?;
+                    proof = None;
+                }
+                TokenStep::Prove(is_named) => {
+                    sign_ins += 1;
+                    let generation = works(port.own_factors(&user).await)?.generation;
+                    let comparison =
+                        Comparison { factor: OwnFactor::Totp, asked: None, most: 5, strike: Strike::Factor };
+                    let answer = Answer {
+                        place: Place::User(user.clone()),
+                        seat: Seat { is_by_name: false, index: 0 },
+                        nonce: nonce(sign_ins),
+                        client: CLIENT.into(),
+                        round: 2,
+                        digest: "digest".into(),
+                        now: at(now),
+                        until: at(now + 180),
+                        opening: Some(Opening::Proven),
+                        act: Act::Compare(comparison),
+                    };
+                    let answered = works(port.answer(&answer).await)?;
+                    prop_assert!(matches!(answered, Answered::Taken(_)), "{:?}", answered);
+                    let pass = Pass { client: CLIENT.into(), proven: proven.clone(), is_named };
+                    let completed = Proof {
+                        user: user.clone(),
+                        seat: answer.seat,
+                        nonce: answer.nonce.clone(),
+                        round: 2,
+                        factor: OwnFactor::Totp,
+                        generation,
+                        spends: Spends::Nothing,
+                        forgives_name: false,
+                        now: at(now),
+                        pass: Some(pass),
+                    };
+                    prop_assert_eq!(works(port.prove(&completed).await)?, Proved::Done);
+                    proof = Some(Redeemable { sign_in: sign_ins, is_named, at: now, taken: Vec::new() });
+                }
+                TokenStep::Redeem(ago, is_there) => {
+                    let named = ago.map(|ago| sign_ins.saturating_sub(ago));
+                    let redemption = Redemption {
+                        user: user.clone(),
+                        client: if is_there { CLIENT } else { "other" }.into(),
+                        nonce: named.map(nonce),
+                        groups: [].into(),
+                        now: at(now),
+                    };
+                    let redeemed = works(port.redeem(&redemption).await)?;
+                    let good = proof.as_mut().filter(|_| is_there).filter(|proof| {
+                        let age = SignedDuration::from_secs(now - proof.at);
+                        match (named, proof.taken.as_slice()) {
+                            (None, taken) => !proof.is_named && age <= UNNAMED_PROOF_LIFE && taken.is_empty(),
+                            (Some(named), taken) => {
+                                let first = SignedDuration::from_secs(now - taken.first().unwrap_or(&now));
+                                let most = usize::try_from(REPEAT.1).expect("a small number");
+                                let is_in_row = first <= REPEAT.0 && taken.len() < most;
+                                named == proof.sign_in && age <= PROOF_LIFE && is_in_row
+                            }
+                        }
+                    });
+                    match good {
+                        Some(proof) => {
+                            prop_assert_eq!(redeemed, Some(proven.clone()));
+                            proof.taken.push(now);
+                        }
+                        None => prop_assert_eq!(redeemed, None),
+                    }
+                }
+            }
+        }
+        Ok(())
+    });
+}

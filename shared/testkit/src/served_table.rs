@@ -1,0 +1,164 @@
+//! A table with DynamoDB's semantics (dynoxide, in process) behind a meter, and functions' settings over an
+//! endpoint.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dynoxide::Database;
+use serde_json::{Value, json};
+use shared::config::{self, Environment};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, BufStream},
+    net::{TcpListener, TcpStream},
+};
+
+/// The name of the table.
+pub const TABLE: &str = "mfa";
+
+/// What a function is made from, over one endpoint of DynamoDB and one policy.
+#[derive(Debug)]
+pub struct Deployed {
+    endpoint: String,
+    folder: tempfile::TempDir,
+}
+
+impl Deployed {
+    /// `policy`: in TOML.
+    pub fn at(endpoint: impl Into<String>, policy: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("policy.toml"), policy).expect("a writable folder");
+        Self { endpoint: endpoint.into(), folder }
+    }
+
+    pub fn read<T>(&self, read: impl FnOnce(&mut Environment<'_>) -> T) -> T {
+        let lookup = |name: &str| match name {
+            "AWS_REGION" => Some("us-east-1".to_owned()),
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("local".to_owned()),
+            "MFA_TABLE" => Some(TABLE.to_owned()),
+            "MFA_HASH_KEY" => Some("k".repeat(32)),
+            "MFA_CONFIG_DIR" => self.folder.path().to_str().map(str::to_owned),
+            name if name.starts_with("AWS_ENDPOINT_URL_") => Some(self.endpoint.clone()),
+            _ => None,
+        };
+        config::load(&lookup, read).expect("settings")
+    }
+}
+
+/// Requests to a table, and what they consume of its on-demand capacity.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Spent {
+    pub requests: usize,
+    pub read_units: f64,
+    pub write_units: f64,
+}
+
+/// A table of its own on a free port; ends with the test's runtime.
+#[derive(Debug)]
+pub struct ServedTable {
+    pub endpoint: String,
+    spent: Arc<Mutex<Spent>>,
+}
+
+impl ServedTable {
+    /// An empty one, not served yet.
+    pub fn empty() -> Database {
+        let db = Database::memory().expect("a database in memory");
+        let definition = json!({
+            "TableName": TABLE,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [
+                { "AttributeName": "pk", "AttributeType": "S" },
+                { "AttributeName": "sk", "AttributeType": "S" },
+            ],
+            "KeySchema": [
+                { "AttributeName": "pk", "KeyType": "HASH" },
+                { "AttributeName": "sk", "KeyType": "RANGE" },
+            ],
+        });
+        db.create_table(serde_json::from_value(definition).expect("a definition")).expect("a new table");
+        db
+    }
+
+    /// `db` on a free port, without a meter: its endpoint.
+    pub async fn serve(db: Database) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(dynoxide::server::serve_with_shutdown(listener, db, std::future::pending()));
+        format!("http://{address}")
+    }
+
+    /// `db` behind a meter, which asks for what each request consumes.
+    pub async fn metered(db: Database) -> Self {
+        let behind = Self::serve(db).await;
+        let front = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let endpoint = format!("http://{}", front.local_addr().expect("an address"));
+        let spent = Arc::<Mutex<Spent>>::default();
+        let meter = Arc::clone(&spent);
+        tokio::spawn(async move {
+            let address = behind.trim_start_matches("http://");
+            while let Ok((client, _)) = front.accept().await {
+                let table = TcpStream::connect(address).await.expect("the table");
+                tokio::spawn(relay(client, table, Arc::clone(&meter)));
+            }
+        });
+        Self { endpoint, spent }
+    }
+
+    /// Since the last time that this was asked.
+    pub fn spent(&self) -> Spent {
+        std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+async fn relay(client: TcpStream, table: TcpStream, meter: Arc<Mutex<Spent>>) {
+    let (mut client, mut table) = (BufStream::new(client), BufStream::new(table));
+    while let Some((head, body)) = message(&mut client).await {
+        let mut request: Value = serde_json::from_slice(&body).expect("JSON");
+        if let Some(members) = request.as_object_mut() {
+            members.insert("ReturnConsumedCapacity".to_owned(), "TOTAL".into());
+        }
+        let body = request.to_string();
+        let lines = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("content-length:"));
+        let head = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\r\n");
+        let sent = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        table.write_all(sent.as_bytes()).await.expect("the table");
+        table.flush().await.expect("the table");
+        let is_read = [".GetItem", ".Query", ".Scan"].iter().any(|operation| head.contains(operation))
+            || body.contains(r#""Statement":"SELECT "#);
+        let (head, body) = message(&mut table).await.expect("the table's answer");
+        let answer: Value = serde_json::from_slice(&body).expect("JSON");
+        // A batch tells it by table.
+        let consumed = ["/ConsumedCapacity", "/ConsumedCapacity/0"].map(|at| answer.pointer(at));
+        let units = consumed.iter().flatten().find_map(|consumed| consumed.get("CapacityUnits")?.as_f64());
+        {
+            let mut spent = meter.lock().unwrap_or_else(PoisonError::into_inner);
+            spent.requests += 1;
+            *(if is_read { &mut spent.read_units } else { &mut spent.write_units }) +=
+                units.unwrap_or_default();
+        }
+        // Whoever has stopped waiting needs no answer.
+        let sent = async {
+            client.write_all(head.as_bytes()).await?;
+            client.write_all(&body).await?;
+            client.flush().await
+        };
+        if sent.await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The head, up to its empty line, and the body of one HTTP message; none where there is no more.
+async fn message(stream: &mut BufStream<TcpStream>) -> Option<(String, Vec<u8>)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).ok()?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    });
+    let mut body = vec![0; length.unwrap_or_default()];
+    stream.read_exact(&mut body).await.ok()?;
+    Some((head, body))
+}

@@ -1,0 +1,234 @@
+//! Two versions of the functions side by side, as during a gradual deployment: `cargo xtask test versions`
+//! builds those of an earlier revision first.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails where its own steps do, and says what it saw"
+)]
+
+mod meant;
+mod outcome;
+mod replay;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
+use std::iter;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use comfy_table::{Table, presets};
+use end_to_end::Cloud;
+use end_to_end::gradual::{Gradual, Mix, Served, Version};
+use end_to_end::journeys::{FURTHER_POLICY, Journey, POLICY, Traveller};
+use futures::{StreamExt as _, stream};
+use serde_json::json;
+use tempfile::TempDir;
+
+use self::meant::Meant;
+use self::outcome::{Outcome, Snapshot, plain};
+use self::replay::Replayed;
+
+#[expect(clippy::disallowed_methods, reason = "handed over by the command that has built them")]
+fn earlier() -> PathBuf {
+    env::var_os("COGNITO_MFA_EARLIER").expect("run `cargo xtask test versions`").into()
+}
+
+/// Journeys at once, each through a cloud of its own.
+const AT_A_TIME: usize = 4;
+
+/// Both versions on one table, and people who walk through it one after another.
+struct Road {
+    gradual: Arc<Gradual>,
+    cloud: Cloud,
+    walked: usize,
+    _policy: TempDir,
+}
+
+impl Road {
+    async fn open() -> Self {
+        let policy = tempfile::tempdir().unwrap();
+        fs::write(policy.path().join("policy.toml"), format!("{POLICY}{FURTHER_POLICY}")).unwrap();
+        let overrides = policy.path().to_owned();
+        let (gradual, cloud) = Gradual::start(earlier(), overrides).await.unwrap();
+        Self { gradual, cloud, walked: 0, _policy: policy }
+    }
+
+    /// For the address that everybody comes from: it may try to recover accounts again.
+    async fn let_an_hour_pass(&self) {
+        let table = self.cloud.table();
+        for key in Snapshot::of(&self.cloud, table).await.keys() {
+            if key["pk"]["S"].as_str().unwrap().starts_with("RECOVERY#ADDRESS#") {
+                let item = json!({ "TableName": table, "Key": key });
+                self.cloud.call("dynamodb", "DynamoDB_20120810.DeleteItem", item).await.unwrap();
+            }
+        }
+    }
+
+    /// A new user's journey, and all that it has left behind.
+    async fn walk(&mut self, journey: Journey, mix: Mix) -> Result<Outcome, String> {
+        self.record(journey, mix).await.map(|recorded| recorded.outcome)
+    }
+
+    /// The same with every event and answer on the way.
+    async fn record(&mut self, journey: Journey, mix: Mix) -> Result<Recorded, String> {
+        self.walked += 1;
+        self.let_an_hour_pass().await;
+        self.gradual.set(mix);
+        let before = Snapshot::of(&self.cloud, self.cloud.table()).await;
+        let walked = async {
+            let traveller =
+                Traveller::prepare(&self.cloud, journey, self.walked).await.context("not ready")?;
+            self.gradual.served().await;
+            self.gradual.half_way();
+            let answer = traveller.walk(&self.cloud).await?;
+            anyhow::Ok((traveller, answer))
+        };
+        let walked = walked.await;
+        let served = self.gradual.served().await;
+        let (traveller, answer) = match walked {
+            Ok(walked) => walked,
+            Err(fault) => return Err(format!("{fault:#} {:?}", self.gradual.last_words().await)),
+        };
+        let mut lines = vec![format!("answer {}", plain(&answer))];
+        for address in traveller.addresses() {
+            for message in self.cloud.outbox(&address).await.unwrap() {
+                lines.push(format!("message {}", plain(&message)));
+            }
+        }
+        let failed = served.iter().filter(|one| one.answer.is_none());
+        lines.extend(failed.map(|one| format!("failed {}", one.function)));
+        let after = Snapshot::of(&self.cloud, self.cloud.table()).await;
+        lines.extend(after.since(&before));
+        Ok(Recorded { traveller, served, outcome: Outcome::of(lines) })
+    }
+}
+
+/// A walk that is over.
+struct Recorded {
+    traveller: Traveller,
+    served: Vec<Served>,
+    outcome: Outcome,
+}
+
+/// A journey through every mix.
+struct Walked {
+    journey: Journey,
+    /// What the two versions do differently, each alone.
+    changed: BTreeSet<String>,
+    /// What happened in a mix and happens in neither alone, or the other way round; with the mixes.
+    strange: BTreeMap<String, Vec<Mix>>,
+    well: usize,
+}
+
+async fn walk(journey: Journey) -> Walked {
+    let mut road = Road::open().await;
+    let mut walked = Walked { journey, changed: BTreeSet::new(), strange: BTreeMap::new(), well: 0 };
+    let mut alone = Vec::new();
+    for version in Version::BOTH {
+        match road.walk(journey, Mix::Only(version)).await {
+            Ok(outcome) => alone.push(outcome),
+            Err(fault) => walked.strange.entry(fault).or_default().push(Mix::Only(version)),
+        }
+    }
+    if let [earlier, present] = &alone[..] {
+        walked.changed = earlier.differences(present);
+        for mix in Mix::all() {
+            let found = match road.walk(journey, mix).await {
+                Ok(outcome) => outcome.strange_to(earlier, present),
+                Err(fault) => BTreeSet::from([fault]),
+            };
+            walked.well += usize::from(found.is_empty());
+            for line in found {
+                walked.strange.entry(line).or_default().push(mix);
+            }
+        }
+    }
+    road.cloud.stop().await.unwrap();
+    walked
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_journey_ends_the_same_whichever_version_takes_which_step() {
+    let journeys = Journey::MEASURED.into_iter().chain(Journey::FURTHER);
+    let walked: Vec<_> = stream::iter(journeys).map(walk).buffered(AT_A_TIME).collect().await;
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN).set_header(["journey", "changed", "mixes that are well"]);
+    for one in &walked {
+        let well = format!("{} of {}", one.well, Mix::all().len());
+        table.add_row([one.journey.name().to_owned(), one.changed.len().to_string(), well]);
+    }
+    println!("{table}\n");
+    let mut wrong = Vec::new();
+    for one in &walked {
+        let name = one.journey.name();
+        wrong.extend(one.changed.iter().map(|line| format!("{name}, changed: {line}")));
+        wrong.extend(one.strange.iter().map(|(line, mixes)| format!("{name}, {mixes:?}: {line}")));
+    }
+    Meant::read().judge(wrong);
+}
+
+/// Items that are read and put whole: what a later version adds to them may be lost while both are at work, and
+/// must be worth nothing then.
+const PUT_WHOLE: [&str; 1] = [r#"["USER#<id>","CODES#email"]"#];
+
+/// What a later version will add to items is not known yet: an attribute that nobody reads stands for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_this_version_does_not_know_stays_where_it_is() {
+    const LATER: &str = "later_version";
+    let journeys = Journey::MEASURED.into_iter().chain(Journey::FURTHER);
+    let walks = journeys.map(async |journey| {
+        let road = Road::open().await;
+        let traveller = Traveller::prepare(&road.cloud, journey, 1).await.unwrap();
+        road.gradual.served().await;
+        let before = Snapshot::of(&road.cloud, road.cloud.table()).await;
+        for key in before.keys() {
+            let mark = json!({
+                "TableName": road.cloud.table(), "Key": key, "UpdateExpression": format!("SET {LATER} = :one"),
+                "ExpressionAttributeValues": { ":one": { "N": "1" } },
+            });
+            road.cloud.call("dynamodb", "DynamoDB_20120810.UpdateItem", mark).await.unwrap();
+        }
+        traveller.walk(&road.cloud).await.unwrap();
+        road.gradual.served().await;
+        let after = Snapshot::of(&road.cloud, road.cloud.table()).await;
+        road.cloud.stop().await.unwrap();
+        after.kept_since(&before).without(LATER)
+    });
+    let lost: Vec<_> = stream::iter(walks).buffered(AT_A_TIME).collect().await;
+    let lost: BTreeSet<_> = lost.into_iter().flatten().collect();
+    assert_eq!(lost, PUT_WHOLE.map(str::to_owned).into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_recorded_is_answered_alike_by_either_version_alone() {
+    let journeys = Journey::MEASURED.into_iter().chain(Journey::FURTHER);
+    let replays = journeys.map(async |journey| {
+        let mut road = Road::open().await;
+        let recorded = road.record(journey, Mix::Only(Version::Present)).await.unwrap();
+        let replayed = replay::through_both(&road, &recorded).await;
+        road.cloud.stop().await.unwrap();
+        (journey.name(), replayed)
+    });
+    let replays: Vec<_> = stream::iter(replays).buffered(AT_A_TIME).collect().await;
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN).set_header([
+        "journey",
+        "events",
+        "answered as recorded",
+        "differences",
+    ]);
+    let mut wrong = Vec::new();
+    for (name, replayed) in replays {
+        let Replayed { differences, events, as_recorded } = replayed;
+        let counts = [events, as_recorded, differences.len()].map(|count| count.to_string());
+        table.add_row(iter::once(name.to_owned()).chain(counts));
+        wrong.extend(differences.into_iter().map(|line| format!("{name}: {line}")));
+    }
+    println!("{table}\n");
+    Meant::read().judge(wrong);
+}

@@ -1,0 +1,140 @@
+//! Recorded events through either version alone, each on a table of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use end_to_end::gradual::{Mix, Version};
+use serde_json::Value;
+
+use super::outcome::{Outcome, Snapshot, plain};
+use super::{Recorded, Road};
+
+/// Called by functions: they call it again.
+const CALLED_BY_FUNCTIONS: &str = "deliver";
+
+/// A recorded walk through both versions.
+pub(crate) struct Replayed {
+    /// What the two answer, send and write differently.
+    pub(crate) differences: BTreeSet<String>,
+    pub(crate) events: usize,
+    /// Of those, how many the present version has answered as when they were recorded. The others have something
+    /// in them that was made from what is drawn anew: a code of an authenticator app, a signature.
+    pub(crate) as_recorded: usize,
+}
+
+pub(crate) async fn through_both(road: &Road, recorded: &Recorded) -> Replayed {
+    let mut passes = Vec::new();
+    for version in Version::BOTH {
+        let table = format!("Replay-{version:?}");
+        road.cloud.add_table(&table).await.unwrap();
+        road.gradual.deploy(&road.cloud, &table).await.unwrap();
+        road.gradual.set(Mix::Only(version));
+        passes.push(replay(road, recorded, &table).await);
+    }
+    let [earlier, present] = &passes[..] else { unreachable!("one pass a version") };
+    let differences = earlier.outcome.differences(&present.outcome);
+    Replayed { differences, events: present.events, as_recorded: present.as_recorded }
+}
+
+struct Pass {
+    outcome: Outcome,
+    events: usize,
+    as_recorded: usize,
+}
+
+async fn replay(road: &Road, recorded: &Recorded, table: &str) -> Pass {
+    let sent = async || {
+        let mut sent = Vec::new();
+        for address in recorded.traveller.addresses() {
+            sent.push(road.cloud.outbox(&address).await.unwrap());
+        }
+        sent
+    };
+    let before = sent().await;
+    let mut anew = Anew::default();
+    let (mut lines, mut events, mut as_recorded) = (Vec::new(), 0, 0);
+    for one in &recorded.served {
+        if is_called_by_another(&one.function, recorded) {
+            continue;
+        }
+        let answer = road.gradual.call(&one.function, &anew.put_into(&one.event)).await;
+        road.gradual.served().await;
+        events += 1;
+        as_recorded += usize::from(one.answer.as_ref().map(plain) == answer.as_ref().map(plain));
+        // A trigger gives the whole event back, and may change its response only.
+        let said = answer.as_ref().map(|answer| answer.get("response").unwrap_or(answer));
+        lines.push(format!("{} answers {}", one.function, plain(said.unwrap_or(&Value::Null))));
+        if let (Some(then), Some(now)) = (&one.answer, &answer) {
+            anew.learn(then, now);
+        }
+        for (then, now) in before.iter().zip(sent().await) {
+            // What was sent while it was recorded, and in its place, in the same order, what was sent now.
+            for (then, now) in then.iter().zip(now.iter().skip(then.len())) {
+                anew.learn(&then["code"], &now["code"]);
+            }
+        }
+    }
+    for (then, now) in before.iter().zip(sent().await) {
+        lines.extend(now.iter().skip(then.len()).map(|message| format!("message {}", plain(message))));
+    }
+    lines.extend(Snapshot::of(&road.cloud, table).await.since(&Snapshot::default()));
+    Pass { outcome: Outcome::of(lines), events, as_recorded }
+}
+
+/// A function that another calls is called by that one again.
+fn is_called_by_another(function: &str, recorded: &Recorded) -> bool {
+    let is_in_public = || recorded.served.iter().any(|one| one.function == "recovery-api");
+    function == CALLED_BY_FUNCTIONS || function == "recovery-worker" && is_in_public()
+}
+
+/// What was drawn anew: ids, secrets, codes. Later events have it in the place of what was recorded.
+#[derive(Debug, Default)]
+struct Anew(BTreeMap<String, String>);
+
+impl Anew {
+    /// From two answers to the same event.
+    fn learn(&mut self, then: &Value, now: &Value) {
+        match (then, now) {
+            (Value::String(then), Value::String(now)) => match (inner(then), inner(now)) {
+                (Some(then), Some(now)) => self.learn(&then, &now),
+                _ if then != now => drop(self.0.insert(then.clone(), now.clone())),
+                _ => {}
+            },
+            (Value::Array(then), Value::Array(now)) => {
+                then.iter().zip(now).for_each(|(then, now)| self.learn(then, now));
+            }
+            (Value::Object(then), Value::Object(now)) => {
+                for (name, then) in then {
+                    self.learn(then, now.get(name).unwrap_or(&Value::Null));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn put_into(&self, event: &Value) -> Value {
+        match event {
+            Value::String(text) => match (self.0.get(text), inner(text)) {
+                (Some(now), _) => now.clone().into(),
+                (None, Some(inner)) => self.put_into(&inner).to_string().into(),
+                (None, None) => self.put_into_text(text).into(),
+            },
+            Value::Array(values) => values.iter().map(|value| self.put_into(value)).collect(),
+            Value::Object(members) => {
+                members.iter().map(|(name, value)| (name.clone(), self.put_into(value))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// Ids in paths, secrets in headers.
+    fn put_into_text(&self, text: &str) -> String {
+        const SHORTEST: usize = 16;
+        let long = self.0.iter().filter(|(then, _)| then.len() >= SHORTEST);
+        long.fold(text.to_owned(), |text, (then, now)| text.replace(then.as_str(), now))
+    }
+}
+
+/// The JSON in a text: bodies of requests and answers.
+fn inner(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok().filter(|inner: &Value| inner.is_object() || inner.is_array())
+}
