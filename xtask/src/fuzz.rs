@@ -23,7 +23,7 @@ const LONGEST_INPUT: usize = 6_000;
 const LONGEST_KEPT_INPUT: u64 = 2_500;
 /// Of one target.
 const MOST_KEPT_BYTES: u64 = 60_000;
-const MOST_KEPT_INPUTS: usize = 80;
+const MOST_KEPT_INPUTS: usize = 40;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
