@@ -92,7 +92,7 @@ impl Calls {
 struct Call {
     function: String,
     operation: String,
-    /// As IAM writes them; more than one for a batch of PartiQL statements of several kinds.
+    /// As IAM writes them; more than one for a batch of `PartiQL` statements of several kinds.
     actions: Vec<String>,
 }
 

@@ -43,5 +43,5 @@ fn own_factors() {
 
 #[test]
 fn redemptions() {
-    told(|telling, table| histories::redemptions(telling, table));
+    told(histories::redemptions);
 }

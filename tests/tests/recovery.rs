@@ -202,9 +202,10 @@ async fn a_known_name_is_not_told_from_an_unknown_one() {
     let mut least = STEPS.map(|_| Duration::MAX);
     for round in 0..ROUNDS {
         for number in 0..PAIRS {
-            cloud.add_user(&format!("user-{round}-{number}@example.com")).await.unwrap();
+            add_protected_user(&cloud, &format!("user-{round}-{number}@example.com")).await;
         }
         let mut times = STEPS.map(|_| [Vec::new(), Vec::new()]);
+        let mut secrets = Vec::new();
         for number in 0..PAIRS {
             for (arm, name) in ["user", "none"].into_iter().enumerate() {
                 let name = format!("{name}-{round}-{number}@example.com");
@@ -212,19 +213,27 @@ async fn a_known_name_is_not_told_from_an_unknown_one() {
                 let began = Instant::now();
                 let opened = ask(&cloud, open).await;
                 times[0][arm].push(began.elapsed());
-                // A case that leads nowhere, and one of a user who may not be recovered so: with a password that
-                // is right, because with a wrong one theirs leads nowhere as well.
-                let right = json!({ "ask": "open", "userName": name, "password": OLD });
-                let secret = &ask(&cloud, right).await["secret"];
-                let page = "https://example.com/recovery/stop";
-                let mail = json!({ "ask": "mail", "secret": secret, "page": page });
-                let began = Instant::now();
-                let waiting = ask(&cloud, mail).await;
-                times[1][arm].push(began.elapsed());
-                for (shapes, answer) in shapes.iter_mut().zip([opened, waiting]) {
-                    shapes.push(without_values(answer));
-                }
+                shapes[0].push(without_values(opened));
             }
+        }
+        // Cases that lead nowhere, and those of users who may not be recovered so: with a password that is right,
+        // because with a wrong one theirs lead nowhere as well.
+        for number in 0..PAIRS {
+            for (arm, name) in ["user", "none"].into_iter().enumerate() {
+                let name = format!("{name}-{round}-{number}@example.com");
+                let right = json!({ "ask": "open", "userName": name, "password": OLD });
+                secrets.push((arm, ask(&cloud, right).await["secret"].clone()));
+            }
+        }
+        // What an opened case has delivered runs elsewhere on AWS; here it takes the processor.
+        until_quiet(&cloud).await;
+        for (arm, secret) in secrets {
+            let page = "https://example.com/recovery/stop";
+            let mail = json!({ "ask": "mail", "secret": secret, "page": page });
+            let began = Instant::now();
+            let waiting = ask(&cloud, mail).await;
+            times[1][arm].push(began.elapsed());
+            shapes[1].push(without_values(waiting));
         }
         for ((step, times), least) in STEPS.iter().zip(&mut times).zip(&mut least) {
             let [known, unknown] = times.each_mut().map(|times| median(times));
@@ -252,6 +261,20 @@ async fn a_known_name_is_not_told_from_an_unknown_one() {
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0].0, 202);
     cloud.stop().await.unwrap();
+}
+
+/// Until no function has been invoked for a while.
+async fn until_quiet(cloud: &Cloud) {
+    let invoked = async || cloud.request("console", "GET", "/api/invocations", String::new()).await.unwrap();
+    let mut last = invoked().await;
+    loop {
+        sleep(Duration::from_millis(300)).await;
+        let next = invoked().await;
+        if next == last {
+            return;
+        }
+        last = next;
+    }
 }
 
 fn median(times: &mut [Duration]) -> Duration {

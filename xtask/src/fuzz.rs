@@ -20,9 +20,10 @@ const SANITIZER: &str = "none";
 /// Longer than any message that is read at all.
 const LONGEST_INPUT: usize = 6_000;
 /// What is kept is read by people, too.
-const LONGEST_KEPT_INPUT: u64 = 1_500;
+const LONGEST_KEPT_INPUT: u64 = 2_500;
 /// Of one target.
 const MOST_KEPT_BYTES: u64 = 60_000;
+const MOST_KEPT_INPUTS: usize = 40;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
@@ -148,8 +149,8 @@ fn after(line: &str, word: &str) -> Option<u64> {
     line.split_once(word)?.1.split_whitespace().next()?.parse().ok()
 }
 
-/// Of what was found, the fewest inputs that reach what those in the repository do not: short ones first, as long
-/// as there is room.
+/// Of what was found, the fewest inputs that reach what those in the repository do not: those that reach most, as
+/// long as there is room.
 fn add_to_kept(mut merge: Command, inputs: &Inputs, folder: &Path) -> Result<()> {
     let (candidates, chosen) = (folder.join("candidates"), folder.join("chosen"));
     for folder in [&candidates, &chosen] {
@@ -163,16 +164,24 @@ fn add_to_kept(mut merge: Command, inputs: &Inputs, folder: &Path) -> Result<()>
             copy_into(&path, &candidates)?;
         }
     }
-    let mut room = MOST_KEPT_BYTES;
-    for (path, size) in files(&inputs.kept)? {
-        room = room.saturating_sub(size);
-        copy_into(&path, &chosen)?;
+    let kept = files(&inputs.kept)?;
+    for (path, _) in &kept {
+        copy_into(path, &chosen)?;
     }
     merge.args([&chosen, &candidates]).args(["--", "-set_cover_merge=1"]);
     succeed(&mut merge)?;
+
+    let mut added = Vec::new();
     for (path, size) in files(&chosen)? {
-        let is_known = path.file_name().is_some_and(|name| inputs.kept.join(name).exists());
-        if !is_known && size <= room {
+        if path.file_name().is_some_and(|name| !inputs.kept.join(name).exists()) {
+            added.push((path.metadata()?.modified()?, path, size));
+        }
+    }
+    // libFuzzer writes what reaches most first.
+    added.sort();
+    let mut room = MOST_KEPT_BYTES.saturating_sub(kept.iter().map(|(_, size)| size).sum());
+    for (_, path, size) in added.into_iter().take(MOST_KEPT_INPUTS.saturating_sub(kept.len())) {
+        if size <= room {
             room -= size;
             copy_into(&path, &inputs.kept)?;
         }

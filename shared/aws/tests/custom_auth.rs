@@ -1,8 +1,6 @@
 //! Sign-ins by custom challenges over DynamoDB's semantics (dynoxide, in process), with the requests
 //! counted on the wire.
 
-#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
-
 use std::sync::Arc;
 
 use shared::{

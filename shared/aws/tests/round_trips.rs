@@ -1,11 +1,7 @@
 //! What a sign-in and a sign-up cost at the table: how many calls each trigger of the gate makes, and
 //! that attempts in parallel are counted exactly.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "test code: a failed expectation is a failed test"
-)]
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
 use std::sync::Arc;
 
@@ -24,7 +20,7 @@ use shared_aws::{Aws, AwsSettings, Table};
 use shared_testkit::{Deployed, ManualClock, ServedTable, Spent};
 
 const SUB: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
-const POLICY: &str = "[sign_up.unique]\nemail = true\nphone_number = true\n[sign_in]\nenforce = true\n";
+const POLICY: &str = "[sign_up.unique]\nemail = true\nphone_number = true\n[sign_in]\nenforce = true\n[sms.all]\nper_hour = 6\n";
 
 /// A table whose calls are counted on the wire.
 struct Stage {
@@ -153,7 +149,7 @@ async fn five_hundred_attempts_are_counted_exactly() {
 async fn a_message_is_read_once_and_counted_in_one_request() {
     let stage = Stage::set().await;
     let governor = stage.read(GovernorSettings::read).governor(stage.table());
-    let admitted = async |user: &str, last: &str, after: i64| {
+    let asked = async |user: &str, last: &str, after: i64| {
         let demand = Demand {
             user: UserId::parse(user).unwrap(),
             destination: Destination::Sms(PhoneNumber::parse(&format!("+1206555{last}")).unwrap()),
@@ -163,15 +159,19 @@ async fn a_message_is_read_once_and_counted_in_one_request() {
         let now = stage.clock.now() + SignedDuration::from_secs(after);
         stage.served.spent();
         let verdict = governor.admit(&demand, now).await.unwrap();
-        assert!(matches!(verdict, Verdict::Admitted(_)), "{verdict:?}");
         let Spent { requests, read_units, write_units } = stage.served.spent();
-        (requests, read_units, write_units)
+        (matches!(verdict, Verdict::Admitted(_)), (requests, read_units, write_units))
     };
     // The user's correspondence, and six counters: user, destination, range, prefix, country, all. All of a
     // user without correspondence and of counters that are not there cost what the others do.
-    let each = (2, 4.0, 7.0);
-    assert_eq!(admitted("alex", "0101", 0).await, each, "the day's first");
-    assert_eq!(admitted("sam", "0102", 1).await, each);
-    assert_eq!(admitted("sam", "0102", 600).await, each, "to the same");
-    assert_eq!(admitted("kim", "0103", 3_600).await, each, "the hour's first");
+    let each = (true, (2, 4.0, 7.0));
+    assert_eq!(asked("alex", "0101", 0).await, each, "the day's first");
+    assert_eq!(asked("sam", "0102", 1).await, each);
+    assert_eq!(asked("sam", "0102", 600).await, each, "to the same");
+    assert_eq!(asked("kim", "0103", 3_600).await, each, "the hour's first");
+    let nothing_written = (false, (1, 4.0, 0.0));
+    assert_eq!(asked("kim", "0103", 3_601).await, nothing_written, "a cool-down");
+    assert_eq!(asked("pat", "0104", 3_602).await, each);
+    assert_eq!(asked("max", "0105", 3_603).await, each, "the last that is open to all");
+    assert_eq!(asked("lee", "0106", 3_604).await, nothing_written, "no room");
 }

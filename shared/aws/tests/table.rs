@@ -68,7 +68,7 @@ fn histories_of_own_factors() {
 
 #[test]
 fn histories_of_redemptions() {
-    told(|telling, table| histories::redemptions(telling, table));
+    told(histories::redemptions);
 }
 
 fn items(db: &Database, pk: &str, sk_prefix: &str) -> Vec<Value> {

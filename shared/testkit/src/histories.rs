@@ -23,8 +23,8 @@ use shared::{
     factors::{
         FriendlyDeviceName,
         own::{
-            Authenticator, Changed, DEVICE_TRUST, DeviceKey, FactorId, MOST_AUTHENTICATORS, OwnFactorStore,
-            OwnFactors, RecoveryHash, SealedSeed, TrustedDevice,
+            Authenticator, Change, Changed, DEVICE_TRUST, DeviceKey, FactorId, MOST_AUTHENTICATORS,
+            OwnFactorStore, OwnFactors, RecoveryHash, SealedSeed, TrustedDevice,
         },
     },
     kernel::{OwnFactor, PortError, UserId},
@@ -109,6 +109,7 @@ pub fn requests(telling: Telling<'_>, port: &dyn Requests) {
     let key = IdempotencyKey::parse("a").expect("a key");
     let holder_of = |holder: usize| holders.get(holder).expect("one of them");
     let request_of = |request: usize| asked.get(request).expect("one of them");
+    let outcome = |is_theirs| if is_theirs { Settled::Done } else { Settled::TakenOver };
     telling.of(prop::collection::vec(step, 1..30), async |number, steps| {
         let user = user("told-requests", number);
         let (mut kept, mut now) = (None::<Kept>, 0);
@@ -125,45 +126,37 @@ pub fn requests(telling: Telling<'_>, port: &dyn Requests) {
                         at(now + lease),
                     );
                     let claim = works(claim.await)?;
-                    match kept.as_ref().filter(|kept| now < kept.until && kept.holder != holder) {
-                        Some(kept) => {
-                            let request = request_of(kept.asked).clone();
-                            prop_assert_eq!(
-                                claim,
-                                RequestClaim::Taken { request, ended: kept.ended.clone() }
-                            );
-                        }
-                        None => {
-                            prop_assert_eq!(claim, RequestClaim::Granted);
-                            kept = Some(Kept { holder, asked: request, until: now + lease, ended: None });
-                        }
+                    let others = kept.as_ref().filter(|kept| now < kept.until && kept.holder != holder);
+                    let expected = others.map_or(RequestClaim::Granted, |kept| RequestClaim::Taken {
+                        request: request_of(kept.asked).clone(),
+                        ended: kept.ended.clone(),
+                    });
+                    if others.is_none() {
+                        kept = Some(Kept { holder, asked: request, until: now + lease, ended: None });
                     }
+                    prop_assert_eq!(claim, expected);
                 }
                 RequestStep::Settle(holder, is_shown) => {
                     let ended = Remembered { status: 200, answer: is_shown.then(|| format!("of {holder}")) };
                     // Whoever has ended or given back their own does not end it again.
-                    let is_over = |kept: &&mut Kept| kept.ended.is_some() || kept.until == i64::MIN;
-                    if kept.as_mut().filter(is_over).is_some() {
+                    let is_over = |kept: &Kept| kept.ended.is_some() || kept.until == i64::MIN;
+                    if kept.as_ref().is_some_and(is_over) {
                         continue;
                     }
                     let settled = port.settle(&user, &key, holder_of(holder), &ended, at(now + MEMORY));
                     let settled = works(settled.await)?;
-                    match kept.as_mut().filter(|kept| kept.holder == holder) {
-                        Some(kept) => {
-                            prop_assert_eq!(settled, Settled::Done);
-                            (kept.ended, kept.until) = (Some(ended), now + MEMORY);
-                        }
-                        None => prop_assert_eq!(settled, Settled::TakenOver),
+                    let theirs = kept.as_mut().filter(|kept| kept.holder == holder);
+                    prop_assert_eq!(settled, outcome(theirs.is_some()));
+                    if let Some(kept) = theirs {
+                        (kept.ended, kept.until) = (Some(ended), now + MEMORY);
                     }
                 }
                 RequestStep::Release(holder) => {
                     let released = works(port.release(&user, &key, holder_of(holder)).await)?;
-                    match kept.as_mut().filter(|kept| kept.holder == holder) {
-                        Some(kept) => {
-                            prop_assert_eq!(released, Settled::Done);
-                            kept.until = i64::MIN;
-                        }
-                        None => prop_assert_eq!(released, Settled::TakenOver),
+                    let theirs = kept.as_mut().filter(|kept| kept.holder == holder);
+                    prop_assert_eq!(released, outcome(theirs.is_some()));
+                    if let Some(kept) = theirs {
+                        kept.until = i64::MIN;
                     }
                 }
             }
@@ -262,9 +255,8 @@ pub fn addresses(telling: Telling<'_>, port: &dyn AddressClaims) {
                     let running = holder.filter(|(_, until)| now < *until);
                     let of_the_day = holds.iter().filter(|hold| **hold > now - DAY.as_secs()).count();
                     let expected = match (owner, running) {
-                        (Some(_), _) => AddressClaim::Taken,
                         (None, Some((holder, _))) if holder == candidate => AddressClaim::Held,
-                        (None, Some(_)) => AddressClaim::Taken,
+                        (Some(_), _) | (None, Some(_)) => AddressClaim::Taken,
                         (None, None) if of_the_day >= HOLDS_A_DAY => AddressClaim::NotHeld,
                         (None, None) => {
                             holder = Some((candidate, now + HOLD.as_secs()));
@@ -380,14 +372,6 @@ pub fn own_factors(telling: Telling<'_>, port: &dyn OwnFactorStore) {
         1 => Just(FactorStep::StopPoolTotp),
         2 => (0..1_000_i64).prop_map(FactorStep::Wait),
     ];
-    let key = DeviceKey::from_coordinates(
-        // A.1 of RFC 7517.
-        "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
-        "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
-    )
-    .expect("a key");
-    let name = |text| FriendlyDeviceName::parse(text).expect("a name");
-    let id_of = |digit: char| FactorId::parse(&String::from(digit).repeat(32)).expect("an id");
     let steps = prop::collection::vec((step, prop::bool::weighted(0.1)), 1..40);
     telling.of(steps, async |number, steps| {
         let user = user("told-factors", number);
@@ -395,52 +379,18 @@ pub fn own_factors(telling: Telling<'_>, port: &dyn OwnFactorStore) {
         let mut started = std::collections::BTreeSet::new();
         for (step, is_stale) in steps {
             let before = kept.clone();
-            let change = match step {
+            match step {
                 FactorStep::Wait(seconds) => {
                     now += SignedDuration::from_secs(seconds);
                     continue;
                 }
-                FactorStep::Revoke => {
-                    works(port.revoke_devices(&user).await)?;
-                    None
-                }
-                FactorStep::StopPoolTotp => {
-                    works(port.stop_pool_totp(&user, now).await)?;
-                    None
-                }
-                FactorStep::Start(digit) => {
-                    let authenticator = Authenticator {
-                        name: name("Phone"),
-                        seed: SealedSeed::new(vec![0, 255, 7]),
-                        created_at: now,
-                        is_confirmed: false,
-                    };
-                    // Ids are drawn, and so never used again.
-                    if !started.insert(digit) {
-                        continue;
-                    }
-                    before.start_authenticator(id_of(digit), authenticator, now).ok()
-                }
-                FactorStep::Confirm(digit, step) => before
-                    .unconfirmed(&id_of(digit), now)
-                    .is_ok()
-                    .then(|| before.confirm_authenticator(&id_of(digit), step)),
-                FactorStep::Remove(digit) => before.remove_authenticator(&id_of(digit)).ok(),
-                FactorStep::RecoveryCodes(code) => {
-                    let hash = RecoveryHash::kept(format!("{code:032x}"));
-                    Some(before.replace_recovery_codes([hash].into()))
-                }
-                FactorStep::TrustDevice => {
-                    let device = TrustedDevice {
-                        name: name("Laptop"),
-                        key: key.clone(),
-                        created_at: now,
-                        expires_at: now + DEVICE_TRUST,
-                    };
-                    before.register_device(id_of('9'), device, now).ok()
-                }
-                FactorStep::RemoveDevice => before.remove_device(&id_of('9')).ok(),
-            };
+                // Ids are drawn, and so never used again.
+                FactorStep::Start(digit) if !started.insert(digit) => continue,
+                FactorStep::Revoke => works(port.revoke_devices(&user).await)?,
+                FactorStep::StopPoolTotp => works(port.stop_pool_totp(&user, now).await)?,
+                _ => {}
+            }
+            let change = asked(step, &before, now);
             let mut is_written = true;
             if !matches!(step, FactorStep::Revoke | FactorStep::StopPoolTotp) {
                 // What the rules refuse is not asked for.
@@ -461,33 +411,79 @@ pub fn own_factors(telling: Telling<'_>, port: &dyn OwnFactorStore) {
             if let Some(change) = &change {
                 prop_assert_eq!(&kept, &before.changed(change));
             }
-            prop_assert_eq!(kept.revision, before.revision + 1);
-            prop_assert!(kept.authenticators.len() <= MOST_AUTHENTICATORS);
-            prop_assert!(kept.last_step >= before.last_step);
-            let proves = |factors: &OwnFactors| {
-                let confirmed: Vec<_> = factors.confirmed().map(|(id, _)| id.clone()).collect();
-                (confirmed, factors.recovery.clone())
-            };
-            if proves(&kept) != proves(&before)
-                || matches!(step, FactorStep::Revoke | FactorStep::StopPoolTotp)
-            {
-                prop_assert_eq!(kept.generation, before.generation + 1, "what can prove is another");
-                prop_assert!(kept.devices.is_empty(), "no device outlives what it stood beside");
-            }
-            if kept.devices != before.devices {
-                prop_assert_eq!(kept.generation, before.generation + 1);
-            }
-            if kept.generation == before.generation {
-                prop_assert_eq!(proves(&kept), proves(&before));
-            }
-            // A step that is used up is one that a confirmation showed.
-            if let FactorStep::Confirm(digit, step) = step {
-                prop_assert_eq!(kept.last_step, Some(step));
-                prop_assert!(kept.confirmed().any(|(id, _)| *id == id_of(digit)));
-            }
+            as_promised(step, &before, &kept)?;
         }
         Ok(())
     });
+}
+
+/// The change that a step of a user makes of what they have read; none where the rules refuse it.
+fn asked(step: FactorStep, before: &OwnFactors, now: Timestamp) -> Option<Change> {
+    let name = |text| FriendlyDeviceName::parse(text).expect("a name");
+    match step {
+        FactorStep::Start(digit) => {
+            let authenticator = Authenticator {
+                name: name("Phone"),
+                seed: SealedSeed::new(vec![0, 255, 7]),
+                created_at: now,
+                is_confirmed: false,
+            };
+            before.start_authenticator(id_of(digit), authenticator, now).ok()
+        }
+        FactorStep::Confirm(digit, step) => {
+            before.unconfirmed(&id_of(digit), now).ok()?;
+            Some(before.confirm_authenticator(&id_of(digit), step))
+        }
+        FactorStep::Remove(digit) => before.remove_authenticator(&id_of(digit)).ok(),
+        FactorStep::RecoveryCodes(code) => {
+            let hash = RecoveryHash::kept(format!("{code:032x}"));
+            Some(before.replace_recovery_codes([hash].into()))
+        }
+        FactorStep::TrustDevice => {
+            let key = DeviceKey::from_coordinates(
+                // A.1 of RFC 7517.
+                "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+                "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+            )
+            .expect("a key");
+            let expires_at = now + DEVICE_TRUST;
+            let device = TrustedDevice { name: name("Laptop"), key, created_at: now, expires_at };
+            before.register_device(id_of('9'), device, now).ok()
+        }
+        FactorStep::RemoveDevice => before.remove_device(&id_of('9')).ok(),
+        FactorStep::Revoke | FactorStep::StopPoolTotp | FactorStep::Wait(_) => None,
+    }
+}
+
+fn id_of(digit: char) -> FactorId {
+    FactorId::parse(&String::from(digit).repeat(32)).expect("an id")
+}
+
+/// What holds of every step that was written.
+fn as_promised(step: FactorStep, before: &OwnFactors, kept: &OwnFactors) -> Told {
+    prop_assert_eq!(kept.revision, before.revision + 1);
+    prop_assert!(kept.authenticators.len() <= MOST_AUTHENTICATORS);
+    prop_assert!(kept.last_step >= before.last_step);
+    let proves = |factors: &OwnFactors| {
+        let confirmed: Vec<_> = factors.confirmed().map(|(id, _)| id.clone()).collect();
+        (confirmed, factors.recovery.clone())
+    };
+    if proves(kept) != proves(before) || matches!(step, FactorStep::Revoke | FactorStep::StopPoolTotp) {
+        prop_assert_eq!(kept.generation, before.generation + 1, "what can prove is another");
+        prop_assert!(kept.devices.is_empty(), "no device outlives what it stood beside");
+    }
+    if kept.devices != before.devices {
+        prop_assert_eq!(kept.generation, before.generation + 1);
+    }
+    if kept.generation == before.generation {
+        prop_assert_eq!(proves(kept), proves(before));
+    }
+    // A step that is used up is one that a confirmation showed.
+    if let FactorStep::Confirm(digit, step) = step {
+        prop_assert_eq!(kept.last_step, Some(step));
+        prop_assert!(kept.confirmed().any(|(id, _)| *id == id_of(digit)));
+    }
+    Ok(())
 }
 
 // ---- Tokens ---------------------------------------------------------------------------------------------
@@ -592,12 +588,9 @@ pub fn redemptions<P: Challenges + OwnFactorStore>(telling: Telling<'_>, port: &
                             }
                         }
                     });
-                    match good {
-                        Some(proof) => {
-                            prop_assert_eq!(redeemed, Some(proven.clone()));
-                            proof.taken.push(now);
-                        }
-                        None => prop_assert_eq!(redeemed, None),
+                    prop_assert_eq!(redeemed, good.is_some().then(|| proven.clone()));
+                    if let Some(proof) = good {
+                        proof.taken.push(now);
                     }
                 }
             }

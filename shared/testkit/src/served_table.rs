@@ -119,8 +119,8 @@ async fn relay(client: TcpStream, table: TcpStream, meter: Arc<Mutex<Spent>>) {
         let body = request.to_string();
         let lines = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("content-length:"));
         let head = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\r\n");
-        let sent = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        table.write_all(sent.as_bytes()).await.expect("the table");
+        let asked = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        table.write_all(asked.as_bytes()).await.expect("the table");
         table.flush().await.expect("the table");
         let is_read = [".GetItem", ".Query", ".Scan"].iter().any(|operation| head.contains(operation))
             || body.contains(r#""Statement":"SELECT "#);
@@ -136,12 +136,12 @@ async fn relay(client: TcpStream, table: TcpStream, meter: Arc<Mutex<Spent>>) {
                 units.unwrap_or_default();
         }
         // Whoever has stopped waiting needs no answer.
-        let sent = async {
+        let passed_on = async {
             client.write_all(head.as_bytes()).await?;
             client.write_all(&body).await?;
             client.flush().await
         };
-        if sent.await.is_err() {
+        if passed_on.await.is_err() {
             return;
         }
     }

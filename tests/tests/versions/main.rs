@@ -172,10 +172,6 @@ async fn every_journey_ends_the_same_whichever_version_takes_which_step() {
     Meant::read().judge(wrong);
 }
 
-/// Items that are read and put whole: what a later version adds to them may be lost while both are at work, and
-/// must be worth nothing then.
-const PUT_WHOLE: [&str; 1] = [r#"["USER#<id>","CODES#email"]"#];
-
 /// What a later version will add to items is not known yet: an attribute that nobody reads stands for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_this_version_does_not_know_stays_where_it_is() {
@@ -201,7 +197,7 @@ async fn what_this_version_does_not_know_stays_where_it_is() {
     });
     let lost: Vec<_> = stream::iter(walks).buffered(AT_A_TIME).collect().await;
     let lost: BTreeSet<_> = lost.into_iter().flatten().collect();
-    assert_eq!(lost, PUT_WHOLE.map(str::to_owned).into());
+    assert!(lost.is_empty(), "lost what was put there: {lost:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 //!
 //! `BatchExecuteStatement` is the only request of DynamoDB that holds several conditional writes which
 //! stand alone: a `TransactWriteItems` conflicts on counters that all messages share and is billed twice,
-//! a `BatchWriteItem` has no conditions. Its language, PartiQL, knows no upsert and no value for what is
+//! a `BatchWriteItem` has no conditions. Its language, `PartiQL`, knows no upsert and no value for what is
 //! missing, so each statement goes by what was read a moment before, and whatever it does not decide for
 //! certain is asked again by a write of its own.
 
@@ -44,10 +44,10 @@ impl Table {
                 self.replace(key, before, after)
             }
         });
-        let charged = charges.iter().map(|charge| self.charge_statement(charge));
-        let answers = self.execute(swap.into_iter().chain(charged)).await?;
+        let counting = charges.iter().map(|charge| self.charge_statement(charge));
+        let answers = self.execute(swap.into_iter().chain(counting)).await?;
         let mut answers = answers.into_iter();
-        let swapped = correspondence.and_then(|_| answers.next()).map(swapped);
+        let swapped = correspondence.and_then(|_| answers.next()).map(|answer| swapped(&answer));
         let swapped = async {
             match (correspondence, swapped) {
                 (Some((before, after)), Some(Answer::AskAlone)) => {
@@ -187,7 +187,7 @@ impl Table {
     }
 }
 
-fn swapped(answer: BatchStatementResponse) -> Answer<bool> {
+fn swapped(answer: &BatchStatementResponse) -> Answer<bool> {
     match answer.error.as_ref().map(BatchStatementError::code) {
         None => Answer::Sure(true),
         Some(Some(Code::ConditionalCheckFailed | Code::DuplicateItem)) => Answer::Sure(false),
