@@ -45,3 +45,18 @@ fn own_factors() {
 fn redemptions() {
     told(histories::redemptions);
 }
+
+#[test]
+fn budgets() {
+    told(|telling, table| histories::budgets(telling, table));
+}
+
+#[test]
+fn call_counts() {
+    told(|telling, table| histories::call_counts(telling, table));
+}
+
+#[test]
+fn address_codes() {
+    told(|telling, table| histories::address_codes(telling, table));
+}

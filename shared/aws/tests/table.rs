@@ -71,6 +71,21 @@ fn histories_of_redemptions() {
     told(histories::redemptions);
 }
 
+#[test]
+fn histories_of_budgets() {
+    told(|telling, table| histories::budgets(telling, table));
+}
+
+#[test]
+fn histories_of_call_counts() {
+    told(|telling, table| histories::call_counts(telling, table));
+}
+
+#[test]
+fn histories_of_address_codes() {
+    told(|telling, table| histories::address_codes(telling, table));
+}
+
 fn items(db: &Database, pk: &str, sk_prefix: &str) -> Vec<Value> {
     let query = json!({
         "TableName": TABLE,

@@ -13,15 +13,21 @@ use proptest::{
     test_runner::{Config, TestCaseError, TestRunner},
 };
 use shared::{
-    calls::{Claim as RequestClaim, Holder, IdempotencyKey, Remembered, RequestHash, Requests, Settled},
+    calls::{
+        CallCounts, Claim as RequestClaim, Counter as CallCounter, Holder, IdempotencyKey, Remembered,
+        RequestHash, Requests, Settled,
+    },
     config::Policy,
     custom_auth::{
         Act, Answer, Answered, Challenges, Comparison, Nonce, Opening, PROOF_LIFE, Pass, Place, Proof,
         Proved, Proven, REPEAT, Redemption, Seat, Spends, Strike, UNNAMED_PROOF_LIFE,
     },
-    delivery::{Claim, Claims, DeliveryId, Failure, Outcome},
+    delivery::{
+        Booking, Budgets, Channel, Charge, Claim, Claims, Counter, Counts, DeliveryId, Failure, Limits,
+        Outcome, Repayment, Scope, Standing,
+    },
     factors::{
-        FriendlyDeviceName,
+        AddressCodes, FriendlyDeviceName,
         own::{
             Authenticator, Change, Changed, DEVICE_TRUST, DeviceKey, FactorId, MOST_AUTHENTICATORS,
             OwnFactorStore, OwnFactors, RecoveryHash, SealedSeed, TrustedDevice,
@@ -592,6 +598,174 @@ pub fn redemptions<P: Challenges + OwnFactorStore>(telling: Telling<'_>, port: &
                     if let Some(proof) = good {
                         proof.taken.push(now);
                     }
+                }
+            }
+        }
+        Ok(())
+    });
+}
+
+// ---- Budgets --------------------------------------------------------------------------------------------
+
+#[derive(Debug, Clone, Copy)]
+enum BudgetStep {
+    LookUp,
+    /// In one of two hours, by what was seen last.
+    Charge(usize, Standing, Limits),
+    /// Of the charges that were taken, one.
+    GiveBack(prop::sample::Index),
+    Repay(u32, u32),
+}
+
+/// A charge is taken if the limits let it pass, whatever had been seen before: nothing, what is long over, or
+/// what is.
+pub fn budgets(telling: Telling<'_>, port: &dyn Budgets) {
+    const HOURS: [u8; 2] = [9, 10];
+    let limit = || prop_oneof![1 => Just(0), 4 => 1..6_u32, 2 => Just(90)];
+    let limits = (limit(), limit(), limit(), limit(), limit()).prop_map(
+        |(per_hour, per_day, open_per_hour, open_per_day, unverified)| Limits {
+            per_hour,
+            per_day,
+            open_per_hour,
+            open_per_day,
+            unverified,
+        },
+    );
+    let standing =
+        prop::sample::select(vec![Standing::Unverified, Standing::Verified, Standing::Established]);
+    let step = prop_oneof![
+        2 => Just(BudgetStep::LookUp),
+        6 => (0..HOURS.len(), standing, limits).prop_map(|(hour, standing, limits)| BudgetStep::Charge(hour, standing, limits)),
+        2 => any::<prop::sample::Index>().prop_map(BudgetStep::GiveBack),
+        1 => (1..5_u32, 0..4_u32).prop_map(|(codes, most)| BudgetStep::Repay(codes, most)),
+    ];
+    telling.of(prop::collection::vec(step, 1..40), async |number, steps| {
+        let (user, channel) = (user("told-budgets", number), Channel::Sms);
+        let day = jiff::civil::date(2026, 3, 1);
+        let counter =
+            Counter { channel, scope: Scope::Country, name: format!("told-{number}"), shard: 0, day };
+        let (mut kept, mut seen) = ([None::<Counts>; 2], [None::<Counts>; 2]);
+        let mut taken = Vec::<Charge>::new();
+        for step in steps {
+            match step {
+                BudgetStep::LookUp => {
+                    for (hour, (kept, seen)) in HOURS.into_iter().zip(kept.iter().zip(&mut seen)) {
+                        let counters = std::slice::from_ref(&counter);
+                        let (_, found) = works(port.look_up(&user, channel, hour, counters).await)?;
+                        *seen = found.into_iter().next().flatten();
+                        prop_assert_eq!(*seen, *kept);
+                    }
+                }
+                BudgetStep::Charge(at, standing, limits) => {
+                    let hour = *HOURS.get(at).expect("an hour");
+                    let seen = seen.get(at).copied().flatten();
+                    let charge = Charge { counter: counter.clone(), hour, standing, limits, seen };
+                    let charges = std::slice::from_ref(&charge);
+                    let booking = Booking { user: &user, channel, correspondence: None, charges };
+                    let booked = works(port.book(&booking).await)?.charges.into_iter().next();
+                    let answer = works(booked.expect("an outcome for each charge"))?;
+                    let before = kept.get(at).copied().flatten().unwrap_or_default();
+                    let expected = limits.refuses(&before, standing).map_or(Ok(()), Err);
+                    prop_assert_eq!(answer, expected);
+                    if answer.is_ok() {
+                        count(&mut kept, at, standing, 1);
+                        taken.push(charge);
+                    }
+                }
+                BudgetStep::GiveBack(_) if taken.is_empty() => {}
+                BudgetStep::GiveBack(index) => {
+                    let charge = taken.swap_remove(index.index(taken.len()));
+                    works(port.give_back(&charge).await)?;
+                    let at = HOURS.iter().position(|hour| *hour == charge.hour).expect("an hour");
+                    count(&mut kept, at, charge.standing, -1);
+                }
+                // Whoever pays back had codes to an unverified number counted.
+                BudgetStep::Repay(..)
+                    if !taken.iter().any(|charge| charge.standing == Standing::Unverified) => {}
+                BudgetStep::Repay(codes, most_credit) => {
+                    let repayment = Repayment { counter: counter.clone(), codes, most_credit };
+                    works(port.repay(&repayment).await)?;
+                    for counts in kept.iter_mut().flatten() {
+                        let left = counts.unverified - i64::from(codes);
+                        if left >= -i64::from(most_credit) {
+                            counts.unverified = left;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    });
+}
+
+/// One more, or one less, in the hour at `at`; what counts by the day stands in both hours.
+fn count(kept: &mut [Option<Counts>; 2], at: usize, standing: Standing, one: i32) {
+    let add =
+        |count: &mut u32, counts: bool| *count = count.saturating_add_signed(if counts { one } else { 0 });
+    let is_open = standing < Standing::Established;
+    for (hour, counts) in kept.iter_mut().enumerate() {
+        let counts = counts.get_or_insert_default();
+        add(&mut counts.day, true);
+        add(&mut counts.open_day, is_open);
+        add(&mut counts.hour, hour == at);
+        add(&mut counts.open_hour, hour == at && is_open);
+        counts.unverified += i64::from(if standing == Standing::Unverified { one } else { 0 });
+    }
+}
+
+// ---- Calls of a minute, codes to an address -------------------------------------------------------------
+
+/// In each minute as many calls are counted as may be, whatever was allowed before.
+pub fn call_counts(telling: Telling<'_>, port: &dyn CallCounts) {
+    let step = (0..2_usize, 0..6_u32);
+    telling.of(prop::collection::vec(step, 1..30), async |number, steps| {
+        let counter = CallCounter::User(user("told-calls", number));
+        let mut counted = [0_u32; 2];
+        for (minute, most) in steps {
+            let start = at(i64::try_from(minute).expect("small") * 60);
+            let answer = works(port.count(&counter, start, most).await)?;
+            let so_far = counted.get_mut(minute).expect("one of them");
+            prop_assert_eq!(answer, *so_far < most);
+            *so_far += u32::from(answer);
+        }
+        Ok(())
+    });
+}
+
+#[derive(Debug, Clone, Copy)]
+enum AddressCodeStep {
+    /// Free after so many seconds.
+    Take(i64),
+    /// Of the last taking, or of one before it.
+    GiveBack(bool),
+    Wait(i64),
+}
+
+/// A channel is free again after the wait, and at once where the very taking is given back.
+pub fn address_codes(telling: Telling<'_>, port: &dyn AddressCodes) {
+    let step = prop_oneof![
+        3 => (0..=60_i64).prop_map(AddressCodeStep::Take),
+        1 => any::<bool>().prop_map(AddressCodeStep::GiveBack),
+        3 => pause(SignedDuration::from_secs(60)).prop_map(AddressCodeStep::Wait),
+    ];
+    telling.of(prop::collection::vec(step, 1..30), async |number, steps| {
+        let (user, channel) = (user("told-codes", number), Channel::Email);
+        let (mut taken, mut before, mut now) = (None::<i64>, None::<i64>, 0);
+        for step in steps {
+            match step {
+                AddressCodeStep::Wait(seconds) => now += seconds,
+                AddressCodeStep::Take(wait) => {
+                    let answer = works(port.take(&user, channel, at(now), at(now - wait)).await)?;
+                    let is_free = taken.is_none_or(|taken| taken <= now - wait);
+                    prop_assert_eq!(answer, is_free);
+                    if is_free {
+                        (before, taken) = (taken.or(before), Some(now));
+                    }
+                }
+                AddressCodeStep::GiveBack(is_last) => {
+                    let Some(of) = (if is_last { taken } else { before }) else { continue };
+                    works(port.give_back(&user, channel, at(of)).await)?;
+                    taken = taken.filter(|taken| *taken != of);
                 }
             }
         }

@@ -514,14 +514,11 @@ impl Budgets for InMemoryTable {
 impl InMemoryTable {
     fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
         let mut state = self.state()?;
-        let day = match state.counters.get_mut(&charge.counter) {
-            Some(day) => day,
-            None => state.counters.entry(charge.counter.clone()).or_default(),
-        };
-        if let Some(refused) = charge.limits.refuses(&day.counts(charge.hour), charge.standing) {
+        let counted = state.counters.get(&charge.counter).map(|day| day.counts(charge.hour));
+        if let Some(refused) = charge.limits.refuses(&counted.unwrap_or_default(), charge.standing) {
             return Ok(Err(refused));
         }
-        day.count(charge, |count| count + 1, 1);
+        state.counters.entry(charge.counter.clone()).or_default().count(charge, |count| count + 1, 1);
         Ok(Ok(()))
     }
 }

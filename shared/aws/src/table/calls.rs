@@ -22,6 +22,8 @@ impl CallCounts for Table {
             Counter::User(user) => user_key(user),
             Counter::Address(hash) => text(format!("CALLS#{hash}")),
         };
+        // What is not there counts as 0, which a most of 0 refuses.
+        let room = if most > 0 { "attribute_not_exists(calls) OR calls < :most" } else { "calls < :most" };
         let written = self
             .client
             .update_item()
@@ -29,7 +31,7 @@ impl CallCounts for Table {
             .key("pk", pk)
             .key("sk", text(format!("CALLS#{}", minute.as_second())))
             .update_expression("SET v = :v, #ttl = :ttl ADD calls :one")
-            .condition_expression("attribute_not_exists(calls) OR calls < :most")
+            .condition_expression(room)
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":v", version())
             .expression_attribute_values(
