@@ -720,11 +720,11 @@ pub fn call_counts(telling: Telling<'_>, port: &dyn CallCounts) {
     let step = (0..2_usize, 0..6_u32);
     telling.of(prop::collection::vec(step, 1..30), async |number, steps| {
         let counter = CallCounter::User(user("told-calls", number));
-        let mut counted = [0_u32; 2];
+        let mut sums = [0_u32; 2];
         for (minute, most) in steps {
             let start = at(i64::try_from(minute).expect("small") * 60);
             let answer = works(port.count(&counter, start, most).await)?;
-            let so_far = counted.get_mut(minute).expect("one of them");
+            let so_far = sums.get_mut(minute).expect("one of them");
             prop_assert_eq!(answer, *so_far < most);
             *so_far += u32::from(answer);
         }
