@@ -22,10 +22,12 @@ const LOOK: Duration = Duration::from_millis(5);
 const CAREFUL: &str = "careful";
 const HELPERS: &str = "helpers";
 
-/// Lets each of [`Journey`] walk: `MFA_CONFIG_DIR`'s policy. The governor does all of its work and refuses
-/// nothing: so many users of one number range are a flood. And they all come from one address.
-pub const POLICY: &str = "[api]\nchanges_per_address = 1000000\n[governor]\ndry_run = true\n\
-     [custom_auth.clients.custom]\nfirst = \"passwordless\"\n";
+/// Lets each of [`Journey`] walk: `MFA_CONFIG_DIR`'s policy. Each message is counted and none is refused; and
+/// everybody comes from one address.
+pub const POLICY: &str = concat!(
+    include_str!("roomy.toml"),
+    "[api]\nchanges_per_address = 1000000\n[custom_auth.clients.custom]\nfirst = \"passwordless\"\n"
+);
 
 /// Beside [`POLICY`], for the journeys that are not measured.
 pub const FURTHER_POLICY: &str = "[custom_auth.clients.custom.groups.careful]\nfactors = 2\ntrusted_device = true\n\

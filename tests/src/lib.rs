@@ -16,5 +16,5 @@ mod stacks;
 pub use cloud::{Cloud, claims};
 pub use events::{SampleEvent, sample_events};
 pub use functions::{Function, binary, functions, workspace};
-pub use sealed_events::{SealedEvents, dry_run};
+pub use sealed_events::{SealedEvents, roomy_policy};
 pub use stacks::{Stack, stacks};

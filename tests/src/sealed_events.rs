@@ -47,11 +47,10 @@ impl SealedEvents {
     }
 }
 
-/// A folder for `MFA_CONFIG_DIR` whose policy sends in spite of itself: so many codes to new numbers of
-/// one range are a flood. The governor does all of its work, and does not refuse.
-pub fn dry_run() -> Result<TempDir> {
+/// A folder for `MFA_CONFIG_DIR` whose policy counts each code and refuses none.
+pub fn roomy_policy() -> Result<TempDir> {
     let folder = tempfile::tempdir()?;
-    std::fs::write(folder.path().join("policy.toml"), "[governor]\ndry_run = true\n")?;
+    std::fs::write(folder.path().join("policy.toml"), include_str!("roomy.toml"))?;
     Ok(folder)
 }
 

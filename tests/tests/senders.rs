@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use end_to_end::{Cloud, SealedEvents, binary, dry_run, functions};
+use end_to_end::{Cloud, SealedEvents, binary, functions, roomy_policy};
 use futures::future::join_all;
 use local_lambda_host::LambdaHost;
 use serde_json::Value;
@@ -40,7 +40,7 @@ async fn messages(cloud: &Cloud, event: &Value) -> usize {
 async fn fifty_overlapping_deliveries_in_as_many_processes_are_one_message() {
     let (cloud, mut sealed) = cloud().await;
     let event = sealed.draw(&cloud, 1).await.unwrap().remove(0);
-    let policy = dry_run().unwrap();
+    let policy = roomy_policy().unwrap();
     let host = host(&cloud, &policy);
     let deliveries = join_all((0..50).map(|_| host.invoke(SENDER, &event))).await;
     for delivery in deliveries {
@@ -57,7 +57,7 @@ async fn fifty_overlapping_deliveries_in_as_many_processes_are_one_message() {
 async fn a_kill_at_any_moment_leaves_one_message_or_two_and_never_none() {
     let (cloud, mut sealed) = cloud().await;
     let events = sealed.draw(&cloud, 30).await.unwrap();
-    let (policy, mut killed) = (dry_run().unwrap(), 0);
+    let (policy, mut killed) = (roomy_policy().unwrap(), 0);
     for (event, delay) in events.iter().zip((0_u64..).step_by(8)) {
         let host = host(&cloud, &policy);
         let running = tokio::spawn({

@@ -15,9 +15,9 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use end_to_end::{
-    Cloud, SealedEvents, dry_run, functions,
+    Cloud, SealedEvents, functions,
     measure::{Environment, Start, WARM_INVOCATIONS, count, median},
-    workspace,
+    roomy_policy, workspace,
 };
 use local_lambda_host::FunctionSpec;
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ async fn main() -> Result<()> {
     let mut sealed = SealedEvents::listen().await?;
     let cloud =
         Cloud::start_with(&["--sign-in-with", "phone", "--lambda-endpoint", &sealed.endpoint]).await?;
-    let policy = dry_run()?;
+    let policy = roomy_policy()?;
     let subjects = subjects(&arguments, &cloud, policy.path()).await?;
     let mut rounds = Vec::new();
     for _ in 0..arguments.rounds {
@@ -214,6 +214,7 @@ fn table(figures: &[Value]) -> Table {
     table.load_preset(presets::ASCII_MARKDOWN).set_header([
         "sender",
         "size MB",
+        "calls",
         "init ms (CPU)",
         "first ms (CPU)",
         "cold ms (CPU)",
@@ -230,6 +231,7 @@ fn table(figures: &[Value]) -> Table {
         table.add_row([
             row.get("sender").and_then(Value::as_str).unwrap_or_default().to_owned(),
             size.map_or_else(|| "–".to_owned(), |bytes| format!("{:.1}", bytes / 1e6)),
+            format!("{:.0}", number("warmCalls")),
             with_cpu("initMs", "initCpuMs"),
             with_cpu("firstMs", "firstCpuMs"),
             with_cpu("coldMs", "coldCpuMs"),

@@ -84,19 +84,8 @@ impl Table {
         let correspondence = select("*", [user_key(user), correspondence_key(channel)]).consistent_read(true);
         let counts = format!("d, od, owed, {}, {}", hour(at), open_hour(at));
         let counters = counters.iter().map(|counter| select(&counts, counter_key(counter)));
-        let mut items =
-            self.execute([correspondence].into_iter().chain(counters)).await?.into_iter().map(|answer| {
-                match answer.error {
-                    None => Ok(answer.item),
-                    Some(fault) => {
-                        Err(PortError::new(OPERATION, fault.code().map_or("an error", Code::as_str)))
-                    }
-                }
-            });
-        let correspondence = items.next().transpose()?.flatten();
-        let counts =
-            items.map(|item| Ok(item?.map(|item| read_counts(&item, at)))).collect::<Result<_, _>>()?;
-        Ok((correspondence.as_ref().map(read_correspondence).unwrap_or_default(), counts))
+        let answers = self.execute([correspondence].into_iter().chain(counters)).await?;
+        found(answers, at)
     }
 
     /// One answer for each statement.
@@ -187,6 +176,23 @@ impl Table {
     }
 }
 
+/// A counter that could not be read (a flood throttles just those that all share) counts as not seen: what is
+/// written goes by its own condition.
+fn found(
+    answers: Vec<BatchStatementResponse>,
+    at: u8,
+) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
+    let mut answers = answers.into_iter();
+    let correspondence = match answers.next() {
+        Some(BatchStatementResponse { error: Some(fault), .. }) => {
+            return Err(PortError::new(OPERATION, fault.code().map_or("an error", Code::as_str)));
+        }
+        read => read.and_then(|answer| answer.item).as_ref().map(read_correspondence).unwrap_or_default(),
+    };
+    let counts = answers.map(|answer| answer.item.map(|item| read_counts(&item, at))).collect();
+    Ok((correspondence, counts))
+}
+
 fn swapped(answer: &BatchStatementResponse) -> Answer<bool> {
     match answer.error.as_ref().map(BatchStatementError::code) {
         None => Answer::Sure(true),
@@ -203,5 +209,30 @@ fn counted(charge: &Charge, answer: BatchStatementResponse) -> Answer<Result<(),
     match counts.and_then(|counts| charge.limits.refuses(&counts, charge.standing)) {
         Some(refused) => Answer::Sure(Err(refused)),
         None => Answer::AskAlone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(item: &[(&str, i64)]) -> BatchStatementResponse {
+        let item = item.iter().map(|(name, value)| ((*name).to_owned(), number(*value))).collect();
+        BatchStatementResponse::builder().set_item(Some(item)).build()
+    }
+
+    fn throttled() -> BatchStatementResponse {
+        let fault = BatchStatementError::builder().code(Code::ThrottlingError).build();
+        BatchStatementResponse::builder().error(fault).build()
+    }
+
+    #[test]
+    fn a_counter_that_is_throttled_is_not_seen_and_a_correspondence_is_a_fault() {
+        let read = answer(&[("revision", 3)]);
+        let (kept, seen) = found(vec![read, throttled(), answer(&[("d", 7), ("h09", 2)])], 9).unwrap();
+        assert_eq!(kept.version, 3);
+        assert_eq!(seen, [None, Some(Counts { day: 7, hour: 2, ..Counts::default() })]);
+        let fault = found(vec![throttled(), answer(&[("d", 7)])], 9).unwrap_err();
+        assert!(fault.chain().contains("ThrottlingError"), "{}", fault.chain());
     }
 }

@@ -445,9 +445,7 @@ fn without_last(number: &PhoneNumber, digits: usize) -> String {
     text.get(..kept).unwrap_or(text).to_owned()
 }
 
-/// Of several refusals the one that says most: the cool-down, then whatever nobody verified, then a
-/// budget; the narrowest first.
-/// The first of all reasons, by [`NotSent`]'s order.
+/// Of several refusals the one that says most: whatever nobody verified, then a budget; the narrowest first.
 fn refusal(refused: impl IntoIterator<Item = (Scope, Refused)>) -> Option<NotSent> {
     let reasons = refused.into_iter().map(|(scope, refused)| match refused {
         Refused::NothingVerified => NotSent::NothingVerified(scope),
