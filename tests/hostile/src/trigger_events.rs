@@ -2,8 +2,8 @@
 //! source that no trigger has goes to all of them.
 //!
 //! What Cognito carries from one step of a sign-in to the next is written `"$METADATA"`, `"$PRIVATE"` and
-//! `"$NONCE"`: as the last challenge had it, and `"$METADATA0"` to `"$METADATA2"` as the first three had. `"$CODE"` is the code that was sent last, `"$RECOVERY"` a recovery code
-//! of the user's.
+//! `"$NONCE"`: as the last challenge had it, and `"$METADATA0"` to `"$METADATA2"` as the first three had. `"$CODE"`
+//! is the code that was sent last, `"$RECOVERY"` a recovery code of the user's.
 
 use std::{
     fs,
