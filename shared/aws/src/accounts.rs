@@ -16,7 +16,7 @@ use shared::{
     recovery::{Account, Accounts, Password, PasswordSet, PoolMfa, PoolRules, PreferenceSet},
 };
 
-use crate::{Aws, fault::port_error};
+use crate::{Aws, aws::OnDemand, fault::port_error};
 
 /// `AdminListDevices` gives no more at once.
 const PAGE: i32 = 60;
@@ -24,7 +24,7 @@ const PAGE: i32 = 60;
 /// A user pool's users, as an administrator reaches them: every call is signed, and needs its right.
 #[derive(Debug, Clone)]
 pub struct PoolAccounts {
-    client: Client,
+    client: OnDemand<Client>,
     user_pool_id: String,
 }
 
@@ -32,7 +32,10 @@ impl PoolAccounts {
     pub fn new(aws: &Aws, user_pool_id: &str) -> Self {
         let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.endpoints.cognito.clone());
-        Self { client: Client::from_conf(config.build()), user_pool_id: user_pool_id.to_owned() }
+        Self {
+            client: OnDemand::new(move || Client::from_conf(config.build())),
+            user_pool_id: user_pool_id.to_owned(),
+        }
     }
 
     /// The keys of all devices that the pool remembers of a user.

@@ -1,9 +1,21 @@
-use std::time::Duration;
+use std::{
+    fmt,
+    ops::Deref,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_http_client::{
-    Builder,
+    Connector,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector},
+        runtime_components::RuntimeComponents,
+    },
+    shared::IntoShared as _,
 };
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region, sdk_config::StalledStreamProtectionConfig};
@@ -111,15 +123,16 @@ impl Aws {
             roots.add_pem_certificate(root);
         }
         let tls = TlsContext::builder().with_trust_store(roots).build();
-        let http = Builder::new()
+        let connector = Connector::builder()
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .tls_context(tls.map_err(|fault| PortError::new("tls.context", fault))?)
-            .build_https();
+            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT).build())
+            .build();
         let config = SdkConfig::builder()
             .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(settings.credentials.clone()))
-            .http_client(http)
+            .http_client(SharedHttpClient::new(OneConnector(connector.into_shared())))
             // It watches streams for hours; our bodies are small and end with their attempt's time-out.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .retry_config(
@@ -127,7 +140,6 @@ impl Aws {
             )
             .timeout_config(
                 TimeoutConfig::builder()
-                    .connect_timeout(CONNECT)
                     .operation_attempt_timeout(ATTEMPT)
                     .operation_timeout(OPERATION)
                     .build(),
@@ -137,8 +149,49 @@ impl Aws {
     }
 }
 
+/// The one connector of all clients, with their connections and with [`CONNECT`].
+///
+/// The SDK's own HTTP client makes one for each client that is set up, reads all trust roots for it, sees that
+/// this can be done and drops it; then another for the first request. That was a fifth of a sender's init.
+#[derive(Debug)]
+struct OneConnector(SharedHttpConnector);
+
+impl HttpClient for OneConnector {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        self.0.clone()
+    }
+}
+
+/// A client that many invocations do without, set up when it is first asked for: each kind reads the SDK's list
+/// of AWS's partitions then, at a tenth of a sender's init. Whatever every invocation needs is set up at init,
+/// where Lambda gives more of the processor.
+#[derive(Clone)]
+pub(crate) struct OnDemand<C>(Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>);
+
+impl<C> OnDemand<C> {
+    pub(crate) fn new(set_up: impl FnOnce() -> C + Send + 'static) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(set_up))))
+    }
+}
+
+impl<C> Deref for OnDemand<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        &self.0
+    }
+}
+
+impl<C> fmt::Debug for OnDemand<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnDemand(..)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
 
     fn settings(endpoint: &str) -> Result<AwsSettings, shared::config::Problems> {
@@ -187,6 +240,17 @@ mod tests {
             !printed.contains("canary") || !printed.contains("secret_access_key: \"canary\""),
             "{printed}"
         );
+    }
+
+    #[test]
+    fn a_client_on_demand_is_set_up_once_and_only_if_it_is_asked() {
+        let set_up = Arc::new(AtomicU32::new(0));
+        let counter = set_up.clone();
+        let client = OnDemand::new(move || counter.fetch_add(1, Ordering::Relaxed));
+        let other = client.clone();
+        assert_eq!(set_up.load(Ordering::Relaxed), 0);
+        assert_eq!((*client, *other), (0, 0));
+        assert_eq!(set_up.load(Ordering::Relaxed), 1);
     }
 
     #[test]

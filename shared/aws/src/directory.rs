@@ -6,12 +6,12 @@ use shared::{
     kernel::{EmailAddress, PortError},
 };
 
-use crate::{Aws, fault::port_error};
+use crate::{Aws, aws::OnDemand, fault::port_error};
 
 /// A user pool's profiles, as an administrator reads them (`cognito-idp:AdminGetUser`).
 #[derive(Debug, Clone)]
 pub struct Directory {
-    client: Client,
+    client: OnDemand<Client>,
     user_pool_id: String,
 }
 
@@ -19,7 +19,10 @@ impl Directory {
     pub fn new(aws: &Aws, user_pool_id: &str) -> Self {
         let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.endpoints.cognito.clone());
-        Self { client: Client::from_conf(config.build()), user_pool_id: user_pool_id.to_owned() }
+        Self {
+            client: OnDemand::new(move || Client::from_conf(config.build())),
+            user_pool_id: user_pool_id.to_owned(),
+        }
     }
 }
 

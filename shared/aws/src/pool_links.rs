@@ -8,17 +8,17 @@ use shared::{
     sign_up::{FederatedIdentity, FederatedLinks},
 };
 
-use crate::{Aws, fault::port_error};
+use crate::{Aws, aws::OnDemand, fault::port_error};
 
 /// Accounts and identities of a user pool (`cognito-idp:ListUsers`, `AdminLinkProviderForUser`).
 #[derive(Debug, Clone)]
-pub struct PoolLinks(Client);
+pub struct PoolLinks(OnDemand<Client>);
 
 impl PoolLinks {
     pub fn new(aws: &Aws) -> Self {
         let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.endpoints.cognito.clone());
-        Self(Client::from_conf(config.build()))
+        Self(OnDemand::new(move || Client::from_conf(config.build())))
     }
 }
 

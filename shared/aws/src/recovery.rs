@@ -12,7 +12,10 @@ use shared::{
     recovery::{Answer, Ask, CaseKey, Desk, Recovery, RecoveryPorts, RecoverySettings},
 };
 
-use crate::{Aws, DeliverFunction, PasswordClient, PasswordSettings, PoolAccounts, Table, fault::port_error};
+use crate::{
+    Aws, DeliverFunction, PasswordClient, PasswordSettings, PoolAccounts, Table, aws::OnDemand,
+    fault::port_error,
+};
 
 const OPERATION: &str = "lambda.Invoke";
 /// The worker has 20 s, API Gateway waits 30.
@@ -83,7 +86,7 @@ pub fn recovery_front(aws: &Aws, settings: RecoveryApiSettings) -> RecoveryFront
 /// that is answered, which Lambda keeps nowhere; what is queued holds none.
 #[derive(Debug, Clone)]
 pub struct RecoveryFunction {
-    client: Client,
+    client: OnDemand<Client>,
     function: String,
 }
 
@@ -97,7 +100,7 @@ impl RecoveryFunction {
         let patience =
             TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).operation_timeout(PATIENCE);
         config.set_timeout_config(Some(patience.build()));
-        Self { client: Client::from_conf(config.build()), function }
+        Self { client: OnDemand::new(move || Client::from_conf(config.build())), function }
     }
 }
 

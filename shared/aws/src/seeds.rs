@@ -9,7 +9,7 @@ use shared::{
 };
 use zeroize::Zeroizing;
 
-use crate::{Aws, fault::port_error};
+use crate::{Aws, aws::OnDemand, fault::port_error};
 
 /// Whose seeds, under which key: `MFA_USER_POOL_ID`, `MFA_SEED_KEY_ARN`.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ impl SeedSettings {
 /// data key lies about, and each opening is a line in CloudTrail with the user in it.
 #[derive(Debug, Clone)]
 pub struct SeedKey {
-    client: Client,
+    client: OnDemand<Client>,
     settings: SeedSettings,
 }
 
@@ -39,7 +39,7 @@ impl SeedKey {
     pub fn new(aws: &Aws, settings: SeedSettings) -> Self {
         let mut config = aws_sdk_kms::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.endpoints.kms.clone());
-        Self { client: Client::from_conf(config.build()), settings }
+        Self { client: OnDemand::new(move || Client::from_conf(config.build())), settings }
     }
 
     /// Bound to pool, user and purpose: a ciphertext that is moved to another user's item does not open.

@@ -10,7 +10,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::{config::Environment, kernel::PortError};
 
-/// `LOG_LEVEL`: error, warn, info (default) or debug.
+/// `LOG_LEVEL`: error, warn, info (default) or debug, of which a release build has nothing (`Cargo.toml`).
 pub fn log_level(environment: &mut Environment<'_>) -> LevelFilter {
     let Some(level) = environment.optional("LOG_LEVEL") else {
         return LevelFilter::INFO;

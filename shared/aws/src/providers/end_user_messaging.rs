@@ -8,14 +8,14 @@ use aws_sdk_pinpointsmsvoicev2::{
 use shared::delivery::{Provider, ProviderFault, Sms};
 
 use super::{SmsSettings, single_try};
-use crate::{Aws, fault::port_error};
+use crate::{Aws, aws::OnDemand, fault::port_error};
 
 const OPERATION: &str = "sms-voice.SendTextMessage";
 
 /// AWS End User Messaging SMS.
 #[derive(Debug, Clone)]
 pub struct EndUserMessaging {
-    client: Client,
+    client: OnDemand<Client>,
     settings: SmsSettings,
 }
 
@@ -28,7 +28,7 @@ impl EndUserMessaging {
             .retry_config(retries)
             .timeout_config(timeouts);
         config.set_endpoint_url(aws.settings.endpoints.end_user_messaging.clone());
-        Self { client: Client::from_conf(config.build()), settings }
+        Self { client: OnDemand::new(move || Client::from_conf(config.build())), settings }
     }
 }
 

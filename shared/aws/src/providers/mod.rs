@@ -5,13 +5,13 @@ mod end_user_messaging;
 mod ses;
 mod sns;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use shared::{
     config::{DeliveryPolicy, Environment},
     custom_auth::DrawnCodes,
-    delivery::{Carrier, Chain, Deliver, Dependencies, DispatchSettings, Email, Provider, Sms},
+    delivery::{Carrier, Chain, DataKeys, Deliver, Dependencies, DispatchSettings, Email, Provider, Sms},
     kernel::{HashKey, SystemClock, SystemEntropy},
 };
 
@@ -19,10 +19,8 @@ pub use self::{end_user_messaging::EndUserMessaging, ses::Ses, sns::Sns};
 use crate::{Aws, Kms, Table};
 
 /// The chain of providers counts tries and time: a client's own would hide them from it.
-const CONNECT: Duration = Duration::from_millis(800);
-
 fn single_try() -> (RetryConfig, TimeoutConfig) {
-    (RetryConfig::disabled(), TimeoutConfig::builder().connect_timeout(CONNECT).build())
+    (RetryConfig::disabled(), TimeoutConfig::disabled())
 }
 
 /// What text messages are sent with: `MFA_SMS_ORIGINATION_IDENTITY` (phone number, pool or sender id),
@@ -61,13 +59,16 @@ impl EmailSettings {
 
 /// What a sender of either channel asks.
 pub fn delivery_dependencies(aws: &Aws) -> Dependencies {
-    let table = Arc::new(Table::new(aws));
+    dependencies_at(&Arc::new(Table::new(aws)), Some(Arc::new(Kms::new(aws))))
+}
+
+fn dependencies_at(table: &Arc<Table>, keys: Option<Arc<dyn DataKeys>>) -> Dependencies {
     Dependencies {
         claims: table.clone(),
-        keys: Some(Arc::new(Kms::new(aws))),
+        keys,
         budgets: table.clone(),
         addresses: None,
-        trail: table,
+        trail: table.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     }
@@ -95,14 +96,15 @@ impl DeliverSettings {
 
 /// Sends parcels by both channels, and draws the codes of custom challenges.
 pub fn deliver(aws: &Aws, settings: &DeliverSettings) -> Deliver {
-    let dependencies = Dependencies { keys: None, ..delivery_dependencies(aws) };
+    let table = Arc::new(Table::new(aws));
+    let dependencies = dependencies_at(&table, None);
     let (policy, entropy) = (&settings.dispatch.policy.delivery, &dependencies.entropy);
     let sms = Chain::new(sms_providers(aws, &settings.sms, policy), policy.sms.clone(), entropy.clone());
     let email =
         Chain::new(email_providers(aws, &settings.email, policy), policy.email.clone(), entropy.clone());
     let dispatch = |carrier| settings.dispatch.dispatch(dependencies.clone(), carrier);
     let digits = settings.dispatch.policy.custom_auth.code_digits;
-    let codes = DrawnCodes::new(Arc::new(Table::new(aws)), entropy.clone(), settings.key.clone(), digits);
+    let codes = DrawnCodes::new(table, entropy.clone(), settings.key.clone(), digits);
     Deliver::new(dispatch(Carrier::Sms(sms)), dispatch(Carrier::Email(email)))
         .with_codes(Arc::new(codes))
         .with_recoveries(settings.key.clone())

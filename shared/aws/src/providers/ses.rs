@@ -11,14 +11,14 @@ use shared::{
 };
 
 use super::{EmailSettings, single_try};
-use crate::{Aws, fault::port_error};
+use crate::{Aws, aws::OnDemand, fault::port_error};
 
 const OPERATION: &str = "ses.SendEmail";
 
 /// Amazon SES.
 #[derive(Debug, Clone)]
 pub struct Ses {
-    client: Client,
+    client: OnDemand<Client>,
     settings: EmailSettings,
 }
 
@@ -30,7 +30,7 @@ impl Ses {
         let mut config =
             aws_sdk_sesv2::config::Builder::from(&aws.config).retry_config(retries).timeout_config(timeouts);
         config.set_endpoint_url(aws.settings.endpoints.ses.clone());
-        Self { client: Client::from_conf(config.build()), settings }
+        Self { client: OnDemand::new(move || Client::from_conf(config.build())), settings }
     }
 }
 

@@ -11,14 +11,14 @@ use shared::{
 };
 
 use super::{SmsSettings, single_try};
-use crate::{Aws, fault::port_error};
+use crate::{Aws, aws::OnDemand, fault::port_error};
 
 const OPERATION: &str = "sns.Publish";
 
 /// Amazon SNS, publishing to a phone number.
 #[derive(Debug, Clone)]
 pub struct Sns {
-    client: Client,
+    client: OnDemand<Client>,
     settings: SmsSettings,
 }
 
@@ -30,7 +30,7 @@ impl Sns {
         let mut config =
             aws_sdk_sns::config::Builder::from(&aws.config).retry_config(retries).timeout_config(timeouts);
         config.set_endpoint_url(aws.settings.endpoints.sns.clone());
-        Self { client: Client::from_conf(config.build()), settings }
+        Self { client: OnDemand::new(move || Client::from_conf(config.build())), settings }
     }
 }
 
