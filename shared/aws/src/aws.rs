@@ -163,8 +163,9 @@ impl HttpClient for OneConnector {
 }
 
 /// A client that many invocations do without, set up when it is first asked for: each kind reads the SDK's list
-/// of AWS's partitions then, at a tenth of a sender's init. Whatever every invocation needs is set up at init,
-/// where Lambda gives more of the processor.
+/// of AWS's partitions then, at a tenth of a sender's init. Providers are among them, because a chain has several
+/// and `deliver` two chains. The table, the keys of codes and the user pool are set up at init, where Lambda gives
+/// more of the processor.
 #[derive(Clone)]
 pub(crate) struct OnDemand<C>(Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>);
 

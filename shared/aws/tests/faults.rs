@@ -7,18 +7,22 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     thread,
+    time::Duration,
 };
 
 use jiff::Timestamp;
 use serde_json::json;
 use shared::{
+    config::Policy,
+    delivery::{Provider as _, Sms, SmsText},
     factors::{NativeFactors as _, PreferenceChange, UserPoolFault},
-    kernel::{AccessToken, OneTimeCode, PortError, UserId},
+    kernel::{AccessToken, OneTimeCode, PhoneNumber, PortError, UserId},
     sign_in::SignInLedger as _,
     sign_up::ConfirmedUsers as _,
 };
-use shared_aws::{Aws, AwsSettings, Table, UserPool};
+use shared_aws::{Aws, AwsSettings, EndUserMessaging, SmsSettings, Table, UserPool};
 use shared_testkit::Deployed;
+use tokio::time::timeout;
 
 const CANARY: &str = "canary-5550199";
 
@@ -143,4 +147,22 @@ async fn a_service_that_is_not_there_is_named_with_its_cause() {
     drop(closed);
     let fault = Table::new(&aws(&endpoint)).reset(&UserId::parse("sub").unwrap()).await.unwrap_err();
     assert!(fault.chain().contains("refused"), "{}", fault.chain());
+}
+
+#[tokio::test]
+async fn how_long_a_provider_may_take_is_its_chains_to_say() {
+    // Connections are taken, and nothing is ever answered.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let provider = EndUserMessaging::new(
+        &aws(&format!("http://{}", silent.local_addr().unwrap())),
+        SmsSettings::default(),
+    );
+    let sms = Sms {
+        to: PhoneNumber::parse("+4915112345678").unwrap(),
+        text: SmsText::new("123456".to_owned()),
+        sender_id: None,
+        time_to_live: Duration::from_mins(3),
+    };
+    let chains_limit = Policy::default().delivery.sms.try_limit();
+    assert!(timeout(chains_limit, provider.send(&sms)).await.is_err(), "the client gave up before its chain");
 }

@@ -18,7 +18,9 @@ use shared::{
 pub use self::{end_user_messaging::EndUserMessaging, ses::Ses, sns::Sns};
 use crate::{Aws, Kms, Table};
 
-/// The chain of providers counts tries and time: a client's own would hide them from it.
+/// The chain of providers counts tries and time: a client's own would hide them from it. Disabled, not left out:
+/// what is left out is taken from the settings of all clients, and an attempt's limit would end a try as a fault
+/// that is worth another, before the chain sees that the provider hangs.
 fn single_try() -> (RetryConfig, TimeoutConfig) {
     (RetryConfig::disabled(), TimeoutConfig::disabled())
 }

@@ -154,7 +154,7 @@ const FREE: [&str; 4] = [
 
 /// Whether a path is one of a pattern, in which `*` is any name.
 fn matches(pattern: &str, path: &str) -> bool {
-    let names = |path: &'_ str| path.split('.').count();
+    let names = |path: &str| path.split('.').count();
     names(pattern) == names(path)
         && pattern.split('.').zip(path.split('.')).all(|(pattern, name)| pattern == "*" || pattern == name)
 }
