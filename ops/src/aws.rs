@@ -3,28 +3,23 @@
 //! Not through the SDK's typed clients: those leave out what their version does not know, and
 //! `UpdateUserPool` resets what is left out (COGNITO.md §1.1). JSON keeps every member.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::HttpConnector as _;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use serde_json::Value;
 use shared::config::process_environment;
-use shared::kernel::{Clock as _, SystemClock};
-use tokio::time::sleep;
+use shared_aws::{CallFault, JsonClient, Patience};
 
-/// Tries of one call that is throttled or finds the service out of order.
-const TRIES: u32 = 4;
-const BACK_OFF: Duration = Duration::from_millis(300);
+/// An operator rather waits than starts again. Every operation that is called may be repeated: it reads, or writes
+/// a whole state.
+const PATIENCE: Patience =
+    Patience { tries: 4, back_off: Duration::from_millis(600), one_try: None, all_tries: None };
 
 /// The services that are called this way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,27 +33,20 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    /// Name of the endpoint's host, name in signatures, and how its endpoint override is called.
-    fn names(self) -> (&'static str, &'static str, &'static str) {
+    /// The service, and how its endpoint override is called.
+    fn described(self) -> (shared_aws::Service, &'static str) {
+        use shared_aws::Service as Of;
         match self {
-            Self::Cognito => ("cognito-idp", "cognito-idp", "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
-            Self::DynamoDb => ("dynamodb", "dynamodb", "AWS_ENDPOINT_URL_DYNAMODB"),
-            Self::Kms => ("kms", "kms", "AWS_ENDPOINT_URL_KMS"),
-            Self::Lambda => ("lambda", "lambda", "AWS_ENDPOINT_URL_LAMBDA"),
-            Self::Sms => ("sms-voice", "sms-voice", "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2"),
-            Self::Ses => ("email", "ses", "AWS_ENDPOINT_URL_SESV2"),
-        }
-    }
-
-    /// What stands before the operation in `X-Amz-Target`, and the version of the JSON protocol.
-    fn target(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Cognito => ("AWSCognitoIdentityProviderService", "1.1"),
-            Self::DynamoDb => ("DynamoDB_20120810", "1.0"),
-            Self::Kms => ("TrentService", "1.1"),
-            Self::Sms => ("PinpointSMSVoiceV2", "1.0"),
+            Self::Cognito => (
+                Of::new("cognito-idp", "AWSCognitoIdentityProviderService", "1.1"),
+                "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
+            ),
+            Self::DynamoDb => (Of::DYNAMODB, "AWS_ENDPOINT_URL_DYNAMODB"),
+            Self::Kms => (Of::KMS, "AWS_ENDPOINT_URL_KMS"),
+            Self::Sms => (Of::SMS, "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2"),
             // These are called by path.
-            Self::Lambda | Self::Ses => ("", ""),
+            Self::Lambda => (Of::new("lambda", "", ""), "AWS_ENDPOINT_URL_LAMBDA"),
+            Self::Ses => (Of { signing_name: "ses", ..Of::new("email", "", "") }, "AWS_ENDPOINT_URL_SESV2"),
         }
     }
 }
@@ -71,13 +59,6 @@ pub(crate) struct Refused {
     /// `ResourceNotFoundException` for example.
     pub(crate) code: String,
     pub(crate) message: String,
-    status: u16,
-}
-
-impl Refused {
-    fn is_worth_another_try(&self) -> bool {
-        self.status >= 500 || ["Throttl", "TooManyRequests"].iter().any(|word| self.code.contains(word))
-    }
 }
 
 /// Whether `error` is AWS's error `code`.
@@ -88,10 +69,9 @@ pub(crate) fn is_refused_as(error: &anyhow::Error, code: &str) -> bool {
 /// AWS as the operator's profile or environment reaches it.
 #[derive(Debug)]
 pub(crate) struct Aws {
-    /// For the adapters of `shared-aws`.
-    pub(crate) config: SdkConfig,
     region: String,
-    connector: Connector,
+    credentials: SharedCredentialsProvider,
+    connector: SharedHttpConnector,
 }
 
 impl Aws {
@@ -107,136 +87,55 @@ impl Aws {
         }
         let config = loader.load().await;
         let region = config.region().context("no region: say --region, or set it in the profile")?;
+        let connector = Connector::builder()
+            .proxy_config(ProxyConfig::from_env())
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build();
         Ok(Self {
             region: region.as_ref().to_owned(),
-            connector: Connector::builder()
-                .proxy_config(ProxyConfig::from_env())
-                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .build(),
-            config,
+            credentials: config.credentials_provider().context("no AWS credentials")?,
+            connector: SharedHttpConnector::new(connector),
         })
+    }
+
+    pub(crate) fn client(&self, service: Service) -> JsonClient {
+        let (service, variable) = service.described();
+        let given = process_environment(variable).filter(|endpoint| !endpoint.is_empty());
+        JsonClient {
+            connector: self.connector.clone(),
+            credentials: self.credentials.clone(),
+            region: self.region.clone(),
+            service,
+            endpoint: given.map_or_else(
+                || service.endpoint(&self.region),
+                |endpoint| endpoint.trim_end_matches('/').to_owned(),
+            ),
+            patience: PATIENCE,
+        }
     }
 
     /// Calls an operation of a service with the JSON protocol.
     pub(crate) async fn call(&self, service: Service, operation: &str, input: &Value) -> Result<Value> {
-        let (prefix, version) = service.target();
-        let target = format!("{prefix}.{operation}");
-        let headers =
-            [("content-type", format!("application/x-amz-json-{version}")), ("x-amz-target", target)];
-        self.persist(service, operation, "POST", "/", &headers, &input.to_string()).await
+        let client = self.client(service);
+        client.call(operation, input).await.map_err(|fault| told(operation, &client.endpoint, fault))
     }
 
     /// Reads a resource of a service that has paths. `operation` is for error messages.
     pub(crate) async fn get(&self, service: Service, operation: &str, path: &str) -> Result<Value> {
-        self.persist(service, operation, "GET", path, &[], "").await
-    }
-
-    /// Every operation here may be repeated: it reads, or writes a whole state.
-    async fn persist(
-        &self,
-        service: Service,
-        operation: &str,
-        method: &str,
-        path: &str,
-        headers: &[(&str, String)],
-        body: &str,
-    ) -> Result<Value> {
-        let mut tries = 1;
-        loop {
-            match self.once(service, operation, method, path, headers, body).await {
-                Err(error) if tries < TRIES && worth_another_try(&error) => {
-                    sleep(BACK_OFF * 2_u32.pow(tries)).await;
-                    tries += 1;
-                }
-                done => return done,
-            }
-        }
-    }
-
-    async fn once(
-        &self,
-        service: Service,
-        operation: &str,
-        method: &str,
-        path: &str,
-        headers: &[(&str, String)],
-        body: &str,
-    ) -> Result<Value> {
-        let uri = format!("{}{path}", self.endpoint(service));
-        let mut request = http::Request::builder().method(method).uri(&uri);
-        for (name, value) in headers {
-            request = request.header(*name, value);
-        }
-        let mut request = request.body(SdkBody::from(body)).with_context(|| uri.clone())?;
-        self.sign(service, method, &uri, headers, body, &mut request).await?;
-        let request = HttpRequest::try_from(request).with_context(|| uri.clone())?;
-        let mut response =
-            self.connector.call(request).await.map_err(|fault| anyhow!("{operation}: {uri}: {fault:?}"))?;
-        let status = response.status().as_u16();
-        let named = response.headers().get("x-amzn-errortype").map(str::to_owned);
-        let answer = ByteStream::new(response.take_body()).collect().await.context("the answer broke off")?;
-        let answer = answer.into_bytes();
-        let answer: Value = if answer.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&answer)
-                .with_context(|| format!("{operation}: {uri} answered {status} and no JSON"))?
-        };
-        if (200..300).contains(&status) {
-            return Ok(answer);
-        }
-        let text = |names: &[&str]| {
-            names.iter().find_map(|name| answer.get(name)?.as_str()).unwrap_or_default().to_owned()
-        };
-        let code = named.unwrap_or_else(|| text(&["__type", "code", "Code"]));
-        // `com.amazonaws.kms#NotFoundException`, `ResourceNotFoundException:http://…`
-        let code = code.rsplit('#').next().unwrap_or_default().split(':').next().unwrap_or_default();
-        Err(Refused {
-            operation: operation.to_owned(),
-            code: code.to_owned(),
-            message: text(&["message", "Message"]),
-            status,
-        }
-        .into())
-    }
-
-    async fn sign(
-        &self,
-        service: Service,
-        method: &str,
-        uri: &str,
-        headers: &[(&str, String)],
-        body: &str,
-        request: &mut http::Request<SdkBody>,
-    ) -> Result<()> {
-        let provider = self.config.credentials_provider().context("no AWS credentials")?;
-        let credentials = provider.provide_credentials().await.context("no AWS credentials")?;
-        let identity = credentials.into();
-        let (_, name, _) = service.names();
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name(name)
-            .time(SystemTime::from(SystemClock.now()))
-            .settings(SigningSettings::default())
-            .build()?;
-        let signed = headers.iter().map(|(name, value)| (*name, value.as_str()));
-        let signable = SignableRequest::new(method, uri, signed, SignableBody::Bytes(body.as_bytes()))?;
-        let (instructions, _) = sign(signable, &parameters.into())?.into_parts();
-        instructions.apply_to_request_http1x(request);
-        Ok(())
-    }
-
-    fn endpoint(&self, service: Service) -> String {
-        let (host, _, variable) = service.names();
-        if let Some(endpoint) = process_environment(variable).filter(|endpoint| !endpoint.is_empty()) {
-            return endpoint.trim_end_matches('/').to_owned();
-        }
-        let suffix = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://{host}.{}.{suffix}", self.region)
+        let client = self.client(service);
+        client.get(path).await.map_err(|fault| told(operation, &client.endpoint, fault))
     }
 }
 
-fn worth_another_try(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Refused>().is_some_and(Refused::is_worth_another_try)
+fn told(operation: &str, endpoint: &str, fault: CallFault) -> anyhow::Error {
+    match fault {
+        CallFault::Refused(refusal) => Refused {
+            operation: operation.to_owned(),
+            code: refusal.code.unwrap_or_default(),
+            message: refusal.message.unwrap_or_default(),
+        }
+        .into(),
+        CallFault::NotSent(fault) => anyhow!(fault).context(format!("{operation}: {endpoint}")),
+        fault => anyhow!(fault).context(format!("{operation}: {endpoint}")),
+    }
 }

@@ -81,7 +81,7 @@ impl Options {
             return Ok(Ending::Refused);
         };
         let name = self.table.name()?;
-        let table = Table::of_operator(&aws.config, &name);
+        let table = Table::of_operator(aws.client(Service::DynamoDb), &name);
         let head = Head::new(command, &self.pool, &name, settings.fingerprint());
         let mut journal = match &self.state {
             Some(state) if self.resume => Journal::resume(state, &head)?,

@@ -23,6 +23,8 @@ use jiff::SignedDuration;
 use shared::{config::Environment, kernel::PortError};
 use url::{Host, Url};
 
+use crate::json_protocol::{JsonClient, Patience, Service};
+
 /// The authorities that sign AWS's endpoints (Amazon Trust Services). Pinned: reading the system's
 /// trust store costs more than everything else at init, and an authority that does not sign AWS has
 /// no business between us and it (SECURITY.md, "Trust roots").
@@ -39,6 +41,8 @@ const TRUST_ROOTS: [&str; 5] = [
 const CONNECT: Duration = Duration::from_millis(800);
 const ATTEMPT: Duration = Duration::from_secs(1);
 const OPERATION: Duration = Duration::from_millis(2_200);
+const TRIES: u32 = 2;
+const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// Where AWS is, who we are there, and our table (`MFA_TABLE`), with how long the policy keeps its audit
 /// trail. Lambda gives it all in the environment.
@@ -113,6 +117,7 @@ fn endpoint(environment: &mut Environment<'_>, name: &str) -> Option<String> {
 #[derive(Debug, Clone)]
 pub struct Aws {
     pub(crate) config: SdkConfig,
+    connector: SharedHttpConnector,
     pub(crate) settings: AwsSettings,
 }
 
@@ -123,21 +128,20 @@ impl Aws {
             roots.add_pem_certificate(root);
         }
         let tls = TlsContext::builder().with_trust_store(roots).build();
-        let connector = Connector::builder()
+        let connector: SharedHttpConnector = Connector::builder()
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .tls_context(tls.map_err(|fault| PortError::new("tls.context", fault))?)
             .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT).build())
-            .build();
+            .build()
+            .into_shared();
         let config = SdkConfig::builder()
-            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+            .behavior_version(aws_sdk_cognitoidentityprovider::config::BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(settings.credentials.clone()))
-            .http_client(SharedHttpClient::new(OneConnector(connector.into_shared())))
+            .http_client(SharedHttpClient::new(OneConnector(connector.clone())))
             // It watches streams for hours; our bodies are small and end with their attempt's time-out.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .retry_config(
-                RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50)),
-            )
+            .retry_config(RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(BACK_OFF))
             .timeout_config(
                 TimeoutConfig::builder()
                     .operation_attempt_timeout(ATTEMPT)
@@ -145,7 +149,26 @@ impl Aws {
                     .build(),
             )
             .build();
-        Ok(Self { config, settings })
+        Ok(Self { config, connector, settings })
+    }
+
+    /// A client of a service that speaks AWS JSON. `endpoint` is the local cloud's; none: AWS's own.
+    pub(crate) fn json_client(&self, service: Service, endpoint: Option<&str>) -> JsonClient {
+        let AwsSettings { region, credentials, .. } = &self.settings;
+        JsonClient {
+            connector: self.connector.clone(),
+            credentials: SharedCredentialsProvider::new(credentials.clone()),
+            region: region.clone(),
+            service,
+            endpoint: endpoint
+                .map_or_else(|| service.endpoint(region), |given| given.trim_end_matches('/').to_owned()),
+            patience: Patience {
+                tries: TRIES,
+                back_off: BACK_OFF,
+                one_try: Some(ATTEMPT),
+                all_tries: Some(OPERATION),
+            },
+        }
     }
 }
 

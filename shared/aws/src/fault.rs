@@ -1,4 +1,4 @@
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 use shared::kernel::PortError;
 
 /// A failed call as operators may read it. What a service says is left out, only its error's code is

@@ -18,7 +18,7 @@ use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use end_to_end::{
     Cloud, Function, functions,
-    measure::{Environment, Start, WARM_PAIRS, count, in_turn, median, percentile},
+    measure::{Environment, Start, WARM_PAIRS, count, in_turn, median, percentile, read_from_storage},
     sample_events,
 };
 use local_lambda_host::FunctionSpec;
@@ -51,6 +51,9 @@ fn build(argument: &str) -> Result<(String, PathBuf)> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    for (_, folder) in &arguments.builds {
+        read_from_storage(folder)?;
+    }
     let cloud = Cloud::start().await?;
     let rules = rules()?;
     let subjects = subjects(&cloud, rules.path()).await?;

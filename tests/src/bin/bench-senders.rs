@@ -16,7 +16,7 @@ use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use end_to_end::{
     Cloud, SealedEvents, functions,
-    measure::{Environment, Start, WARM_INVOCATIONS, count, median},
+    measure::{Environment, Start, WARM_INVOCATIONS, count, median, read_from_storage},
     roomy_policy, workspace,
 };
 use local_lambda_host::FunctionSpec;
@@ -69,6 +69,9 @@ async fn main() -> Result<()> {
         Cloud::start_with(&["--sign-in-with", "phone", "--lambda-endpoint", &sealed.endpoint]).await?;
     let policy = roomy_policy()?;
     let subjects = subjects(&arguments, &cloud, policy.path()).await?;
+    for folder in [Some(&arguments.functions), arguments.readers.as_ref()].into_iter().flatten() {
+        read_from_storage(folder)?;
+    }
     let mut rounds = Vec::new();
     for _ in 0..arguments.rounds {
         let events = sealed.draw(&cloud, 1 + WARM_INVOCATIONS).await?;

@@ -1,34 +1,44 @@
 use async_trait::async_trait;
-use aws_sdk_pinpointsmsvoicev2::{
-    Client,
-    error::SdkError,
-    operation::send_text_message::SendTextMessageError,
-    types::{ConflictExceptionReason, MessageType, ValidationExceptionReason, error::ValidationException},
-};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use shared::delivery::{Provider, ProviderFault, Sms};
 
-use super::{SmsSettings, single_try};
-use crate::{Aws, aws::OnDemand, fault::port_error};
+use super::SmsSettings;
+use crate::{
+    Aws,
+    json_protocol::{CallFault, JsonClient, Patience, Service},
+};
 
 const OPERATION: &str = "sms-voice.SendTextMessage";
 
 /// AWS End User Messaging SMS.
 #[derive(Debug, Clone)]
 pub struct EndUserMessaging {
-    client: OnDemand<Client>,
+    client: JsonClient,
     settings: SmsSettings,
+}
+
+/// `SendTextMessage` (AWS End User Messaging SMS API Reference).
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    destination_phone_number: &'a str,
+    message_body: &'a str,
+    message_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origination_identity: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration_set_name: Option<&'a str>,
+    /// In seconds.
+    time_to_live: u64,
 }
 
 impl EndUserMessaging {
     pub(super) const NAME: &str = "end-user-messaging";
 
     pub fn new(aws: &Aws, settings: SmsSettings) -> Self {
-        let (retries, timeouts) = single_try();
-        let mut config = aws_sdk_pinpointsmsvoicev2::config::Builder::from(&aws.config)
-            .retry_config(retries)
-            .timeout_config(timeouts);
-        config.set_endpoint_url(aws.settings.endpoints.end_user_messaging.clone());
-        Self { client: OnDemand::new(move || Client::from_conf(config.build())), settings }
+        let client = aws.json_client(Service::SMS, aws.settings.endpoints.end_user_messaging.as_deref());
+        Self { client: JsonClient { patience: Patience::SINGLE_TRY, ..client }, settings }
     }
 }
 
@@ -39,44 +49,61 @@ impl Provider<Sms> for EndUserMessaging {
     }
 
     async fn send(&self, message: &Sms) -> Result<(), ProviderFault> {
-        // The service takes 5 s to 72 h.
-        let life = message.time_to_live.as_secs().clamp(5, 259_200);
-        let sender = message.sender_id.clone().or_else(|| self.settings.origination_identity.clone());
-        self.client
-            .send_text_message()
-            .destination_phone_number(message.to.expose())
-            .message_body(message.text.expose())
-            .message_type(MessageType::Transactional)
-            .set_origination_identity(sender)
-            .set_configuration_set_name(self.settings.configuration_set.clone())
-            .set_time_to_live(i32::try_from(life).ok())
-            .send()
-            .await
-            .map(drop)
-            .map_err(told_apart)
+        let sender = message.sender_id.as_deref().or(self.settings.origination_identity.as_deref());
+        let input = Input {
+            destination_phone_number: message.to.expose(),
+            message_body: message.text.expose(),
+            message_type: "TRANSACTIONAL",
+            origination_identity: sender,
+            configuration_set_name: self.settings.configuration_set.as_deref(),
+            // The service takes 5 s to 72 h.
+            time_to_live: message.time_to_live.as_secs().clamp(5, 259_200),
+        };
+        // What it answers is the message's id, which nobody asks for.
+        self.client.call("SendTextMessage", &input).await.map(|_: Value| ()).map_err(told_apart)
     }
 }
 
-fn told_apart(fault: SdkError<SendTextMessageError>) -> ProviderFault {
-    match fault.as_service_error() {
-        Some(SendTextMessageError::ThrottlingException(_)) => ProviderFault::Throttled,
-        Some(SendTextMessageError::ConflictException(conflict)) => match conflict.reason() {
-            Some(ConflictExceptionReason::DestinationPhoneNumberOptedOut) => ProviderFault::OptedOut,
+fn told_apart(fault: CallFault) -> ProviderFault {
+    if let CallFault::Refused(refusal) = &fault {
+        let Details { reason, fields } = refusal.details().unwrap_or_default();
+        match (refusal.code.as_deref(), reason.as_deref()) {
+            (Some("ThrottlingException"), _) => return ProviderFault::Throttled,
+            (Some("ConflictException"), Some("DESTINATION_PHONE_NUMBER_OPTED_OUT")) => {
+                return ProviderFault::OptedOut;
+            }
             // The account's own protection said no: another provider must not be a way around it.
-            Some(
-                ConflictExceptionReason::DestinationCountryBlockedByProtectConfiguration
-                | ConflictExceptionReason::DestinationPhoneNumberBlockedByProtectNumberOverride,
-            ) => ProviderFault::AddressRejected,
-            _ => port_error(OPERATION)(fault).into(),
-        },
-        Some(SendTextMessageError::ValidationException(refusal)) if is_about_the_number(refusal) => {
-            ProviderFault::AddressRejected
+            (
+                Some("ConflictException"),
+                Some(
+                    "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION"
+                    | "DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE",
+                ),
+            )
+            | (Some("ValidationException"), Some("DESTINATION_COUNTRY_BLOCKED")) => {
+                return ProviderFault::AddressRejected;
+            }
+            (Some("ValidationException"), _)
+                if fields.iter().any(|field| field.name == "DestinationPhoneNumber") =>
+            {
+                return ProviderFault::AddressRejected;
+            }
+            _ => {}
         }
-        _ => port_error(OPERATION)(fault).into(),
     }
+    CallFault::of(OPERATION)(fault).into()
 }
 
-fn is_about_the_number(refusal: &ValidationException) -> bool {
-    refusal.reason() == Some(&ValidationExceptionReason::DestinationCountryBlocked)
-        || refusal.fields().iter().any(|field| field.name() == "DestinationPhoneNumber")
+/// What an error of the service tells beside its code.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Details {
+    reason: Option<String>,
+    fields: Vec<Field>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Field {
+    name: String,
 }

@@ -1,12 +1,4 @@
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::{
-        scan::builders::ScanFluentBuilder,
-        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    },
-    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
-};
 use jiff::Timestamp;
 use shared::{
     kernel::{PortError, UserId},
@@ -15,7 +7,10 @@ use shared::{
     },
 };
 
-use super::{Item, Table, condition_failed, milliseconds, port_error, seconds, text, version, whole};
+use super::{
+    AttributeValue, Fault, Item, Operation, Table, condition_failed, milliseconds, port_error, seconds, text,
+    version, whole,
+};
 
 const OPERATION: &str = "dynamodb.UpdateItem";
 const SCAN: &str = "dynamodb.Scan";
@@ -55,20 +50,15 @@ impl AddressClaims for Table {
             .expression_attribute_values(":never", milliseconds(Timestamp::MIN))
             .expression_attribute_values(":ttl", seconds(forgotten))
             .expression_attribute_values(":v", version())
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .item_on_condition_failure()
             .send()
             .await;
         match claimed {
             Ok(_) => Ok(AddressClaim::Held),
-            Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
-                let UpdateItemError::ConditionalCheckFailedException(refused) = answer.into_err() else {
-                    return Err(PortError::new(OPERATION, "the condition failed without an item"));
-                };
-                refused
-                    .item()
-                    .map(|item| standing(item, candidate, now))
-                    .ok_or_else(|| PortError::new(OPERATION, "the condition failed without an item"))
-            }
+            Err(Fault::ConditionFailed(refused)) => refused
+                .as_ref()
+                .map(|item| standing(item, candidate, now))
+                .ok_or_else(|| PortError::new(OPERATION, "the condition failed without an item")),
             Err(fault) => Err(port_error(OPERATION)(fault)),
         }
     }
@@ -101,10 +91,8 @@ impl AddressClaims for Table {
 
     async fn release(&self, address: &AddressKey, owner: &UserId) -> Result<bool, PortError> {
         let released = self
-            .client
             .delete_item()
-            .table_name(&self.name)
-            .set_key(Some(key(address).into_iter().collect()))
+            .whole_key(key(address).into_iter().collect())
             .condition_expression("firm_for = :owner")
             .expression_attribute_values(":owner", text(owner.as_str()))
             .send()
@@ -122,11 +110,11 @@ fn standing(item: &Item, candidate: &CandidateKey, now: Timestamp) -> AddressCla
     if item.contains_key("firm_for") {
         return AddressClaim::Taken;
     }
-    let held_until = item.get("held_until").and_then(|until| until.as_n().ok()?.parse::<i64>().ok());
+    let held_until = item.get("held_until").and_then(|until| until.as_n()?.parse::<i64>().ok());
     if held_until.is_none_or(|until| until <= now.as_millisecond()) {
         return AddressClaim::NotHeld;
     }
-    let holder = item.get("held_by").and_then(|holder| holder.as_s().ok());
+    let holder = item.get("held_by").and_then(|holder| holder.as_s());
     if holder.is_some_and(|holder| holder == candidate.as_str()) {
         AddressClaim::Held
     } else {
@@ -143,38 +131,37 @@ impl Table {
     /// the last. It reads every item there is: half a read unit for 4 KB.
     pub(super) async fn claims_page(
         &self,
-        scan: ScanFluentBuilder,
+        scan: Operation<'_>,
         after: Option<&ClaimPlace>,
     ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError> {
         let start = after.map(|place| [("pk", &place.pk), ("sk", &place.sk)]);
         let start = start.map(|key| key.map(|(name, part)| (name.to_owned(), text(part))).into());
         let page = scan
-            .table_name(&self.name)
             .projection_expression("pk, firm_for, firm_since")
             .expression_attribute_values(":address", text(ADDRESS))
-            .set_exclusive_start_key(start)
+            .exclusive_start_key(start.unwrap_or_default())
             .send()
             .await
             .map_err(port_error(SCAN))?;
-        let claims = page.items().iter().map(|item| {
+        let claims = page.items.iter().map(|item| {
             firm_claim(item).ok_or_else(|| PortError::new(SCAN, "a claim on an address can't be read"))
         });
-        let next = page.last_evaluated_key().and_then(|key| {
-            let part = |name| key.get(name).and_then(|part: &AttributeValue| part.as_s().ok()).cloned();
+        let next = page.last_evaluated_key.as_ref().and_then(|key| {
+            let part = |name| key.get(name).and_then(|part: &AttributeValue| part.as_s()).cloned();
             Some(ClaimPlace { pk: part("pk")?, sk: part("sk")? })
         });
         Ok((claims.collect::<Result<_, _>>()?, next))
     }
 
-    fn address_item(&self, address: &AddressKey) -> UpdateItemFluentBuilder {
-        self.client.update_item().table_name(&self.name).set_key(Some(key(address).into_iter().collect()))
+    fn address_item(&self, address: &AddressKey) -> Operation<'_> {
+        self.update_item().whole_key(key(address).into_iter().collect())
     }
 }
 
 fn firm_claim(item: &Item) -> Option<KeptClaim> {
     Some(KeptClaim {
-        address: AddressKey::new(item.get("pk")?.as_s().ok()?.strip_prefix(ADDRESS)?.to_owned()),
-        owner: UserId::parse(item.get("firm_for")?.as_s().ok()?).ok()?,
+        address: AddressKey::new(item.get("pk")?.as_s()?.strip_prefix(ADDRESS)?.to_owned()),
+        owner: UserId::parse(item.get("firm_for")?.as_s()?).ok()?,
         since: Timestamp::from_second(whole(item, "firm_since")?).ok()?,
     })
 }

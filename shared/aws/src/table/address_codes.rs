@@ -1,5 +1,4 @@
 use async_trait::async_trait;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     delivery::Channel,
@@ -7,7 +6,9 @@ use shared::{
     kernel::{PortError, UserId},
 };
 
-use super::{Table, condition_failed, milliseconds, number, port_error, seconds, text, user_key, version};
+use super::{
+    Operation, Table, condition_failed, milliseconds, number, port_error, seconds, text, user_key, version,
+};
 
 const WRITE: &str = "dynamodb.UpdateItem";
 /// Longer than any cool-down.
@@ -46,13 +47,13 @@ impl AddressCodes for Table {
 }
 
 impl Table {
-    fn address_codes(&self, user: &UserId, channel: Channel) -> UpdateItemFluentBuilder {
-        let update = self.client.update_item().table_name(&self.name).key("pk", user_key(user));
+    fn address_codes(&self, user: &UserId, channel: Channel) -> Operation<'_> {
+        let update = self.update_item().key("pk", user_key(user));
         update.key("sk", text(format!("ADDRESS_CODE#{}", channel.name())))
     }
 }
 
-async fn done(update: UpdateItemFluentBuilder) -> Result<bool, PortError> {
+async fn done(update: Operation<'_>) -> Result<bool, PortError> {
     match update.send().await {
         Ok(_) => Ok(true),
         Err(fault) if condition_failed(&fault) => Ok(false),

@@ -1,12 +1,11 @@
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use shared::{
     admin::{AdministratorSignIns, NotedSignIn, SecondFactor},
     kernel::{PortError, UserId},
 };
 
-use super::{Item, Table, port_error, seconds, text, user_key, version, whole};
+use super::{AttributeValue, Item, Table, port_error, seconds, text, user_key, version, whole};
 
 const READ: &str = "dynamodb.Query";
 const WRITE: &str = "dynamodb.UpdateItem";
@@ -19,9 +18,7 @@ impl AdministratorSignIns for Table {
             SecondFactor::Asked => "ASKED",
             SecondFactor::NotAsked => "NOT_ASKED",
         };
-        self.client
-            .update_item()
-            .table_name(&self.name)
+        self.update_item()
             .key("pk", user_key(user))
             .key("sk", text(format!("{}#{word}", key(sign_in.at))))
             .update_expression("SET v = :v, noted_at = :at, is_asked = :is_asked, #ttl = :ttl")
@@ -46,19 +43,17 @@ impl AdministratorSignIns for Table {
         until: Timestamp,
     ) -> Result<Vec<NotedSignIn>, PortError> {
         let answer = self
-            .client
             .query()
-            .table_name(&self.name)
             .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :until")
             .expression_attribute_values(":pk", user_key(user))
             .expression_attribute_values(":from", text(key(from)))
             // Before the next second, after every word of this one.
             .expression_attribute_values(":until", text(format!("{}#~", key(until))))
-            .consistent_read(true)
+            .consistent_read()
             .send()
             .await
             .map_err(port_error(READ))?;
-        let noted = answer.items().iter().map(|item| {
+        let noted = answer.items.iter().map(|item| {
             read(item).ok_or_else(|| PortError::new(READ, "the note of a sign-in can't be read"))
         });
         noted.collect()
@@ -73,7 +68,7 @@ fn key(at: Timestamp) -> String {
 fn read(item: &Item) -> Option<NotedSignIn> {
     Some(NotedSignIn {
         at: Timestamp::from_second(whole(item, "noted_at")?).ok()?,
-        second_factor: if *item.get("is_asked")?.as_bool().ok()? {
+        second_factor: if *item.get("is_asked")?.as_bool()? {
             SecondFactor::Asked
         } else {
             SecondFactor::NotAsked

@@ -1,5 +1,4 @@
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use shared::{
     audit::{Action, AuditLog, AuditTrail, Authority, Entry, Line},
@@ -7,7 +6,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-use super::{Item, Table, condition_failed, port_error, seconds, text, version, whole};
+use super::{AttributeValue, Item, Table, condition_failed, port_error, seconds, text, version, whole};
 
 /// A partition of its own, apart from the user's other items: so a role can be kept from changing lines
 /// (`dynamodb:LeadingKeys`).
@@ -19,9 +18,7 @@ pub(super) fn audit_key(user: &UserId) -> AttributeValue {
 impl AuditTrail for Table {
     async fn append(&self, entry: &Entry) -> Result<(), PortError> {
         let mut put = self
-            .client
             .put_item()
-            .table_name(&self.name)
             .item("pk", audit_key(&entry.user))
             .item("sk", text(entry.id.to_string()))
             .item("at", seconds(entry.at))
@@ -71,38 +68,36 @@ impl AuditTrail for Table {
 impl AuditLog for Table {
     async fn newest(&self, user: &UserId, before: Option<Uuid>, most: usize) -> Result<Vec<Line>, PortError> {
         let mut query = self
-            .client
             .query()
-            .table_name(&self.name)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", audit_key(user))
-            .scan_index_forward(false)
-            .limit(i32::try_from(most).unwrap_or(i32::MAX));
+            .newest_first()
+            .limit(most);
         // Ids are UUIDs of version 7, which sort by time (RFC 9562 §5.7).
         if let Some(before) = before {
             query = query
                 .key_condition_expression("pk = :pk AND sk < :before")
                 .expression_attribute_values(":before", text(before.to_string()));
         }
-        let mut found = query.into_paginator().items().send();
         let mut lines = Vec::new();
-        while lines.len() < most
-            && let Some(item) = found.next().await
-        {
-            lines.extend(read_line(&item.map_err(port_error("dynamodb.Query"))?));
+        loop {
+            let (page, is_last) = query.next_page().await.map_err(port_error("dynamodb.Query"))?;
+            lines.extend(page.iter().filter_map(read_line).take(most - lines.len()));
+            if is_last || lines.len() == most {
+                return Ok(lines);
+            }
         }
-        Ok(lines)
     }
 }
 
 /// None for a line that nobody of ours wrote.
 fn read_line(item: &Item) -> Option<Line> {
-    let id = item.get("sk")?.as_s().ok()?;
-    let factor = item.get("factor").and_then(|name| name.as_s().ok());
+    let id = item.get("sk")?.as_s()?;
+    let factor = item.get("factor").and_then(|name| name.as_s());
     Some(Line {
         id: Uuid::try_parse(id).ok()?,
         at: Timestamp::from_second(whole(item, "at")?).ok()?,
-        action: item.get("action")?.as_s().ok()?.clone(),
+        action: item.get("action")?.as_s()?.clone(),
         factor: factor.and_then(|name| Factor::from_cognito_name(name)),
     })
 }

@@ -6,10 +6,6 @@
 //! missing, so each statement goes by what was read a moment before, and whatever it does not decide for
 //! certain is asked again by a write of its own.
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementError, BatchStatementErrorCodeEnum as Code, BatchStatementRequest,
-    BatchStatementResponse, ReturnValuesOnConditionCheckFailure, builders::BatchStatementRequestBuilder,
-};
 use futures::future::join_all;
 use shared::{
     delivery::{Booked, Booking, Budgets as _, Channel, Charge, Correspondence, Counter, Counts, Refused},
@@ -17,15 +13,18 @@ use shared::{
 };
 
 use super::{
-    Table,
+    AttributeValue, Table,
     budgets::{
         Count, correspondence_key, counter_key, counts_of, end_of_life, hour, open_hour, read_correspondence,
         read_counts, write_correspondence,
     },
-    number, port_error, seconds, user_key, version,
+    dynamodb::{ReturnValues, Statement, StatementAnswer, execute},
+    number, seconds, user_key, version,
 };
+use crate::json_protocol::CallFault;
 
 const OPERATION: &str = "dynamodb.BatchExecuteStatement";
+const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
 /// What a statement did: the answer, or that it must be asked by a write of its own.
 enum Answer<T> {
@@ -74,14 +73,15 @@ impl Table {
         at: u8,
         counters: &[Counter],
     ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
-        let select = |what: &str, key: [AttributeValue; 2]| {
-            BatchStatementRequest::builder()
-                .statement(format!(r#"SELECT {what} FROM "{}" WHERE pk = ? AND sk = ?"#, self.name))
-                .set_parameters(Some(key.into()))
+        let select = |what: &str, key: [AttributeValue; 2]| Statement {
+            text: format!(r#"SELECT {what} FROM "{}" WHERE pk = ? AND sk = ?"#, self.name),
+            parameters: key.into(),
+            ..Statement::default()
         };
         // A swap goes by what is read here. Counters are written by conditions of their own, so half the
         // price does.
-        let correspondence = select("*", [user_key(user), correspondence_key(channel)]).consistent_read(true);
+        let mut correspondence = select("*", [user_key(user), correspondence_key(channel)]);
+        correspondence.consistent_read = Some(true);
         let counts = format!("d, od, owed, {}, {}", hour(at), open_hour(at));
         let counters = counters.iter().map(|counter| select(&counts, counter_key(counter)));
         let answers = self.execute([correspondence].into_iter().chain(counters)).await?;
@@ -91,20 +91,17 @@ impl Table {
     /// One answer for each statement.
     async fn execute(
         &self,
-        statements: impl Iterator<Item = BatchStatementRequestBuilder>,
-    ) -> Result<Vec<BatchStatementResponse>, PortError> {
-        let statements = statements.map(BatchStatementRequestBuilder::build).collect::<Result<Vec<_>, _>>();
-        let statements = statements.map_err(|fault| PortError::new(OPERATION, fault))?;
-        let asked = statements.len();
-        let sent = self.client.batch_execute_statement().set_statements(Some(statements)).send().await;
-        let answers = sent.map_err(port_error(OPERATION))?.responses.unwrap_or_default();
-        if answers.len() != asked {
+        statements: impl Iterator<Item = Statement>,
+    ) -> Result<Vec<StatementAnswer>, PortError> {
+        let statements: Vec<_> = statements.collect();
+        let answers = execute(&self.client, &statements).await.map_err(CallFault::of(OPERATION))?;
+        if answers.len() != statements.len() {
             return Err(PortError::new(OPERATION, "the answer is not one for each statement"));
         }
         Ok(answers)
     }
 
-    fn charge_statement(&self, charge: &Charge) -> BatchStatementRequestBuilder {
+    fn charge_statement(&self, charge: &Charge) -> Statement {
         let (key, counts) = (counter_key(&charge.counter), counts_of(charge));
         // Without room for a first one, what is not there must refuse.
         let has_room = counts.iter().all(|count| count.limit > 0);
@@ -124,15 +121,17 @@ impl Table {
                 values.push(number(limit));
             }
         }
-        BatchStatementRequest::builder()
-            .statement(format!(
+        Statement {
+            text: format!(
                 r#"UPDATE "{}" SET {} WHERE pk = ? AND sk = ? AND {}"#,
                 self.name,
                 set.join(", "),
                 room.join(" AND ")
-            ))
-            .set_parameters(Some(values))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            ),
+            parameters: values,
+            return_values_on_condition_check_failure: Some(ReturnValues::AllOld),
+            ..Statement::default()
+        }
     }
 
     /// An item that is not there yet.
@@ -140,13 +139,15 @@ impl Table {
         &self,
         [pk, sk]: [AttributeValue; 2],
         item: impl IntoIterator<Item = (String, AttributeValue)>,
-    ) -> BatchStatementRequestBuilder {
+    ) -> Statement {
         let key = [("pk".to_owned(), pk), ("sk".to_owned(), sk)];
         let (names, values): (Vec<_>, Vec<_>) = key.into_iter().chain(item).unzip();
         let members: Vec<_> = names.iter().map(|name| format!("'{name}': ?")).collect();
-        BatchStatementRequest::builder()
-            .statement(format!(r#"INSERT INTO "{}" VALUE {{{}}}"#, self.name, members.join(", ")))
-            .set_parameters(Some(values))
+        Statement {
+            text: format!(r#"INSERT INTO "{}" VALUE {{{}}}"#, self.name, members.join(", ")),
+            parameters: values,
+            ..Statement::default()
+        }
     }
 
     /// The correspondence, if it is still as it was before.
@@ -155,7 +156,7 @@ impl Table {
         [pk, sk]: [AttributeValue; 2],
         before: &Correspondence,
         after: &Correspondence,
-    ) -> BatchStatementRequestBuilder {
+    ) -> Statement {
         let (had, has) = (write_correspondence(before), write_correspondence(after));
         let removed: Vec<_> = had
             .keys()
@@ -165,27 +166,26 @@ impl Table {
         let (names, mut values): (Vec<_>, Vec<_>) = has.into_iter().unzip();
         let set: Vec<_> = names.iter().map(|name| format!("\"{name}\" = ?")).collect();
         values.extend([pk, sk, number(before.version)]);
-        BatchStatementRequest::builder()
-            .statement(format!(
+        Statement {
+            text: format!(
                 r#"UPDATE "{}" SET {} {} WHERE pk = ? AND sk = ? AND revision = ?"#,
                 self.name,
                 set.join(", "),
                 removed.join(" ")
-            ))
-            .set_parameters(Some(values))
+            ),
+            parameters: values,
+            ..Statement::default()
+        }
     }
 }
 
 /// A counter that could not be read (a flood throttles just those that all share) counts as not seen: what is
 /// written goes by its own condition.
-fn found(
-    answers: Vec<BatchStatementResponse>,
-    at: u8,
-) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
+fn found(answers: Vec<StatementAnswer>, at: u8) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
     let mut answers = answers.into_iter();
     let correspondence = match answers.next() {
-        Some(BatchStatementResponse { error: Some(fault), .. }) => {
-            return Err(PortError::new(OPERATION, fault.code().map_or("an error", Code::as_str)));
+        Some(StatementAnswer { error: Some(fault), .. }) => {
+            return Err(PortError::new(OPERATION, fault.code));
         }
         read => read.and_then(|answer| answer.item).as_ref().map(read_correspondence).unwrap_or_default(),
     };
@@ -193,18 +193,18 @@ fn found(
     Ok((correspondence, counts))
 }
 
-fn swapped(answer: &BatchStatementResponse) -> Answer<bool> {
-    match answer.error.as_ref().map(BatchStatementError::code) {
+fn swapped(answer: &StatementAnswer) -> Answer<bool> {
+    match answer.error.as_ref().map(|fault| fault.code.as_str()) {
         None => Answer::Sure(true),
-        Some(Some(Code::ConditionalCheckFailed | Code::DuplicateItem)) => Answer::Sure(false),
+        Some(CONDITION_FAILED | "DuplicateItem") => Answer::Sure(false),
         Some(_) => Answer::AskAlone,
     }
 }
 
-fn counted(charge: &Charge, answer: BatchStatementResponse) -> Answer<Result<(), Refused>> {
+fn counted(charge: &Charge, answer: StatementAnswer) -> Answer<Result<(), Refused>> {
     let Some(fault) = answer.error else { return Answer::Sure(Ok(())) };
-    let is_refused = fault.code() == Some(&Code::ConditionalCheckFailed);
-    let counts = fault.item().filter(|_| is_refused).map(|item| read_counts(item, charge.hour));
+    let is_refused = fault.code == CONDITION_FAILED;
+    let counts = fault.item.as_ref().filter(|_| is_refused).map(|item| read_counts(item, charge.hour));
     // No item: the day's first. An item with room: the hour's first.
     match counts.and_then(|counts| charge.limits.refuses(&counts, charge.standing)) {
         Some(refused) => Answer::Sure(Err(refused)),
@@ -214,16 +214,16 @@ fn counted(charge: &Charge, answer: BatchStatementResponse) -> Answer<Result<(),
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::dynamodb::StatementFault, *};
 
-    fn answer(item: &[(&str, i64)]) -> BatchStatementResponse {
+    fn answer(item: &[(&str, i64)]) -> StatementAnswer {
         let item = item.iter().map(|(name, value)| ((*name).to_owned(), number(*value))).collect();
-        BatchStatementResponse::builder().set_item(Some(item)).build()
+        StatementAnswer { item: Some(item), error: None }
     }
 
-    fn throttled() -> BatchStatementResponse {
-        let fault = BatchStatementError::builder().code(Code::ThrottlingError).build();
-        BatchStatementResponse::builder().error(fault).build()
+    fn throttled() -> StatementAnswer {
+        let fault = StatementFault { code: "ThrottlingError".to_owned(), item: None };
+        StatementAnswer { item: None, error: Some(fault) }
     }
 
     #[test]

@@ -1,8 +1,4 @@
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
-};
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use shared::{
     delivery::{
@@ -12,7 +8,10 @@ use shared::{
     kernel::{PortError, UserId},
 };
 
-use super::{Item, Table, condition_failed, number, port_error, seconds, text, user_key, version, whole};
+use super::{
+    AttributeValue, Fault, Item, Operation, ReturnValues, Table, condition_failed, number, port_error,
+    seconds, text, user_key, version, whole,
+};
 
 /// A day's counters are kept until the day after the next: late repayments, and operators, want them.
 const COUNTER_LIFE: SignedDuration = SignedDuration::from_hours(72);
@@ -23,12 +22,10 @@ const CORRESPONDENCE_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
 impl Budgets for Table {
     async fn correspondence(&self, user: &UserId, channel: Channel) -> Result<Correspondence, PortError> {
         let found = self
-            .client
             .get_item()
-            .table_name(&self.name)
             .key("pk", user_key(user))
             .key("sk", correspondence_key(channel))
-            .consistent_read(true)
+            .consistent_read()
             .send()
             .await
             .map_err(port_error("dynamodb.GetItem"))?;
@@ -53,10 +50,8 @@ impl Budgets for Table {
         after: &Correspondence,
     ) -> Result<bool, PortError> {
         let mut put = self
-            .client
             .put_item()
-            .table_name(&self.name)
-            .set_item(Some(write_correspondence(after)))
+            .whole_item(write_correspondence(after))
             .item("pk", user_key(user))
             .item("sk", correspondence_key(channel));
         put = if before.version == 0 {
@@ -81,9 +76,7 @@ impl Budgets for Table {
     ) -> Result<Option<Debt>, PortError> {
         let removal = if takes_debt { " REMOVE debt_to, debt_day, debt_codes" } else { "" };
         let updated = self
-            .client
             .update_item()
-            .table_name(&self.name)
             .key("pk", user_key(user))
             .key("sk", correspondence_key(channel))
             .update_expression(format!("SET settled_at = :at, v = :v ADD revision :one{removal}"))
@@ -91,11 +84,11 @@ impl Budgets for Table {
             .expression_attribute_values(":at", seconds(at))
             .expression_attribute_values(":v", version())
             .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValue::AllOld)
+            .return_values(ReturnValues::AllOld)
             .send()
             .await;
         match updated {
-            Ok(updated) => Ok(updated.attributes().filter(|_| takes_debt).and_then(read_debt)),
+            Ok(updated) => Ok(updated.attributes.as_ref().filter(|_| takes_debt).and_then(read_debt)),
             Err(fault) if condition_failed(&fault) => Ok(None),
             Err(fault) => Err(port_error("dynamodb.UpdateItem")(fault)),
         }
@@ -146,30 +139,25 @@ impl Table {
             room.push(is_room);
             update = update.expression_attribute_values(format!(":limit{index}"), number(limit));
         }
-        let updated = update
-            .condition_expression(room.join(" AND "))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
+        let updated =
+            update.condition_expression(room.join(" AND ")).item_on_condition_failure().send().await;
         match updated {
             Ok(_) => Ok(Ok(())),
-            Err(fault) => match fault.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    let counts = failed.item().map(|item| read_counts(item, charge.hour)).unwrap_or_default();
-                    Ok(Err(charge.limits.refuses(&counts, charge.standing).unwrap_or(Refused::UsedUp)))
-                }
-                _ => Err(port_error("dynamodb.UpdateItem")(fault)),
-            },
+            Err(Fault::ConditionFailed(kept)) => {
+                let counts = kept.map(|item| read_counts(&item, charge.hour)).unwrap_or_default();
+                Ok(Err(charge.limits.refuses(&counts, charge.standing).unwrap_or(Refused::UsedUp)))
+            }
+            Err(fault) => Err(port_error("dynamodb.UpdateItem")(fault)),
         }
     }
 
-    fn counter_item(&self, counter: &Counter) -> UpdateItemFluentBuilder {
+    fn counter_item(&self, counter: &Counter) -> Operation<'_> {
         let [pk, sk] = counter_key(counter);
-        self.client.update_item().table_name(&self.name).key("pk", pk).key("sk", sk)
+        self.update_item().key("pk", pk).key("sk", sk)
     }
 
     /// Adds `one` to everything that the charge's standing is counted in.
-    fn count(&self, charge: &Charge, one: i64) -> UpdateItemFluentBuilder {
+    fn count(&self, charge: &Charge, one: i64) -> Operation<'_> {
         let added: Vec<_> = counts_of(charge).iter().map(|count| format!("{} :one", count.name)).collect();
         self.counter_item(&charge.counter)
             .update_expression(format!("SET v = :v, #ttl = :ttl ADD {}", added.join(", ")))
@@ -230,7 +218,7 @@ pub(super) fn correspondence_key(channel: Channel) -> AttributeValue {
 }
 
 fn words(item: &Item, name: &str) -> Option<String> {
-    item.get(name)?.as_s().ok().cloned()
+    item.get(name)?.as_s().cloned()
 }
 
 fn moment(item: &Item, name: &str) -> Option<Timestamp> {

@@ -1,15 +1,14 @@
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::ReturnValuesOnConditionCheckFailure,
-};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     calls::{CallCounts, Claim, Counter, Holder, IdempotencyKey, Remembered, RequestHash, Requests, Settled},
     kernel::{PortError, UserId},
 };
 
-use super::{Item, Table, condition_failed, number, port_error, seconds, text, user_key, version, whole};
+use super::{
+    Fault, Item, Operation, Table, condition_failed, number, port_error, seconds, text, user_key, version,
+    whole,
+};
 
 const WRITE: &str = "dynamodb.UpdateItem";
 /// A minute's counter is of no use after it; the clocks of two functions may differ.
@@ -25,9 +24,7 @@ impl CallCounts for Table {
         // What is not there counts as 0, which a most of 0 refuses.
         let room = if most > 0 { "attribute_not_exists(calls) OR calls < :most" } else { "calls < :most" };
         let written = self
-            .client
             .update_item()
-            .table_name(&self.name)
             .key("pk", pk)
             .key("sk", text(format!("CALLS#{}", minute.as_second())))
             .update_expression("SET v = :v, #ttl = :ttl ADD calls :one")
@@ -75,18 +72,15 @@ impl Requests for Table {
             .expression_attribute_values(":holder", text(holder.as_str()))
             .expression_attribute_values(":until", seconds(until))
             .expression_attribute_values(":now", seconds(now))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .item_on_condition_failure()
             .send()
             .await;
         match claimed {
             Ok(_) => Ok(Claim::Granted),
-            Err(fault) => match fault.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed
-                    .item()
-                    .and_then(taken)
-                    .ok_or_else(|| PortError::new(WRITE, "a request can't be read")),
-                _ => Err(port_error(WRITE)(fault)),
-            },
+            Err(Fault::ConditionFailed(kept)) => {
+                kept.as_ref().and_then(taken).ok_or_else(|| PortError::new(WRITE, "a request can't be read"))
+            }
+            Err(fault) => Err(port_error(WRITE)(fault)),
         }
     }
 
@@ -123,7 +117,7 @@ impl Requests for Table {
 }
 
 /// Writes only what is still the holder's.
-async fn settled(update: UpdateItemFluentBuilder, holder: &Holder) -> Result<Settled, PortError> {
+async fn settled(update: Operation<'_>, holder: &Holder) -> Result<Settled, PortError> {
     let update = update
         .condition_expression("holder = :holder")
         .expression_attribute_values(":holder", text(holder.as_str()));
@@ -135,17 +129,17 @@ async fn settled(update: UpdateItemFluentBuilder, holder: &Holder) -> Result<Set
 }
 
 impl Table {
-    fn request_item(&self, user: &UserId, key: &IdempotencyKey) -> UpdateItemFluentBuilder {
-        let update = self.client.update_item().table_name(&self.name).key("pk", user_key(user));
+    fn request_item(&self, user: &UserId, key: &IdempotencyKey) -> Operation<'_> {
+        let update = self.update_item().key("pk", user_key(user));
         update.key("sk", text(format!("REQUEST#{}", key.as_str())))
     }
 }
 
 fn taken(item: &Item) -> Option<Claim> {
-    let request = RequestHash::kept(item.get("asked")?.as_s().ok()?.clone());
+    let request = RequestHash::kept(item.get("asked")?.as_s()?.clone());
     let ended = whole(item, "ended").map(|status| Remembered {
         status,
-        answer: item.get("answer").and_then(|answer| answer.as_s().ok()).cloned(),
+        answer: item.get("answer").and_then(|answer| answer.as_s()).cloned(),
     });
     Some(Claim::Taken { request, ended })
 }

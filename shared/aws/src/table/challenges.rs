@@ -9,11 +9,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder},
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
-};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     custom_auth::{
@@ -25,7 +20,8 @@ use shared::{
 };
 
 use super::{
-    Item, Table, condition_failed, number, own_factors, port_error, seconds, text, user_key, version,
+    AttributeValue, Fault, Item, Operation, ReturnValues, Table, number, own_factors, port_error, seconds,
+    text, user_key, version,
 };
 
 const READ: &str = "dynamodb.GetItem";
@@ -37,16 +33,14 @@ const APART_LIFE: SignedDuration = SignedDuration::from_hours(1);
 impl Challenges for Table {
     async fn read(&self, place: &Place) -> Result<Kept, PortError> {
         let answer = self
-            .client
             .get_item()
-            .table_name(&self.name)
             .key("pk", place_key(place))
             .key("sk", text(own_factors::FACTORS))
-            .consistent_read(true)
+            .consistent_read()
             .send()
             .await
             .map_err(port_error(READ))?;
-        answer.item().map_or_else(|| Ok(Kept::default()), read)
+        answer.item.as_ref().map_or_else(|| Ok(Kept::default()), read)
     }
 
     async fn answer(&self, answer: &Answer) -> Result<Answered, PortError> {
@@ -387,7 +381,7 @@ impl Write {
         self.values.insert(placeholder.to_owned(), value);
     }
 
-    fn put_into(self, mut update: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
+    fn put_into(self, mut update: Operation<'_>) -> Operation<'_> {
         let clauses = [("SET", self.set), ("REMOVE", self.remove), ("DELETE", self.delete)];
         let clauses = clauses.into_iter().filter(|(_, clauses)| !clauses.is_empty());
         let expression: Vec<_> =
@@ -404,8 +398,8 @@ impl Write {
         update
             .update_expression(expression)
             .condition_expression(condition)
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_values(ReturnValues::AllNew)
+            .item_on_condition_failure()
     }
 }
 
@@ -420,23 +414,10 @@ fn uses(expression: &str, placeholder: &str) -> bool {
 impl Table {
     /// The item as it is now, or, where the condition did not hold, as it is.
     async fn write(&self, place: &Place, write: Write) -> Result<Result<Item, Item>, PortError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", place_key(place))
-            .key("sk", text(own_factors::FACTORS));
+        let update = self.update_item().key("pk", place_key(place)).key("sk", text(own_factors::FACTORS));
         match write.put_into(update).send().await {
-            Ok(UpdateItemOutput { attributes, .. }) => Ok(Ok(attributes.unwrap_or_default())),
-            Err(fault) if condition_failed(&fault) => match fault {
-                SdkError::ServiceError(refused) => match refused.into_err() {
-                    UpdateItemError::ConditionalCheckFailedException(refused) => {
-                        Ok(Err(refused.item.unwrap_or_default()))
-                    }
-                    _ => Ok(Err(Item::default())),
-                },
-                _ => Ok(Err(Item::default())),
-            },
+            Ok(updated) => Ok(Ok(updated.attributes.unwrap_or_default())),
+            Err(Fault::ConditionFailed(kept)) => Ok(Err(kept.unwrap_or_default())),
             Err(fault) => Err(port_error(WRITE)(fault)),
         }
     }
@@ -455,7 +436,7 @@ fn attribute(seat: Seat) -> String {
 }
 
 fn seat_of(item: &Item, seat: Seat) -> Option<&Item> {
-    item.get(&attribute(seat))?.as_m().ok()
+    item.get(&attribute(seat))?.as_m()
 }
 
 /// Effect and digest of an answer.
@@ -509,7 +490,7 @@ fn read(item: &Item) -> Result<Kept, PortError> {
 
 fn record(kept: &Item) -> Option<Record> {
     let rounds = |prefix: char| {
-        kept.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_s().ok()?)))
+        kept.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_s()?)))
     };
     let chosen = || {
         Some(Chosen {
@@ -540,28 +521,28 @@ fn record(kept: &Item) -> Option<Record> {
 }
 
 fn read_proof(item: &Item) -> Result<Proven, PortError> {
-    let proof = item.get("proof").and_then(|proof| proof.as_m().ok()).ok_or_else(|| broken("proof"))?;
+    let proof = item.get("proof").and_then(|proof| proof.as_m()).ok_or_else(|| broken("proof"))?;
     let factors = |name| -> BTreeSet<OwnFactor> {
         texts(proof, name).into_iter().filter_map(OwnFactor::from_name).collect()
     };
     Ok(Proven {
-        password: proof.get("password").and_then(|value| value.as_bool().ok()) == Some(&true),
+        password: proof.get("password").and_then(|value| value.as_bool()) == Some(&true),
         native: factors("native"),
         own: factors("factors"),
     })
 }
 
 fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
-    item.get(name)?.as_s().ok().map(String::as_str)
+    item.get(name)?.as_s().map(String::as_str)
 }
 
 fn texts<'a>(item: &'a Item, name: &str) -> Vec<&'a str> {
-    let set = item.get(name).and_then(|value| value.as_ss().ok());
+    let set = item.get(name).and_then(|value| value.as_ss());
     set.into_iter().flatten().map(String::as_str).collect()
 }
 
 fn number_of<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
-    item.get(name)?.as_n().ok()?.parse().ok()
+    item.get(name)?.as_n()?.parse().ok()
 }
 
 fn time(item: &Item, name: &str) -> Option<Timestamp> {

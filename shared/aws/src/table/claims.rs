@@ -1,16 +1,14 @@
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
-};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     delivery::{Claim, Claims, DeliveryId, Outcome},
     kernel::PortError,
 };
 
-use super::{Item, Table, condition_failed, milliseconds, number, port_error, seconds, text, version};
+use super::{
+    Fault, Item, Operation, ReturnValues, Table, condition_failed, milliseconds, number, port_error, seconds,
+    text, version,
+};
 
 /// Longer than a code lives (24 h) and Lambda retries (6 h) together.
 const KEPT: SignedDuration = SignedDuration::from_hours(48);
@@ -34,18 +32,13 @@ impl Claims for Table {
             .expression_attribute_values(":ttl", seconds(now.saturating_add(KEPT).unwrap_or(now)))
             .expression_attribute_values(":v", version())
             .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_values(ReturnValues::AllNew)
+            .item_on_condition_failure()
             .send()
             .await;
         match claimed {
-            Ok(answer) => granted(answer.attributes()),
-            Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
-                let UpdateItemError::ConditionalCheckFailedException(refused) = answer.into_err() else {
-                    return Err(PortError::new(OPERATION, "the condition failed without an item"));
-                };
-                refusal(refused.item())
-            }
+            Ok(answer) => granted(answer.attributes.as_ref()),
+            Err(Fault::ConditionFailed(refused)) => refusal(refused.as_ref()),
             Err(fault) => Err(port_error(OPERATION)(fault)),
         }
     }
@@ -85,18 +78,14 @@ impl Claims for Table {
 }
 
 impl Table {
-    fn claim_item(&self, id: &DeliveryId) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", text(format!("DELIVERY#{}", id.as_str())))
-            .key("sk", text("CLAIM"))
+    fn claim_item(&self, id: &DeliveryId) -> Operation<'_> {
+        self.update_item().key("pk", text(format!("DELIVERY#{}", id.as_str()))).key("sk", text("CLAIM"))
     }
 }
 
 fn granted(item: Option<&Item>) -> Result<Claim, PortError> {
     let attempt = item
-        .and_then(|item| item.get("attempts")?.as_n().ok()?.parse().ok())
+        .and_then(|item| item.get("attempts")?.as_n()?.parse().ok())
         .ok_or_else(|| PortError::new(OPERATION, "the answer holds no number of attempts"))?;
     Ok(Claim::Granted { attempt, first_seen: moment(item, "first_seen_at")? })
 }
@@ -109,7 +98,7 @@ fn refusal(item: Option<&Item>) -> Result<Claim, PortError> {
 }
 
 fn moment(item: Option<&Item>, name: &str) -> Result<Timestamp, PortError> {
-    item.and_then(|item| item.get(name)?.as_n().ok()?.parse().ok())
+    item.and_then(|item| item.get(name)?.as_n()?.parse().ok())
         .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
         .ok_or_else(|| PortError::new(OPERATION, format!("the answer holds no {name}")))
 }

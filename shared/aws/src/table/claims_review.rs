@@ -1,11 +1,6 @@
 //! Claims as a pass of the reconciliation goes through them, and how far it is.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::update_item::UpdateItemError,
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
-};
 use jiff::Timestamp;
 use shared::{
     kernel::{PortError, UserId},
@@ -13,7 +8,7 @@ use shared::{
 };
 
 use super::{
-    Table,
+    AttributeValue, Fault, ReturnValues, Table,
     address_claims::{IS_CLAIM, key},
     condition_failed, milliseconds, port_error, seconds, text, version, whole,
 };
@@ -29,17 +24,15 @@ const PROGRESS: &str = "PROGRESS";
 impl ClaimsReview for Table {
     async fn progress(&self) -> Result<Option<Progress>, PortError> {
         let answer = self
-            .client
             .get_item()
-            .table_name(&self.name)
             .key("pk", text(PARTITION))
             .key("sk", text(PROGRESS))
-            .consistent_read(true)
+            .consistent_read()
             .send()
             .await
             .map_err(port_error(READ))?;
-        let kept = answer.item().map(|item| {
-            let kept = item.get("progress").and_then(|kept| kept.as_s().ok());
+        let kept = answer.item.as_ref().map(|item| {
+            let kept = item.get("progress").and_then(|kept| kept.as_s());
             let kept = kept.and_then(|kept| serde_json::from_str(kept).ok());
             kept.ok_or_else(|| PortError::new(READ, "the progress can't be read"))
         });
@@ -49,9 +42,7 @@ impl ClaimsReview for Table {
     async fn keep(&self, progress: &Progress, after: Option<u64>) -> Result<bool, PortError> {
         let kept = serde_json::to_string(progress).map_err(|fault| PortError::new(PUT, fault))?;
         let put = self
-            .client
             .put_item()
-            .table_name(&self.name)
             .item("pk", text(PARTITION))
             .item("sk", text(PROGRESS))
             .item("progress", text(kept))
@@ -77,13 +68,11 @@ impl ClaimsReview for Table {
         now: Timestamp,
     ) -> Result<Reviewed, PortError> {
         let update = self
-            .client
             .update_item()
-            .table_name(&self.name)
-            .set_key(Some(key(&known.address).into_iter().collect()))
+            .whole_key(key(&known.address).into_iter().collect())
             .expression_attribute_values(":owner", text(known.user.as_str()))
             .expression_attribute_values(":pass", milliseconds(pass))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            .item_on_condition_failure();
         let update = if known.is_proven {
             update
                 .condition_expression("attribute_not_exists(firm_for) OR firm_for = :owner")
@@ -94,22 +83,19 @@ impl ClaimsReview for Table {
                 .expression_attribute_names("#ttl", "ttl")
                 .expression_attribute_values(":now", seconds(now))
                 .expression_attribute_values(":v", version())
-                .return_values(ReturnValue::UpdatedOld)
+                .return_values(ReturnValues::UpdatedOld)
         } else {
             update.condition_expression("firm_for = :owner").update_expression("SET seen = :pass")
         };
         match update.send().await {
             Ok(_) if !known.is_proven => Ok(Reviewed::Right),
             Ok(done) => {
-                let was_firm = done.attributes().is_some_and(|before| before.contains_key("firm_for"));
+                let was_firm = done.attributes.as_ref().is_some_and(|before| before.contains_key("firm_for"));
                 Ok(if was_firm { Reviewed::Right } else { Reviewed::Made })
             }
-            Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
-                let UpdateItemError::ConditionalCheckFailedException(refused) = answer.into_err() else {
-                    return Err(PortError::new(UPDATE, "the condition failed without an item"));
-                };
-                let others = refused.item().and_then(|item| {
-                    let owner = UserId::parse(item.get("firm_for")?.as_s().ok()?).ok()?;
+            Err(Fault::ConditionFailed(refused)) => {
+                let others = refused.as_ref().and_then(|item| {
+                    let owner = UserId::parse(item.get("firm_for")?.as_s()?).ok()?;
                     let since = Timestamp::from_second(whole(item, "firm_since")?).ok()?;
                     Some(Reviewed::Others { owner, since })
                 });
@@ -131,7 +117,6 @@ impl ClaimsReview for Table {
         after: Option<&ClaimPlace>,
     ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError> {
         let scan = self
-            .client
             .scan()
             .filter_expression(format!(
                 "{IS_CLAIM} AND firm_since < :since AND (attribute_not_exists(seen) OR seen < :pass)"

@@ -11,9 +11,7 @@ use super::{Table, condition_failed, port_error, seconds, text, user_key, versio
 impl ConfirmedUsers for Table {
     async fn record(&self, user: &UserId, at: Timestamp) -> Result<Recorded, PortError> {
         let put = self
-            .client
             .put_item()
-            .table_name(&self.name)
             .item("pk", user_key(user))
             .item("sk", text("SIGN_UP"))
             .item("confirmed_at", seconds(at))

@@ -15,19 +15,17 @@ const LABELS: &str = "DEVICE_LABELS";
 impl DeviceLabels for Table {
     async fn labels(&self, user: &UserId) -> Result<BTreeMap<DeviceId, FriendlyDeviceName>, PortError> {
         let answer = self
-            .client
             .get_item()
-            .table_name(&self.name)
             .key("pk", user_key(user))
             .key("sk", text(LABELS))
-            .consistent_read(true)
+            .consistent_read()
             .send()
             .await
             .map_err(port_error("dynamodb.GetItem"))?;
         let labels = answer.item.unwrap_or_default().into_iter();
         Ok(labels
             .filter_map(|(name, value)| {
-                let label = FriendlyDeviceName::parse(value.as_s().ok()?).ok()?;
+                let label = FriendlyDeviceName::parse(value.as_s()?).ok()?;
                 Some((DeviceId::parse(&name).ok()?, label))
             })
             .collect())
@@ -39,7 +37,7 @@ impl DeviceLabels for Table {
         id: &DeviceId,
         label: Option<&FriendlyDeviceName>,
     ) -> Result<(), PortError> {
-        let update = self.client.update_item().table_name(&self.name);
+        let update = self.update_item();
         let mut update = update
             .key("pk", user_key(user))
             .key("sk", text(LABELS))

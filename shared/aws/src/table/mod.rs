@@ -33,29 +33,27 @@ mod claims;
 mod claims_review;
 mod confirmed_users;
 mod device_labels;
+mod dynamodb;
 mod operator;
 mod own_factors;
 mod recoveries;
 mod sign_in_ledger;
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::{
-    Client,
-    error::{ProvideErrorMetadata, SdkError},
-    types::AttributeValue,
-};
 use jiff::{SignedDuration, Timestamp};
-use shared::kernel::UserId;
+use shared::kernel::{PortError, UserId};
 
-use crate::{Aws, fault::port_error};
+use self::dynamodb::{AttributeValue, Fault, Item, Operation, ReturnValues};
+use crate::{
+    Aws,
+    json_protocol::{CallFault, JsonClient, Service},
+};
 
 const SCHEMA_VERSION: &str = "1";
 
 /// The adapter of every port that keeps state.
 #[derive(Debug, Clone)]
 pub struct Table {
-    client: Client,
+    client: JsonClient,
     name: String,
     /// Lines of the audit trail are kept so long; none: for good.
     audit_retention: Option<SignedDuration>,
@@ -63,17 +61,37 @@ pub struct Table {
 
 impl Table {
     pub fn new(aws: &Aws) -> Self {
-        let mut config = aws_sdk_dynamodb::config::Builder::from(&aws.config);
-        config.set_endpoint_url(aws.settings.endpoints.dynamodb.clone());
         Self {
-            client: Client::from_conf(config.build()),
+            client: aws.json_client(Service::DYNAMODB, aws.settings.endpoints.dynamodb.as_deref()),
             name: aws.settings.table.clone(),
             audit_retention: aws.settings.audit_retention,
         }
     }
-}
 
-type Item = HashMap<String, AttributeValue>;
+    fn get_item(&self) -> Operation<'_> {
+        Operation::new(&self.client, "GetItem", &self.name)
+    }
+
+    fn put_item(&self) -> Operation<'_> {
+        Operation::new(&self.client, "PutItem", &self.name)
+    }
+
+    fn update_item(&self) -> Operation<'_> {
+        Operation::new(&self.client, "UpdateItem", &self.name)
+    }
+
+    fn delete_item(&self) -> Operation<'_> {
+        Operation::new(&self.client, "DeleteItem", &self.name)
+    }
+
+    fn query(&self) -> Operation<'_> {
+        Operation::new(&self.client, "Query", &self.name)
+    }
+
+    fn scan(&self) -> Operation<'_> {
+        Operation::new(&self.client, "Scan", &self.name)
+    }
+}
 
 fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
@@ -102,10 +120,17 @@ fn milliseconds(at: Timestamp) -> AttributeValue {
 }
 
 fn whole<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
-    item.get(name)?.as_n().ok()?.parse().ok()
+    item.get(name)?.as_n()?.parse().ok()
 }
 
 /// Tells a condition that did not hold from a fault.
-fn condition_failed<E: ProvideErrorMetadata, R>(fault: &SdkError<E, R>) -> bool {
-    fault.as_service_error().and_then(ProvideErrorMetadata::code) == Some("ConditionalCheckFailedException")
+fn condition_failed(fault: &Fault) -> bool {
+    matches!(fault, Fault::ConditionFailed(_))
+}
+
+fn port_error(operation: &'static str) -> impl Fn(Fault) -> PortError {
+    move |fault| match fault {
+        Fault::ConditionFailed(_) => PortError::new(operation, "the condition does not hold"),
+        Fault::Call(fault) => CallFault::of(operation)(fault),
+    }
 }

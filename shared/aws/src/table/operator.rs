@@ -1,14 +1,7 @@
 //! What an operator asks of the table and no function does: reading the audit trail, every claim on an
 //! address, erasing a user.
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{
-    operation::query::builders::QueryFluentBuilder,
-    types::{AttributeValue, DeleteRequest, WriteRequest},
-};
-use aws_types::SdkConfig;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use shared::{
@@ -18,7 +11,14 @@ use shared::{
     sign_up::{AddressClaims as _, ClaimPlace, KeptClaim},
 };
 
-use super::{Item, Table, address_claims::IS_CLAIM, audit_trail::audit_key, port_error, text, user_key};
+use super::{
+    AttributeValue, Item, Operation, Table,
+    address_claims::IS_CLAIM,
+    audit_trail::audit_key,
+    dynamodb::{Deletion, delete},
+    port_error, text, user_key,
+};
+use crate::json_protocol::{CallFault, JsonClient};
 
 const QUERY: &str = "dynamodb.Query";
 const WRITE: &str = "dynamodb.BatchWriteItem";
@@ -26,9 +26,9 @@ const WRITE: &str = "dynamodb.BatchWriteItem";
 const BATCH: usize = 25;
 
 impl Table {
-    /// The table as an operator reaches it: with their own credentials, time-outs and endpoint.
-    pub fn of_operator(config: &SdkConfig, name: &str) -> Self {
-        Self { client: aws_sdk_dynamodb::Client::new(config), name: name.to_owned(), audit_retention: None }
+    /// The table as an operator reaches it: with their own credentials, patience and endpoint.
+    pub fn of_operator(client: JsonClient, name: &str) -> Self {
+        Self { client, name: name.to_owned(), audit_retention: None }
     }
 
     /// A user's lines of the audit trail from `from` to before `until`, oldest first, each with the
@@ -59,7 +59,7 @@ impl Table {
         after: Option<&ClaimPlace>,
     ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError> {
         let filter = format!("{IS_CLAIM} AND attribute_exists(firm_for)");
-        self.claims_page(self.client.scan().filter_expression(filter), after).await
+        self.claims_page(self.scan().filter_expression(filter), after).await
     }
 
     /// Erases every item of a user, and their claims on addresses; gives how many there were. Claims are
@@ -88,17 +88,9 @@ impl Table {
             keys.extend(items(query).await?);
         }
         for batch in keys.chunks(BATCH) {
-            let mut waiting: Vec<_> = batch.iter().filter_map(deletion).collect();
+            let mut waiting: Vec<_> = batch.iter().cloned().map(Deletion::of).collect();
             while !waiting.is_empty() {
-                let answer = self
-                    .client
-                    .batch_write_item()
-                    .request_items(&self.name, waiting)
-                    .send()
-                    .await
-                    .map_err(port_error(WRITE))?;
-                let left = answer.unprocessed_items.and_then(|mut left| left.remove(&self.name));
-                waiting = left.unwrap_or_default();
+                waiting = delete(&self.client, &self.name, waiting).await.map_err(CallFault::of(WRITE))?;
             }
         }
         Ok(keys.len())
@@ -116,8 +108,8 @@ impl Table {
         }
     }
 
-    fn partition(&self, pk: AttributeValue) -> QueryFluentBuilder {
-        let query = self.client.query().table_name(&self.name).consistent_read(true);
+    fn partition(&self, pk: AttributeValue) -> Operation<'_> {
+        let query = self.query().consistent_read();
         query.expression_attribute_values(":pk", pk)
     }
 }
@@ -138,23 +130,20 @@ impl UserItems for Table {
     }
 }
 
-async fn items(query: QueryFluentBuilder) -> Result<Vec<Item>, PortError> {
-    let mut pages = query.into_paginator().send();
+async fn items(mut query: Operation<'_>) -> Result<Vec<Item>, PortError> {
     let mut found = Vec::new();
-    while let Some(page) = pages.next().await {
-        found.extend(page.map_err(port_error(QUERY))?.items.unwrap_or_default());
+    loop {
+        let (page, is_last) = query.next_page().await.map_err(port_error(QUERY))?;
+        found.extend(page);
+        if is_last {
+            return Ok(found);
+        }
     }
-    Ok(found)
-}
-
-fn deletion(key: &HashMap<String, AttributeValue>) -> Option<WriteRequest> {
-    let delete = DeleteRequest::builder().set_key(Some(key.clone())).build().ok()?;
-    Some(WriteRequest::builder().delete_request(delete).build())
 }
 
 fn audit_line(item: &Item) -> Map<String, Value> {
-    let id = item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str).unwrap_or_default();
-    let seconds = item.get("at").and_then(|at| at.as_n().ok()?.parse().ok());
+    let id = item.get("sk").and_then(|sk| sk.as_s()).map(String::as_str).unwrap_or_default();
+    let seconds = item.get("at").and_then(|at| at.as_n()?.parse().ok());
     let at = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
     let mut line = Map::new();
     line.insert("id".to_owned(), id.into());

@@ -1,9 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{
-    operation::update_item::builders::UpdateItemFluentBuilder, primitives::Blob, types::AttributeValue,
-};
 use jiff::Timestamp;
 use shared::{
     factors::{
@@ -16,7 +13,11 @@ use shared::{
     kernel::{OwnFactor, PortError, UserId},
 };
 
-use super::{Item, Table, condition_failed, number, port_error, seconds, text, user_key, version};
+use super::{
+    AttributeValue, Item, Operation, Table, condition_failed, number, port_error, seconds, text, user_key,
+    version,
+};
+use crate::json_protocol::Blob;
 
 const READ: &str = "dynamodb.GetItem";
 const WRITE: &str = "dynamodb.UpdateItem";
@@ -25,17 +26,15 @@ const WRITE: &str = "dynamodb.UpdateItem";
 impl OwnFactorStore for Table {
     async fn own_factors(&self, user: &UserId) -> Result<OwnFactors, PortError> {
         let answer = self
-            .client
             .get_item()
-            .table_name(&self.name)
             .key("pk", user_key(user))
             .key("sk", text(FACTORS))
             // What was changed a moment ago must be seen: a revoked device, a new generation.
-            .consistent_read(true)
+            .consistent_read()
             .send()
             .await
             .map_err(port_error(READ))?;
-        answer.item().map_or_else(|| Ok(OwnFactors::default()), read)
+        answer.item.as_ref().map_or_else(|| Ok(OwnFactors::default()), read)
     }
 
     async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<Changed, PortError> {
@@ -133,15 +132,15 @@ impl OwnFactorStore for Table {
 pub(super) const FACTORS: &str = "FACTORS";
 
 impl Table {
-    fn factors_item(&self, user: &UserId) -> UpdateItemFluentBuilder {
-        self.client.update_item().table_name(&self.name).key("pk", user_key(user)).key("sk", text(FACTORS))
+    fn factors_item(&self, user: &UserId) -> Operation<'_> {
+        self.update_item().key("pk", user_key(user)).key("sk", text(FACTORS))
     }
 }
 
 /// The item's part that [`OwnFactors`] is.
 pub(super) fn read(item: &Item) -> Result<OwnFactors, PortError> {
     let recovery =
-        item.get("recovery").map(AttributeValue::as_ss).transpose().map_err(|_| broken("recovery"))?;
+        item.get("recovery").map(|kept| kept.as_ss().ok_or_else(|| broken("recovery"))).transpose()?;
     Ok(OwnFactors {
         generation: count(item, "generation")?.unwrap_or_default(),
         revision: count(item, "revision")?.unwrap_or_default(),
@@ -166,9 +165,9 @@ fn authenticator(authenticator: &Authenticator) -> AttributeValue {
 fn read_authenticator(item: &Item) -> Option<Authenticator> {
     Some(Authenticator {
         name: name(item)?,
-        seed: SealedSeed::new(item.get("sealed")?.as_b().ok()?.as_ref().to_vec()),
+        seed: SealedSeed::new(item.get("sealed")?.as_b()?.0.clone()),
         created_at: time(item, "created_at")?,
-        is_confirmed: *item.get("confirmed")?.as_bool().ok()?,
+        is_confirmed: *item.get("confirmed")?.as_bool()?,
     })
 }
 
@@ -184,7 +183,7 @@ fn device(device: &TrustedDevice) -> AttributeValue {
 fn read_device(item: &Item) -> Option<TrustedDevice> {
     Some(TrustedDevice {
         name: name(item)?,
-        key: DeviceKey::from_point(item.get("key")?.as_b().ok()?.as_ref()).ok()?,
+        key: DeviceKey::from_point(&item.get("key")?.as_b()?.0).ok()?,
         created_at: time(item, "created_at")?,
         expires_at: time(item, "expires_at")?,
     })
@@ -193,16 +192,16 @@ fn read_device(item: &Item) -> Option<TrustedDevice> {
 /// A factor whose name we don't know is left out: a newer version of ours may have written it.
 fn last_proof(value: &AttributeValue) -> Result<LastProof, PortError> {
     let read = || {
-        let item = value.as_m().ok()?;
+        let item = value.as_m()?;
         let factors = |names: &[String]| -> BTreeSet<_> {
             names.iter().filter_map(|name| OwnFactor::from_name(name)).collect()
         };
-        let native = item.get("native").and_then(|names| names.as_ss().ok());
+        let native = item.get("native").and_then(|names| names.as_ss());
         Some(LastProof {
             at: time(item, "at")?,
-            factors: factors(item.get("factors")?.as_ss().ok()?),
+            factors: factors(item.get("factors")?.as_ss()?),
             native: native.map(|names| factors(names)).unwrap_or_default(),
-            client: item.get("client")?.as_s().ok()?.clone(),
+            client: item.get("client")?.as_s()?.clone(),
         })
     };
     read().ok_or_else(|| broken("last_proof"))
@@ -214,25 +213,25 @@ fn entries<T>(
     read: impl Fn(&Item) -> Option<T>,
 ) -> Result<BTreeMap<FactorId, T>, PortError> {
     let Some(value) = item.get(attribute) else { return Ok(BTreeMap::new()) };
-    let entries = value.as_m().map_err(|_| broken(attribute))?;
+    let entries = value.as_m().ok_or_else(|| broken(attribute))?;
     entries
         .iter()
-        .map(|(id, value)| Some((FactorId::parse(id).ok()?, read(value.as_m().ok()?)?)))
+        .map(|(id, value)| Some((FactorId::parse(id).ok()?, read(value.as_m()?)?)))
         .collect::<Option<_>>()
         .ok_or_else(|| broken(attribute))
 }
 
 fn name(item: &Item) -> Option<FriendlyDeviceName> {
-    FriendlyDeviceName::parse(item.get("name")?.as_s().ok()?).ok()
+    FriendlyDeviceName::parse(item.get("name")?.as_s()?).ok()
 }
 
 fn time(item: &Item, name: &str) -> Option<Timestamp> {
-    Timestamp::from_second(item.get(name)?.as_n().ok()?.parse().ok()?).ok()
+    Timestamp::from_second(item.get(name)?.as_n()?.parse().ok()?).ok()
 }
 
 fn count(item: &Item, name: &'static str) -> Result<Option<u64>, PortError> {
     let Some(value) = item.get(name) else { return Ok(None) };
-    value.as_n().ok().and_then(|count| count.parse().ok()).map(Some).ok_or_else(|| broken(name))
+    value.as_n().and_then(|count| count.parse().ok()).map(Some).ok_or_else(|| broken(name))
 }
 
 fn broken(attribute: &'static str) -> PortError {
@@ -240,7 +239,7 @@ fn broken(attribute: &'static str) -> PortError {
 }
 
 fn bytes(bytes: &[u8]) -> AttributeValue {
-    AttributeValue::B(Blob::new(bytes))
+    AttributeValue::B(Blob(bytes.to_vec()))
 }
 
 fn whole(number: u64) -> AttributeValue {

@@ -4,11 +4,6 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::update_item::UpdateItemError,
-    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
-};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     factors::own::RecoveryHash,
@@ -20,8 +15,8 @@ use shared::{
 };
 
 use super::{
-    Item, Table, condition_failed, milliseconds, number, own_factors::FACTORS, port_error, seconds, text,
-    user_key, version, whole,
+    AttributeValue, Fault, Item, Table, condition_failed, milliseconds, number, own_factors::FACTORS,
+    port_error, seconds, text, user_key, version, whole,
 };
 
 const READ: &str = "dynamodb.GetItem";
@@ -32,34 +27,31 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 #[async_trait]
 impl Cases for Table {
     async fn create(&self, key: &CaseKey, case: &Case) -> Result<(), PortError> {
-        let put = self.client.put_item().table_name(&self.name).set_item(Some(item(key, case)));
+        let put = self.put_item().whole_item(item(key, case));
         put.send().await.map_err(port_error(PUT))?;
         Ok(())
     }
 
     async fn read(&self, key: &CaseKey) -> Result<Option<Case>, PortError> {
         let answer = self
-            .client
             .get_item()
-            .table_name(&self.name)
             .key("pk", case_key(key))
             .key("sk", text("CASE"))
-            .consistent_read(true)
+            .consistent_read()
             .send()
             .await
             .map_err(port_error(READ))?;
         let case = answer
-            .item()
+            .item
+            .as_ref()
             .map(|item| read(item).ok_or_else(|| PortError::new(READ, "the recovery can't be read")));
         case.transpose()
     }
 
     async fn swap(&self, key: &CaseKey, seen: u64, after: &Case) -> Result<Swapped, PortError> {
         let put = self
-            .client
             .put_item()
-            .table_name(&self.name)
-            .set_item(Some(item(key, after)))
+            .whole_item(item(key, after))
             .condition_expression("revision = :seen")
             .expression_attribute_values(":seen", AttributeValue::N(seen.to_string()));
         match put.send().await {
@@ -80,9 +72,7 @@ impl Tries for Table {
             (2..=most).rev().map(|place| format!("t{place} = if_not_exists(t{}, :never)", place - 1));
         let set: Vec<_> = shifted.chain(["t1 = :now, v = :v, #ttl = :ttl".to_owned()]).collect();
         let updated = self
-            .client
             .update_item()
-            .table_name(&self.name)
             .key("pk", tries_key(trying))
             .key("sk", text("TRIES"))
             .update_expression(format!("SET {}", set.join(", ")))
@@ -111,9 +101,7 @@ impl RecoveryCodes for Table {
     /// beside them.
     async fn spend(&self, user: &UserId, hash: &RecoveryHash, case: &CaseKey) -> Result<Spent, PortError> {
         let spent = self
-            .client
             .update_item()
-            .table_name(&self.name)
             .key("pk", user_key(user))
             .key("sk", text(FACTORS))
             .condition_expression("contains(recovery, :hash)")
@@ -121,17 +109,14 @@ impl RecoveryCodes for Table {
             .expression_attribute_values(":hash", text(hash.as_str()))
             .expression_attribute_values(":hashes", AttributeValue::Ss(vec![hash.as_str().to_owned()]))
             .expression_attribute_values(":case", text(case.as_str()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .item_on_condition_failure()
             .send()
             .await;
         match spent {
             Ok(_) => Ok(Spent::Done),
-            Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
-                let UpdateItemError::ConditionalCheckFailedException(refused) = answer.into_err() else {
-                    return Err(PortError::new(UPDATE, "the condition failed without an item"));
-                };
+            Err(Fault::ConditionFailed(refused)) => {
                 let is = |name, value| {
-                    refused.item().and_then(|item| text_of(item, name)).is_some_and(|kept| kept == value)
+                    refused.as_ref().and_then(|item| text_of(item, name)).is_some_and(|kept| kept == value)
                 };
                 let is_mine = is("recovered_with", hash.as_str()) && is("recovered_by", case.as_str());
                 Ok(if is_mine { Spent::Done } else { Spent::Unknown })
@@ -226,9 +211,9 @@ fn work_item(work: &Work) -> Item {
 fn read(item: &Item) -> Option<Case> {
     let phase = match text_of(item, "phase")? {
         "open" => Phase::Open,
-        "waiting" => Phase::Waiting(read_wait(item.get("wait")?.as_m().ok()?)?),
+        "waiting" => Phase::Waiting(read_wait(item.get("wait")?.as_m()?)?),
         "proven" => Phase::Proven,
-        "working" => Phase::Working(read_work(item.get("work")?.as_m().ok()?)?),
+        "working" => Phase::Working(read_work(item.get("work")?.as_m()?)?),
         "recovered" => Phase::Over(Ending::Recovered),
         "with-operator" => Phase::Over(Ending::WithOperator(read_reason(text_of(item, "reason")?)?)),
         "cancelled" => Phase::Over(Ending::Cancelled),
@@ -249,7 +234,7 @@ fn read(item: &Item) -> Option<Case> {
 fn read_wait(item: &Item) -> Option<Wait> {
     let id = |name| uuid::Uuid::try_parse(text_of(item, name)?).ok();
     Some(Wait {
-        is_real: *item.get("is_real")?.as_bool().ok()?,
+        is_real: *item.get("is_real")?.as_bool()?,
         ids: WaitIds { noted: id("noted")?, email: id("email")?, sms: id("sms")? },
         page: text_of(item, "page")?.to_owned(),
         ready_at: time(item, "ready_at").ok()?,
@@ -288,10 +273,10 @@ fn factors(factors: &BTreeSet<Factor>) -> AttributeValue {
 }
 
 fn read_factors(item: &Item, name: &str) -> Option<BTreeSet<Factor>> {
-    let names = item.get(name)?.as_l().ok()?;
-    names.iter().map(|name| Factor::from_cognito_name(name.as_s().ok()?)).collect()
+    let names = item.get(name)?.as_l()?;
+    names.iter().map(|name| Factor::from_cognito_name(name.as_s()?)).collect()
 }
 
 fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
-    item.get(name)?.as_s().ok().map(String::as_str)
+    item.get(name)?.as_s().map(String::as_str)
 }

@@ -1,8 +1,4 @@
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{
-    operation::update_item::builders::UpdateItemFluentBuilder,
-    types::{AttributeValue, ReturnValue},
-};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     kernel::{PortError, UserId},
@@ -10,7 +6,8 @@ use shared::{
 };
 
 use super::{
-    Table, condition_failed, milliseconds, number, port_error, seconds, text, user_key, version, whole,
+    AttributeValue, Operation, ReturnValues, Table, condition_failed, milliseconds, number, port_error,
+    seconds, text, user_key, version, whole,
 };
 
 /// Counters of names that are no user's are kept for a day.
@@ -23,12 +20,13 @@ impl SignInLedger for Table {
     async fn count_attempt(&self, subject: &Subject, at: Timestamp) -> Result<u32, PortError> {
         let updated = self
             .count_one(subject, at)
-            .return_values(ReturnValue::UpdatedNew)
+            .return_values(ReturnValues::UpdatedNew)
             .send()
             .await
             .map_err(port_error(OPERATION))?;
         updated
-            .attributes()
+            .attributes
+            .as_ref()
             .and_then(|item| whole(item, "attempts"))
             .ok_or_else(|| PortError::new(OPERATION, "the answer holds no count"))
     }
@@ -63,7 +61,7 @@ impl SignInLedger for Table {
         }
         let updated = update
             .condition_expression(far_enough.join(" OR "))
-            .return_values(ReturnValue::AllOld)
+            .return_values(ReturnValues::AllOld)
             .send()
             .await;
         let before = match updated {
@@ -123,17 +121,15 @@ impl SignInHistory for Table {
     async fn history(&self, user: &UserId) -> Result<History, PortError> {
         const READ: &str = "dynamodb.GetItem";
         let answer = self
-            .client
             .get_item()
-            .table_name(&self.name)
             .key("pk", user_key(user))
             .key("sk", text("SIGN_IN"))
-            .consistent_read(true)
+            .consistent_read()
             .send()
             .await
             .map_err(port_error(READ))?;
         let time = |name| {
-            let second = answer.item().and_then(|item| whole(item, name))?;
+            let second = answer.item.as_ref().and_then(|item| whole(item, name))?;
             Some(Timestamp::from_second(second).map_err(|fault| PortError::new(READ, fault)))
         };
         Ok(History {
@@ -145,7 +141,7 @@ impl SignInHistory for Table {
 
 impl Table {
     /// Adds one attempt. Items of names that are no user's go by themselves.
-    fn count_one(&self, subject: &Subject, at: Timestamp) -> UpdateItemFluentBuilder {
+    fn count_one(&self, subject: &Subject, at: Timestamp) -> Operation<'_> {
         let update = self
             .ledger_item(subject_key(subject))
             .expression_attribute_values(":at", seconds(at))
@@ -182,8 +178,8 @@ impl Table {
         }
     }
 
-    fn ledger_item(&self, pk: AttributeValue) -> UpdateItemFluentBuilder {
-        self.client.update_item().table_name(&self.name).key("pk", pk).key("sk", text("SIGN_IN"))
+    fn ledger_item(&self, pk: AttributeValue) -> Operation<'_> {
+        self.update_item().key("pk", pk).key("sk", text("SIGN_IN"))
     }
 }
 
