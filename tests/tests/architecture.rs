@@ -108,6 +108,18 @@ fn nothing_that_is_deployed_carries_the_generator_of_the_document() {
     }
 }
 
+/// What is called through our own client of AWS JSON has the SDK's as an oracle in tests, and nowhere else.
+#[test]
+fn what_is_deployed_calls_the_table_keys_and_text_messages_without_the_sdks_clients() {
+    let metadata = metadata();
+    for function in members(&metadata, "functions") {
+        let tree = built_from(&metadata, &function);
+        for oracle in ["aws-sdk-dynamodb", "aws-sdk-kms", "aws-sdk-pinpointsmsvoicev2"] {
+            assert!(!tree.contains(oracle), "{function} is built from {oracle}");
+        }
+    }
+}
+
 /// A text of an operator's rule is shown to users as it is: nobody else makes one.
 #[test]
 fn only_the_reader_of_rules_makes_messages_of_rules() {

@@ -185,10 +185,10 @@ impl HttpClient for OneConnector {
     }
 }
 
-/// A client that many invocations do without, set up when it is first asked for: each kind reads the SDK's list
-/// of AWS's partitions then, at a tenth of a sender's init. Providers are among them, because a chain has several
-/// and `deliver` two chains. The table, the keys of codes and the user pool are set up at init, where Lambda gives
-/// more of the processor.
+/// A client of the SDK's that many invocations do without, set up when it is first asked for: each kind reads the
+/// SDK's list of AWS's partitions then. Providers are among them, because a chain has several and `deliver` two
+/// chains. The user pool's is set up at init, where Lambda gives more of the processor; a [`JsonClient`] costs
+/// nothing to set up.
 #[derive(Clone)]
 pub(crate) struct OnDemand<C>(Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>);
 

@@ -1,7 +1,8 @@
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 use shared::kernel::PortError;
 
-/// A failed call as operators may read it. What a service says is left out, only its error's code is
+/// A failed call of an SDK client, as operators may read it; [`CallFault::of`](crate::CallFault) is the same for our
+/// own. What a service says is left out, only its error's code is
 /// kept: validation texts quote the values they refuse, which may be tokens, codes, keys or addresses.
 /// What went wrong on the way is told as it is.
 pub(crate) fn port_error<E, R>(operation: &'static str) -> impl Fn(SdkError<E, R>) -> PortError

@@ -18,7 +18,7 @@ use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use end_to_end::{
     Cloud, Function, functions,
-    measure::{Environment, Start, WARM_PAIRS, count, in_turn, median, percentile, read_from_storage},
+    measure::{Environment, Start, WARM_PAIRS, count, in_turn, median, percentile},
     sample_events,
 };
 use local_lambda_host::FunctionSpec;
@@ -51,9 +51,6 @@ fn build(argument: &str) -> Result<(String, PathBuf)> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    for (_, folder) in &arguments.builds {
-        read_from_storage(folder)?;
-    }
     let cloud = Cloud::start().await?;
     let rules = rules()?;
     let subjects = subjects(&cloud, rules.path()).await?;
@@ -122,10 +119,15 @@ struct Pair {
 async fn pair(cloud: &Cloud, spec: FunctionSpec, event: &Value, echo: FunctionSpec) -> Result<Pair> {
     let name = spec.name.clone();
     let before = cloud.calls(&name).await?;
-    let mut subject = Environment::start(spec, event).await?;
+    // A peer's interpreter is none of ours to copy.
+    let mut subject = if spec.args.is_empty() {
+        Environment::start_copy(spec, event).await?
+    } else {
+        Environment::start(spec, event).await?
+    };
     let first = cloud.calls(&name).await?;
     let nothing = json!({});
-    let mut echo = Environment::start(echo, &nothing).await?;
+    let mut echo = Environment::start_copy(echo, &nothing).await?;
     in_turn((&mut subject, event), (&mut echo, &nothing), WARM_PAIRS).await?;
     let (start, echo) = (subject.figures()?, echo.figures()?);
     let warm_calls = (cloud.calls(&name).await? - first) / count(start.warm_each.len());

@@ -16,7 +16,7 @@ use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use end_to_end::{
     Cloud, SealedEvents, functions,
-    measure::{Environment, Start, WARM_INVOCATIONS, count, median, read_from_storage},
+    measure::{Environment, Start, WARM_INVOCATIONS, count, median},
     roomy_policy, workspace,
 };
 use local_lambda_host::FunctionSpec;
@@ -69,9 +69,6 @@ async fn main() -> Result<()> {
         Cloud::start_with(&["--sign-in-with", "phone", "--lambda-endpoint", &sealed.endpoint]).await?;
     let policy = roomy_policy()?;
     let subjects = subjects(&arguments, &cloud, policy.path()).await?;
-    for folder in [Some(&arguments.functions), arguments.readers.as_ref()].into_iter().flatten() {
-        read_from_storage(folder)?;
-    }
     let mut rounds = Vec::new();
     for _ in 0..arguments.rounds {
         let events = sealed.draw(&cloud, 1 + WARM_INVOCATIONS).await?;
@@ -79,7 +76,7 @@ async fn main() -> Result<()> {
         let mut sent = 0;
         let mut round = BTreeMap::new();
         for subject in &subjects {
-            let started = start(&cloud, &subject.spec, first, others).await.context(subject.name)?;
+            let started = start(&cloud, subject, first, others).await.context(subject.name)?;
             round.insert(subject.name, started);
             sent += usize::from(subject.sends);
             all_arrived(&cloud, &events, sent).await.context(subject.name)?;
@@ -153,9 +150,15 @@ struct Started {
     warm_calls: f64,
 }
 
-async fn start(cloud: &Cloud, spec: &FunctionSpec, first: &Value, others: &[Value]) -> Result<Started> {
+async fn start(cloud: &Cloud, subject: &Subject, first: &Value, others: &[Value]) -> Result<Started> {
+    let Subject { spec, file, .. } = subject;
     let before = cloud.calls(&spec.name).await?;
-    let mut environment = Environment::start(spec.clone(), first).await?;
+    let is_binary = file.as_ref() == Some(&spec.command);
+    let mut environment = if is_binary {
+        Environment::start_copy(spec.clone(), first).await?
+    } else {
+        Environment::start(spec.clone(), first).await?
+    };
     let after_first = cloud.calls(&spec.name).await?;
     environment.account()?;
     for event in others {
