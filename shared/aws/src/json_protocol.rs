@@ -1,9 +1,7 @@
 //! Services that speak AWS JSON: an operation is a signed `POST` with the input as JSON, its name in a header.
 //!
-//! Not through the SDK's clients where every code passes: each of those reads the list of all Regions when it is
-//! set up, and takes twice the processor for a call (ARCHITECTURE.md, "Calls of AWS"). Signature, TLS and
-//! connections are the SDK's own parts, and its clients are the oracle of what is sent
-//! (`tests/json_protocol.rs`).
+//! Why not the SDK's clients stands in ARCHITECTURE.md, "Decisions". Signature, TLS and connections are the SDK's own
+//! parts, and its clients are the oracle of what is sent (`tests/json_protocol.rs`).
 
 use std::{
     error::Error,

@@ -79,14 +79,13 @@ impl AuditLog for Table {
                 .key_condition_expression("pk = :pk AND sk < :before")
                 .expression_attribute_values(":before", text(before.to_string()));
         }
-        let mut lines = Vec::new();
-        loop {
-            let (page, is_last) = query.next_page().await.map_err(port_error("dynamodb.Query"))?;
+        let (mut lines, mut is_last) = (Vec::new(), false);
+        while lines.len() < most && !is_last {
+            let page;
+            (page, is_last) = query.next_page().await.map_err(port_error("dynamodb.Query"))?;
             lines.extend(page.iter().filter_map(read_line).take(most - lines.len()));
-            if is_last || lines.len() == most {
-                return Ok(lines);
-            }
         }
+        Ok(lines)
     }
 }
 

@@ -130,7 +130,7 @@ fn condition_failed(fault: &Fault) -> bool {
 
 fn port_error(operation: &'static str) -> impl Fn(Fault) -> PortError {
     move |fault| match fault {
-        Fault::ConditionFailed(_) => PortError::new(operation, "the condition does not hold"),
+        Fault::ConditionFailed(_) => PortError::new(operation, "ConditionalCheckFailedException"),
         Fault::Call(fault) => CallFault::of(operation)(fault),
     }
 }
