@@ -131,11 +131,10 @@ fn told(operation: &str, endpoint: &str, fault: CallFault) -> anyhow::Error {
     match fault {
         CallFault::Refused(refusal) => Refused {
             operation: operation.to_owned(),
-            code: refusal.code.unwrap_or_default(),
+            code: refusal.code.unwrap_or_else(|| format!("status {}", refusal.status)),
             message: refusal.message.unwrap_or_default(),
         }
         .into(),
-        CallFault::NotSent(fault) => anyhow!(fault).context(format!("{operation}: {endpoint}")),
         fault => anyhow!(fault).context(format!("{operation}: {endpoint}")),
     }
 }

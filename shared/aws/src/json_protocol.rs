@@ -288,7 +288,7 @@ impl Refusal {
     }
 
     fn is_transient(&self) -> bool {
-        const CODES: [&str; 14] = [
+        const CODES: [&str; 15] = [
             "BandwidthLimitExceeded",
             "LimitExceededException",
             "PriorRequestNotComplete",
@@ -299,6 +299,7 @@ impl Refusal {
             "RequestTimeout",
             "RequestTimeoutException",
             "SlowDown",
+            "ThrottledException",
             "Throttling",
             "ThrottlingException",
             "TooManyRequestsException",

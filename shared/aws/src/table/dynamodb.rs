@@ -317,9 +317,8 @@ pub(super) async fn execute(
     struct Batch<'a> {
         statements: &'a [Statement],
     }
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     #[serde(rename_all = "PascalCase", default)]
-    #[derive(Default)]
     struct Answers {
         responses: Vec<StatementAnswer>,
     }
