@@ -3,23 +3,31 @@
 //! Not through the SDK's typed clients: those leave out what their version does not know, and
 //! `UpdateUserPool` resets what is left out (COGNITO.md §1.1). JSON keeps every member.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
 use serde_json::Value;
 use shared::config::process_environment;
+use shared::kernel::{Clock, SystemClock};
 use shared_aws::{CallFault, JsonClient, Patience};
+use tokio::sync::Mutex;
 
-/// An operator rather waits than starts again. Every operation that is called may be repeated: it reads, or writes
-/// a whole state.
-const PATIENCE: Patience =
-    Patience { tries: 4, back_off: Duration::from_millis(600), one_try: None, all_tries: None };
+/// An operator rather waits than starts again, but not for ever. Every operation that is called may be repeated: it
+/// reads, or writes a whole state.
+const PATIENCE: Patience = Patience {
+    tries: 4,
+    back_off: Duration::from_millis(600),
+    one_try: Some(Duration::from_secs(30)),
+    all_tries: Some(Duration::from_mins(2)),
+};
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// The services that are called this way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +80,8 @@ pub(crate) struct Aws {
     region: String,
     credentials: SharedCredentialsProvider,
     connector: SharedHttpConnector,
+    /// Of all services that have no endpoint of their own: `AWS_ENDPOINT_URL`, or the profile's.
+    endpoint: Option<String>,
 }
 
 impl Aws {
@@ -87,20 +97,28 @@ impl Aws {
         }
         let config = loader.load().await;
         let region = config.region().context("no region: say --region, or set it in the profile")?;
+        if config.use_fips() == Some(true) || config.use_dual_stack() == Some(true) {
+            bail!(
+                "endpoints for FIPS or dual stack are asked for, which this command does not know: it would call others"
+            );
+        }
         let connector = Connector::builder()
             .proxy_config(ProxyConfig::from_env())
+            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT).build())
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .build();
         Ok(Self {
             region: region.as_ref().to_owned(),
-            credentials: config.credentials_provider().context("no AWS credentials")?,
+            credentials: kept(config.credentials_provider().context("no AWS credentials")?),
             connector: SharedHttpConnector::new(connector),
+            endpoint: config.endpoint_url().map(str::to_owned),
         })
     }
 
     pub(crate) fn client(&self, service: Service) -> JsonClient {
         let (service, variable) = service.described();
-        let given = process_environment(variable).filter(|endpoint| !endpoint.is_empty());
+        let own = process_environment(variable).filter(|endpoint| !endpoint.is_empty());
+        let given = own.or_else(|| self.endpoint.clone());
         JsonClient {
             connector: self.connector.clone(),
             credentials: self.credentials.clone(),
@@ -136,5 +154,89 @@ fn told(operation: &str, endpoint: &str, fault: CallFault) -> anyhow::Error {
         }
         .into(),
         fault => anyhow!(fault).context(format!("{operation}: {endpoint}")),
+    }
+}
+
+/// Credentials of single sign-on, a role or a process cost a call each time that they are asked for, and a walk through
+/// the table asks for each page.
+#[derive(Debug)]
+struct Kept<C> {
+    from: SharedCredentialsProvider,
+    last: Mutex<Option<Credentials>>,
+    clock: C,
+}
+
+/// Before they expire: what is signed has to arrive.
+const MARGIN: Duration = Duration::from_mins(1);
+
+fn kept(from: SharedCredentialsProvider) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Kept { from, last: Mutex::default(), clock: SystemClock })
+}
+
+impl<C: Clock + std::fmt::Debug> ProvideCredentials for Kept<C> {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let mut last = self.last.lock().await;
+            let soon = SystemTime::from(self.clock.now()) + MARGIN;
+            let is_good = |known: &&Credentials| known.expiry().is_none_or(|end| end > soon);
+            if let Some(known) = last.as_ref().filter(is_good) {
+                return Ok(known.clone());
+            }
+            let fresh = self.from.provide_credentials().await?;
+            Ok(last.insert(fresh).clone())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
+
+    #[derive(Debug, Default)]
+    struct Hands(AtomicU64);
+
+    impl Clock for Hands {
+        fn now(&self) -> Timestamp {
+            NOW + SignedDuration::from_secs(self.0.load(Ordering::Relaxed).try_into().unwrap())
+        }
+    }
+
+    /// Counts how often it is asked; each answer is good for an hour from the first.
+    #[derive(Debug)]
+    struct SignOn(Arc<AtomicU64>);
+
+    impl ProvideCredentials for SignOn {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let asked = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+            let end = SystemTime::from(NOW) + Duration::from_hours(asked);
+            future::ProvideCredentials::ready(Ok(Credentials::new("a", "b", None, Some(end), "test")))
+        }
+    }
+
+    #[tokio::test]
+    async fn credentials_are_asked_for_anew_before_they_expire() {
+        let asked = Arc::<AtomicU64>::default();
+        let from = SharedCredentialsProvider::new(SignOn(Arc::clone(&asked)));
+        let kept = Kept { from, last: Mutex::default(), clock: Hands::default() };
+        for (seconds, expected) in
+            [(0, 1), (1, 1), (3_539, 1), (3_540, 2), (3_600, 2), (7_139, 2), (7_140, 3)]
+        {
+            kept.clock.0.store(seconds, Ordering::Relaxed);
+            kept.provide_credentials().await.unwrap();
+            assert_eq!(asked.load(Ordering::Relaxed), expected, "after {seconds} s");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What an operator asks of the table and no function does: reading the audit trail, every claim on an
 //! address, erasing a user.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -10,6 +12,7 @@ use shared::{
     kernel::{PortError, UserId},
     sign_up::{AddressClaims as _, ClaimPlace, KeptClaim},
 };
+use tokio::time::sleep;
 
 use super::{
     AttributeValue, Item, Operation, Table,
@@ -24,6 +27,9 @@ const QUERY: &str = "dynamodb.Query";
 const WRITE: &str = "dynamodb.BatchWriteItem";
 /// `BatchWriteItem` takes no more.
 const BATCH: usize = 25;
+/// Before what a throttled table left is asked for again: doubled while it takes nothing, 6 s together.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 impl Table {
     /// The table as an operator reaches it: with their own credentials, patience and endpoint.
@@ -89,8 +95,21 @@ impl Table {
         }
         for batch in keys.chunks(BATCH) {
             let mut waiting: Vec<_> = batch.iter().cloned().map(Deletion::of).collect();
-            while !waiting.is_empty() {
+            let mut pause = FIRST_PAUSE;
+            loop {
+                let asked = waiting.len();
                 waiting = delete(&self.client, &self.name, waiting).await.map_err(CallFault::of(WRITE))?;
+                if waiting.is_empty() {
+                    break;
+                }
+                if waiting.len() < asked {
+                    pause = FIRST_PAUSE;
+                } else if pause > LONGEST_PAUSE {
+                    return Err(PortError::new(WRITE, "the table is throttled: items are left"));
+                }
+                // What is left was throttled.
+                sleep(pause).await;
+                pause *= 2;
             }
         }
         Ok(keys.len())
