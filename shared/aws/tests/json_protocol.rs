@@ -35,7 +35,7 @@ use shared::{
     audit::AuditLog as _,
     delivery::{
         Booking, Budgets as _, Channel, Charge, Claims, Correspondence, Counter, Counts, DataKeyCiphertext,
-        DataKeys as _, DeliveryId, Limits, Provider as _, ProviderFault, Scope, Sms, SmsText, Standing,
+        DataKeys as _, DeliveryId, Limits, Provider as _, Scope, Sms, SmsText, Standing,
     },
     factors::own::{SealedSeed, Seeds as _, TotpSeed},
     kernel::{PhoneNumber, UserId},
@@ -629,57 +629,4 @@ async fn a_try_and_a_call_have_their_time_and_no_more() {
     });
     assert!(!ended.await.1);
     assert!(begun.elapsed() < Duration::from_millis(600), "{:?}", begun.elapsed());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_provider_tells_its_faults_apart() {
-    let refusals = [
-        (json!({ "__type": "ThrottlingException" }), "Throttled"),
-        (
-            json!({ "__type": "ConflictException", "Reason": "DESTINATION_PHONE_NUMBER_OPTED_OUT" }),
-            "OptedOut",
-        ),
-        (
-            json!({ "__type": "ConflictException", "Reason": "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION" }),
-            "AddressRejected",
-        ),
-        (
-            json!({ "__type": "ConflictException", "Reason": "DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE" }),
-            "AddressRejected",
-        ),
-        (
-            json!({ "__type": "ValidationException", "Reason": "DESTINATION_COUNTRY_BLOCKED" }),
-            "AddressRejected",
-        ),
-        (
-            json!({
-                "__type": "ValidationException", "Reason": "FIELD_VALIDATION_FAILED",
-                "Fields": [{ "Name": "DestinationPhoneNumber", "Message": "no" }],
-            }),
-            "AddressRejected",
-        ),
-        (
-            json!({
-                "__type": "ValidationException", "Reason": "FIELD_VALIDATION_FAILED",
-                "Fields": [{ "Name": "MessageBody", "Message": "no" }],
-            }),
-            "Unavailable",
-        ),
-        (json!({ "__type": "ConflictException", "Reason": "RESOURCE_NOT_ACTIVE" }), "Unavailable"),
-        (json!({ "__type": "AccessDeniedException" }), "Unavailable"),
-    ];
-    for (refusal, expected) in refusals {
-        let answer = refusal.clone();
-        let recorder = Recorder::start(move |_, _| (400, answer.clone()));
-        let provider = EndUserMessaging::new(&aws(&recorder.endpoint), SmsSettings::default());
-        let fault = provider.send(&sms()).await.unwrap_err();
-        let told = match fault {
-            ProviderFault::Throttled => "Throttled",
-            ProviderFault::OptedOut => "OptedOut",
-            ProviderFault::AddressRejected => "AddressRejected",
-            ProviderFault::Unavailable(_) => "Unavailable",
-        };
-        assert_eq!(told, expected, "{refusal}");
-        assert_eq!(recorder.taken().len(), 1, "{refusal}");
-    }
 }

@@ -1,6 +1,5 @@
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use shared::delivery::{Provider, ProviderFault, Sms};
 
 use super::SmsSettings;
@@ -59,8 +58,11 @@ impl Provider<Sms> for EndUserMessaging {
             // The service takes 5 s to 72 h.
             time_to_live: message.time_to_live.as_secs().clamp(5, 259_200),
         };
-        // What it answers is the message's id, which nobody asks for.
-        self.client.call("SendTextMessage", &input).await.map(|_: Value| ()).map_err(told_apart)
+        // What it answers is the message's id, which nobody asks for: whatever can't be read is taken all the same.
+        match self.client.call::<IgnoredAny>("SendTextMessage", &input).await {
+            Ok(_) | Err(CallFault::Unreadable) => Ok(()),
+            Err(fault) => Err(told_apart(fault)),
+        }
     }
 }
 
@@ -84,7 +86,10 @@ fn told_apart(fault: CallFault) -> ProviderFault {
                 return ProviderFault::AddressRejected;
             }
             (Some("ValidationException"), _)
-                if fields.iter().any(|field| field.name == "DestinationPhoneNumber") =>
+                if fields
+                    .iter()
+                    .flatten()
+                    .any(|field| field.name.as_deref() == Some("DestinationPhoneNumber")) =>
             {
                 return ProviderFault::AddressRejected;
             }
@@ -94,16 +99,16 @@ fn told_apart(fault: CallFault) -> ProviderFault {
     CallFault::of(OPERATION)(fault).into()
 }
 
-/// What an error of the service tells beside its code.
+/// What an error of the service tells beside its code. A member may be `null`, as in every AWS JSON.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Details {
     reason: Option<String>,
-    fields: Vec<Field>,
+    fields: Option<Vec<Field>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Field {
-    name: String,
+    name: Option<String>,
 }
