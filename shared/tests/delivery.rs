@@ -27,7 +27,7 @@ use shared::{
     config::{self, Policy},
     delivery::{
         Addresses, Carrier, Chain, Claim, Claims, DataKeyCiphertext, DataKeys, DeliveryId, Dependencies,
-        DispatchSettings, Email, Failure, Outcome, Provider, ProviderFault, Sms,
+        DispatchSettings, Email, Failure, NotSent, Outcome, Provider, ProviderFault, Sms,
     },
     kernel::{EmailAddress, PortError, Refusal},
     trigger::{CustomSender, answer},
@@ -307,6 +307,32 @@ async fn whoever_dies_on_the_way_is_followed(#[case] step: Step, #[case] message
     let retries = join_all((0..2).map(|_| answer(&senders.sms, given.clone()))).await;
     assert!(retries.iter().all(Result::is_ok));
     assert_eq!(senders.world.sent().len(), messages);
+}
+
+/// What the governor said stands when whoever heard it dies before it is noted.
+#[tokio::test(start_paused = true)]
+async fn a_withheld_message_stays_withheld_in_a_repeated_attempt() {
+    let senders = working();
+    answer(&senders.sms, event("CustomSMSSender_SignUp")).await.unwrap();
+    let held_off = event("CustomSMSSender_ResendCode");
+    *senders.world.stop.lock().unwrap() = Some(Step::BeforeNote);
+    let died = timeout(Duration::from_millis(200), answer(&senders.sms, held_off.clone()));
+    assert!(died.await.is_err(), "it should have died");
+    answer(&senders.sms, held_off).await.unwrap();
+    assert_eq!(senders.world.sent().len(), 1);
+    let reasons: Vec<_> = senders.world.table.outcomes();
+    assert!(reasons.contains(&Outcome::Refused(NotSent::CoolDown)), "{reasons:?}");
+}
+
+/// Nobody waits for a code that never went out.
+#[tokio::test(start_paused = true)]
+async fn a_send_that_is_ended_by_its_deadline_is_given_back() {
+    let senders = working();
+    *senders.world.stop.lock().unwrap() = Some(Step::InKms);
+    answer(&senders.sms, event("CustomSMSSender_SignUp")).await.unwrap();
+    assert_eq!(senders.world.table.outcomes(), [Outcome::Failed(Failure::Unavailable)]);
+    answer(&senders.sms, event("CustomSMSSender_ResendCode")).await.unwrap();
+    assert_eq!(senders.world.sent().len(), 1, "no cool-down");
 }
 
 #[rstest]

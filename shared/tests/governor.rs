@@ -13,7 +13,7 @@ use shared::{
     },
     kernel::{Clock, EmailAddress, HashKey, PhoneNumber, UserId},
 };
-use shared_testkit::{InMemoryTable, ManualClock};
+use shared_testkit::{InMemoryTable, ManualClock, next_delivery};
 
 struct House {
     governor: Governor,
@@ -37,7 +37,7 @@ impl House {
     }
 
     async fn admit(&self, demand: &Demand) -> Verdict {
-        self.governor.admit(demand, self.clock.now()).await.unwrap()
+        self.governor.admit(&next_delivery(), demand, self.clock.now()).await.unwrap()
     }
 
     async fn receipt(&self, demand: &Demand) -> Receipt {
@@ -202,6 +202,30 @@ async fn what_no_provider_took_is_forgotten() {
 }
 
 #[tokio::test]
+async fn who_asks_again_for_what_was_admitted_last_is_counted_once() {
+    let house = House::new(|policy| policy.sms.destination.unverified = 1);
+    let (first, again) = (next_delivery(), sign_up("alex", ALEX));
+    for _ in 0..3 {
+        let verdict = house.governor.admit(&first, &again, house.clock.now()).await.unwrap();
+        assert!(matches!(verdict, Verdict::Admitted(receipt) if receipt.is_unverified));
+    }
+    house.wait(60);
+    assert_eq!(house.reason(&again).await, NotSent::NothingVerified(Scope::Destination), "another delivery");
+
+    // What was never admitted, or given back, is asked about like any other.
+    let other = Demand { purpose: Purpose::ForgotPassword, ..sign_up("sam", "+4915123450000") };
+    let receipt = house.receipt(&other).await;
+    let (held_off, now) = (next_delivery(), house.clock.now());
+    for _ in 0..2 {
+        let verdict = house.governor.admit(&held_off, &other, now).await.unwrap();
+        assert!(matches!(verdict, Verdict::Withheld(withheld) if withheld.reason == NotSent::CoolDown));
+    }
+    house.governor.give_back(receipt).await;
+    let verdict = house.governor.admit(&held_off, &other, now).await.unwrap();
+    assert!(matches!(verdict, Verdict::Admitted(_)));
+}
+
+#[tokio::test]
 async fn a_dry_run_reports_and_sends() {
     let house = House::new(|policy| {
         policy.governor.dry_run = true;
@@ -233,5 +257,5 @@ async fn an_email_has_a_cool_down_and_budgets_but_no_country() {
 async fn a_dead_table_is_a_fault_and_not_an_answer() {
     let house = House::new(|_| {});
     house.table.fail();
-    assert!(house.governor.admit(&sign_up("alex", ALEX), house.clock.now()).await.is_err());
+    assert!(house.governor.admit(&next_delivery(), &sign_up("alex", ALEX), house.clock.now()).await.is_err());
 }

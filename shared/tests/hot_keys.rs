@@ -24,6 +24,7 @@ use shared::{
     },
     kernel::{HashKey, PhoneNumber, PortError, UserId},
 };
+use shared_testkit::next_delivery;
 
 const USERS: u64 = 100_000_000;
 /// Each user gets a code every other day, and the busiest hour sees four times its share of them.
@@ -125,7 +126,7 @@ async fn hottest(shards: u8) -> BTreeMap<Scope, f64> {
             is_verified: true,
             purpose: Purpose::Authentication,
         };
-        governor.admit(&demand, now).await.unwrap();
+        governor.admit(&next_delivery(), &demand, now).await.unwrap();
     }
     let mut hottest = BTreeMap::new();
     for (counter, count) in tally.0.lock().unwrap().iter() {

@@ -29,7 +29,7 @@ use shared::{
     },
     kernel::{HashKey, PhoneNumber, UserId},
 };
-use shared_testkit::InMemoryTable;
+use shared_testkit::{InMemoryTable, next_delivery};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -427,7 +427,8 @@ impl Replay {
     }
 
     async fn admit(&self, second: i64, demand: &Demand) -> Verdict {
-        self.governor.admit(demand, Timestamp::from_second(START + second).unwrap()).await.unwrap()
+        let now = Timestamp::from_second(START + second).unwrap();
+        self.governor.admit(&next_delivery(), demand, now).await.unwrap()
     }
 
     async fn ask(&mut self, second: i64, index: usize) {

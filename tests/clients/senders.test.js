@@ -41,9 +41,9 @@ before(async () => {
 after(() => cloud.stop());
 
 const languages = [
-  { locale: 'de', number: 1, signUpSubject: 'Bestätigen Sie Ihr Konto', signInText: 'für die Anmeldung' },
-  { locale: 'fr', number: 2, signUpSubject: 'Confirmez votre compte', signInText: 'pour vous connecter' },
-  { locale: 'ja', number: 3, signUpSubject: 'アカウントの確認', signInText: 'の認証コードです' },
+  { locale: 'de', number: 1, signUpSubject: 'Bestätigen Sie Ihr Konto', signInText: 'für die Anmeldung', invitation: 'vorläufige' },
+  { locale: 'fr', number: 2, signUpSubject: 'Confirmez votre compte', signInText: 'pour vous connecter', invitation: 'mot de passe provisoire' },
+  { locale: 'ja', number: 3, signUpSubject: 'アカウントの確認', signInText: 'の認証コードです', invitation: '仮パスワード' },
 ];
 
 for (const { locale, number, signUpSubject, signInText } of languages) {
@@ -110,25 +110,47 @@ test('the pool really did deliver every event twice', async () => {
   }
 });
 
-test('an administrator invites: the temporary password arrives once and unaltered', async () => {
-  const email = newAddress();
-  const TemporaryPassword = 'Tmp<9x>&Qz1!';
-  await cloud.cognito('AdminCreateUser', {
-    UserPoolId: cloud.endpoints.userPoolId,
-    Username: email,
-    TemporaryPassword,
-    UserAttributes: [{ Name: 'email', Value: email }],
-    DesiredDeliveryMediums: ['EMAIL'],
+for (const { locale, number, invitation } of languages) {
+  test(`an administrator invites: the temporary password arrives once and unaltered, in ${locale}`, async () => {
+    const [email, phone] = [newAddress(), `+1202555014${number}`];
+    const TemporaryPassword = 'Tmp<9x>&Qz1!';
+    const attributes = { email, phone_number: phone, locale };
+    await cloud.cognito('AdminCreateUser', {
+      UserPoolId: cloud.endpoints.userPoolId,
+      Username: email,
+      TemporaryPassword,
+      UserAttributes: Object.entries(attributes).map(([Name, Value]) => ({ Name, Value })),
+      DesiredDeliveryMediums: ['EMAIL', 'SMS'],
+    });
+    const arrived = async () => [await cloud.messages(email), await cloud.messages(phone)];
+    for (let tries = 0; (await arrived()).some(({ length }) => length === 0) && tries < 200; tries += 1) {
+      await setTimeout(25);
+    }
+    await setTimeout(500);
+    for (const messages of await arrived()) {
+      assert.equal(messages.length, 1);
+      assert.ok(messages[0].text.includes(TemporaryPassword), messages[0].text);
+      assert.ok(messages[0].text.includes(invitation), messages[0].text);
+    }
+    const { nextStep } = await signIn({ username: email, password: TemporaryPassword });
+    assert.equal(nextStep.signInStep, 'CONFIRM_SIGN_IN_WITH_NEW_PASSWORD_REQUIRED');
+    await signOut();
   });
-  let messages = [];
-  for (let tries = 0; messages.length === 0 && tries < 200; tries += 1) {
-    await setTimeout(25);
-    messages = await cloud.messages(email);
+}
+
+test('no function has logged a code, a password or an address', async () => {
+  const messages = await (await fetch(cloud.endpoints.outbox)).json();
+  const secrets = messages.flatMap(({ to, code }) => [to.replace(/^\+/, ''), ...(code === undefined ? [] : [code])]);
+  secrets.push('Tmp<9x>&Qz1!', 'Tmp&lt;9x&gt;');
+  assert.ok(messages.filter(({ code }) => code !== undefined).length >= 18, `${messages.length} messages`);
+  const lines = [...cloud.output.stdout, ...cloud.output.stderr].filter((line) => line.includes('function: custom-'));
+  for (const channel of ['sms', 'email']) {
+    assert.ok(lines.some((line) => line.includes(`"sent","channel":"${channel}"`)), `no ${channel} was told of`);
   }
-  await setTimeout(500);
-  messages = await cloud.messages(email);
-  assert.equal(messages.length, 1);
-  assert.ok(messages[0].text.includes(TemporaryPassword), messages[0].text);
-  const { nextStep } = await signIn({ username: email, password: TemporaryPassword });
-  assert.equal(nextStep.signInStep, 'CONFIRM_SIGN_IN_WITH_NEW_PASSWORD_REQUIRED');
+  for (const line of lines) {
+    // A code in the middle of digits is a time or an id.
+    const words = new Set(line.split(/[^0-9A-Za-z]/));
+    const told = secrets.find((secret) => words.has(secret) || (secret.length > 6 && line.includes(secret)));
+    assert.equal(told, undefined, line);
+  }
 });

@@ -3,17 +3,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fs, sync::Arc, time::Duration};
 
 use end_to_end::{Cloud, SealedEvents, binary, functions, roomy_policy};
 use futures::future::join_all;
 use local_lambda_host::LambdaHost;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::time::sleep;
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::TcpListener,
+    time::{Instant, sleep},
+};
 
 const SENDER: &str = "custom-sms-sender";
 
@@ -25,25 +26,42 @@ async fn cloud() -> (Cloud, SealedEvents) {
     (cloud, sealed)
 }
 
+/// Room for every message, and what the governor says holds.
+fn policy() -> TempDir {
+    let folder = roomy_policy().unwrap();
+    let file = folder.path().join("policy.toml");
+    let text = fs::read_to_string(&file).unwrap().replace("dry_run = true", "dry_run = false");
+    fs::write(file, text).unwrap();
+    folder
+}
+
 fn host(cloud: &Cloud, policy: &TempDir) -> Arc<LambdaHost> {
+    host_with(cloud, policy, &[])
+}
+
+fn host_with(cloud: &Cloud, policy: &TempDir, environment: &[(&str, &str)]) -> Arc<LambdaHost> {
     let sender = functions().iter().find(|function| function.name == SENDER).unwrap();
     let mut spec = cloud.function(sender, &binary(SENDER).unwrap()).unwrap();
     spec.environment.insert("MFA_CONFIG_DIR".into(), policy.path().to_str().unwrap().into());
+    spec.environment.extend(environment.iter().map(|(name, value)| ((*name).into(), (*value).into())));
     // As in infra/triggers.yaml.
     spec.timeout = Duration::from_secs(15);
     LambdaHost::start(vec![spec]).unwrap()
 }
 
+fn number(event: &Value) -> &str {
+    event.pointer("/request/userAttributes/phone_number").and_then(Value::as_str).unwrap()
+}
+
 async fn messages(cloud: &Cloud, event: &Value) -> usize {
-    let to = event.pointer("/request/userAttributes/phone_number").and_then(Value::as_str).unwrap();
-    cloud.codes(to).await.unwrap().len()
+    cloud.codes(number(event)).await.unwrap().len()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_overlapping_deliveries_in_as_many_processes_are_one_message() {
     let (cloud, mut sealed) = cloud().await;
     let event = sealed.draw(&cloud, 1).await.unwrap().remove(0);
-    let policy = roomy_policy().unwrap();
+    let policy = policy();
     let host = host(&cloud, &policy);
     let deliveries = join_all((0..50).map(|_| host.invoke(SENDER, &event))).await;
     for delivery in deliveries {
@@ -62,7 +80,7 @@ async fn a_kill_at_any_moment_leaves_one_message_or_two_and_never_none() {
     let (cloud, mut sealed) = cloud().await;
     let events = sealed.draw(&cloud, 30).await.unwrap();
     let (undisturbed, others) = events.split_first().unwrap();
-    let (policy, mut killed) = (roomy_policy().unwrap(), 0);
+    let (policy, mut killed) = (policy(), 0);
     let whole = {
         let (host, started) = (host(&cloud, &policy), Instant::now());
         host.invoke(SENDER, undisturbed).await.unwrap().result.unwrap();
@@ -93,5 +111,87 @@ async fn a_kill_at_any_moment_leaves_one_message_or_two_and_never_none() {
         assert!((1..=2).contains(&arrived), "{arrived} messages");
     }
     host.stop();
+    cloud.stop().await.unwrap();
+}
+
+/// A provider that answers a byte at a time and never comes to an end.
+async fn trickling() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut head = b"HTTP/1.1 200 OK\r\nx-slow: ".iter().chain(std::iter::repeat(&b'y'));
+                while let Some(byte) = head.next()
+                    && stream.write_all(&[*byte]).await.is_ok()
+                {
+                    sleep(Duration::from_millis(20)).await;
+                }
+            });
+        }
+    });
+    endpoint
+}
+
+/// Neither a log line nor a metric tells what was sent, nor to whom.
+fn assert_silent(host: &LambdaHost, event: &Value, codes: &[String]) {
+    let sealed = event.pointer("/request/code").and_then(Value::as_str).unwrap();
+    let lines = host.logs(SENDER);
+    assert!(!lines.is_empty(), "nothing was logged: nothing could be told");
+    for line in lines {
+        let mut words = line.split(|letter: char| !letter.is_ascii_alphanumeric());
+        assert!(!words.any(|word| codes.iter().any(|code| code == word)), "{line}");
+        // However it is cut off, and with or without its plus.
+        assert!(!line.contains(sealed.get(..24).unwrap()), "{line}");
+        assert!(!line.contains(number(event).trim_start_matches('+')), "{line}");
+    }
+}
+
+/// The second provider sends what the first one can't, and all of it ends in time even where neither can.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_wrong_with_a_provider_the_end_comes_within_five_seconds() {
+    const HANGS: u64 = 60_000;
+    let (cloud, mut sealed) = cloud().await;
+    let trickling = trickling().await;
+    let trickles = [("AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2", trickling.as_str())];
+    let (well, hangs) = (json!({}), json!({ "delayMs": HANGS }));
+    let (fails, throttles) = (json!({ "failure": "fails" }), json!({ "failure": "throttles" }));
+    let cases: [(&str, &[_], &Value, &Value, Option<&str>); 9] = [
+        ("all is well", &[], &well, &well, Some("end-user-messaging")),
+        ("the first hangs", &[], &hangs, &well, Some("sns")),
+        ("the first trickles", &trickles, &well, &well, Some("sns")),
+        ("the first fails", &[], &fails, &well, Some("sns")),
+        ("the first throttles", &[], &throttles, &well, Some("sns")),
+        ("the first trickles, the second hangs", &trickles, &well, &hangs, None),
+        ("both hang", &[], &hangs, &hangs, None),
+        ("both fail", &[], &fails, &fails, None),
+        ("both throttle", &[], &throttles, &throttles, None),
+    ];
+    let policy = policy();
+    for (name, environment, first, second, sent_by) in cases {
+        let event = sealed.draw(&cloud, 1).await.unwrap().remove(0);
+        for (service, fault) in [("sms", first), ("sns", second)] {
+            cloud
+                .request("console", "PUT", &format!("/api/faults/{service}"), fault.to_string())
+                .await
+                .unwrap();
+        }
+        let talkative = [("LOG_LEVEL", "debug")];
+        let host = host_with(&cloud, &policy, &[environment, &talkative].concat());
+        let started = Instant::now();
+        host.invoke(SENDER, &event).await.unwrap().result.unwrap();
+        let took = started.elapsed();
+        println!("{name}: {took:?}");
+        assert!(took <= Duration::from_secs(5), "{name}: {took:?}");
+        let codes = cloud.codes(number(&event)).await.unwrap();
+        assert_eq!(codes.len(), usize::from(sent_by.is_some()), "{name}");
+        let told = match sent_by {
+            Some(provider) => format!(r#""message":"sent","channel":"sms","provider":"{provider}""#),
+            None => r#""message":"not sent","channel":"sms","reason":"no-provider""#.to_owned(),
+        };
+        assert!(host.logs(SENDER).iter().any(|line| line.contains(&told)), "{name}: {told}");
+        assert_silent(&host, &event, &codes);
+        host.stop();
+    }
     cloud.stop().await.unwrap();
 }

@@ -560,3 +560,16 @@ async fn the_api_has_no_named_stage_because_the_router_would_miss_every_route() 
     host.stop();
     cloud.stop().await.unwrap();
 }
+
+/// What ends there are whole events, sealed codes and addresses in them.
+#[test]
+fn what_lambda_gives_up_on_is_kept_encrypted_and_for_a_day() {
+    let queue = resource("UndeliveredEvents");
+    assert_eq!(property(&queue, "SqsManagedSseEnabled"), Some(&Value::Bool(true)));
+    assert_eq!(property(&queue, "MessageRetentionPeriod").and_then(Value::as_u64), Some(86_400));
+    for id in ["CustomSmsSender", "CustomEmailSender", "Deliver"] {
+        let mut to = BTreeSet::new();
+        references(property(&resource(id), "DeadLetterQueue").unwrap(), &mut to);
+        assert_eq!(to, BTreeSet::from(["UndeliveredEventsArn".to_owned()]), "{id}");
+    }
+}

@@ -17,7 +17,7 @@ use shared::{
     trigger::{PostAuthentication, PostConfirmation, PreAuthentication, PreSignUp, Trigger, answer},
 };
 use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::{Deployed, ManualClock, ServedTable, Spent};
+use shared_testkit::{Deployed, ManualClock, ServedTable, Spent, next_delivery};
 
 const SUB: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
 const POLICY: &str = "[sign_up.unique]\nemail = true\nphone_number = true\n[sign_in]\nenforce = true\n[sms.all]\nper_hour = 6\n";
@@ -158,7 +158,7 @@ async fn a_message_is_read_once_and_counted_in_one_request() {
         };
         let now = stage.clock.now() + SignedDuration::from_secs(after);
         stage.served.spent();
-        let verdict = governor.admit(&demand, now).await.unwrap();
+        let verdict = governor.admit(&next_delivery(), &demand, now).await.unwrap();
         let Spent { requests, read_units, write_units } = stage.served.spent();
         (matches!(verdict, Verdict::Admitted(_)), (requests, read_units, write_units))
     };

@@ -22,6 +22,11 @@ impl DeliveryId {
         Self(data_encoding::HEXLOWER.encode(&hash.finalize()))
     }
 
+    /// As it was kept.
+    pub fn kept(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,4 +1,8 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -180,10 +184,12 @@ impl Dispatch {
             return Ok(());
         };
         let deadline = Instant::now() + self.policy.budget();
-        let sending = self.send(request, attempt, first_seen, deadline);
+        // Outlives a send that is ended by its deadline.
+        let receipt = OnceLock::new();
+        let sending = self.send(request, first_seen, deadline, &receipt);
         let ended = timeout_at(deadline, sending).await.unwrap_or_else(|_| Failure::Unavailable.into());
-        self.report(request, &ended).await;
-        if let (Some(receipt), Outcome::Failed(_)) = (ended.receipt, ended.outcome) {
+        self.report(request, &ended, receipt.get()).await;
+        if let (Some(receipt), Outcome::Failed(_)) = (receipt.into_inner(), ended.outcome) {
             self.governor.give_back(receipt).await;
         }
         let now = self.dependencies.clock.now();
@@ -218,9 +224,9 @@ impl Dispatch {
     async fn send(
         &self,
         request: &SendRequest<'_>,
-        attempt: u32,
         first_seen: Timestamp,
         deadline: Instant,
+        receipt: &OnceLock<Receipt>,
     ) -> Ended {
         let now = self.dependencies.clock.now();
         let is_expired = match request.expires_at {
@@ -246,17 +252,17 @@ impl Dispatch {
             // Nobody knows who can ask for what a source that is not known sends: the worst is assumed.
             purpose: request.purpose.unwrap_or(Purpose::ResendCode),
         };
-        let (admitted, code) = futures::join!(self.admit(&demand, attempt), self.open(request));
+        let (admitted, code) = futures::join!(self.admit(&request.id, &demand, receipt), self.open(request));
         match admitted {
-            Ok(Admission { withheld: Some(withheld), .. }) => {
-                Ended { outcome: Outcome::Refused(withheld.reason), withheld: Some(withheld), receipt: None }
+            Ok(Some(withheld)) => {
+                Ended { outcome: Outcome::Refused(withheld.reason), withheld: Some(withheld) }
             }
-            Ok(Admission { receipt, withheld: None }) => {
+            Ok(None) => {
                 let outcome = match code {
                     Ok(code) => self.carry(request, destination, code.as_ref(), deadline).await,
                     Err(failure) => Outcome::Failed(failure),
                 };
-                Ended { outcome, withheld: None, receipt }
+                Ended { outcome, withheld: None }
             }
             Err(fault) => unavailable(&fault).into(),
         }
@@ -270,20 +276,26 @@ impl Dispatch {
         Ok(addresses.verified_email(request.user_name).await?.map(Destination::Email))
     }
 
-    /// A repeated attempt was admitted, and counted, before whoever held it died.
-    async fn admit(&self, demand: &Demand, attempt: u32) -> Result<Admission, PortError> {
-        if attempt > 1 {
-            return Ok(Admission::default());
-        }
-        Ok(match self.governor.admit(demand, self.dependencies.clock.now()).await? {
-            Verdict::Admitted(receipt) => Admission { receipt: Some(receipt), withheld: None },
-            Verdict::Withheld(withheld) => Admission { receipt: None, withheld: Some(withheld) },
+    /// Why the message is not to be sent; none: it is. `receipt` is filled at once: what else goes on may be ended
+    /// before this is looked at.
+    async fn admit(
+        &self,
+        delivery: &DeliveryId,
+        demand: &Demand,
+        receipt: &OnceLock<Receipt>,
+    ) -> Result<Option<Withheld>, PortError> {
+        match self.governor.admit(delivery, demand, self.dependencies.clock.now()).await? {
+            Verdict::Admitted(counted) => {
+                receipt.get_or_init(|| counted);
+                Ok(None)
+            }
+            Verdict::Withheld(withheld) => Ok(Some(withheld)),
             Verdict::Reported(withheld) => {
                 tracing::warn!("sent in spite of the policy: dry run");
                 count_withheld(&withheld);
-                Admission::default()
+                Ok(None)
             }
-        })
+        }
     }
 
     async fn open(&self, request: &SendRequest<'_>) -> Result<Option<Plaintext>, Failure> {
@@ -371,12 +383,12 @@ impl Dispatch {
     }
 
     /// For the operator: a log line, a metric and, where nothing was sent, a line of the audit trail.
-    async fn report(&self, request: &SendRequest<'_>, ended: &Ended) {
+    async fn report(&self, request: &SendRequest<'_>, ended: &Ended, receipt: Option<&Receipt>) {
         let channel = self.channel();
         let reason = match (&ended.outcome, &ended.withheld) {
             (Outcome::Sent { provider }, _) => {
                 tracing::info!(channel = channel.name(), provider, "sent");
-                self.count_sent(ended.receipt.as_ref());
+                self.count_sent(receipt);
                 return;
             }
             (Outcome::Refused(reason), withheld) => {
@@ -423,24 +435,15 @@ fn count_withheld(withheld: &Withheld) {
     }
 }
 
-/// What the governor said: counted, or not to be sent, or (in a repeated attempt, in a dry run) neither.
-#[derive(Default)]
-struct Admission {
-    receipt: Option<Receipt>,
-    withheld: Option<Withheld>,
-}
-
 /// How an attempt ended.
 struct Ended {
     outcome: Outcome,
     withheld: Option<Withheld>,
-    /// What was counted for it.
-    receipt: Option<Receipt>,
 }
 
 impl From<Failure> for Ended {
     fn from(failure: Failure) -> Self {
-        Self { outcome: Outcome::Failed(failure), withheld: None, receipt: None }
+        Self { outcome: Outcome::Failed(failure), withheld: None }
     }
 }
 

@@ -40,7 +40,7 @@ pub use self::{
     challenges::challenges,
     recovery::{administrator_sign_ins, cases, recovery_codes, tries, user_items},
 };
-use crate::{ManualClock, SeededEntropy};
+use crate::{ManualClock, SeededEntropy, next_delivery};
 
 const RACING: usize = 50;
 
@@ -597,6 +597,7 @@ pub async fn correspondence(port: &dyn Budgets) {
         for_signed_in: Some(Sent { at: at(80), row: 3 }),
         settled_at: Some(at(60)),
         debt: Some(debt.clone()),
+        admitted: Some(next_delivery()),
     };
     assert_eq!(won(&first, &full).await, 1);
     assert_eq!(kept().await, full);

@@ -26,4 +26,4 @@ pub use pool_in_memory::InMemoryUserPool;
 pub use sealed_codes::{SampleDataKeys, SealedSample, foreign_samples, sealed_samples};
 pub use seeds_in_memory::InMemorySeeds;
 pub use served_table::{Deployed, ServedTable, Spent, TABLE};
-pub use sources::{ManualClock, SeededEntropy, TokioClock};
+pub use sources::{ManualClock, SeededEntropy, TokioClock, next_delivery};

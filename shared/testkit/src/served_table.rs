@@ -56,7 +56,11 @@ pub struct Spent {
 pub struct ServedTable {
     pub endpoint: String,
     spent: Arc<Mutex<Spent>>,
+    losing: Losing,
 }
+
+/// The writing operation whose next answer is lost.
+type Losing = Arc<Mutex<Option<String>>>;
 
 impl ServedTable {
     /// An empty one, not served yet.
@@ -92,15 +96,21 @@ impl ServedTable {
         let front = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let endpoint = format!("http://{}", front.local_addr().expect("an address"));
         let spent = Arc::<Mutex<Spent>>::default();
-        let meter = Arc::clone(&spent);
+        let losing = Losing::default();
+        let (meter, loses) = (Arc::clone(&spent), Arc::clone(&losing));
         tokio::spawn(async move {
             let address = behind.trim_start_matches("http://");
             while let Ok((client, _)) = front.accept().await {
                 let table = TcpStream::connect(address).await.expect("the table");
-                tokio::spawn(relay(client, table, Arc::clone(&meter)));
+                tokio::spawn(relay(client, table, Arc::clone(&meter), Arc::clone(&loses)));
             }
         });
-        Self { endpoint, spent }
+        Self { endpoint, spent, losing }
+    }
+
+    /// The next write by `operation` is done, but its answer does not arrive: the connection is gone.
+    pub fn lose_answer_to_write(&self, operation: &str) {
+        *self.losing.lock().unwrap_or_else(PoisonError::into_inner) = Some(operation.to_owned());
     }
 
     /// Since the last time that this was asked.
@@ -109,7 +119,7 @@ impl ServedTable {
     }
 }
 
-async fn relay(client: TcpStream, table: TcpStream, meter: Arc<Mutex<Spent>>) {
+async fn relay(client: TcpStream, table: TcpStream, meter: Arc<Mutex<Spent>>, losing: Losing) {
     let (mut client, mut table) = (BufStream::new(client), BufStream::new(table));
     while let Some((head, body)) = message(&mut client).await {
         let mut request: Value = serde_json::from_slice(&body).expect("JSON");
@@ -124,6 +134,12 @@ async fn relay(client: TcpStream, table: TcpStream, meter: Arc<Mutex<Spent>>) {
         table.flush().await.expect("the table");
         let is_read = [".GetItem", ".Query", ".Scan"].iter().any(|operation| head.contains(operation))
             || body.contains(r#""Statement":"SELECT "#);
+        let is_lost = {
+            let mut losing = losing.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_it =
+                |operation: &mut String| head.lines().any(|line| line.ends_with(&format!(".{operation}")));
+            !is_read && losing.take_if(is_it).is_some()
+        };
         let (head, body) = message(&mut table).await.expect("the table's answer");
         let answer: Value = serde_json::from_slice(&body).expect("JSON");
         // A batch tells it by table.
@@ -134,6 +150,9 @@ async fn relay(client: TcpStream, table: TcpStream, meter: Arc<Mutex<Spent>>) {
             spent.requests += 1;
             *(if is_read { &mut spent.read_units } else { &mut spent.write_units }) +=
                 units.unwrap_or_default();
+        }
+        if is_lost {
+            return;
         }
         // Whoever has stopped waiting needs no answer.
         let passed_on = async {

@@ -1,9 +1,21 @@
-use std::sync::Mutex;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicU64, Ordering},
+};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use shared::kernel::{Clock, Entropy, PortError};
+use shared::{
+    delivery::DeliveryId,
+    kernel::{Clock, Entropy, PortError},
+};
 use tokio::time::Instant;
+
+/// Another one each time.
+pub fn next_delivery() -> DeliveryId {
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    DeliveryId::kept(format!("delivery-{}", DRAWN.fetch_add(1, Ordering::Relaxed)))
+}
 
 /// A clock that moves only when told.
 #[derive(Debug)]

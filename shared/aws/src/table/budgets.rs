@@ -2,8 +2,8 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use shared::{
     delivery::{
-        Booked, Booking, Budgets, Channel, Charge, Correspondence, Counter, Counts, Debt, Refused, Repayment,
-        Sent, Standing,
+        Booked, Booking, Budgets, Channel, Charge, Correspondence, Counter, Counts, Debt, DeliveryId,
+        Refused, Repayment, Sent, Standing,
     },
     kernel::{PortError, UserId},
 };
@@ -252,6 +252,7 @@ pub(super) fn read_correspondence(item: &Item) -> Correspondence {
         for_signed_in: sent("signed_in_at", "signed_in_row"),
         settled_at: moment(item, "settled_at"),
         debt: read_debt(item),
+        admitted: words(item, "admitted").map(DeliveryId::kept),
     }
 }
 
@@ -277,6 +278,9 @@ pub(super) fn write_correspondence(kept: &Correspondence) -> Item {
         set("debt_to", text(destination));
         set("debt_day", text(day.to_string()));
         set("debt_codes", number(*codes));
+    }
+    if let Some(delivery) = &kept.admitted {
+        set("admitted", text(delivery.as_str()));
     }
     if let Some(last) = kept.last_sent_at() {
         set("ttl", seconds(last.saturating_add(CORRESPONDENCE_LIFE).unwrap_or(last)));

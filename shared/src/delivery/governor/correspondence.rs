@@ -4,7 +4,10 @@
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::budgets::Standing;
-use crate::{config::GovernorPolicy, delivery::Purpose};
+use crate::{
+    config::GovernorPolicy,
+    delivery::{DeliveryId, Purpose},
+};
 
 /// Who can ask for a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,6 +49,9 @@ pub struct Correspondence {
     /// The last sign-in or confirmation: whatever was sent before has arrived.
     pub settled_at: Option<Timestamp>,
     pub debt: Option<Debt>,
+    /// The delivery that was admitted last. Whoever comes for it again is counted already: after an answer that was
+    /// lost, or in the place of somebody who died.
+    pub admitted: Option<DeliveryId>,
 }
 
 /// The last of a row of messages.
@@ -111,6 +117,7 @@ impl Correspondence {
     pub fn sent(&self, policy: &GovernorPolicy, message: &Message<'_>, now: Timestamp) -> Self {
         let mut after = self.clone();
         after.version = self.version.saturating_add(1);
+        after.admitted = Some(message.delivery.clone());
         let row = self.row(policy, message.asker, now).map_or(0, |sent| sent.row);
         let sent = Some(Sent { at: now, row: row.saturating_add(1) });
         match message.asker {
@@ -160,6 +167,7 @@ impl Correspondence {
 /// What [`Correspondence::sent`] needs to know of a message.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
+    pub delivery: &'a DeliveryId,
     pub asker: Asker,
     /// Keyed hash.
     pub destination: &'a str,
@@ -178,13 +186,14 @@ fn seconds(seconds: u32) -> SignedDuration {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, sync::LazyLock};
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::config::Policy;
 
+    static DELIVERY: LazyLock<DeliveryId> = LazyLock::new(|| DeliveryId::kept("one"));
     const DAY: Date = jiff::civil::date(2026, 3, 1);
 
     fn policy() -> GovernorPolicy {
@@ -196,7 +205,7 @@ mod tests {
     }
 
     fn message(is_verified: bool, asker: Asker) -> Message<'static> {
-        Message { asker, destination: "number", is_verified, day: DAY }
+        Message { delivery: &DELIVERY, asker, destination: "number", is_verified, day: DAY }
     }
 
     /// Seconds from each message to the first moment the next may go.
@@ -340,7 +349,7 @@ mod tests {
                 prop_assert!(standing < Standing::Established || since.is_some(), "not for a day");
                 if is_held_off { continue }
 
-                let message = Message { asker, destination, is_verified, day: DAY };
+                let message = Message { destination, ..message(is_verified, asker) };
                 let after = kept.sent(&policy, &message, at(now));
                 prop_assert_eq!(after.version, kept.version + 1);
                 if asker == Asker::Us {

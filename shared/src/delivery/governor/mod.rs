@@ -38,7 +38,7 @@ pub use correspondence::{Asker, Correspondence, Debt, Sent};
 pub use numbers::{Country, InvalidCountry, NumberType, Numbering};
 pub use rules::GovernorRules;
 
-use super::{Channel, Purpose};
+use super::{Channel, DeliveryId, Purpose};
 use crate::{
     config::Environment,
     kernel::{EmailAddress, HashKey, PhoneNumber, PortError, UserId},
@@ -222,9 +222,17 @@ impl Governor {
         Self { rules, budgets, hash_key }
     }
 
-    /// Decides over a message and counts it. Two round trips, whatever the number of counters; a third where
-    /// others write the same counters at that moment, and where something has to be given or paid back.
-    pub async fn admit(&self, demand: &Demand, now: Timestamp) -> Result<Verdict, PortError> {
+    /// Decides over a message and counts it, once for each delivery: who asks again for the one that was admitted last
+    /// hears the same and is not counted. (Notices leave nothing to know them by: they are counted again.)
+    ///
+    /// Two round trips, whatever the number of counters; a third where others write the same counters or the same
+    /// user's correspondence at that moment, and where something has to be given or paid back.
+    pub async fn admit(
+        &self,
+        delivery: &DeliveryId,
+        demand: &Demand,
+        now: Timestamp,
+    ) -> Result<Verdict, PortError> {
         let place = self.place(&demand.user, &demand.destination);
         if let Some(reason) = place.numbering.and_then(|numbering| self.rules.refuses(numbering)) {
             return Ok(self.withheld(reason, place.origin));
@@ -235,10 +243,20 @@ impl Governor {
         let counters = self.counters(&place, asker, window);
         let (before, seen) =
             self.budgets.look_up(&demand.user, place.channel, window.hour, &counters).await?;
+        let standing = before.standing(policy, &place.destination, demand.is_verified, now);
+        if before.admitted.as_ref() == Some(delivery) {
+            return Ok(Verdict::Admitted(Receipt {
+                origin: place.origin,
+                is_unverified: standing == Standing::Unverified,
+                user: demand.user.clone(),
+                channel: place.channel,
+                correspondence: None,
+                charges: Vec::new(),
+            }));
+        }
         if before.is_cooling_down(policy, asker, now) {
             return Ok(self.withheld(NotSent::CoolDown, place.origin));
         }
-        let standing = before.standing(policy, &place.destination, demand.is_verified, now);
         let charges = self.charges(counters.into_iter().zip(seen), standing, asker, window);
         let refused =
             charges.iter().filter_map(|charge| Some((charge.counter.scope, charge.refused_by_seen()?)));
@@ -246,6 +264,7 @@ impl Governor {
             return Ok(self.withheld(reason, place.origin));
         }
         let message = Message {
+            delivery,
             asker,
             destination: &place.destination,
             is_verified: demand.is_verified,
@@ -257,6 +276,14 @@ impl Governor {
         let booking =
             Booking { user: &demand.user, channel: place.channel, correspondence, charges: &charges };
         let Booked { swapped, charges: outcomes } = self.budgets.book(&booking).await?;
+        let swapped = match swapped {
+            // Or by us, and the answer was lost.
+            Ok(false) => {
+                let kept = self.budgets.correspondence(&demand.user, place.channel).await;
+                kept.map(|kept| kept.admitted.as_ref() == Some(delivery))
+            }
+            swapped => swapped,
+        };
 
         let refused = charges.iter().zip(&outcomes).filter_map(|(charge, outcome)| match outcome {
             Ok(Err(refused)) => Some((charge.counter.scope, *refused)),
