@@ -107,9 +107,12 @@ impl Aws {
             .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT).build())
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .build();
+        let credentials = kept(config.credentials_provider().context("no AWS credentials")?);
+        // Before the first call: somebody may have to type a code, which takes longer than a call may.
+        credentials.provide_credentials().await.context("no AWS credentials")?;
         Ok(Self {
             region: region.as_ref().to_owned(),
-            credentials: kept(config.credentials_provider().context("no AWS credentials")?),
+            credentials,
             connector: SharedHttpConnector::new(connector),
             endpoint: config.endpoint_url().map(str::to_owned),
         })

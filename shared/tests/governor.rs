@@ -212,6 +212,14 @@ async fn who_asks_again_for_what_was_admitted_last_is_counted_once() {
     house.wait(60);
     assert_eq!(house.reason(&again).await, NotSent::NothingVerified(Scope::Destination), "another delivery");
 
+    // Others may ask in the meantime: theirs is a row of its own.
+    house.wait(900);
+    let (mine, code) = (next_delivery(), second_factor("alex", ALEX));
+    let asked = async || house.governor.admit(&mine, &code, house.clock.now()).await.unwrap();
+    assert!(matches!(asked().await, Verdict::Admitted(_)));
+    house.receipt(&Demand { purpose: Purpose::ForgotPassword, ..code.clone() }).await;
+    assert!(matches!(asked().await, Verdict::Admitted(_)));
+
     // What was never admitted, or given back, is asked about like any other.
     let other = Demand { purpose: Purpose::ForgotPassword, ..sign_up("sam", "+4915123450000") };
     let receipt = house.receipt(&other).await;

@@ -1043,7 +1043,7 @@ async fn an_address_is_set_up_and_the_old_one_is_told_before(
 async fn a_code_to_an_address_waits_as_long_as_the_governor_does() {
     let api = api(&[]);
     let user = UserId::parse(SUB).unwrap();
-    let sent = Sent { at: api.now() - SignedDuration::from_secs(50), row: 2 };
+    let sent = Sent { at: api.now() - SignedDuration::from_secs(50), row: 2, delivery: None };
     let after = Correspondence { version: 1, for_signed_in: Some(sent), ..Correspondence::default() };
     let before = Correspondence::default();
     assert!(api.table.swap(&user, Channel::Email, &before, &after).await.unwrap());
@@ -1058,7 +1058,7 @@ async fn a_code_to_an_address_waits_as_long_as_the_governor_does() {
     assert_eq!(api.call("POST", "/mfa/email", Some(body.clone())).await.0, 200);
     // As the sender notes it. A code that was entered is waited for no longer.
     let before = api.table.correspondence(&user, Channel::Email).await.unwrap();
-    let sent = Sent { at: api.now(), row: 3 };
+    let sent = Sent { at: api.now(), row: 3, delivery: None };
     let after = Correspondence { version: before.version + 1, for_signed_in: Some(sent), ..before.clone() };
     assert!(api.table.swap(&user, Channel::Email, &before, &after).await.unwrap());
     let code = json!({ "code": InMemoryUserPool::CODE });

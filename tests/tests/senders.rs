@@ -78,16 +78,17 @@ async fn fifty_overlapping_deliveries_in_as_many_processes_are_one_message() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_at_any_moment_leaves_one_message_or_two_and_never_none() {
     let (cloud, mut sealed) = cloud().await;
-    let events = sealed.draw(&cloud, 30).await.unwrap();
-    let (undisturbed, others) = events.split_first().unwrap();
+    let events = sealed.draw(&cloud, 31).await.unwrap();
+    let (undisturbed, others) = events.split_at(2);
     let (policy, mut killed) = (policy(), 0);
-    let whole = {
+    let mut whole = Duration::MAX;
+    // Twice: the first start reads the binary.
+    for event in undisturbed {
         let (host, started) = (host(&cloud, &policy), Instant::now());
-        host.invoke(SENDER, undisturbed).await.unwrap().result.unwrap();
-        let whole = started.elapsed();
+        host.invoke(SENDER, event).await.unwrap().result.unwrap();
+        whole = whole.min(started.elapsed());
         host.stop();
-        whole
-    };
+    }
     for (event, step) in others.iter().zip(0_u32..) {
         let host = host(&cloud, &policy);
         let running = tokio::spawn({

@@ -157,9 +157,13 @@ impl JsonClient {
         let mut answer = self.connector.call(request).await.map_err(CallFault::no_answer)?;
         let status = answer.status().as_u16();
         let named = answer.headers().get("x-amzn-errortype").map(str::to_owned);
-        let body = ByteStream::new(answer.take_body()).collect().await.map_err(CallFault::no_answer)?;
-        let body = body.into_bytes();
-        if (200..300).contains(&status) {
+        let is_success = (200..300).contains(&status);
+        let body = match ByteStream::new(answer.take_body()).collect().await {
+            Ok(body) => body.into_bytes(),
+            Err(fault) if is_success => return Err(CallFault::BrokenOff(fault.into())),
+            Err(fault) => return Err(CallFault::no_answer(fault)),
+        };
+        if is_success {
             return Ok(body);
         }
         Err(CallFault::Refused(Refusal::read(status, named.as_deref(), &body)))
@@ -213,6 +217,9 @@ pub enum CallFault {
     Refused(Refusal),
     #[error("the service's answer can't be read")]
     Unreadable,
+    /// It was a success, and its body did not arrive.
+    #[error("the service's answer broke off")]
+    BrokenOff(#[source] Box<dyn Error + Send + Sync>),
     #[error("no answer in time")]
     TimedOut,
     /// Not sent, or without a whole answer.
@@ -237,7 +244,7 @@ impl CallFault {
     fn is_worth_another_try(&self) -> bool {
         match self {
             Self::Refused(refusal) => refusal.is_transient(),
-            Self::TimedOut | Self::NoAnswer(_) => true,
+            Self::TimedOut | Self::NoAnswer(_) | Self::BrokenOff(_) => true,
             Self::Unreadable | Self::NotSent(_) => false,
         }
     }

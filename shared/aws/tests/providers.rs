@@ -19,7 +19,10 @@ use shared::{
 };
 use shared_aws::{Aws, AwsSettings, EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns};
 use shared_testkit::Deployed;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
 
 /// Of a service that answers everything with `status` and `body`: what comes back, and whether it was asked once.
 async fn told<P: Provider<M>, M>(
@@ -85,6 +88,22 @@ async fn end_user_messaging() {
     }
     // To ask again for what was taken would be paid twice.
     assert_eq!(told(of, &sms(), (200, "<html>".to_owned())).await, "taken");
+}
+
+/// The connection is gone in the middle of what it answers to a success.
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_taken() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let answered = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _read = stream.read(&mut [0; 4_096]).await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{").await.unwrap();
+    });
+    let aws = Aws::new(Deployed::at(endpoint, "").read(AwsSettings::read)).unwrap();
+    let sent = EndUserMessaging::new(&aws, SmsSettings::default()).send(&sms()).await;
+    assert!(sent.is_ok(), "{sent:?}");
+    answered.await.unwrap();
 }
 
 #[tokio::test]

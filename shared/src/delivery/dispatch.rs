@@ -179,35 +179,39 @@ impl Dispatch {
 
     /// Sends what is asked for, unless another delivery of the same request did or does.
     pub async fn handle(&self, request: &SendRequest<'_>) -> Result<(), PortError> {
-        let Some((attempt, first_seen)) = self.claim(&request.id).await? else {
+        let Some(Claimed { attempt, first_seen, asked }) = self.claim(&request.id).await? else {
             tracing::info!("delivered before");
             return Ok(());
         };
-        let deadline = Instant::now() + self.policy.budget();
+        // The lease is as old as the claim that was granted.
+        let deadline = asked + self.policy.budget();
         // Outlives a send that is ended by its deadline.
         let receipt = OnceLock::new();
         let sending = self.send(request, first_seen, deadline, &receipt);
         let ended = timeout_at(deadline, sending).await.unwrap_or_else(|_| Failure::Unavailable.into());
-        self.report(request, &ended, receipt.get()).await;
+        let now = self.dependencies.clock.now();
+        let settling = self.dependencies.claims.settle(&request.id, attempt, ended.outcome, now);
+        // At once: after the lease somebody else would send it again.
+        let (settled, ()) = futures::join!(settling, self.report(request, &ended, receipt.get()));
         if let (Some(receipt), Outcome::Failed(_)) = (receipt.into_inner(), ended.outcome) {
             self.governor.give_back(receipt).await;
         }
-        let now = self.dependencies.clock.now();
-        self.dependencies.claims.settle(&request.id, attempt, ended.outcome, now).await
+        settled
     }
 
-    /// The number of our attempt and when the first one was; none if it is over already. Waits for
-    /// somebody else at it, who may die on the way.
-    async fn claim(&self, id: &DeliveryId) -> Result<Option<(u32, Timestamp)>, PortError> {
+    /// None if it is over already. Waits for somebody else at it, who may die on the way.
+    async fn claim(&self, id: &DeliveryId) -> Result<Option<Claimed>, PortError> {
         let lease = self.policy.budget() + NOTING;
         let give_up = Instant::now() + lease + NOTING;
         let mut look = FIRST_LOOK;
         loop {
-            let now = self.dependencies.clock.now();
+            let (now, asked) = (self.dependencies.clock.now(), Instant::now());
             let until =
                 now.saturating_add(SignedDuration::try_from(lease).unwrap_or_default()).unwrap_or(now);
             match self.dependencies.claims.claim(id, now, until).await? {
-                Claim::Granted { attempt, first_seen } => return Ok(Some((attempt, first_seen))),
+                Claim::Granted { attempt, first_seen } => {
+                    return Ok(Some(Claimed { attempt, first_seen, asked }));
+                }
                 Claim::Settled => return Ok(None),
                 Claim::Held { .. } if Instant::now() >= give_up => {
                     return Err(PortError::new("delivery.claim", "held for longer than anybody may"));
@@ -433,6 +437,16 @@ fn count_withheld(withheld: &Withheld) {
     if matches!(withheld.reason, NotSent::NothingVerified(_)) {
         Metric::LowConversion.emit_with(&facts);
     }
+}
+
+/// A delivery that is ours.
+struct Claimed {
+    /// From 1.
+    attempt: u32,
+    /// When the first attempt began.
+    first_seen: Timestamp,
+    /// When we asked for it.
+    asked: Instant,
 }
 
 /// How an attempt ended.

@@ -534,7 +534,10 @@ pub async fn bookings(port: &dyn Budgets) {
         charge(Scope::Country, ONE, Some(Counts::default())),
         charge(Scope::All, MANY, Some(Counts::default())),
     ];
-    let at = |second| Some(Sent { at: Timestamp::from_second(second).expect("a time"), row: 1 });
+    let at = |second| {
+        let at = Timestamp::from_second(second).expect("a time");
+        Some(Sent { at, row: 1, delivery: None })
+    };
     let empty = Correspondence::default();
     let first = Correspondence { version: 1, for_anybody: at(10), settled_at: None, ..empty.clone() };
     let verified = Some(("hash".to_owned(), Timestamp::UNIX_EPOCH));
@@ -580,7 +583,7 @@ pub async fn correspondence(port: &dyn Budgets) {
 
     let first = Correspondence {
         version: 1,
-        for_anybody: Some(Sent { at: at(10), row: 1 }),
+        for_anybody: Some(Sent { at: at(10), row: 1, delivery: None }),
         ..Correspondence::default()
     };
     let won = async |before: &Correspondence, after: &Correspondence| {
@@ -593,11 +596,10 @@ pub async fn correspondence(port: &dyn Budgets) {
     let full = Correspondence {
         version: 2,
         verified: Some(("other".into(), at(5))),
-        for_anybody: Some(Sent { at: at(70), row: 2 }),
-        for_signed_in: Some(Sent { at: at(80), row: 3 }),
+        for_anybody: Some(Sent { at: at(70), row: 2, delivery: Some(next_delivery()) }),
+        for_signed_in: Some(Sent { at: at(80), row: 3, delivery: Some(next_delivery()) }),
         settled_at: Some(at(60)),
         debt: Some(debt.clone()),
-        admitted: Some(next_delivery()),
     };
     assert_eq!(won(&first, &full).await, 1);
     assert_eq!(kept().await, full);

@@ -58,9 +58,9 @@ impl Provider<Sms> for EndUserMessaging {
             // The service takes 5 s to 72 h.
             time_to_live: message.time_to_live.as_secs().clamp(5, 259_200),
         };
-        // What it answers is the message's id, which nobody asks for: whatever can't be read is taken all the same.
+        // What it answers is the message's id, which nobody asks for: it is taken, whether that can be read or not.
         match self.client.call::<IgnoredAny>("SendTextMessage", &input).await {
-            Ok(_) | Err(CallFault::Unreadable) => Ok(()),
+            Ok(_) | Err(CallFault::Unreadable | CallFault::BrokenOff(_)) => Ok(()),
             Err(fault) => Err(told_apart(fault)),
         }
     }

@@ -244,15 +244,17 @@ fn read_debt(item: &Item) -> Option<Debt> {
 }
 
 pub(super) fn read_correspondence(item: &Item) -> Correspondence {
-    let sent = |at, row| Some(Sent { at: moment(item, at)?, row: whole(item, row)? });
+    let sent = |at, row, by| {
+        let delivery = words(item, by).map(DeliveryId::kept);
+        Some(Sent { at: moment(item, at)?, row: whole(item, row)?, delivery })
+    };
     Correspondence {
         version: whole(item, "revision").unwrap_or_default(),
         verified: words(item, "verified_to").zip(moment(item, "verified_since")),
-        for_anybody: sent("anybody_at", "anybody_row"),
-        for_signed_in: sent("signed_in_at", "signed_in_row"),
+        for_anybody: sent("anybody_at", "anybody_row", "anybody_by"),
+        for_signed_in: sent("signed_in_at", "signed_in_row", "signed_in_by"),
         settled_at: moment(item, "settled_at"),
         debt: read_debt(item),
-        admitted: words(item, "admitted").map(DeliveryId::kept),
     }
 }
 
@@ -263,14 +265,16 @@ pub(super) fn write_correspondence(kept: &Correspondence) -> Item {
         set("verified_to", text(destination));
         set("verified_since", seconds(*since));
     }
-    if let Some(Sent { at, row }) = kept.for_anybody {
-        set("anybody_at", seconds(at));
-        set("anybody_row", number(row));
-    }
-    if let Some(Sent { at, row }) = kept.for_signed_in {
-        set("signed_in_at", seconds(at));
-        set("signed_in_row", number(row));
-    }
+    let mut set_sent = |sent: &Option<Sent>, [when, place, by]: [&str; 3]| {
+        let Some(Sent { at, row, delivery }) = sent else { return };
+        set(when, seconds(*at));
+        set(place, number(*row));
+        if let Some(delivery) = delivery {
+            set(by, text(delivery.as_str()));
+        }
+    };
+    set_sent(&kept.for_anybody, ["anybody_at", "anybody_row", "anybody_by"]);
+    set_sent(&kept.for_signed_in, ["signed_in_at", "signed_in_row", "signed_in_by"]);
     if let Some(at) = kept.settled_at {
         set("settled_at", seconds(at));
     }
@@ -278,9 +282,6 @@ pub(super) fn write_correspondence(kept: &Correspondence) -> Item {
         set("debt_to", text(destination));
         set("debt_day", text(day.to_string()));
         set("debt_codes", number(*codes));
-    }
-    if let Some(delivery) = &kept.admitted {
-        set("admitted", text(delivery.as_str()));
     }
     if let Some(last) = kept.last_sent_at() {
         set("ttl", seconds(last.saturating_add(CORRESPONDENCE_LIFE).unwrap_or(last)));

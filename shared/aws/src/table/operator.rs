@@ -29,7 +29,7 @@ const WRITE: &str = "dynamodb.BatchWriteItem";
 const BATCH: usize = 25;
 /// Before what a throttled table left is asked for again: doubled while it takes nothing, 6 s together.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+const LONGEST_PAUSE: Duration = Duration::from_millis(3_200);
 
 impl Table {
     /// The table as an operator reaches it: with their own credentials, patience and endpoint.

@@ -49,17 +49,17 @@ pub struct Correspondence {
     /// The last sign-in or confirmation: whatever was sent before has arrived.
     pub settled_at: Option<Timestamp>,
     pub debt: Option<Debt>,
-    /// The delivery that was admitted last. Whoever comes for it again is counted already: after an answer that was
-    /// lost, or in the place of somebody who died.
-    pub admitted: Option<DeliveryId>,
 }
 
 /// The last of a row of messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
     pub at: Timestamp,
     /// Its place in the row, from 1.
     pub row: u32,
+    /// Whoever comes for it again is counted already: after an answer that was lost, or in the place of somebody who
+    /// died. None: an earlier version sent it.
+    pub delivery: Option<DeliveryId>,
 }
 
 /// Codes to one unverified destination on one day.
@@ -109,7 +109,12 @@ impl Correspondence {
 
     /// When the last message went out that this remembers.
     pub fn last_sent_at(&self) -> Option<Timestamp> {
-        [self.for_anybody, self.for_signed_in].into_iter().flatten().map(|sent| sent.at).max()
+        [&self.for_anybody, &self.for_signed_in].into_iter().flatten().map(|sent| sent.at).max()
+    }
+
+    /// Was it this delivery that was admitted last?
+    pub fn has_admitted(&self, asker: Asker, delivery: &DeliveryId) -> bool {
+        self.last(asker).is_some_and(|sent| sent.delivery.as_ref() == Some(delivery))
     }
 
     /// As it is once this message is sent.
@@ -117,9 +122,9 @@ impl Correspondence {
     pub fn sent(&self, policy: &GovernorPolicy, message: &Message<'_>, now: Timestamp) -> Self {
         let mut after = self.clone();
         after.version = self.version.saturating_add(1);
-        after.admitted = Some(message.delivery.clone());
         let row = self.row(policy, message.asker, now).map_or(0, |sent| sent.row);
-        let sent = Some(Sent { at: now, row: row.saturating_add(1) });
+        let delivery = Some(message.delivery.clone());
+        let sent = Some(Sent { at: now, row: row.saturating_add(1), delivery });
         match message.asker {
             Asker::Anybody => after.for_anybody = sent,
             Asker::SignedIn => after.for_signed_in = sent,
@@ -152,12 +157,16 @@ impl Correspondence {
         after
     }
 
-    fn row(&self, policy: &GovernorPolicy, asker: Asker, now: Timestamp) -> Option<Sent> {
-        let sent = match asker {
-            Asker::Anybody => self.for_anybody,
-            Asker::SignedIn => self.for_signed_in,
+    fn last(&self, asker: Asker) -> Option<&Sent> {
+        match asker {
+            Asker::Anybody => self.for_anybody.as_ref(),
+            Asker::SignedIn => self.for_signed_in.as_ref(),
             Asker::Us => None,
-        }?;
+        }
+    }
+
+    fn row(&self, policy: &GovernorPolicy, asker: Asker, now: Timestamp) -> Option<&Sent> {
+        let sent = self.last(asker)?;
         let is_entered = self.settled_at.is_some_and(|at| at >= sent.at);
         let is_old = now.duration_since(sent.at) >= seconds(policy.cool_down_max_seconds);
         (!is_entered && !is_old).then_some(sent)
@@ -238,7 +247,7 @@ mod tests {
         kept.settled_at = Some(at(15));
         assert!(!kept.is_cooling_down(&policy, Asker::SignedIn, at(20)));
         kept = kept.sent(&policy, &message(true, Asker::SignedIn), at(20));
-        assert_eq!(kept.for_signed_in, Some(Sent { at: at(20), row: 1 }));
+        assert_eq!(kept.for_signed_in, Some(Sent { at: at(20), row: 1, delivery: Some(DELIVERY.clone()) }));
         assert!(kept.is_cooling_down(&policy, Asker::SignedIn, at(21)));
     }
 
@@ -353,7 +362,8 @@ mod tests {
                 let after = kept.sent(&policy, &message, at(now));
                 prop_assert_eq!(after.version, kept.version + 1);
                 if asker == Asker::Us {
-                    prop_assert_eq!((after.for_anybody, after.for_signed_in), (kept.for_anybody, kept.for_signed_in));
+                    let rows = |of: &Correspondence| (of.for_anybody.clone(), of.for_signed_in.clone());
+                    prop_assert_eq!(rows(&after), rows(&kept));
                 }
                 kept = after;
                 if let Some(row) = rows.get_mut(row) { row.push(now) }

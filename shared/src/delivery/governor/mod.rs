@@ -244,7 +244,7 @@ impl Governor {
         let (before, seen) =
             self.budgets.look_up(&demand.user, place.channel, window.hour, &counters).await?;
         let standing = before.standing(policy, &place.destination, demand.is_verified, now);
-        if before.admitted.as_ref() == Some(delivery) {
+        if before.has_admitted(asker, delivery) {
             return Ok(Verdict::Admitted(Receipt {
                 origin: place.origin,
                 is_unverified: standing == Standing::Unverified,
@@ -275,15 +275,18 @@ impl Governor {
         let correspondence = (asker != Asker::Us).then_some((&before, &after));
         let booking =
             Booking { user: &demand.user, channel: place.channel, correspondence, charges: &charges };
-        let Booked { swapped, charges: outcomes } = self.budgets.book(&booking).await?;
-        let swapped = match swapped {
-            // Or by us, and the answer was lost.
-            Ok(false) => {
-                let kept = self.budgets.correspondence(&demand.user, place.channel).await;
-                kept.map(|kept| kept.admitted.as_ref() == Some(delivery))
+        let Booked { mut swapped, charges: mut outcomes } = self.budgets.book(&booking).await?;
+        if matches!(swapped, Ok(false)) {
+            let kept = self.budgets.correspondence(&demand.user, place.channel).await;
+            swapped = kept.map(|kept| kept.has_admitted(asker, delivery));
+            if matches!(swapped, Ok(true)) {
+                // It was ours, and the answer was lost. So what is full now may be so by us: it had room.
+                outcomes
+                    .iter_mut()
+                    .filter(|outcome| matches!(outcome, Ok(Err(_))))
+                    .for_each(|full| *full = Ok(Ok(())));
             }
-            swapped => swapped,
-        };
+        }
 
         let refused = charges.iter().zip(&outcomes).filter_map(|(charge, outcome)| match outcome {
             Ok(Err(refused)) => Some((charge.counter.scope, *refused)),
