@@ -223,7 +223,9 @@ test('of 100 parallel sign-ups of one address in 8 spellings one makes an accoun
   for (const { name, message } of failures) assert.deepEqual({ name, message }, expected);
 
   const winner = outcomes.findIndex(({ status }) => status === 'fulfilled');
-  await confirm(cloud, `user-${winner}`, spellings[winner % 8]);
+  // Ours send to the domain as DNS compares it.
+  const address = spellings[winner % 8].replace(/@.*/, (domain) => domain.toLowerCase());
+  await confirm(cloud, `user-${winner}`, address);
   await assert.rejects(attempt('late', 'a.lexdoe@gmail.com'), expected);
   await attempt('late', 'sam@gmail.com');
 });
