@@ -630,3 +630,31 @@ async fn a_try_and_a_call_have_their_time_and_no_more() {
     assert!(!ended.await.1);
     assert!(begun.elapsed() < Duration::from_millis(600), "{:?}", begun.elapsed());
 }
+
+/// How often a throttled table that leaves everything `times` times is asked to erase a user, and whether it ends well.
+async fn erased_after(times: usize) -> (usize, bool) {
+    let left = Mutex::new(times);
+    let recorder = Recorder::start(move |before, sent| {
+        let mut left = left.lock().unwrap();
+        if sent.operation() != "BatchWriteItem" || *left == 0 {
+            return content(before, sent);
+        }
+        *left -= 1;
+        (200, json!({ "UnprocessedItems": sent.json()["RequestItems"] }))
+    });
+    let user = UserId::parse("a1b2").unwrap();
+    let is_erased = Table::new(&aws(&recorder.endpoint)).forget(&user).await.is_ok();
+    let asked: Vec<_> =
+        recorder.taken().into_iter().filter(|sent| sent.operation() == "BatchWriteItem").collect();
+    assert!(asked.windows(2).all(|pair| pair[0].json() == pair[1].json()), "all that was left");
+    (asked.len(), is_erased)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_throttled_table_leaves_is_asked_for_again_a_moment_later_and_not_for_ever() {
+    let begun = Instant::now();
+    assert_eq!(erased_after(2).await, (3, true));
+    assert!(begun.elapsed() >= Duration::from_millis(150), "{:?}", begun.elapsed());
+    // The pauses double from 50 ms to 3.2 s.
+    assert_eq!(erased_after(100).await, (8, false));
+}
