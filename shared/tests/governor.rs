@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use shared::{
     config::{Policy, load},
     delivery::{
-        Completed, Country, Demand, Destination, Governor, GovernorRules, NotSent, Purpose, Receipt, Scope,
-        Verdict,
+        Completed, Country, Demand, Destination, Governor, GovernorRules, NotSent, Notice, Purpose, Receipt,
+        Scope, Verdict,
     },
     kernel::{Clock, EmailAddress, HashKey, PhoneNumber, UserId},
 };
@@ -138,6 +138,25 @@ async fn a_verification_without_a_trigger_is_seen_at_the_next_code() {
     house.receipt(&sign_up("sam", &range(2))).await;
 }
 
+/// They leave the user's correspondence as it is, and with it the debt.
+#[tokio::test]
+async fn notices_pay_nothing_back() {
+    let house = House::new(|policy| policy.sms.number_range.unverified = 1);
+    house.receipt(&Demand { purpose: Purpose::VerifyUserAttribute, ..sign_up("alex", &range(1)) }).await;
+    let notice = Demand { purpose: Purpose::Notice(Notice::NewDevice), ..second_factor("alex", &range(1)) };
+    for _ in 0..3 {
+        house.receipt(&notice).await;
+        let blocked = NotSent::NothingVerified(Scope::NumberRange);
+        assert_eq!(house.reason(&sign_up("sam", &range(2))).await, blocked);
+    }
+    assert!(house.verified(&second_factor("alex", &range(1))).await, "once, and then");
+    for index in 2..4 {
+        house.receipt(&sign_up(&format!("user-{index}"), &range(index))).await;
+    }
+    let blocked = NotSent::NothingVerified(Scope::NumberRange);
+    assert_eq!(house.reason(&sign_up("sam", &range(5))).await, blocked, "1 and 1 earned");
+}
+
 #[tokio::test]
 async fn half_of_every_budget_is_for_established_numbers() {
     let house = House::new(|policy| {
@@ -199,6 +218,22 @@ async fn what_no_provider_took_is_forgotten() {
     assert_eq!(house.reason(&demand).await, NotSent::CoolDown);
     house.governor.give_back(receipt).await;
     house.receipt(&demand).await;
+}
+
+/// The first attempt died, and the second finds nobody who sends: what the first one counted stays, but the user need
+/// not wait for a code that never went out.
+#[tokio::test]
+async fn what_no_provider_took_of_a_second_attempt_holds_nobody_off() {
+    let house = House::new(|_| {});
+    for demand in [second_factor("alex", ALEX), sign_up("sam", "+447400123456")] {
+        let delivery = next_delivery();
+        let attempt = async || house.governor.admit(&delivery, &demand, house.clock.now()).await.unwrap();
+        assert!(matches!(attempt().await, Verdict::Admitted(_)));
+        let Verdict::Admitted(receipt) = attempt().await else { panic!("the same delivery") };
+        assert_eq!(house.reason(&demand).await, NotSent::CoolDown);
+        house.governor.give_back(receipt).await;
+        house.receipt(&demand).await;
+    }
 }
 
 #[tokio::test]

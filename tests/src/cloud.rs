@@ -15,6 +15,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::functions::{Function, binary, workspace};
+use crate::roles::{Actions, allowed, without};
 
 /// The local services take any credentials; only the form is asked for.
 const UNCHECKED_SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/service/aws4_request, SignedHeaders=host, Signature=00";
@@ -334,8 +335,17 @@ impl Cloud {
         self.process.id()
     }
 
-    /// Ends it and waits for the end.
+    /// What each function has called so far.
+    pub async fn called(&self) -> Result<Actions> {
+        let seen = self.request("console", "GET", "/api/calls", String::new()).await?;
+        let counted: BTreeMap<String, BTreeMap<String, Value>> = serde_json::from_value(seen)?;
+        Ok(counted.into_iter().map(|(function, actions)| (function, actions.into_keys().collect())).collect())
+    }
+
+    /// Ends it and waits for the end. An error if a function has called what its role does not allow.
     pub async fn stop(mut self) -> Result<()> {
+        let denied = without(&self.called().await?, &allowed()?);
+        ensure!(denied.is_empty(), "on AWS it would be denied: {denied:?}");
         if let Some(id) = self.process.id() {
             kill(Pid::from_raw(id.try_into()?), Signal::SIGTERM)?;
         }

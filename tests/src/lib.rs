@@ -10,6 +10,7 @@ pub mod measure;
 pub mod people;
 pub mod prices;
 pub mod processes;
+pub mod roles;
 mod sealed_events;
 mod stacks;
 

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::post;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -44,6 +44,13 @@ impl SealedEvents {
         }
         ensure!(drawn.len() == count, "no phone numbers left: take fewer rounds");
         Ok(drawn)
+    }
+
+    /// The event of another code for the same user.
+    pub async fn resend(&mut self, cloud: &Cloud, event: &Value) -> Result<Value> {
+        let again = json!({ "ClientId": cloud.client("native")?, "Username": event.get("userName") });
+        cloud.cognito("ResendConfirmationCode", again).await?;
+        self.events.recv().await.context("no event came")
     }
 }
 

@@ -75,6 +75,32 @@ async fn fifty_overlapping_deliveries_in_as_many_processes_are_one_message() {
     cloud.stop().await.unwrap();
 }
 
+/// Two codes of one user at a time: each finds the user's correspondence as it was, one changes it, and the other looks
+/// again. It is held off like one that came a moment later, which is no fault.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_codes_that_race_one_is_sent_and_the_others_wait() {
+    let (cloud, mut sealed) = cloud().await;
+    let policy = policy();
+    let host = host_with(&cloud, &policy, &[("LOG_LEVEL", "debug")]);
+    for event in sealed.draw(&cloud, 4).await.unwrap() {
+        let mut events = Vec::new();
+        for _ in 0..8 {
+            events.push(sealed.resend(&cloud, &event).await.unwrap());
+        }
+        for delivery in join_all(events.iter().map(|event| host.invoke(SENDER, event))).await {
+            delivery.unwrap().result.unwrap();
+        }
+        assert_eq!(messages(&cloud, &event).await, 1);
+    }
+    let reasons: Vec<_> =
+        host.logs(SENDER).into_iter().filter(|line| line.contains(r#""message":"not sent""#)).collect();
+    assert_eq!(reasons.len(), 4 * 7);
+    assert!(reasons.iter().all(|line| line.contains(r#""reason":"cool-down""#)), "{reasons:?}");
+    host.stop();
+    // Looks at what was called as well: this is a way that one sender alone never goes.
+    cloud.stop().await.unwrap();
+}
+
 /// The delays sweep over everything that a delivery does, from the start of the process to its answer: how long that
 /// takes, two that nobody disturbs show.
 #[tokio::test(flavor = "multi_thread")]
@@ -150,10 +176,15 @@ fn assert_silent(host: &LambdaHost, event: &Value, codes: &[String]) {
     }
 }
 
+async fn set_fault(cloud: &Cloud, service: &str, fault: &Value) {
+    cloud.request("console", "PUT", &format!("/api/faults/{service}"), fault.to_string()).await.unwrap();
+}
+
 /// The second provider sends what the first one can't, and all of it ends in time even where neither can.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_wrong_with_a_provider_the_end_comes_within_five_seconds() {
     const HANGS: u64 = 60_000;
+    const OTHER_TABLE: &str = "elsewhere";
     let (cloud, mut sealed) = cloud().await;
     let trickling = trickling().await;
     let trickles = [("AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2", trickling.as_str())];
@@ -171,13 +202,17 @@ async fn whatever_is_wrong_with_a_provider_the_end_comes_within_five_seconds() {
         ("both throttle", &[], &throttles, &throttles, None),
     ];
     let policy = policy();
+    cloud.add_table(OTHER_TABLE).await.unwrap();
     for (name, environment, first, second, sent_by) in cases {
         let event = sealed.draw(&cloud, 1).await.unwrap().remove(0);
+        // What must not be told is known from a delivery that nothing else hears of.
+        let elsewhere = host_with(&cloud, &policy, &[("MFA_TABLE", OTHER_TABLE)]);
+        elsewhere.invoke(SENDER, &event).await.unwrap().result.unwrap();
+        elsewhere.stop();
+        let codes = cloud.codes(number(&event)).await.unwrap();
+        assert_eq!(codes.len(), 1, "{name}");
         for (service, fault) in [("sms", first), ("sns", second)] {
-            cloud
-                .request("console", "PUT", &format!("/api/faults/{service}"), fault.to_string())
-                .await
-                .unwrap();
+            set_fault(&cloud, service, fault).await;
         }
         let talkative = [("LOG_LEVEL", "debug")];
         let host = host_with(&cloud, &policy, &[environment, &talkative].concat());
@@ -186,8 +221,7 @@ async fn whatever_is_wrong_with_a_provider_the_end_comes_within_five_seconds() {
         let took = started.elapsed();
         println!("{name}: {took:?}");
         assert!(took <= Duration::from_secs(5), "{name}: {took:?}");
-        let codes = cloud.codes(number(&event)).await.unwrap();
-        assert_eq!(codes.len(), usize::from(sent_by.is_some()), "{name}");
+        assert_eq!(messages(&cloud, &event).await, 1 + usize::from(sent_by.is_some()), "{name}");
         let told = match sent_by {
             Some(provider) => format!(r#""message":"sent","channel":"sms","provider":"{provider}""#),
             None => r#""message":"not sent","channel":"sms","reason":"no-provider""#.to_owned(),
@@ -195,6 +229,9 @@ async fn whatever_is_wrong_with_a_provider_the_end_comes_within_five_seconds() {
         assert!(host.logs(SENDER).iter().any(|line| line.contains(&told)), "{name}: {told}");
         assert_silent(&host, &event, &codes);
         host.stop();
+        for service in ["sms", "sns"] {
+            set_fault(&cloud, service, &well).await;
+        }
     }
     cloud.stop().await.unwrap();
 }

@@ -157,6 +157,16 @@ impl Correspondence {
         after
     }
 
+    /// As it is if the last message of this asker never went out: the next need not wait.
+    #[must_use]
+    pub fn without_last(&self, asker: Asker) -> Self {
+        match asker {
+            Asker::Anybody => Self { for_anybody: None, ..self.clone() },
+            Asker::SignedIn => Self { for_signed_in: None, ..self.clone() },
+            Asker::Us => self.clone(),
+        }
+    }
+
     fn last(&self, asker: Asker) -> Option<&Sent> {
         match asker {
             Asker::Anybody => self.for_anybody.as_ref(),

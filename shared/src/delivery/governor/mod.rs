@@ -245,12 +245,15 @@ impl Governor {
             self.budgets.look_up(&demand.user, place.channel, window.hour, &counters).await?;
         let standing = before.standing(policy, &place.destination, demand.is_verified, now);
         if before.has_admitted(asker, delivery) {
+            // What the first attempt was counted by, nobody knows any more; that it made the user wait is still
+            // there to be taken back.
+            let forgotten = before.without_last(asker);
             return Ok(Verdict::Admitted(Receipt {
                 origin: place.origin,
                 is_unverified: standing == Standing::Unverified,
                 user: demand.user.clone(),
                 channel: place.channel,
-                correspondence: None,
+                correspondence: Some(Box::new((forgotten, before))),
                 charges: Vec::new(),
             }));
         }
@@ -277,8 +280,8 @@ impl Governor {
             Booking { user: &demand.user, channel: place.channel, correspondence, charges: &charges };
         let Booked { mut swapped, charges: mut outcomes } = self.budgets.book(&booking).await?;
         if matches!(swapped, Ok(false)) {
-            let kept = self.budgets.correspondence(&demand.user, place.channel).await;
-            swapped = kept.map(|kept| kept.has_admitted(asker, delivery));
+            let kept = self.budgets.look_up(&demand.user, place.channel, window.hour, &[]).await;
+            swapped = kept.map(|(kept, _)| kept.has_admitted(asker, delivery));
             if matches!(swapped, Ok(true)) {
                 // It was ours, and the answer was lost. So what is full now may be so by us: it had room.
                 outcomes
@@ -300,7 +303,9 @@ impl Governor {
         let is_swapped = swapped.as_ref().is_ok_and(|swapped| *swapped);
         let taken = |outcome: &Result<_, _>| matches!(outcome, Ok(Ok(())));
         let all_taken = is_swapped && outcomes.iter().all(taken);
-        let debt = before.debt.clone().filter(|_| all_taken && demand.is_verified && after.debt.is_none());
+        // A notice leaves the debt where it is: it would be paid back with each.
+        let takes_debt = asker != Asker::Us && demand.is_verified && after.debt.is_none();
+        let debt = before.debt.clone().filter(|_| all_taken && takes_debt);
         let receipt = Receipt {
             origin: place.origin.clone(),
             is_unverified: standing == Standing::Unverified,
