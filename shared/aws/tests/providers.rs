@@ -60,6 +60,26 @@ fn sms() -> Sms {
     }
 }
 
+fn email() -> Email {
+    let part = |text: &str| text.to_owned().into();
+    Email {
+        to: EmailAddress::parse("alex@example.com").unwrap(),
+        text: EmailText { subject: "s".to_owned(), text: part("t"), html: part("<p>t</p>") },
+    }
+}
+
+fn end_user_messaging_of(aws: &Aws) -> EndUserMessaging {
+    EndUserMessaging::new(aws, SmsSettings::default())
+}
+
+fn sns_of(aws: &Aws) -> Sns {
+    Sns::new(aws, SmsSettings::default())
+}
+
+fn ses_of(aws: &Aws) -> Ses {
+    Ses::new(aws, EmailSettings { from: "no-reply@example.com".to_owned(), configuration_set: None })
+}
+
 #[tokio::test]
 async fn end_user_messaging() {
     let conflict = |reason: &str| (400, json!({ "__type": "ConflictException", "Reason": reason }));
@@ -82,17 +102,22 @@ async fn end_user_messaging() {
         ((400, json!({ "__type": "AccessDeniedException" })), "unavailable"),
         ((500, json!({ "__type": "InternalServerException" })), "unavailable"),
     ];
-    let of = |aws: &Aws| EndUserMessaging::new(aws, SmsSettings::default());
     for ((status, body), expected) in answers {
-        assert_eq!(told(of, &sms(), (status, body.to_string())).await, expected, "{body}");
+        assert_eq!(told(end_user_messaging_of, &sms(), (status, body.to_string())).await, expected, "{body}");
     }
     // To ask again for what was taken would be paid twice.
-    assert_eq!(told(of, &sms(), (200, "<html>".to_owned())).await, "taken");
+    assert_eq!(told(end_user_messaging_of, &sms(), (200, "<html>".to_owned())).await, "taken");
 }
 
-/// The connection is gone in the middle of what it answers to a success.
+/// The connection is gone in the middle of what each answers to a success.
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_taken() {
+    broken_off(end_user_messaging_of, &sms()).await;
+    broken_off(sns_of, &sms()).await;
+    broken_off(ses_of, &email()).await;
+}
+
+async fn broken_off<P: Provider<M>, M>(provider: impl FnOnce(&Aws) -> P, message: &M) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let answered = tokio::spawn(async move {
@@ -101,8 +126,9 @@ async fn an_answer_that_breaks_off_is_taken() {
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{").await.unwrap();
     });
     let aws = Aws::new(Deployed::at(endpoint, "").read(AwsSettings::read)).unwrap();
-    let sent = EndUserMessaging::new(&aws, SmsSettings::default()).send(&sms()).await;
-    assert!(sent.is_ok(), "{sent:?}");
+    let provider = provider(&aws);
+    let sent = provider.send(message).await;
+    assert!(sent.is_ok(), "{}: {sent:?}", provider.name());
     answered.await.unwrap();
 }
 
@@ -116,6 +142,8 @@ async fn sns() {
         "<PublishResponse><PublishResult><MessageId>one</MessageId></PublishResult></PublishResponse>";
     let answers = [
         ((200, published.to_owned()), "taken"),
+        ((200, "{}".to_owned()), "taken"),
+        ((200, String::new()), "taken"),
         (error(400, "Throttling", "Rate exceeded"), "throttled"),
         (error(429, "Throttled", "Rate exceeded"), "throttled"),
         (error(400, "OptedOut", "Phone number is opted out"), "opted out"),
@@ -126,8 +154,7 @@ async fn sns() {
     ];
     for (answer, expected) in answers {
         let body = answer.1.clone();
-        let of = |aws: &Aws| Sns::new(aws, SmsSettings::default());
-        assert_eq!(told(of, &sms(), answer).await, expected, "{body}");
+        assert_eq!(told(sns_of, &sms(), answer).await, expected, "{body}");
     }
 }
 
@@ -145,16 +172,8 @@ async fn ses() {
         (error(403, "AccessDeniedException"), "unavailable"),
         (error(500, "InternalServiceErrorException"), "unavailable"),
     ];
-    let part = |text: &str| text.to_owned().into();
-    let email = Email {
-        to: EmailAddress::parse("alex@example.com").unwrap(),
-        text: EmailText { subject: "s".to_owned(), text: part("t"), html: part("<p>t</p>") },
-    };
     for ((status, body), expected) in answers {
-        let of = |aws: &Aws| {
-            let from = "no-reply@example.com".to_owned();
-            Ses::new(aws, EmailSettings { from, configuration_set: None })
-        };
-        assert_eq!(told(of, &email, (status, body.to_string())).await, expected, "{body}");
+        assert_eq!(told(ses_of, &email(), (status, body.to_string())).await, expected, "{body}");
     }
+    assert_eq!(told(ses_of, &email(), (200, "<html>".to_owned())).await, "taken");
 }

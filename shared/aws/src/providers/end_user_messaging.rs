@@ -58,7 +58,7 @@ impl Provider<Sms> for EndUserMessaging {
             // The service takes 5 s to 72 h.
             time_to_live: message.time_to_live.as_secs().clamp(5, 259_200),
         };
-        // What it answers is the message's id, which nobody asks for: it is taken, whether that can be read or not.
+        // Taken, as in `is_taken`.
         match self.client.call::<IgnoredAny>("SendTextMessage", &input).await {
             Ok(_) | Err(CallFault::Unreadable | CallFault::BrokenOff(_)) => Ok(()),
             Err(fault) => Err(told_apart(fault)),

@@ -7,6 +7,7 @@ mod sns;
 
 use std::sync::Arc;
 
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use shared::{
     config::{DeliveryPolicy, Environment},
@@ -23,6 +24,12 @@ use crate::{Aws, Kms, Table};
 /// that is worth another, before the chain sees that the provider hangs.
 fn single_try() -> (RetryConfig, TimeoutConfig) {
     (RetryConfig::disabled(), TimeoutConfig::disabled())
+}
+
+/// Whether the service has taken the message all the same: it said so, and the rest of its answer, the message's id,
+/// can't be read or did not arrive. To ask again would send it twice.
+fn is_taken<E>(fault: &SdkError<E, HttpResponse>) -> bool {
+    fault.raw_response().is_some_and(|answer| answer.status().is_success())
 }
 
 /// What text messages are sent with: `MFA_SMS_ORIGINATION_IDENTITY` (phone number, pool or sender id),

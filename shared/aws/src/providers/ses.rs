@@ -10,7 +10,7 @@ use shared::{
     kernel::PortError,
 };
 
-use super::{EmailSettings, single_try};
+use super::{EmailSettings, is_taken, single_try};
 use crate::{Aws, aws::OnDemand, fault::port_error};
 
 const OPERATION: &str = "ses.SendEmail";
@@ -42,16 +42,17 @@ impl Provider<Email> for Ses {
 
     async fn send(&self, message: &Email) -> Result<(), ProviderFault> {
         let content = content(message).map_err(|fault| PortError::new(OPERATION, fault))?;
-        self.client
+        let call = self
+            .client
             .send_email()
             .from_email_address(&self.settings.from)
             .destination(Destination::builder().to_addresses(message.to.expose()).build())
             .content(content)
-            .set_configuration_set_name(self.settings.configuration_set.clone())
-            .send()
-            .await
-            .map(drop)
-            .map_err(told_apart)
+            .set_configuration_set_name(self.settings.configuration_set.clone());
+        match call.send().await {
+            Err(fault) if !is_taken(&fault) => Err(told_apart(fault)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use shared::{
     kernel::PortError,
 };
 
-use super::{SmsSettings, single_try};
+use super::{SmsSettings, is_taken, single_try};
 use crate::{Aws, aws::OnDemand, fault::port_error};
 
 const OPERATION: &str = "sns.Publish";
@@ -54,7 +54,10 @@ impl Provider<Sms> for Sns {
         if let Some(number) = self.settings.origination_identity.as_deref().filter(|id| id.starts_with('+')) {
             call = call.message_attributes("AWS.MM.SMS.OriginationNumber", text(number)?);
         }
-        call.send().await.map(drop).map_err(told_apart)
+        match call.send().await {
+            Err(fault) if !is_taken(&fault) => Err(told_apart(fault)),
+            _ => Ok(()),
+        }
     }
 }
 
