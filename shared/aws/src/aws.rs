@@ -222,7 +222,7 @@ mod tests {
         let lookup = |name: &str| match name {
             "AWS_REGION" => Some("us-east-1".to_owned()),
             "AWS_ACCESS_KEY_ID" => Some("key".to_owned()),
-            "AWS_SECRET_ACCESS_KEY" => Some("canary-secret".to_owned()),
+            "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" => Some("canary".to_owned()),
             "MFA_TABLE" => Some("mfa".to_owned()),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(endpoint.to_owned()),
             _ => None,
@@ -260,10 +260,7 @@ mod tests {
     #[test]
     fn credentials_are_not_printed() {
         let printed = format!("{:?}", settings("http://127.0.0.1").unwrap().credentials);
-        assert!(
-            !printed.contains("canary") || !printed.contains("secret_access_key: \"canary\""),
-            "{printed}"
-        );
+        assert!(!printed.contains("canary"), "{printed}");
     }
 
     #[test]

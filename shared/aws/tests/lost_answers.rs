@@ -7,7 +7,9 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     delivery::{Claim, Claims, Demand, Destination, GovernorSettings, NotSent, Purpose, Verdict},
+    factors::own::{Change, Changed, OwnFactorStore as _, RecoveryHash},
     kernel::{PhoneNumber, UserId},
+    recovery::{Case, CaseKey, Cases as _, Swapped},
 };
 use shared_aws::{Aws, AwsSettings, Table};
 use shared_testkit::{Deployed, ServedTable, next_delivery};
@@ -64,4 +66,41 @@ async fn a_message_that_was_booked_is_admitted() {
         };
         assert_eq!(withheld.reason, NotSent::CoolDown);
     }
+}
+
+/// The user is told of it, and of nothing that somebody else did.
+#[tokio::test]
+async fn a_change_of_factors_is_done_by_whoever_wrote_it() {
+    let (served, _deployed, table) = stage().await;
+    let user = UserId::parse("alex").unwrap();
+    let recovery =
+        |code: &str| Change { recovery: Some([RecoveryHash::kept(code)].into()), ..Change::default() };
+    for (seen, code) in [(0, "one"), (1, "two")] {
+        served.lose_answer_to_write("UpdateItem");
+        assert_eq!(table.change(&user, seen, &recovery(code)).await.unwrap(), Changed::Done);
+        assert_eq!(served.spent().requests, 2, "the answer was lost");
+        // The very same, of somebody else who saw what this one saw.
+        assert_eq!(table.change(&user, seen, &recovery(code)).await.unwrap(), Changed::Overtaken);
+        served.spent();
+    }
+    assert_eq!(table.own_factors(&user).await.unwrap().revision, 2);
+}
+
+#[tokio::test]
+async fn a_recovery_is_moved_on_by_whoever_wrote_it() {
+    let (served, _deployed, table) = stage().await;
+    let key = CaseKey::parse(&"1".repeat(32)).unwrap();
+    let user = UserId::parse("alex").unwrap();
+    let case = Case::open(user, "alex".to_owned(), None, NOW + SignedDuration::from_mins(30));
+    table.create(&key, &case).await.unwrap();
+    let cancelled = case.cancel(NOW).unwrap();
+    served.spent();
+    served.lose_answer_to_write("PutItem");
+    assert_eq!(table.swap(&key, case.revision, &cancelled).await.unwrap(), Swapped::Done);
+    assert_eq!(served.spent().requests, 2, "the answer was lost");
+    assert_eq!(
+        table.swap(&key, case.revision, &cancelled).await.unwrap(),
+        Swapped::Overtaken,
+        "somebody else"
+    );
 }

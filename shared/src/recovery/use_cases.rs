@@ -294,17 +294,21 @@ impl Recovery {
             return Err(Refusal::RecoveryNotFound.into());
         }
         let now = self.now();
+        let mut is_noted = false;
         for _ in 0..LOOKS {
             let case = self.read(key).await?;
             if case.phase == Phase::Over(Ending::Cancelled) {
                 return Ok(standing(&case));
             }
             let cancelled = case.cancel(now)?;
-            if self.ports.cases.swap(key, case.revision, &cancelled).await? == Swapped::Done {
-                let entropy = self.ports.entropy.as_ref();
+            // Before it is done, and once, however often it is tried.
+            if !is_noted {
                 let action = Action::Recovery { event: RecoveryEvent::Stopped };
-                let entry = Entry::at(now, entropy, case.user.clone(), action)?;
+                let entry = Entry::at(now, self.ports.entropy.as_ref(), case.user.clone(), action)?;
                 self.ports.audit.append(&entry).await?;
+                is_noted = true;
+            }
+            if self.ports.cases.swap(key, case.revision, &cancelled).await? == Swapped::Done {
                 return Ok(standing(&cancelled));
             }
         }

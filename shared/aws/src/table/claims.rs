@@ -6,8 +6,8 @@ use shared::{
 };
 
 use super::{
-    AttributeValue, Fault, Item, Operation, ReturnValues, Table, condition_failed, milliseconds, number,
-    port_error, seconds, text, version,
+    Fault, Item, Operation, ReturnValues, Table, Writer, condition_failed, milliseconds, number, port_error,
+    seconds, text, version,
 };
 
 /// Longer than a code lives (24 h) and Lambda retries (6 h) together.
@@ -18,8 +18,7 @@ const OPERATION: &str = "dynamodb.UpdateItem";
 #[async_trait]
 impl Claims for Table {
     async fn claim(&self, id: &DeliveryId, now: Timestamp, until: Timestamp) -> Result<Claim, PortError> {
-        // Nobody else's: a claim that was taken by us, with the answer lost on its way, is known by it.
-        let holder = fastrand::u64(..).to_string();
+        let holder = Writer::new();
         let claimed = self
             .claim_item(id)
             .condition_expression(
@@ -31,7 +30,7 @@ impl Claims for Table {
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", milliseconds(now))
             .expression_attribute_values(":until", milliseconds(until))
-            .expression_attribute_values(":holder", text(&holder))
+            .expression_attribute_values(":holder", holder.value())
             .expression_attribute_values(":ttl", seconds(now.saturating_add(KEPT).unwrap_or(now)))
             .expression_attribute_values(":v", version())
             .expression_attribute_values(":one", number(1))
@@ -41,10 +40,10 @@ impl Claims for Table {
             .await;
         match claimed {
             Ok(answer) => granted(answer.attributes.as_ref()),
-            Err(Fault::ConditionFailed(kept)) => match kept.as_ref() {
-                Some(item) if is_held_by(item, &holder) => granted(kept.as_ref()),
-                kept => refusal(kept),
-            },
+            Err(Fault::ConditionFailed(kept)) if holder.wrote(kept.as_ref(), "held_by") => {
+                granted(kept.as_ref())
+            }
+            Err(Fault::ConditionFailed(kept)) => refusal(kept.as_ref()),
             Err(fault) => Err(port_error(OPERATION)(fault)),
         }
     }
@@ -94,11 +93,6 @@ fn granted(item: Option<&Item>) -> Result<Claim, PortError> {
         .and_then(|item| item.get("attempts")?.as_n()?.parse().ok())
         .ok_or_else(|| PortError::new(OPERATION, "the answer holds no number of attempts"))?;
     Ok(Claim::Granted { attempt, first_seen: moment(item, "first_seen_at")? })
-}
-
-fn is_held_by(item: &Item, holder: &str) -> bool {
-    let held_by = item.get("held_by").and_then(AttributeValue::as_s);
-    !item.contains_key("outcome") && held_by.is_some_and(|by| by == holder)
 }
 
 fn refusal(item: Option<&Item>) -> Result<Claim, PortError> {

@@ -123,6 +123,24 @@ fn whole<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
     item.get(name)?.as_n()?.parse().ok()
 }
 
+/// Who writes. A second try, after an answer that was lost, meets its own write and knows it by this.
+struct Writer(String);
+
+impl Writer {
+    fn new() -> Self {
+        Self(fastrand::u64(..).to_string())
+    }
+
+    fn value(&self) -> AttributeValue {
+        text(&self.0)
+    }
+
+    /// Is what is kept, where a condition did not hold, what this one wrote?
+    fn wrote(&self, kept: Option<&Item>, attribute: &str) -> bool {
+        kept.and_then(|item| item.get(attribute)?.as_s()).is_some_and(|writer| *writer == self.0)
+    }
+}
+
 /// Tells a condition that did not hold from a fault.
 fn condition_failed(fault: &Fault) -> bool {
     matches!(fault, Fault::ConditionFailed(_))

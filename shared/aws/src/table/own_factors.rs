@@ -14,8 +14,8 @@ use shared::{
 };
 
 use super::{
-    AttributeValue, Item, Operation, Table, condition_failed, number, port_error, seconds, text, user_key,
-    version,
+    AttributeValue, Fault, Item, Operation, Table, Writer, condition_failed, number, port_error, seconds,
+    text, user_key, version,
 };
 use crate::json_protocol::Blob;
 
@@ -38,7 +38,9 @@ impl OwnFactorStore for Table {
     }
 
     async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<Changed, PortError> {
-        let mut set = vec!["v = :v", "revision = :next"];
+        // A second try of ours, after an answer that was lost, meets its own write.
+        let writer = Writer::new();
+        let mut set = vec!["v = :v", "revision = :next", "changed_by = :writer"];
         let mut remove = Vec::new();
         let mut condition = if seen == 0 {
             // A device revoked, or a step used up, may have made the item without it.
@@ -50,7 +52,8 @@ impl OwnFactorStore for Table {
             .factors_item(user)
             .expression_attribute_values(":v", version())
             .expression_attribute_values(":seen", whole(seen))
-            .expression_attribute_values(":next", whole(seen + 1));
+            .expression_attribute_values(":next", whole(seen + 1))
+            .expression_attribute_values(":writer", writer.value());
         if let Some(authenticators) = &change.authenticators {
             set.push("authenticators = :authenticators");
             let kept =
@@ -86,8 +89,11 @@ impl OwnFactorStore for Table {
             update = update.expression_attribute_values(":one", number(1));
         }
         let update = update.update_expression(expression).condition_expression(condition.join(" AND "));
-        match update.send().await {
+        match update.item_on_condition_failure().send().await {
             Ok(_) => Ok(Changed::Done),
+            Err(Fault::ConditionFailed(kept)) if writer.wrote(kept.as_ref(), "changed_by") => {
+                Ok(Changed::Done)
+            }
             Err(fault) if condition_failed(&fault) => Ok(Changed::Overtaken),
             Err(fault) => Err(port_error(WRITE)(fault)),
         }

@@ -15,7 +15,7 @@ use shared::{
 };
 
 use super::{
-    AttributeValue, Fault, Item, Table, condition_failed, milliseconds, number, own_factors::FACTORS,
+    AttributeValue, Fault, Item, Table, Writer, condition_failed, milliseconds, number, own_factors::FACTORS,
     port_error, seconds, text, user_key, version, whole,
 };
 
@@ -49,13 +49,19 @@ impl Cases for Table {
     }
 
     async fn swap(&self, key: &CaseKey, seen: u64, after: &Case) -> Result<Swapped, PortError> {
+        // A second try of ours, after an answer that was lost, meets its own write.
+        let writer = Writer::new();
         let put = self
             .put_item()
             .whole_item(item(key, after))
+            .item("changed_by", writer.value())
             .condition_expression("revision = :seen")
             .expression_attribute_values(":seen", AttributeValue::N(seen.to_string()));
-        match put.send().await {
+        match put.item_on_condition_failure().send().await {
             Ok(_) => Ok(Swapped::Done),
+            Err(Fault::ConditionFailed(kept)) if writer.wrote(kept.as_ref(), "changed_by") => {
+                Ok(Swapped::Done)
+            }
             Err(fault) if condition_failed(&fault) => Ok(Swapped::Overtaken),
             Err(fault) => Err(port_error(PUT)(fault)),
         }
