@@ -7,6 +7,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 pub(crate) struct Meant {
     meant: Vec<Difference>,
+    added: Vec<Added>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -16,6 +17,23 @@ struct Difference {
     why: String,
 }
 
+/// Texts that items of the earlier version do not have.
+#[derive(Debug, Deserialize)]
+struct Added {
+    attributes: Vec<String>,
+    why: String,
+}
+
+impl Added {
+    /// The line of the earlier version's item, of that of the present one's.
+    fn earlier(&self, line: &str) -> Option<String> {
+        let earlier = self.attributes.iter().fold(line.to_owned(), |line, attribute| {
+            line.replacen(&format!(r#""{attribute}":{{"S":"<text>"}},"#), "", 1)
+        });
+        (earlier != line).then(|| earlier.replacen("+ item", "- item", 1))
+    }
+}
+
 impl Meant {
     pub(crate) fn read() -> Self {
         let file = workspace().join("tests/tests/versions/meant.toml");
@@ -23,7 +41,16 @@ impl Meant {
     }
 
     /// Prints what is meant; fails if there is anything else.
-    pub(crate) fn judge(&self, lines: Vec<String>) {
+    pub(crate) fn judge(&self, mut lines: Vec<String>) {
+        for one in &self.added {
+            for line in lines.clone() {
+                let Some(earlier) = one.earlier(&line).filter(|earlier| lines.contains(earlier)) else {
+                    continue;
+                };
+                println!("meant ({}): {line}", one.why);
+                lines.retain(|kept| *kept != earlier && *kept != line);
+            }
+        }
         let mut wrong = Vec::new();
         for line in lines {
             match self.meant.iter().find(|one| one.says.iter().all(|part| line.contains(part))) {
