@@ -1,20 +1,23 @@
 //! Which API calls each function made, how often, and what DynamoDB charges for them: what IAM's
 //! last-accessed information and the bill tell on AWS.
 //!
+//! What its role does not allow a function is denied, by the actions of the template's policies; their resources and
+//! conditions are not looked at.
+//!
 //! Whoever signs a request names an access key. The Lambda host gives each function a key of its own,
 //! as Lambda gives each role its own credentials, so a call's signature says which function made it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use axum::{Json, Router};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Larger than the largest request of the services here.
 const BODY_LIMIT: usize = 42 * 1024 * 1024;
@@ -26,6 +29,9 @@ const BATCH: &str = "BatchExecuteStatement";
 
 /// Calls by function, each as IAM writes the action: `dynamodb:PutItem`.
 pub type Seen = BTreeMap<String, BTreeMap<String, Count>>;
+
+/// The actions that each function's role allows.
+pub type Roles = BTreeMap<String, BTreeSet<String>>;
 
 /// How often an action was called.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -42,12 +48,14 @@ pub struct Count {
 pub struct Calls {
     /// Access key → function.
     callers: BTreeMap<String, String>,
+    /// Function → actions.
+    roles: Roles,
     seen: Mutex<Seen>,
 }
 
 impl Calls {
-    pub fn of(callers: BTreeMap<String, String>) -> Arc<Self> {
-        Arc::new(Self { callers, seen: Mutex::default() })
+    pub fn of(callers: BTreeMap<String, String>, roles: Roles) -> Arc<Self> {
+        Arc::new(Self { callers, roles, seen: Mutex::default() })
     }
 
     pub fn seen(&self) -> Seen {
@@ -72,6 +80,12 @@ impl Calls {
             *action = format!("{service}:{action}");
         }
         Some(Call { function, operation, actions })
+    }
+
+    /// The first action of a call that its function's role does not allow.
+    fn denied<'a>(&self, call: &'a Call) -> Option<&'a str> {
+        let role = self.roles.get(&call.function);
+        call.actions.iter().find(|action| role.is_none_or(|role| !role.contains(*action))).map(String::as_str)
     }
 
     /// The call and its price stand at its first action.
@@ -144,6 +158,11 @@ async fn note(State(calls): State<Arc<Calls>>, request: Request, next: Next) -> 
     let Some(call) = calls.caller(&Head { path: head.uri.path(), headers: &head.headers }, &body) else {
         return next.run(Request::from_parts(head, Body::from(body))).await;
     };
+    if let Some(action) = calls.denied(&call) {
+        let answer = denial(&head.headers, &call.function, action);
+        calls.add(call, Units::default());
+        return answer;
+    }
     // Noted before the answer is there: whoever has it sees the call.
     let Some(metered) = call.of_table().and_then(|operation| metered(operation, &body)) else {
         calls.add(call, Units::default());
@@ -159,6 +178,23 @@ async fn note(State(calls): State<Arc<Calls>>, request: Request, next: Next) -> 
     calls.add(call, units);
     answer.headers.insert(header::CONTENT_LENGTH, body.len().into());
     Response::from_parts(answer, Body::from(body))
+}
+
+/// As each protocol says it: the JSON protocols with a target 400, SNS and the REST APIs 403.
+fn denial(headers: &HeaderMap, function: &str, action: &str) -> Response {
+    let told = format!("the role of {function} does not allow {action}");
+    if headers.contains_key("x-amz-target") {
+        let body = json!({ "__type": "AccessDeniedException", "Message": told });
+        return (StatusCode::BAD_REQUEST, Json(body)).into_response();
+    }
+    if action.starts_with("sns:") {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>AuthorizationError</Code><Message>{told}</Message></Error></ErrorResponse>"
+        );
+        return (StatusCode::FORBIDDEN, [(header::CONTENT_TYPE, "text/xml")], body).into_response();
+    }
+    let named = [("x-amzn-errortype", "AccessDeniedException")];
+    (StatusCode::FORBIDDEN, named, Json(json!({ "message": told }))).into_response()
 }
 
 /// The request with the question for its price; none if it has no price, or asks itself.
@@ -240,9 +276,105 @@ mod tests {
 
     use super::*;
 
+    /// Of a function whose role allows what these tests call.
+    fn calls_of_sender() -> Arc<Calls> {
+        let allowed = [
+            "dynamodb:DescribeTable",
+            "dynamodb:GetItem",
+            "dynamodb:PartiQLInsert",
+            "dynamodb:PartiQLSelect",
+            "dynamodb:PartiQLUpdate",
+            "dynamodb:Scan",
+            "dynamodb:UpdateItem",
+            "lambda:InvokeFunction",
+            "ses:SendEmail",
+            "sns:Publish",
+        ];
+        let role = allowed.map(str::to_owned).into();
+        Calls::of([("KEY".to_owned(), "sender".to_owned())].into(), [("sender".to_owned(), role)].into())
+    }
+
+    #[tokio::test]
+    async fn what_a_role_does_not_allow_is_denied_in_its_protocol_and_noted() {
+        let callers = [("KEY".to_owned(), "sender".to_owned())].into();
+        let role = ["dynamodb:PartiQLSelect".to_owned()].into();
+        let calls = Calls::of(callers, [("sender".to_owned(), role)].into());
+        let router = calls.around(Router::new().fallback(post(async || "done")));
+        let batch = |verbs: &[&str]| {
+            let statements: Vec<_> = verbs.iter().map(|verb| json!({ "Statement": verb })).collect();
+            json!({ "Statements": statements }).to_string()
+        };
+        let target = |operation| ("x-amz-target", operation);
+        let no_target = ("x-other", "");
+        for (service, header, path, body, expected) in [
+            (
+                "dynamodb",
+                target("DynamoDB_20120810.BatchExecuteStatement"),
+                "/",
+                batch(&["SELECT"]),
+                (200, "done"),
+            ),
+            (
+                "dynamodb",
+                target("DynamoDB_20120810.BatchExecuteStatement"),
+                "/",
+                batch(&["SELECT", "INSERT"]),
+                (400, r#""__type":"AccessDeniedException""#),
+            ),
+            (
+                "dynamodb",
+                target("DynamoDB_20120810.GetItem"),
+                "/",
+                "{}".to_owned(),
+                (400, "does not allow dynamodb:GetItem"),
+            ),
+            (
+                "kms",
+                target("TrentService.Decrypt"),
+                "/",
+                "{}".to_owned(),
+                (400, "does not allow kms:Decrypt"),
+            ),
+            (
+                "sns",
+                no_target,
+                "/",
+                "Action=Publish&PhoneNumber=1".to_owned(),
+                (403, "<Code>AuthorizationError</Code>"),
+            ),
+            (
+                "ses",
+                no_target,
+                "/v2/email/outbound-emails",
+                "{}".to_owned(),
+                (403, "does not allow ses:SendEmail"),
+            ),
+        ] {
+            let signature =
+                format!("AWS4-HMAC-SHA256 Credential=KEY/20260101/us-east-1/{service}/aws4_request");
+            let request = Request::post(path)
+                .header("authorization", signature)
+                .header(header.0, header.1)
+                .body(Body::from(body))
+                .unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            let status = response.status().as_u16();
+            let told = to_bytes(response.into_body(), 1024).await.unwrap();
+            let told = std::str::from_utf8(&told).unwrap();
+            assert!(status == expected.0 && told.contains(expected.1), "{service}: {status} {told}");
+        }
+        let denied =
+            ["dynamodb:GetItem", "dynamodb:PartiQLInsert", "kms:Decrypt", "ses:SendEmail", "sns:Publish"];
+        assert!(
+            denied.iter().all(|action| calls.seen()["sender"].contains_key(*action)),
+            "{:?}",
+            calls.seen()
+        );
+    }
+
     #[tokio::test]
     async fn a_signed_call_is_noted_under_the_function_whose_key_it_is() {
-        let calls = Calls::of([("KEY".to_owned(), "sender".to_owned())].into());
+        let calls = calls_of_sender();
         let router = calls.around(Router::new().fallback(post(async |body: Bytes| body)));
         for (key, service, header, path, body) in [
             ("KEY", "dynamodb", ("x-amz-target", "DynamoDB_20120810.DescribeTable"), "/", "{}"),
@@ -284,7 +416,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_is_one_call_and_needs_the_action_of_each_statement() {
-        let calls = Calls::of([("KEY".to_owned(), "sender".to_owned())].into());
+        let calls = calls_of_sender();
         let answer = r#"{"Responses":[],"ConsumedCapacity":[{"TableName":"t","CapacityUnits":3.0}]}"#;
         let router = calls.around(Router::new().fallback(post(async move || answer)));
         let statements =
@@ -315,7 +447,7 @@ mod tests {
 
     #[tokio::test]
     async fn units_are_asked_for_in_the_callers_place_and_kept_from_it() {
-        let calls = Calls::of([("KEY".to_owned(), "sender".to_owned())].into());
+        let calls = calls_of_sender();
         let router = calls.around(Router::new().fallback(post(table)));
         for (operation, body, expected) in [
             ("GetItem", r#"{"Key":"free"}"#, r#"{"Item":{}}"#),

@@ -92,7 +92,8 @@ impl Cloud {
             Gateway::router(api, ACCOUNT_ID.to_owned(), timeline.clone(), &issuers, clock.clone())
         });
         let keys_of_functions = template.function_names().into_iter();
-        let calls = Calls::of(keys_of_functions.map(|name| (access_key_id(&name), name)).collect());
+        let callers = keys_of_functions.map(|name| (access_key_id(&name), name)).collect();
+        let calls = Calls::of(callers, template.roles()?);
         let console = Arc::new(Console {
             endpoints: endpoints.clone(),
             sign_in_with: args.sign_in_with,

@@ -345,7 +345,7 @@ impl Cloud {
     /// Ends it and waits for the end. An error if a function has called what its role does not allow.
     pub async fn stop(mut self) -> Result<()> {
         let denied = without(&self.called().await?, &allowed()?);
-        ensure!(denied.is_empty(), "on AWS it would be denied: {denied:?}");
+        ensure!(denied.is_empty(), "denied by roles: {denied:?}");
         if let Some(id) = self.process.id() {
             kill(Pid::from_raw(id.try_into()?), Signal::SIGTERM)?;
         }

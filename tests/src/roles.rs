@@ -1,5 +1,5 @@
-//! Each function's role, as the templates of `infra/` grant it. The local cloud asks for no permission, so
-//! [`Cloud::stop`](crate::Cloud::stop) holds what was called to it.
+//! Each function's role, as the templates of `infra/` grant it. The local cloud denies what it does not allow, and
+//! [`Cloud::stop`](crate::Cloud::stop) fails for it, because a function may cope with what it is denied.
 
 use std::collections::{BTreeMap, BTreeSet};
 

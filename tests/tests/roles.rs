@@ -18,6 +18,7 @@ use tokio::time::sleep;
 const NUMBER: &str = "+12025550143";
 const OTHER_NUMBER: &str = "+12025550187";
 const EMAIL: &str = "alex@example.com";
+const SENDERS: [&str; 2] = ["custom-sms-sender", "custom-email-sender"];
 
 /// Under which each function does all that it can. Codes go out one upon the other, which is a flood.
 const POLICY: &str = r#"
@@ -122,11 +123,11 @@ async fn use_everything(cloud: &Cloud) {
     let part = |name: &str| started.get(name).and_then(Json::as_str).unwrap();
     let verify = format!("{authenticators}/{}/verify", part("id"));
     cloud.post_as(&verify, &token, &json!({ "code": code_of(part("secret")) })).await.unwrap();
-    until(cloud, "deliver", "sns:Publish").await;
+    until(async || has_called(cloud, "deliver", "sns:Publish").await).await;
     set(cloud, "/api/faults/sns", json!({ "failure": "fails" })).await;
     let codes = format!("{api}/mfa/recovery-codes");
     cloud.post_as(&codes, &token, &json!({})).await.unwrap();
-    until(cloud, "deliver", "dynamodb:PutItem").await;
+    until(async || has_called(cloud, "deliver", "dynamodb:PutItem").await).await;
     set(cloud, "/api/faults/sms", json!({})).await;
     set(cloud, "/api/faults/sns", json!({})).await;
 
@@ -151,12 +152,13 @@ async fn use_everything(cloud: &Cloud) {
     for provider in ["sms", "sns", "ses"] {
         set(cloud, &format!("/api/faults/{provider}"), json!({ "failure": "fails" })).await;
     }
+    let puts = [put(cloud, SENDERS[0]).await, put(cloud, SENDERS[1]).await];
     let again = json!({ "ClientId": client, "Username": OTHER_NUMBER });
     cloud.cognito("ResendConfirmationCode", again).await.unwrap();
     let asked = json!({ "AccessToken": token, "AttributeName": "email" });
     cloud.cognito("GetUserAttributeVerificationCode", asked).await.unwrap();
-    for sender in ["custom-sms-sender", "custom-email-sender"] {
-        until(cloud, sender, "dynamodb:PutItem").await;
+    for (sender, before) in SENDERS.into_iter().zip(puts) {
+        until(async || put(cloud, sender).await > before).await;
     }
     for provider in ["sms", "sns", "ses"] {
         set(cloud, &format!("/api/faults/{provider}"), json!({})).await;
@@ -212,14 +214,25 @@ async fn until_code(cloud: &Cloud, address: &str) -> Option<String> {
     None
 }
 
-/// Waits for a call that a function makes on its own time.
-async fn until(cloud: &Cloud, function: &str, action: &str) {
-    for _ in 0..200 {
-        if cloud.called().await.unwrap().get(function).is_some_and(|actions| actions.contains(action)) {
+/// How many items a function has put so far.
+async fn put(cloud: &Cloud, function: &str) -> u64 {
+    let seen = cloud.request("console", "GET", "/api/calls", String::new()).await.unwrap();
+    seen[function]["dynamodb:PutItem"]["calls"].as_u64().unwrap_or_default()
+}
+
+async fn has_called(cloud: &Cloud, function: &str, action: &str) -> bool {
+    cloud.called().await.unwrap().get(function).is_some_and(|actions| actions.contains(action))
+}
+
+/// Waits for what a function does on its own time.
+async fn until(is_done: impl AsyncFn() -> bool) {
+    for _ in 0..400 {
+        if is_done().await {
             return;
         }
         sleep(Duration::from_millis(25)).await;
     }
+    panic!("it was waited for in vain");
 }
 
 /// What an authenticator app shows now.

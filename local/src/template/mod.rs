@@ -95,6 +95,34 @@ impl Template {
             .collect()
     }
 
+    /// The actions that each function's role allows, by the function's name.
+    pub fn roles(&self) -> Result<BTreeMap<String, BTreeSet<String>>, TemplateError> {
+        let mut roles = BTreeMap::new();
+        for (id, resource) in self.all().flat_map(|template| template.resources("AWS::Serverless::Function"))
+        {
+            let Some(name) = binary(resource) else { continue };
+            let policies = resource.get("Properties").and_then(|properties| properties.get("Policies"));
+            let mut actions = BTreeSet::new();
+            for policy in policies.and_then(Value::as_sequence).into_iter().flatten() {
+                let place = || format!("Resources.{id}.Properties.Policies");
+                let statements = policy.get("Statement").and_then(Value::as_sequence);
+                let statements = statements.ok_or_else(|| {
+                    TemplateError::content(place(), "a policy without statements of its own")
+                })?;
+                for statement in statements {
+                    if statement.get("Effect").and_then(Value::as_str) != Some("Allow") {
+                        return Err(TemplateError::content(place(), "a statement that allows nothing"));
+                    }
+                    let action = statement.get("Action").unwrap_or(&Value::Null);
+                    let listed = action.as_sequence().map_or(std::slice::from_ref(action), Vec::as_slice);
+                    actions.extend(listed.iter().filter_map(Value::as_str).map(str::to_owned));
+                }
+            }
+            roles.insert(name.to_owned(), actions);
+        }
+        Ok(roles)
+    }
+
     /// Logical id and `KeyUsage` of each `AWS::KMS::Key`.
     pub fn keys(&self) -> Vec<(String, String)> {
         let usage = |resource: &Value| {

@@ -259,6 +259,27 @@ Outputs: { Define: { Value: !Ref Define.Alias } }
 }
 
 #[test]
+fn a_role_is_what_its_statements_allow() {
+    let function = |policies: &str| {
+        let text = format!(
+            "Resources:\n  Sender:\n    Type: AWS::Serverless::Function\n    Metadata: {{ BuildProperties: {{ Binary: sender }} }}\n    Properties: {{ Policies: {policies} }}\n"
+        );
+        Template::parse(&text).unwrap().roles()
+    };
+    let statement = "{ Statement: [{ Effect: Allow, Action: kms:Decrypt, Resource: '*' }] }";
+    let other = "{ Statement: [{ Effect: Allow, Action: [sns:Publish, kms:Decrypt] }] }";
+    let roles = function(&format!("[{statement}, {other}]")).unwrap();
+    let sender: Vec<_> = roles["sender"].iter().map(String::as_str).collect();
+    assert_eq!(sender, ["kms:Decrypt", "sns:Publish"]);
+    assert_eq!(function("[]").unwrap()["sender"], BTreeSet::new());
+    let deny = "[{ Statement: [{ Effect: Deny, Action: kms:Decrypt }] }]";
+    for (policies, fault) in [("[AWSLambdaExecute]", "without statements"), (deny, "allows nothing")] {
+        let told = function(policies).unwrap_err().to_string();
+        assert!(told.starts_with("Resources.Sender.Properties.Policies") && told.contains(fault), "{told}");
+    }
+}
+
+#[test]
 fn stacks_within_give_each_other_what_they_put_out() {
     let folder = tempfile::tempdir().unwrap();
     let template = Template::read(&stacks(folder.path())).unwrap();
