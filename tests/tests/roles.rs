@@ -13,7 +13,7 @@ use end_to_end::roles::{actions_of, allowed, statements, without};
 use serde_json::{Value as Json, json};
 use serde_norway::Value;
 use shared::kernel::{Clock as _, SystemClock};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 const NUMBER: &str = "+12025550143";
 const OTHER_NUMBER: &str = "+12025550187";
@@ -226,13 +226,12 @@ async fn has_called(cloud: &Cloud, function: &str, action: &str) -> bool {
 
 /// Waits for what a function does on its own time.
 async fn until(is_done: impl AsyncFn() -> bool) {
-    for _ in 0..400 {
-        if is_done().await {
-            return;
+    let waited = async {
+        while !is_done().await {
+            sleep(Duration::from_millis(25)).await;
         }
-        sleep(Duration::from_millis(25)).await;
-    }
-    panic!("it was waited for in vain");
+    };
+    timeout(Duration::from_secs(10), waited).await.unwrap();
 }
 
 /// What an authenticator app shows now.
