@@ -4,7 +4,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use minijinja::{Environment, Value, context};
 use shared::config::Policy;
-use shared::delivery::{Content, Encoding, Finding, Messages, Purpose, Segments};
+use shared::delivery::{Content, Encoding, Finding, Messages, Segments};
 
 use crate::check::check;
 use crate::ending::Ending;
@@ -39,7 +39,8 @@ fn page(policy: &Policy, config_dir: Option<&Path>, findings: &[Finding]) -> Res
     let locales: Vec<Value> = messages
         .locales()
         .map(|tag| {
-            let shown: Vec<Value> = samples(&tag).iter().map(|sample| shown(&messages, sample)).collect();
+            let shown: Vec<Value> =
+                Content::samples("123456", &tag).iter().map(|sample| shown(&messages, sample)).collect();
             context! { tag, messages => shown }
         })
         .collect();
@@ -81,33 +82,4 @@ fn shown(messages: &Messages, sample: &Content<'_>) -> Value {
 
 fn in_scheme(html: &str, media: &str) -> String {
     DARK.iter().fold(html.to_owned(), |html, query| html.replace(query, media))
-}
-
-fn samples(tag: &str) -> Vec<Content<'_>> {
-    let sample = |purpose, code| Content {
-        purpose,
-        code,
-        user_name: Some("alex@example.com"),
-        locales: vec![tag],
-        facts: vec![
-            ("LOGIN_TIME", "2026-01-02T03:04:05Z"),
-            ("IP_ADDRESS", "192.0.2.10"),
-            ("CITY", "Exampleville"),
-            ("COUNTRY", "Exampleland"),
-            ("DEVICE_NAME", "Chrome 120, Windows 10"),
-            ("ACCOUNT_TAKE_OVER_ACTION", "BLOCK"),
-            ("ONE_CLICK_LINK_VALID", "https://example.com/feedback?value=valid"),
-            ("ONE_CLICK_LINK_INVALID", "https://example.com/feedback?value=invalid"),
-        ],
-        valid_minutes: None,
-    };
-    let mut samples: Vec<_> = Purpose::all()
-        .map(|purpose| match purpose {
-            Purpose::AdminCreateUser => sample(Some(purpose), Some("Tmp<9x>&Qz1!")),
-            Purpose::AccountTakeOverNotification | Purpose::Notice(_) => sample(Some(purpose), None),
-            _ => sample(Some(purpose), Some("123456")),
-        })
-        .collect();
-    samples.extend([sample(None, Some("123456")), sample(None, None)]);
-    samples
 }

@@ -27,9 +27,9 @@ use shared::{
     config::{self, Policy},
     delivery::{
         Addresses, Carrier, Chain, Claim, Claims, DataKeyCiphertext, DataKeys, DeliveryId, Dependencies,
-        DispatchSettings, Email, Failure, NotSent, Outcome, Provider, ProviderFault, Sms,
+        DispatchSettings, Email, Failure, Found, NotSent, Outcome, Provider, ProviderFault, Sms,
     },
-    kernel::{EmailAddress, PortError, Refusal},
+    kernel::{EmailAddress, PortError, Refusal, UserId},
     trigger::{CustomSender, answer},
 };
 use shared_testkit::{InMemoryTable, SeededEntropy, TokioClock};
@@ -37,6 +37,7 @@ use tokio::time::{Instant, advance, sleep, timeout};
 use zeroize::Zeroizing;
 
 const POOL: &str = "us-east-1_ExamplePl";
+const NAME_OF_NO_ID: &str = "jürgen";
 const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
 
 fn event(name: &str) -> Value {
@@ -136,9 +137,11 @@ impl Claims for World {
 
 #[async_trait]
 impl Addresses for World {
-    async fn verified_email(&self, user_name: &str) -> Result<Option<EmailAddress>, PortError> {
-        assert_eq!(user_name, "a1b2c3d4-5678-40ab-9cde-f0123456789a", "the user of the fact USER_NAME");
-        Ok(EmailAddress::parse("alex@example.com").ok())
+    async fn verified_email(&self, user_name: &str) -> Result<Option<Found>, PortError> {
+        assert_eq!(user_name, NAME_OF_NO_ID, "the user of the fact USER_NAME");
+        let user = UserId::parse("a1b2c3d4-5678-40ab-9cde-f0123456789a").unwrap();
+        let email = EmailAddress::parse("alex@example.com").unwrap();
+        Ok(Some(Found { user, email, locale: Some("de".to_owned()) }))
     }
 }
 
@@ -263,16 +266,53 @@ async fn every_sample_event_is_one_message_with_its_code() {
     assert_eq!(messages, 14, "seven sources a channel");
 }
 
+/// Where addresses are user names, a user's name is an id, which nobody signs in with.
 #[tokio::test(start_paused = true)]
-async fn a_risk_notification_has_no_code_and_finds_its_address() {
+async fn who_is_invited_reads_a_name_to_sign_in_with() {
+    for (name, said) in [("a1b2c3d4-5678-40ab-9cde-f0123456789a", "alex@example.com"), ("alex", "alex")] {
+        let senders = working();
+        let mut given = event("CustomEmailSender_AdminCreateUser");
+        given["userName"] = name.into();
+        answer(&senders.email, given).await.unwrap();
+        let text = &senders.world.sent()[0].1;
+        assert!(text.lines().any(|line| line == format!("User name: {said}")), "{text}");
+    }
+}
+
+/// A risk notification of this event id, for a user whose name is no id.
+fn risk(id: &str) -> Value {
+    let mut risk = event("CustomEmailSender_AccountTakeOverNotification");
+    let facts = &mut risk["request"]["userAttributes"];
+    facts["EVENT_ID"] = id.into();
+    facts["USER_NAME"] = NAME_OF_NO_ID.into();
+    risk
+}
+
+/// Whoever knows the name can't keep it from the owner by asking for a code before, and it keeps no code from them.
+#[tokio::test(start_paused = true)]
+async fn a_risk_notification_has_no_code_finds_its_user_and_waits_for_nothing() {
     let senders = working();
-    let given = event("CustomEmailSender_AccountTakeOverNotification");
-    for _ in 0..2 {
-        answer(&senders.email, given.clone()).await.unwrap();
+    answer(&senders.email, event("CustomEmailSender_ForgotPassword")).await.unwrap();
+    for given in [risk("one"), risk("one"), risk("two")] {
+        answer(&senders.email, given).await.unwrap();
     }
     let sent = senders.world.sent();
-    assert_eq!(sent.len(), 1, "told apart by its EVENT_ID");
-    assert_eq!(sent[0].0, "alex@example.com");
+    assert_eq!(sent.len(), 1 + 2, "told apart by its EVENT_ID");
+    assert!(sent.iter().all(|(to, _)| to == "alex@example.com"));
+    assert!(sent[1].1.starts_with("Es gab einen"), "in the user's locale: {}", sent[1].1);
+
+    let senders = working();
+    answer(&senders.email, risk("one")).await.unwrap();
+    answer(&senders.email, event("CustomEmailSender_ForgotPassword")).await.unwrap();
+    assert_eq!(senders.world.sent().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_risk_notification_that_fails_stands_in_the_trail_of_its_user() {
+    let senders = senders(Behaviour::Rejects, Behaviour::Rejects);
+    answer(&senders.email, risk("one")).await.unwrap();
+    let users: Vec<_> = senders.world.table.audit().into_iter().map(|entry| entry.user).collect();
+    assert_eq!(users, [UserId::parse("a1b2c3d4-5678-40ab-9cde-f0123456789a").unwrap()]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,8 +2,8 @@ use async_trait::async_trait;
 use aws_sdk_cognitoidentityprovider::{Client, error::ProvideErrorMetadata};
 use shared::{
     custom_auth::NativeEnrolment,
-    delivery::Addresses,
-    kernel::{EmailAddress, PortError},
+    delivery::{Addresses, Found},
+    kernel::{EmailAddress, PortError, UserId},
 };
 
 use crate::{Aws, aws::OnDemand, fault::port_error};
@@ -28,7 +28,7 @@ impl Directory {
 
 #[async_trait]
 impl Addresses for Directory {
-    async fn verified_email(&self, user_name: &str) -> Result<Option<EmailAddress>, PortError> {
+    async fn verified_email(&self, user_name: &str) -> Result<Option<Found>, PortError> {
         let call = self.client.admin_get_user().user_pool_id(&self.user_pool_id).username(user_name);
         let user = match call.send().await {
             Ok(user) => user,
@@ -37,7 +37,11 @@ impl Addresses for Directory {
         };
         let attribute = |name| user.user_attributes().iter().find(|found| found.name() == name)?.value();
         let is_verified = attribute("email_verified") == Some("true");
-        Ok(attribute("email").filter(|_| is_verified).and_then(|email| EmailAddress::parse(email).ok()))
+        let email =
+            attribute("email").filter(|_| is_verified).and_then(|email| EmailAddress::parse(email).ok());
+        let user = attribute("sub").and_then(|sub| UserId::parse(sub).ok());
+        let locale = attribute("locale").map(str::to_owned);
+        Ok(user.zip(email).map(|(user, email)| Found { user, email, locale }))
     }
 }
 

@@ -119,7 +119,7 @@ fn request<'a>(
         id: DeliveryId::new(dispatch.user_pool_id(), to.user.as_str(), purpose.name(), identity),
         user_pool_id: dispatch.user_pool_id(),
         purpose: Some(purpose),
-        user: to.user.clone(),
+        user: Some(to.user.clone()),
         user_name: &to.user_name,
         destination: Some(to.destination.clone()),
         is_verified: to.is_verified,

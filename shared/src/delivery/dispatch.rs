@@ -33,7 +33,8 @@ pub struct SendRequest<'a> {
     pub user_pool_id: &'a str,
     /// None for a trigger source that is not known yet.
     pub purpose: Option<Purpose>,
-    pub user: UserId,
+    /// None where the event only names the user: [`Addresses`] knows whom it means.
+    pub user: Option<UserId>,
     pub user_name: &'a str,
     pub destination: Option<Destination>,
     pub is_verified: bool,
@@ -81,7 +82,16 @@ impl fmt::Debug for CodeSource<'_> {
 /// Contract: gives a verified address only.
 #[async_trait]
 pub trait Addresses: Send + Sync {
-    async fn verified_email(&self, user_name: &str) -> Result<Option<EmailAddress>, PortError>;
+    async fn verified_email(&self, user_name: &str) -> Result<Option<Found>, PortError>;
+}
+
+/// A user who was found by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub user: UserId,
+    pub email: EmailAddress,
+    /// The attribute `locale`.
+    pub locale: Option<String>,
 }
 
 /// By which channel a [`Dispatch`] sends.
@@ -186,13 +196,14 @@ impl Dispatch {
         // The lease is as old as the claim that was granted.
         let deadline = asked + self.policy.budget();
         // Outlives a send that is ended by its deadline.
-        let receipt = OnceLock::new();
-        let sending = self.send(request, first_seen, deadline, &receipt);
+        let (found, receipt) = (OnceLock::new(), OnceLock::new());
+        let sending = self.send(request, first_seen, deadline, &found, &receipt);
         let ended = timeout_at(deadline, sending).await.unwrap_or_else(|_| Failure::Unavailable.into());
         let now = self.dependencies.clock.now();
         let settling = self.dependencies.claims.settle(&request.id, attempt, ended.outcome, now);
         // At once: after the lease somebody else would send it again.
-        let (settled, ()) = futures::join!(settling, self.report(request, &ended, receipt.get()));
+        let user = request.user.as_ref().or_else(|| found.get().map(|found| &found.user));
+        let (settled, ()) = futures::join!(settling, self.report(user, &ended, receipt.get()));
         if let (Some(receipt), Outcome::Failed(_)) = (receipt.into_inner(), ended.outcome) {
             self.governor.give_back(receipt).await;
         }
@@ -230,6 +241,7 @@ impl Dispatch {
         request: &SendRequest<'_>,
         first_seen: Timestamp,
         deadline: Instant,
+        found: &OnceLock<Found>,
         receipt: &OnceLock<Receipt>,
     ) -> Ended {
         let now = self.dependencies.clock.now();
@@ -244,15 +256,22 @@ impl Dispatch {
             tracing::error!("the event is another user pool's");
             return Failure::Unreadable.into();
         }
-        let destination = match self.destination(request).await {
-            Ok(Some(destination)) => destination,
-            Ok(None) => return Failure::NoAddress.into(),
-            Err(fault) => return unavailable(&fault).into(),
+        let (user, destination, is_verified) = match (&request.user, &request.destination) {
+            (Some(user), Some(destination)) => (user.clone(), destination.clone(), request.is_verified),
+            (Some(_), None) => return Failure::NoAddress.into(),
+            (None, _) => match self.find(request).await {
+                Ok(Some(one)) => {
+                    let Found { user, email, .. } = found.get_or_init(|| one);
+                    (user.clone(), Destination::Email(email.clone()), true)
+                }
+                Ok(None) => return Failure::NoAddress.into(),
+                Err(fault) => return unavailable(&fault).into(),
+            },
         };
         let demand = Demand {
-            user: request.user.clone(),
+            user,
             destination: destination.clone(),
-            is_verified: request.is_verified && request.purpose != Some(Purpose::UpdateUserAttribute),
+            is_verified: is_verified && request.purpose != Some(Purpose::UpdateUserAttribute),
             // Nobody knows who can ask for what a source that is not known sends: the worst is assumed.
             purpose: request.purpose.unwrap_or(Purpose::ResendCode),
         };
@@ -263,7 +282,10 @@ impl Dispatch {
             }
             Ok(None) => {
                 let outcome = match code {
-                    Ok(code) => self.carry(request, destination, code.as_ref(), deadline).await,
+                    Ok(code) => {
+                        let locale = found.get().and_then(|found| found.locale.as_deref());
+                        self.carry(request, destination, locale, code.as_ref(), deadline).await
+                    }
                     Err(failure) => Outcome::Failed(failure),
                 };
                 Ended { outcome, withheld: None }
@@ -272,12 +294,11 @@ impl Dispatch {
         }
     }
 
-    async fn destination(&self, request: &SendRequest<'_>) -> Result<Option<Destination>, PortError> {
-        if request.destination.is_some() {
-            return Ok(request.destination.clone());
+    async fn find(&self, request: &SendRequest<'_>) -> Result<Option<Found>, PortError> {
+        match &self.dependencies.addresses {
+            Some(addresses) => addresses.verified_email(request.user_name).await,
+            None => Ok(None),
         }
-        let Some(addresses) = &self.dependencies.addresses else { return Ok(None) };
-        Ok(addresses.verified_email(request.user_name).await?.map(Destination::Email))
     }
 
     /// Why the message is not to be sent; none: it is. `receipt` is filled at once: what else goes on may be ended
@@ -337,14 +358,21 @@ impl Dispatch {
         &self,
         request: &SendRequest<'_>,
         destination: Destination,
+        locale: Option<&str>,
         code: Option<&Plaintext>,
         deadline: Instant,
     ) -> Outcome {
+        // A name that is the user's id is none that they know: there addresses are what one signs in with.
+        let is_id = request.user.as_ref().is_some_and(|user| user.as_str() == request.user_name);
+        let address = is_id.then(|| match &destination {
+            Destination::Sms(number) => number.expose().to_owned(),
+            Destination::Email(address) => address.expose().clone(),
+        });
         let content = Content {
             purpose: request.purpose,
             code: code.map(Plaintext::expose),
-            user_name: Some(request.user_name),
-            locales: request.locales.clone(),
+            user_name: Some(address.as_deref().unwrap_or(request.user_name)),
+            locales: request.locales.iter().copied().chain(locale).collect(),
             facts: request.facts.clone(),
             valid_minutes: request.expires_at.map(|end| self.minutes_until(end)),
         };
@@ -387,7 +415,7 @@ impl Dispatch {
     }
 
     /// For the operator: a log line, a metric and, where nothing was sent, a line of the audit trail.
-    async fn report(&self, request: &SendRequest<'_>, ended: &Ended, receipt: Option<&Receipt>) {
+    async fn report(&self, user: Option<&UserId>, ended: &Ended, receipt: Option<&Receipt>) {
         let channel = self.channel();
         let reason = match (&ended.outcome, &ended.withheld) {
             (Outcome::Sent { provider }, _) => {
@@ -405,9 +433,11 @@ impl Dispatch {
             }
         };
         tracing::warn!(channel = channel.name(), reason, "not sent");
+        // Where nobody could say whom the event means, there is no trail to write it in.
+        let Some(user) = user.cloned() else { return };
         let Dependencies { trail, clock, entropy, .. } = &self.dependencies;
         let action = Action::MessageNotSent { channel: channel.name(), reason };
-        let appended = match Entry::new(clock.as_ref(), entropy.as_ref(), request.user.clone(), action) {
+        let appended = match Entry::new(clock.as_ref(), entropy.as_ref(), user, action) {
             Ok(entry) => trail.append(&entry).await,
             Err(fault) => Err(fault),
         };

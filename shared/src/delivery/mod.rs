@@ -17,7 +17,9 @@ pub use courier::{
     RecoveryParcel,
 };
 pub use deliver::Deliver;
-pub use dispatch::{Addresses, Carrier, CodeSource, Dependencies, Dispatch, DispatchSettings, SendRequest};
+pub use dispatch::{
+    Addresses, Carrier, CodeSource, Dependencies, Dispatch, DispatchSettings, Found, SendRequest,
+};
 pub use governor::{
     Asker, Booked, Booking, Budgets, Charge, Completed, Correspondence, Counter, Country, Counts, Debt,
     Demand, Destination, Governor, GovernorRules, GovernorSettings, InvalidCountry, Limits, NotSent,

@@ -47,7 +47,6 @@ fn request(event: Event<'_>, channel: Channel) -> Option<SendRequest<'_>> {
     let identity = code.or_else(|| event.attribute("EVENT_ID"))?;
     // A risk notification names the user among its facts and has no profile.
     let user_name = event.attribute("USER_NAME").unwrap_or(event.user_name());
-    let user = event.user().or_else(|| UserId::parse(user_name).ok())?;
     let (destination, verified) = match channel {
         Channel::Sms => (
             event
@@ -68,7 +67,8 @@ fn request(event: Event<'_>, channel: Channel) -> Option<SendRequest<'_>> {
         id: DeliveryId::new(event.user_pool_id(), event.user_name(), event.source(), identity),
         user_pool_id: event.user_pool_id(),
         purpose: Purpose::of_source(event.source()),
-        user,
+        // An event with a profile has its `sub`; where it had not, the name would still tell the user from others.
+        user: event.user().or_else(|| destination.as_ref().and(UserId::parse(user_name).ok())),
         user_name,
         destination,
         is_verified: event.attribute(verified) == Some("true"),

@@ -17,7 +17,7 @@ pub enum Asker {
     Anybody,
     /// Whoever has shown the password or a token.
     SignedIn,
-    /// Nobody: we tell the user of a change. No wait, neither for it nor because of it; budgets hold, the
+    /// Nobody: the user is told of a change, or of a sign-in that is a risk. No wait, neither for it nor because of it; budgets hold, the
     /// user's and the destination's own ones apart from those of codes.
     Us,
 }
@@ -28,12 +28,10 @@ impl Asker {
             Purpose::Authentication | Purpose::UpdateUserAttribute | Purpose::VerifyUserAttribute => {
                 Self::SignedIn
             }
-            Purpose::SignUp
-            | Purpose::ResendCode
-            | Purpose::ForgotPassword
-            | Purpose::AdminCreateUser
-            | Purpose::AccountTakeOverNotification => Self::Anybody,
-            Purpose::Notice(_) => Self::Us,
+            Purpose::SignUp | Purpose::ResendCode | Purpose::ForgotPassword | Purpose::AdminCreateUser => {
+                Self::Anybody
+            }
+            Purpose::AccountTakeOverNotification | Purpose::Notice(_) => Self::Us,
         }
     }
 }

@@ -18,6 +18,9 @@ use super::{
 };
 use crate::{config::MessagesPolicy, delivery::Purpose};
 
+/// Codes have up to eight digits (COGNITO.md §2.3): what fits with these fits with all.
+const LONGEST_CODE: &str = "12345678";
+
 /// Something to put right, or to know.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
@@ -141,7 +144,7 @@ impl Findings<'_> {
         self.names(&file, &text, locale);
         let Some(Ok(spoken)) = locale.own() else { return };
         let mut faults = BTreeSet::new();
-        for content in samples(&locale.tag.to_string()).iter().map(Sample::content) {
+        for content in Content::samples(LONGEST_CODE, &locale.tag.to_string()) {
             let sms = messages.compose_sms(spoken, &content, false, &|_, _| Ok(()), &mut Vec::new());
             let email = messages.compose_email(spoken, &content, None, &|_, _| Ok(()), &mut Vec::new());
             let key = content.key();
@@ -201,9 +204,8 @@ impl Findings<'_> {
         let file = Path::new("messages").join(part.file());
         let text = fs::read_to_string(self.config_dir.join(&file)).unwrap_or_default();
         for tag in messages.locales() {
-            for sample in samples(&tag) {
+            for content in Content::samples(LONGEST_CODE, &tag) {
                 let mut broken = Vec::new();
-                let content = sample.content();
                 let spoken = messages.sentences.candidates(&content.locales).find_map(Result::ok);
                 let Some(spoken) = spoken else { continue };
                 // What does not work even so is not this layout's fault.
@@ -239,8 +241,7 @@ impl Findings<'_> {
         let tag = locale.tag.to_string();
         let own = locale.own.as_deref().map(|path| path.strip_prefix(self.config_dir).unwrap_or(path));
         let text = locale.own.as_deref().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
-        for sample in samples(&tag) {
-            let content = sample.content();
+        for content in Content::samples(LONGEST_CODE, &tag) {
             let key = content.key();
             let line = line_of(&text, &format!("{key}-sms"));
             let file = match (own, line) {
@@ -269,9 +270,23 @@ impl Findings<'_> {
             let placeholders = CognitoPlaceholders {
                 code: "{####}",
                 user_name: is_password.then_some("{username}"),
-                link: None,
+                // Where the policy wants it there.
+                link: Some("{##Link##}"),
             };
-            let (texts, _) = messages.compose_for_cognito(content.purpose, placeholders, vec![&tag]);
+            let (texts, faults) = messages.compose_for_cognito(content.purpose, placeholders, vec![&tag]);
+            // What else is wrong is told as an error, of the file that it is in.
+            let by_link = messages.policy.verify_by_link;
+            for fault in faults {
+                let reason = match fault {
+                    Fault::NotAccepted { part, reason } => format!("{part} {reason}"),
+                    Fault::LacksCode { part } if by_link && part != Part::Sms.file() => {
+                        format!("{part} does not show {{{{ link }}}}")
+                    }
+                    _ => continue,
+                };
+                let told = format!("{tag}, {key}: custom-message would not use it: {reason}");
+                self.add(file.clone(), line, Severity::Warning, told);
+            }
             for (is_there, what) in [(texts.sms.is_some(), "text message"), (texts.email.is_some(), "e-mail")]
             {
                 if !is_there {
@@ -280,51 +295,6 @@ impl Findings<'_> {
                     self.add(file.clone(), line, Severity::Warning, told);
                 }
             }
-        }
-    }
-}
-
-/// Something that every message can be made of.
-struct Sample {
-    purpose: Option<Purpose>,
-    code: Option<&'static str>,
-    tag: String,
-}
-
-fn samples(tag: &str) -> Vec<Sample> {
-    let sample = |purpose, code| Sample { purpose, code, tag: tag.to_owned() };
-    let mut samples: Vec<_> = Purpose::all()
-        .map(|purpose| {
-            let code = match purpose {
-                Purpose::AdminCreateUser => Some("Tmp<9x>&Qz1!"),
-                Purpose::AccountTakeOverNotification | Purpose::Notice(_) => None,
-                _ => Some("12345678"),
-            };
-            sample(Some(purpose), code)
-        })
-        .collect();
-    samples.extend([sample(None, Some("12345678")), sample(None, None)]);
-    samples
-}
-
-impl Sample {
-    fn content(&self) -> Content<'_> {
-        Content {
-            purpose: self.purpose,
-            code: self.code,
-            user_name: Some("alex@example.com"),
-            locales: vec![&self.tag],
-            facts: vec![
-                ("LOGIN_TIME", "2026-01-02T03:04:05Z"),
-                ("IP_ADDRESS", "192.0.2.10"),
-                ("CITY", "Exampleville"),
-                ("COUNTRY", "Exampleland"),
-                ("DEVICE_NAME", "Chrome 120, Windows 10"),
-                ("ACCOUNT_TAKE_OVER_ACTION", "BLOCK"),
-                ("ONE_CLICK_LINK_VALID", "https://example.com/feedback?value=valid"),
-                ("ONE_CLICK_LINK_INVALID", "https://example.com/feedback?value=invalid"),
-            ],
-            valid_minutes: None,
         }
     }
 }

@@ -3,7 +3,7 @@ use minijinja::{Value, context};
 use zeroize::Zeroizing;
 
 use super::{LONGEST_FACT, LONGEST_LINK, fault::Fault, one_line};
-use crate::delivery::Purpose;
+use crate::delivery::{Notice, Purpose};
 
 /// What goes into a message. Everything here may be secret or personal: it prints its purpose only.
 #[derive(Clone)]
@@ -25,6 +25,54 @@ pub struct Content<'a> {
 }
 
 impl<'a> Content<'a> {
+    /// One of everything that is sent, a source that is not known with and without a code among it, each with what it
+    /// tells: to be looked at, and for what looks at texts. `code` is what a code is there.
+    pub fn samples(code: &'a str, locale: &'a str) -> Vec<Self> {
+        const TIME: (&str, &str) = ("LOGIN_TIME", "2026-01-02T03:04:05Z");
+        const DEVICE: (&str, &str) = ("DEVICE_NAME", "Chrome 120, Windows 10");
+        let sample = |purpose, code, facts| Self {
+            purpose,
+            code,
+            user_name: Some("alex@example.com"),
+            locales: vec![locale],
+            facts,
+            valid_minutes: None,
+        };
+        let of = |purpose| match purpose {
+            // As it is unsealed, with everything in it that a layout may spoil.
+            Purpose::AdminCreateUser => (Some("Tmp<9x>&Qz1!"), Vec::new()),
+            Purpose::AccountTakeOverNotification => {
+                let facts = vec![
+                    TIME,
+                    ("IP_ADDRESS", "192.0.2.10"),
+                    ("CITY", "Exampleville"),
+                    ("COUNTRY", "Exampleland"),
+                    DEVICE,
+                    ("ACCOUNT_TAKE_OVER_ACTION", "BLOCK"),
+                    ("ONE_CLICK_LINK_VALID", "https://example.com/feedback?value=valid"),
+                    ("ONE_CLICK_LINK_INVALID", "https://example.com/feedback?value=invalid"),
+                ];
+                (None, facts)
+            }
+            Purpose::Notice(Notice::RecoveryWaiting) => {
+                let facts = vec![
+                    TIME,
+                    ("RECOVERY_CODE", "abcd-efgh-ijkl-mnop"),
+                    ("READY_TIME", "2026-01-05T03:04:05Z"),
+                    ("STOP_LINK", "https://example.com/recovery/stop?case=one"),
+                ];
+                (None, facts)
+            }
+            Purpose::Notice(_) => (None, vec![TIME, DEVICE]),
+            _ => (Some(code), Vec::new()),
+        };
+        let known = Purpose::all().map(|purpose| {
+            let (code, facts) = of(purpose);
+            sample(Some(purpose), code, facts)
+        });
+        known.chain([sample(None, Some(code), Vec::new()), sample(None, None, Vec::new())]).collect()
+    }
+
     /// How the names of its sentences begin.
     pub(super) fn key(&self) -> &'static str {
         match (self.purpose, self.code) {
@@ -76,6 +124,11 @@ impl<'a> Content<'a> {
         }
         let (_, value) = self.facts.iter().find(|(known, _)| *known == name)?;
         Some(*value).filter(|value| !value.trim().is_empty())
+    }
+
+    /// What a notification is of no use without: the way to recover, and the way to stop it.
+    pub(super) fn needed_facts(&self) -> impl Iterator<Item = &'a str> {
+        ["RECOVERY_CODE", "STOP_LINK"].into_iter().filter_map(|name| self.fact(name))
     }
 
     pub(super) fn is_blocked(&self) -> bool {

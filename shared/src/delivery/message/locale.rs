@@ -2,21 +2,20 @@
 
 use unic_langid::{LanguageIdentifier, subtags::Script};
 
-/// Longer than any tag in use (RFC 5646 §4.4.1); `clientMetadata` may hold anything.
+/// Longer than any tag in use without its extensions (RFC 5646 §4.4.1); `clientMetadata` may hold anything.
 const LONGEST: usize = 35;
 
 /// Reads a BCP 47 tag: `pt-BR`, `zh-Hant-TW`, also `en_US`, as the OIDC claim `locale` may have
 /// it. Extensions and private subtags say nothing about the language and are left out.
 pub(super) fn tag(text: &str) -> Option<LanguageIdentifier> {
-    if text.len() > LONGEST {
+    let is_singleton = |place: usize, subtag: &str| place > 0 && subtag.len() == 1;
+    let subtags =
+        text.split(['-', '_']).enumerate().take_while(|(place, subtag)| !is_singleton(*place, subtag));
+    let tag = subtags.map(|(_, subtag)| subtag).collect::<Vec<_>>().join("-");
+    if tag.len() > LONGEST {
         return None;
     }
-    let singleton = text.split(['-', '_']).skip(1).position(|subtag| subtag.len() == 1);
-    let mut kept: Vec<_> = text.split(['-', '_']).collect();
-    if let Some(singleton) = singleton {
-        kept.truncate(singleton + 1);
-    }
-    let tag: LanguageIdentifier = kept.join("-").parse().ok()?;
+    let tag: LanguageIdentifier = tag.parse().ok()?;
     // The parser takes any word of five to eight letters, and nothing at all, for a language.
     (2..=3).contains(&tag.language.as_str().len()).then_some(tag).filter(|tag| tag.language.as_str() != "und")
 }
@@ -78,6 +77,7 @@ mod tests {
             (&["it", "de"], Some("de")),
             (&["de-DE-u-co-phonebk"], Some("de")),
             (&["de-x-private"], Some("de")),
+            (&["de-DE-u-ca-gregory-fw-mon-hc-h23-mu-celsius"], Some("de")),
             (&["de-Latn-1996"], Some("de")),
             (&["it"], None),
             (&[], None),

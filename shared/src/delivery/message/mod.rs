@@ -157,6 +157,8 @@ impl Messages {
     ) -> Result<SmsText, Fault> {
         let said = self.say(spoken, content)?;
         let text = spoken.say(&format!("{}-sms", content.key()), &self.variables(content))?;
+        // The line for autofill does not stand in for it: it is not what a person reads.
+        check_part(Part::Sms, &text, content.said_code())?;
         let autofill = content
             .bound_code()
             .filter(|_| with_autofill && !self.policy.domain.is_empty())
@@ -165,8 +167,8 @@ impl Messages {
         let validity = said.duration(spoken, "sms-validity")?;
         let caution = said.with_code(|| spoken.say("sms-caution", &self.variables(content)))?;
         let values = context! { text, autofill, validity, caution, ..said.values };
-        let needed = content.said_code();
-        self.lay_out(Part::Sms, &values, needed, accept, broken).map(SmsText::new)
+        let needed = content.said_code().into_iter().collect::<Vec<_>>();
+        self.lay_out(Part::Sms, &values, &needed, accept, broken).map(SmsText::new)
     }
 
     fn compose_email(
@@ -186,7 +188,10 @@ impl Messages {
         if subject.is_empty() || subject.chars().count() > LONGEST_SUBJECT {
             return Err(Fault::NotAccepted { part: "the subject", reason: "must have 1 to 140 characters" });
         }
-        let (lead, note) = (text_of("lead")?, text_of("note")?);
+        let (lead, note) = match link {
+            Some(_) => (say("link-lead")?, say("link-note")?),
+            None => (text_of("lead")?, text_of("note")?),
+        };
         let preheader = match content.said_code().filter(|_| link.is_none()) {
             Some(code) => format!("{code} · {lead}"),
             None => lead.clone(),
@@ -207,9 +212,9 @@ impl Messages {
             buttons => content.buttons(&say)?,
             ..said.values
         };
-        let needed = link.or(content.said_code());
-        let text = self.lay_out(Part::EmailText, &values, needed, accept, broken)?;
-        let html = self.lay_out(Part::EmailHtml, &values, needed, accept, broken)?;
+        let needed: Vec<_> = link.or(content.said_code()).into_iter().chain(content.needed_facts()).collect();
+        let text = self.lay_out(Part::EmailText, &values, &needed, accept, broken)?;
+        let html = self.lay_out(Part::EmailHtml, &values, &needed, accept, broken)?;
         Ok(EmailText { subject, text: Zeroizing::new(text), html: Zeroizing::new(html) })
     }
 
@@ -218,13 +223,13 @@ impl Messages {
         &self,
         part: Part,
         values: &Value,
-        needed: Option<&str>,
+        needed: &[&str],
         accept: Accept<'_>,
         broken: &mut Vec<Fault>,
     ) -> Result<String, Fault> {
         let checked = |text: Result<String, Fault>| {
             let text = text?;
-            check_part(part, &text, needed)?;
+            check_part(part, &text, needed.iter().copied())?;
             accept(Accepted::Part(part), &text)?;
             Ok(text)
         };
@@ -320,13 +325,13 @@ fn report(broken: &[Fault]) {
 }
 
 /// What any text must be, whoever wrote it.
-fn check_part(part: Part, text: &str, needed: Option<&str>) -> Result<(), Fault> {
+fn check_part<'a>(part: Part, text: &str, needed: impl IntoIterator<Item = &'a str>) -> Result<(), Fault> {
     let name = part.file();
     let is_there = |needed: &str| match part {
         Part::EmailHtml => text.contains(&HtmlEscape(needed).to_string()),
         Part::Sms | Part::EmailText => text.contains(needed),
     };
-    if !needed.is_none_or(is_there) {
+    if !needed.into_iter().all(is_there) {
         return Err(Fault::LacksCode { part: name });
     }
     if text.trim().is_empty() {

@@ -69,18 +69,22 @@ impl Sentences {
         &self.locales
     }
 
-    /// The operator's sentences and the built-in ones to say something in, best first: the wanted
-    /// locale, the default one, English. An error stands where the operator's are not usable.
+    /// The operator's sentences and the built-in ones to say something in, best first: the wanted locale, its language
+    /// as it is built in, the default locale, English. An error stands where the operator's are not usable.
     pub(super) fn candidates<'a>(
         &'a self,
         wanted: &'a [&str],
     ) -> impl Iterator<Item = Result<Spoken<'a>, &'a Fault>> {
-        let chosen = locale::negotiate(wanted.iter().copied(), &self.tags).unwrap_or(self.default);
-        let chosen = self.locales.get(chosen).into_iter();
-        let otherwise = self.locales.get(self.default).into_iter().chain(self.locales.first());
-        chosen
-            .flat_map(|locale| locale.own().into_iter().chain(locale.built_in().map(Ok)))
-            .chain(otherwise.filter_map(|locale| locale.built_in().map(Ok)))
+        let best = |spoken: &[LanguageIdentifier]| locale::negotiate(wanted.iter().copied(), spoken);
+        let built_in = self.tags.get(..BUILT_IN.len()).unwrap_or_default();
+        let mut places = Vec::new();
+        for place in [best(&self.tags), best(built_in), Some(self.default), Some(0)].into_iter().flatten() {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        let locales = places.into_iter().filter_map(|place| self.locales.get(place));
+        locales.flat_map(|locale| locale.own().into_iter().chain(locale.built_in().map(Ok)))
     }
 }
 

@@ -480,6 +480,10 @@ fn a_pool_that_verifies_by_link_gets_the_link() {
     let texts = messages.for_cognito(Some(Purpose::SignUp), placeholders, vec!["en"]);
     let (_, email) = texts.email.unwrap();
     assert!(email.contains(">{##Click Here##}</p>") && !email.contains("{####}"), "{email}");
+    assert!(
+        email.contains("Open this link") && !email.contains("this code") && !email.contains("the code"),
+        "{email}"
+    );
     assert!(texts.sms.unwrap().contains("{####}"));
     let texts = messages.for_cognito(Some(Purpose::Authentication), placeholders, vec!["en"]);
     let (_, email) = texts.email.unwrap();
@@ -536,5 +540,69 @@ fn nothing_prints_what_it_says() {
         format!("{messages:?}"),
     ] {
         assert!(!printed.contains("canary") && !printed.contains("alex"), "{printed}");
+    }
+}
+
+/// A region's texts that don't work give way to its language's, not to another language.
+#[test]
+fn a_broken_region_is_followed_by_its_language() {
+    let (messages, _folder) = with_files(&[("pt-BR.ftl", "sign-up-sms = Digite { $nothing }\n")]);
+    let (sms, email, broken) = composed(&messages, &content(Purpose::SignUp, "12345678", "pt-BR"));
+    let (pt, pt_email, _) = composed(&built_in(), &content(Purpose::SignUp, "12345678", "pt"));
+    assert_eq!((sms, email.subject), (pt, pt_email.subject));
+    assert!(!broken.is_empty());
+}
+
+/// The line for autofill says the code to phones only.
+#[test]
+fn a_text_message_says_its_code_itself() {
+    let (messages, _folder) = with_files(&[("en.ftl", "sign-up-sms = Here is your code.\n")]);
+    let (sms, _, broken) = composed(&messages, &content(Purpose::SignUp, "12345678", "en"));
+    assert!(sms.starts_with("12345678"), "{sms}");
+    assert!(matches!(broken[..], [Fault::LacksCode { .. }]), "{broken:?}");
+}
+
+#[test]
+fn who_has_to_wait_is_told_the_code_and_how_to_stop_it() {
+    let samples = Content::samples("12345678", "en");
+    let waiting = samples.iter().find(|sample| sample.key() == "recovery-waiting").unwrap();
+    let (_, email, broken) = composed(&built_in(), waiting);
+    assert_eq!(broken, []);
+    for needed in
+        ["abcd-efgh-ijkl-mnop", "2026-01-05 03:04 UTC", "https://example.com/recovery/stop?case=one"]
+    {
+        assert!(
+            email.text.contains(needed) && email.html.contains(&HtmlEscape(needed).to_string()),
+            "{needed}"
+        );
+    }
+    let layout = "{{ lead }} {{ code }} {{ note }}";
+    let (messages, folder) = with_files(&[("email.html.j2", layout)]);
+    let (_, email, broken) = composed(&messages, waiting);
+    assert!(email.html.contains("abcd-efgh-ijkl-mnop"), "the built-in layout");
+    assert!(matches!(broken[..], [Fault::LacksCode { .. }]), "{broken:?}");
+    let findings = check(&policy(), folder.path());
+    assert!(findings.iter().any(|one| one.severity == Severity::Error), "{findings:?}");
+}
+
+/// What custom-message would throw away at every message.
+#[test]
+fn the_check_tells_what_cognito_would_not_take() {
+    let long = "authentication-sms = { $code } is your sign-in code for the customer portal of the Example Shop \
+                in Springfield, please enter it now and tell it to nobody else at all\n";
+    let (_, folder) = with_files(&[("en.ftl", long)]);
+    let findings = check(&policy(), folder.path());
+    let told = findings.iter().find(|one| one.text.contains("custom-message")).unwrap();
+    assert_eq!((told.severity, told.line), (Severity::Warning, Some(1)));
+    assert!(told.text.contains("longer than Cognito takes"), "{told}");
+
+    let (_, folder) = with_files(&[(
+        "email.html.j2",
+        "<p>{{ lead }} {{ code }} {{ password_label }}{{ user }}{% for fact in facts %}{{ fact.value }}{% endfor %}{% for button in buttons %}{{ button.url }}{% endfor %}</p>",
+    )]);
+    for (verify_by_link, expected) in [(false, 0), (true, 4 * 7)] {
+        let findings = check(&MessagesPolicy { verify_by_link, ..policy() }, folder.path());
+        let told = findings.iter().filter(|one| one.text.contains("does not show {{ link }}")).count();
+        assert_eq!(told, expected, "four messages in each locale: {findings:?}");
     }
 }

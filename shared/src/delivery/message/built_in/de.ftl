@@ -86,6 +86,8 @@ fact-ready-time = Nicht vor
 link-was-me = Das war ich
 link-was-not-me = Das war ich nicht
 link-stop-recovery = Beenden
+link-lead = Öffnen Sie diesen Link, um diese E-Mail-Adresse für Ihr Konto bei { $app } zu bestätigen.
+link-note = Wenn Sie das nicht angefordert haben, beachten Sie diese E-Mail nicht: Ohne den Link ändert sich nichts.
 
 ## What was changed about the user's factors
 

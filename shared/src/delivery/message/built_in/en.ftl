@@ -87,6 +87,8 @@ fact-ready-time = Not before
 link-was-me = It was me
 link-was-not-me = It was not me
 link-stop-recovery = Stop it
+link-lead = Open this link to confirm this e-mail address for your { $app } account.
+link-note = If you did not ask for this, ignore this e-mail: without the link nothing changes.
 
 ## What was changed about the user's factors
 

@@ -87,6 +87,8 @@ fact-ready-time = No antes de
 link-was-me = He sido yo
 link-was-not-me = No he sido yo
 link-stop-recovery = Detener
+link-lead = Abra este enlace para confirmar esta dirección de correo para su cuenta de { $app }.
+link-note = Si no lo ha solicitado, ignore este mensaje: sin el enlace no cambia nada.
 
 ## What was changed about the user's factors
 

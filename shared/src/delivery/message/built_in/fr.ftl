@@ -87,6 +87,8 @@ fact-ready-time = Pas avant
 link-was-me = C’était moi
 link-was-not-me = Ce n’était pas moi
 link-stop-recovery = Arrêter
+link-lead = Ouvrez ce lien pour confirmer cette adresse e-mail pour votre compte { $app }.
+link-note = Si vous ne l’avez pas demandé, ignorez cet e-mail : sans le lien, rien ne change.
 
 ## What was changed about the user's factors
 

@@ -77,6 +77,8 @@ fact-ready-time = この時刻以降
 link-was-me = 自分です
 link-was-not-me = 自分ではありません
 link-stop-recovery = 復旧を止める
+link-lead = このリンクを開いて、このメールアドレスを{ $app }アカウント用に確認してください。
+link-note = 心当たりがない場合は、このメールを無視してください。リンクを開かない限り、何も変わりません。
 
 ## What was changed about the user's factors
 

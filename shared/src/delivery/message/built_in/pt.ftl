@@ -87,6 +87,8 @@ fact-ready-time = Não antes de
 link-was-me = Fui eu
 link-was-not-me = Não fui eu
 link-stop-recovery = Interromper
+link-lead = Abra este link para confirmar este endereço de e-mail para sua conta em { $app }.
+link-note = Se você não pediu isto, ignore esta mensagem: sem o link, nada muda.
 
 ## What was changed about the user's factors
 

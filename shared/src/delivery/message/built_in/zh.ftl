@@ -77,6 +77,8 @@ fact-ready-time = 不早于
 link-was-me = 是我本人
 link-was-not-me = 不是我本人
 link-stop-recovery = 阻止恢复
+link-lead = 请打开此链接，为您的 { $app } 账号确认此邮箱地址。
+link-note = 如果这不是您本人的请求，请忽略此邮件：不打开链接，就不会有任何更改。
 
 ## What was changed about the user's factors
 
