@@ -294,6 +294,28 @@ mod tests {
         Calls::of([("KEY".to_owned(), "sender".to_owned())].into(), [("sender".to_owned(), role)].into())
     }
 
+    /// What a call is answered that is signed with this key for this service.
+    async fn answered(
+        router: &Router,
+        (key, service): (&str, &str),
+        header: (&str, &str),
+        path: &str,
+        body: String,
+    ) -> (u16, String) {
+        let signature = format!(
+            "AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host"
+        );
+        let request = Request::post(path)
+            .header("authorization", signature)
+            .header(header.0, header.1)
+            .body(Body::from(body))
+            .unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), 1024).await.unwrap();
+        (status, String::from_utf8(body.into()).unwrap())
+    }
+
     #[tokio::test]
     async fn what_a_role_does_not_allow_is_denied_in_its_protocol_and_noted() {
         let callers = [("KEY".to_owned(), "sender".to_owned())].into();
@@ -350,17 +372,7 @@ mod tests {
                 (403, "does not allow ses:SendEmail"),
             ),
         ] {
-            let signature =
-                format!("AWS4-HMAC-SHA256 Credential=KEY/20260101/us-east-1/{service}/aws4_request");
-            let request = Request::post(path)
-                .header("authorization", signature)
-                .header(header.0, header.1)
-                .body(Body::from(body))
-                .unwrap();
-            let response = router.clone().oneshot(request).await.unwrap();
-            let status = response.status().as_u16();
-            let told = to_bytes(response.into_body(), 1024).await.unwrap();
-            let told = std::str::from_utf8(&told).unwrap();
+            let (status, told) = answered(&router, ("KEY", service), header, path, body).await;
             assert!(status == expected.0 && told.contains(expected.1), "{service}: {status} {told}");
         }
         let denied =
@@ -383,16 +395,7 @@ mod tests {
             ("KEY", "lambda", ("x-other", ""), "/2015-03-31/functions/deliver/invocations", "{}"),
             ("OTHER", "kms", ("x-amz-target", "TrentService.Decrypt"), "/", "{}"),
         ] {
-            let signature = format!(
-                "AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host"
-            );
-            let request = Request::post(path)
-                .header("authorization", signature)
-                .header(header.0, header.1)
-                .body(Body::from(body))
-                .unwrap();
-            let response = router.clone().oneshot(request).await.unwrap();
-            let answer = to_bytes(response.into_body(), 1024).await.unwrap();
+            let (_, answer) = answered(&router, (key, service), header, path, body.to_owned()).await;
             assert_eq!(answer, body, "the service still gets the body");
         }
         let noted = calls.seen();

@@ -40,10 +40,12 @@ impl Claims for Table {
             .await;
         match claimed {
             Ok(answer) => granted(answer.attributes.as_ref()),
-            Err(Fault::ConditionFailed(kept)) if holder.wrote(kept.as_ref(), "held_by") => {
-                granted(kept.as_ref())
-            }
-            Err(Fault::ConditionFailed(kept)) => refusal(kept.as_ref()),
+            Err(Fault::ConditionFailed(kept)) => match kept.as_ref() {
+                // In the meantime the holder before may have come to an end after all.
+                Some(item) if item.contains_key("outcome") => Ok(Claim::Settled),
+                kept if holder.wrote(kept, "held_by") => granted(kept),
+                kept => Ok(Claim::Held { until: moment(kept, "held_until")? }),
+            },
             Err(fault) => Err(port_error(OPERATION)(fault)),
         }
     }
@@ -93,13 +95,6 @@ fn granted(item: Option<&Item>) -> Result<Claim, PortError> {
         .and_then(|item| item.get("attempts")?.as_n()?.parse().ok())
         .ok_or_else(|| PortError::new(OPERATION, "the answer holds no number of attempts"))?;
     Ok(Claim::Granted { attempt, first_seen: moment(item, "first_seen_at")? })
-}
-
-fn refusal(item: Option<&Item>) -> Result<Claim, PortError> {
-    if item.is_some_and(|item| item.contains_key("outcome")) {
-        return Ok(Claim::Settled);
-    }
-    Ok(Claim::Held { until: moment(item, "held_until")? })
 }
 
 fn moment(item: Option<&Item>, name: &str) -> Result<Timestamp, PortError> {
