@@ -38,6 +38,8 @@ pub type Roles = BTreeMap<String, BTreeSet<String>>;
 #[serde(rename_all = "camelCase")]
 pub struct Count {
     pub calls: u64,
+    /// Of these, which the function's role does not allow.
+    pub denied: u64,
     /// Capacity units as DynamoDB's on-demand mode bills them, those of refused writes included; 0 for
     /// every other service.
     pub read_units: f64,
@@ -86,6 +88,16 @@ impl Calls {
     fn denied<'a>(&self, call: &'a Call) -> Option<&'a str> {
         let role = self.roles.get(&call.function);
         call.actions.iter().find(|action| role.is_none_or(|role| !role.contains(*action))).map(String::as_str)
+    }
+
+    /// At each of its actions: nobody is asked which it was.
+    fn add_denied(&self, call: Call) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_function = seen.entry(call.function).or_default();
+        for action in call.actions {
+            let count = of_function.entry(action).or_default();
+            (count.calls, count.denied) = (count.calls + 1, count.denied + 1);
+        }
     }
 
     /// The call and its price stand at its first action.
@@ -160,7 +172,7 @@ async fn note(State(calls): State<Arc<Calls>>, request: Request, next: Next) -> 
     };
     if let Some(action) = calls.denied(&call) {
         let answer = denial(&head.headers, &call.function, action);
-        calls.add(call, Units::default());
+        calls.add_denied(call);
         return answer;
     }
     // Noted before the answer is there: whoever has it sees the call.
@@ -377,11 +389,9 @@ mod tests {
         }
         let denied =
             ["dynamodb:GetItem", "dynamodb:PartiQLInsert", "kms:Decrypt", "ses:SendEmail", "sns:Publish"];
-        assert!(
-            denied.iter().all(|action| calls.seen()["sender"].contains_key(*action)),
-            "{:?}",
-            calls.seen()
-        );
+        let seen = &calls.seen()["sender"];
+        assert!(denied.iter().all(|action| seen[*action].denied == 1), "{seen:?}");
+        assert_eq!(seen["dynamodb:PartiQLSelect"], Count { calls: 2, denied: 1, ..Count::default() });
     }
 
     #[tokio::test]
@@ -440,12 +450,12 @@ mod tests {
         batch(json!({ "Statements": statements })).await;
         let noted = &calls.seen()["sender"];
         assert_eq!(noted.len(), 2);
-        assert_eq!(noted["dynamodb:PartiQLInsert"], Count { calls: 1, read_units: 0.0, write_units: 3.0 });
+        assert_eq!(noted["dynamodb:PartiQLInsert"], Count { calls: 1, write_units: 3.0, ..Count::default() });
         assert_eq!(noted["dynamodb:PartiQLUpdate"], Count::default());
         let read = json!({ "Statements": [{ "Statement": "SELECT d FROM \"t\" WHERE pk = ?" }] });
         batch(read).await;
         let noted = &calls.seen()["sender"];
-        assert_eq!(noted["dynamodb:PartiQLSelect"], Count { calls: 1, read_units: 3.0, write_units: 0.0 });
+        assert_eq!(noted["dynamodb:PartiQLSelect"], Count { calls: 1, read_units: 3.0, ..Count::default() });
     }
 
     #[tokio::test]
@@ -475,8 +485,8 @@ mod tests {
             assert_eq!(to_bytes(response.into_body(), 1024).await.unwrap(), expected);
         }
         let noted = &calls.seen()["sender"];
-        assert_eq!(noted["dynamodb:GetItem"], Count { calls: 2, read_units: 3.0, write_units: 0.0 });
-        assert_eq!(noted["dynamodb:Scan"], Count { calls: 1, read_units: 1.5, write_units: 0.0 });
-        assert_eq!(noted["dynamodb:UpdateItem"], Count { calls: 2, read_units: 0.0, write_units: 2.5 });
+        assert_eq!(noted["dynamodb:GetItem"], Count { calls: 2, read_units: 3.0, ..Count::default() });
+        assert_eq!(noted["dynamodb:Scan"], Count { calls: 1, read_units: 1.5, ..Count::default() });
+        assert_eq!(noted["dynamodb:UpdateItem"], Count { calls: 2, write_units: 2.5, ..Count::default() });
     }
 }

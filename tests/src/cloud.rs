@@ -10,12 +10,12 @@ use local_lambda_host::FunctionSpec;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::Url;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::functions::{Function, binary, workspace};
-use crate::roles::{Actions, allowed, without};
 
 /// The local services take any credentials; only the form is asked for.
 const UNCHECKED_SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/service/aws4_request, SignedHeaders=host, Signature=00";
@@ -29,6 +29,13 @@ pub struct Cloud {
     table: String,
     code_key: String,
     pub(crate) http: reqwest::Client,
+}
+
+/// How often an action was called.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Called {
+    pub calls: u64,
+    pub denied: u64,
 }
 
 /// The client of the sample events. Native: then most functions have nothing to do, and no sample needs a
@@ -135,9 +142,10 @@ impl Cloud {
 
     /// Calls of AWS that a function has made so far.
     pub async fn calls(&self, function: &str) -> Result<f64> {
-        let seen = self.request("console", "GET", "/api/calls", String::new()).await?;
-        let actions = seen.get(function).and_then(Value::as_object).into_iter().flatten();
-        Ok(actions.filter_map(|(_, count)| count.get("calls")?.as_f64()).sum())
+        let called = self.called().await?;
+        let actions = called.get(function).into_iter().flatten();
+        let calls: u64 = actions.map(|(_, called)| called.calls).sum();
+        Ok(u32::try_from(calls)?.into())
     }
 
     /// A function as the template deploys it here, from a binary of its own.
@@ -335,16 +343,20 @@ impl Cloud {
         self.process.id()
     }
 
-    /// What each function has called so far.
-    pub async fn called(&self) -> Result<Actions> {
+    /// Each function's calls so far: how often it called which action, and how often its role denied it.
+    pub async fn called(&self) -> Result<BTreeMap<String, BTreeMap<String, Called>>> {
         let seen = self.request("console", "GET", "/api/calls", String::new()).await?;
-        let counted: BTreeMap<String, BTreeMap<String, Value>> = serde_json::from_value(seen)?;
-        Ok(counted.into_iter().map(|(function, actions)| (function, actions.into_keys().collect())).collect())
+        Ok(serde_json::from_value(seen)?)
     }
 
-    /// Ends it and waits for the end. An error if a function has called what its role does not allow.
+    /// Ends it and waits for the end. An error if a function was denied what it called: it may have coped with it.
     pub async fn stop(mut self) -> Result<()> {
-        let denied = without(&self.called().await?, &allowed()?);
+        let called = self.called().await?;
+        let of = |(function, actions): (&String, &BTreeMap<String, Called>)| {
+            let denied = actions.iter().filter(|(_, called)| called.denied > 0);
+            denied.map(|(action, _)| format!("{function}: {action}")).collect::<Vec<_>>()
+        };
+        let denied: Vec<_> = called.iter().flat_map(of).collect();
         ensure!(denied.is_empty(), "denied by roles: {denied:?}");
         if let Some(id) = self.process.id() {
             kill(Pid::from_raw(id.try_into()?), Signal::SIGTERM)?;

@@ -10,11 +10,10 @@ pub mod measure;
 pub mod people;
 pub mod prices;
 pub mod processes;
-pub mod roles;
 mod sealed_events;
 mod stacks;
 
-pub use cloud::{Cloud, claims};
+pub use cloud::{Called, Cloud, claims};
 pub use events::{SampleEvent, sample_events};
 pub use functions::{Function, binary, functions, workspace};
 pub use sealed_events::{SealedEvents, roomy_policy};

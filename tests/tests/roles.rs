@@ -3,13 +3,12 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
-use end_to_end::Cloud;
 use end_to_end::people::PASSWORD;
-use end_to_end::roles::{actions_of, allowed, statements, without};
+use end_to_end::{Cloud, stacks};
 use serde_json::{Value as Json, json};
 use serde_norway::Value;
 use shared::kernel::{Clock as _, SystemClock};
@@ -37,12 +36,49 @@ first = "passwordless"
 groups = ["helpers"]
 "#;
 
+type Actions = BTreeMap<String, BTreeSet<String>>;
+
+/// The statements of every function's role, by function.
+fn statements() -> Vec<(String, Vec<Value>)> {
+    let stacks = stacks().unwrap();
+    let functions = stacks.iter().flat_map(|stack| stack.resources("AWS::Serverless::Function"));
+    functions
+        .map(|(_, function)| {
+            let binary =
+                function.get("Metadata").unwrap().get("BuildProperties").unwrap().get("Binary").unwrap();
+            let policies = function.get("Properties").and_then(|properties| properties.get("Policies"));
+            let statements = policies
+                .and_then(Value::as_sequence)
+                .into_iter()
+                .flatten()
+                .flat_map(|policy| policy.get("Statement").and_then(Value::as_sequence).unwrap());
+            (text_of(binary), statements.cloned().collect())
+        })
+        .collect()
+}
+
+fn actions_of(statement: &Value) -> Vec<String> {
+    match statement.get("Action").unwrap() {
+        Value::Sequence(actions) => actions.iter().map(text_of).collect(),
+        action => vec![text_of(action)],
+    }
+}
+
+/// What the template's policies allow, by function.
+fn allowed() -> Actions {
+    statements()
+        .into_iter()
+        .map(|(function, statements)| (function, statements.iter().flat_map(actions_of).collect()))
+        .filter(|(_, actions): &(_, BTreeSet<_>)| !actions.is_empty())
+        .collect()
+}
+
 /// The audit trail is append-only by the roles, not by our code's word alone: what can change an item that
 /// is there is kept from the partitions of the trail, and nothing can delete one.
 #[test]
 fn no_role_changes_or_deletes_a_line_of_the_audit_trail() {
     let mut kept_off = 0;
-    for (function, statements) in statements().unwrap() {
+    for (function, statements) in statements() {
         for statement in statements {
             for action in actions_of(&statement).iter().filter(|action| action.starts_with("dynamodb:")) {
                 match action.as_str() {
@@ -79,7 +115,7 @@ fn no_role_changes_or_deletes_a_line_of_the_audit_trail() {
 #[test]
 fn no_role_uses_a_key_but_for_its_own_pool() {
     let mut bound = 0;
-    for (function, statements) in statements().unwrap() {
+    for (function, statements) in statements() {
         let of_keys =
             statements.iter().filter(|one| actions_of(one).iter().any(|action| action.starts_with("kms:")));
         for statement in of_keys {
@@ -91,6 +127,15 @@ fn no_role_uses_a_key_but_for_its_own_pool() {
         }
     }
     assert_eq!(bound, 4, "two senders; who sets authenticators up and who checks their codes");
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+async fn called(cloud: &Cloud) -> Actions {
+    let called = cloud.called().await.unwrap().into_iter();
+    called.map(|(function, actions)| (function, actions.into_keys().collect())).collect()
 }
 
 /// Everything that makes a function call something.
@@ -216,12 +261,12 @@ async fn until_code(cloud: &Cloud, address: &str) -> Option<String> {
 
 /// How many items a function has put so far.
 async fn put(cloud: &Cloud, function: &str) -> u64 {
-    let seen = cloud.request("console", "GET", "/api/calls", String::new()).await.unwrap();
-    seen[function]["dynamodb:PutItem"]["calls"].as_u64().unwrap_or_default()
+    let called = cloud.called().await.unwrap();
+    called.get(function).and_then(|actions| actions.get("dynamodb:PutItem")).map_or(0, |put| put.calls)
 }
 
 async fn has_called(cloud: &Cloud, function: &str, action: &str) -> bool {
-    cloud.called().await.unwrap().get(function).is_some_and(|actions| actions.contains(action))
+    called(cloud).await.get(function).is_some_and(|actions| actions.contains(action))
 }
 
 /// Waits for what a function does on its own time.
@@ -338,16 +383,25 @@ async fn a_role_allows_exactly_what_its_function_calls() {
     });
     cloud.request("console", "POST", "/api/federated-sign-ins", vouched.to_string()).await.unwrap();
     reconcile_claims(&cloud).await;
-    let allowed = allowed().unwrap();
+    let allowed = allowed();
     // Senders go on after the call that made them start.
-    let mut called_so_far = cloud.called().await.unwrap();
+    let mut called_so_far = called(&cloud).await;
     for _ in 0..200 {
         if called_so_far == allowed {
             break;
         }
         sleep(Duration::from_millis(25)).await;
-        called_so_far = cloud.called().await.unwrap();
+        called_so_far = called(&cloud).await;
     }
+    let without = |some: &Actions, others: &Actions| -> Vec<String> {
+        let none = BTreeSet::new();
+        some.iter()
+            .flat_map(|(function, actions)| {
+                let others = others.get(function).unwrap_or(&none);
+                actions.difference(others).map(move |action| format!("{function}: {action}"))
+            })
+            .collect()
+    };
     assert_eq!(without(&called_so_far, &allowed), Vec::<String>::new(), "called and not allowed");
     assert_eq!(without(&allowed, &called_so_far), Vec::<String>::new(), "allowed and never called");
     let actions: usize = allowed.values().map(BTreeSet::len).sum();

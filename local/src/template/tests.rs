@@ -260,22 +260,40 @@ Outputs: { Define: { Value: !Ref Define.Alias } }
 
 #[test]
 fn a_role_is_what_its_statements_allow() {
-    let function = |policies: &str| {
-        let text = format!(
-            "Resources:\n  Sender:\n    Type: AWS::Serverless::Function\n    Metadata: {{ BuildProperties: {{ Binary: sender }} }}\n    Properties: {{ Policies: {policies} }}\n"
-        );
+    let roles = |policies: &str, more: &str| {
+        let function = "Type: AWS::Serverless::Function, Metadata: { BuildProperties: { Binary: sender } }";
+        let text =
+            format!("Resources:\n  Sender: {{ {function}, Properties: {{ Policies: {policies} }} }}\n{more}");
         Template::parse(&text).unwrap().roles()
     };
-    let statement = "{ Statement: [{ Effect: Allow, Action: kms:Decrypt, Resource: '*' }] }";
+    let one = "{ Statement: [{ Effect: Allow, Action: kms:Decrypt, Resource: '*' }] }";
     let other = "{ Statement: [{ Effect: Allow, Action: [sns:Publish, kms:Decrypt] }] }";
-    let roles = function(&format!("[{statement}, {other}]")).unwrap();
-    let sender: Vec<_> = roles["sender"].iter().map(String::as_str).collect();
-    assert_eq!(sender, ["kms:Decrypt", "sns:Publish"]);
-    assert_eq!(function("[]").unwrap()["sender"], BTreeSet::new());
+    let allowed = |policies: &str, more: &str| -> Vec<_> {
+        let found = roles(policies, more).unwrap();
+        assert_eq!(found.len(), 1);
+        found["sender"].iter().cloned().collect()
+    };
+    let both = format!("[{one}, {other}]");
+    assert_eq!(allowed(&both, ""), ["kms:Decrypt", "sns:Publish"]);
+    assert_eq!(allowed("[]", ""), Vec::<String>::new());
+    let attached = |to: &str| {
+        format!(
+            "  More: {{ Type: AWS::IAM::Policy, Condition: Never, Properties: {{ Roles: [!Ref {to}], PolicyDocument: {other} }} }}\n"
+        )
+    };
+    assert_eq!(allowed("[]", &attached("SenderRole")), ["kms:Decrypt", "sns:Publish"]);
     let deny = "[{ Statement: [{ Effect: Deny, Action: kms:Decrypt }] }]";
-    for (policies, fault) in [("[AWSLambdaExecute]", "without statements"), (deny, "allows nothing")] {
-        let told = function(policies).unwrap_err().to_string();
-        assert!(told.starts_with("Resources.Sender.Properties.Policies") && told.contains(fault), "{told}");
+    for (policies, more, fault) in [
+        (
+            "[AWSLambdaExecute]",
+            String::new(),
+            "Resources.Sender.Properties.Policies: a policy without statements",
+        ),
+        (deny, String::new(), "Resources.Sender.Properties.Policies: a statement that allows nothing"),
+        ("[]", attached("OtherRole"), "Resources.More.Properties.PolicyDocument: the role of no function"),
+    ] {
+        let told = roles(policies, &more).unwrap_err().to_string();
+        assert!(told.starts_with(fault), "{told}");
     }
 }
 
