@@ -14,8 +14,9 @@ import { PASSWORD as password, signIn as signInWithoutMfa, signUp } from '../har
 
 const SIGN_INS = 9;
 const LIMIT_MS = 50;
-// A machine shared with others can be half as fast for hours: then it is held to what the bare way takes in the
-// same minute. Measured: 1.2 to 1.5 times, idle and beside two busy processes.
+// A machine shared with others can be half as fast for hours. Where the bare way takes longer than it does here at
+// rest (33 to 34 ms), it is what a sign-in is held to. Measured: 1.2 to 1.5 times, idle and beside two busy processes.
+const BARE_AT_REST_MS = 35;
 const LIMIT_TO_BARE = 2;
 
 let cloud;
@@ -74,7 +75,7 @@ test('a sign-in with SRP and a TOTP code takes at most 50 ms beside the clientâ€
     const rounds = await signIns();
     waits = median(rounds.map((round) => round.waits));
     const bare = median(rounds.map((round) => round.bare));
-    limit = Math.max(LIMIT_MS, LIMIT_TO_BARE * bare);
+    limit = bare > BARE_AT_REST_MS ? LIMIT_TO_BARE * bare : LIMIT_MS;
     t.diagnostic(`${SIGN_INS} sign-ins: median ${waits.toFixed(1)} ms; beside the same way without work: ${bare.toFixed(1)} ms`);
   }
   assert.ok(waits <= limit, `${waits} ms, limit ${limit} ms`);

@@ -12,7 +12,7 @@ import { newAddress, PASSWORD } from '../harness/user.js';
 const PAIRS = Number(process.env.PAIRS ?? 100);
 const LIMIT_MS = 5;
 // Of an answer, where a slow machine makes all of it longer: a call of a function or of the table left out is more.
-const LIMIT_PART = 1 / 6;
+const LIMIT_PART = 1 / 7;
 
 const folder = temporaryFolder();
 const policy = `

@@ -17,8 +17,8 @@ pub enum Asker {
     Anybody,
     /// Whoever has shown the password or a token.
     SignedIn,
-    /// Nobody: the user is told of a change, or of a sign-in that is a risk. No wait, neither for it nor because of it; budgets hold, the
-    /// user's and the destination's own ones apart from those of codes.
+    /// Nobody: the user is told of a change, or of a sign-in that is a risk. No wait, neither for it nor because of
+    /// it; budgets hold, the user's and the destination's own ones apart from those of codes.
     Us,
 }
 

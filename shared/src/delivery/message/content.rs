@@ -126,9 +126,11 @@ impl<'a> Content<'a> {
         Some(*value).filter(|value| !value.trim().is_empty())
     }
 
-    /// What a notification is of no use without: the way to recover, and the way to stop it.
+    /// What a notification is of no use without: the way to recover, and the way to stop it. What is not shown as it
+    /// is can't be asked of a text either: a message always comes out.
     pub(super) fn needed_facts(&self) -> impl Iterator<Item = &'a str> {
-        ["RECOVERY_CODE", "STOP_LINK"].into_iter().filter_map(|name| self.fact(name))
+        let code = self.fact("RECOVERY_CODE").filter(|code| shown(code) == *code);
+        code.into_iter().chain(self.fact("STOP_LINK").filter(|url| is_safe(url)))
     }
 
     pub(super) fn is_blocked(&self) -> bool {

@@ -576,6 +576,15 @@ fn who_has_to_wait_is_told_the_code_and_how_to_stop_it() {
             "{needed}"
         );
     }
+    // A link that no message shows keeps nobody's code back.
+    let unsafe_link = Content {
+        facts: vec![("RECOVERY_CODE", "abcd-efgh-ijkl-mnop"), ("STOP_LINK", "http://example.com/stop")],
+        ..waiting.clone()
+    };
+    let (_, email, broken) = composed(&built_in(), &unsafe_link);
+    assert!(broken.is_empty() && email.text.contains("abcd-efgh-ijkl-mnop"), "{broken:?}");
+    assert!(!email.html.contains("http://example.com/stop"), "{}", &*email.html);
+
     let layout = "{{ lead }} {{ code }} {{ note }}";
     let (messages, folder) = with_files(&[("email.html.j2", layout)]);
     let (_, email, broken) = composed(&messages, waiting);
