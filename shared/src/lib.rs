@@ -7,6 +7,7 @@
 //! Dependencies run shells → capabilities → kernel.
 
 pub mod admin;
+pub mod assurance;
 pub mod audit;
 pub mod calls;
 pub mod config;

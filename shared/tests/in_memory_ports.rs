@@ -87,7 +87,7 @@ async fn recovery() {
     contract::tries(&table).await;
     contract::recovery_codes(&table, &table).await;
     contract::user_items(&table, &table, &table).await;
-    contract::administrator_sign_ins(&table).await;
+    contract::sign_in_records(&table).await;
     contract::address_codes(&table).await;
 }
 

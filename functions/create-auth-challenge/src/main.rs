@@ -12,15 +12,14 @@ use shared_aws::{Aws, AwsSettings, DeliverFunction, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let ((settings, key, deliver), aws) = init(|environment| {
+    let ((settings, key, deliver, totp), aws) = init(|environment| {
         let settings = CustomAuthSettings::read(environment);
-        (
-            (settings, environment.hash_key(), DeliverFunction::name(environment)),
-            AwsSettings::read(environment),
-        )
+        let (key, deliver) = (environment.hash_key(), DeliverFunction::name(environment));
+        ((settings, key, deliver, environment.policy().totp), AwsSettings::read(environment))
     })?;
     let aws = Aws::new(aws)?;
     let (table, courier) = (Arc::new(Table::new(&aws)), Arc::new(DeliverFunction::new(&aws, deliver)));
     let sign_ins = SignIns::new(settings, table, Arc::new(SystemClock));
-    serve(CreateAuthChallenge::new(Creator::new(sign_ins, courier, Arc::new(SystemEntropy), key))).await
+    let creator = Creator::new(sign_ins, courier, Arc::new(SystemEntropy), key, &totp.issuer);
+    serve(CreateAuthChallenge::new(creator)).await
 }

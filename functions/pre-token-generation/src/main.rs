@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use shared::{
-    admin::Witness,
     config::RecoveryClient,
     custom_auth::{CustomAuthSettings, LastGate},
     init,
     kernel::SystemClock,
-    trigger::{PreTokenGeneration, serve},
+    trigger::{PreTokenGeneration, SignInRecorder, serve},
 };
 use shared_aws::{Aws, AwsSettings, Directory, Table};
 
@@ -21,7 +20,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     })?;
     let (aws, clock) = (Aws::new(aws)?, Arc::new(SystemClock));
     let (table, natives) = (Arc::new(Table::new(&aws)), Arc::new(Directory::new(&aws, &pool)));
-    let gate = LastGate::new(settings, table.clone(), natives.clone(), clock.clone()).closed_to(recovery);
-    let witness = Witness::new(&policy.admin, natives, table, clock);
-    serve(PreTokenGeneration::new(gate, policy.tokens).seen_by(witness)).await
+    let gate =
+        LastGate::new(settings, table.clone(), table.clone(), natives, clock.clone()).closed_to(recovery);
+    let recorder = SignInRecorder::new(policy.admin.groups, table, clock);
+    serve(PreTokenGeneration::new(gate, policy.tokens, recorder)).await
 }

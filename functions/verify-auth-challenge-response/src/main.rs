@@ -3,21 +3,23 @@
 use std::sync::Arc;
 
 use shared::{
-    custom_auth::{CustomAuthSettings, SignIns, Verifier},
+    custom_auth::{CustomAuthSettings, Enrolments, SignIns, Verifier},
     init,
     kernel::SystemClock,
     trigger::{VerifyAuthChallengeResponse, serve},
 };
-use shared_aws::{Aws, AwsSettings, SeedKey, SeedSettings, Table};
+use shared_aws::{Aws, AwsSettings, DeliverFunction, SeedKey, SeedSettings, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let ((settings, key, seeds), aws) = init(|environment| {
-        let settings = CustomAuthSettings::read(environment);
-        ((settings, environment.hash_key(), SeedSettings::read(environment)), AwsSettings::read(environment))
+    let ((settings, key, seeds, deliver), aws) = init(|environment| {
+        let (settings, key) = (CustomAuthSettings::read(environment), environment.hash_key());
+        let (seeds, deliver) = (SeedSettings::read(environment), DeliverFunction::name(environment));
+        ((settings, key, seeds, deliver), AwsSettings::read(environment))
     })?;
     let aws = Aws::new(aws)?;
     let (table, seeds) = (Arc::new(Table::new(&aws)), Arc::new(SeedKey::new(&aws, seeds)));
+    let enrolments = Enrolments::new(table.clone(), Arc::new(DeliverFunction::new(&aws, deliver)));
     let sign_ins = SignIns::new(settings, table, Arc::new(SystemClock));
-    serve(VerifyAuthChallengeResponse::new(Verifier::new(sign_ins, seeds, key))).await
+    serve(VerifyAuthChallengeResponse::new(Verifier::new(sign_ins, seeds, key, enrolments))).await
 }

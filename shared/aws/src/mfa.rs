@@ -5,8 +5,9 @@ use std::sync::Arc;
 use shared::{
     calls::{CallLimits, Repetitions},
     config::{Environment, Policy},
+    custom_auth::CustomAuthSettings,
     factors::{
-        Access, Activity, Addresses, CodeWaits, Factors, RememberedDevices,
+        Access, Activity, Addresses, CodeWaits, Factors, GuardPorts, RememberedDevices,
         own::{OwnFactorStore, SelfService},
     },
     http::MfaServices,
@@ -15,10 +16,11 @@ use shared::{
 
 use crate::{Aws, DeliverFunction, SeedKey, SeedSettings, Table, UserPool};
 
-/// The policy, `MFA_HASH_KEY`, `MFA_DELIVER_FUNCTION` and what seeds are sealed with.
+/// The policy, `MFA_APP_CLIENTS`, `MFA_PASSWORD_RECOVERY`, `MFA_HASH_KEY`, `MFA_DELIVER_FUNCTION` and what seeds are sealed with.
 #[derive(Debug)]
 pub struct MfaSettings {
     policy: Policy,
+    clients: CustomAuthSettings,
     hash_key: HashKey,
     seeds: SeedSettings,
     deliver: String,
@@ -28,6 +30,7 @@ impl MfaSettings {
     pub fn read(environment: &mut Environment<'_>) -> Self {
         Self {
             policy: environment.policy(),
+            clients: CustomAuthSettings::read(environment),
             hash_key: environment.hash_key(),
             seeds: SeedSettings::read(environment),
             deliver: DeliverFunction::name(environment),
@@ -37,12 +40,13 @@ impl MfaSettings {
 
 /// The user pool's factors, and ours, and what guards calls.
 pub fn mfa_services(aws: &Aws, settings: MfaSettings) -> MfaServices {
-    let MfaSettings { policy, hash_key, seeds, deliver } = settings;
+    let MfaSettings { policy, clients, hash_key, seeds, deliver } = settings;
     let table = Arc::new(Table::new(aws));
     let store: Arc<dyn OwnFactorStore> = table.clone();
     let pool = Arc::new(UserPool::new(aws));
     let access = Arc::new(Access::new(
         pool.clone(),
+        GuardPorts { own: store.clone(), records: table.clone(), clients: Arc::new(clients) },
         table.clone(),
         Arc::new(DeliverFunction::new(aws, deliver)),
         Arc::new(SystemClock),

@@ -183,7 +183,7 @@ async fn recoveries() {
     contract::tries(&table).await;
     contract::recovery_codes(&table, &table).await;
     contract::user_items(&table, &table, &table).await;
-    contract::administrator_sign_ins(&table).await;
+    contract::sign_in_records(&table).await;
     contract::address_codes(&table).await;
     let line = &items(&db, "AUDIT#items-sam", "")[0];
     assert_eq!((&line["by"]["S"], &line["reason"]["S"]), (&json!("items-sam"), &json!("ticket 17")));

@@ -2,7 +2,6 @@
 //! with who made it, and is told to the user.
 
 mod use_cases;
-mod witness;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +10,6 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 pub use use_cases::{Found, Support, SupportPorts};
-pub use witness::{AdministratorSignIns, NotedSignIn, SecondFactor, Seen, Witness};
 
 use crate::{
     factors::SignedIn,

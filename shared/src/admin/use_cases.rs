@@ -3,17 +3,15 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{
-    AdministratorSignIns, Claims, Reason, SecondFactor, UserItems,
-    witness::{MEMORY, SAME_SIGN_IN},
-};
+use super::{Claims, Reason, UserItems};
 use crate::{
+    assurance::{Evidence, RECORD_LIFE, SAME_SIGN_IN, SECOND_FACTOR_LEVEL, SignInRecords, weakest},
     audit::{Action, AuditTrail, Authority, Entry, SupportEvent},
     config::SupportPolicy,
     delivery::{Courier, Notice, NoticeParcel, Parcel},
     factors::{
         FactorFault, FactorState, NativeFactors, PreferenceRequest, SignedIn,
-        own::{Change, Changed, OwnFactorStore, OwnFactors},
+        own::{Change, Changed, OwnFactorStore, OwnFactors, PoolFactorNote},
     },
     kernel::{Clock, Entropy, Factor, PhoneNumber, PortError, Refusal, UserId},
     recovery::{Account, Accounts, PreferenceSet, lost, remove},
@@ -31,7 +29,7 @@ pub struct SupportPorts {
     pub pool: Arc<dyn NativeFactors>,
     pub accounts: Arc<dyn Accounts>,
     pub own: Arc<dyn OwnFactorStore>,
-    pub sign_ins: Arc<dyn AdministratorSignIns>,
+    pub sign_ins: Arc<dyn SignInRecords>,
     pub ledger: Arc<dyn SignInLedger>,
     pub items: Arc<dyn UserItems>,
     pub audit: Arc<dyn AuditTrail>,
@@ -135,6 +133,12 @@ impl Support {
         }
         self.tell(&account, &entry).await;
         let after = self.account(name).await?.profile.factors;
+        let note = if after.enabled.is_empty() {
+            PoolFactorNote::TurnedOff
+        } else {
+            PoolFactorNote::On(self.ports.clock.now())
+        };
+        self.ports.own.note_pool_factor(&account.profile.user, note).await?;
         if change.holds_in(&after) { Ok(after) } else { Err(Refusal::FactorNotChangeable.into()) }
     }
 
@@ -149,6 +153,7 @@ impl Support {
         let account = self.target(caller, name).await?;
         let entry = self.note(caller, &account.profile.user, SupportEvent::PhoneNumberSet, reason).await?;
         self.ports.accounts.set_phone_number(user_name(&account), number).await?;
+        self.ports.own.revoke_devices(&account.profile.user).await?;
         // At the addresses from before.
         self.tell(&account, &entry).await;
         Ok(())
@@ -159,6 +164,7 @@ impl Support {
         let account = self.target(caller, name).await?;
         let entry = self.note(caller, &account.profile.user, SupportEvent::Unlocked, reason).await?;
         self.ports.ledger.reset(&account.profile.user).await?;
+        self.ports.own.forgive_failures(&account.profile.user).await?;
         self.tell(&account, &entry).await;
         Ok(())
     }
@@ -188,8 +194,8 @@ impl Support {
         Ok(erased)
     }
 
-    /// Whoever asks is an administrator now, whatever the token says of before, and was asked for a second
-    /// factor when this token's sign-in was made. A factor that is on now proves nothing: it may have been
+    /// Admits a caller who is an administrator now, whatever the token says of before, and who proved a
+    /// second factor in this token's own sign-in. A factor that is on now proves nothing: it may have been
     /// turned on with this token.
     async fn admit(&self, caller: &Claims) -> Result<(), FactorFault> {
         let SignedIn { user, token, at, .. } = &caller.signed_in;
@@ -205,21 +211,31 @@ impl Support {
         if !self.is_group(&groups) {
             return Err(Refusal::AdministratorNeeded.into());
         }
-        let is_asked = caller.says_mfa || self.was_asked(user, *at).await?;
-        if is_asked { Ok(()) } else { Err(Refusal::SecondFactorNeeded.into()) }
+        let evidence = match caller.signed_in.evidence {
+            Some(evidence) => Some(evidence),
+            None => self.recorded(user, &caller.signed_in.client_id, *at).await?,
+        };
+        let has_second_factor = caller.says_mfa
+            || evidence.is_some_and(|evidence| {
+                evidence.level >= SECOND_FACTOR_LEVEL && evidence.second_factor_at.is_some()
+            });
+        if has_second_factor { Ok(()) } else { Err(Refusal::SecondFactorNeeded.into()) }
     }
 
-    /// Nothing noted, or anything of that time without a second factor, is a no: which of two sign-ins at
-    /// once a token is of can't be told.
-    async fn was_asked(&self, user: &UserId, at: Timestamp) -> Result<bool, PortError> {
-        let now = self.ports.clock.now();
+    /// Looks for the sign-in of a token that says nothing: a refreshed one, or one of version V1_0. Where
+    /// several sign-ins at this client come into question, the weakest holds.
+    async fn recorded(
+        &self,
+        user: &UserId,
+        client: &str,
+        at: Timestamp,
+    ) -> Result<Option<Evidence>, PortError> {
         let from = at.saturating_sub(SAME_SIGN_IN).unwrap_or(at);
         let until = at.saturating_add(SAME_SIGN_IN).unwrap_or(at);
-        if now.duration_since(at) >= MEMORY {
-            return Ok(false);
+        if self.ports.clock.now().duration_since(at) >= RECORD_LIFE {
+            return Ok(None);
         }
-        let noted = self.ports.sign_ins.noted(user, from, until).await?;
-        Ok(!noted.is_empty() && noted.iter().all(|noted| noted.second_factor == SecondFactor::Asked))
+        Ok(weakest(&self.ports.sign_ins.recorded(user, from, until).await?, client))
     }
 
     /// The user whom a change is for: nobody who could make it.
@@ -265,16 +281,7 @@ impl Support {
     async fn forget_own(&self, user: &UserId) -> Result<(), FactorFault> {
         for _ in 0..LOOKS {
             let seen = self.ports.own.own_factors(user).await?;
-            if seen.authenticators.is_empty() && seen.recovery.is_empty() && seen.devices.is_empty() {
-                return Ok(());
-            }
-            let change = Change {
-                authenticators: Some([].into()),
-                devices: Some([].into()),
-                recovery: Some([].into()),
-                is_new_generation: true,
-                ..Change::default()
-            };
+            let change = Change::reset();
             if self.ports.own.change(user, seen.revision, &change).await? == Changed::Done {
                 return Ok(());
             }

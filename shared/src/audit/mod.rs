@@ -78,6 +78,7 @@ pub enum FactorEvent {
     PhoneNumberChanged,
     PhoneNumberVerified,
     AddressCodeSent,
+    MessageCodesSet,
 }
 
 impl FactorEvent {
@@ -98,6 +99,7 @@ impl FactorEvent {
             Self::PhoneNumberChanged => "phone-number-changed",
             Self::PhoneNumberVerified => "phone-number-verified",
             Self::AddressCodeSent => "address-code-sent",
+            Self::MessageCodesSet => "message-codes-set",
         }
     }
 }

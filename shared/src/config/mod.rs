@@ -13,10 +13,10 @@ pub use check::check_policy;
 pub use environment::{Environment, process_environment};
 pub use policy::{
     AccessTokenPolicy, ApiPolicy, AppClientPolicy, AuditPolicy, BudgetPolicy, ClaimsPolicy,
-    ClientTokensPolicy, CustomAuthPolicy, DeliveryPolicy, EmailPolicy, FactorChangePolicy, FirstStep,
-    GovernorPolicy, MFA_METHODS, MessageValidity, MessagesPolicy, Policy, ProviderPolicy, RecoveryPolicy,
-    RequirementPolicy, Resend, SELF_SERVICE_SCOPE, SignInPolicy, SignUpPolicy, SmsPolicy, SupportPolicy,
-    TokensPolicy, TotpPolicy, UniquePolicy,
+    ClientTokensPolicy, CustomAuthPolicy, DeliveryPolicy, EmailPolicy, Enrolment, FactorChangePolicy,
+    FirstStep, GovernorPolicy, MFA_METHODS, MessageValidity, MessagesPolicy, Policy, ProviderPolicy,
+    RecoveryPolicy, RequirementPolicy, Resend, SELF_SERVICE_SCOPE, SignInPolicy, SignUpPolicy, SmsPolicy,
+    SupportPolicy, TokensPolicy, TotpPolicy, UniquePolicy,
 };
 pub use recovery_client::RecoveryClient;
 

@@ -44,6 +44,7 @@ impl Said {
                     .or_else(|| Self::proof(OwnFactor::RecoveryCode, text))?;
                 offers(said.factor()?).then_some(said)
             }
+            Ask::Enrol { .. } => Self::proof(OwnFactor::Totp, text),
             Ask::Code { .. } if text.eq_ignore_ascii_case("RESEND") => Some(Self::Resend),
             Ask::Code { .. } if text.eq_ignore_ascii_case("BACK") => Some(Self::Back),
             Ask::Code { factor, .. } => Self::proof(factor, text),

@@ -9,12 +9,21 @@ use subtle::{Choice, ConstantTimeEq};
 use super::{
     Act, Answer, Answered, AppClient, AppClients, Ask, Challenge, Challenges, Chosen, Comparison, Effect,
     Kept, Next, Nonce, Opening, Pass, Place, Proof, Proved, Proven, Record, Requirements, Round,
-    STRIKES_TO_LOCK, Seat, SessionItem, Spends, Strike, answer::Said, next,
+    STRIKES_TO_LOCK, Seat, SessionItem, Spends, Strike, Why,
+    answer::Said,
+    enrolment::{Enrolments, derived_seed},
+    next,
 };
 use crate::{
-    config::{AppClientPolicy, CustomAuthPolicy, Environment, Resend},
+    assurance::{FactorClass, PasswordRecovery, SECOND_FACTOR_LEVEL, class_of, level},
+    config::{
+        AppClientPolicy, CustomAuthPolicy, Enrolment as EnrolmentPolicy, Environment, FirstStep, Resend,
+    },
     delivery::{CodeParcel, Courier, Destination, Parcel, Recipient},
-    factors::own::{DeviceStatement, Seeds, TotpMatch},
+    factors::{
+        otpauth_uri,
+        own::{DeviceStatement, Seeds, TotpMatch, TotpSeed},
+    },
     kernel::{Clock, EmailAddress, Entropy, HashKey, OneTimeCode, OwnFactor, PhoneNumber, PortError, UserId},
     telemetry::Metric,
 };
@@ -70,10 +79,11 @@ pub struct Created {
 pub struct CustomAuthSettings {
     pub policy: CustomAuthPolicy,
     pub clients: AppClients,
+    pub recovery: PasswordRecovery,
 }
 
 impl CustomAuthSettings {
-    /// `MFA_APP_CLIENTS` and the policy.
+    /// `MFA_APP_CLIENTS`, `MFA_PASSWORD_RECOVERY` and the policy.
     pub fn read(environment: &mut Environment<'_>) -> Self {
         let policy = environment.policy().custom_auth;
         let list = environment.required("MFA_APP_CLIENTS");
@@ -81,7 +91,17 @@ impl CustomAuthSettings {
             environment.problem(problem);
             AppClients::none()
         });
-        Self { policy, clients }
+        Self { policy, clients, recovery: PasswordRecovery::read(environment) }
+    }
+
+    /// Whether a custom client that begins with the password counts a code to one of these addresses.
+    pub fn counts_a_channel(&self, has_email: bool, has_phone: bool) -> bool {
+        self.clients.custom().any(|policy| {
+            let requirements = Requirements::new(policy, [], self.recovery);
+            policy.first == FirstStep::Password
+                && ((has_email && requirements.counts(OwnFactor::EmailCode))
+                    || (has_phone && requirements.counts(OwnFactor::SmsCode)))
+        })
     }
 }
 
@@ -118,7 +138,7 @@ impl SignIns {
         Ok(match view.next(session, who) {
             Next::Password => Defined::Password,
             Next::NewPassword => Defined::NewPassword,
-            Next::Begin(_) | Next::Prove(..) => Defined::Challenge,
+            Next::Begin(_) | Next::Prove(..) | Next::Enrol(_) => Defined::Challenge,
             // Without a seat nothing was ever compared.
             Next::IssueTokens(_) if view.user().is_none() => Defined::Fail,
             Next::IssueTokens(_) => Defined::IssueTokens,
@@ -139,7 +159,8 @@ impl SignIns {
         let last = last_round(session);
         let place = place(who.user.as_ref(), who.user_name, last.as_ref());
         let kept = self.challenges.read(&place).await?;
-        let requirements = Requirements::new(client, kept.groups.iter().map(String::as_str));
+        let groups = kept.groups.iter().map(String::as_str);
+        let requirements = Requirements::new(client, groups, self.settings.recovery);
         Ok(View { place, kept, requirements, last, now: self.clock.now() })
     }
 }
@@ -178,8 +199,74 @@ struct View {
 }
 
 impl View {
+    /// Decides what is next: the state machine's answer, and where it asks which factor, whether the user
+    /// has one that will do, or sets one up.
     fn next(&self, session: &[SessionItem<'_>], who: &SigningIn<'_>) -> Next {
-        next(session, self.record(who.client_id), &self.requirements, who.must_change_password)
+        let record = self.record(who.client_id);
+        match next(session, record, &self.requirements, who.must_change_password) {
+            Next::Begin(challenge) if challenge.proven.is_anything() && self.user().is_some() => {
+                self.begin_or_enrol(challenge, who)
+            }
+            next => next,
+        }
+    }
+
+    fn begin_or_enrol(&self, challenge: Challenge, who: &SigningIn<'_>) -> Next {
+        let proven = &challenge.proven;
+        if self.requirements.can_be_met(&self.enrolled(who), proven) {
+            return Next::Begin(challenge);
+        }
+        if !self.may_enrol(who, proven) {
+            return Next::Fail(Why::NoUsableFactor);
+        }
+        if self.channels_before_enrolment(who, proven).is_empty() {
+            Next::Enrol(challenge)
+        } else {
+            Next::Begin(challenge)
+        }
+    }
+
+    /// Whether the user sets up a first authenticator in this sign-in: the policy lets them, they never had
+    /// a factor that counts, and with it they fulfil the policy from then on.
+    fn may_enrol(&self, who: &SigningIn<'_>, proven: &Proven) -> bool {
+        let mut enrolled = self.enrolled(who);
+        enrolled.insert(OwnFactor::Totp);
+        self.requirements.enrolment == EnrolmentPolicy::AtSignIn
+            && !self.kept.factors.has_ever_counted()
+            && self.requirements.can_be_met(&enrolled, proven)
+    }
+
+    /// Returns the addresses of which one is proven before a first factor is set up, although it does not
+    /// count: a person who knows nothing but the password can't set one up.
+    fn channels_before_enrolment(&self, who: &SigningIn<'_>, proven: &Proven) -> BTreeSet<OwnFactor> {
+        let is_channel = |factor: &OwnFactor| class_of(*factor) == FactorClass::Channel;
+        if proven.methods().iter().any(is_channel) {
+            return BTreeSet::new();
+        }
+        let strikes = |factor| self.kept.tally.failures.get(&factor).copied().unwrap_or_default();
+        let has = |factor: &OwnFactor| match factor {
+            OwnFactor::EmailCode => who.email.is_some(),
+            OwnFactor::SmsCode => who.phone.is_some(),
+            OwnFactor::Totp | OwnFactor::RecoveryCode | OwnFactor::TrustedDevice => false,
+        };
+        OwnFactor::ALL
+            .into_iter()
+            .filter(|factor| has(factor) && strikes(*factor) < STRIKES_TO_LOCK)
+            .collect()
+    }
+
+    /// Returns what is offered to prove next.
+    fn offered(&self, who: &SigningIn<'_>, proven: &Proven) -> BTreeSet<OwnFactor> {
+        // While only a name is known, everybody is shown the same.
+        if !proven.is_anything() {
+            return self.requirements.offered_by_name();
+        }
+        let enrolled = self.enrolled(who);
+        if self.requirements.can_be_met(&enrolled, proven) {
+            self.requirements.useful(&enrolled, proven)
+        } else {
+            self.channels_before_enrolment(who, proven)
+        }
     }
 
     fn record(&self, client_id: &str) -> Option<&Record> {
@@ -197,10 +284,14 @@ impl View {
     /// Factors that the user has, and that are not locked.
     fn enrolled(&self, who: &SigningIn<'_>) -> BTreeSet<OwnFactor> {
         let factors = &self.kept.factors;
+        let has_authenticator = factors.confirmed().next().is_some();
+        // A passwordless client has no stronger first step that a code could be weaker than.
+        let keep_weaker = self.requirements.keep_weaker || self.requirements.first == FirstStep::Passwordless;
+        let offers = |factor| factors.message_codes.offers(factor, has_authenticator, keep_weaker);
         let has = |factor: &OwnFactor| match factor {
-            OwnFactor::EmailCode => who.email.is_some(),
-            OwnFactor::SmsCode => who.phone.is_some(),
-            OwnFactor::Totp => factors.confirmed().next().is_some(),
+            OwnFactor::EmailCode => who.email.is_some() && offers(*factor),
+            OwnFactor::SmsCode => who.phone.is_some() && offers(*factor),
+            OwnFactor::Totp => has_authenticator,
             OwnFactor::RecoveryCode => !factors.recovery.is_empty(),
             OwnFactor::TrustedDevice => factors.trusted(self.now).next().is_some(),
         };
@@ -211,7 +302,8 @@ impl View {
             .collect()
     }
 
-    /// A free seat; none if the limits for sign-ins by name, or for running ones, are reached.
+    /// A seat; none if the limits for sign-ins by name are reached. A sign-in that proved something takes
+    /// the seat of the one that is idle for longest if there is no free one.
     fn free_seat(&self, proven: &Proven, by_name_per_day: u32) -> Option<Seat> {
         let is_by_name = !proven.is_anything();
         let tally = &self.kept.tally;
@@ -225,7 +317,7 @@ impl View {
         Seat::ALL
             .into_iter()
             .filter(|seat| seat.is_by_name == is_by_name)
-            .filter(|seat| until(seat).is_none_or(|until| until <= self.now))
+            .filter(|seat| !is_by_name || until(seat).is_none_or(|until| until <= self.now))
             .min_by_key(until)
     }
 }
@@ -240,6 +332,12 @@ impl View {
             is_taken: self.record(who.client_id).is_some(),
             is_first_of_day: self.kept.tally.day != day(self.now),
             strikes: self.kept.tally.by_name,
+            opens_totp_window: !self.kept.tally.has_open_totp_window(self.now),
+            evicts: round
+                .seat
+                .and_then(|seat| self.kept.records.get(&seat))
+                .filter(|record| self.now < record.until)
+                .map(|record| record.nonce.clone()),
         }
     }
 }
@@ -259,16 +357,19 @@ pub struct Creator {
     courier: Arc<dyn Courier>,
     entropy: Arc<dyn Entropy>,
     key: HashKey,
+    issuer: String,
 }
 
 impl Creator {
+    /// `issuer`: what an authenticator app calls the service.
     pub fn new(
         sign_ins: SignIns,
         courier: Arc<dyn Courier>,
         entropy: Arc<dyn Entropy>,
         key: HashKey,
+        issuer: &str,
     ) -> Self {
-        Self { sign_ins, courier, entropy, key }
+        Self { sign_ins, courier, entropy, key, issuer: issuer.to_owned() }
     }
 
     /// Makes the challenge that is next; none if none is. One read; one parcel where a code is to go out.
@@ -296,8 +397,61 @@ impl Creator {
                     _ => self.begin(&view, who, challenge, at).map(Some),
                 }
             }
+            Next::Enrol(challenge) => self.enrol(&view, who, challenge, at).map(Some),
             Next::Password | Next::NewPassword | Next::IssueTokens(_) | Next::Fail(_) => Ok(None),
         }
+    }
+
+    /// Shows the secret of a first authenticator. The seed is derived from the salt, which lies in
+    /// Cognito's session and nowhere else, so a wrong code leaves the secret as it is.
+    fn enrol(
+        &self,
+        view: &View,
+        who: &SigningIn<'_>,
+        challenge: Challenge,
+        at: u32,
+    ) -> Result<Created, PortError> {
+        let salt = match challenge.last.as_ref().map(|last| last.ask) {
+            Some(Ask::Enrol { salt }) => salt,
+            _ => {
+                let mut salt = [0; 16];
+                self.entropy.fill(&mut salt)?;
+                u128::from_be_bytes(salt)
+            }
+        };
+        let round = match challenge.last {
+            Some(last) => Round {
+                offered: [OwnFactor::Totp].into(),
+                proven: challenge.proven,
+                ask: Ask::Enrol { salt },
+                ..last
+            },
+            None => Round {
+                nonce: Nonce::draw(self.entropy.as_ref())?,
+                seat: view.free_seat(&challenge.proven, self.sign_ins.settings.policy.by_name_per_day),
+                generation: view.kept.factors.generation,
+                offered: [OwnFactor::Totp].into(),
+                proven: challenge.proven,
+                ask: Ask::Enrol { salt },
+            },
+        };
+        let Some(seed) = view.user().and_then(|user| derived_seed(&self.key, user, &round.nonce, salt))
+        else {
+            return Err(PortError::new("enrolment", "no seed could be derived"));
+        };
+        let account = who.email.as_ref().map_or_else(|| who.user_name.to_owned(), EmailAddress::expose);
+        let made = view.record(who.client_id).map_or(0, |record| record.comparisons);
+        let public = vec![
+            ("step", "enrol".to_owned()),
+            ("factors", OwnFactor::Totp.name().to_owned()),
+            ("factor", OwnFactor::Totp.name().to_owned()),
+            ("nonce", round.nonce.as_str().to_owned()),
+            ("secret", seed.secret().expose().to_owned()),
+            ("uri", otpauth_uri(&seed.secret(), &self.issuer, &account).to_string()),
+            ("codeLength", "6".to_owned()),
+            ("attemptsLeft", view.requirements.wrong_answers().saturating_sub(made).to_string()),
+        ];
+        Ok(Created { public, private: view.hints(who, &round, at).write(), metadata: round.text() })
     }
 
     /// Which factor? Nothing is sent.
@@ -310,13 +464,12 @@ impl Creator {
     ) -> Result<Created, PortError> {
         let Challenge { proven, last } = challenge;
         let requirements = &view.requirements;
-        let enrolled = view.enrolled(who);
         let is_taken = view.record(who.client_id).is_some();
         let round = match last {
             // On its way: seat and generation stay.
             Some(last) if is_taken || last.seat.is_none() => Round {
                 offered: match view.user() {
-                    Some(_) => requirements.useful(&enrolled, &proven),
+                    Some(_) => view.offered(who, &proven),
                     None => last.offered.clone(),
                 },
                 proven,
@@ -328,7 +481,11 @@ impl Creator {
                     Some(last) => last.nonce,
                     None => Nonce::draw(self.entropy.as_ref())?,
                 };
-                let can_succeed = view.user().is_some() && requirements.can_be_met(&enrolled, &proven);
+                // Without a password proven, a user without a usable factor looks like an unknown name.
+                let can_succeed = view.user().is_some()
+                    && (proven.is_anything()
+                        || requirements.can_be_met(&view.enrolled(who), &proven)
+                        || view.may_enrol(who, &proven));
                 let seat = view
                     .free_seat(&proven, self.sign_ins.settings.policy.by_name_per_day)
                     .filter(|_| can_succeed);
@@ -336,11 +493,7 @@ impl Creator {
                     tracing::warn!("the sign-in leads nowhere: a limit is reached");
                     Metric::SignInHeldBack.emit();
                 }
-                let offered = if can_succeed {
-                    requirements.useful(&enrolled, &proven)
-                } else {
-                    [requirements.usual()].into()
-                };
+                let offered = view.offered(who, &proven);
                 Round {
                     nonce,
                     seat,
@@ -483,6 +636,10 @@ struct Hints {
     is_first_of_day: bool,
     /// Wrong answers in a row by name.
     strikes: u32,
+    /// No window of counting wrong authenticator codes by name is open.
+    opens_totp_window: bool,
+    /// The sign-in that has the seat, and makes room.
+    evicts: Option<Nonce>,
 }
 
 impl Hints {
@@ -494,6 +651,8 @@ impl Hints {
             ("taken", self.is_taken.to_string()),
             ("first", self.is_first_of_day.to_string()),
             ("strikes", self.strikes.to_string()),
+            ("opens-totp-window", self.opens_totp_window.to_string()),
+            ("evicts", self.evicts.as_ref().map_or("-", Nonce::as_str).to_owned()),
         ]
     }
 
@@ -505,6 +664,8 @@ impl Hints {
             is_taken: private("taken")?.parse().ok()?,
             is_first_of_day: private("first")?.parse().ok()?,
             strikes: private("strikes")?.parse().ok()?,
+            opens_totp_window: private("opens-totp-window")?.parse().ok()?,
+            evicts: private("evicts").and_then(Nonce::parse),
         })
     }
 }
@@ -514,11 +675,12 @@ pub struct Verifier {
     sign_ins: SignIns,
     seeds: Arc<dyn Seeds>,
     key: HashKey,
+    enrolments: Enrolments,
 }
 
 impl Verifier {
-    pub fn new(sign_ins: SignIns, seeds: Arc<dyn Seeds>, key: HashKey) -> Self {
-        Self { sign_ins, seeds, key }
+    pub fn new(sign_ins: SignIns, seeds: Arc<dyn Seeds>, key: HashKey, enrolments: Enrolments) -> Self {
+        Self { sign_ins, seeds, key, enrolments }
     }
 
     /// Whether the answer proves a factor. One write; a second one if it does. `private` reads Create's
@@ -541,7 +703,12 @@ impl Verifier {
             Answered::Taken(kept) | Answered::Repeated(kept) => kept,
             Answered::Refused => return Ok(false),
         };
-        let (Act::Compare(comparison), Place::User(user)) = (&answer.act, &answer.place) else {
+        let Act::Compare(comparison) = &answer.act else { return Ok(false) };
+        let is_by_name = !round.proven.is_anything();
+        let Place::User(user) = &answer.place else {
+            if comparison.factor == OwnFactor::Totp {
+                self.call_the_seeds_key_all_the_same(&round.nonce).await?;
+            }
             return Ok(false);
         };
         let Some(record) = kept.record(&round.nonce) else { return Ok(false) };
@@ -549,11 +716,16 @@ impl Verifier {
         if record.proven.get(&hints.at) == Some(&comparison.factor) {
             return Ok(true);
         }
-        let Some(spends) = self.compare(user, who.client_id, record, &kept, &said, answer.now).await? else {
-            return Ok(false);
-        };
+        if let Ask::Enrol { salt } = round.ask {
+            return self.enrol(who, user, &answer, &hints, (&kept, &said, salt)).await;
+        }
+        let compared =
+            self.compare(user, who.client_id, record, &kept, &said, answer.now, is_by_name).await?;
+        let Some(spends) = compared else { return Ok(false) };
         let proven = round.proven.with(comparison.factor);
-        let requirements = Requirements::new(client, kept.groups.iter().map(String::as_str));
+        let recovery = self.sign_ins.settings.recovery;
+        let requirements = Requirements::new(client, kept.groups.iter().map(String::as_str), recovery);
+        let has_second_factor = level(&proven.proofs(), recovery) >= SECOND_FACTOR_LEVEL;
         let pass = requirements.are_met(&proven).then(|| Pass {
             client: who.client_id.to_owned(),
             is_named: named == Some(round.nonce.as_str()),
@@ -567,11 +739,67 @@ impl Verifier {
             factor: comparison.factor,
             generation: round.generation,
             spends,
-            forgives_name: !round.proven.is_anything(),
+            forgives_name: is_by_name,
+            forgives_all: pass.is_some() && has_second_factor,
+            enrols: None,
             now: answer.now,
             pass,
         };
         Ok(self.sign_ins.challenges.prove(&proof).await? != Proved::Refused)
+    }
+
+    /// Compares a code of an authenticator that is being set up, and makes it the user's first factor. The
+    /// sign-in ends with it.
+    async fn enrol(
+        &self,
+        who: &SigningIn<'_>,
+        user: &UserId,
+        answer: &Answer,
+        hints: &Hints,
+        (kept, said, salt): (&Kept, &Said, u128),
+    ) -> Result<bool, PortError> {
+        let round = &hints.round;
+        let Said::Code(_, code) = said else { return Ok(false) };
+        if kept.factors.has_ever_counted() {
+            return Ok(false);
+        }
+        let Some(seed) = derived_seed(&self.key, user, &round.nonce, salt) else { return Ok(false) };
+        let TotpMatch::Right(step) = seed.check(code, answer.now, kept.factors.last_step) else {
+            return Ok(false);
+        };
+        let sealed = self.seeds.seal(user, &seed).await?;
+        let enrols = self.enrolments.begin(user, &round.nonce, sealed, answer.now).await?;
+        let proof = Proof {
+            user: user.clone(),
+            seat: answer.seat,
+            nonce: answer.nonce.clone(),
+            round: hints.at,
+            factor: OwnFactor::Totp,
+            generation: round.generation,
+            spends: Spends::Step(step),
+            forgives_name: false,
+            forgives_all: false,
+            enrols: Some(enrols),
+            now: answer.now,
+            pass: Some(Pass {
+                client: who.client_id.to_owned(),
+                is_named: false,
+                proven: Proven { enrolled: true, ..round.proven.clone() },
+            }),
+        };
+        let proved = self.sign_ins.challenges.prove(&proof).await?;
+        if proved == Proved::Done {
+            self.enrolments.tell(who, &round.nonce, answer.now).await;
+        }
+        Ok(proved != Proved::Refused)
+    }
+
+    /// Takes as long for a name that has no authenticator as for one that has, in one call.
+    async fn call_the_seeds_key_all_the_same(&self, nonce: &Nonce) -> Result<(), PortError> {
+        let (Ok(user), Some(seed)) = (UserId::parse(nonce.as_str()), TotpSeed::from_bytes(&[0; 20])) else {
+            return Ok(());
+        };
+        self.seeds.seal(&user, &seed).await.map(drop)
     }
 
     fn answer(&self, who: &SigningIn<'_>, hints: &Hints, said: &Said) -> Answer {
@@ -579,12 +807,15 @@ impl Verifier {
         let now = self.sign_ins.clock.now();
         let is_by_name = !round.proven.is_anything();
         let asked = match round.ask {
-            Ask::Begin => None,
+            Ask::Begin | Ask::Enrol { .. } => None,
             Ask::Code { round, .. } => Some(round),
         };
         let strike = if is_by_name {
             let next = hints.strikes.saturating_add(1);
-            Strike::ByName { not_before: back_off(policy, next).map(|seconds| after(now, seconds)) }
+            Strike::ByName {
+                not_before: back_off(policy, next).map(|seconds| after(now, seconds)),
+                opens_totp_window: hints.opens_totp_window,
+            }
         } else {
             Strike::Factor
         };
@@ -607,7 +838,7 @@ impl Verifier {
         let opening = (!hints.is_taken).then_some(if is_by_name && user.is_some() {
             Opening::ByName { day: day(now), is_first: hints.is_first_of_day, most: policy.by_name_per_day }
         } else {
-            Opening::Proven
+            Opening::Proven { evicts: hints.evicts.clone() }
         });
         Answer {
             place: user.map_or_else(|| Place::Apart(round.nonce.clone()), |user| Place::User(user.clone())),
@@ -648,8 +879,12 @@ impl Verifier {
         kept: &Kept,
         said: &Said,
         now: Timestamp,
+        is_by_name: bool,
     ) -> Result<Option<Spends>, PortError> {
         match said {
+            Said::Code(OwnFactor::Totp, code) if is_by_name => {
+                self.compare_totp_by_name(user, record, kept, code, now).await
+            }
             Said::Code(OwnFactor::Totp, code) => self.compare_totp(user, kept, code, now).await,
             Said::Code(_, code) => Ok(self.is_sent(record, code).then_some(Spends::Nothing)),
             Said::Recovery(code) => {
@@ -667,6 +902,27 @@ impl Verifier {
             }
             Said::Factor(_) | Said::Resend | Said::Back => Ok(None),
         }
+    }
+
+    /// Compares with the newest authenticator only, so that one guess is as good at any account. One call
+    /// of the seeds' key, whether there is an authenticator or not.
+    async fn compare_totp_by_name(
+        &self,
+        user: &UserId,
+        record: &Record,
+        kept: &Kept,
+        code: &OneTimeCode,
+        now: Timestamp,
+    ) -> Result<Option<Spends>, PortError> {
+        let Some(authenticator) = kept.factors.newest_confirmed() else {
+            self.call_the_seeds_key_all_the_same(&record.nonce).await?;
+            return Ok(None);
+        };
+        let seed = self.seeds.open(user, &authenticator.seed).await?;
+        Ok(match seed.check(code, now, kept.factors.last_step) {
+            TotpMatch::Right(step) => Some(Spends::Step(step)),
+            TotpMatch::Used | TotpMatch::Wrong => None,
+        })
     }
 
     async fn compare_totp(

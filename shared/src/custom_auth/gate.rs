@@ -1,10 +1,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{
-    AppClient, Challenges, CustomAuthSettings, NativeEnrolment, Nonce, Place, Redemption, Requirements,
-};
+use jiff::Timestamp;
+
+use super::{AppClient, Challenges, CustomAuthSettings, NativeEnrolment, Nonce, Redemption, Requirements};
 use crate::{
+    assurance::{Evidence, Proofs, SECOND_FACTOR_LEVEL},
     config::RecoveryClient,
+    factors::own::{OwnFactorStore, PoolFactorNote},
     kernel::{Clock, OwnFactor, PortError, UserId},
 };
 
@@ -17,6 +19,8 @@ pub struct TokenRequest<'a> {
     pub user_name: &'a str,
     pub groups: BTreeSet<String>,
     pub kind: TokenKind,
+    /// What Cognito has asked for by itself, as far as the event tells.
+    pub native: NativeSteps,
     /// What the client calls its sign-in.
     pub named: Option<&'a str>,
 }
@@ -27,6 +31,17 @@ pub enum TokenKind {
     Refresh,
     /// Of a client for itself: there is no user.
     ClientCredentials,
+}
+
+/// What Cognito's own steps of a sign-in were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NativeSteps {
+    /// A password, and then a factor of the pool wherever one is on.
+    FactorIfOn,
+    /// A password, and then a device that the pool remembers, in the place of a factor.
+    RememberedDevice,
+    /// Anything else: another identity provider, a new password, a source that is not known.
+    Unknown,
 }
 
 /// Whether tokens may be issued.
@@ -50,6 +65,9 @@ pub struct Admitted {
     pub client: String,
     /// What was proven, Cognito's own factors too; none where this is not known.
     pub methods: Option<BTreeSet<OwnFactor>>,
+    /// What this sign-in is worth; none for a refresh, which no event leads back to its sign-in, and for a
+    /// client that asks for itself.
+    pub evidence: Option<Evidence>,
 }
 
 /// The last gate: tokens of a custom client for nothing but a proof. Cognito can issue tokens without
@@ -57,6 +75,7 @@ pub struct Admitted {
 pub struct LastGate {
     settings: CustomAuthSettings,
     challenges: Arc<dyn Challenges>,
+    own: Arc<dyn OwnFactorStore>,
     natives: Arc<dyn NativeEnrolment>,
     clock: Arc<dyn Clock>,
     recovery: RecoveryClient,
@@ -66,10 +85,11 @@ impl LastGate {
     pub fn new(
         settings: CustomAuthSettings,
         challenges: Arc<dyn Challenges>,
+        own: Arc<dyn OwnFactorStore>,
         natives: Arc<dyn NativeEnrolment>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { settings, challenges, natives, clock, recovery: RecoveryClient::default() }
+        Self { settings, challenges, own, natives, clock, recovery: RecoveryClient::default() }
     }
 
     /// No token is issued for this client, whatever else it is called.
@@ -78,7 +98,8 @@ impl LastGate {
         Self { recovery, ..self }
     }
 
-    /// One write for a custom client, one read for a native one.
+    /// One write for a custom client. One read and one look at the pool for a native one, and a write when
+    /// what is known of the pool's factors changes.
     pub async fn admit(&self, request: &TokenRequest<'_>) -> Result<Gate, PortError> {
         if self.recovery.is(request.client_id) {
             return Ok(Gate::UnknownClient);
@@ -87,10 +108,10 @@ impl LastGate {
             return Ok(Gate::UnknownClient);
         };
         let name = self.settings.clients.name(request.client_id).unwrap_or_default();
-        let open = |methods| Gate::Open(Admitted { client: name.to_owned(), methods });
+        let open = |methods, evidence| Gate::Open(Admitted { client: name.to_owned(), methods, evidence });
         match (client, request.kind, &request.user) {
             (_, TokenKind::Refresh, _) | (AppClient::Native, TokenKind::ClientCredentials, _) => {
-                Ok(open(None))
+                Ok(open(None, None))
             }
             (_, _, None) | (AppClient::Custom(_), TokenKind::ClientCredentials, _) => Ok(Gate::NotProven),
             (AppClient::Custom(policy), TokenKind::SignIn, Some(user)) => {
@@ -101,36 +122,64 @@ impl LastGate {
                     groups: request.groups.clone(),
                     now: self.clock.now(),
                 };
-                let proven = self.challenges.redeem(&redemption).await?;
+                let redeemed = self.challenges.redeem(&redemption).await?;
                 // By the groups of now: those that Define knew were of the last sign-in.
-                let requirements = Requirements::new(policy, request.groups.iter().map(String::as_str));
-                let met = proven.filter(|proven| requirements.are_met(proven));
-                Ok(met.map_or(Gate::NotProven, |proven| open(Some(proven.methods()))))
+                let groups = request.groups.iter().map(String::as_str);
+                let requirements = Requirements::new(policy, groups, self.settings.recovery);
+                let met = redeemed.filter(|redeemed| requirements.are_met(&redeemed.proven));
+                Ok(met.map_or(Gate::NotProven, |redeemed| {
+                    let evidence =
+                        Evidence::of(&redeemed.proven.proofs(), self.settings.recovery, redeemed.at);
+                    open(Some(redeemed.proven.methods()), Some(evidence))
+                }))
             }
             (AppClient::Native, TokenKind::SignIn, Some(user)) => {
-                let kept = self.challenges.read(&Place::User(user.clone())).await?;
-                // Whoever has set up a factor of ours and none of Cognito's was asked for nothing here.
-                let has_own = kept.factors.confirmed().next().is_some();
-                let is_open = !has_own || self.natives.has_native_factor(request.user_name).await?;
-                Ok(if is_open { open(None) } else { Gate::NotProven })
+                let evidence = self.admit_natively(user, request, self.clock.now()).await?;
+                Ok(evidence.map_or(Gate::NotProven, |evidence| open(None, Some(evidence))))
             }
         }
     }
 
-    /// What the user's last completed sign-in proved, if it was at this client, which signs in by custom
-    /// challenges. A refresh does not say which sign-in it goes back to. One read, none for a native client.
-    pub async fn proven_last(
+    /// Returns the evidence of a sign-in at a native client, or `None` for a user who has more to prove.
+    ///
+    /// A factor of the pool counts only if it was known to be on before this sign-in: in a pool that
+    /// requires MFA, a user without a factor sets one up in the sign-in itself (COGNITO.md §4.8).
+    async fn admit_natively(
         &self,
+        user: &UserId,
         request: &TokenRequest<'_>,
-    ) -> Result<Option<BTreeSet<OwnFactor>>, PortError> {
-        let (Some(AppClient::Custom(_)), Some(user)) =
-            (self.settings.clients.find(request.client_id), &request.user)
-        else {
-            return Ok(None);
+        now: Timestamp,
+    ) -> Result<Option<Evidence>, PortError> {
+        let (kept, is_on) = futures::future::try_join(
+            self.own.own_factors(user),
+            self.natives.has_native_factor(request.user_name),
+        )
+        .await?;
+        let was_on = is_on && kept.pool_factor_since.is_some();
+        let proofs = match request.native {
+            // Which of the pool's factors it was can't be told; any of them is independent of the password,
+            // because Cognito offers no factor by the channel that resets passwords (COGNITO.md §4.3).
+            NativeSteps::FactorIfOn if was_on => {
+                Proofs { password: true, factors: [OwnFactor::Totp].into(), remembered_device: false }
+            }
+            NativeSteps::RememberedDevice if was_on => {
+                Proofs { password: true, remembered_device: true, ..Proofs::default() }
+            }
+            _ => Proofs { password: true, ..Proofs::default() },
         };
-        let kept = self.challenges.read(&Place::User(user.clone())).await?;
-        let last = kept.factors.last_proof.filter(|proof| proof.client == request.client_id);
-        Ok(last.map(|proof| proof.factors.union(&proof.native).copied().collect()))
+        let evidence = Evidence::of(&proofs, self.settings.recovery, now);
+        if kept.is_covered() && evidence.level < SECOND_FACTOR_LEVEL {
+            return Ok(None);
+        }
+        let note = match (kept.pool_factor_since, is_on) {
+            (None, true) => Some(PoolFactorNote::On(now)),
+            (Some(_), false) => Some(PoolFactorNote::Missing),
+            _ => None,
+        };
+        if let Some(note) = note {
+            self.own.note_pool_factor(user, note).await?;
+        }
+        Ok(Some(evidence))
     }
 }
 

@@ -20,7 +20,9 @@
 //!        proven ──────────── policy not yet met ────────┘
 //!           │ policy met
 //!           ▼
-//!     ISSUE TOKENS            out of tries, too many rounds, a name or a member of the session that is
+//!     ISSUE TOKENS ◀── right ── ENROL (a first authenticator; only where the policy lets it and the user
+//!                              has no counted factor: [`challenge`](super::challenge) decides that)
+//!             out of tries, too many rounds, a name or a member of the session that is
 //!                             not known, a session and a record that disagree  ──▶ FAIL
 //! ```
 //!
@@ -52,6 +54,8 @@ pub enum Next {
     Begin(Challenge),
     /// The proof of this one.
     Prove(OwnFactor, Challenge),
+    /// A first authenticator app.
+    Enrol(Challenge),
     IssueTokens(Proven),
     Fail(Why),
 }
@@ -79,6 +83,8 @@ pub enum Why {
     NotRecorded,
     OutOfTries,
     TooManyRounds,
+    /// The user has no factor that would do, and none may be set up here.
+    NoUsableFactor,
 }
 
 impl Why {
@@ -91,6 +97,7 @@ impl Why {
             Self::NotRecorded => "not-recorded",
             Self::OutOfTries => "out-of-tries",
             Self::TooManyRounds => "too-many-rounds",
+            Self::NoUsableFactor => "no-usable-factor",
         }
     }
 }
@@ -167,9 +174,9 @@ impl Progress {
         }
         let round = item.metadata.and_then(Round::parse).ok_or(Why::ForeignRound)?;
         let is_ours = match (&self.nonce, round.ask) {
-            // The first one asks which factor.
-            (None, ask) => ask == Ask::Begin,
-            (Some(nonce), Ask::Begin) => *nonce == round.nonce,
+            // The first one asks which factor, or sets one up.
+            (None, ask) => matches!(ask, Ask::Begin | Ask::Enrol { .. }),
+            (Some(nonce), Ask::Begin | Ask::Enrol { .. }) => *nonce == round.nonce,
             (Some(nonce), Ask::Code { round: since, .. }) => *nonce == round.nonce && since <= at,
         };
         if !is_ours || round.proven != self.proven {
@@ -182,6 +189,7 @@ impl Progress {
             (true, Some(factor), Ask::Code { factor: asked, .. }) if factor == asked => {
                 self.proven = self.proven.with(factor);
             }
+            (true, Some(OwnFactor::Totp), Ask::Enrol { .. }) => self.proven.enrolled = true,
             (false, None, _) => {}
             _ => return Err(Why::NotRecorded),
         }
@@ -231,6 +239,7 @@ pub fn next(
         (Some(Effect::Chose(factor)), Ask::Begin) => Next::Prove(factor, challenge),
         (Some(Effect::Back), _) | (_, Ask::Begin) => Next::Begin(challenge),
         _ if is_proven => Next::Begin(challenge),
+        (_, Ask::Enrol { .. }) => Next::Enrol(challenge),
         (_, Ask::Code { factor, .. }) => Next::Prove(factor, challenge),
     }
 }

@@ -7,7 +7,9 @@
 
 mod answer;
 mod challenge;
+mod clients;
 mod codes;
+mod enrolment;
 mod gate;
 mod machine;
 mod port;
@@ -17,12 +19,13 @@ mod round;
 
 pub use challenge::{Created, Creator, CustomAuthSettings, Defined, SignIns, SigningIn, Verifier};
 pub use codes::DrawnCodes;
-pub use gate::{Admitted, Gate, LastGate, TokenKind, TokenRequest};
+pub use enrolment::Enrolments;
+pub use gate::{Admitted, Gate, LastGate, NativeSteps, TokenKind, TokenRequest};
 pub use machine::{Challenge, MOST_ROUNDS, Next, SessionItem, Why, next};
 pub use port::{
-    Act, Answer, Answered, Challenges, CodeHash, Comparison, MOST_SENDINGS, NativeEnrolment, Opening,
-    PROOF_LIFE, Pass, Place, Proof, Proved, REPEAT, Redemption, STRIKES_TO_LOCK, Spends, Strike,
-    UNNAMED_PROOF_LIFE,
+    Act, Answer, Answered, Challenges, CodeHash, Comparison, MOST_SENDINGS, NAME_ONLY_TOTP_TRIES,
+    NAME_ONLY_TOTP_WINDOW, NativeEnrolment, Opening, PROOF_LIFE, Pass, Place, Proof, Proved, REPEAT,
+    Redeemed, Redemption, STRIKES_TO_LOCK, Spends, Strike, UNNAMED_PROOF_LIFE,
 };
 pub use record::{Chosen, Effect, Kept, Record, Tally};
 pub use requirement::{AppClient, AppClients, Proven, Requirements};

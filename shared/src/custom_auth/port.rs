@@ -5,13 +5,20 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Effect, Kept, Nonce, Proven, Seat};
 use crate::{
-    factors::own::{FactorId, RecoveryHash, TotpStep},
+    factors::own::{Authenticator, FactorId, RecoveryHash, TotpStep},
     kernel::{OwnFactor, PortError, UserId},
 };
 
 /// Wrong answers in a row, each beside another proven factor, after which a factor is off until a
 /// sign-in with another one succeeds.
 pub const STRIKES_TO_LOCK: u32 = 100;
+/// Wrong authenticator codes that are compared by name alone in one [`NAME_ONLY_TOTP_WINDOW`].
+///
+/// Each comparison accepts three of a million codes, of one authenticator. Any 365 days touch at most two
+/// windows, so they have a chance of at most 2 × 16 × 3 / 1,000,000 < 1 / 10,000.
+pub const NAME_ONLY_TOTP_TRIES: u32 = 16;
+/// One window of that count.
+pub const NAME_ONLY_TOTP_WINDOW: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// Codes that may be sent for one choice of a factor.
 pub const MOST_SENDINGS: u32 = 5;
 /// A proof that nobody has redeemed by then is worth nothing.
@@ -96,23 +103,22 @@ pub struct Comparison {
 /// Against what a wrong answer counts. It is taken back if the answer is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strike {
-    /// Sign-ins of which nothing is known but a name: none begins before then.
-    ByName { not_before: Option<Timestamp> },
+    /// Sign-ins of which nothing is known but a name: none begins before then. `opens_totp_window`: no
+    /// window of [`NAME_ONLY_TOTP_WINDOW`] was open when the sign-in was read.
+    ByName { not_before: Option<Timestamp>, opens_totp_window: bool },
     /// The factor itself, because another was proven.
     Factor,
 }
 
 /// What taking a seat counts against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opening {
     /// Sign-ins by name a UTC day (days since the epoch). `is_first` says what was read: another day's
     /// count, or none.
-    ByName {
-        day: i64,
-        is_first: bool,
-        most: u32,
-    },
-    Proven,
+    ByName { day: i64, is_first: bool, most: u32 },
+    /// `evicts`: the sign-in that has the seat and makes room, if all seats were taken. A person with the
+    /// password can't keep the owner out by holding them.
+    Proven { evicts: Option<Nonce> },
 }
 
 /// What became of an answer.
@@ -127,7 +133,8 @@ pub enum Answered {
     Refused,
 }
 
-/// A right answer. Wrong ones with the same factor are forgiven, and with `pass` those with every factor.
+/// A right answer. Wrong ones with the same factor are forgiven, and with `forgives_all` those with every
+/// factor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
     pub user: UserId,
@@ -140,6 +147,11 @@ pub struct Proof {
     pub spends: Spends,
     /// Whether wrong answers by name are forgiven.
     pub forgives_name: bool,
+    /// Whether wrong answers with every factor are forgiven: two independent proofs were made.
+    pub forgives_all: bool,
+    /// The first authenticator of the user, set up by this answer. Everything that needs no second write
+    /// happens in this one: it counts from now on, and what was begun with the factors of before is over.
+    pub enrols: Option<(FactorId, Authenticator)>,
     pub now: Timestamp,
     /// All that the policy asks for is proven with this: the seat is free.
     pub pass: Option<Pass>,
@@ -188,6 +200,14 @@ pub struct Redemption {
     pub now: Timestamp,
 }
 
+/// A proof that tokens are issued for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redeemed {
+    pub proven: Proven,
+    /// When the last factor was proven.
+    pub at: Timestamp,
+}
+
 /// The code of a challenge, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeHash {
@@ -213,7 +233,7 @@ pub trait Challenges: Send + Sync {
     async fn prove(&self, proof: &Proof) -> Result<Proved, PortError>;
 
     /// What was proven, if tokens may be issued for it: at this client, lately, once.
-    async fn redeem(&self, redemption: &Redemption) -> Result<Option<Proven>, PortError>;
+    async fn redeem(&self, redemption: &Redemption) -> Result<Option<Redeemed>, PortError>;
 
     /// Keeps the hash in the place of one of the same sending. False where the sign-in no longer waits
     /// for it.

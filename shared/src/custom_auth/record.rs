@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Nonce, Seat};
+use super::{NAME_ONLY_TOTP_WINDOW, Nonce, Seat};
 use crate::{factors::own::OwnFactors, kernel::OwnFactor};
 
 /// What a client's answer did, by the round (number of session items) that it answered. A round takes
@@ -61,6 +61,15 @@ pub struct Tally {
     pub begun: u32,
     /// Wrong answers in a row by factor, where something else had been proven before.
     pub failures: BTreeMap<OwnFactor, u32>,
+    /// Since when wrong authenticator codes by name alone are counted, and how many there were.
+    pub name_only_totp: Option<(Timestamp, u32)>,
+}
+
+impl Tally {
+    /// Whether a window of counting wrong authenticator codes by name is open at `now`.
+    pub fn has_open_totp_window(&self, now: Timestamp) -> bool {
+        self.name_only_totp.is_some_and(|(since, _)| now.duration_since(since) < NAME_ONLY_TOTP_WINDOW)
+    }
 }
 
 /// Everything that one read tells.

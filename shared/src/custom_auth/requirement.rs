@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    config::{AppClientPolicy, CustomAuthPolicy, FirstStep, RequirementPolicy},
+    assurance::{PasswordRecovery, Proofs},
+    config::{AppClientPolicy, CustomAuthPolicy, Enrolment, FirstStep, RequirementPolicy},
     kernel::OwnFactor,
 };
 
@@ -13,6 +14,8 @@ pub struct Proven {
     pub native: BTreeSet<OwnFactor>,
     /// In our challenges.
     pub own: BTreeSet<OwnFactor>,
+    /// A first factor was set up in this sign-in. It lets the user in, once, and is no evidence.
+    pub enrolled: bool,
 }
 
 impl Proven {
@@ -24,6 +27,11 @@ impl Proven {
     /// All factors, whoever asked for them.
     pub fn methods(&self) -> BTreeSet<OwnFactor> {
         self.native.union(&self.own).copied().collect()
+    }
+
+    /// What this is worth to the assurance model.
+    pub fn proofs(&self) -> Proofs {
+        Proofs { password: self.password, factors: self.methods(), remembered_device: false }
     }
 
     /// With one more factor of ours.
@@ -45,10 +53,14 @@ struct Requirement {
 }
 
 impl Requirement {
-    fn new(policy: &RequirementPolicy) -> Self {
+    fn new(policy: &RequirementPolicy, first: FirstStep, recovery: PasswordRecovery) -> Self {
+        // Beside a password, a code to the channel that resets it proves nothing more.
+        let is_contained = |factor: &OwnFactor| {
+            first == FirstStep::Password && !policy.recovery_channel_counts && recovery.resets_by(*factor)
+        };
         Self {
             factors: usize::try_from(policy.factors).unwrap_or(usize::MAX),
-            kinds: policy.counted(),
+            kinds: policy.counted().into_iter().filter(|factor| !is_contained(factor)).collect(),
             trusted_device: policy.trusted_device,
             wrong_answers: policy.wrong_answers,
         }
@@ -72,20 +84,30 @@ impl Requirement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirements {
     pub first: FirstStep,
+    pub enrolment: Enrolment,
+    /// Whether codes by e-mail and SMS stay on offer beside a confirmed authenticator.
+    pub keep_weaker: bool,
     rules: Vec<Requirement>,
 }
 
 impl Requirements {
-    pub fn new<'a>(client: &AppClientPolicy, groups: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn new<'a>(
+        client: &AppClientPolicy,
+        groups: impl IntoIterator<Item = &'a str>,
+        recovery: PasswordRecovery,
+    ) -> Self {
         let of_groups = groups.into_iter().filter_map(|group| client.groups.get(group));
-        let rules = std::iter::once(&client.requirement).chain(of_groups).map(Requirement::new).collect();
-        Self { first: client.first, rules }
+        let rules = std::iter::once(&client.requirement)
+            .chain(of_groups)
+            .map(|policy| Requirement::new(policy, client.first, recovery))
+            .collect();
+        Self { first: client.first, enrolment: client.enrolment, keep_weaker: client.keep_weaker, rules }
     }
 
     /// Whether that is enough for tokens. At least one factor of ours is: only our own challenges leave
-    /// the proof that the last gate asks for.
+    /// the proof that the last gate asks for. A first factor that was set up in this sign-in is enough.
     pub fn are_met(&self, proven: &Proven) -> bool {
-        !proven.own.is_empty() && self.rules.iter().all(|rule| rule.is_met(proven))
+        proven.enrolled || (!proven.own.is_empty() && self.rules.iter().all(|rule| rule.is_met(proven)))
     }
 
     /// Of the `enrolled` factors those that bring the user further.
@@ -106,10 +128,16 @@ impl Requirements {
         self.are_met(&all)
     }
 
-    /// What somebody is offered of whom nothing is enrolled: what most users have.
-    pub fn usual(&self) -> OwnFactor {
+    /// Returns what is offered while only a name is known: the client's kinds, whoever the user is. What a
+    /// user has enrolled would tell which names exist.
+    pub fn offered_by_name(&self) -> BTreeSet<OwnFactor> {
         let counts = |factor: &OwnFactor| self.rules.first().is_some_and(|rule| rule.counts(*factor));
-        OwnFactor::ALL.into_iter().find(counts).unwrap_or(OwnFactor::EmailCode)
+        OwnFactor::ALL.into_iter().filter(counts).collect()
+    }
+
+    /// Whether a client's policy counts codes of this channel.
+    pub fn counts(&self, factor: OwnFactor) -> bool {
+        self.rules.first().is_some_and(|rule| rule.counts(factor))
     }
 
     /// Wrong answers until the sign-in ends.
@@ -157,6 +185,11 @@ impl AppClients {
         Self { names: BTreeMap::new(), custom: BTreeMap::new() }
     }
 
+    /// Returns the policies of the listed clients that sign in by custom challenges.
+    pub fn custom(&self) -> impl Iterator<Item = &AppClientPolicy> {
+        self.names.values().filter_map(|name| self.custom.get(name))
+    }
+
     /// As the list calls it.
     pub fn name(&self, id: &str) -> Option<&str> {
         self.names.get(id).map(String::as_str)
@@ -174,14 +207,32 @@ mod tests {
     use super::*;
     use crate::config::Policy;
 
+    const NO_RECOVERY: PasswordRecovery = PasswordRecovery { email: false, sms: false };
+
     fn requirements(rule: &str) -> Requirements {
         let text = format!("[custom_auth.clients.custom]\n{rule}");
         let policy = Policy::read(Some(&text)).unwrap().custom_auth;
-        Requirements::new(&policy.clients["custom"], ["admins"])
+        Requirements::new(&policy.clients["custom"], ["admins"], NO_RECOVERY)
     }
 
     fn proven(password: bool, own: &[OwnFactor]) -> Proven {
-        Proven { password, native: BTreeSet::new(), own: own.iter().copied().collect() }
+        Proven { password, own: own.iter().copied().collect(), ..Proven::default() }
+    }
+
+    #[test]
+    fn a_channel_that_resets_the_password_does_not_count_beside_it() {
+        let read = |rule: &str, recovery| {
+            let text = format!("[custom_auth.clients.custom]\n{rule}");
+            let policy = Policy::read(Some(&text)).unwrap().custom_auth;
+            Requirements::new(&policy.clients["custom"], [], recovery)
+        };
+        let by_email = PasswordRecovery { email: true, sms: false };
+        let (email, sms) = (proven(true, &[OwnFactor::EmailCode]), proven(true, &[OwnFactor::SmsCode]));
+        assert!(!read("", by_email).are_met(&email));
+        assert!(read("", by_email).are_met(&sms));
+        assert!(!read("", PasswordRecovery::default()).are_met(&sms));
+        assert!(read("recovery_channel_counts = true", by_email).are_met(&email));
+        assert!(read("first = 'passwordless'", by_email).are_met(&proven(false, &[OwnFactor::EmailCode])));
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::Proven;
 use crate::kernel::{Entropy, OwnFactor, PortError};
 
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// Tells one sign-in from every other: 128 random bits in hexadecimal. Known to the client, so no secret:
 /// an identity, never a permission.
@@ -73,6 +73,8 @@ pub enum Ask {
     Begin,
     /// A proof of this one, as begun in that round (a number of session items).
     Code { factor: OwnFactor, round: u32 },
+    /// A code of an authenticator app that is being set up. `salt` is what its seed is derived from.
+    Enrol { salt: u128 },
 }
 
 /// What is kept of a sign-in from round to round: Create writes it as `challengeMetadata`, Cognito keeps
@@ -94,10 +96,12 @@ pub struct Round {
 impl Round {
     /// Compact: Cognito's session has room for 4,096 characters (COGNITO.md §3.2).
     pub fn text(&self) -> String {
-        let Proven { password, native, own } = &self.proven;
+        // A sign-in in which a factor was set up has no further round, so `enrolled` is never written.
+        let Proven { password, native, own, enrolled: _ } = &self.proven;
         let ask = match self.ask {
             Ask::Begin => "begin".to_owned(),
             Ask::Code { factor, round } => format!("{}{round}", letter(factor)),
+            Ask::Enrol { salt } => format!("n{salt:032x}"),
         };
         [
             VERSION,
@@ -127,6 +131,7 @@ impl Round {
                 password: *password == "p",
                 native: parse_letters(native)?,
                 own: parse_letters(own)?,
+                enrolled: false,
             },
             offered: parse_letters(offered)?,
             ask: parse_ask(ask)?,
@@ -162,6 +167,9 @@ fn parse_ask(text: &str) -> Option<Ask> {
     if text == "begin" {
         return Some(Ask::Begin);
     }
+    if let Some(salt) = text.strip_prefix('n') {
+        return Some(Ask::Enrol { salt: u128::from_str_radix(salt, 16).ok()? });
+    }
     let mut characters = text.chars();
     let factor = characters.next().and_then(from_letter)?;
     Some(Ask::Code { factor, round: characters.as_str().parse().ok()? })
@@ -185,12 +193,16 @@ mod tests {
             seat in proptest::option::of(proptest::sample::select(Seat::ALL.to_vec())),
             generation in any::<u64>(), password in any::<bool>(), native in factors(), own in factors(),
             offered in factors(), factor in proptest::option::of(proptest::sample::select(OwnFactor::ALL.to_vec())),
-            round in any::<u32>(),
+            round in any::<u32>(), salt in proptest::option::of(any::<u128>()),
         ) -> Round {
             Round {
                 nonce: Nonce::parse(NONCE).unwrap(), seat, generation, offered,
-                proven: Proven { password, native, own },
-                ask: factor.map_or(Ask::Begin, |factor| Ask::Code { factor, round }),
+                proven: Proven { password, native, own, enrolled: false },
+                ask: match (factor, salt) {
+                    (_, Some(salt)) => Ask::Enrol { salt },
+                    (Some(factor), None) => Ask::Code { factor, round },
+                    (None, None) => Ask::Begin,
+                },
             }
         }
     }
@@ -217,17 +229,19 @@ mod tests {
         for text in [
             "",
             "OTP-1",
-            "2.0123456789abcdef0123456789abcdef.n0.0.-.-.-.e.begin",
-            "1.0123456789abcdef0123456789abcdef.n3.0.-.-.-.e.begin",
-            "1.0123456789abcdef0123456789abcdef.n0.00.-.-.-.e.begin",
-            "1.0123456789abcdef0123456789abcdef.n0.+0.-.-.-.e.begin",
-            "1.0123456789abcdef0123456789abcdef.n0.0.x.-.-.e.begin",
-            "1.0123456789abcdef0123456789abcdef.n0.0.-.-.-.se.begin",
-            "1.0123456789abcdef0123456789abcdef.n0.0.-.-.-..begin",
-            "1.0123456789abcdef0123456789abcdef.n0.0.-.-.-.e.x1",
-            "1.0123456789abcdef0123456789abcdef.n0.0.-.-.-.e.e01",
-            "1.0123456789abcdef0123456789abcdef.n0.0.-.-.-.e.begin.",
-            "1.0123456789ABCDEF0123456789abcdef.n0.0.-.-.-.e.begin",
+            "1.0123456789abcdef0123456789abcdef.n0.0.-.-.-.e.begin",
+            "2.0123456789abcdef0123456789abcdef.n0.0.-.-.-.e.n1",
+            "2.0123456789abcdef0123456789abcdef.n0.0.-.-.-.e.n0123456789ABCDEF0123456789ABCDEF",
+            "2.0123456789abcdef0123456789abcdef.n3.0.-.-.-.e.begin",
+            "2.0123456789abcdef0123456789abcdef.n0.00.-.-.-.e.begin",
+            "2.0123456789abcdef0123456789abcdef.n0.+0.-.-.-.e.begin",
+            "2.0123456789abcdef0123456789abcdef.n0.0.x.-.-.e.begin",
+            "2.0123456789abcdef0123456789abcdef.n0.0.-.-.-.se.begin",
+            "2.0123456789abcdef0123456789abcdef.n0.0.-.-.-..begin",
+            "2.0123456789abcdef0123456789abcdef.n0.0.-.-.-.e.x1",
+            "2.0123456789abcdef0123456789abcdef.n0.0.-.-.-.e.e01",
+            "2.0123456789abcdef0123456789abcdef.n0.0.-.-.-.e.begin.",
+            "2.0123456789ABCDEF0123456789abcdef.n0.0.-.-.-.e.begin",
         ] {
             assert_eq!(Round::parse(text), None, "{text}");
         }

@@ -2,8 +2,15 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{DeviceId, NativeFactors, Profile, UserPoolFault};
+use super::{
+    DeviceId, NativeFactors, Profile, UserPoolFault,
+    own::{OwnFactorStore, OwnFactors},
+};
 use crate::{
+    assurance::{
+        ChangeKind, ChangeRequest, ClientKind, Decision, Evidence, SAME_SIGN_IN, SignInRecords, Standing,
+        decide, weakest,
+    },
     audit::{Action, AuditTrail, Entry},
     config::Policy,
     delivery::{Courier, Notice, NoticeParcel, Parcel, Recipient},
@@ -18,6 +25,10 @@ pub struct SignedIn {
     pub token: AccessToken,
     /// `auth_time`; a refresh keeps it (COGNITO.md §8.3).
     pub at: Timestamp,
+    /// App client id.
+    pub client_id: String,
+    /// What this token's own sign-in proved, if the token says so.
+    pub evidence: Option<Evidence>,
     /// The device that the pool knows the caller to have signed in on.
     pub device: Option<DeviceId>,
 }
@@ -26,9 +37,12 @@ pub struct SignedIn {
 pub enum FactorFault {
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The sign-in is too old for a change.
+    /// The sign-in, or its second factor, is too old for a change.
     #[error("signed in too long ago")]
     Stale { max_age: Duration },
+    /// The sign-in proved no second factor.
+    #[error("a second factor is required")]
+    SecondFactorRequired { max_age: Duration },
     /// What was asked for lately has to be waited for.
     #[error("asked too soon")]
     Later { wait: Duration },
@@ -56,6 +70,9 @@ impl From<UserPoolFault> for FactorFault {
 /// token, a fresh sign-in, the audit line before, the notice to the user.
 pub struct Access {
     pub(super) pool: Arc<dyn NativeFactors>,
+    own: Arc<dyn OwnFactorStore>,
+    records: Arc<dyn SignInRecords>,
+    clients: Arc<dyn AppClientDirectory>,
     audit: Arc<dyn AuditTrail>,
     courier: Arc<dyn Courier>,
     clock: Arc<dyn Clock>,
@@ -63,9 +80,33 @@ pub struct Access {
     pub(super) max_sign_in_age: Duration,
 }
 
+/// What the guard of changes asks to decide.
+#[derive(Clone)]
+pub struct GuardPorts {
+    pub own: Arc<dyn OwnFactorStore>,
+    pub records: Arc<dyn SignInRecords>,
+    pub clients: Arc<dyn AppClientDirectory>,
+}
+
+impl std::fmt::Debug for GuardPorts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("GuardPorts(..)")
+    }
+}
+
+/// Tells how app clients sign in.
+pub trait AppClientDirectory: Send + Sync {
+    /// Returns how this client signs in.
+    fn kind(&self, client_id: &str) -> ClientKind;
+
+    /// Whether a custom client that begins with the password counts a code to one of these addresses.
+    fn counts_a_channel(&self, has_email: bool, has_phone: bool) -> bool;
+}
+
 impl Access {
     pub fn new(
         pool: Arc<dyn NativeFactors>,
+        guard: GuardPorts,
         audit: Arc<dyn AuditTrail>,
         courier: Arc<dyn Courier>,
         clock: Arc<dyn Clock>,
@@ -73,7 +114,8 @@ impl Access {
         policy: &Policy,
     ) -> Self {
         let max_sign_in_age = Duration::from_secs(policy.factor_changes.max_sign_in_age_seconds.into());
-        Self { pool, audit, courier, clock, entropy, max_sign_in_age }
+        let GuardPorts { own, records, clients } = guard;
+        Self { pool, own, records, clients, audit, courier, clock, entropy, max_sign_in_age }
     }
 
     /// Asks the pool, so that a revoked token or a disabled user is found out.
@@ -82,15 +124,59 @@ impl Access {
         if profile.user == caller.user { Ok(profile) } else { Err(Refusal::NotSignedIn.into()) }
     }
 
-    /// For a change: a stolen token is of less use if it can't change factors for long.
-    pub(super) async fn profile_for_change(&self, caller: &SignedIn) -> Result<Profile, FactorFault> {
+    /// Asks for the profile, and decides whether this token's own sign-in is enough for a change
+    /// (docs/ASSURANCE.md).
+    pub(super) async fn profile_for_change(
+        &self,
+        caller: &SignedIn,
+        change: ChangeKind,
+    ) -> Result<Profile, FactorFault> {
+        let max_age = self.max_sign_in_age;
+        // Nothing that is proven later than this makes an old sign-in young.
         if !self.is_fresh(caller.at) {
-            return Err(FactorFault::Stale { max_age: self.max_sign_in_age });
+            return Err(FactorFault::Stale { max_age });
         }
-        self.profile(caller).await
+        let profile = self.profile(caller).await?;
+        let kept = self.own.own_factors(&caller.user).await?;
+        let request = ChangeRequest {
+            change,
+            evidence: self.evidence(caller).await?,
+            signed_in_at: caller.at,
+            client: self.clients.kind(&caller.client_id),
+            standing: self.standing(&profile, &kept),
+            now: self.clock.now(),
+            max_age,
+        };
+        match decide(&request) {
+            Decision::Allowed => Ok(profile),
+            Decision::TooOld => Err(FactorFault::Stale { max_age }),
+            Decision::SecondFactorRequired => Err(FactorFault::SecondFactorRequired { max_age }),
+            Decision::EnrolmentClosed => Err(Refusal::EnrolmentClosed.into()),
+        }
     }
 
-    pub(super) fn is_fresh(&self, at: Timestamp) -> bool {
+    fn standing(&self, profile: &Profile, kept: &OwnFactors) -> Standing {
+        let contacts = &profile.contacts;
+        let (has_email, has_phone) = (contacts.email.is_some(), contacts.phone_number.is_some());
+        Standing {
+            has_factor: kept.has_ever_counted() || !profile.factors.enabled.is_empty(),
+            is_covered: kept.is_covered(),
+            has_counted_channel: self.clients.counts_a_channel(has_email, has_phone),
+        }
+    }
+
+    /// Returns what this token's sign-in proved: by its claims, else by the record of the sign-in.
+    async fn evidence(&self, caller: &SignedIn) -> Result<Evidence, PortError> {
+        if let Some(evidence) = caller.evidence {
+            return Ok(evidence);
+        }
+        let from = caller.at.saturating_sub(SAME_SIGN_IN).unwrap_or(caller.at);
+        let until = caller.at.saturating_add(SAME_SIGN_IN).unwrap_or(caller.at);
+        let recorded = self.records.recorded(&caller.user, from, until).await?;
+        Ok(weakest(&recorded, &caller.client_id).unwrap_or(Evidence::UNKNOWN))
+    }
+
+    fn is_fresh(&self, at: Timestamp) -> bool {
         self.clock.now().duration_since(at).unsigned_abs() <= self.max_sign_in_age
     }
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{Access, CodeWaits, FactorFault, Profile, SignedIn, UserPoolFault, own::OwnFactorStore};
 use crate::{
+    assurance::ChangeKind,
     audit::{Action, FactorEvent},
     delivery::{Channel, Destination, Notice, Recipient},
     kernel::{AccessToken, OneTimeCode, Refusal},
@@ -60,7 +61,7 @@ impl Addresses {
     /// address is told: a stranger's change must not be silent there. Who can't be told, because nothing
     /// was verified, is not. Not within the cool-down of the code before.
     pub async fn change(&self, caller: &SignedIn, to: &Destination) -> Result<(), FactorFault> {
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::Address).await?;
         let channel = to.channel();
         let old = match channel {
             Channel::Sms => profile.contacts.phone_number.clone().map(Destination::Sms),
@@ -105,7 +106,7 @@ impl Addresses {
     /// Sends another code to the address that waits for one. Not within the cool-down of the one before, which
     /// stays good.
     pub async fn send_code(&self, caller: &SignedIn, channel: Channel) -> Result<(), FactorFault> {
-        self.access.profile_for_change(caller).await?;
+        self.access.profile_for_change(caller, ChangeKind::Address).await?;
         let send = async {
             let event = FactorEvent::AddressCodeSent;
             self.access.note(caller, Action::OwnFactor { event, id: None }).await?;
@@ -122,7 +123,7 @@ impl Addresses {
         code: &OneTimeCode,
     ) -> Result<(), FactorFault> {
         // As it is now: its addresses are the old ones.
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::Address).await?;
         match self.book.verify(&caller.token, channel, code).await? {
             AddressVerification::Verified => self.waits.arrived(&caller.user, channel).await,
             AddressVerification::WrongCode => return Err(Refusal::CodeWrong.into()),

@@ -67,14 +67,16 @@ pub struct Enrolment {
     pub png: Zeroizing<String>,
 }
 
+/// Returns the URI that authenticator apps read from a QR code: see [`Enrolment::uri`].
+pub fn otpauth_uri(secret: &TotpSecret, issuer: &str, account: &str) -> Zeroizing<String> {
+    let encode = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
+    let (issuer, account) = (encode(issuer), encode(account));
+    Zeroizing::new(format!("otpauth://totp/{issuer}:{account}?secret={}&issuer={issuer}", secret.expose()))
+}
+
 impl Enrolment {
     pub fn new(secret: TotpSecret, issuer: &str, account: &str) -> Result<Self, PortError> {
-        let encode = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
-        let (issuer, account) = (encode(issuer), encode(account));
-        let uri = Zeroizing::new(format!(
-            "otpauth://totp/{issuer}:{account}?secret={}&issuer={issuer}",
-            secret.expose()
-        ));
+        let uri = otpauth_uri(&secret, issuer, account);
         let symbol = QrCode::with_error_correction_level(uri.as_bytes(), EcLevel::M)
             .map_err(|fault| PortError::new("qr.encode", fault.to_string()))?;
         let svg = Zeroizing::new(svg(&symbol));

@@ -11,11 +11,11 @@ mod preference;
 mod remembered;
 mod use_cases;
 
-pub use access::{Access, FactorFault, SignedIn};
+pub use access::{Access, AppClientDirectory, FactorFault, GuardPorts, SignedIn};
 pub use activity::Activity;
 pub use address::{AddressBook, AddressVerification, Addresses};
 pub use code_waits::{AddressCodes, CodeWaits};
-pub use enrolment::{Enrolment, FriendlyDeviceName, InvalidDeviceName, TotpSecret};
+pub use enrolment::{Enrolment, FriendlyDeviceName, InvalidDeviceName, TotpSecret, otpauth_uri};
 pub use port::{Contacts, NativeFactors, Profile, TotpVerification, UserPoolFault};
 pub use preference::{
     Block, FactorState, PreferenceChange, PreferenceRequest, PreferenceTag, PreferredMfa, Setting,

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::{Access, FactorFault, FriendlyDeviceName, SignedIn, UserPoolFault};
 use crate::{
+    assurance::ChangeKind,
     audit::{Action, Entry, FactorEvent},
     delivery::Notice,
     kernel::{AccessToken, PortError, Refusal, UserId},
@@ -128,7 +129,7 @@ impl RememberedDevices {
         label: Option<&FriendlyDeviceName>,
         remember: Option<bool>,
     ) -> Result<(), FactorFault> {
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::PoolFactor).await?;
         let device = self.known(caller, id).await?;
         if let Some(label) = label {
             self.note(caller, FactorEvent::DeviceRenamed, id).await?;
@@ -149,7 +150,7 @@ impl RememberedDevices {
     }
 
     pub async fn forget(&self, caller: &SignedIn, id: &DeviceId) -> Result<(), FactorFault> {
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::PoolFactor).await?;
         let device = self.known(caller, id).await?;
         let entry = self.note(caller, FactorEvent::DeviceForgotten, id).await?;
         self.registry.forget(&caller.token, id).await?;
@@ -163,7 +164,7 @@ impl RememberedDevices {
     /// Forgets all but the one that the caller signed in on; gives how many. Ended half-way, the next
     /// call forgets the rest.
     pub async fn forget_others(&self, caller: &SignedIn) -> Result<usize, FactorFault> {
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::PoolFactor).await?;
         let mut others = self.registry.devices(&caller.token).await?;
         others.retain(|device| caller.device.as_ref() != Some(&device.id));
         let mut last = None;

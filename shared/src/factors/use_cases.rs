@@ -5,10 +5,11 @@ use futures::future::join;
 use super::{
     Access, Enrolment, FactorFault, FactorState, FriendlyDeviceName, PreferenceRequest, PreferenceTag,
     SignedIn, TotpVerification,
-    own::{Change, Changed, OwnFactorStore},
+    own::{Change, Changed, OwnFactorStore, PoolFactorNote},
     preference::takes_the_mark,
 };
 use crate::{
+    assurance::ChangeKind,
     audit::Action,
     config::Policy,
     delivery::Notice,
@@ -39,7 +40,7 @@ impl Factors {
     /// with optional MFA nothing is asked at sign-in any more (COGNITO.md §4.4). So the user is told
     /// before that.
     pub async fn start_totp(&self, caller: &SignedIn, replace: bool) -> Result<Enrolment, FactorFault> {
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::PoolFactor).await?;
         let has_one = profile.factors.enabled.contains(&Factor::Totp);
         if has_one && !replace {
             return Err(Refusal::TotpAlreadySetUp.into());
@@ -61,7 +62,7 @@ impl Factors {
         code: &OneTimeCode,
         device: Option<&FriendlyDeviceName>,
     ) -> Result<(), FactorFault> {
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::PoolFactor).await?;
         match self.access.pool.verify_totp(&caller.token, code, device).await? {
             TotpVerification::Verified => {
                 // At worst the overview goes on to say that a replacement is not finished.
@@ -107,7 +108,7 @@ impl Factors {
         if_match: Option<&str>,
     ) -> Result<(FactorState, Option<PreferenceTag>), FactorFault> {
         takes_the_mark(request)?;
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::PoolFactor).await?;
         let seen = match if_match {
             Some(if_match) => {
                 let kept = self.own.own_factors(&caller.user).await?;
@@ -148,6 +149,12 @@ impl Factors {
         {
             self.access.tell_afterwards(&profile, &entry, Notice::FactorsChanged, None).await;
         }
+        let note = if after.enabled.is_empty() {
+            PoolFactorNote::TurnedOff
+        } else {
+            PoolFactorNote::On(self.access.now())
+        };
+        self.own.note_pool_factor(&caller.user, note).await?;
         if !change.holds_in(&after) {
             return Err(Refusal::FactorNotChangeable.into());
         }

@@ -82,6 +82,9 @@ impl From<FactorFault> for Problem {
             FactorFault::Stale { max_age } => {
                 Self { max_age: Some(seconds(max_age)), ..Self::new(Refusal::ReauthenticationRequired) }
             }
+            FactorFault::SecondFactorRequired { max_age } => {
+                Self { max_age: Some(seconds(max_age)), ..Self::new(Refusal::SecondFactorRequired) }
+            }
             FactorFault::Later { wait } => Self::later(wait),
             FactorFault::Port(fault) => {
                 telemetry::dependency_failed(&fault);

@@ -9,6 +9,7 @@ use lambda_http::request::RequestContext;
 
 use super::Problem;
 use crate::{
+    assurance::Evidence,
     factors::{DeviceId, SignedIn},
     kernel::{AccessToken, Refusal, UserId},
 };
@@ -33,7 +34,9 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = header.and_then(AccessToken::from_authorization).ok_or(Refusal::NotSignedIn)?;
         let device = DeviceId::parse(claim("device_key")).ok();
-        Ok(Self { user, token, at: at.ok_or(Refusal::AccessTokenNeeded)?, device })
+        let at = at.ok_or(Refusal::AccessTokenNeeded)?;
+        let evidence = Evidence::from_claims(|name| claims.get(name).map(String::as_str));
+        Ok(Self { user, token, at, client_id: claim("client_id").to_owned(), evidence, device })
     }
 }
 

@@ -56,7 +56,9 @@ pub enum Refusal {
     TooManyAuthenticators,
     DeviceAlreadyTrusted,
     TooManyDevices,
-    FreshCodeRequired,
+    SecondFactorRequired,
+    EnrolmentClosed,
+    LastFactor,
     CodeExpired,
     AddressVerified,
     AddressNotSet,
@@ -85,7 +87,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The texts of ours.
-    pub const ALL: [Self; 59] = [
+    pub const ALL: [Self; 61] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
@@ -125,7 +127,9 @@ impl Refusal {
         Self::TooManyAuthenticators,
         Self::DeviceAlreadyTrusted,
         Self::TooManyDevices,
-        Self::FreshCodeRequired,
+        Self::SecondFactorRequired,
+        Self::EnrolmentClosed,
+        Self::LastFactor,
         Self::CodeExpired,
         Self::AddressVerified,
         Self::AddressNotSet,
@@ -246,9 +250,13 @@ impl Refusal {
             Self::TooManyDevices => {
                 ("too-many-devices", "Remove a trusted device before adding another", 409)
             }
-            Self::FreshCodeRequired => {
-                ("fresh-code-required", "Sign in with a code to trust this device", 401)
+            Self::SecondFactorRequired => {
+                ("second-factor-required", "Sign in again with your second factor to make this change", 401)
             }
+            Self::EnrolmentClosed => {
+                ("enrolment-closed", "Your first authenticator is set up while you sign in", 403)
+            }
+            Self::LastFactor => ("last-factor", "Set up an authenticator app first", 409),
             Self::CodeExpired => ("code-expired", "The code is no longer valid; ask for another", 422),
             Self::AddressVerified => ("address-verified", "This address is verified already", 409),
             Self::AddressNotSet => ("address-not-set", "There is no address that waits for a code", 409),

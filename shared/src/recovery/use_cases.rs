@@ -456,12 +456,8 @@ impl Recovery {
     async fn forget_own(&self, case: &Case) -> Result<(), RecoveryFault> {
         for _ in 0..LOOKS {
             let seen = self.ports.own.own_factors(&case.user).await?;
-            let change = Change {
-                authenticators: Some([].into()),
-                devices: Some([].into()),
-                is_new_generation: true,
-                ..Change::default()
-            };
+            // The recovery codes that are left stay. They are no reason to refuse a new first authenticator.
+            let change = Change { recovery: None, ..Change::reset() };
             if self.ports.own.change(&case.user, seen.revision, &change).await? == Changed::Done {
                 return Ok(());
             }

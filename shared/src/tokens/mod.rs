@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    assurance::Evidence,
     config::{ClaimsPolicy, ClientTokensPolicy, MFA_METHODS, SELF_SERVICE_SCOPE, TokensPolicy},
     kernel::{OwnFactor, PortError},
 };
@@ -31,6 +32,8 @@ pub struct Issuing<'a> {
     pub attributes: BTreeMap<&'a str, &'a str>,
     /// Where it is known.
     pub methods: Option<&'a BTreeSet<OwnFactor>>,
+    /// What this sign-in is worth. Access tokens say it.
+    pub evidence: Option<Evidence>,
     /// `groupConfiguration`, as the event has it.
     pub groups: Option<&'a Value>,
 }
@@ -64,6 +67,7 @@ impl TokensPolicy {
             TokenVersion::V1 => ("claimsOverrideDetails", as_texts(id)),
             TokenVersion::V2 => {
                 let mut access = with_claims(&client.access.claims);
+                add_evidence(&mut access, issuing.evidence);
                 let mut suppressed = client.access.suppress_scopes.clone();
                 if suppresses_self_service && !suppressed.iter().any(|scope| scope == SELF_SERVICE_SCOPE) {
                     suppressed.push(SELF_SERVICE_SCOPE.to_owned());
@@ -103,6 +107,14 @@ fn claims(policy: &ClaimsPolicy, issuing: &Issuing<'_>, methods: Option<&[&str]>
     }
     put(&mut changes, "claimsToSuppress", &policy.suppress);
     changes
+}
+
+fn add_evidence(changes: &mut Map<String, Value>, evidence: Option<Evidence>) {
+    let Some(evidence) = evidence else { return };
+    let claims = changes.entry("claimsToAddOrOverride").or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(claims) = claims {
+        claims.extend(evidence.claims().map(|(name, value)| (name.to_owned(), Value::String(value))));
+    }
 }
 
 /// V1 has no claims but texts: everything else becomes its JSON.
@@ -149,6 +161,7 @@ mod tests {
             has_user: true,
             attributes: [("custom:tenant", "blue"), ("email", "alex@example.com")].into(),
             methods: None,
+            evidence: None,
             groups: None,
         }
     }

@@ -31,7 +31,7 @@ pub use post_authentication::PostAuthentication;
 pub use post_confirmation::PostConfirmation;
 pub use pre_authentication::PreAuthentication;
 pub use pre_sign_up::PreSignUp;
-pub use pre_token_generation::PreTokenGeneration;
+pub use pre_token_generation::{PreTokenGeneration, SignInRecorder};
 pub use reconciliation::{reconcile, serve_reconciliation};
 pub use recoveries::{decide, serve_recoveries};
 pub use shell::{Trigger, TriggerFault, answer, serve};

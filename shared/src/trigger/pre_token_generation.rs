@@ -1,18 +1,16 @@
-use std::time::Duration;
+use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Event, Trigger, TriggerFault, best_effort};
+use super::{Event, Trigger, TriggerFault};
 use crate::{
-    admin::{Seen, Witness},
+    assurance::{Evidence, RecordedSignIn, SignInRecords},
     config::TokensPolicy,
-    custom_auth::{Gate, LastGate, TokenKind, TokenRequest},
-    kernel::Refusal,
-    tokens::Issuing,
+    custom_auth::{Gate, LastGate, NativeSteps, TokenKind, TokenRequest},
+    kernel::{Clock, PortError, Refusal, UserId},
+    tokens::{Issuing, TokenVersion},
 };
-
-/// What a refreshed token says of the last sign-in is worth this much waiting.
-const LONGEST: Duration = Duration::from_secs(1);
 
 /// The last gate before tokens, and what tokens say (COGNITO.md §1.9). It lets tokens be issued or, by an
 /// error, not.
@@ -20,18 +18,51 @@ const LONGEST: Duration = Duration::from_secs(1);
 pub struct PreTokenGeneration {
     gate: LastGate,
     policy: TokensPolicy,
-    witness: Option<Witness>,
+    recorder: SignInRecorder,
 }
 
 impl PreTokenGeneration {
-    pub fn new(gate: LastGate, policy: TokensPolicy) -> Self {
-        Self { gate, policy, witness: None }
+    pub fn new(gate: LastGate, policy: TokensPolicy, recorder: SignInRecorder) -> Self {
+        Self { gate, policy, recorder }
+    }
+}
+
+/// Records what sign-ins proved where their tokens can't say it for as long as it is needed.
+pub struct SignInRecorder {
+    administrators: Vec<String>,
+    records: Arc<dyn SignInRecords>,
+    clock: Arc<dyn Clock>,
+}
+
+impl SignInRecorder {
+    /// `administrators`: groups whose members' sign-ins are recorded in any case.
+    pub fn new(administrators: Vec<String>, records: Arc<dyn SignInRecords>, clock: Arc<dyn Clock>) -> Self {
+        Self { administrators, records, clock }
     }
 
-    /// Has sign-ins of administrators noted. Of those that are not the admin API takes no token.
-    #[must_use]
-    pub fn seen_by(self, witness: Witness) -> Self {
-        Self { witness: Some(witness), ..self }
+    /// An error keeps the tokens from being issued: a sign-in without a record would go unseen beside a
+    /// stronger one.
+    async fn record(
+        &self,
+        user: &UserId,
+        request: &TokenRequest<'_>,
+        version: TokenVersion,
+        evidence: Evidence,
+    ) -> Result<(), PortError> {
+        let is_administrator = self.administrators.iter().any(|group| request.groups.contains(group));
+        if version != TokenVersion::V1 && !is_administrator {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let at = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        let sign_in = RecordedSignIn { at, client: request.client_id.to_owned(), evidence };
+        self.records.record(user, &sign_in).await
+    }
+}
+
+impl std::fmt::Debug for SignInRecorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignInRecorder").field("administrators", &self.administrators).finish_non_exhaustive()
     }
 }
 
@@ -48,27 +79,16 @@ impl Trigger for PreTokenGeneration {
                 // Every other source, known or not, is a sign-in.
                 _ => TokenKind::SignIn,
             },
+            native: native_steps(event),
             named: event.client_metadata("nonce"),
         };
-        let mut admitted = match self.gate.admit(&request).await? {
+        let admitted = match self.gate.admit(&request).await? {
             Gate::Open(admitted) => admitted,
             Gate::UnknownClient => return Err(Refusal::AppClientUnknown.into()),
             Gate::NotProven => return Err(Refusal::SignInIncomplete.into()),
         };
-        if request.kind == TokenKind::Refresh && self.policy.mfa_methods {
-            // Without it a token says less; a session must not end for that.
-            let proven = self.gate.proven_last(&request);
-            admitted.methods = best_effort("challenges.read", LONGEST, proven).await.flatten();
-        }
-        if let (Some(witness), Some(user), TokenKind::SignIn) = (&self.witness, &request.user, request.kind) {
-            let seen = Seen {
-                user,
-                user_name: request.user_name,
-                groups: &request.groups,
-                methods: admitted.methods.as_ref(),
-                asks_wherever_one_is_on: asks_wherever_one_is_on(event),
-            };
-            witness.see(&seen).await?;
+        if let (Some(user), Some(evidence)) = (&request.user, admitted.evidence) {
+            self.recorder.record(user, &request, event.token_version(), evidence).await?;
         }
         let issuing = Issuing {
             version: event.token_version(),
@@ -77,19 +97,22 @@ impl Trigger for PreTokenGeneration {
             has_user: request.kind != TokenKind::ClientCredentials,
             attributes: event.attributes().collect(),
             methods: admitted.methods.as_ref(),
+            evidence: admitted.evidence,
             groups: event.group_configuration(),
         };
         Ok(self.policy.overrides(&issuing)?)
     }
 }
 
-/// By the source, where Cognito asks for a second factor if one is on. Not on a device that it remembers,
-/// not where another identity provider answers for the user: an account that is linked with one may have
-/// come in by it. A source that is not known is none.
-fn asks_wherever_one_is_on(event: Event<'_>) -> bool {
+/// Tells by the source what Cognito has asked for. An account that is linked with another identity provider
+/// may have come in by it.
+fn native_steps(event: Event<'_>) -> NativeSteps {
     match event.source() {
-        "TokenGeneration_Authentication" | "TokenGeneration_NewPasswordChallenge" => true,
-        "TokenGeneration_HostedAuth" => event.attributes().all(|(name, _)| name != "identities"),
-        _ => false,
+        "TokenGeneration_Authentication" | "TokenGeneration_NewPasswordChallenge" => NativeSteps::FactorIfOn,
+        "TokenGeneration_HostedAuth" if event.attributes().all(|(name, _)| name != "identities") => {
+            NativeSteps::FactorIfOn
+        }
+        "TokenGeneration_AuthenticateDevice" => NativeSteps::RememberedDevice,
+        _ => NativeSteps::Unknown,
     }
 }

@@ -1,13 +1,15 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use shared::{
     custom_auth::{
-        Act, Answer, Answered, Challenges, Chosen, CodeHash, Comparison, Kept, MOST_SENDINGS, Opening,
-        PROOF_LIFE, Pass, Place, Proof, Proved, Proven, REPEAT, Record, Redemption, STRIKES_TO_LOCK, Spends,
-        Strike, UNNAMED_PROOF_LIFE,
+        Act, Answer, Answered, Challenges, Chosen, CodeHash, Comparison, Kept, MOST_SENDINGS,
+        NAME_ONLY_TOTP_TRIES, Opening, PROOF_LIFE, Pass, Place, Proof, Proved, REPEAT, Record, Redeemed,
+        Redemption, STRIKES_TO_LOCK, Spends, Strike, UNNAMED_PROOF_LIFE,
     },
     factors::own::LastProof,
-    kernel::PortError,
+    kernel::{OwnFactor, PortError},
 };
 
 use crate::InMemoryTable;
@@ -19,6 +21,23 @@ pub(crate) struct SignInState {
     /// Digests of the answers by nonce and round.
     digests: Vec<(String, u32, String)>,
     proof: Option<Held>,
+}
+
+impl SignInState {
+    /// Forgives wrong answers with every factor, and by name.
+    pub(crate) fn forgive(&mut self) {
+        let tally = &mut self.kept.tally;
+        tally.failures.clear();
+        (tally.by_name, tally.not_before, tally.name_only_totp) = (0, None, None);
+    }
+
+    /// Forgives wrong answers with these factors.
+    pub(crate) fn forgive_factors(&mut self, factors: &BTreeSet<OwnFactor>) {
+        self.kept.tally.failures.retain(|factor, _| !factors.contains(factor));
+        if factors.contains(&OwnFactor::Totp) {
+            self.kept.tally.name_only_totp = None;
+        }
+    }
 }
 
 /// A proof that waits for the last gate.
@@ -72,14 +91,25 @@ impl Challenges for InMemoryTable {
                 Spends::Device(id) => kept.factors.devices.contains_key(id),
             };
             let is_answered = record.effects.contains_key(&proof.round);
-            if !is_there || !is_answered || kept.factors.generation != proof.generation {
+            let may_enrol = proof.enrols.is_none() || !kept.factors.had_factor;
+            if !is_there || !is_answered || !may_enrol || kept.factors.generation != proof.generation {
                 return Proved::Refused;
             }
             record.proven.insert(proof.round, proof.factor);
             (record.comparisons, record.chosen) = (0, None);
-            kept.tally.failures.retain(|factor, _| *factor != proof.factor && proof.pass.is_none());
+            kept.tally.failures.retain(|factor, _| *factor != proof.factor && !proof.forgives_all);
             if proof.forgives_name {
                 (kept.tally.by_name, kept.tally.not_before) = (0, None);
+                if let (OwnFactor::Totp, Some((_, wrong))) = (proof.factor, &mut kept.tally.name_only_totp) {
+                    *wrong -= 1;
+                }
+            }
+            if let Some((id, first)) = &proof.enrols {
+                let factors = &mut kept.factors;
+                factors.authenticators = [(id.clone(), first.clone())].into();
+                factors.devices.clear();
+                factors.had_factor = true;
+                (factors.generation, factors.revision) = (factors.generation + 1, factors.revision + 1);
             }
             match &proof.spends {
                 Spends::Step(step) => kept.factors.last_step = Some(*step),
@@ -93,7 +123,7 @@ impl Challenges for InMemoryTable {
                 state.proof = Some(Held {
                     pass: pass.clone(),
                     nonce: proof.nonce.as_str().to_owned(),
-                    generation: proof.generation,
+                    generation: kept.factors.generation,
                     at: proof.now,
                     taken: 0,
                     taken_at: proof.now,
@@ -103,7 +133,7 @@ impl Challenges for InMemoryTable {
         })
     }
 
-    async fn redeem(&self, redemption: &Redemption) -> Result<Option<Proven>, PortError> {
+    async fn redeem(&self, redemption: &Redemption) -> Result<Option<Redeemed>, PortError> {
         let (repeat_within, most) = REPEAT;
         self.sign_ins(&Place::User(redemption.user.clone()), |state| {
             let generation = state.kept.factors.generation;
@@ -132,7 +162,7 @@ impl Challenges for InMemoryTable {
                 native: held.pass.proven.native.clone(),
                 client: held.pass.client.clone(),
             });
-            Some(held.pass.proven.clone())
+            Some(Redeemed { proven: held.pass.proven.clone(), at: held.at })
         })
     }
 
@@ -175,9 +205,15 @@ fn take(kept: &mut Kept, answer: &Answer) -> Option<()> {
     {
         return None;
     }
-    if let Some(opening) = answer.opening {
+    if let Act::Compare(comparison) = &answer.act {
+        may_guess(kept, answer, comparison)?;
+    }
+    if let Some(opening) = &answer.opening {
         let seated = kept.records.get(&answer.seat);
-        let is_free = seated.is_none_or(|record| record.until <= answer.now && record.nonce != answer.nonce);
+        let evicted = if let Opening::Proven { evicts } = opening { evicts.as_ref() } else { None };
+        let is_free = seated.is_none_or(|record| {
+            (record.until <= answer.now || Some(&record.nonce) == evicted) && record.nonce != answer.nonce
+        });
         is_free.then(|| open(kept, answer, opening))??;
     } else {
         let seated = kept.records.get(&answer.seat)?;
@@ -189,13 +225,24 @@ fn take(kept: &mut Kept, answer: &Answer) -> Option<()> {
     record.effects.insert(answer.round, answer.act.effect());
     record.until = answer.until;
     if let Act::Compare(comparison) = &answer.act {
-        strike(kept, comparison);
+        strike(kept, comparison, answer.now);
     }
     Some(())
 }
 
-fn open(kept: &mut Kept, answer: &Answer, opening: Opening) -> Option<()> {
-    if let Opening::ByName { day, is_first, most } = opening {
+/// Whether one more authenticator code by name may be compared; none if it may not.
+fn may_guess(kept: &Kept, answer: &Answer, comparison: &Comparison) -> Option<()> {
+    let Strike::ByName { opens_totp_window, .. } = comparison.strike else { return Some(()) };
+    if comparison.factor != OwnFactor::Totp {
+        return Some(());
+    }
+    let is_open = kept.tally.has_open_totp_window(answer.now);
+    let is_left = kept.tally.name_only_totp.is_none_or(|(_, wrong)| wrong < NAME_ONLY_TOTP_TRIES);
+    (is_open != opens_totp_window && (opens_totp_window || is_left)).then_some(())
+}
+
+fn open(kept: &mut Kept, answer: &Answer, opening: &Opening) -> Option<()> {
+    if let Opening::ByName { day, is_first, most } = *opening {
         let tally = &mut kept.tally;
         let may = tally.not_before.is_none_or(|end| end <= answer.now)
             && if is_first { tally.day < day } else { tally.day == day && tally.begun < most };
@@ -250,12 +297,17 @@ fn act(record: &mut Record, answer: &Answer) -> Option<()> {
     Some(())
 }
 
-fn strike(kept: &mut Kept, comparison: &Comparison) {
+fn strike(kept: &mut Kept, comparison: &Comparison, now: Timestamp) {
     match comparison.strike {
         Strike::Factor => *kept.tally.failures.entry(comparison.factor).or_default() += 1,
-        Strike::ByName { not_before } => {
+        Strike::ByName { not_before, opens_totp_window } => {
             kept.tally.by_name += 1;
             kept.tally.not_before = not_before.or(kept.tally.not_before);
+            if comparison.factor == OwnFactor::Totp {
+                let before = kept.tally.name_only_totp.filter(|_| !opens_totp_window);
+                kept.tally.name_only_totp =
+                    before.map(|(since, wrong)| (since, wrong + 1)).or(Some((now, 1)));
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ use shared::{
 
 pub use self::{
     challenges::challenges,
-    recovery::{administrator_sign_ins, cases, recovery_codes, tries, user_items},
+    recovery::{cases, recovery_codes, sign_in_records, tries, user_items},
 };
 use crate::{ManualClock, SeededEntropy, next_delivery};
 

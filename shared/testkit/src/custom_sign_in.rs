@@ -1,14 +1,22 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use jiff::Timestamp;
 use shared::{
+    assurance::PasswordRecovery,
+    audit::AuditTrail,
     config::Policy,
     custom_auth::{
-        AppClients, Challenges, Creator, CustomAuthSettings, Defined, DrawnCodes, Gate, LastGate,
-        NativeEnrolment, SessionItem, SignIns, SigningIn, TokenKind, TokenRequest, Verifier,
+        AppClients, Challenges, Creator, CustomAuthSettings, Defined, DrawnCodes, Enrolments, Gate, LastGate,
+        NativeEnrolment, NativeSteps, SessionItem, SignIns, SigningIn, TokenKind, TokenRequest, Verifier,
     },
     delivery::{ChallengeCodes, Parcel},
-    factors::own::Seeds,
+    factors::own::{OwnFactorStore, Seeds},
     kernel::{EmailAddress, HashKey, PhoneNumber, PortError, UserId},
 };
 
@@ -19,6 +27,7 @@ use crate::{InMemoryCourier, InMemorySeeds, ManualClock, SeededEntropy};
 pub struct CustomAuthStage {
     pub clock: Arc<ManualClock>,
     pub courier: Arc<InMemoryCourier>,
+    pub natives: Arc<Natives>,
     pub key: HashKey,
     sign_ins: SignIns,
     creator: Creator,
@@ -31,39 +40,62 @@ pub struct CustomAuthStage {
 pub const CUSTOM: &str = "custom-id";
 pub const NATIVE: &str = "native-id";
 
-/// No user has a factor of Cognito's.
-struct NoNatives;
+/// Whether users have a factor of Cognito's: none has, until a test says so.
+#[derive(Debug, Default)]
+pub struct Natives(AtomicBool);
+
+impl Natives {
+    pub fn set(&self, has_factor: bool) {
+        self.0.store(has_factor, Ordering::Relaxed);
+    }
+}
 
 #[async_trait::async_trait]
-impl NativeEnrolment for NoNatives {
+impl NativeEnrolment for Natives {
     async fn has_native_factor(&self, _: &str) -> Result<bool, PortError> {
-        Ok(false)
+        Ok(self.0.load(Ordering::Relaxed))
     }
 }
 
 impl CustomAuthStage {
-    /// `policy`: an operator's overrides.
-    pub fn new(policy: &str, challenges: &Arc<dyn Challenges>) -> Self {
-        Self::with_seed(policy, challenges, 1)
+    /// `policy`: an operator's overrides. No channel resets passwords.
+    pub fn new<T>(policy: &str, table: &Arc<T>) -> Self
+    where
+        T: Challenges + OwnFactorStore + AuditTrail + 'static,
+    {
+        Self::with(policy, table, 1, PasswordRecovery { email: false, sms: false })
     }
 
-    /// Draws other numbers than a stage with another seed.
-    pub fn with_seed(policy: &str, challenges: &Arc<dyn Challenges>, seed: u64) -> Self {
+    /// Draws other numbers than a stage with another seed. `recovery`: the channels that reset passwords.
+    pub fn with<T>(policy: &str, table: &Arc<T>, seed: u64, recovery: PasswordRecovery) -> Self
+    where
+        T: Challenges + OwnFactorStore + AuditTrail + 'static,
+    {
+        let challenges: Arc<dyn Challenges> = table.clone();
         let policy = Policy::read(Some(policy)).expect("a policy").custom_auth;
         let clients =
             AppClients::parse(&format!("native={NATIVE},custom={CUSTOM}"), &policy).expect("clients");
-        let settings = CustomAuthSettings { policy, clients };
+        let settings = CustomAuthSettings { policy, clients, recovery };
         let now = Timestamp::from_second(1_767_323_045).expect("a time");
         let (clock, courier) = (Arc::new(ManualClock::at(now)), Arc::new(InMemoryCourier::default()));
         let entropy = Arc::new(SeededEntropy::new(seed));
         let key = HashKey::new("k".repeat(64).as_bytes());
         let sign_ins = || SignIns::new(settings.clone(), challenges.clone(), clock.clone());
         let seeds: Arc<dyn Seeds> = Arc::new(InMemorySeeds);
+        let natives = Arc::new(Natives::default());
+        let enrolments = Enrolments::new(table.clone(), courier.clone());
         Self {
             sign_ins: sign_ins(),
-            creator: Creator::new(sign_ins(), courier.clone(), entropy.clone(), key.clone()),
-            verifier: Verifier::new(sign_ins(), seeds, key.clone()),
-            gate: LastGate::new(settings.clone(), challenges.clone(), Arc::new(NoNatives), clock.clone()),
+            creator: Creator::new(sign_ins(), courier.clone(), entropy.clone(), key.clone(), "Example"),
+            verifier: Verifier::new(sign_ins(), seeds, key.clone(), enrolments),
+            gate: LastGate::new(
+                settings.clone(),
+                challenges.clone(),
+                table.clone(),
+                natives.clone(),
+                clock.clone(),
+            ),
+            natives,
             codes: DrawnCodes::new(challenges.clone(), entropy, key.clone(), settings.policy.code_digits),
             clock,
             courier,
@@ -89,6 +121,7 @@ impl CustomAuthStage {
             user_name: "name",
             groups: std::collections::BTreeSet::new(),
             kind: TokenKind::SignIn,
+            native: NativeSteps::FactorIfOn,
             named,
         };
         self.gate.admit(&request).await.expect("works")

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use shared::{
-    admin::{AdministratorSignIns, NotedSignIn, UserItems},
+    admin::UserItems,
+    assurance::{RecordedSignIn, SignInRecords},
     audit::{Action, AuditLog, AuditTrail, Entry, Line},
     calls::{
         CallCounts, Claim as RequestClaim, Counter as CallCounter, Holder, IdempotencyKey, Remembered,
@@ -20,7 +21,7 @@ use shared::{
     },
     factors::{
         AddressCodes, DeviceId, DeviceLabels, FriendlyDeviceName,
-        own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors, RecoveryHash},
+        own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors, PoolFactorNote, RecoveryHash},
     },
     kernel::{PortError, UserId},
     recovery::{Case, CaseKey, Cases, RecoveryCodes, Spent, Swapped, Tries, Trying},
@@ -59,7 +60,7 @@ pub(crate) struct State {
     counters: HashMap<Counter, Day>,
     pub(crate) own_factors: HashMap<UserId, OwnFactors>,
     labels: HashMap<UserId, BTreeMap<DeviceId, FriendlyDeviceName>>,
-    administrators: Vec<(UserId, NotedSignIn)>,
+    recorded_sign_ins: Vec<(UserId, RecordedSignIn)>,
     address_codes: HashMap<(UserId, Channel), Timestamp>,
     counted: HashMap<(CallCounter, Timestamp), u32>,
     requests: HashMap<(UserId, IdempotencyKey), Request>,
@@ -640,6 +641,9 @@ impl OwnFactorStore for InMemoryTable {
             return Ok(Changed::Overtaken);
         }
         *kept = kept.changed(change);
+        if let Some(sign_ins) = state.sign_ins.get_mut(&Place::User(user.clone())) {
+            sign_ins.forgive_factors(&change.forgives);
+        }
         Ok(Changed::Done)
     }
 
@@ -654,6 +658,42 @@ impl OwnFactorStore for InMemoryTable {
     async fn stop_pool_totp(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {
         self.revoke_devices(user).await?;
         self.state()?.own_factors.entry(user.clone()).or_default().pool_totp_stopped_at = Some(at);
+        Ok(())
+    }
+
+    async fn note_pool_factor(&self, user: &UserId, note: PoolFactorNote) -> Result<(), PortError> {
+        let mut state = self.state()?;
+        match note {
+            PoolFactorNote::On(since) => {
+                let kept = state.own_factors.entry(user.clone()).or_default();
+                if kept.pool_factor_since.is_none() {
+                    (kept.pool_factor_since, kept.had_factor) = (Some(since), true);
+                }
+            }
+            PoolFactorNote::Missing => {
+                if let Some(kept) = state.own_factors.get_mut(user)
+                    && kept.pool_factor_since.take().is_some()
+                {
+                    kept.had_factor = true;
+                }
+            }
+            PoolFactorNote::TurnedOff => {
+                if let Some(kept) = state.own_factors.get_mut(user) {
+                    kept.pool_factor_since = None;
+                    if kept.authenticators.is_empty() && kept.recovery.is_empty() {
+                        kept.had_factor = false;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn forgive_failures(&self, user: &UserId) -> Result<(), PortError> {
+        let mut state = self.state()?;
+        if let Some(sign_ins) = state.sign_ins.get_mut(&Place::User(user.clone())) {
+            sign_ins.forgive();
+        }
         Ok(())
     }
 
@@ -748,27 +788,27 @@ impl UserItems for InMemoryTable {
 }
 
 #[async_trait]
-impl AdministratorSignIns for InMemoryTable {
-    async fn note(&self, user: &UserId, sign_in: &NotedSignIn) -> Result<(), PortError> {
+impl SignInRecords for InMemoryTable {
+    async fn record(&self, user: &UserId, sign_in: &RecordedSignIn) -> Result<(), PortError> {
         let mut state = self.state()?;
-        let noted = (user.clone(), *sign_in);
-        if !state.administrators.contains(&noted) {
-            state.administrators.push(noted);
+        let recorded = (user.clone(), sign_in.clone());
+        if !state.recorded_sign_ins.contains(&recorded) {
+            state.recorded_sign_ins.push(recorded);
         }
         Ok(())
     }
 
-    async fn noted(
+    async fn recorded(
         &self,
         user: &UserId,
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<NotedSignIn>, PortError> {
+    ) -> Result<Vec<RecordedSignIn>, PortError> {
         let state = self.state()?;
-        let noted = state.administrators.iter().filter(|(of, noted)| {
-            of == user && (from.as_second()..=until.as_second()).contains(&noted.at.as_second())
+        let recorded = state.recorded_sign_ins.iter().filter(|(of, recorded)| {
+            of == user && (from.as_second()..=until.as_second()).contains(&recorded.at.as_second())
         });
-        Ok(noted.map(|(_, noted)| *noted).collect())
+        Ok(recorded.map(|(_, recorded)| recorded.clone()).collect())
     }
 }
 

@@ -12,9 +12,10 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     custom_auth::{
-        Act, Answer, Answered, Challenges, Chosen, CodeHash, Comparison, Effect, Kept, MOST_SENDINGS, Nonce,
-        Opening, PROOF_LIFE, Place, Proof, Proved, Proven, REPEAT, Record, Redemption, STRIKES_TO_LOCK, Seat,
-        Spends, Strike, Tally, UNNAMED_PROOF_LIFE,
+        Act, Answer, Answered, Challenges, Chosen, CodeHash, Comparison, Effect, Kept, MOST_SENDINGS,
+        NAME_ONLY_TOTP_TRIES, NAME_ONLY_TOTP_WINDOW, Nonce, Opening, PROOF_LIFE, Place, Proof, Proved,
+        Proven, REPEAT, Record, Redeemed, Redemption, STRIKES_TO_LOCK, Seat, Spends, Strike, Tally,
+        UNNAMED_PROOF_LIFE,
     },
     kernel::{OwnFactor, PortError},
 };
@@ -61,15 +62,21 @@ impl Challenges for Table {
                 write.set("#seat.u = :until");
                 write_act(&mut write, &answer.act, answer.round + 1);
             }
-            Some(opening) => {
-                write.require("(attribute_not_exists(#seat) OR (#seat.u <= :now AND #seat.n <> :nonce))");
+            Some(ref opening) => {
+                let is_free = if let Opening::Proven { evicts: Some(evicted) } = opening {
+                    write.value(":evicted", text(evicted.as_str()));
+                    "(#seat.u <= :now OR #seat.n = :evicted)"
+                } else {
+                    "#seat.u <= :now"
+                };
+                write.require(format!("(attribute_not_exists(#seat) OR ({is_free} AND #seat.n <> :nonce))"));
                 write.set("#seat = :record");
                 write.value(":record", AttributeValue::M(opened(answer, &said)));
                 write_opening(&mut write, opening);
             }
         }
         if let Act::Compare(comparison) = &answer.act {
-            write_strike(&mut write, comparison);
+            write_strike(&mut write, comparison, answer.now);
         }
         if matches!(answer.place, Place::Apart(_)) {
             write.set("#ttl = :ttl");
@@ -112,7 +119,7 @@ impl Challenges for Table {
             write.remove(format!("#seat.{attribute}"));
         }
         let forgiven =
-            OwnFactor::ALL.into_iter().filter(|factor| *factor == proof.factor || proof.pass.is_some());
+            OwnFactor::ALL.into_iter().filter(|factor| *factor == proof.factor || proof.forgives_all);
         for factor in forgiven {
             write.remove(failures_of(factor));
         }
@@ -120,6 +127,25 @@ impl Challenges for Table {
             write.remove("by_name_failures");
             write.remove("by_name_not_before");
         }
+        if proof.forgives_name && proof.factor == OwnFactor::Totp {
+            // Counted before it was compared. Only this one is taken back: an owner's right codes must not
+            // give a stranger more guesses.
+            write.value(":one", number(1));
+            write.set("by_name_totp_wrong = by_name_totp_wrong - :one");
+        }
+        let generation = if let Some((id, first)) = &proof.enrols {
+            let authenticators = Item::from([(id.as_str().to_owned(), own_factors::authenticator(first))]);
+            write.value(":authenticators", AttributeValue::M(authenticators));
+            write.value(":one", number(1));
+            write.value(":true", AttributeValue::Bool(true));
+            write.require("(attribute_not_exists(had_factor) OR had_factor <> :true)");
+            write.set("authenticators = :authenticators, had_factor = :true");
+            write.remove("devices");
+            write.add("generation :one, revision :one");
+            proof.generation + 1
+        } else {
+            proof.generation
+        };
         match &proof.spends {
             Spends::Nothing => {}
             Spends::Step(step) => {
@@ -144,8 +170,9 @@ impl Challenges for Table {
                 ("client".to_owned(), text(&pass.client)),
                 ("nonce".to_owned(), text(proof.nonce.as_str())),
                 ("named".to_owned(), AttributeValue::Bool(pass.is_named)),
-                ("generation".to_owned(), whole(proof.generation)),
+                ("generation".to_owned(), whole(generation)),
                 ("password".to_owned(), AttributeValue::Bool(pass.proven.password)),
+                ("enrolled".to_owned(), AttributeValue::Bool(pass.proven.enrolled)),
             ]);
             for (name, factors) in [("factors", &pass.proven.own), ("native", &pass.proven.native)] {
                 if !factors.is_empty() {
@@ -174,7 +201,7 @@ impl Challenges for Table {
         }
     }
 
-    async fn redeem(&self, redemption: &Redemption) -> Result<Option<Proven>, PortError> {
+    async fn redeem(&self, redemption: &Redemption) -> Result<Option<Redeemed>, PortError> {
         let (repeat_within, most) = REPEAT;
         let before = |span: SignedDuration| {
             seconds(redemption.now.saturating_sub(span).unwrap_or(Timestamp::UNIX_EPOCH))
@@ -295,8 +322,8 @@ fn write_act(write: &mut Write, act: &Act, asks: u32) {
     }
 }
 
-fn write_opening(write: &mut Write, opening: Opening) {
-    let Opening::ByName { day, is_first, most } = opening else { return };
+fn write_opening(write: &mut Write, opening: &Opening) {
+    let Opening::ByName { day, is_first, most } = *opening else { return };
     write.value(":day", number(day));
     write.value(":one", number(1));
     write.require("(attribute_not_exists(by_name_not_before) OR by_name_not_before <= :now)");
@@ -311,7 +338,7 @@ fn write_opening(write: &mut Write, opening: Opening) {
 }
 
 /// Counted before it is compared, and taken back if it was right.
-fn write_strike(write: &mut Write, comparison: &Comparison) {
+fn write_strike(write: &mut Write, comparison: &Comparison, now: Timestamp) {
     let failures = failures_of(comparison.factor);
     write.value(":lock", number(STRIKES_TO_LOCK));
     write.value(":none", number(0));
@@ -319,17 +346,35 @@ fn write_strike(write: &mut Write, comparison: &Comparison) {
     write.require(format!("(attribute_not_exists({failures}) OR {failures} < :lock)"));
     match comparison.strike {
         Strike::Factor => write.set(format!("{failures} = if_not_exists({failures}, :none) + :one")),
-        Strike::ByName { not_before } => {
+        Strike::ByName { not_before, opens_totp_window } => {
             write.set("by_name_failures = if_not_exists(by_name_failures, :none) + :one");
             if let Some(not_before) = not_before {
                 write.value(":not_before", seconds(not_before));
                 write.set("by_name_not_before = :not_before");
             }
+            if comparison.factor == OwnFactor::Totp {
+                write_totp_window(write, opens_totp_window, now);
+            }
         }
     }
 }
 
-fn failures_of(factor: OwnFactor) -> &'static str {
+/// What was read says whether a window is open. Where that is no longer so, the answer is refused.
+fn write_totp_window(write: &mut Write, opens: bool, now: Timestamp) {
+    let over = now.saturating_sub(NAME_ONLY_TOTP_WINDOW).unwrap_or(Timestamp::UNIX_EPOCH);
+    write.value(":window_over", seconds(over));
+    if opens {
+        write.value(":window_from", seconds(now));
+        write.require("(attribute_not_exists(by_name_totp_since) OR by_name_totp_since <= :window_over)");
+        write.set("by_name_totp_since = :window_from, by_name_totp_wrong = :one");
+    } else {
+        write.value(":totp_tries", number(NAME_ONLY_TOTP_TRIES));
+        write.require("by_name_totp_since > :window_over AND by_name_totp_wrong < :totp_tries");
+        write.set("by_name_totp_wrong = by_name_totp_wrong + :one");
+    }
+}
+
+pub(super) fn failures_of(factor: OwnFactor) -> &'static str {
     match factor {
         OwnFactor::EmailCode => "failures_email",
         OwnFactor::SmsCode => "failures_sms",
@@ -345,6 +390,7 @@ struct Write {
     set: Vec<String>,
     remove: Vec<String>,
     delete: Vec<String>,
+    add: Vec<String>,
     conditions: Vec<String>,
     names: BTreeMap<String, String>,
     values: BTreeMap<String, AttributeValue>,
@@ -369,6 +415,10 @@ impl Write {
         self.delete.push(clause.to_owned());
     }
 
+    fn add(&mut self, clause: &str) {
+        self.add.push(clause.to_owned());
+    }
+
     fn require(&mut self, condition: impl Into<String>) {
         self.conditions.push(condition.into());
     }
@@ -382,7 +432,8 @@ impl Write {
     }
 
     fn put_into(self, mut update: Operation<'_>) -> Operation<'_> {
-        let clauses = [("SET", self.set), ("REMOVE", self.remove), ("DELETE", self.delete)];
+        let clauses =
+            [("SET", self.set), ("REMOVE", self.remove), ("DELETE", self.delete), ("ADD", self.add)];
         let clauses = clauses.into_iter().filter(|(_, clauses)| !clauses.is_empty());
         let expression: Vec<_> =
             clauses.map(|(word, clauses)| format!("{word} {}", clauses.join(", "))).collect();
@@ -484,6 +535,8 @@ fn read(item: &Item) -> Result<Kept, PortError> {
             day: number_of(item, "by_name_day").unwrap_or_default(),
             begun: number_of(item, "by_name_begun").unwrap_or_default(),
             failures,
+            name_only_totp: time(item, "by_name_totp_since")
+                .map(|since| (since, number_of(item, "by_name_totp_wrong").unwrap_or_default())),
         },
     })
 }
@@ -520,16 +573,19 @@ fn record(kept: &Item) -> Option<Record> {
     })
 }
 
-fn read_proof(item: &Item) -> Result<Proven, PortError> {
+fn read_proof(item: &Item) -> Result<Redeemed, PortError> {
     let proof = item.get("proof").and_then(|proof| proof.as_m()).ok_or_else(|| broken("proof"))?;
     let factors = |name| -> BTreeSet<OwnFactor> {
         texts(proof, name).into_iter().filter_map(OwnFactor::from_name).collect()
     };
-    Ok(Proven {
-        password: proof.get("password").and_then(|value| value.as_bool()) == Some(&true),
+    let is_true = |name: &str| proof.get(name).and_then(|value| value.as_bool()) == Some(&true);
+    let proven = Proven {
+        password: is_true("password"),
         native: factors("native"),
         own: factors("factors"),
-    })
+        enrolled: is_true("enrolled"),
+    };
+    Ok(Redeemed { proven, at: time(proof, "at").ok_or_else(|| broken("proof"))? })
 }
 
 fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {

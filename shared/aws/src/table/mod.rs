@@ -23,7 +23,6 @@
 
 mod address_claims;
 mod address_codes;
-mod administrator_sign_ins;
 mod audit_trail;
 mod booking;
 mod budgets;
@@ -38,6 +37,7 @@ mod operator;
 mod own_factors;
 mod recoveries;
 mod sign_in_ledger;
+mod sign_in_records;
 
 use jiff::{SignedDuration, Timestamp};
 use shared::kernel::{PortError, UserId};

@@ -6,16 +6,16 @@ use shared::{
     factors::{
         FriendlyDeviceName,
         own::{
-            Authenticator, Change, Changed, DeviceKey, FactorId, LastProof, OwnFactorStore, OwnFactors,
-            RecoveryHash, SealedSeed, TrustedDevice,
+            Authenticator, Change, Changed, DeviceKey, FactorId, LastProof, MessageCodeSetting, MessageCodes,
+            OwnFactorStore, OwnFactors, PoolFactorNote, RecoveryHash, SealedSeed, TrustedDevice,
         },
     },
     kernel::{OwnFactor, PortError, UserId},
 };
 
 use super::{
-    AttributeValue, Fault, Item, Operation, Table, Writer, condition_failed, number, port_error, seconds,
-    text, user_key, version,
+    AttributeValue, Fault, Item, Operation, Table, Writer, challenges::failures_of, condition_failed, number,
+    port_error, seconds, text, user_key, version,
 };
 use crate::json_protocol::Blob;
 
@@ -80,6 +80,23 @@ impl OwnFactorStore for Table {
             condition.push("(attribute_not_exists(totp_step) OR totp_step < :step)");
             update = update.expression_attribute_values(":step", whole(step));
         }
+        if let Some(had_factor) = change.had_factor {
+            set.push("had_factor = :had_factor");
+            update = update.expression_attribute_values(":had_factor", AttributeValue::Bool(had_factor));
+        }
+        if let Some(settings) = change.message_codes {
+            set.push("message_codes = :message_codes");
+            update = update.expression_attribute_values(":message_codes", message_codes(settings));
+        }
+        if change.forgets_pool_factor {
+            remove.push("pool_factor_since");
+        }
+        for factor in &change.forgives {
+            remove.push(failures_of(*factor));
+            if *factor == OwnFactor::Totp {
+                remove.extend(["by_name_totp_since", "by_name_totp_wrong"]);
+            }
+        }
         let mut expression = format!("SET {}", set.join(", "));
         if !remove.is_empty() {
             expression = format!("{expression} REMOVE {}", remove.join(", "));
@@ -124,6 +141,50 @@ impl OwnFactorStore for Table {
         Ok(())
     }
 
+    async fn note_pool_factor(&self, user: &UserId, note: PoolFactorNote) -> Result<(), PortError> {
+        let update = self.factors_item(user).expression_attribute_values(":v", version());
+        let had = |had| AttributeValue::Bool(had);
+        let update = match note {
+            PoolFactorNote::On(since) => update
+                .update_expression("SET v = :v, pool_factor_since = :since, had_factor = :had")
+                .condition_expression("attribute_not_exists(pool_factor_since)")
+                .expression_attribute_values(":since", seconds(since))
+                .expression_attribute_values(":had", had(true)),
+            PoolFactorNote::Missing => update
+                .update_expression("SET v = :v, had_factor = :had REMOVE pool_factor_since")
+                .condition_expression("attribute_exists(pool_factor_since)")
+                .expression_attribute_values(":had", had(true)),
+            // Where custom factors are left, the user has not begun anew.
+            PoolFactorNote::TurnedOff => update
+                .update_expression("SET v = :v, had_factor = :had REMOVE pool_factor_since")
+                .condition_expression(
+                    "attribute_exists(pk) AND attribute_not_exists(recovery) AND \
+                     (attribute_not_exists(authenticators) OR authenticators = :empty)",
+                )
+                .expression_attribute_values(":empty", AttributeValue::M(Item::new()))
+                .expression_attribute_values(":had", had(false)),
+        };
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(fault) if condition_failed(&fault) => match note {
+                PoolFactorNote::TurnedOff => self.forget_pool_factor(user).await,
+                PoolFactorNote::On(_) | PoolFactorNote::Missing => Ok(()),
+            },
+            Err(fault) => Err(port_error(WRITE)(fault)),
+        }
+    }
+
+    async fn forgive_failures(&self, user: &UserId) -> Result<(), PortError> {
+        let mut remove: Vec<_> = OwnFactor::ALL.into_iter().map(failures_of).collect();
+        remove.extend(["by_name_failures", "by_name_not_before", "by_name_totp_since", "by_name_totp_wrong"]);
+        let update = self.factors_item(user).update_expression(format!("REMOVE {}", remove.join(", ")));
+        match update.condition_expression("attribute_exists(pk)").send().await {
+            Ok(_) => Ok(()),
+            Err(fault) if condition_failed(&fault) => Ok(()),
+            Err(fault) => Err(port_error(WRITE)(fault)),
+        }
+    }
+
     async fn pool_totp_works(&self, user: &UserId) -> Result<(), PortError> {
         let update = self.factors_item(user).update_expression("REMOVE pool_totp_stopped_at");
         match update.condition_expression("attribute_exists(pk)").send().await {
@@ -141,6 +202,16 @@ impl Table {
     fn factors_item(&self, user: &UserId) -> Operation<'_> {
         self.update_item().key("pk", user_key(user)).key("sk", text(FACTORS))
     }
+
+    /// Forgets that a factor of the pool is on, and nothing else.
+    async fn forget_pool_factor(&self, user: &UserId) -> Result<(), PortError> {
+        let update = self.factors_item(user).update_expression("REMOVE pool_factor_since");
+        match update.condition_expression("attribute_exists(pk)").send().await {
+            Ok(_) => Ok(()),
+            Err(fault) if condition_failed(&fault) => Ok(()),
+            Err(fault) => Err(port_error(WRITE)(fault)),
+        }
+    }
 }
 
 /// The item's part that [`OwnFactors`] is.
@@ -155,11 +226,38 @@ pub(super) fn read(item: &Item) -> Result<OwnFactors, PortError> {
         recovery: recovery.into_iter().flatten().map(RecoveryHash::kept).collect(),
         devices: entries(item, "devices", read_device)?,
         last_proof: item.get("last_proof").map(last_proof).transpose()?,
+        pool_factor_since: time(item, "pool_factor_since"),
+        had_factor: item.get("had_factor").and_then(|value| value.as_bool()) == Some(&true),
+        message_codes: read_message_codes(item)?,
         pool_totp_stopped_at: time(item, "pool_totp_stopped_at"),
     })
 }
 
-fn authenticator(authenticator: &Authenticator) -> AttributeValue {
+fn message_codes(settings: MessageCodes) -> AttributeValue {
+    let name = |setting| match setting {
+        MessageCodeSetting::Automatic => "automatic",
+        MessageCodeSetting::On => "on",
+        MessageCodeSetting::Off => "off",
+    };
+    AttributeValue::M(Item::from([
+        ("email".into(), text(name(settings.email))),
+        ("sms".into(), text(name(settings.sms))),
+    ]))
+}
+
+fn read_message_codes(item: &Item) -> Result<MessageCodes, PortError> {
+    let Some(kept) = item.get("message_codes") else { return Ok(MessageCodes::default()) };
+    let setting = |channel: &str| match kept.as_m()?.get(channel)?.as_s()?.as_str() {
+        "automatic" => Some(MessageCodeSetting::Automatic),
+        "on" => Some(MessageCodeSetting::On),
+        "off" => Some(MessageCodeSetting::Off),
+        _ => None,
+    };
+    let read = || Some(MessageCodes { email: setting("email")?, sms: setting("sms")? });
+    read().ok_or_else(|| broken("message_codes"))
+}
+
+pub(super) fn authenticator(authenticator: &Authenticator) -> AttributeValue {
     AttributeValue::M(Item::from([
         ("name".into(), text(authenticator.name.as_str())),
         ("sealed".into(), bytes(authenticator.seed.as_bytes())),
@@ -205,7 +303,12 @@ fn last_proof(value: &AttributeValue) -> Result<LastProof, PortError> {
         let native = item.get("native").and_then(|names| names.as_ss());
         Some(LastProof {
             at: time(item, "at")?,
-            factors: factors(item.get("factors")?.as_ss()?),
+            // Absent where a first factor was set up and no channel was there to be proven.
+            factors: item
+                .get("factors")
+                .and_then(|names| names.as_ss())
+                .map(|names| factors(names))
+                .unwrap_or_default(),
             native: native.map(|names| factors(names)).unwrap_or_default(),
             client: item.get("client")?.as_s()?.clone(),
         })

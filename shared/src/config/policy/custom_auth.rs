@@ -9,8 +9,11 @@ pub(super) const NEW_CLIENT: &str = r#"
 first = "password"
 factors = 1
 kinds = ["email", "sms", "totp", "recovery-code"]
+recovery_channel_counts = false
 trusted_device = false
 wrong_answers = 5
+enrolment = "at-sign-in"
+keep_weaker = false
 [groups]
 "#;
 
@@ -18,6 +21,7 @@ wrong_answers = 5
 pub(super) const NEW_GROUP: &str = r#"
 factors = 1
 kinds = ["email", "sms", "totp", "recovery-code"]
+recovery_channel_counts = false
 trusted_device = false
 wrong_answers = 5
 "#;
@@ -59,9 +63,22 @@ pub enum FirstStep {
     Passwordless,
 }
 
+/// How a user of a client comes by their first counted factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enrolment {
+    /// As a step of a sign-in, or through the MFA API right after one.
+    AtSignIn,
+    /// Not through this client.
+    Closed,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AppClientPolicy {
     pub first: FirstStep,
+    pub enrolment: Enrolment,
+    /// Whether codes by e-mail and SMS are offered beside a confirmed authenticator.
+    pub keep_weaker: bool,
     #[serde(flatten)]
     pub requirement: RequirementPolicy,
     /// By the group's name; a user must fulfil those of all their groups, and the client's.
@@ -74,6 +91,8 @@ pub struct RequirementPolicy {
     pub factors: u32,
     /// Names of factors; kept as text, so that all that are unknown are told at once.
     pub kinds: Vec<String>,
+    /// Whether a code to a channel that resets the password counts beside the password.
+    pub recovery_channel_counts: bool,
     pub trusted_device: bool,
     pub wrong_answers: u32,
 }

@@ -21,6 +21,8 @@ suppress_scopes = []
 pub const SELF_SERVICE_SCOPE: &str = "aws.cognito.signin.user.admin";
 /// The claim of what was proven.
 pub const MFA_METHODS: &str = "mfa_methods";
+/// Claims that say what a sign-in proved, and nothing else.
+const EVIDENCE_CLAIMS: [&str; 3] = [MFA_METHODS, "mfa_level", "mfa_at"];
 
 /// What Cognito lets nobody change (COGNITO.md §1.9), and `scope`, which has keys of its own. All of
 /// `cognito:*` is protected too.
@@ -120,7 +122,7 @@ impl ClaimsPolicy {
                 problems.push(format!("{key}.{list}: {claim:?} is no claim's name"));
             } else if PROTECTED.contains(&claim.as_str()) || claim.starts_with("cognito:") {
                 problems.push(format!("{key}.{list}: {claim} is Cognito's own and can't be changed"));
-            } else if *claim == MFA_METHODS {
+            } else if EVIDENCE_CLAIMS.contains(&claim.as_str()) {
                 problems.push(format!("{key}.{list}: {claim} says what was proven and nothing else"));
             }
         }
@@ -194,7 +196,7 @@ mod tests {
 
     #[test]
     fn every_protected_claim_is_refused_wherever_it_stands() {
-        for claim in PROTECTED.iter().copied().chain(["cognito:groups", "cognito:x", MFA_METHODS]) {
+        for claim in PROTECTED.iter().copied().chain(["cognito:groups", "cognito:x"]).chain(EVIDENCE_CLAIMS) {
             for rule in ["add.\"{}\" = 'x'", "attributes.\"{}\" = 'x'", "suppress = ['{}']"] {
                 for token in ["id", "access"] {
                     let rule = rule.replace("{}", claim);

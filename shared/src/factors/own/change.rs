@@ -3,10 +3,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    Authenticator, FactorId, MOST_AUTHENTICATORS, MOST_DEVICES, OwnFactors, RecoveryHash, TotpStep,
-    TrustedDevice,
+    Authenticator, FactorId, MOST_AUTHENTICATORS, MOST_DEVICES, MessageCodeSetting, MessageCodes, OwnFactors,
+    RecoveryHash, TotpStep, TrustedDevice,
 };
-use crate::{factors::FriendlyDeviceName, kernel::Refusal};
+use crate::{
+    factors::FriendlyDeviceName,
+    kernel::{OwnFactor, Refusal},
+};
 
 /// What one write puts in the place of what was read. What is `None` stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,12 +21,32 @@ pub struct Change {
     pub step: Option<TotpStep>,
     /// What can prove is another afterwards: the generation goes up.
     pub is_new_generation: bool,
+    /// Whether the user has had a factor that counts.
+    pub had_factor: Option<bool>,
+    pub message_codes: Option<MessageCodes>,
+    /// Wrong answers with these factors are forgiven: they are new.
+    pub forgives: BTreeSet<OwnFactor>,
+    /// Nothing of the pool's factors is known any more.
+    pub forgets_pool_factor: bool,
 }
 
 impl Change {
     /// A change of factors: every trusted device is gone.
     pub(in crate::factors) fn of_factors() -> Self {
         Self { devices: Some(BTreeMap::new()), is_new_generation: true, ..Self::default() }
+    }
+
+    /// Takes everything away, for a user whom an administrator helps: they begin anew.
+    pub fn reset() -> Self {
+        Self {
+            authenticators: Some(BTreeMap::new()),
+            recovery: Some(BTreeSet::new()),
+            had_factor: Some(false),
+            message_codes: Some(MessageCodes::default()),
+            forgives: OwnFactor::ALL.into(),
+            forgets_pool_factor: true,
+            ..Self::of_factors()
+        }
     }
 }
 
@@ -61,7 +84,13 @@ impl OwnFactors {
         if let Some(authenticator) = authenticators.get_mut(id) {
             authenticator.is_confirmed = true;
         }
-        Change { authenticators: Some(authenticators), step: Some(step), ..Change::of_factors() }
+        Change {
+            authenticators: Some(authenticators),
+            step: Some(step),
+            had_factor: Some(true),
+            forgives: [OwnFactor::Totp].into(),
+            ..Change::of_factors()
+        }
     }
 
     pub fn rename_authenticator(&self, id: &FactorId, name: FriendlyDeviceName) -> Result<Change, Refusal> {
@@ -75,13 +104,22 @@ impl OwnFactors {
         let mut authenticators = self.authenticators.clone();
         let removed = authenticators.remove(id).ok_or(Refusal::FactorNotFound)?;
         let change = if removed.is_confirmed { Change::of_factors() } else { Change::default() };
-        Ok(Change { authenticators: Some(authenticators), ..change })
+        let is_last = removed.is_confirmed && !authenticators.values().any(|kept| kept.is_confirmed);
+        let leaves_nothing = is_last && self.recovery.is_empty() && self.pool_factor_since.is_none();
+        // Taken away by right: the user may begin anew.
+        let had_factor = leaves_nothing.then_some(false);
+        Ok(Change { authenticators: Some(authenticators), had_factor, ..change })
     }
 
     /// The codes there were are worth nothing any more.
     #[must_use]
     pub fn replace_recovery_codes(&self, hashes: BTreeSet<RecoveryHash>) -> Change {
-        Change { recovery: Some(hashes), ..Change::of_factors() }
+        Change {
+            recovery: Some(hashes),
+            had_factor: Some(true),
+            forgives: [OwnFactor::RecoveryCode].into(),
+            ..Change::of_factors()
+        }
     }
 
     /// Those that have run out make room.
@@ -115,6 +153,15 @@ impl OwnFactors {
         Ok(Change { devices: Some(devices), is_new_generation: true, ..Change::default() })
     }
 
+    /// Decides about codes by e-mail and SMS. Without an authenticator the last way in stays open.
+    pub fn set_message_codes(&self, settings: MessageCodes) -> Result<Change, Refusal> {
+        let turns_off = [settings.email, settings.sms].contains(&MessageCodeSetting::Off);
+        if turns_off && self.confirmed().next().is_none() {
+            return Err(Refusal::LastFactor);
+        }
+        Ok(Change { message_codes: Some(settings), ..Change::of_factors() })
+    }
+
     /// With `change` done.
     #[must_use]
     pub fn changed(&self, change: &Change) -> Self {
@@ -122,6 +169,11 @@ impl OwnFactors {
         after.revision += 1;
         after.generation += u64::from(change.is_new_generation);
         after.last_step = change.step.or(after.last_step);
+        after.had_factor = change.had_factor.unwrap_or(after.had_factor);
+        after.message_codes = change.message_codes.unwrap_or(after.message_codes);
+        if change.forgets_pool_factor {
+            after.pool_factor_since = None;
+        }
         if let Some(authenticators) = &change.authenticators {
             after.authenticators.clone_from(authenticators);
         }

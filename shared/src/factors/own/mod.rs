@@ -20,12 +20,13 @@ mod totp;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 pub use authenticator::Authenticator;
 pub use change::Change;
 pub use device::{DeviceKey, DeviceStatement, InvalidDeviceKey, TrustedDevice};
 pub use id::{FactorId, InvalidFactorId};
-pub use port::{Changed, OwnFactorStore, Seeds};
+pub use port::{Changed, OwnFactorStore, PoolFactorNote, Seeds};
 pub use recovery_code::{InvalidRecoveryCode, RecoveryCode, RecoveryHash};
 pub use self_service::{NewRecoveryCodes, SelfService};
 pub use totp::{SealedSeed, TotpMatch, TotpSeed, TotpStep};
@@ -59,6 +60,12 @@ pub struct OwnFactors {
     /// Those that have run out included; [`OwnFactors::trusted`] leaves them out.
     pub devices: BTreeMap<FactorId, TrustedDevice>,
     pub last_proof: Option<LastProof>,
+    /// Since when a factor of the pool is known to be on. A sign-in counts it only if it was known before.
+    pub pool_factor_since: Option<Timestamp>,
+    /// The user has had a factor that counts, and nothing took it away by right.
+    pub had_factor: bool,
+    /// What the user decided about codes by e-mail and SMS.
+    pub message_codes: MessageCodes,
     /// When the pool's own authenticator was stopped for a new one that nobody has confirmed yet. The pool
     /// still lists it as on (COGNITO.md §4.4).
     pub pool_totp_stopped_at: Option<Timestamp>,
@@ -75,7 +82,64 @@ pub struct LastProof {
     pub client: String,
 }
 
+/// Whether codes by one channel are offered in custom challenges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum MessageCodeSetting {
+    /// As long as the user has no authenticator.
+    #[default]
+    Automatic,
+    On,
+    Off,
+}
+
+/// The settings of both channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MessageCodes {
+    pub email: MessageCodeSetting,
+    pub sms: MessageCodeSetting,
+}
+
+impl MessageCodes {
+    /// Whether codes of this factor are offered to a user who `has_authenticator`. `keep_weaker`: the
+    /// policy keeps them.
+    pub fn offers(self, factor: OwnFactor, has_authenticator: bool, keep_weaker: bool) -> bool {
+        let setting = match factor {
+            OwnFactor::EmailCode => self.email,
+            OwnFactor::SmsCode => self.sms,
+            OwnFactor::Totp | OwnFactor::RecoveryCode | OwnFactor::TrustedDevice => return true,
+        };
+        match setting {
+            MessageCodeSetting::On => true,
+            MessageCodeSetting::Off => false,
+            MessageCodeSetting::Automatic => keep_weaker || !has_authenticator,
+        }
+    }
+}
+
 impl OwnFactors {
+    /// Whether the user has, or once had, a factor that counts.
+    pub fn has_ever_counted(&self) -> bool {
+        self.had_factor || self.has_custom() || self.pool_factor_since.is_some()
+    }
+
+    /// Whether the user has an authenticator or a trusted device. Recovery codes are a way back to other
+    /// factors: a completed recovery leaves them, and the user begins anew.
+    fn has_custom(&self) -> bool {
+        self.confirmed().next().is_some() || !self.devices.is_empty()
+    }
+
+    /// Whether a custom client covers the user: they have factors for it, or have signed in there.
+    pub fn is_covered(&self) -> bool {
+        self.has_custom() || self.last_proof.is_some()
+    }
+
+    /// Returns the authenticator that was confirmed last: the only one that counts for a name alone.
+    pub fn newest_confirmed(&self) -> Option<&Authenticator> {
+        self.confirmed().map(|(_, found)| found).max_by_key(|found| found.created_at)
+    }
+
     /// The authenticators that prove something.
     pub fn confirmed(&self) -> impl Iterator<Item = (&FactorId, &Authenticator)> {
         self.authenticators.iter().filter(|(_, authenticator)| authenticator.is_confirmed)

@@ -24,8 +24,26 @@ pub trait OwnFactorStore: Send + Sync {
     /// The same, and notes that the pool's authenticator is being replaced.
     async fn stop_pool_totp(&self, user: &UserId, at: Timestamp) -> Result<(), PortError>;
 
+    /// Notes whether a factor of the pool is on. One conditional write, and nothing where it is known.
+    async fn note_pool_factor(&self, user: &UserId, note: PoolFactorNote) -> Result<(), PortError>;
+
+    /// Forgives wrong answers with every factor, and by name alone. Where nothing is kept, nothing is
+    /// written.
+    async fn forgive_failures(&self, user: &UserId) -> Result<(), PortError>;
+
     /// The pool has a working authenticator (again). Where nothing is kept, nothing is written.
     async fn pool_totp_works(&self, user: &UserId) -> Result<(), PortError>;
+}
+
+/// What is known of the pool's factors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolFactorNote {
+    /// One is on, since this time at the latest.
+    On(Timestamp),
+    /// The user turned the last one off, after a proof: they may begin anew if they have nothing else.
+    TurnedOff,
+    /// None is on, and nobody proved anything: it was turned off past us.
+    Missing,
 }
 
 /// What became of a change.

@@ -3,10 +3,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use zeroize::Zeroizing;
 
 use super::{
-    Authenticator, Change, Changed, DEVICE_TRUST, DeviceKey, FactorId, OwnFactorStore, OwnFactors,
-    RECOVERY_CODES, RecoveryCode, Seeds, TotpMatch, TotpSeed, TrustedDevice,
+    Authenticator, Change, Changed, DEVICE_TRUST, DeviceKey, FactorId, MessageCodeSetting, MessageCodes,
+    OwnFactorStore, OwnFactors, RECOVERY_CODES, RecoveryCode, Seeds, TotpMatch, TotpSeed, TrustedDevice,
 };
 use crate::{
+    assurance::ChangeKind,
     audit::{Action, Entry, FactorEvent},
     config::Policy,
     delivery::Notice,
@@ -89,7 +90,7 @@ impl SelfService {
         caller: &SignedIn,
         name: FriendlyDeviceName,
     ) -> Result<(FactorId, Enrolment), FactorFault> {
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::NewAuthenticator).await?;
         let entropy = self.access.entropy.as_ref();
         let (id, seed) = (FactorId::new(entropy)?, TotpSeed::generate(entropy)?);
         let sealed = self.seeds.seal(&caller.user, &seed).await?;
@@ -107,7 +108,7 @@ impl SelfService {
         id: &FactorId,
         code: &OneTimeCode,
     ) -> Result<(), FactorFault> {
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::NewAuthenticator).await?;
         let now = self.access.now();
         let kept = self.store.own_factors(&caller.user).await?;
         let authenticator = kept.unconfirmed(id, now)?;
@@ -134,13 +135,13 @@ impl SelfService {
         id: &FactorId,
         name: &FriendlyDeviceName,
     ) -> Result<(), FactorFault> {
-        self.access.profile_for_change(caller).await?;
+        self.access.profile_for_change(caller, ChangeKind::CustomFactor).await?;
         let plan = |seen: &OwnFactors| seen.rename_authenticator(id, name.clone());
         self.change(caller, FactorEvent::AuthenticatorRenamed, Some(id), plan).await.map(drop)
     }
 
     pub async fn remove_authenticator(&self, caller: &SignedIn, id: &FactorId) -> Result<(), FactorFault> {
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::CustomFactor).await?;
         let kept = self.store.own_factors(&caller.user).await?;
         let removed = kept.authenticators.get(id).ok_or(Refusal::FactorNotFound)?;
         let plan = |seen: &OwnFactors| seen.remove_authenticator(id);
@@ -155,7 +156,7 @@ impl SelfService {
 
     /// Makes new codes. Those before are worth nothing any more.
     pub async fn replace_recovery_codes(&self, caller: &SignedIn) -> Result<NewRecoveryCodes, FactorFault> {
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::CustomFactor).await?;
         let entropy = self.access.entropy.as_ref();
         let codes: Vec<_> =
             (0..RECOVERY_CODES).map(|_| RecoveryCode::generate(entropy)).collect::<Result<_, _>>()?;
@@ -166,25 +167,19 @@ impl SelfService {
         Ok(NewRecoveryCodes { codes, issuer: self.issuer.clone(), account: profile.account })
     }
 
-    /// Trusts the browser that holds the key. Only within minutes of a sign-in of ours in which a code
-    /// was entered: whoever has nothing but a token can't make themselves a way back.
+    /// Trusts the browser that holds the key.
     pub async fn register_device(
         &self,
         caller: &SignedIn,
         name: FriendlyDeviceName,
         key: DeviceKey,
     ) -> Result<(FactorId, TrustedDevice), FactorFault> {
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::CustomFactor).await?;
         let now = self.access.now();
         let expires_at = now.saturating_add(DEVICE_TRUST).unwrap_or(now);
         let id = FactorId::new(self.access.entropy.as_ref())?;
         let device = TrustedDevice { name, key, created_at: now, expires_at };
-        let plan = |seen: &OwnFactors| {
-            if !self.has_fresh_code(seen) {
-                return Err(Refusal::FreshCodeRequired);
-            }
-            seen.register_device(id.clone(), device.clone(), now)
-        };
+        let plan = |seen: &OwnFactors| seen.register_device(id.clone(), device.clone(), now);
         let told = (Notice::TrustedDeviceAdded, Some(device.name.clone()));
         self.change_and_tell(caller, &profile, FactorEvent::DeviceTrusted, Some(&id), told, plan).await?;
         Ok((id, device))
@@ -196,13 +191,13 @@ impl SelfService {
         id: &FactorId,
         name: &FriendlyDeviceName,
     ) -> Result<(), FactorFault> {
-        self.access.profile_for_change(caller).await?;
+        self.access.profile_for_change(caller, ChangeKind::CustomFactor).await?;
         let plan = |seen: &OwnFactors| seen.rename_device(id, name.clone());
         self.change(caller, FactorEvent::DeviceRenamed, Some(id), plan).await.map(drop)
     }
 
     pub async fn remove_device(&self, caller: &SignedIn, id: &FactorId) -> Result<(), FactorFault> {
-        let profile = self.access.profile_for_change(caller).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::CustomFactor).await?;
         let kept = self.store.own_factors(&caller.user).await?;
         let name = kept.devices.get(id).ok_or(Refusal::FactorNotFound)?.name.clone();
         let plan = |seen: &OwnFactors| seen.remove_device(id);
@@ -210,10 +205,22 @@ impl SelfService {
         self.change_and_tell(caller, &profile, FactorEvent::DeviceRevoked, Some(id), told, plan).await
     }
 
-    fn has_fresh_code(&self, factors: &OwnFactors) -> bool {
-        factors.last_proof.as_ref().is_some_and(|proof| {
-            self.access.is_fresh(proof.at) && proof.factors.iter().any(|factor| factor.is_code())
-        })
+    /// Decides whether codes by e-mail and SMS are offered in custom challenges. What is `None` stays.
+    pub async fn set_message_codes(
+        &self,
+        caller: &SignedIn,
+        email: Option<MessageCodeSetting>,
+        sms: Option<MessageCodeSetting>,
+    ) -> Result<MessageCodes, FactorFault> {
+        let profile = self.access.profile_for_change(caller, ChangeKind::CustomFactor).await?;
+        let merged = |seen: &OwnFactors| MessageCodes {
+            email: email.unwrap_or(seen.message_codes.email),
+            sms: sms.unwrap_or(seen.message_codes.sms),
+        };
+        let plan = |seen: &OwnFactors| seen.set_message_codes(merged(seen));
+        let told = (Notice::FactorsChanged, None);
+        self.change_and_tell(caller, &profile, FactorEvent::MessageCodesSet, None, told, plan).await?;
+        Ok(self.store.own_factors(&caller.user).await?.message_codes)
     }
 
     async fn change_and_tell(

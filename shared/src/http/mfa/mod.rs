@@ -3,6 +3,7 @@
 mod activity;
 mod addresses;
 mod authenticators;
+mod message_codes;
 #[cfg(test)]
 mod openapi;
 mod overview;
@@ -79,6 +80,7 @@ pub fn mfa_api(services: MfaServices) -> Router {
         .route("/mfa/totp", post(totp::start))
         .route("/mfa/totp/verify", post(totp::verify))
         .route("/mfa/preference", get(preference::get).put(preference::put))
+        .route("/mfa/message-codes", get(message_codes::get).put(message_codes::put))
         .route("/mfa/authenticators", get(authenticators::list).post(authenticators::start))
         .route("/mfa/authenticators/{id}", patch(authenticators::rename).delete(authenticators::remove))
         .route("/mfa/authenticators/{id}/verify", post(authenticators::verify))

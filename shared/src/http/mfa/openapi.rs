@@ -10,11 +10,11 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::{
-    activity, addresses, authenticators, overview, preference, recovery_codes, remembered_devices, totp,
-    trusted_devices,
+    activity, addresses, authenticators, message_codes, overview, preference, recovery_codes,
+    remembered_devices, totp, trusted_devices,
 };
 use crate::{
-    factors::{PreferredMfa, Setting},
+    factors::{PreferredMfa, Setting, own::MessageCodeSetting},
     http::Problem,
     kernel::Refusal,
 };
@@ -66,6 +66,14 @@ pub(super) struct RememberedBody {
     name: Option<String>,
     /// Stands for a second factor.
     remembered: Option<bool>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "for the document only")]
+pub(super) struct MessageCodesBody {
+    email: Option<MessageCodeSetting>,
+    sms: Option<MessageCodeSetting>,
 }
 
 #[derive(IntoParams)]
@@ -170,6 +178,8 @@ pub(super) struct IdPath {
         authenticators::verify,
         authenticators::rename,
         authenticators::remove,
+        message_codes::get,
+        message_codes::put,
         overview::get,
         preference::get,
         preference::put,
@@ -189,7 +199,7 @@ struct Document;
 /// The statuses of refusals, each with what it stands for.
 const REFUSED: [(&str, &str); 11] = [
     ("400", "No JSON, or a header is wrong"),
-    ("401", "Not signed in, or too long ago for a change"),
+    ("401", "Not signed in, too long ago for a change, or without a second factor"),
     ("403", "A token without the scope"),
     ("404", "There is none of this id"),
     ("409", "Not possible as things are"),

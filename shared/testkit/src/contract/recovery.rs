@@ -3,7 +3,8 @@
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    admin::{AdministratorSignIns, NotedSignIn, SecondFactor, UserItems},
+    admin::UserItems,
+    assurance::{Evidence, RecordedSignIn, SignInRecords},
     audit::{Action, AuditTrail, Authority, Entry, SupportEvent},
     factors::own::{Change, OwnFactorStore, OwnFactors, RecoveryHash},
     kernel::{Factor, UserId},
@@ -166,29 +167,36 @@ pub async fn user_items(port: &dyn UserItems, trail: &dyn AuditTrail, own: &dyn 
     assert_eq!(own.own_factors(&sam).await.expect("works").recovery.len(), 1);
 }
 
-/// Notes are found by the second, both words of one second; racing ones are all there, the same one once.
-pub async fn administrator_sign_ins(port: &dyn AdministratorSignIns) {
-    let (alex, sam) = (user("noted-alex"), user("noted-sam"));
+/// Records are found by the second, all of one second; racing ones are all there, the same one once.
+pub async fn sign_in_records(port: &dyn SignInRecords) {
+    let (alex, sam) = (user("recorded-alex"), user("recorded-sam"));
     let at = |seconds| now() + SignedDuration::from_secs(seconds);
-    let sign_in = |seconds, second_factor| NotedSignIn {
+    let sign_in = |seconds, client: &str, level| RecordedSignIn {
         at: at(seconds),
-        second_factor,
-        forget_at: at(seconds) + SignedDuration::from_hours(24),
+        client: client.to_owned(),
+        evidence: Evidence { level, second_factor_at: (level > 1).then(|| at(seconds - 3)) },
     };
-    let (asked, plain) = (SecondFactor::Asked, SecondFactor::NotAsked);
-    let all =
-        [sign_in(0, asked), sign_in(0, plain), sign_in(60, asked), sign_in(61, asked), sign_in(-1, plain)];
-    let racing = all.iter().chain(&all).map(|sign_in| port.note(&alex, sign_in));
-    for noted in join_all(racing).await {
-        noted.expect("works");
+    let all = [
+        sign_in(0, "one", 1),
+        sign_in(0, "one", 2),
+        sign_in(0, "other", 2),
+        sign_in(60, "one", 2),
+        sign_in(61, "one", 2),
+        sign_in(-1, "one", 1),
+    ];
+    let racing = all.iter().chain(&all).map(|sign_in| port.record(&alex, sign_in));
+    for recorded in join_all(racing).await {
+        recorded.expect("works");
     }
-    port.note(&sam, &sign_in(5, plain)).await.expect("works");
-    let noted = async |from, until| {
-        let mut noted = port.noted(&alex, at(from), at(until)).await.expect("works");
-        noted.sort_by_key(|noted| (noted.at, noted.second_factor));
-        noted
+    port.record(&sam, &sign_in(5, "one", 1)).await.expect("works");
+    let recorded = async |from, until| {
+        let mut recorded = port.recorded(&alex, at(from), at(until)).await.expect("works");
+        recorded.sort_by_key(|recorded| (recorded.at, recorded.client.clone(), recorded.evidence.level));
+        recorded
     };
-    assert_eq!(noted(0, 60).await, [sign_in(0, asked), sign_in(0, plain), sign_in(60, asked)]);
-    assert_eq!(noted(-1, -1).await, [sign_in(-1, plain)]);
-    assert_eq!(noted(1, 59).await, []);
+    let expected =
+        [sign_in(0, "one", 1), sign_in(0, "one", 2), sign_in(0, "other", 2), sign_in(60, "one", 2)];
+    assert_eq!(recorded(0, 60).await, expected);
+    assert_eq!(recorded(-1, -1).await, [sign_in(-1, "one", 1)]);
+    assert_eq!(recorded(1, 59).await, []);
 }

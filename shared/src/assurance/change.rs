@@ -1,0 +1,192 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Evidence;
+
+/// What is to be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// A factor of Cognito's: its authenticator app, its preference, its remembered devices.
+    PoolFactor,
+    /// An e-mail address or a phone number.
+    Address,
+    /// A named authenticator is set up.
+    NewAuthenticator,
+    /// Any other change of custom factors: recovery codes, trusted devices, names, removals, settings.
+    CustomFactor,
+}
+
+/// The app client whose token asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientKind {
+    Native,
+    /// Signs in by custom challenges. `may_enrol`: the policy lets a first factor be set up.
+    Custom {
+        may_enrol: bool,
+    },
+    /// Not listed in `MFA_APP_CLIENTS`.
+    Unknown,
+}
+
+/// What is known of the user's factors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// The user has, or once had, a factor that counts.
+    pub has_factor: bool,
+    /// The user has custom factors, or has completed a sign-in at a custom client.
+    pub is_covered: bool,
+    /// A custom client counts a code to one of the user's verified addresses.
+    pub has_counted_channel: bool,
+}
+
+/// One request for a change, with all that is known about it.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangeRequest {
+    pub change: ChangeKind,
+    pub evidence: Evidence,
+    /// `auth_time`.
+    pub signed_in_at: Timestamp,
+    pub client: ClientKind,
+    pub standing: Standing,
+    pub now: Timestamp,
+    pub max_age: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    Allowed,
+    /// The proof, or the sign-in, is too old.
+    TooOld,
+    /// This sign-in proved no second factor.
+    SecondFactorRequired,
+    /// A first factor is not set up with such a token.
+    EnrolmentClosed,
+}
+
+/// Decides whether a sign-in's evidence is enough for a change (docs/ASSURANCE.md, "What each operation
+/// requires" and "First enrolment").
+pub fn decide(request: &ChangeRequest) -> Decision {
+    let ChangeRequest { change, evidence, client, standing, .. } = *request;
+    let is_fresh = |at: Timestamp| request.now.duration_since(at).unsigned_abs() <= request.max_age;
+    let is_custom = matches!(change, ChangeKind::NewAuthenticator | ChangeKind::CustomFactor);
+    if let Some(at) = evidence.second_factor_at {
+        if !is_fresh(at) {
+            return Decision::TooOld;
+        }
+        // A factor of the pool that a thief of the password has set up at Cognito must not lead to custom
+        // factors where the custom client would have asked for something else.
+        let is_detour = is_custom
+            && !matches!(client, ClientKind::Custom { .. })
+            && standing.has_counted_channel
+            && !standing.is_covered;
+        return if is_detour { Decision::SecondFactorRequired } else { Decision::Allowed };
+    }
+    if standing.has_factor || standing.is_covered || (is_custom && standing.has_counted_channel) {
+        return Decision::SecondFactorRequired;
+    }
+    if !is_fresh(request.signed_in_at) {
+        return Decision::TooOld;
+    }
+    match (change, client) {
+        (_, ClientKind::Unknown) => Decision::EnrolmentClosed,
+        (ChangeKind::PoolFactor | ChangeKind::Address, _)
+        | (ChangeKind::NewAuthenticator, ClientKind::Custom { may_enrol: true }) => Decision::Allowed,
+        (ChangeKind::NewAuthenticator, _) => Decision::EnrolmentClosed,
+        (ChangeKind::CustomFactor, _) => Decision::SecondFactorRequired,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use itertools::iproduct;
+
+    use super::*;
+
+    const MAX_AGE: Duration = Duration::from_mins(5);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_767_323_045 + seconds).unwrap()
+    }
+
+    /// Every request that there is, as far as [`decide`] tells them apart.
+    fn requests() -> impl Iterator<Item = ChangeRequest> {
+        let changes = [
+            ChangeKind::PoolFactor,
+            ChangeKind::Address,
+            ChangeKind::NewAuthenticator,
+            ChangeKind::CustomFactor,
+        ];
+        let clients = [
+            ClientKind::Native,
+            ClientKind::Custom { may_enrol: true },
+            ClientKind::Custom { may_enrol: false },
+            ClientKind::Unknown,
+        ];
+        let evidences = [
+            Evidence::UNKNOWN,
+            Evidence { level: 2, second_factor_at: None },
+            Evidence { level: 2, second_factor_at: Some(at(0)) },
+            Evidence { level: 2, second_factor_at: Some(at(-301)) },
+        ];
+        let flags = [false, true];
+        iproduct!(changes, clients, evidences, flags, flags, flags, [0, -301]).map(
+            |(change, client, evidence, has_factor, is_covered, has_counted_channel, age)| ChangeRequest {
+                change,
+                evidence,
+                signed_in_at: at(age),
+                client,
+                standing: Standing { has_factor, is_covered, has_counted_channel },
+                now: at(0),
+                max_age: MAX_AGE,
+            },
+        )
+    }
+
+    #[test]
+    fn a_user_with_a_factor_changes_nothing_without_a_fresh_second_factor() {
+        let mut tried = 0;
+        for request in requests().filter(|request| request.standing.has_factor || request.standing.is_covered)
+        {
+            tried += 1;
+            if decide(&request) == Decision::Allowed {
+                assert_eq!(request.evidence.second_factor_at, Some(at(0)), "{request:?}");
+            }
+        }
+        assert_eq!(tried, 4 * 4 * 4 * 6 * 2);
+    }
+
+    #[test]
+    fn recovery_codes_and_devices_are_never_a_first_factor() {
+        for request in requests().filter(|request| request.change == ChangeKind::CustomFactor) {
+            if decide(&request) == Decision::Allowed {
+                assert_eq!(request.evidence.second_factor_at, Some(at(0)), "{request:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_native_sign_in_with_the_password_alone_makes_no_custom_factor() {
+        let native = requests().filter(|request| !matches!(request.client, ClientKind::Custom { .. }));
+        for request in native.filter(|request| request.evidence.second_factor_at.is_none()) {
+            if matches!(request.change, ChangeKind::NewAuthenticator | ChangeKind::CustomFactor) {
+                assert_ne!(decide(&request), Decision::Allowed, "{request:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_first_authenticator_takes_a_fresh_sign_in_at_a_client_that_lets_it() {
+        let allowed: Vec<_> = requests()
+            .filter(|request| request.change == ChangeKind::NewAuthenticator)
+            .filter(|request| request.evidence.second_factor_at.is_none())
+            .filter(|request| decide(request) == Decision::Allowed)
+            .collect();
+        assert!(!allowed.is_empty());
+        for request in allowed {
+            assert_eq!(request.client, ClientKind::Custom { may_enrol: true });
+            assert_eq!(request.standing, Standing::default());
+            assert_eq!(request.signed_in_at, at(0));
+        }
+    }
+}

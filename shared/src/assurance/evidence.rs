@@ -1,0 +1,84 @@
+use jiff::Timestamp;
+
+use super::{PasswordRecovery, Proofs, level};
+
+/// The access token's claim with the level, as decimal text.
+pub const LEVEL_CLAIM: &str = "mfa_level";
+/// The access token's claim with the time of the second factor, in seconds since the epoch, as text.
+pub const SECOND_FACTOR_AT_CLAIM: &str = "mfa_at";
+/// The level from which on a sign-in has a second factor.
+pub const SECOND_FACTOR_LEVEL: u8 = 2;
+
+/// What a token's own sign-in proved. It says nothing of any other sign-in of the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Evidence {
+    /// Independent proofs.
+    pub level: u8,
+    /// When [`SECOND_FACTOR_LEVEL`] was reached by codes that the user entered, without any device.
+    pub second_factor_at: Option<Timestamp>,
+}
+
+impl Evidence {
+    /// Of a token that says nothing: it was issued for something, and that is all we know.
+    pub const UNKNOWN: Self = Self { level: 1, second_factor_at: None };
+
+    /// Returns the evidence of a sign-in that was completed `at`.
+    pub fn of(proofs: &Proofs, recovery: PasswordRecovery, at: Timestamp) -> Self {
+        let has_second_factor = level(&proofs.without_devices(), recovery) >= SECOND_FACTOR_LEVEL;
+        // In whole seconds, as claims and records have it.
+        let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
+        Self { level: level(proofs, recovery).max(1), second_factor_at: has_second_factor.then_some(at) }
+    }
+
+    /// Returns the claims that say the same.
+    pub fn claims(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let at = self.second_factor_at.map(|at| (SECOND_FACTOR_AT_CLAIM, at.as_second().to_string()));
+        std::iter::once((LEVEL_CLAIM, self.level.to_string())).chain(at)
+    }
+
+    /// Reads the claims of an access token. Returns `None` if the token has no level.
+    pub fn from_claims<'a>(claim: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
+        let level = claim(LEVEL_CLAIM)?.parse().ok()?;
+        let at = claim(SECOND_FACTOR_AT_CLAIM).and_then(|seconds| seconds.parse().ok());
+        let at = at.and_then(|seconds| Timestamp::from_second(seconds).ok());
+        Some(Self { level, second_factor_at: at.filter(|_| level >= SECOND_FACTOR_LEVEL) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::kernel::OwnFactor;
+
+    #[test]
+    fn a_device_raises_the_level_and_is_no_second_factor() {
+        let at = Timestamp::from_second(1_767_323_045).unwrap();
+        let recovery = PasswordRecovery { email: true, sms: false };
+        let of = |factors: &[OwnFactor]| {
+            let factors = factors.iter().copied().collect();
+            Evidence::of(&Proofs { password: true, factors, remembered_device: false }, recovery, at)
+        };
+        assert_eq!(of(&[OwnFactor::TrustedDevice]), Evidence { level: 2, second_factor_at: None });
+        assert_eq!(of(&[OwnFactor::EmailCode, OwnFactor::TrustedDevice]).second_factor_at, None);
+        assert_eq!(of(&[OwnFactor::Totp]), Evidence { level: 2, second_factor_at: Some(at) });
+        let remembered = Proofs { password: true, remembered_device: true, ..Proofs::default() };
+        assert_eq!(Evidence::of(&remembered, recovery, at), Evidence { level: 2, second_factor_at: None });
+    }
+
+    #[test]
+    fn claims_come_back_as_they_were_written_and_anything_else_is_no_evidence() {
+        let at = Timestamp::from_second(1_767_323_045).unwrap();
+        for evidence in [Evidence::UNKNOWN, Evidence { level: 3, second_factor_at: Some(at) }] {
+            let claims: BTreeMap<_, _> = evidence.claims().collect();
+            assert_eq!(Evidence::from_claims(|name| claims.get(name).map(String::as_str)), Some(evidence));
+        }
+        assert_eq!(
+            Evidence::from_claims(|name| (name == SECOND_FACTOR_AT_CLAIM).then_some("1767323045")),
+            None
+        );
+        let low = Evidence::from_claims(|name| Some(if name == LEVEL_CLAIM { "1" } else { "1767323045" }));
+        assert_eq!(low, Some(Evidence::UNKNOWN), "a time without a level is nothing");
+    }
+}

@@ -1,0 +1,70 @@
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Evidence;
+use crate::kernel::{PortError, UserId};
+
+/// How long a record of a sign-in is kept.
+pub const RECORD_LIFE: SignedDuration = SignedDuration::from_hours(24);
+/// How far a record may be from `auth_time`: the pool and the trigger have a clock each.
+pub const SAME_SIGN_IN: SignedDuration = SignedDuration::from_secs(60);
+
+/// One completed sign-in, in whole seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedSignIn {
+    pub at: Timestamp,
+    /// App client id.
+    pub client: String,
+    pub evidence: Evidence,
+}
+
+/// Keeps the evidence of sign-ins whose tokens can't carry it: at version V1_0 of the trigger, and of
+/// administrators, whose refreshed tokens are to be judged as well.
+///
+/// Contract: `record` is one write, and can be repeated; of racing records none is lost. `recorded` is one
+/// consistent read.
+#[async_trait]
+pub trait SignInRecords: Send + Sync {
+    async fn record(&self, user: &UserId, sign_in: &RecordedSignIn) -> Result<(), PortError>;
+
+    /// Returns the sign-ins from `from` to `until`, both included, by the second.
+    async fn recorded(
+        &self,
+        user: &UserId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<RecordedSignIn>, PortError>;
+}
+
+/// Returns the weakest evidence among sign-ins at `client`: which of them a token is of can't be told.
+pub fn weakest(recorded: &[RecordedSignIn], client: &str) -> Option<Evidence> {
+    recorded.iter().filter(|sign_in| sign_in.client == client).map(|sign_in| sign_in.evidence).reduce(
+        |one, other| Evidence {
+            level: one.level.min(other.level),
+            // The earlier one; absent if it is absent in either.
+            second_factor_at: one.second_factor_at.min(other.second_factor_at),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_sign_ins_of_one_minute_the_weaker_one_holds() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let sign_in = |client: &str, level, second_factor_at| RecordedSignIn {
+            at: at(10),
+            client: client.to_owned(),
+            evidence: Evidence { level, second_factor_at },
+        };
+        let strong = sign_in("a", 2, Some(at(10)));
+        assert_eq!(weakest(&[strong.clone()], "a"), Some(strong.evidence));
+        assert_eq!(weakest(&[strong.clone(), sign_in("b", 1, None)], "a"), Some(strong.evidence));
+        assert_eq!(weakest(&[strong.clone(), sign_in("a", 1, None)], "a"), Some(Evidence::UNKNOWN));
+        let device = sign_in("a", 2, None);
+        assert_eq!(weakest(&[strong, device.clone()], "a"), Some(device.evidence));
+        assert_eq!(weakest(&[], "a"), None);
+    }
+}

@@ -1,0 +1,53 @@
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+
+use super::Answer;
+use crate::{
+    factors::{
+        SignedIn,
+        own::{MessageCodeSetting, MessageCodes, SelfService},
+    },
+    http::body::Body,
+};
+
+/// Whether codes by e-mail and SMS are offered in custom challenges.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub(super) struct MessageCodesView {
+    email: MessageCodeSetting,
+    sms: MessageCodeSetting,
+}
+
+impl From<MessageCodes> for MessageCodesView {
+    fn from(settings: MessageCodes) -> Self {
+        Self { email: settings.email, sms: settings.sms }
+    }
+}
+
+/// Returns the settings.
+#[cfg_attr(test, utoipa::path(
+    get, path = "/mfa/message-codes", operation_id = "getMessageCodes",
+    responses((status = 200, description = "The settings", body = MessageCodesView))
+))]
+pub(super) async fn get(State(own): State<Arc<SelfService>>, caller: SignedIn) -> Answer<MessageCodesView> {
+    Ok(Json(own.factors(&caller).await?.message_codes.into()))
+}
+
+/// Turns codes by e-mail and SMS on or off. `automatic` offers them as long as the user has no
+/// authenticator. An absent member stays as it is.
+#[cfg_attr(test, utoipa::path(
+    put, path = "/mfa/message-codes", operation_id = "putMessageCodes",
+    request_body = Option<super::openapi::MessageCodesBody>,
+    responses((status = 200, description = "The settings now", body = MessageCodesView))
+))]
+pub(super) async fn put(
+    State(own): State<Arc<SelfService>>,
+    caller: SignedIn,
+    mut body: Body,
+) -> Answer<MessageCodesView> {
+    let (email, sms) = (body.optional("email")?, body.optional("sms")?);
+    body.finish()?;
+    Ok(Json(own.set_message_codes(&caller, email, sms).await?.into()))
+}
