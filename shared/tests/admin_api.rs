@@ -14,7 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use serde_json::{Value, json};
 use shared::{
-    admin::{AdministratorSignIns, NotedSignIn, SecondFactor, Support, SupportPorts},
+    admin::{Support, SupportPorts},
+    assurance::{Evidence, RecordedSignIn, SignInRecords},
     audit::{Action, SupportEvent},
     config::Policy,
     delivery::{Notice, Parcel},
@@ -29,6 +30,8 @@ use shared_testkit::{
 use tower::ServiceExt;
 
 const ADMIN: &str = "sub-alex";
+/// `client_id` of the sample events.
+const CLIENT: &str = "1example23456789exampleab";
 /// `auth_time` of the sample events.
 const SIGNED_IN_AT: Timestamp = Timestamp::constant(1_767_322_985, 0);
 const CHANGES: [(&str, &str); 6] = [
@@ -74,16 +77,19 @@ fn api(factors: &[Factor]) -> Api {
         entropy: Arc::new(SeededEntropy::new(5)),
     };
     let policy = Policy::read(Some("[admin]\ngroups = ['helpers']")).unwrap().admin;
-    let second_factor = if factors.is_empty() { SecondFactor::NotAsked } else { SecondFactor::Asked };
-    note(&table, SIGNED_IN_AT, second_factor);
+    record(&table, SIGNED_IN_AT, !factors.is_empty());
     Api { accounts, table, courier, clock, pool, router: admin_api(Arc::new(Support::new(policy, ports))) }
 }
 
 /// A sign-in of the administrator.
-fn note(table: &InMemoryTable, at: Timestamp, second_factor: SecondFactor) {
-    let sign_in = NotedSignIn { at, second_factor, forget_at: at + SignedDuration::from_hours(24) };
+fn record(table: &InMemoryTable, at: Timestamp, has_second_factor: bool) {
+    let evidence = Evidence {
+        level: if has_second_factor { 2 } else { 1 },
+        second_factor_at: has_second_factor.then_some(at),
+    };
+    let sign_in = RecordedSignIn { at, client: CLIENT.to_owned(), evidence };
     let admin = UserId::parse(ADMIN).unwrap();
-    futures::executor::block_on(table.note(&admin, &sign_in)).unwrap();
+    futures::executor::block_on(table.record(&admin, &sign_in)).unwrap();
 }
 
 fn body(path: &str) -> Value {
@@ -324,11 +330,11 @@ async fn a_factor_turned_on_after_the_sign_in_does_not_let_its_token_in() {
     }
     // Another sign-in, with the factor, a moment later: which of the two a token is of can't be told.
     let anew = SIGNED_IN_AT + SignedDuration::from_secs(20);
-    note(&api.table, anew, SecondFactor::Asked);
+    record(&api.table, anew, true);
     assert_eq!(look(&api, json!({})).await, 403);
     assert_eq!(look(&api, json!({ "auth_time": anew.as_second().to_string() })).await, 403);
     let later = SIGNED_IN_AT + SignedDuration::from_secs(61);
-    note(&api.table, later, SecondFactor::Asked);
+    record(&api.table, later, true);
     api.clock.advance(SignedDuration::from_mins(1));
     assert_eq!(look(&api, json!({ "auth_time": later.as_second().to_string() })).await, 200);
 }

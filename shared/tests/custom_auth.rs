@@ -39,8 +39,7 @@ fn user(name: &str) -> UserId {
 
 fn stage(policy: &str) -> (Arc<InMemoryTable>, CustomAuthStage) {
     let table = Arc::new(InMemoryTable::default());
-    let challenges: Arc<dyn Challenges> = table.clone();
-    let stage = CustomAuthStage::new(policy, &challenges);
+    let stage = CustomAuthStage::new(policy, &table);
     (table, stage)
 }
 

@@ -15,6 +15,7 @@ use std::{
 
 use jiff::Timestamp;
 use shared::{
+    assurance::PasswordRecovery,
     config::Policy,
     custom_auth::{Ask, Next, Nonce, Proven, Record, Requirements, Round, Seat, SessionItem, next},
     kernel::OwnFactor::{self, EmailCode, SmsCode, Totp, TrustedDevice},
@@ -148,7 +149,12 @@ impl History {
             nonce: nonce("a"),
             seat: Some(Seat::ALL[0]),
             generation: 0,
-            proven: Proven { password: self.password(), native: self.native.clone(), own: self.own.clone() },
+            proven: Proven {
+                password: self.password(),
+                native: self.native.clone(),
+                own: self.own.clone(),
+                enrolled: false,
+            },
             offered: OwnFactor::ALL.into(),
             ask: custom.asked.map_or(Ask::Begin, |factor| Ask::Code { factor, round: at }),
         };
@@ -301,7 +307,7 @@ fn is_for_good(why: shared::custom_auth::Why) -> bool {
 fn requirements(rule: &str) -> Requirements {
     let text = format!("[custom_auth.clients.custom]\n{rule}");
     let policy = Policy::read(Some(&text)).unwrap().custom_auth;
-    Requirements::new(&policy.clients["custom"], ["admins"])
+    Requirements::new(&policy.clients["custom"], ["admins"], PasswordRecovery { email: false, sms: false })
 }
 
 #[test]

@@ -22,13 +22,15 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use serde_json::{Value, json};
 use shared::{
+    assurance::PasswordRecovery,
     audit::Action,
     calls::{CallLimits, Repetitions},
     config::Policy,
+    custom_auth::{AppClients, CustomAuthSettings},
     delivery::{Budgets, Channel, Correspondence, Destination, Notice, Parcel, Sent},
     factors::{
-        Access, Activity, Addresses, CodeWaits, DeviceId, Factors, PoolDevice, RememberedDevices,
-        own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors, SelfService},
+        Access, Activity, Addresses, CodeWaits, DeviceId, Factors, GuardPorts, PoolDevice, RememberedDevices,
+        own::{Change, Changed, OwnFactorStore, OwnFactors, PoolFactorNote, SelfService},
     },
     http::{MfaServices, mfa_api},
     kernel::{EmailAddress, Factor, HashKey, OwnFactor, PortError, UserId},
@@ -39,6 +41,8 @@ use shared_testkit::{
 use tower::ServiceExt;
 
 const SUB: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
+/// `client_id` of the sample events.
+const CLIENT: &str = "1example23456789exampleab";
 /// `auth_time` of the sample events.
 const SIGNED_IN_AT: Timestamp = Timestamp::constant(1_767_322_985, 0);
 
@@ -61,7 +65,15 @@ fn api_with(factors: &[Factor], table: Arc<InMemoryTable>, store: Arc<dyn OwnFac
     let courier = Arc::new(InMemoryCourier::default());
     let policy = Policy::default();
     let entropy = Arc::new(SeededEntropy::new(1));
-    let access = Access::new(pool.clone(), table.clone(), courier.clone(), clock.clone(), entropy, &policy);
+    let access = Access::new(
+        pool.clone(),
+        GuardPorts { own: store.clone(), records: table.clone(), clients: Arc::new(clients(&policy)) },
+        table.clone(),
+        courier.clone(),
+        clock.clone(),
+        entropy,
+        &policy,
+    );
     let access = Arc::new(access);
     let hash_key = HashKey::new(&[7; 32]);
     let own = SelfService::new(access.clone(), store.clone(), Arc::new(InMemorySeeds), hash_key, &policy);
@@ -82,7 +94,14 @@ fn api_with(factors: &[Factor], table: Arc<InMemoryTable>, store: Arc<dyn OwnFac
     Api { pool, table, clock, courier, router: mfa_api(services) }
 }
 
-/// A sample event with another method, path and body.
+/// The client of the sample events is a custom one. E-mail resets passwords.
+fn clients(policy: &Policy) -> CustomAuthSettings {
+    let policy = policy.custom_auth.clone();
+    let clients = AppClients::parse(&format!("custom={CLIENT},native=native-id"), &policy).unwrap();
+    CustomAuthSettings { policy, clients, recovery: PasswordRecovery { email: true, sms: false } }
+}
+
+/// A sample event with another method, path and body. The sign-in proved a second factor.
 fn event(file: &str, method: &str, path: &str, body: Option<&str>) -> Value {
     let file = format!("{}/../events/apigw-http-v2.{file}.json", env!("CARGO_MANIFEST_DIR"));
     let mut event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
@@ -90,6 +109,11 @@ fn event(file: &str, method: &str, path: &str, body: Option<&str>) -> Value {
     event["requestContext"]["http"]["method"] = json!(method);
     event["requestContext"]["http"]["path"] = json!(path);
     event["body"] = json!(body);
+    let claims = &mut event["requestContext"]["authorizer"]["jwt"]["claims"];
+    if claims["token_use"] == "access" {
+        claims["mfa_level"] = json!("2");
+        claims["mfa_at"] = claims["auth_time"].clone();
+    }
     event
 }
 
@@ -981,6 +1005,14 @@ impl OwnFactorStore for Contested {
 
     async fn pool_totp_works(&self, user: &UserId) -> Result<(), PortError> {
         self.0.pool_totp_works(user).await
+    }
+
+    async fn note_pool_factor(&self, user: &UserId, note: PoolFactorNote) -> Result<(), PortError> {
+        self.0.note_pool_factor(user, note).await
+    }
+
+    async fn forgive_failures(&self, user: &UserId) -> Result<(), PortError> {
+        self.0.forgive_failures(user).await
     }
 }
 

@@ -7,14 +7,14 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 use shared::{
-    admin::{AdministratorSignIns, SecondFactor, Witness},
+    assurance::{PasswordRecovery, RecordedSignIn, SignInRecords},
     config::Policy,
-    custom_auth::{AppClients, Challenges, CustomAuthSettings, Defined, LastGate, NativeEnrolment},
-    factors::own::LastProof,
-    kernel::{Clock as _, OwnFactor, PortError, Refusal, UserId},
-    trigger::{PreTokenGeneration, answer},
+    custom_auth::{AppClients, CustomAuthSettings, Defined, Gate, LastGate, NativeEnrolment},
+    factors::own::{OwnFactorStore, PoolFactorNote},
+    kernel::{Clock as _, PortError, Refusal, UserId},
+    trigger::{PreTokenGeneration, SignInRecorder, answer},
 };
-use shared_testkit::{CUSTOM, CustomAuthStage, CustomSignIn, InMemoryTable, ManualClock};
+use shared_testkit::{CUSTOM, CustomAuthStage, CustomSignIn, InMemoryTable, ManualClock, NATIVE};
 
 /// The client of the sample events.
 const SAMPLE: &str = "1example23456789exampleab";
@@ -30,17 +30,8 @@ const POLICY: &str = r#"
     add_scopes = ["orders/read"]
 "#;
 
-struct NoNatives;
-
 /// Has a factor of Cognito's on, unless the name is `plain`; `down` can't be asked about.
 struct Natives;
-
-#[async_trait::async_trait]
-impl NativeEnrolment for NoNatives {
-    async fn has_native_factor(&self, _: &str) -> Result<bool, PortError> {
-        Ok(false)
-    }
-}
 
 #[async_trait::async_trait]
 impl NativeEnrolment for Natives {
@@ -55,11 +46,12 @@ fn trigger(
     table: &Arc<InMemoryTable>,
     clock: Arc<ManualClock>,
 ) -> PreTokenGeneration {
-    let Policy { custom_auth, tokens, .. } = Policy::read(Some(policy)).unwrap();
+    let Policy { custom_auth, tokens, admin, .. } = Policy::read(Some(policy)).unwrap();
     let clients = AppClients::parse(clients, &custom_auth).unwrap();
-    let settings = CustomAuthSettings { policy: custom_auth, clients };
-    let challenges: Arc<dyn Challenges> = table.clone();
-    PreTokenGeneration::new(LastGate::new(settings, challenges, Arc::new(NoNatives), clock), tokens)
+    let recovery = PasswordRecovery { email: true, sms: false };
+    let settings = CustomAuthSettings { policy: custom_auth, clients, recovery };
+    let gate = LastGate::new(settings, table.clone(), table.clone(), Arc::new(Natives), clock.clone());
+    PreTokenGeneration::new(gate, tokens, SignInRecorder::new(admin.groups, table.clone(), clock))
 }
 
 fn clock() -> Arc<ManualClock> {
@@ -98,22 +90,17 @@ async fn the_policys_claims_are_in_the_answer_to_every_sample_event() {
 }
 
 #[tokio::test]
-async fn what_a_sign_in_proved_is_in_its_tokens_and_in_those_refreshed_from_it() {
+async fn what_a_sign_in_proved_is_in_its_own_tokens_and_in_no_refreshed_ones() {
     let table = Arc::new(InMemoryTable::default());
-    let challenges: Arc<dyn Challenges> = table.clone();
-    let stage = CustomAuthStage::new(POLICY, &challenges);
+    let stage = CustomAuthStage::new(POLICY, &table);
     let trigger = trigger(POLICY, &format!("custom={CUSTOM},other=other"), &table, stage.clock.clone());
-    let methods = |answered: &Value| {
+    let claim = |answered: &Value, token: &str, claim: &str| {
         let details = &answered["response"]["claimsAndScopeOverrideDetails"];
         let groups = &details["groupOverrideDetails"];
         assert!(details.is_null() || groups["groupsToOverride"] == json!(["admins"]), "{answered}");
-        let of = |token: &str| details[token]["claimsToAddOrOverride"]["mfa_methods"].clone();
-        assert_eq!(of("idTokenGeneration"), of("accessTokenGeneration"));
-        of("idTokenGeneration")
+        details[token]["claimsToAddOrOverride"][claim].clone()
     };
-    let refresh = |client: &str| event("2", "TokenGeneration_RefreshTokens", client);
-
-    assert_eq!(methods(&answer(&trigger, refresh(CUSTOM)).await.unwrap()), json!(null), "before any sign-in");
+    let refresh = || event("2", "TokenGeneration_RefreshTokens", CUSTOM);
     let alex = UserId::parse("alex").unwrap();
     let mut sign_in = CustomSignIn::without_password("alex", Some(&alex));
     sign_in.begin(&stage).await;
@@ -122,32 +109,22 @@ async fn what_a_sign_in_proved_is_in_its_tokens_and_in_those_refreshed_from_it()
     assert_eq!(sign_in.answer(&stage, &code).await, Defined::IssueTokens);
     table.sign_in_calls();
     let issued = answer(&trigger, event("2", "TokenGeneration_Authentication", CUSTOM)).await.unwrap();
-    assert_eq!((methods(&issued), table.sign_in_calls()), (json!(["sms"]), 1));
+    assert_eq!(table.sign_in_calls(), 1);
+    for token in ["idTokenGeneration", "accessTokenGeneration"] {
+        assert_eq!(claim(&issued, token, "mfa_methods"), json!(["sms"]));
+    }
+    assert_eq!(claim(&issued, "accessTokenGeneration", "mfa_level"), "1");
+    assert_eq!(claim(&issued, "accessTokenGeneration", "mfa_at"), json!(null), "one code is one proof");
+    assert_eq!(claim(&issued, "idTokenGeneration", "mfa_level"), json!(null), "APIs take access tokens");
 
-    table.sign_in_calls();
-    let refreshed = answer(&trigger, refresh(CUSTOM)).await.unwrap();
-    assert_eq!((methods(&refreshed), table.sign_in_calls()), (json!(["sms"]), 1));
-    let of_version_1 = answer(&trigger, event("1", "TokenGeneration_RefreshTokens", CUSTOM)).await.unwrap();
-    let claims = &of_version_1["response"]["claimsOverrideDetails"]["claimsToAddOrOverride"];
-    assert_eq!(claims["mfa_methods"], r#"["sms"]"#, "version 1 has texts only");
-
-    table.sign_in_calls();
-    let other = answer(&trigger, refresh("other")).await.unwrap();
-    assert_eq!((methods(&other), table.sign_in_calls()), (json!(null), 0), "a client where we prove nothing");
-    let proof = LastProof {
-        at: stage.clock.now(),
-        factors: [OwnFactor::Totp].into(),
-        native: [OwnFactor::SmsCode].into(),
-        client: "elsewhere".into(),
-    };
-    table.note_proof(&alex, proof.clone());
-    assert_eq!(methods(&answer(&trigger, refresh(CUSTOM)).await.unwrap()), json!(null), "at another client");
-    table.note_proof(&alex, LastProof { client: CUSTOM.into(), ..proof });
-    assert_eq!(methods(&answer(&trigger, refresh(CUSTOM)).await.unwrap()), json!(["sms", "totp"]));
-
+    let refreshed = answer(&trigger, refresh()).await.unwrap();
+    assert_eq!(
+        (refreshed.clone(), table.sign_in_calls()),
+        (refresh(), 0),
+        "no event says which sign-in it was"
+    );
     table.fail();
-    let refreshed = answer(&trigger, refresh(CUSTOM)).await.unwrap();
-    assert_eq!(methods(&refreshed), json!(null), "a session does not end because the table is down");
+    assert_eq!(answer(&trigger, refresh()).await.unwrap(), refresh(), "a session outlives the table");
 }
 
 #[tokio::test]
@@ -166,66 +143,96 @@ async fn refreshed_tokens_lose_the_scope_that_changes_factors_or_are_not_issued(
     assert_eq!(impossible, Err(Refusal::TemporarilyUnavailable));
 }
 
-/// An administrator's sign-in is noted with whether a second factor was asked for in it; nobody else's is,
-/// and no refresh.
-#[tokio::test]
-async fn sign_ins_of_administrators_are_noted_by_what_was_asked_of_them() {
-    const SIGN_IN: &str = "TokenGeneration_Authentication";
-    let policy = "[admin]\ngroups = ['admins']";
-    let noted = async |source: &str, user: &str, more: Value, policy: &str| {
-        let (table, clock) = (Arc::new(InMemoryTable::default()), clock());
-        let trigger = trigger(POLICY, "native=native", &table, clock.clone());
-        let policy = Policy::read(Some(policy)).unwrap().admin;
-        let witness = Witness::new(&policy, Arc::new(Natives), table.clone(), clock.clone());
-        let mut event = event("1", source, "native");
-        event["userName"] = json!(user);
-        event["request"]["userAttributes"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        answer(&trigger.seen_by(witness), event).await?;
-        let (alex, now) = (UserId::parse("alex").unwrap(), clock.now());
-        let noted = table.noted(&alex, now, now).await.unwrap();
-        Ok::<_, Refusal>(noted.first().map(|noted| noted.second_factor))
-    };
-    let (asked, not_asked) = (Some(SecondFactor::Asked), Some(SecondFactor::NotAsked));
-    let nothing = || json!({});
-    assert_eq!(noted(SIGN_IN, "alex", nothing(), policy).await, Ok(asked));
-    assert_eq!(noted(SIGN_IN, "plain", nothing(), policy).await, Ok(not_asked));
-    for (source, more, expected) in [
-        ("TokenGeneration_NewPasswordChallenge", nothing(), asked),
-        ("TokenGeneration_HostedAuth", nothing(), asked),
-        // Linked with another provider, by which this sign-in may have come.
-        ("TokenGeneration_HostedAuth", json!({ "identities": "[]" }), not_asked),
-        // A remembered device stands in for the factor.
-        ("TokenGeneration_AuthenticateDevice", nothing(), not_asked),
-        ("TokenGeneration_Future", nothing(), not_asked),
-        ("TokenGeneration_RefreshTokens", nothing(), None),
-    ] {
-        assert_eq!(noted(source, "alex", more, policy).await, Ok(expected), "{source}");
+/// The sign-in that `source` stands for at a native client, of a user whose pool factor is `known`.
+async fn recorded(
+    (version, source): (&str, &str),
+    (user_name, is_known): (&str, bool),
+    more: Value,
+    policy: &str,
+) -> Result<Vec<RecordedSignIn>, Refusal> {
+    let (table, clock) = (Arc::new(InMemoryTable::default()), clock());
+    let (alex, now) = (UserId::parse("alex").unwrap(), clock.now());
+    if is_known {
+        table.note_pool_factor(&alex, PoolFactorNote::On(now)).await.unwrap();
     }
-    for others in ["", "[admin]\ngroups = ['others']"] {
-        assert_eq!(noted(SIGN_IN, "alex", nothing(), others).await, Ok(None));
-        assert_eq!(noted(SIGN_IN, "down", nothing(), others).await, Ok(None), "the pool is not asked");
-    }
-    let unseen = noted(SIGN_IN, "down", nothing(), policy).await;
-    assert_eq!(unseen, Err(Refusal::TemporarilyUnavailable), "no tokens that nobody saw");
+    let trigger = trigger(&format!("{POLICY}{policy}"), "native=native", &table, clock);
+    let mut event = event(version, source, "native");
+    event["userName"] = json!(user_name);
+    event["request"]["userAttributes"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    answer(&trigger, event).await?;
+    Ok(table.recorded(&alex, now, now).await.unwrap())
 }
 
-/// At a client of custom challenges a code was entered, or only a device signed.
+const SIGN_IN: &str = "TokenGeneration_Authentication";
+const ADMINS: &str = "\n[admin]\ngroups = ['admins']";
+
+/// Tokens of version V1_0 can't say what a sign-in proved, and refreshed ones of administrators neither.
 #[tokio::test]
-async fn of_custom_challenges_a_code_counts_for_administrators() {
+async fn sign_ins_are_recorded_where_tokens_cannot_say_what_they_proved() {
+    let count = async |version, source, policy| {
+        recorded((version, source), ("alex", true), json!({}), policy).await.unwrap().len()
+    };
+    assert_eq!(count("1", SIGN_IN, "").await, 1);
+    assert_eq!(count("2", SIGN_IN, "").await, 0, "the access token says it");
+    assert_eq!(count("2", SIGN_IN, ADMINS).await, 1);
+    assert_eq!(count("2", SIGN_IN, "\n[admin]\ngroups = ['others']").await, 0);
+    assert_eq!(count("1", "TokenGeneration_RefreshTokens", ADMINS).await, 0, "a refresh is no sign-in");
+}
+
+#[tokio::test]
+async fn a_pool_factor_counts_where_cognito_asked_for_it_and_it_was_on_before() {
+    let level = async |source: &str, user: (&str, bool), more: Value| {
+        let recorded = recorded(("1", source), user, more, ADMINS).await.unwrap();
+        let evidence = recorded.first().unwrap().evidence;
+        (evidence.level, evidence.second_factor_at.is_some())
+    };
+    let nothing = || json!({});
+    assert_eq!(level(SIGN_IN, ("alex", true), nothing()).await, (2, true));
+    // Set up in this very sign-in, as a pool that requires MFA lets a user do who has none.
+    assert_eq!(level(SIGN_IN, ("alex", false), nothing()).await, (1, false));
+    assert_eq!(level(SIGN_IN, ("plain", true), nothing()).await, (1, false), "it is off now");
+    for (source, more, expected) in [
+        ("TokenGeneration_NewPasswordChallenge", nothing(), (2, true)),
+        ("TokenGeneration_HostedAuth", nothing(), (2, true)),
+        // Linked with another provider, by which this sign-in may have come.
+        ("TokenGeneration_HostedAuth", json!({ "identities": "[]" }), (1, false)),
+        // A remembered device stands in for the factor: the user entered no code.
+        ("TokenGeneration_AuthenticateDevice", nothing(), (2, false)),
+        ("TokenGeneration_Future", nothing(), (1, false)),
+    ] {
+        assert_eq!(level(source, ("alex", true), more).await, expected, "{source}");
+    }
+    let unseen = recorded(("2", SIGN_IN), ("down", true), nothing(), "").await;
+    assert_eq!(unseen, Err(Refusal::TemporarilyUnavailable), "the pool can't be asked: no tokens");
+}
+
+/// The gate of native clients: a user whom a custom client covers gets no tokens for the password alone,
+/// whatever factor they use at the custom client.
+#[tokio::test]
+async fn a_covered_user_gets_no_tokens_natively_without_a_factor_that_was_on_before() {
     let table = Arc::new(InMemoryTable::default());
-    let challenges: Arc<dyn Challenges> = table.clone();
-    let stage = CustomAuthStage::new(POLICY, &challenges);
-    let policy = Policy::read(Some("[admin]\ngroups = ['admins']")).unwrap().admin;
-    let witness = Witness::new(&policy, Arc::new(NoNatives), table.clone(), stage.clock.clone());
-    let trigger = trigger(POLICY, &format!("custom={CUSTOM}"), &table, stage.clock.clone()).seen_by(witness);
+    let stage = CustomAuthStage::new(POLICY, &table);
     let alex = UserId::parse("alex").unwrap();
+    assert!(stage.token(&alex, NATIVE, None).await.is_open(), "nobody covers a new user");
     let mut sign_in = CustomSignIn::without_password("alex", Some(&alex));
     sign_in.begin(&stage).await;
-    sign_in.answer(&stage, "sms").await;
+    sign_in.answer(&stage, "email").await;
     let code = stage.code().await.unwrap();
     sign_in.answer(&stage, &code).await;
-    answer(&trigger, event("2", "TokenGeneration_Authentication", CUSTOM)).await.unwrap();
-    let now = stage.clock.now();
-    let noted = table.noted(&alex, now, now).await.unwrap();
-    assert_eq!(noted.first().map(|noted| noted.second_factor), Some(SecondFactor::Asked));
+    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
+    assert_eq!(
+        stage.token(&alex, NATIVE, None).await,
+        Gate::NotProven,
+        "an e-mail code is enough to be covered"
+    );
+    // MFA_SETUP in a pool that requires MFA, or Cognito's own API: on, but not before this sign-in.
+    stage.natives.set(true);
+    for _ in 0..2 {
+        assert_eq!(stage.token(&alex, NATIVE, None).await, Gate::NotProven);
+    }
+    // Turned on through the MFA API, with a proof.
+    table.note_pool_factor(&alex, PoolFactorNote::On(stage.clock.now())).await.unwrap();
+    assert!(stage.token(&alex, NATIVE, None).await.is_open());
+    stage.natives.set(false);
+    assert_eq!(stage.token(&alex, NATIVE, None).await, Gate::NotProven, "turned off past us");
 }

@@ -82,8 +82,7 @@ async fn costs(users: usize) -> Vec<(&'static str, Spent)> {
     run(&post_authentication, "PostAuthentication_Authentication", "user-500").await;
     costs.push(("post-authentication", taken()));
 
-    let challenges: Arc<dyn Challenges> = table;
-    let stage = CustomAuthStage::new(POLICY, &challenges);
+    let stage = CustomAuthStage::new(POLICY, &table);
     let user = UserId::parse("user-500").unwrap();
     stage.token(&user, NATIVE, None).await;
     costs.push(("pre-token-generation, native client", taken()));

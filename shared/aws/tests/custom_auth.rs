@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use shared::{
-    custom_auth::{Challenges, Defined},
+    custom_auth::Defined,
     kernel::UserId,
 };
 use shared_aws::{Aws, AwsSettings, Table};
@@ -16,8 +16,8 @@ const POLICY: &str = "[custom_auth.clients.custom]\nfirst = 'passwordless'\n";
 async fn each_step_takes_no_more_requests_than_promised() {
     let served = ServedTable::metered(ServedTable::empty()).await;
     let aws = Aws::new(Deployed::at(&served.endpoint, POLICY).read(AwsSettings::read)).unwrap();
-    let challenges: Arc<dyn Challenges> = Arc::new(Table::new(&aws));
-    let stage = CustomAuthStage::new(POLICY, &challenges);
+    let table = Arc::new(Table::new(&aws));
+    let stage = CustomAuthStage::new(POLICY, &table);
     let alex = UserId::parse("alex").unwrap();
     let taken = || served.spent().requests;
     let mut sign_in = CustomSignIn::without_password("alex", Some(&alex));

@@ -101,7 +101,7 @@ impl Challenges for InMemoryTable {
             if proof.forgives_name {
                 (kept.tally.by_name, kept.tally.not_before) = (0, None);
                 if let (OwnFactor::Totp, Some((_, wrong))) = (proof.factor, &mut kept.tally.name_only_totp) {
-                    *wrong -= 1;
+                    *wrong = wrong.saturating_sub(1);
                 }
             }
             if let Some((id, first)) = &proof.enrols {

@@ -23,8 +23,9 @@ use shared::{
         FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, TotpSecret, TotpVerification,
         UserPoolFault,
         own::{
-            Authenticator, Change, Changed, DeviceKey, FactorId, OwnFactorStore, OwnFactors, RecoveryHash,
-            SealedSeed, Seeds, TotpSeed, TrustedDevice,
+            Authenticator, Change, Changed, DeviceKey, FactorId, MessageCodeSetting, MessageCodes,
+            OwnFactorStore, OwnFactors, PoolFactorNote, RecoveryHash, SealedSeed, Seeds, TotpSeed,
+            TrustedDevice,
         },
     },
     kernel::{AccessToken, EmailAddress, Factor, OneTimeCode, PhoneNumber, UserId},
@@ -780,6 +781,35 @@ pub async fn own_factors(port: &dyn OwnFactorStore) {
     port.revoke_devices(&sam).await.expect("works");
     let revoked = OwnFactors { generation: 1, revision: 1, ..OwnFactors::default() };
     assert_eq!(kept(&sam).await, revoked, "a generation begins where nothing is set up");
+
+    let kim = user("own-kim");
+    port.note_pool_factor(&kim, PoolFactorNote::On(at(50))).await.expect("works");
+    port.note_pool_factor(&kim, PoolFactorNote::On(at(60))).await.expect("works");
+    let known = OwnFactors { pool_factor_since: Some(at(50)), had_factor: true, ..OwnFactors::default() };
+    assert_eq!(kept(&kim).await, known, "since the first time");
+    port.note_pool_factor(&kim, PoolFactorNote::Missing).await.expect("works");
+    assert_eq!(kept(&kim).await, OwnFactors { pool_factor_since: None, ..known.clone() });
+    port.note_pool_factor(&kim, PoolFactorNote::On(at(70))).await.expect("works");
+    port.note_pool_factor(&kim, PoolFactorNote::TurnedOff).await.expect("works");
+    assert_eq!(kept(&kim).await, OwnFactors::default(), "by right: the user may begin anew");
+    let codes = Change {
+        recovery: Some([RecoveryHash::kept("0".repeat(32))].into()),
+        had_factor: Some(true),
+        ..Change::default()
+    };
+    port.change(&kim, 0, &codes).await.expect("works");
+    port.note_pool_factor(&kim, PoolFactorNote::On(at(80))).await.expect("works");
+    port.note_pool_factor(&kim, PoolFactorNote::TurnedOff).await.expect("works");
+    let left = kept(&kim).await;
+    assert_eq!((left.pool_factor_since, left.had_factor), (None, true), "custom factors are left");
+    let settings = MessageCodes { email: MessageCodeSetting::Off, sms: MessageCodeSetting::On };
+    let set = Change { message_codes: Some(settings), ..Change::default() };
+    port.change(&kim, left.revision, &set).await.expect("works");
+    assert_eq!(kept(&kim).await.message_codes, settings);
+    port.note_pool_factor(&kim, PoolFactorNote::On(at(90))).await.expect("works");
+    port.change(&kim, left.revision + 1, &Change::reset()).await.expect("works");
+    let reset = OwnFactors { generation: 1, revision: left.revision + 2, ..OwnFactors::default() };
+    assert_eq!(kept(&kim).await, reset, "nothing is left");
 }
 
 /// A seed opens for its own user as it was sealed, and for nobody else.

@@ -529,7 +529,8 @@ pub fn redemptions<P: Challenges + OwnFactorStore>(telling: Telling<'_>, port: &
     telling.of(prop::collection::vec(step, 1..25), async |number, steps| {
         let user = user("told-tokens", number);
         let (mut proof, mut sign_ins, mut now) = (None::<Redeemable>, 0, 0);
-        let proven = Proven { password: true, native: [].into(), own: [OwnFactor::Totp].into() };
+        let proven =
+            Proven { password: true, native: [].into(), own: [OwnFactor::Totp].into(), enrolled: false };
         for step in steps {
             match step {
                 TokenStep::Wait(seconds) => now += seconds,
@@ -551,7 +552,7 @@ pub fn redemptions<P: Challenges + OwnFactorStore>(telling: Telling<'_>, port: &
                         digest: "digest".into(),
                         now: at(now),
                         until: at(now + 180),
-                        opening: Some(Opening::Proven),
+                        opening: Some(Opening::Proven { evicts: None }),
                         act: Act::Compare(comparison),
                     };
                     let answered = works(port.answer(&answer).await)?;
@@ -566,6 +567,8 @@ pub fn redemptions<P: Challenges + OwnFactorStore>(telling: Telling<'_>, port: &
                         generation,
                         spends: Spends::Nothing,
                         forgives_name: false,
+                        forgives_all: false,
+                        enrols: None,
                         now: at(now),
                         pass: Some(pass),
                     };
@@ -594,7 +597,10 @@ pub fn redemptions<P: Challenges + OwnFactorStore>(telling: Telling<'_>, port: &
                             }
                         }
                     });
-                    prop_assert_eq!(redeemed, good.is_some().then(|| proven.clone()));
+                    prop_assert_eq!(
+                        redeemed.map(|redeemed| redeemed.proven),
+                        good.is_some().then(|| proven.clone())
+                    );
                     if let Some(proof) = good {
                         proof.taken.push(now);
                     }

@@ -17,11 +17,13 @@ use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use shared::{
-    admin::{AdministratorSignIns as _, NotedSignIn, SecondFactor, Support, SupportPorts},
+    admin::{Support, SupportPorts},
+    assurance::{Evidence, PasswordRecovery, RecordedSignIn, SignInRecords as _},
     calls::{CallLimits, Repetitions},
     config::{self, Policy},
+    custom_auth::{AppClients, CustomAuthSettings},
     factors::{
-        Access, Activity, Addresses, CodeWaits, Factors, RememberedDevices,
+        Access, Activity, Addresses, CodeWaits, Factors, GuardPorts, RememberedDevices,
         own::{Change, OwnFactorStore as _, RecoveryCode, SelfService},
     },
     http::{MfaServices, RecoveryFrontSettings, admin_api, mfa_api, recovery_api},
@@ -38,6 +40,8 @@ const SAMPLE: &str = include_str!("../../../events/apigw-http-v2.access-token.js
 /// Of the sample: the signed-in user, who is an administrator too as soon as the claims say so.
 const USER: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
 /// `auth_time` of the sample.
+/// `client_id` of the sample events.
+const CLIENT: &str = "1example23456789exampleab";
 const SIGNED_IN_AT: Timestamp = Timestamp::constant(1_767_322_985, 0);
 /// What Sam, who may recover the account, knows.
 const PASSWORD: &str = "Correct-Horse-9";
@@ -79,21 +83,32 @@ fn stage() -> Stage {
     accounts.change("alex", |alex| {
         alex.groups = BTreeSet::from(["helpers".to_owned()]);
     });
-    let sign_in = NotedSignIn {
+    let sign_in = RecordedSignIn {
         at: SIGNED_IN_AT,
-        second_factor: SecondFactor::Asked,
-        forget_at: SIGNED_IN_AT + SignedDuration::from_hours(24),
+        client: CLIENT.into(),
+        evidence: Evidence { level: 2, second_factor_at: Some(SIGNED_IN_AT) },
     };
-    for administrator in [&user, &UserId::parse("sub-alex").expect("a user")] {
-        table.note(administrator, &sign_in).now_or_never().expect("no wait").expect("noted");
+    for signed_in in [&user, &UserId::parse("sub-alex").expect("a user")] {
+        table.record(signed_in, &sign_in).now_or_never().expect("no wait").expect("recorded");
     }
+    let custom_auth = policy.custom_auth.clone();
+    let clients = AppClients::parse(&format!("custom={CLIENT}"), &custom_auth).expect("clients");
+    let clients = CustomAuthSettings { policy: custom_auth, clients, recovery: PasswordRecovery::default() };
+    let guard = GuardPorts { own: table.clone(), records: table.clone(), clients: Arc::new(clients) };
     let code = RecoveryCode::generate(entropy.as_ref()).expect("a code");
     let sam = UserId::parse("sub-sam").expect("a user");
     let change = Change { recovery: Some([code.hash(&key(), &sam)].into()), ..Change::default() };
     table.change(&sam, 0, &change).now_or_never().expect("no wait").expect("changed");
 
-    let access =
-        Access::new(pool.clone(), table.clone(), courier.clone(), clock.clone(), entropy.clone(), policy);
+    let access = Access::new(
+        pool.clone(),
+        guard,
+        table.clone(),
+        courier.clone(),
+        clock.clone(),
+        entropy.clone(),
+        policy,
+    );
     let access = Arc::new(access);
     let own = SelfService::new(access.clone(), table.clone(), Arc::new(InMemorySeeds), key(), policy);
     let waits = CodeWaits::new(table.clone(), table.clone(), clock.clone(), &policy.governor);

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::{
     config::{self, Environment, Policy},
-    custom_auth::{Creator, CustomAuthSettings, DrawnCodes, LastGate, NativeEnrolment, SignIns, Verifier},
+    custom_auth::{Creator, CustomAuthSettings, DrawnCodes, Enrolments, LastGate, NativeEnrolment, SignIns, Verifier},
     delivery::{ChallengeCodes as _, GovernorSettings, Messages, Parcel},
     factors::{
         FriendlyDeviceName,
@@ -27,7 +27,7 @@ use shared::{
     sign_up::UniqueSettings,
     trigger::{
         CreateAuthChallenge, CustomMessage, DefineAuthChallenge, PostAuthentication, PostConfirmation,
-        PreAuthentication, PreSignUp, PreTokenGeneration, Trigger, VerifyAuthChallengeResponse, answer,
+        PreAuthentication, PreSignUp, PreTokenGeneration, SignInRecorder, Trigger, VerifyAuthChallengeResponse, answer,
     },
 };
 use shared_testkit::{InMemoryCourier, InMemorySeeds, InMemoryTable, ManualClock, SeededEntropy};
@@ -153,7 +153,12 @@ fn stage() -> Stage {
         unique(),
         clock.clone(),
     );
-    let gate = LastGate::new(settings.custom_auth.clone(), table.clone(), Arc::new(NoNatives), clock.clone());
+    let natives = Arc::new(NoNatives);
+    let gate =
+        LastGate::new(settings.custom_auth.clone(), table.clone(), table.clone(), natives, clock.clone());
+    let enrolments = Enrolments::new(table.clone(), courier.clone());
+    let verifier = Verifier::new(sign_ins(), Arc::new(InMemorySeeds), key(), enrolments);
+    let recorder = SignInRecorder::new(Vec::new(), table.clone(), clock.clone());
     Stage {
         pre_sign_up: PreSignUp::new(settings.policy.sign_up.clone(), None, unique(), clock.clone()),
         pre_authentication: PreAuthentication::new(guard, None, clock.clone()),
@@ -176,10 +181,10 @@ fn stage() -> Stage {
         ),
         opened: 0,
         code: String::new(),
-        create: CreateAuthChallenge::new(Creator::new(sign_ins(), courier.clone(), entropy, key())),
+        create: CreateAuthChallenge::new(Creator::new(sign_ins(), courier.clone(), entropy, key(), "Example")),
         courier,
-        verify: VerifyAuthChallengeResponse::new(Verifier::new(sign_ins(), Arc::new(InMemorySeeds), key())),
-        last_gate: PreTokenGeneration::new(gate, settings.policy.tokens.clone()),
+        verify: VerifyAuthChallengeResponse::new(verifier),
+        last_gate: PreTokenGeneration::new(gate, settings.policy.tokens.clone(), recorder),
         recovery: recovery.readable().to_string(),
         challenge: Value::Null,
         made: Vec::new(),

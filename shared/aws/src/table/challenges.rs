@@ -131,7 +131,7 @@ impl Challenges for Table {
             // Counted before it was compared. Only this one is taken back: an owner's right codes must not
             // give a stranger more guesses.
             write.value(":one", number(1));
-            write.set("by_name_totp_wrong = by_name_totp_wrong - :one");
+            write.set("by_name_totp_wrong = if_not_exists(by_name_totp_wrong, :one) - :one");
         }
         let generation = if let Some((id, first)) = &proof.enrols {
             let authenticators = Item::from([(id.as_str().to_owned(), own_factors::authenticator(first))]);

@@ -81,6 +81,6 @@ fn read(item: &Item) -> Option<RecordedSignIn> {
     Some(RecordedSignIn {
         at: Timestamp::from_second(whole(item, "recorded_at")?).ok()?,
         client: item.get("client")?.as_s()?.clone(),
-        evidence: Evidence { level: u8::try_from(whole(item, "level")?).ok()?, second_factor_at },
+        evidence: Evidence { level: whole(item, "level")?, second_factor_at },
     })
 }

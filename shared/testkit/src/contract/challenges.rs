@@ -4,10 +4,14 @@ use futures::{StreamExt as _, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     custom_auth::{
-        Act, Answer, Answered, Challenges, CodeHash, Comparison, Kept, MOST_SENDINGS, Nonce, Opening, Pass,
-        Place, Proof, Proved, Proven, Record, Redemption, STRIKES_TO_LOCK, Seat, Spends, Strike,
+        Act, Answer, Answered, Challenges, CodeHash, Comparison, Kept, MOST_SENDINGS, NAME_ONLY_TOTP_TRIES,
+        NAME_ONLY_TOTP_WINDOW, Nonce, Opening, Pass, Place, Proof, Proved, Proven, Record, Redeemed,
+        Redemption, STRIKES_TO_LOCK, Seat, Spends, Strike,
     },
-    factors::own::{Change, OwnFactorStore},
+    factors::{
+        FriendlyDeviceName,
+        own::{Authenticator, Change, FactorId, OwnFactorStore, SealedSeed},
+    },
     kernel::{OwnFactor, UserId},
 };
 
@@ -25,6 +29,109 @@ pub async fn challenges(port: &dyn Challenges, factors: &dyn OwnFactorStore) {
     limits(port).await;
     proofs(port, factors).await;
     redemptions(port, factors).await;
+    evictions(port).await;
+    guesses_by_name(port, factors).await;
+    enrolments(port, factors).await;
+}
+
+/// A sign-in that proved something takes a taken seat, if the one that has it is the one that was seen.
+async fn evictions(port: &dyn Challenges) {
+    let alex = user("evicts-alex");
+    let first_one = first(&alex, 1, Act::Choose(OwnFactor::Totp));
+    taken(port, &first_one).await;
+    let newer = |number, evicts: Option<usize>| Answer {
+        opening: Some(Opening::Proven { evicts: evicts.map(nonce) }),
+        now: after(1),
+        ..first(&alex, number, Act::Choose(OwnFactor::Totp))
+    };
+    refused(port, &newer(2, None), "the seat is taken").await;
+    refused(port, &newer(2, Some(9)), "by another sign-in than the one that was seen").await;
+    let racing: Vec<_> = (2..2 + RACING).map(|number| newer(number, Some(1))).collect();
+    let outcomes = join_all(racing.iter().map(|answer| port.answer(answer))).await;
+    let won = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Answered::Taken(_)))).count();
+    assert_eq!(won, 1, "of {RACING} racing evictions one is done");
+    refused(port, &later(&first_one, 3, compare(Some(3))), "the evicted sign-in is over").await;
+}
+
+/// Wrong authenticator codes by name are compared so often in a window, and no more.
+async fn guesses_by_name(port: &dyn Challenges, factors: &dyn OwnFactorStore) {
+    let alex = user("guesses-alex");
+    let guess = |number: usize, seconds: i64, opens_totp_window| Answer {
+        seat: BY_NAME,
+        now: after(seconds),
+        until: after(seconds),
+        opening: Some(Opening::ByName { day: 1, is_first: number == 0, most: 1_000 }),
+        ..first(
+            &alex,
+            number,
+            Act::Compare(Comparison {
+                factor: OwnFactor::Totp,
+                asked: None,
+                most: 5,
+                strike: Strike::ByName { not_before: None, opens_totp_window },
+            }),
+        )
+    };
+    let tries = usize::try_from(NAME_ONLY_TOTP_TRIES).expect("small");
+    let seconds = |number: usize| i64::try_from(number).expect("small");
+    taken(port, &guess(0, 0, true)).await;
+    refused(port, &guess(1, 1, true), "a window is open").await;
+    // A right code takes back its own count and no other.
+    let right = guess(1, 1, false);
+    taken(port, &right).await;
+    assert_eq!(port.prove(&proof(&right, Spends::Nothing)).await.expect("works"), Proved::Done);
+    for number in 2..=tries {
+        taken(port, &guess(number, seconds(number), false)).await;
+    }
+    refused(port, &guess(tries + 1, seconds(tries + 1), false), "all tries are used up").await;
+    let over = NAME_ONLY_TOTP_WINDOW.as_secs();
+    refused(port, &guess(tries + 1, over - 1, true), "the window is open still").await;
+    taken(port, &guess(tries + 1, over, true)).await;
+    factors.forgive_failures(&alex).await.expect("works");
+    let kept = port.read(&Place::User(alex.clone())).await.expect("works");
+    assert_eq!((kept.tally.by_name, kept.tally.name_only_totp), (0, None), "forgiven");
+}
+
+/// A first authenticator is set up by one write, once, and counts from then on.
+async fn enrolments(port: &dyn Challenges, factors: &dyn OwnFactorStore) {
+    let alex = user("enrols-alex");
+    let compared = first(&alex, 1, compare(None));
+    taken(port, &compared).await;
+    let id = FactorId::parse(&"e".repeat(32)).expect("an id");
+    let authenticator = Authenticator {
+        name: FriendlyDeviceName::parse("Authenticator app").expect("a name"),
+        seed: SealedSeed::new(vec![1, 2, 3]),
+        created_at: now(),
+        is_confirmed: true,
+    };
+    let proven = Proven { password: true, enrolled: true, ..Proven::default() };
+    let pass = Pass { client: CLIENT.into(), proven: proven.clone(), is_named: false };
+    let enrols = Proof {
+        enrols: Some((id.clone(), authenticator.clone())),
+        pass: Some(pass),
+        forgives_name: false,
+        ..proof(&compared, Spends::Step(7))
+    };
+    let racing = join_all((0..RACING).map(|_| port.prove(&enrols))).await;
+    let done = racing.iter().filter(|outcome| matches!(outcome, Ok(Proved::Done))).count();
+    assert_eq!(done, 1, "of {RACING} racing enrolments one is done");
+    let kept = factors.own_factors(&alex).await.expect("works");
+    assert_eq!(kept.authenticators, [(id, authenticator)].into());
+    assert_eq!((kept.generation, kept.revision, kept.last_step, kept.had_factor), (1, 1, Some(7), true));
+    let asks = Redemption {
+        user: alex.clone(),
+        client: CLIENT.into(),
+        nonce: None,
+        groups: BTreeSet::new(),
+        now: after(1),
+    };
+    let redeemed = port.redeem(&asks).await.expect("works");
+    assert_eq!(redeemed, Some(Redeemed { proven, at: now() }), "the proof is of the new generation");
+
+    let second = Answer { seat: Seat { index: 1, ..PROVEN }, ..first(&alex, 2, compare(None)) };
+    taken(port, &second).await;
+    let again = Proof { enrols: enrols.enrols.clone(), generation: 1, ..proof(&second, Spends::Step(8)) };
+    assert_eq!(port.prove(&again).await.expect("works"), Proved::Refused, "only a first one");
 }
 
 fn now() -> Timestamp {
@@ -50,7 +157,7 @@ fn first(user: &UserId, number: usize, act: Act) -> Answer {
         digest: format!("digest {number}"),
         now: now(),
         until: after(180),
-        opening: Some(Opening::Proven),
+        opening: Some(Opening::Proven { evicts: None }),
         act,
     }
 }
@@ -190,7 +297,7 @@ async fn limits(port: &dyn Challenges) {
             factor: OwnFactor::Totp,
             asked: None,
             most: 5,
-            strike: Strike::ByName { not_before: None },
+            strike: Strike::ByName { not_before: None, opens_totp_window: is_first },
         });
         Answer {
             seat: BY_NAME,
@@ -208,21 +315,22 @@ async fn limits(port: &dyn Challenges) {
     let tomorrow = Opening::ByName { day: 20_456, is_first: true, most: 3 };
     let mut wrong = Answer { opening: Some(tomorrow), ..by_name(5, 4, true, 3) };
     if let Act::Compare(comparison) = &mut wrong.act {
-        comparison.strike = Strike::ByName { not_before: Some(after(100)) };
+        comparison.strike = Strike::ByName { not_before: Some(after(100)), opens_totp_window: false };
     }
     let kept = taken(port, &wrong).await;
     assert_eq!((kept.tally.by_name, kept.tally.not_before), (4, Some(after(100))));
     assert_eq!((kept.tally.day, kept.tally.begun), (20_456, 1));
     let tomorrow = Opening::ByName { day: 20_456, is_first: false, most: 3 };
-    refused(port, &Answer { opening: Some(tomorrow), ..by_name(6, 99, false, 3) }, "has to wait").await;
-    taken(port, &Answer { opening: Some(tomorrow), ..by_name(6, 100, false, 3) }).await;
+    refused(port, &Answer { opening: Some(tomorrow.clone()), ..by_name(6, 99, false, 3) }, "has to wait")
+        .await;
+    taken(port, &Answer { opening: Some(tomorrow.clone()), ..by_name(6, 100, false, 3) }).await;
     assert_eq!(kept.tally.failures, [].into(), "no factor is any worse for it");
 
     let known = first(&alex, 10, Act::Choose(OwnFactor::Totp));
     taken(port, &known).await;
     for strike in 0..STRIKES_TO_LOCK {
         let answer = Answer {
-            opening: Some(Opening::Proven),
+            opening: Some(Opening::Proven { evicts: None }),
             now: after(1_000 + i64::from(strike)),
             until: after(1_001 + i64::from(strike)),
             ..first(&alex, 20 + usize::try_from(strike).expect("small"), compare(None))
@@ -255,6 +363,8 @@ fn proof(answer: &Answer, spends: Spends) -> Proof {
         generation: 0,
         spends,
         forgives_name: true,
+        forgives_all: false,
+        enrols: None,
         now: answer.now,
         pass: None,
     }
@@ -307,7 +417,7 @@ async fn proofs(port: &dyn Challenges, factors: &dyn OwnFactorStore) {
 
 async fn redemptions(port: &dyn Challenges, factors: &dyn OwnFactorStore) {
     let native = BTreeSet::from([OwnFactor::SmsCode]);
-    let proven = Proven { password: true, native, own: [OwnFactor::Totp].into() };
+    let proven = Proven { password: true, native, own: [OwnFactor::Totp].into(), enrolled: false };
     let passed = async |user: &UserId, number, is_named| {
         let seat = Seat { index: u8::try_from(number % 3).expect("small"), ..PROVEN };
         let compared = Answer { seat, ..first(user, number, compare(None)) };
@@ -338,7 +448,8 @@ async fn redemptions(port: &dyn Challenges, factors: &dyn OwnFactorStore) {
     let asks_once = asks(&alex, None, 15);
     let racing = join_all((0..RACING).map(|_| port.redeem(&asks_once))).await;
     let won: Vec<_> = racing.into_iter().filter_map(|outcome| outcome.expect("works")).collect();
-    assert_eq!(won, std::slice::from_ref(&proven), "one of {RACING} requests for tokens");
+    let expected = Redeemed { proven: proven.clone(), at: now() };
+    assert_eq!(won, std::slice::from_ref(&expected), "one of {RACING} requests for tokens");
     let kept = port.read(&Place::User(alex.clone())).await.expect("works");
     assert_eq!(kept.groups, ["admins".to_owned()].into(), "kept for the next sign-in");
     let last = kept.factors.last_proof.expect("kept");
@@ -355,7 +466,7 @@ async fn redemptions(port: &dyn Challenges, factors: &dyn OwnFactorStore) {
     assert_eq!(won, 3, "as often as Cognito delivers one event");
     let kim = user("redeems-kim");
     passed(&kim, 7, true).await;
-    assert_eq!(redeemed(asks(&kim, Some(7), 1)).await, Some(proven.clone()));
+    assert_eq!(redeemed(asks(&kim, Some(7), 1)).await, Some(expected));
     assert_eq!(redeemed(asks(&kim, Some(7), 12)).await, None, "repeated too late");
 
     passed(&kim, 8, false).await;
