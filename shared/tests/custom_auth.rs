@@ -15,7 +15,8 @@ use aws_lc_rs::{
 use data_encoding::BASE64URL_NOPAD;
 use jiff::SignedDuration;
 use shared::{
-    custom_auth::{Challenges, Defined, Gate},
+    assurance::{Evidence, PasswordRecovery},
+    custom_auth::{Challenges, Defined, Gate, NAME_ONLY_TOTP_TRIES, Place},
     delivery::Parcel,
     factors::{
         FriendlyDeviceName,
@@ -24,7 +25,7 @@ use shared::{
             RecoveryCode, Seeds, TotpSeed, TrustedDevice,
         },
     },
-    kernel::{Clock, OneTimeCode, UserId},
+    kernel::{Clock, OneTimeCode, OwnFactor, UserId},
 };
 use shared_testkit::{
     CUSTOM, CustomAuthStage, CustomSignIn, InMemorySeeds, InMemoryTable, NATIVE, SeededEntropy,
@@ -88,7 +89,10 @@ async fn an_e_mail_code_signs_in_and_a_proof_is_redeemed_once() {
     let alex = user("alex");
     let mut sign_in = CustomSignIn::without_password("alex", Some(&alex));
     assert_eq!(sign_in.begin(&stage).await, Defined::Challenge);
-    assert_eq!(sign_in.public["factors"], "email,sms");
+    assert_eq!(
+        sign_in.public["factors"], "email,sms,totp,recovery-code,trusted-device",
+        "what the client counts"
+    );
     assert!(stage.courier.taken().is_empty(), "begin sends nothing");
     assert_eq!(sign_in.answer(&stage, "EMAIL").await, Defined::Challenge);
     let code = stage.code().await.unwrap();
@@ -153,7 +157,7 @@ async fn an_authenticators_code_works_at_once_or_after_a_choice_and_each_step_on
         sign_in
     };
     let mut at_once = begun().await;
-    assert_eq!(at_once.public["factors"], "email,sms,totp");
+    assert_eq!(at_once.public["factors"], "totp", "stronger than a message");
     assert_eq!(at_once.answer(&stage, &totp(&stage, SEED, 0)).await, Defined::IssueTokens);
     assert!(stage.token(&alex, CUSTOM, None).await.is_open());
 
@@ -240,7 +244,7 @@ async fn a_trusted_device_stands_for_the_second_factor_and_for_nothing_else() {
     }
     println!("1,000 replays of a signature: {accepted} accepted");
     assert_eq!(accepted, 0);
-    let locked = table.read(&shared::custom_auth::Place::User(alex.clone())).await.unwrap();
+    let locked = table.read(&Place::User(alex.clone())).await.unwrap();
     assert_eq!(locked.tally.failures.values().max(), Some(&100), "and the device is locked");
 
     let (table, stage) = self::stage("");
@@ -280,7 +284,7 @@ async fn a_device_is_dead_after_its_time_and_alone_it_signs_nobody_in() {
 
 #[tokio::test]
 async fn two_factors_where_the_policy_asks_for_two() {
-    let (table, stage) = stage("[custom_auth.clients.custom]\nfactors = 2\n");
+    let (table, stage) = stage("[custom_auth.clients.custom]\nfactors = 2\nkeep_weaker = true\n");
     let alex = user("alex");
     add_authenticator(&table, &alex, "a", SEED, stage.clock.now()).await;
     let mut sign_in = CustomSignIn::with_password("alex", &alex);
@@ -408,9 +412,9 @@ async fn wrong_codes_by_name_lock_nobody_out_who_knows_the_password() {
         sign_in.begin(&stage).await;
         for _ in 0..5 {
             tried += 1;
-            let before = table.read(&shared::custom_auth::Place::User(alex.clone())).await.unwrap();
+            let before = table.read(&Place::User(alex.clone())).await.unwrap();
             sign_in.answer(&stage, "000000").await;
-            let after = table.read(&shared::custom_auth::Place::User(alex.clone())).await.unwrap();
+            let after = table.read(&Place::User(alex.clone())).await.unwrap();
             compared += u32::from(before.tally.by_name != after.tally.by_name);
         }
         stage.clock.advance(seconds(1));
@@ -435,7 +439,7 @@ async fn wrong_codes_by_name_lock_nobody_out_who_knows_the_password() {
 
 #[tokio::test]
 async fn a_factor_is_off_after_a_hundred_failures_beside_another_until_another_succeeds() {
-    let (table, stage) = stage("");
+    let (table, stage) = stage("[custom_auth.clients.custom]\nkeep_weaker = true\n");
     let alex = user("alex");
     add_authenticator(&table, &alex, "a", SEED, stage.clock.now()).await;
     let mut open = CustomSignIn::with_password("alex", &alex);
@@ -476,8 +480,10 @@ async fn sign_ins_that_lead_nowhere_look_like_all_others() {
             seen.push(format!("{:?}", sign_in.answer(&stage, answer).await));
             calls.push(table.sign_in_calls());
             let mut public = sign_in.public.clone();
-            for varies in ["nonce", "factors", "destination"] {
-                public.remove(varies);
+            // A random number, and a mask of the same form of another address.
+            assert_eq!(public.remove("nonce").map(|nonce| nonce.len()), Some(32));
+            if let Some(destination) = public.get_mut("destination") {
+                *destination = destination.replace(|letter: char| letter.is_ascii_alphanumeric(), "x");
             }
             seen.push(format!("{public:?}"));
         }
@@ -511,6 +517,168 @@ async fn sign_ins_that_lead_nowhere_look_like_all_others() {
     }
     assert!(shown.chunks(2).all(|pair| pair[0] == pair[1]), "the same whenever it is asked: {shown:?}");
     assert_eq!(shown[4], "k***@e***");
+}
+
+const BY_EMAIL: PasswordRecovery = PasswordRecovery { email: true, sms: false };
+
+/// As the default stack is: e-mail recovers passwords.
+fn default_stage() -> (Arc<InMemoryTable>, CustomAuthStage) {
+    let table = Arc::new(InMemoryTable::default());
+    let stage = CustomAuthStage::with("", &table, 1, BY_EMAIL);
+    (table, stage)
+}
+
+fn evidence(gate: &Gate) -> Option<Evidence> {
+    match gate {
+        Gate::Open(admitted) => admitted.evidence,
+        Gate::UnknownClient | Gate::NotProven => None,
+    }
+}
+
+/// Password, e-mail code, secret, code of it: tokens of level 1. From then on the authenticator is asked for.
+#[tokio::test]
+async fn a_user_without_a_counted_factor_sets_one_up_in_the_sign_in() {
+    let (table, stage) = default_stage();
+    let alex = user("alex");
+    let mut sign_in = CustomSignIn::with_password("alex", &alex).without_phone();
+    assert_eq!(sign_in.begin(&stage).await, Defined::Challenge);
+    assert_eq!((sign_in.public["step"].as_str(), sign_in.public["factors"].as_str()), ("begin", "email"));
+    assert_eq!(sign_in.answer(&stage, "email").await, Defined::Challenge);
+    let code = stage.code().await.unwrap();
+    assert_eq!(sign_in.answer(&stage, &code).await, Defined::Challenge);
+    assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::NotProven, "the e-mail code is not enough");
+    assert_eq!(sign_in.public["step"], "enrol");
+    let secret = sign_in.public["secret"].clone();
+    assert!(sign_in.public["uri"].starts_with("otpauth://totp/Example:alex%40example.com?secret="));
+    let seed = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
+    let wrong = other_than(&totp(&stage, &seed, 0));
+    assert_eq!(sign_in.answer(&stage, &wrong).await, Defined::Challenge);
+    assert_eq!((&sign_in.public["secret"], sign_in.public["attemptsLeft"].as_str()), (&secret, "4"));
+    let right = totp(&stage, &seed, 0);
+    assert_eq!(sign_in.answer(&stage, &right).await, Defined::IssueTokens);
+    let issued = evidence(&stage.token(&alex, CUSTOM, None).await).unwrap();
+    assert_eq!(issued, Evidence::UNKNOWN, "a factor set up in a sign-in is no evidence for it");
+    assert_eq!(table.audit().len(), 1);
+    assert!(
+        stage.courier.taken().iter().any(|parcel| matches!(parcel, Parcel::Notice(_))),
+        "the owner is told"
+    );
+
+    let mut next = CustomSignIn::with_password("alex", &alex);
+    next.begin(&stage).await;
+    assert_eq!(next.public["factors"], "totp");
+    assert_eq!(next.answer(&stage, &right).await, Defined::Challenge, "a code is good once");
+    assert_eq!(next.answer(&stage, &totp(&stage, &seed, 1)).await, Defined::IssueTokens);
+    let issued = evidence(&stage.token(&alex, CUSTOM, None).await).unwrap();
+    assert_eq!((issued.level, issued.second_factor_at), (2, Some(stage.clock.now())));
+}
+
+#[tokio::test]
+async fn no_second_first_factor_is_set_up_and_a_closed_client_fails() {
+    let (table, stage) = default_stage();
+    let alex = user("alex");
+    let begun = async |stage: &CustomAuthStage| {
+        let mut sign_in = CustomSignIn::with_password("alex", &alex).without_phone();
+        sign_in.begin(stage).await
+    };
+    assert_eq!(begun(&stage).await, Defined::Challenge);
+    change(&table, &alex, Change { had_factor: Some(true), ..Change::default() }).await;
+    assert_eq!(begun(&stage).await, Defined::Fail, "removed past us, say");
+    change(&table, &alex, Change::reset()).await;
+    assert_eq!(begun(&stage).await, Defined::Challenge, "an administrator has reset the user");
+    let closed =
+        CustomAuthStage::with("[custom_auth.clients.custom]\nenrolment = 'closed'", &table, 1, BY_EMAIL);
+    assert_eq!(begun(&closed).await, Defined::Fail);
+}
+
+/// Of two who set up a first factor at a time one does; the other's secret is worth nothing.
+#[tokio::test]
+async fn a_first_factor_is_set_up_once() {
+    let (table, stage) = default_stage();
+    let alex = user("alex");
+    let at_secret = async || {
+        let mut sign_in = CustomSignIn::with_password("alex", &alex).without_phone();
+        sign_in.begin(&stage).await;
+        sign_in.answer(&stage, "email").await;
+        let code = stage.code().await.unwrap();
+        sign_in.answer(&stage, &code).await;
+        let seed = data_encoding::BASE32_NOPAD.decode(sign_in.public["secret"].as_bytes()).unwrap();
+        (sign_in, seed)
+    };
+    let ((mut one, seed), (mut other, other_seed)) = (at_secret().await, at_secret().await);
+    assert_ne!(seed, other_seed);
+    assert_eq!(one.answer(&stage, &totp(&stage, &seed, 0)).await, Defined::IssueTokens);
+    assert_ne!(other.answer(&stage, &totp(&stage, &other_seed, 0)).await, Defined::IssueTokens);
+    assert_eq!(table.own_factors(&alex).await.unwrap().confirmed().count(), 1);
+}
+
+#[tokio::test]
+async fn codes_by_name_of_an_authenticator_are_compared_sixteen_times_a_year() {
+    let (table, stage) = stage(PASSWORDLESS);
+    let alex = user("alex");
+    add_authenticator(&table, &alex, "a", SEED, stage.clock.now()).await;
+    let begun = async || {
+        let mut sign_in = CustomSignIn::without_password("alex", Some(&alex));
+        sign_in.begin(&stage).await;
+        sign_in
+    };
+    let mut compared = 0;
+    // Three sign-ins an hour, for 60 days; a code that is right now is never guessed.
+    for _ in 0..60 * 24 {
+        for _ in 0..3 {
+            let sign_in = begun().await;
+            let before = table.read(&Place::User(alex.clone())).await.unwrap().tally.name_only_totp;
+            sign_in.verify(&stage, &other_than(&totp(&stage, SEED, 0)), None).await;
+            let after = table.read(&Place::User(alex.clone())).await.unwrap().tally.name_only_totp;
+            compared += u32::from(before != after);
+        }
+        stage.clock.advance(SignedDuration::from_hours(1));
+    }
+    println!("4,320 sign-ins by name: {compared} codes compared");
+    assert_eq!(compared, NAME_ONLY_TOTP_TRIES);
+    let sign_in = begun().await;
+    assert!(!sign_in.verify(&stage, &totp(&stage, SEED, 0), None).await, "the right one neither");
+    table.forgive_failures(&alex).await.unwrap();
+    assert!(begun().await.verify(&stage, &totp(&stage, SEED, 0), None).await, "an administrator unlocks");
+}
+
+/// With the password, and sign-ins begun without end: the owner, who answers at once, gets in.
+#[tokio::test]
+async fn holding_all_slots_keeps_no_owner_out() {
+    let (table, stage) = stage("");
+    let alex = user("alex");
+    add_authenticator(&table, &alex, "a", SEED, stage.clock.now()).await;
+    for _ in 0..30 {
+        let mut thief = CustomSignIn::with_password("alex", &alex);
+        thief.begin(&stage).await;
+        assert_eq!(thief.answer(&stage, "totp").await, Defined::Challenge);
+    }
+    let mut owner = CustomSignIn::with_password("alex", &alex);
+    owner.begin(&stage).await;
+    assert_eq!(owner.answer(&stage, &totp(&stage, SEED, 0)).await, Defined::IssueTokens);
+    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
+}
+
+/// A password and a mailbox at a client that takes an e-mail code: no more guesses at the authenticator.
+#[tokio::test]
+async fn a_pass_at_a_weak_client_forgives_nothing_for_a_strong_one() {
+    let table = Arc::new(InMemoryTable::default());
+    let weak = "[custom_auth.clients.custom]\nrecovery_channel_counts = true\nkeep_weaker = true\n";
+    let stage = CustomAuthStage::with(weak, &table, 1, BY_EMAIL);
+    let alex = user("alex");
+    add_authenticator(&table, &alex, "a", SEED, stage.clock.now()).await;
+    for _ in 0..3 {
+        let mut guess = CustomSignIn::with_password("alex", &alex);
+        guess.begin(&stage).await;
+        guess.answer(&stage, "000000").await;
+        let mut pass = CustomSignIn::with_password("alex", &alex);
+        pass.begin(&stage).await;
+        pass.answer(&stage, "email").await;
+        let code = stage.code().await.unwrap();
+        assert_eq!(pass.answer(&stage, &code).await, Defined::IssueTokens);
+    }
+    let kept = table.read(&Place::User(alex)).await.unwrap();
+    assert_eq!(kept.tally.failures.get(&OwnFactor::Totp), Some(&3));
 }
 
 /// Drawn codes: every digit as likely as any other, at every place.

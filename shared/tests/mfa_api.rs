@@ -22,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use serde_json::{Value, json};
 use shared::{
-    assurance::PasswordRecovery,
+    assurance::{Evidence, PasswordRecovery, RecordedSignIn, SignInRecords},
     audit::Action,
     calls::{CallLimits, Repetitions},
     config::Policy,
@@ -33,7 +33,7 @@ use shared::{
         own::{Change, Changed, OwnFactorStore, OwnFactors, PoolFactorNote, SelfService},
     },
     http::{MfaServices, mfa_api},
-    kernel::{EmailAddress, Factor, HashKey, OwnFactor, PortError, UserId},
+    kernel::{EmailAddress, Factor, HashKey, PortError, UserId},
 };
 use shared_testkit::{
     InMemoryCourier, InMemorySeeds, InMemoryTable, InMemoryUserPool, ManualClock, SeededEntropy,
@@ -109,8 +109,9 @@ fn event(file: &str, method: &str, path: &str, body: Option<&str>) -> Value {
     event["requestContext"]["http"]["method"] = json!(method);
     event["requestContext"]["http"]["path"] = json!(path);
     event["body"] = json!(body);
-    let claims = &mut event["requestContext"]["authorizer"]["jwt"]["claims"];
-    if claims["token_use"] == "access" {
+    if let Some(claims) = event.pointer_mut("/requestContext/authorizer/jwt/claims")
+        && claims["token_use"] == "access"
+    {
         claims["mfa_level"] = json!("2");
         claims["mfa_at"] = claims["auth_time"].clone();
     }
@@ -708,17 +709,6 @@ impl Api {
         self.courier.taken().into_iter().map(notice).collect()
     }
 
-    /// As the last gate notes a custom sign-in.
-    fn signed_in_with(&self, factor: OwnFactor) {
-        let proof = LastProof {
-            at: self.now(),
-            factors: [factor].into(),
-            native: [].into(),
-            client: "client".into(),
-        };
-        self.table.note_proof(&UserId::parse(SUB).unwrap(), proof);
-    }
-
     async fn trust(&self) -> (u16, Value) {
         self.call("POST", "/mfa/trusted-devices", Some(serde_json::from_str(DEVICE_BODY).unwrap())).await
     }
@@ -862,23 +852,15 @@ async fn recovery_codes_are_shown_once_and_kept_as_hashes() {
 }
 
 #[tokio::test]
-async fn a_device_is_trusted_only_after_a_sign_in_with_a_code() {
+async fn a_device_is_trusted_renamed_and_removed() {
     let api = api(&[]);
-    let refused = (401, Some("fresh-code-required".to_owned()));
-    let asked = async || {
-        let (status, body) = api.trust().await;
-        (status, body["code"].as_str().map(str::to_owned))
-    };
-    assert_eq!(asked().await, refused, "a native sign-in proves nothing of ours");
-    api.signed_in_with(OwnFactor::TrustedDevice);
-    assert_eq!(asked().await, refused, "a device can't vouch for another");
-    api.signed_in_with(OwnFactor::EmailCode);
     let (status, device) = api.trust().await;
     assert_eq!(
         (status, &device["name"], &device["expiresAt"]),
         (201, &json!("Laptop"), &json!("2026-02-01T03:04:05Z"))
     );
-    assert_eq!(asked().await, (409, Some("device-already-trusted".into())));
+    let (status, again) = api.trust().await;
+    assert_eq!((status, again["code"].as_str()), (409, Some("device-already-trusted")));
     assert_eq!(api.trusted().await, 1);
     let path = format!("/mfa/trusted-devices/{}", device["id"].as_str().unwrap());
     assert_eq!(api.call("PATCH", &path, Some(json!({ "name": "Desktop" }))).await.0, 204);
@@ -892,13 +874,121 @@ async fn a_device_is_trusted_only_after_a_sign_in_with_a_code() {
             (Notice::TrustedDeviceRemoved, Some("Desktop".into())),
         ]
     );
-    api.clock.advance(SignedDuration::from_mins(4));
-    // Fresh by the token, but the code was entered longer ago.
-    api.clock.advance(SignedDuration::from_secs(61));
-    let mut late = event("access-token", "POST", "/mfa/trusted-devices", Some(DEVICE_BODY));
-    let now = json!(api.now().as_second().to_string());
-    late["requestContext"]["authorizer"]["jwt"]["claims"]["auth_time"] = now;
-    assert_eq!(read(api.send(&late).await).await.1["code"], "fresh-code-required");
+}
+
+/// Every change there is, with a body that would do.
+fn changes() -> Vec<(&'static str, &'static str, Value)> {
+    let id = "0".repeat(32).leak();
+    let path = |rest: &str| -> &'static str { format!("/mfa/{rest}").leak() };
+    vec![
+        ("POST", "/mfa/totp", json!({})),
+        ("POST", "/mfa/totp/verify", json!({ "code": "123456" })),
+        ("PUT", "/mfa/preference", json!({ "sms": "ENABLED" })),
+        ("PUT", "/mfa/message-codes", json!({ "email": "on" })),
+        ("POST", "/mfa/authenticators", json!({ "name": "Phone" })),
+        ("POST", path(&format!("authenticators/{id}/verify")), json!({ "code": "123456" })),
+        ("PATCH", path(&format!("authenticators/{id}")), json!({ "name": "Phone" })),
+        ("DELETE", path(&format!("authenticators/{id}")), Value::Null),
+        ("POST", "/mfa/recovery-codes", json!({})),
+        ("POST", "/mfa/trusted-devices", serde_json::from_str(DEVICE_BODY).unwrap()),
+        ("PATCH", path(&format!("trusted-devices/{id}")), json!({ "name": "Laptop" })),
+        ("DELETE", path(&format!("trusted-devices/{id}")), Value::Null),
+        ("POST", "/mfa/email", json!({ "email": "new@example.com" })),
+        ("POST", "/mfa/email/code", json!({})),
+        ("POST", "/mfa/email/verify", json!({ "code": "123456" })),
+        ("POST", "/mfa/phone-number", json!({ "phoneNumber": "+12025550123" })),
+        ("POST", "/mfa/phone-number/code", json!({})),
+        ("POST", "/mfa/phone-number/verify", json!({ "code": "123456" })),
+        ("POST", "/mfa/remembered-devices/forget-others", json!({})),
+    ]
+}
+
+impl Api {
+    /// Asks with other claims; gives status and code.
+    async fn call_as(&self, (method, path, body): &(&str, &str, Value), claims: &Value) -> (u16, String) {
+        let body = (!body.is_null()).then(|| body.to_string());
+        let mut event = event("access-token", method, path, body.as_deref());
+        let all = event["requestContext"]["authorizer"]["jwt"]["claims"].as_object_mut().unwrap();
+        all.remove("mfa_level");
+        all.remove("mfa_at");
+        all.extend(claims.as_object().unwrap().clone());
+        let (status, body) = read(self.send(&event).await).await;
+        (status, body["code"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+/// A user with a factor: no change without a second factor in this very sign-in, five minutes old at most.
+#[tokio::test]
+async fn no_factor_changes_without_a_fresh_second_factor_of_this_sign_in() {
+    let at = |seconds: i64| json!((SIGNED_IN_AT.as_second() + seconds).to_string());
+    let mut refused = 0;
+    for change in changes() {
+        let api = api(&[Factor::Totp]);
+        for (claims, code) in [
+            (json!({}), "second-factor-required"),
+            (json!({ "mfa_level": "1" }), "second-factor-required"),
+            (json!({ "mfa_level": "2" }), "second-factor-required"),
+            (json!({ "mfa_at": at(0) }), "second-factor-required"),
+            (json!({ "mfa_level": "2", "mfa_at": "x" }), "second-factor-required"),
+            (json!({ "mfa_level": "2", "mfa_at": at(-241) }), "reauthentication-required"),
+            (
+                json!({ "mfa_level": "2", "mfa_at": at(0), "auth_time": at(-241) }),
+                "reauthentication-required",
+            ),
+        ] {
+            let (status, found) = api.call_as(&change, &claims).await;
+            assert_eq!((status, found.as_str()), (401, code), "{} {} {claims}", change.0, change.1);
+            refused += 1;
+        }
+        assert!(api.table.audit().is_empty() && api.courier.taken().is_empty(), "{}", change.1);
+        let proven = json!({ "mfa_level": "2", "mfa_at": at(0) });
+        assert_ne!(api.call_as(&change, &proven).await.0, 401, "{} {}", change.0, change.1);
+    }
+    println!("{refused} changes refused");
+    assert_eq!(refused, 7 * 19);
+}
+
+/// Another sign-in of the user's, or one at another client, is no evidence for a token that says nothing.
+#[tokio::test]
+async fn a_token_without_claims_goes_by_the_record_of_its_own_sign_in() {
+    let api = api(&[Factor::Totp]);
+    let user = UserId::parse(SUB).unwrap();
+    let change = ("POST", "/mfa/recovery-codes", json!({}));
+    let record = async |seconds: i64, client: &str, level| {
+        let at = SIGNED_IN_AT + SignedDuration::from_secs(seconds);
+        let evidence = Evidence { level, second_factor_at: (level > 1).then_some(at) };
+        let sign_in = RecordedSignIn { at, client: client.to_owned(), evidence };
+        api.table.record(&user, &sign_in).await.unwrap();
+    };
+    let refused = (401, "second-factor-required".to_owned());
+    record(-61, CLIENT, 2).await;
+    record(0, "other-client", 2).await;
+    assert_eq!(api.call_as(&change, &json!({})).await, refused);
+    record(1, CLIENT, 2).await;
+    assert_eq!(api.call_as(&change, &json!({})).await.0, 201);
+    record(20, CLIENT, 1).await;
+    assert_eq!(api.call_as(&change, &json!({})).await, refused, "which of the two it is of can't be told");
+}
+
+/// A user who never had a factor: the pool's at any client, a named authenticator at a custom one, and
+/// recovery codes and devices not at all.
+#[tokio::test]
+async fn a_first_factor_is_set_up_by_its_rules() {
+    let password = json!({ "mfa_level": "1" });
+    let natively = json!({ "mfa_level": "1", "client_id": "native-id" });
+    let changes = changes();
+    let of = |path: &str| changes.iter().find(|(_, found, _)| *found == path).unwrap();
+    let call = async |path: &str, claims: &Value| api(&[]).call_as(of(path), claims).await;
+    assert_eq!(call("/mfa/authenticators", &password).await.0, 201);
+    assert_eq!(call("/mfa/authenticators", &natively).await, (403, "enrolment-closed".into()));
+    assert_eq!(call("/mfa/totp", &natively).await.0, 200);
+    for claims in [&password, &natively] {
+        for path in ["/mfa/recovery-codes", "/mfa/trusted-devices", "/mfa/message-codes"] {
+            assert_eq!(call(path, claims).await, (401, "second-factor-required".into()), "{path}");
+        }
+    }
+    let unknown = json!({ "mfa_level": "1", "client_id": "unlisted" });
+    assert_eq!(call("/mfa/totp", &unknown).await, (403, "enrolment-closed".into()));
 }
 
 #[rstest]
@@ -909,7 +999,6 @@ async fn a_device_is_trusted_only_after_a_sign_in_with_a_code() {
 #[tokio::test]
 async fn a_change_of_factors_ends_the_trust(#[case] factors: &[Factor], #[case] change: &str) {
     let api = api(factors);
-    api.signed_in_with(OwnFactor::Totp);
     assert_eq!(api.trust().await.0, 201);
     let (id, _) = api.start("Phone").await;
     assert_eq!(api.trusted().await, 1, "what proves nothing changes nothing");
@@ -961,7 +1050,6 @@ async fn bad_input_for_own_factors(
     #[case] member: &str,
 ) {
     let api = api(&[]);
-    api.signed_in_with(OwnFactor::Totp);
     let (answered, problem) = api.call(method, path, Some(body)).await;
     assert_eq!((answered, problem["path"].as_str().unwrap_or_default()), (status, member), "{problem}");
     assert!(api.table.audit().is_empty() && api.courier.taken().is_empty(), "nothing changed");
@@ -971,7 +1059,6 @@ async fn bad_input_for_own_factors(
 #[tokio::test]
 async fn a_private_key_is_refused() {
     let api = api(&[]);
-    api.signed_in_with(OwnFactor::Totp);
     let mut body: Value = serde_json::from_str(DEVICE_BODY).unwrap();
     body["publicKey"]["d"] = json!("870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE");
     let (status, problem) = api.call("POST", "/mfa/trusted-devices", Some(body)).await;
@@ -1302,7 +1389,6 @@ async fn calls_of_cognito_by_route() {
     for (method, path, body) in operations() {
         let api = api(&[]);
         api.pool.add_device(device(THIS, 15));
-        api.signed_in_with(OwnFactor::Totp);
         if path == "/mfa/totp/verify" || path == "/mfa/preference" {
             assert_eq!(api.call("POST", "/mfa/totp", None).await.0, 200);
         }

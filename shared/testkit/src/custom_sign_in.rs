@@ -135,6 +135,8 @@ pub struct CustomSignIn {
     /// None for a name that is no user's.
     pub user: Option<UserId>,
     pub client_id: &'static str,
+    /// Whether the user has a verified phone number, beside the e-mail address.
+    has_phone: bool,
     pub session: Vec<(String, bool, Option<String>)>,
     /// Of the challenge that waits for an answer.
     pub public: BTreeMap<&'static str, String>,
@@ -148,6 +150,7 @@ impl CustomSignIn {
             name: name.to_owned(),
             user: user.cloned(),
             client_id: CUSTOM,
+            has_phone: true,
             session: Vec::new(),
             public: BTreeMap::new(),
             private: BTreeMap::new(),
@@ -161,13 +164,19 @@ impl CustomSignIn {
         Self { session, ..Self::without_password(name, Some(user)) }
     }
 
+    /// The user has an e-mail address only.
+    #[must_use]
+    pub fn without_phone(self) -> Self {
+        Self { has_phone: false, ..self }
+    }
+
     fn who(&self) -> SigningIn<'_> {
         SigningIn {
             client_id: self.client_id,
             user: self.user.clone(),
             user_name: &self.name,
             email: self.user.as_ref().and(EmailAddress::parse("alex@example.com").ok()),
-            phone: self.user.as_ref().and(PhoneNumber::parse("+12025550123").ok()),
+            phone: self.user.as_ref().filter(|_| self.has_phone).and(PhoneNumber::parse("+12025550123").ok()),
             must_change_password: false,
             locales: Vec::new(),
         }

@@ -16,7 +16,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::{
     config::{self, Environment, Policy},
-    custom_auth::{Creator, CustomAuthSettings, DrawnCodes, Enrolments, LastGate, NativeEnrolment, SignIns, Verifier},
+    custom_auth::{
+        Creator, CustomAuthSettings, DrawnCodes, Enrolments, LastGate, NativeEnrolment, SignIns, Verifier,
+    },
     delivery::{ChallengeCodes as _, GovernorSettings, Messages, Parcel},
     factors::{
         FriendlyDeviceName,
@@ -27,7 +29,8 @@ use shared::{
     sign_up::UniqueSettings,
     trigger::{
         CreateAuthChallenge, CustomMessage, DefineAuthChallenge, PostAuthentication, PostConfirmation,
-        PreAuthentication, PreSignUp, PreTokenGeneration, SignInRecorder, Trigger, VerifyAuthChallengeResponse, answer,
+        PreAuthentication, PreSignUp, PreTokenGeneration, SignInRecorder, Trigger,
+        VerifyAuthChallengeResponse, answer,
     },
 };
 use shared_testkit::{InMemoryCourier, InMemorySeeds, InMemoryTable, ManualClock, SeededEntropy};
@@ -181,7 +184,13 @@ fn stage() -> Stage {
         ),
         opened: 0,
         code: String::new(),
-        create: CreateAuthChallenge::new(Creator::new(sign_ins(), courier.clone(), entropy, key(), "Example")),
+        create: CreateAuthChallenge::new(Creator::new(
+            sign_ins(),
+            courier.clone(),
+            entropy,
+            key(),
+            "Example",
+        )),
         courier,
         verify: VerifyAuthChallengeResponse::new(verifier),
         last_gate: PreTokenGeneration::new(gate, settings.policy.tokens.clone(), recorder),
