@@ -808,7 +808,9 @@ async fn five_authenticators_and_no_more_but_what_nobody_finished_makes_room() {
     api.clock.advance(SignedDuration::from_mins(16));
     let mut event = event("access-token", "POST", "/mfa/authenticators", Some("{\"name\":\"Sixth\"}"));
     let fresh = json!(api.now().as_second().to_string());
-    event["requestContext"]["authorizer"]["jwt"]["claims"]["auth_time"] = fresh.clone();
+    for claim in ["auth_time", "mfa_at"] {
+        event["requestContext"]["authorizer"]["jwt"]["claims"][claim] = fresh.clone();
+    }
     assert_eq!(read(api.send(&event).await).await.0, 201);
     let (_, listed) = api.call("GET", "/mfa/authenticators", None).await;
     assert_eq!(listed["authenticators"].as_array().unwrap().len(), 2, "the confirmed one and the new one");
@@ -817,7 +819,9 @@ async fn five_authenticators_and_no_more_but_what_nobody_finished_makes_room() {
     let body = json!({ "code": code(secret, api.now()) }).to_string();
     let path = format!("/mfa/authenticators/{id}/verify");
     let mut late = self::event("access-token", "POST", &path, Some(&body));
-    late["requestContext"]["authorizer"]["jwt"]["claims"]["auth_time"] = fresh;
+    for claim in ["auth_time", "mfa_at"] {
+        late["requestContext"]["authorizer"]["jwt"]["claims"][claim] = fresh.clone();
+    }
     assert_eq!(read(api.send(&late).await).await.0, 404, "too late to finish");
 }
 
