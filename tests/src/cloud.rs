@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -32,10 +32,12 @@ pub struct Cloud {
 }
 
 /// How often an action was called.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Called {
     pub calls: u64,
     pub denied: u64,
+    /// The patterns of the role that the calls' partitions matched.
+    pub partitions: BTreeSet<String>,
 }
 
 /// The client of the sample events. Native: then most functions have nothing to do, and no sample needs a
