@@ -45,6 +45,14 @@ fn hash_key() -> HashKey {
     HashKey::new(&[7; 32])
 }
 
+fn challenge_key() -> HashKey {
+    HashKey::new(&[8; 32])
+}
+
+fn recovery_key() -> HashKey {
+    HashKey::new(&[9; 32])
+}
+
 fn alex() -> UserId {
     UserId::parse("sub-alex").unwrap()
 }
@@ -68,13 +76,17 @@ async fn stage_with(factors: &[Factor], policy: &str) -> Stage {
         is_confirmed: true,
     };
     let change = Change {
-        recovery: Some(codes.iter().map(|code| code.hash(&hash_key(), &alex())).collect()),
+        recovery: Some(codes.iter().map(|code| code.hash(&challenge_key(), &alex())).collect()),
         authenticators: Some([(FactorId::new(entropy.as_ref()).unwrap(), authenticator)].into()),
         ..Change::default()
     };
     table.change(&alex(), 0, &change).await.unwrap();
-    let settings =
-        RecoverySettings { policy: Policy::read(Some(policy)).unwrap().recovery, hash_key: hash_key() };
+    let settings = RecoverySettings {
+        policy: Policy::read(Some(policy)).unwrap().recovery,
+        hash_key: hash_key(),
+        challenge_key: challenge_key(),
+        recovery_key: recovery_key(),
+    };
     let ports = RecoveryPorts {
         cases: table.clone(),
         tries: table.clone(),

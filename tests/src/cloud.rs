@@ -46,6 +46,8 @@ const APP_CLIENTS: &str = "native=1example23456789exampleab";
 
 /// For functions that are started beside the cloud's own.
 const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
+const CHALLENGE_KEY: &str = "123456789abcdef0123456789abcdef0";
+const RECOVERY_KEY: &str = "23456789abcdef0123456789abcdef01";
 
 impl Cloud {
     /// Starts the `local` binary of this build and waits until it is ready.
@@ -99,6 +101,8 @@ impl Cloud {
             ("MFA_RECOVERY_FUNCTION", "recovery-worker"),
             ("MFA_APP_CLIENTS", APP_CLIENTS),
             ("MFA_HASH_KEY", HASH_KEY),
+            ("MFA_CHALLENGE_KEY", CHALLENGE_KEY),
+            ("MFA_RECOVERY_KEY", RECOVERY_KEY),
             ("MFA_EMAIL_FROM", "no-reply@example.com"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));

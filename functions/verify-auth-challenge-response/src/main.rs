@@ -14,7 +14,8 @@ use shared_aws::{Aws, AwsSettings, SeedKey, SeedSettings, Table};
 async fn main() -> Result<(), lambda_runtime::Error> {
     let ((settings, key, seeds), aws) = init(|environment| {
         let settings = CustomAuthSettings::read(environment);
-        ((settings, environment.hash_key(), SeedSettings::read(environment)), AwsSettings::read(environment))
+        let key = environment.challenge_key();
+        ((settings, key, SeedSettings::read(environment)), AwsSettings::read(environment))
     })?;
     let aws = Aws::new(aws)?;
     let (table, seeds) = (Arc::new(Table::new(&aws)), Arc::new(SeedKey::new(&aws, seeds)));
