@@ -1,8 +1,7 @@
 //! Which API calls each function made, how often, and what DynamoDB charges for them: what IAM's
 //! last-accessed information and the bill tell on AWS.
 //!
-//! What its role does not allow a function is denied, by the actions of the template's policies; their resources and
-//! conditions are not looked at.
+//! What its role does not allow a function is denied: by actions, resources and conditions of the template's policies.
 //!
 //! Whoever signs a request names an access key. The Lambda host gives each function a key of its own,
 //! as Lambda gives each role its own credentials, so a call's signature says which function made it.
@@ -19,6 +18,8 @@ use axum::{Json, Router};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::roles::{self, Request as Asked, Role, Verdict, World};
+
 /// Larger than the largest request of the services here.
 const BODY_LIMIT: usize = 42 * 1024 * 1024;
 
@@ -30,11 +31,11 @@ const BATCH: &str = "BatchExecuteStatement";
 /// Calls by function, each as IAM writes the action: `dynamodb:PutItem`.
 pub type Seen = BTreeMap<String, BTreeMap<String, Count>>;
 
-/// The actions that each function's role allows.
-pub type Roles = BTreeMap<String, BTreeSet<String>>;
+/// Each function's role.
+pub type Roles = BTreeMap<String, Role>;
 
 /// How often an action was called.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Count {
     pub calls: u64,
@@ -44,20 +45,22 @@ pub struct Count {
     /// every other service.
     pub read_units: f64,
     pub write_units: f64,
+    /// The patterns of the role that the calls' partitions matched.
+    pub partitions: BTreeSet<String>,
 }
 
 #[derive(Debug)]
 pub struct Calls {
     /// Access key → function.
     callers: BTreeMap<String, String>,
-    /// Function → actions.
     roles: Roles,
+    world: World,
     seen: Mutex<Seen>,
 }
 
 impl Calls {
-    pub fn of(callers: BTreeMap<String, String>, roles: Roles) -> Arc<Self> {
-        Arc::new(Self { callers, roles, seen: Mutex::default() })
+    pub fn of(callers: BTreeMap<String, String>, roles: Roles, world: World) -> Arc<Self> {
+        Arc::new(Self { callers, roles, world, seen: Mutex::default() })
     }
 
     pub fn seen(&self) -> Seen {
@@ -74,38 +77,43 @@ impl Calls {
         let (key, service) = signer(head.headers)?;
         let function = self.callers.get(key)?.clone();
         let operation = operation(head, body)?;
-        let mut actions = match operation.as_str() {
-            BATCH => statements(body)?,
-            operation => vec![operation.to_owned()],
-        };
-        for action in &mut actions {
-            *action = format!("{service}:{action}");
-        }
-        Some(Call { function, operation, actions })
+        let call = roles::Call { service, operation: &operation, path: head.path, body };
+        let asked = self.world.requests(call);
+        (!asked.is_empty()).then_some(Call { function, operation, asked, partitions: BTreeMap::new() })
     }
 
-    /// The first action of a call that its function's role does not allow.
-    fn denied<'a>(&self, call: &'a Call) -> Option<&'a str> {
+    /// The first action of a call that its function's role does not allow. Notes the partitions of the others.
+    fn denied(&self, call: &mut Call) -> Option<String> {
         let role = self.roles.get(&call.function);
-        call.actions.iter().find(|action| role.is_none_or(|role| !role.contains(*action))).map(String::as_str)
+        for asked in &call.asked {
+            match role.map_or(Verdict::Denied, |role| role.answer(asked)) {
+                Verdict::Denied => return Some(asked.action.clone()),
+                Verdict::Allowed(partitions) => {
+                    call.partitions.insert(asked.action.clone(), partitions);
+                }
+            }
+        }
+        None
     }
 
     /// At each of its actions: nobody is asked which it was.
     fn add_denied(&self, call: Call) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let of_function = seen.entry(call.function).or_default();
-        for action in call.actions {
-            let count = of_function.entry(action).or_default();
+        for asked in call.asked {
+            let count = of_function.entry(asked.action).or_default();
             (count.calls, count.denied) = (count.calls + 1, count.denied + 1);
         }
     }
 
     /// The call and its price stand at its first action.
-    fn add(&self, call: Call, units: Units) {
+    fn add(&self, mut call: Call, units: Units) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let of_function = seen.entry(call.function).or_default();
-        for (index, action) in call.actions.into_iter().enumerate() {
-            let count = of_function.entry(action).or_default();
+        for (index, asked) in call.asked.into_iter().enumerate() {
+            let partitions = call.partitions.remove(&asked.action).unwrap_or_default();
+            let count = of_function.entry(asked.action).or_default();
+            count.partitions.extend(partitions);
             if index == 0 {
                 count.calls += 1;
                 count.read_units += units.read;
@@ -118,37 +126,23 @@ impl Calls {
 struct Call {
     function: String,
     operation: String,
-    /// As IAM writes them; more than one for a batch of `PartiQL` statements of several kinds.
-    actions: Vec<String>,
+    /// More than one for a batch of `PartiQL` statements of several kinds.
+    asked: Vec<Asked>,
+    /// Action → the patterns of the role that its partitions matched.
+    partitions: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Call {
     /// A batch is all reads or all writes.
     fn reads(&self) -> bool {
         matches!(self.operation.as_str(), "GetItem" | "Query" | "Scan")
-            || self.actions.iter().any(|action| action == "dynamodb:PartiQLSelect")
+            || self.asked.iter().any(|asked| asked.action == "dynamodb:PartiQLSelect")
     }
 
     /// The operation, if it is DynamoDB's.
     fn of_table(&self) -> Option<&str> {
-        self.actions.first()?.starts_with("dynamodb:").then_some(self.operation.as_str())
+        self.asked.first()?.action.starts_with("dynamodb:").then_some(self.operation.as_str())
     }
-}
-
-/// The actions that permit a batch's statements: by the first word of each.
-fn statements(body: &Bytes) -> Option<Vec<String>> {
-    let input: Value = serde_json::from_slice(body).ok()?;
-    let mut actions = BTreeSet::new();
-    for statement in input.get("Statements")?.as_array()? {
-        let verb = statement.get("Statement")?.as_str()?.split_whitespace().next()?.to_ascii_uppercase();
-        actions.insert(match verb.as_str() {
-            "INSERT" => "PartiQLInsert",
-            "UPDATE" => "PartiQLUpdate",
-            "DELETE" => "PartiQLDelete",
-            _ => "PartiQLSelect",
-        });
-    }
-    Some(actions.into_iter().map(str::to_owned).collect())
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -167,11 +161,11 @@ async fn note(State(calls): State<Arc<Calls>>, request: Request, next: Next) -> 
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let Some(call) = calls.caller(&Head { path: head.uri.path(), headers: &head.headers }, &body) else {
+    let Some(mut call) = calls.caller(&Head { path: head.uri.path(), headers: &head.headers }, &body) else {
         return next.run(Request::from_parts(head, Body::from(body))).await;
     };
-    if let Some(action) = calls.denied(&call) {
-        let answer = denial(&head.headers, &call.function, action);
+    if let Some(action) = calls.denied(&mut call) {
+        let answer = denial(&head.headers, &call.function, &action);
         calls.add_denied(call);
         return answer;
     }
@@ -302,8 +296,16 @@ mod tests {
             "ses:SendEmail",
             "sns:Publish",
         ];
-        let role = allowed.map(str::to_owned).into();
-        Calls::of([("KEY".to_owned(), "sender".to_owned())].into(), [("sender".to_owned(), role)].into())
+        calls_of(&json!({ "Effect": "Allow", "Action": allowed, "Resource": "*" }))
+    }
+
+    /// Of a function with one statement in its role.
+    fn calls_of(statement: &Value) -> Arc<Calls> {
+        let mut role = Role::default();
+        role.add(&json!({ "Statement": [statement] })).unwrap();
+        let world = World { partition_keys: [("t".to_owned(), "pk".to_owned())].into(), ..World::default() };
+        let callers = [("KEY".to_owned(), "sender".to_owned())].into();
+        Calls::of(callers, [("sender".to_owned(), role)].into(), world)
     }
 
     /// What a call is answered that is signed with this key for this service.
@@ -330,9 +332,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_role_does_not_allow_is_denied_in_its_protocol_and_noted() {
-        let callers = [("KEY".to_owned(), "sender".to_owned())].into();
-        let role = ["dynamodb:PartiQLSelect".to_owned()].into();
-        let calls = Calls::of(callers, [("sender".to_owned(), role)].into());
+        let calls =
+            calls_of(&json!({ "Effect": "Allow", "Action": "dynamodb:PartiQLSelect", "Resource": "*" }));
         let router = calls.around(Router::new().fallback(post(async || "done")));
         let batch = |verbs: &[&str]| {
             let statements: Vec<_> = verbs.iter().map(|verb| json!({ "Statement": verb })).collect();
@@ -414,6 +415,26 @@ mod tests {
             noted["sender"].iter().map(|(action, count)| (action.as_str(), count.calls)).collect();
         let expected = ["dynamodb:DescribeTable", "lambda:InvokeFunction", "ses:SendEmail", "sns:Publish"];
         assert_eq!(actions, expected.map(|action| (action, 1)));
+    }
+
+    /// The partitions that a role names are looked at, and told by the pattern that they matched.
+    #[tokio::test]
+    async fn a_call_of_a_partition_that_its_role_does_not_name_is_denied() {
+        let named = json!({ "dynamodb:LeadingKeys": ["USER#*", "AUDIT#*"] });
+        let calls = calls_of(&json!({
+            "Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "*",
+            "Condition": { "ForAllValues:StringLike": named },
+        }));
+        let router = calls.around(Router::new().fallback(post(async || "{}")));
+        let header = ("x-amz-target", "DynamoDB_20120810.GetItem");
+        for (partition, expected) in [("USER#1", 200), ("ADDRESS#1", 400)] {
+            let body = json!({ "TableName": "t", "Key": { "pk": { "S": partition } } }).to_string();
+            let (status, _) = answered(&router, ("KEY", "dynamodb"), header, "/", body).await;
+            assert_eq!(status, expected, "{partition}");
+        }
+        let count = calls.seen()["sender"]["dynamodb:GetItem"].clone();
+        let partitions = ["USER#*".to_owned()].into();
+        assert_eq!(count, Count { calls: 2, denied: 1, partitions, ..Count::default() });
     }
 
     /// A table that answers as DynamoDB does, and refuses what asks for it.

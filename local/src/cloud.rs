@@ -27,9 +27,10 @@ use crate::lambda_api::LambdaApi;
 use crate::listeners::{Ports, Servers, Service};
 use crate::messaging;
 use crate::outbox::Outbox;
+use crate::roles::World;
 use crate::secrets::Secrets;
 use crate::state::State;
-use crate::template::{Account, Deployment, Function, Given, Output, Template};
+use crate::template::{Account, Deployment, Function, Given, Output, Table, Template};
 use crate::user_pool::{Known, Setup};
 
 const REGION: &str = "us-east-1";
@@ -79,6 +80,7 @@ impl Cloud {
         let known = set_up_pool(args, &state, &stack, &pools).await?;
         let endpoints = endpoints(&ports, &known);
         let deployment = stack.deploy(&known)?;
+        let world = World { region: REGION, account_id: ACCOUNT_ID, partition_keys: partition_keys(&deployment) };
         let dynamodb = DynamoDb::start(state.file("dynamodb.sqlite"), deployment.tables).await?;
         let lambda_api = LambdaApi::new(REGION, ACCOUNT_ID, &deployment.functions, deployment.permissions);
         let (lambda, host) = lambda(args, &endpoints, deployment.functions)?;
@@ -93,7 +95,7 @@ impl Cloud {
         });
         let keys_of_functions = template.function_names().into_iter();
         let callers = keys_of_functions.map(|name| (access_key_id(&name), name)).collect();
-        let calls = Calls::of(callers, template.roles()?);
+        let calls = Calls::of(callers, deployment.roles, world);
         let console = Arc::new(Console {
             endpoints: endpoints.clone(),
             sign_in_with: args.sign_in_with,
@@ -146,6 +148,16 @@ impl Cloud {
         }
         self.dynamodb.stop().await;
     }
+}
+
+/// Table → the attribute of its partition key.
+fn partition_keys(deployment: &Deployment) -> BTreeMap<String, String> {
+    let key = |table: &Table| {
+        let parts = table.create.get("KeySchema")?.as_array()?;
+        let hash = parts.iter().find(|part| part.get("KeyType").is_some_and(|kind| kind == "HASH"))?;
+        Some((table.name.clone(), hash.get("AttributeName")?.as_str()?.to_owned()))
+    };
+    deployment.tables.iter().filter_map(key).collect()
 }
 
 async fn set_up_pool(args: &Args, state: &State, stack: &Stack<'_>, pools: &Arc<UserPools>) -> Result<Known> {

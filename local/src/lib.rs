@@ -3,7 +3,7 @@
 //! Rooms: `template` reads what is deployed, `gateway` is the HTTP API, `user_pool` and `functions`
 //! join the two crates that hold Cognito and Lambda, `lambda_api` shows how functions are deployed, `dynamodb`, `kms` and `messaging` are the
 //! services that functions call, `secrets` what a deployment generates, `outbox` is where every message ends, `faults` is what can go wrong
-//! with them, `calls` who called what, `console` shows it all.
+//! with them, `calls` who called what, `roles` what each function may call, `console` shows it all.
 //! `cloud` puts them together.
 
 pub mod ambient;
@@ -21,6 +21,7 @@ pub mod lambda_api;
 pub mod listeners;
 pub mod messaging;
 pub mod outbox;
+pub mod roles;
 pub mod secrets;
 pub mod state;
 pub mod template;

@@ -32,14 +32,14 @@ fn event(source: &str, user_name: &str, verified: &str) -> Value {
 }
 
 const EXTERNAL: &str = "PreSignUp_ExternalProvider";
-const GOOGLE: &str = "link_providers = ['Google', 'Google_Work']";
+const GOOGLE: &str = "link_providers = ['Google', 'Corp']";
 
 #[tokio::test]
 async fn an_identity_of_a_listed_provider_is_linked_with_the_one_account_of_its_verified_address() {
     for (user_name, provider, subject) in [
         ("Google_1000", "Google", "1000"),
         ("google_1000", "Google", "1000"),
-        ("Google_Work_7_7", "Google_Work", "7_7"),
+        ("Corp_alex@example.com", "Corp", "alex@example.com"),
     ] {
         let links = links(&[("sam", "sam@example.com"), ("alex", "alex@example.com")]);
         let outcome = answer(&trigger(GOOGLE, &links), event(EXTERNAL, user_name, "true")).await;
@@ -58,6 +58,9 @@ async fn everybody_else_stays_apart() {
         ("off by default", "", &one[..], EXTERNAL, "Google_1", "true"),
         ("another provider", GOOGLE, &one, EXTERNAL, "Facebook_1", "true"),
         ("a provider that only begins so", GOOGLE, &one, EXTERNAL, "GooglePlus_1", "true"),
+        ("a provider whose name goes on", GOOGLE, &one, EXTERNAL, "Corp_Guests_1", "true"),
+        ("the same in lower case", GOOGLE, &one, EXTERNAL, "corp_guests_1", "true"),
+        ("a provider that is spelt otherwise", GOOGLE, &one, EXTERNAL, "CORP_1", "true"),
         ("nobody", GOOGLE, &one, EXTERNAL, "Google_", "true"),
         ("not verified there", GOOGLE, &one, EXTERNAL, "Google_1", "false"),
         ("not verified there", GOOGLE, &one, EXTERNAL, "Google_1", ""),

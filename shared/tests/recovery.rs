@@ -45,6 +45,14 @@ fn hash_key() -> HashKey {
     HashKey::new(&[7; 32])
 }
 
+fn challenge_key() -> HashKey {
+    HashKey::new(&[8; 32])
+}
+
+fn recovery_key() -> HashKey {
+    HashKey::new(&[9; 32])
+}
+
 fn alex() -> UserId {
     UserId::parse("sub-alex").unwrap()
 }
@@ -68,13 +76,17 @@ async fn stage_with(factors: &[Factor], policy: &str) -> Stage {
         is_confirmed: true,
     };
     let change = Change {
-        recovery: Some(codes.iter().map(|code| code.hash(&hash_key(), &alex())).collect()),
+        recovery: Some(codes.iter().map(|code| code.hash(&challenge_key(), &alex())).collect()),
         authenticators: Some([(FactorId::new(entropy.as_ref()).unwrap(), authenticator)].into()),
         ..Change::default()
     };
     table.change(&alex(), 0, &change).await.unwrap();
-    let settings =
-        RecoverySettings { policy: Policy::read(Some(policy)).unwrap().recovery, hash_key: hash_key() };
+    let settings = RecoverySettings {
+        policy: Policy::read(Some(policy)).unwrap().recovery,
+        hash_key: hash_key(),
+        challenge_key: challenge_key(),
+        recovery_key: recovery_key(),
+    };
     let ports = RecoveryPorts {
         cases: table.clone(),
         tries: table.clone(),
@@ -373,6 +385,31 @@ async fn a_lost_number_is_turned_off_where_it_may_be() {
     assert!(stage.accounts.user("alex").account.profile.factors.enabled.is_empty());
 }
 
+/// Behind `CloudFront` the API's own domain answers 404, and so would the link that ends a recovery.
+#[test]
+fn mailed_recovery_needs_a_url_for_its_links_where_cloudfront_stands_in_front() {
+    let starts = |policy: &str, secret: Option<&str>| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("policy.toml"), format!("[recovery.email]\n{policy}")).unwrap();
+        let lookup = |name: &str| match name {
+            "MFA_CONFIG_DIR" => folder.path().to_str().map(str::to_owned),
+            "MFA_HASH_KEY" => Some("k".repeat(32)),
+            "MFA_ORIGIN_SECRET" => secret.map(str::to_owned),
+            _ => None,
+        };
+        shared::config::load(&lookup, RecoveryFrontSettings::read).is_ok()
+    };
+    let url = "open = true\napi_url = 'https://d1.cloudfront.example'";
+    for (policy, secret, expected) in [
+        ("open = true", Some("shown"), false),
+        (url, Some("shown"), true),
+        ("open = true", None, true),
+        ("open = false", Some("shown"), true),
+    ] {
+        assert_eq!(starts(policy, secret), expected, "{policy:?} behind {secret:?}");
+    }
+}
+
 struct Api {
     stage: Stage,
     router: axum::Router,
@@ -493,7 +530,7 @@ impl Stage {
 
     fn mailed(secret: &str) -> MailedRecovery {
         let key = CaseSecret::parse(secret).unwrap().key(&hash_key());
-        MailedRecovery::new(hash_key(), key.as_str())
+        MailedRecovery::new(recovery_key(), key.as_str())
     }
 
     async fn mailed_code(&self, secret: &str) -> Answer {

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -32,10 +32,12 @@ pub struct Cloud {
 }
 
 /// How often an action was called.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Called {
     pub calls: u64,
     pub denied: u64,
+    /// The patterns of the role that the calls' partitions matched.
+    pub partitions: BTreeSet<String>,
 }
 
 /// The client of the sample events. Native: then most functions have nothing to do, and no sample needs a
@@ -44,6 +46,8 @@ const APP_CLIENTS: &str = "native=1example23456789exampleab";
 
 /// For functions that are started beside the cloud's own.
 const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
+const CHALLENGE_KEY: &str = "123456789abcdef0123456789abcdef0";
+const RECOVERY_KEY: &str = "23456789abcdef0123456789abcdef01";
 
 impl Cloud {
     /// Starts the `local` binary of this build and waits until it is ready.
@@ -97,6 +101,8 @@ impl Cloud {
             ("MFA_RECOVERY_FUNCTION", "recovery-worker"),
             ("MFA_APP_CLIENTS", APP_CLIENTS),
             ("MFA_HASH_KEY", HASH_KEY),
+            ("MFA_CHALLENGE_KEY", CHALLENGE_KEY),
+            ("MFA_RECOVERY_KEY", RECOVERY_KEY),
             ("MFA_EMAIL_FROM", "no-reply@example.com"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -45,6 +45,8 @@ async fn with_dead_dependencies() {
         ("MFA_RECOVERY_FUNCTION", "recovery-worker"),
         ("MFA_APP_CLIENTS", "custom=1example23456789exampleab"),
         ("MFA_HASH_KEY", "canary-hash-key-0123456789abcdef0123"),
+        ("MFA_CHALLENGE_KEY", "canary-challenge-key-0123456789abcdef0123"),
+        ("MFA_RECOVERY_KEY", "canary-recovery-key-0123456789abcdef0123"),
         ("MFA_EMAIL_FROM", "no-reply@example.com"),
     ];
     let environment = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));

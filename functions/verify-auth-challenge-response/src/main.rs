@@ -13,7 +13,7 @@ use shared_aws::{Aws, AwsSettings, DeliverFunction, SeedKey, SeedSettings, Table
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let ((settings, key, seeds, deliver), aws) = init(|environment| {
-        let (settings, key) = (CustomAuthSettings::read(environment), environment.hash_key());
+        let (settings, key) = (CustomAuthSettings::read(environment), environment.challenge_key());
         let (seeds, deliver) = (SeedSettings::read(environment), DeliverFunction::name(environment));
         ((settings, key, seeds, deliver), AwsSettings::read(environment))
     })?;

@@ -14,6 +14,8 @@ pub use sam::{Api, Cors, Function, JwtAuthorizer, Output, Permission, Route, Tab
 use serde_json::{Map, Value as Json};
 use serde_norway::Value;
 
+use crate::roles::Role;
+
 const STACK: &str = "AWS::Serverless::Application";
 
 /// A template that was read and not yet resolved.
@@ -59,6 +61,8 @@ pub struct Deployment {
     pub triggers: Map<String, Json>,
     /// By logical id.
     pub permissions: BTreeMap<String, Permission>,
+    /// By the function's name.
+    pub roles: BTreeMap<String, Role>,
     pub outputs: Vec<Output>,
 }
 
@@ -93,37 +97,6 @@ impl Template {
             .filter_map(|(_, resource)| binary(resource))
             .map(str::to_owned)
             .collect()
-    }
-
-    /// The actions that each function's role allows, by the function's name. A policy that a stack attaches on a
-    /// condition counts: here the operator's settings are read by the functions alone.
-    pub fn roles(&self) -> Result<BTreeMap<String, BTreeSet<String>>, TemplateError> {
-        let mut roles = BTreeMap::<_, BTreeSet<_>>::new();
-        for template in self.all() {
-            for (id, function) in template.resources("AWS::Serverless::Function") {
-                let Some(name) = binary(function) else { continue };
-                let place = format!("Resources.{id}.Properties.Policies");
-                let policies = function.get("Properties").and_then(|properties| properties.get("Policies"));
-                let role = roles.entry(name.to_owned()).or_default();
-                for policy in policies.and_then(Value::as_sequence).into_iter().flatten() {
-                    role.extend(allowed(policy, &place)?);
-                }
-            }
-            for (id, policy) in template.resources("AWS::IAM::Policy") {
-                let place = format!("Resources.{id}.Properties.PolicyDocument");
-                let part = |name| policy.get("Properties").and_then(|properties| properties.get(name));
-                let actions = allowed(part("PolicyDocument").unwrap_or(&Value::Null), &place)?;
-                for name in part("Roles").and_then(Value::as_sequence).into_iter().flatten() {
-                    // SAM calls a function's role by the function's id.
-                    let function = referred(name)
-                        .and_then(|role| template.document.get("Resources")?.get(role.strip_suffix("Role")?))
-                        .and_then(binary)
-                        .ok_or_else(|| TemplateError::content(&place, "the role of no function"))?;
-                    roles.entry(function.to_owned()).or_default().extend(actions.clone());
-                }
-            }
-        }
-        Ok(roles)
     }
 
     /// Logical id and `KeyUsage` of each `AWS::KMS::Key`.
@@ -211,24 +184,6 @@ fn referred(value: &Value) -> Option<&str> {
         Value::Tagged(tagged) if tagged.tag == "!Ref" => tagged.value.as_str(),
         _ => None,
     }
-}
-
-/// The actions that a policy's statements allow.
-fn allowed(policy: &Value, place: &str) -> Result<BTreeSet<String>, TemplateError> {
-    let statements = policy
-        .get("Statement")
-        .and_then(Value::as_sequence)
-        .ok_or_else(|| TemplateError::content(place, "a policy without statements of its own"))?;
-    let mut actions = BTreeSet::new();
-    for statement in statements {
-        if statement.get("Effect").and_then(Value::as_str) != Some("Allow") {
-            return Err(TemplateError::content(place, "a statement that allows nothing"));
-        }
-        let action = statement.get("Action").unwrap_or(&Value::Null);
-        let listed = action.as_sequence().map_or(std::slice::from_ref(action), Vec::as_slice);
-        actions.extend(listed.iter().filter_map(Value::as_str).map(str::to_owned));
-    }
-    Ok(actions)
 }
 
 fn binary(resource: &Value) -> Option<&str> {

@@ -9,7 +9,8 @@ use serde_json::{Map, Value as Json};
 use serde_norway::Value as Yaml;
 
 use super::intrinsics::{Scope, alias, text_of};
-use super::{Account, Deployment, Given, STACK, Template, TemplateError, binary};
+use super::{Account, Deployment, Given, STACK, Template, TemplateError, binary, referred};
+use crate::roles::Role;
 
 /// An `AWS::Serverless::Function`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,6 +176,7 @@ pub(super) fn resolve(
     deployment.tables.extend(tables(template, &scope)?);
     deployment.permissions.extend(permissions(template, &scope)?);
     deployment.triggers.extend(triggers(template, &scope)?);
+    deployment.roles.extend(roles(template, &scope)?);
     deployment.outputs = outputs(template, &scope)?;
     secrets(template, &scope, given)?;
     Ok(deployment)
@@ -216,6 +218,7 @@ fn nested(
             deployment.tables.extend(within.tables);
             deployment.permissions.extend(within.permissions);
             deployment.triggers.extend(within.triggers);
+            deployment.roles.extend(within.roles);
             deployment.api = deployment.api.take().or(within.api);
         }
         if let Some(fault) = fault.filter(|_| later.len() == before) {
@@ -254,6 +257,38 @@ fn triggers(template: &Template, scope: &Scope) -> Result<Map<String, Json>, Tem
         }
     }
     Ok(triggers)
+}
+
+/// What each function's role allows, by the function's name. A policy that a stack attaches on a condition counts:
+/// here the operator's settings are read by the functions alone.
+fn roles(template: &Template, scope: &Scope) -> Result<BTreeMap<String, Role>, TemplateError> {
+    let mut roles = BTreeMap::<_, Role>::new();
+    let mut add = |function: &str, policy: &Yaml, place: &str| {
+        let document = scope.resolve(policy, place)?.unwrap_or_default();
+        let role = roles.entry(function.to_owned()).or_default();
+        role.add(&document).map_err(|fault| TemplateError::content(place, fault))
+    };
+    for (id, function) in template.resources("AWS::Serverless::Function") {
+        let Some(name) = binary(function) else { continue };
+        let place = format!("Resources.{id}.Properties.Policies");
+        let policies = function.get("Properties").and_then(|properties| properties.get("Policies"));
+        for policy in policies.and_then(Yaml::as_sequence).into_iter().flatten() {
+            add(name, policy, &place)?;
+        }
+    }
+    for (id, policy) in template.resources("AWS::IAM::Policy") {
+        let place = format!("Resources.{id}.Properties.PolicyDocument");
+        let part = |name| policy.get("Properties").and_then(|properties| properties.get(name));
+        for name in part("Roles").and_then(Yaml::as_sequence).into_iter().flatten() {
+            // SAM calls a function's role by the function's id.
+            let function = referred(name)
+                .and_then(|role| template.document.get("Resources")?.get(role.strip_suffix("Role")?))
+                .and_then(binary)
+                .ok_or_else(|| TemplateError::content(&place, "the role of no function"))?;
+            add(function, part("PolicyDocument").unwrap_or(&Yaml::Null), &place)?;
+        }
+    }
+    Ok(roles)
 }
 
 /// Those whose text is something else's, such as an app client's secret.

@@ -4,6 +4,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
+use crate::roles::{Request, Verdict};
 
 const TEMPLATE: &str = r#"
 Parameters:
@@ -264,32 +265,39 @@ fn a_role_is_what_its_statements_allow() {
         let function = "Type: AWS::Serverless::Function, Metadata: { BuildProperties: { Binary: sender } }";
         let text =
             format!("Resources:\n  Sender: {{ {function}, Properties: {{ Policies: {policies} }} }}\n{more}");
-        Template::parse(&text).unwrap().roles()
+        deployment(&text).map(|deployment| deployment.roles)
     };
-    let one = "{ Statement: [{ Effect: Allow, Action: kms:Decrypt, Resource: '*' }] }";
-    let other = "{ Statement: [{ Effect: Allow, Action: [sns:Publish, kms:Decrypt] }] }";
+    let one = "{ Statement: [{ Effect: Allow, Action: kms:Decrypt, Resource: !Sub 'arn:${AWS::Region}' }] }";
+    let other = "{ Statement: [{ Effect: Allow, Action: [sns:Publish, ses:SendEmail], Resource: '*' }] }";
     let allowed = |policies: &str, more: &str| -> Vec<_> {
-        let found = roles(policies, more).unwrap();
-        assert_eq!(found.len(), 1);
-        found["sender"].iter().cloned().collect()
+        let roles = roles(policies, more).unwrap();
+        let is_allowed = |action: &&str| {
+            let request = Request {
+                action: (*action).to_owned(),
+                resources: vec!["arn:us-east-1".to_owned()],
+                ..Request::default()
+            };
+            roles.get("sender").is_some_and(|role| role.answer(&request) != Verdict::Denied)
+        };
+        ["kms:Decrypt", "kms:Encrypt", "ses:SendEmail", "sns:Publish"].into_iter().filter(is_allowed).collect()
     };
     let both = format!("[{one}, {other}]");
-    assert_eq!(allowed(&both, ""), ["kms:Decrypt", "sns:Publish"]);
-    assert_eq!(allowed("[]", ""), Vec::<String>::new());
+    assert_eq!(allowed(&both, ""), ["kms:Decrypt", "ses:SendEmail", "sns:Publish"]);
+    assert_eq!(allowed("[]", ""), [""; 0]);
     let attached = |to: &str| {
         format!(
             "  More: {{ Type: AWS::IAM::Policy, Condition: Never, Properties: {{ Roles: [!Ref {to}], PolicyDocument: {other} }} }}\n"
         )
     };
-    assert_eq!(allowed("[]", &attached("SenderRole")), ["kms:Decrypt", "sns:Publish"]);
-    let deny = "[{ Statement: [{ Effect: Deny, Action: kms:Decrypt }] }]";
+    assert_eq!(allowed("[]", &attached("SenderRole")), ["ses:SendEmail", "sns:Publish"]);
+    let nothing = "[{ Statement: [{ Effect: Maybe, Action: kms:Decrypt, Resource: '*' }] }]";
     for (policies, more, fault) in [
         (
             "[AWSLambdaExecute]",
             String::new(),
             "Resources.Sender.Properties.Policies: a policy without statements",
         ),
-        (deny, String::new(), "Resources.Sender.Properties.Policies: a statement that allows nothing"),
+        (nothing, String::new(), "Resources.Sender.Properties.Policies: a statement that neither allows"),
         ("[]", attached("OtherRole"), "Resources.More.Properties.PolicyDocument: the role of no function"),
     ] {
         let told = roles(policies, &more).unwrap_err().to_string();

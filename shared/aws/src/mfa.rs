@@ -16,12 +16,14 @@ use shared::{
 
 use crate::{Aws, DeliverFunction, SeedKey, SeedSettings, Table, UserPool};
 
-/// The policy, `MFA_APP_CLIENTS`, `MFA_PASSWORD_RECOVERY`, `MFA_HASH_KEY`, `MFA_DELIVER_FUNCTION` and what seeds are sealed with.
+/// The policy, `MFA_APP_CLIENTS`, `MFA_PASSWORD_RECOVERY`, `MFA_HASH_KEY`, `MFA_CHALLENGE_KEY`,
+/// `MFA_DELIVER_FUNCTION` and what seeds are sealed with.
 #[derive(Debug)]
 pub struct MfaSettings {
     policy: Policy,
     clients: CustomAuthSettings,
     hash_key: HashKey,
+    challenge_key: HashKey,
     seeds: SeedSettings,
     deliver: String,
 }
@@ -32,6 +34,7 @@ impl MfaSettings {
             policy: environment.policy(),
             clients: CustomAuthSettings::read(environment),
             hash_key: environment.hash_key(),
+            challenge_key: environment.challenge_key(),
             seeds: SeedSettings::read(environment),
             deliver: DeliverFunction::name(environment),
         }
@@ -40,7 +43,7 @@ impl MfaSettings {
 
 /// The user pool's factors, and ours, and what guards calls.
 pub fn mfa_services(aws: &Aws, settings: MfaSettings) -> MfaServices {
-    let MfaSettings { policy, clients, hash_key, seeds, deliver } = settings;
+    let MfaSettings { policy, clients, hash_key, challenge_key, seeds, deliver } = settings;
     let table = Arc::new(Table::new(aws));
     let store: Arc<dyn OwnFactorStore> = table.clone();
     let pool = Arc::new(UserPool::new(aws));
@@ -53,7 +56,7 @@ pub fn mfa_services(aws: &Aws, settings: MfaSettings) -> MfaServices {
         Arc::new(SystemEntropy),
         &policy,
     ));
-    let limits = CallLimits::new(table.clone(), Arc::new(SystemClock), hash_key.clone(), &policy);
+    let limits = CallLimits::new(table.clone(), Arc::new(SystemClock), hash_key, &policy);
     let repetitions = Repetitions::new(table.clone(), Arc::new(SystemClock), Arc::new(SystemEntropy));
     let factors = Factors::new(access.clone(), store.clone(), &policy);
     let seeds = Arc::new(SeedKey::new(aws, seeds));
@@ -63,7 +66,7 @@ pub fn mfa_services(aws: &Aws, settings: MfaSettings) -> MfaServices {
         devices: Arc::new(RememberedDevices::new(access.clone(), pool, table.clone())),
         activity: Arc::new(Activity::new(access.clone(), table)),
         factors: Arc::new(factors),
-        own: Arc::new(SelfService::new(access, store, seeds, hash_key, &policy)),
+        own: Arc::new(SelfService::new(access, store, seeds, challenge_key, &policy)),
         limits: Arc::new(limits),
         repetitions: Arc::new(repetitions),
     }

@@ -3,7 +3,7 @@ use std::path::Path;
 use super::{Policy, Problems};
 use crate::kernel::HashKey;
 
-const SHORTEST_HASH_KEY: usize = 32;
+const SHORTEST_KEY: usize = 32;
 
 /// Environment variables, and the problems met while reading them.
 pub struct Environment<'a> {
@@ -65,11 +65,27 @@ impl<'a> Environment<'a> {
         })
     }
 
-    /// `MFA_HASH_KEY`: at least 32 random characters. Another key starts every count of an address anew.
+    /// Reads `MFA_HASH_KEY`, for pseudonyms and look-ups. Another key starts every count of an address anew.
     pub fn hash_key(&mut self) -> HashKey {
-        let secret = self.required("MFA_HASH_KEY");
-        if !secret.is_empty() && secret.len() < SHORTEST_HASH_KEY {
-            self.problem(format!("MFA_HASH_KEY must have at least {SHORTEST_HASH_KEY} characters"));
+        self.key("MFA_HASH_KEY")
+    }
+
+    /// Reads `MFA_CHALLENGE_KEY`, for the codes of custom challenges and for recovery codes.
+    pub fn challenge_key(&mut self) -> HashKey {
+        self.key("MFA_CHALLENGE_KEY")
+    }
+
+    /// Reads `MFA_RECOVERY_KEY`, which makes mailed recovery codes and stop links. Its holder needs no mailbox, so the
+    /// public API must not have it.
+    pub fn recovery_key(&mut self) -> HashKey {
+        self.key("MFA_RECOVERY_KEY")
+    }
+
+    /// At least 32 random characters.
+    fn key(&mut self, name: &str) -> HashKey {
+        let secret = self.required(name);
+        if !secret.is_empty() && secret.len() < SHORTEST_KEY {
+            self.problem(format!("{name} must have at least {SHORTEST_KEY} characters"));
         }
         HashKey::new(secret.as_bytes())
     }
@@ -95,18 +111,23 @@ pub fn process_environment(name: &str) -> Option<String> {
 mod tests {
     use super::{Environment, HashKey};
 
-    fn hash_key(environment: &mut Environment<'_>) -> HashKey {
-        environment.hash_key()
-    }
-
     #[test]
-    fn a_short_hash_key_is_a_problem() {
-        let read = |secret: &str| {
-            let secret = secret.to_owned();
-            crate::config::load(&move |_| Some(secret.clone()), hash_key).is_ok()
-        };
-        assert!(read(&"k".repeat(32)));
-        assert!(!read(&"k".repeat(31)));
-        assert!(!read(""));
+    fn a_key_has_a_variable_of_its_own_and_is_not_short() {
+        type Read = fn(&mut Environment<'_>) -> HashKey;
+        let keys: [(&str, Read); 3] = [
+            ("MFA_HASH_KEY", |environment| environment.hash_key()),
+            ("MFA_CHALLENGE_KEY", |environment| environment.challenge_key()),
+            ("MFA_RECOVERY_KEY", |environment| environment.recovery_key()),
+        ];
+        for (variable, read) in keys {
+            let loads = |set: &str, secret: &str| {
+                crate::config::load(&|name| (name == set).then(|| secret.to_owned()), read).is_ok()
+            };
+            assert!(loads(variable, &"k".repeat(32)), "{variable}");
+            assert!(!loads(variable, &"k".repeat(31)), "{variable}");
+            for (other, _) in keys {
+                assert_eq!(loads(other, &"k".repeat(32)), other == variable, "{variable} of {other}");
+            }
+        }
     }
 }

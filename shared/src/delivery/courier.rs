@@ -85,7 +85,8 @@ pub struct RecoveryParcel {
     pub wait_hours: u32,
 }
 
-/// What the mail of a recovery says that nobody else may know: made from the case's key, kept nowhere.
+/// What the mail of a recovery says that nobody else may know: made from the case's key by `MFA_RECOVERY_KEY`, kept
+/// nowhere.
 #[derive(Clone)]
 pub struct MailedRecovery {
     key: HashKey,

@@ -38,7 +38,7 @@ impl Deliver {
         Self { codes: Some(CodesOf(codes)), ..self }
     }
 
-    /// Also tells of recoveries by e-mail.
+    /// Also tells of recoveries by e-mail. `key`: `MFA_RECOVERY_KEY`.
     #[must_use]
     pub fn with_recoveries(self, key: HashKey) -> Self {
         Self { recoveries: Some(key), ..self }

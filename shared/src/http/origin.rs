@@ -29,6 +29,11 @@ impl Origin {
         Self(environment.optional("MFA_ORIGIN_SECRET"))
     }
 
+    /// Whether something stands in front of the API.
+    pub(super) fn has_a_front(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether a request has come the way that it should. Behind `CloudFront` the caller's address is the one
     /// that `CloudFront` was called from: API Gateway sees `CloudFront`'s own, which is everybody's.
     pub(super) fn admits(&self, request: &mut lambda_http::Request) -> bool {

@@ -13,7 +13,7 @@ use axum::{
 use lambda_http::request::RequestContext;
 use serde::Serialize;
 
-use super::{Problem, body::Body, shell::with_shell};
+use super::{Origin, Problem, body::Body, shell::with_shell};
 use crate::{
     config::{Environment, RecoveryPolicy},
     factors::own::RecoveryCode,
@@ -40,8 +40,15 @@ pub struct RecoveryFrontSettings {
 }
 
 impl RecoveryFrontSettings {
+    /// Reads the policy and `MFA_HASH_KEY`. Refuses a policy that would mail links to nowhere: behind `CloudFront` the
+    /// API's own domain answers 404, and with it the link by which an owner ends a recovery.
     pub fn read(environment: &mut Environment<'_>) -> Self {
-        Self { policy: environment.policy().recovery, hash_key: environment.hash_key() }
+        let policy = environment.policy().recovery;
+        let is_behind = Origin::read(environment).has_a_front();
+        if is_behind && policy.email.open && policy.email.api_url.is_empty() {
+            environment.problem("policy.toml: recovery.email.open needs recovery.email.api_url behind CloudFront (ProtectApi)");
+        }
+        Self { policy, hash_key: environment.hash_key() }
     }
 
     pub fn front(self, desk: Arc<dyn Desk>, tries: Arc<dyn Tries>, clock: Arc<dyn Clock>) -> RecoveryFront {

@@ -1,7 +1,7 @@
 use aws_lc_rs::hmac;
 
-/// The key that names are hashed with before they become part of a stored key, so that whoever reads
-/// the table can't tell whose address it was, not even by trying all phone numbers.
+/// A secret that hashes are made with, so that a reader of the table can't try what was hashed: a phone number, a code.
+/// Each purpose has a secret of its own (`MFA_HASH_KEY`, `MFA_CHALLENGE_KEY`, `MFA_RECOVERY_KEY`).
 #[derive(Clone)]
 pub struct HashKey(hmac::Key);
 

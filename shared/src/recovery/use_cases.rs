@@ -31,13 +31,23 @@ const LOOKS: u32 = 4;
 #[derive(Debug, Clone)]
 pub struct RecoverySettings {
     pub policy: RecoveryPolicy,
+    /// Names cases and unknown users.
     pub hash_key: HashKey,
+    /// Hashes recovery codes.
+    pub challenge_key: HashKey,
+    /// Makes what is mailed.
+    pub recovery_key: HashKey,
 }
 
 impl RecoverySettings {
-    /// The policy and `MFA_HASH_KEY`.
+    /// Reads the policy, `MFA_HASH_KEY`, `MFA_CHALLENGE_KEY` and `MFA_RECOVERY_KEY`.
     pub fn read(environment: &mut Environment<'_>) -> Self {
-        Self { policy: environment.policy().recovery, hash_key: environment.hash_key() }
+        Self {
+            policy: environment.policy().recovery,
+            hash_key: environment.hash_key(),
+            challenge_key: environment.challenge_key(),
+            recovery_key: environment.recovery_key(),
+        }
     }
 }
 
@@ -85,7 +95,7 @@ impl Recovery {
     /// Opens a case. Known and unknown names, right and wrong passwords take the same calls, one by one or
     /// side by side: what is not to be done is done for nobody.
     async fn open(&self, user_name: &str, password: &Password) -> Result<Answer, RecoveryFault> {
-        let RecoverySettings { policy, hash_key } = &self.settings;
+        let RecoverySettings { policy, hash_key, .. } = &self.settings;
         if !policy.open {
             return Err(Refusal::RecoveryClosed.into());
         }
@@ -266,11 +276,11 @@ impl Recovery {
             Metric::RecoveryHeldBack.emit();
         }
         let mailbox = self.mailbox(key, &case, now).await?;
-        let hash_key = &self.settings.hash_key;
-        let mailed = MailedRecovery::new(hash_key.clone(), key.as_str()).code();
+        let recovery_key = &self.settings.recovery_key;
+        let mailed = MailedRecovery::new(recovery_key.clone(), key.as_str()).code();
         let mailed = RecoveryCode::parse(&mailed).map_err(|fault| PortError::new("recovery.code", fault))?;
         // Both as keyed hashes: where they differ tells nothing of the code.
-        let is_right = code.hash(hash_key, &case.user) == mailed.hash(hash_key, &case.user);
+        let is_right = code.hash(recovery_key, &case.user) == mailed.hash(recovery_key, &case.user);
         if !(is_right && is_admitted && wait.is_real) {
             return Err(Refusal::CodeWrong.into());
         }
@@ -289,7 +299,7 @@ impl Recovery {
 
     /// The owner's link. Nothing but that it is theirs is asked.
     async fn stop(&self, key: &CaseKey, mark: &str) -> Result<Answer, RecoveryFault> {
-        let own = MailedRecovery::new(self.settings.hash_key.clone(), key.as_str()).mark();
+        let own = MailedRecovery::new(self.settings.recovery_key.clone(), key.as_str()).mark();
         if !bool::from(own.as_bytes().ct_eq(mark.as_bytes())) {
             return Err(Refusal::RecoveryNotFound.into());
         }
@@ -339,7 +349,7 @@ impl Recovery {
         if !is_admitted {
             Metric::RecoveryHeldBack.emit();
         }
-        let hash = code.hash(&self.settings.hash_key, &user);
+        let hash = code.hash(&self.settings.challenge_key, &user);
         match self.ports.codes.spend(&user, &hash, &key).await? {
             Spent::Unknown => Err(Refusal::CodeWrong.into()),
             Spent::Done => {

@@ -75,16 +75,16 @@ impl Linking {
         Ok(Linked::Linked)
     }
 
-    /// `<Provider>_<subject>` (COGNITO.md §1.5); Cognito has been seen to write the provider in lower case.
-    /// The longest name that fits, because names may have underscores.
+    /// Reads `<Provider>_<subject>` (COGNITO.md §1.5). A second underscore could be part of the name of a provider that is
+    /// not listed, so an identity with two is linked with no account. A pool without case writes the provider in lower case.
     fn identity(&self, user_name: &str) -> Option<FederatedIdentity> {
-        let fits = |provider: &&String| {
-            let begins = user_name.get(..provider.len());
-            begins.is_some_and(|begins| begins.eq_ignore_ascii_case(provider))
-                && user_name.get(provider.len()..).is_some_and(|rest| rest.len() > 1 && rest.starts_with('_'))
-        };
-        let provider = self.providers.iter().filter(fits).max_by_key(|provider| provider.len())?;
-        let subject = user_name.get(provider.len() + 1..)?;
+        let (name, subject) = user_name.split_once('_').filter(|(_, subject)| !subject.is_empty())?;
+        let is_it = |provider: &&String| *provider == name || provider.to_ascii_lowercase() == name;
+        let provider = self.providers.iter().find(is_it)?;
+        if subject.contains('_') {
+            tracing::warn!(provider, "not linked: with two underscores the provider can't be told");
+            return None;
+        }
         Some(FederatedIdentity { provider: provider.clone(), subject: subject.to_owned() })
     }
 }

@@ -149,7 +149,12 @@ fn stage() -> Stage {
         clock: clock.clone(),
         entropy,
     };
-    let settings = RecoverySettings { policy: policy.recovery.clone(), hash_key: key() };
+    let settings = RecoverySettings {
+        policy: policy.recovery.clone(),
+        hash_key: key(),
+        challenge_key: key(),
+        recovery_key: key(),
+    };
     let front = config::load(&lookup, RecoveryFrontSettings::read).expect("settings");
     let front = front.front(Arc::new(Recovery::new(settings, ports)), table, clock);
     let code = code.readable().to_string();

@@ -89,7 +89,8 @@ pub struct DeliverSettings {
     dispatch: DispatchSettings,
     sms: SmsSettings,
     email: EmailSettings,
-    key: HashKey,
+    challenge_key: HashKey,
+    recovery_key: HashKey,
 }
 
 impl DeliverSettings {
@@ -98,7 +99,8 @@ impl DeliverSettings {
             dispatch: DispatchSettings::read_for_parcels(environment),
             sms: SmsSettings::read(environment),
             email: EmailSettings::read(environment),
-            key: environment.hash_key(),
+            challenge_key: environment.challenge_key(),
+            recovery_key: environment.recovery_key(),
         }
     }
 }
@@ -113,10 +115,10 @@ pub fn deliver(aws: &Aws, settings: &DeliverSettings) -> Deliver {
         Chain::new(email_providers(aws, &settings.email, policy), policy.email.clone(), entropy.clone());
     let dispatch = |carrier| settings.dispatch.dispatch(dependencies.clone(), carrier);
     let digits = settings.dispatch.policy.custom_auth.code_digits;
-    let codes = DrawnCodes::new(table, entropy.clone(), settings.key.clone(), digits);
+    let codes = DrawnCodes::new(table, entropy.clone(), settings.challenge_key.clone(), digits);
     Deliver::new(dispatch(Carrier::Sms(sms)), dispatch(Carrier::Email(email)))
         .with_codes(Arc::new(codes))
-        .with_recoveries(settings.key.clone())
+        .with_recoveries(settings.recovery_key.clone())
 }
 
 /// The providers of `delivery.sms.providers`, in its order.

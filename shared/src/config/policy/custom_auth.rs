@@ -28,8 +28,8 @@ wrong_answers = 5
 
 /// Comparisons a challenge, whatever an operator says.
 const MOST_WRONG_ANSWERS: u32 = 5;
-/// `AuthSessionValidity` goes up to 15 minutes (COGNITO.md §3.2).
-const LONGEST_SESSION: u32 = 900;
+/// NIST SP 800-63B-4, 3.1.3.2: a code out of band lives for at most 10 minutes.
+const LONGEST_CODE: u32 = 600;
 
 /// Custom challenges: what must be proven, and how often one may err.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -101,7 +101,7 @@ impl CustomAuthPolicy {
     pub(super) fn check(&self, problems: &mut Vec<String>) {
         let ranges = [
             ("code_digits", u32::from(self.code_digits), 6, 8),
-            ("code_seconds", self.code_seconds, 60, LONGEST_SESSION),
+            ("code_seconds", self.code_seconds, 60, LONGEST_CODE),
             ("resend_after_seconds", self.resend_after_seconds, 1, self.code_seconds.max(1)),
             ("back_off_seconds", self.back_off_seconds, 1, self.back_off_max_seconds.max(1)),
             ("back_off_max_seconds", self.back_off_max_seconds, 1, 86_400),
@@ -195,7 +195,7 @@ mod tests {
         custom_auth.clients.mobile.groups.admins.trusted_device must be boolean, not string
         custom_auth.clients.web must be table, not string
         custom_auth.code_digits must be 6 to 8
-        custom_auth.code_seconds must be 60 to 900
+        custom_auth.code_seconds must be 60 to 600
         custom_auth.resend_after_seconds must be 1 to 30
         custom_auth.by_name_per_day must be 1 to 1000
         custom_auth.clients.mobile.kinds: "pigeon" is none of email, sms, totp, recovery-code

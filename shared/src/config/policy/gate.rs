@@ -60,7 +60,8 @@ impl Policy {
                 problems.push(format!("{key}: {domain:?} is not a domain in lower-case ASCII"));
             }
         }
-        for provider in &self.sign_up.link_providers {
+        let providers = &self.sign_up.link_providers;
+        for (at, provider) in providers.iter().enumerate() {
             // `ProviderNameType` of Cognito's model, as far as ASCII goes.
             let is_name = (1..=32).contains(&provider.len())
                 && provider.bytes().all(|byte| byte.is_ascii_graphic())
@@ -68,6 +69,14 @@ impl Policy {
                 && !provider.ends_with('_');
             if !is_name {
                 problems.push(format!("sign_up.link_providers: {provider:?} is no provider's name"));
+            } else if provider.contains('_') {
+                // The provider stands before an underscore in a user's name.
+                problems.push(format!(
+                    "sign_up.link_providers: {provider:?} has an underscore, so it can't be told from another provider"
+                ));
+            }
+            if providers.iter().take(at).any(|other| other.eq_ignore_ascii_case(provider)) {
+                problems.push(format!("sign_up.link_providers: {provider:?} stands there twice, but for its case"));
             }
         }
         let sign_in = &self.sign_in;

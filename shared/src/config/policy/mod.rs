@@ -222,7 +222,7 @@ mod tests {
             opne = true
             auto_confirm = "yes"
             denied_email_domains = ["Example.com"]
-            link_providers = ["Google", "_x", "my idp"]
+            link_providers = ["Google", "_x", "my idp", "Corp_Guests", "GOOGLE"]
             [sign_in]
             surge_after = 0
             free_attempts = 2
@@ -276,6 +276,8 @@ mod tests {
         sign_up.denied_email_domains: "Example.com" is not a domain in lower-case ASCII
         sign_up.link_providers: "_x" is no provider's name
         sign_up.link_providers: "my idp" is no provider's name
+        sign_up.link_providers: "Corp_Guests" has an underscore, so it can't be told from another provider
+        sign_up.link_providers: "GOOGLE" stands there twice, but for its case
         sign_in.surge_after must be at least 1
         sign_in.free_attempts must be 3 to 100
         sign_in.window_minutes must be 30 to 1440
