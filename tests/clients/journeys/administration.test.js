@@ -1,5 +1,6 @@
 // What opens the admin API, and what a member of the administrators' group can't do.
 import assert from 'node:assert/strict';
+import { describe } from 'node:test';
 
 import { newAddress } from '../harness/user.js';
 import { GROUP_OF_HELPERS, NO_CODE, journey, worldOf } from './harness/world.js';
@@ -174,3 +175,17 @@ for (const [what, spelt] of [
     assert.equal(found.sub, owner.sub, 'the owner is found by the name');
   });
 }
+
+describe('where a group is named that may be helped', () => {
+  const world = worldOf({ admin: 'helped_groups = ["two-factors"]' });
+
+  journey('holds a helper’s account: helps a member of that group, and of no other', async () => {
+    const helper = await world.newHelper();
+    const owner = await world.newUserWithAuthenticator({ groups: ['owners'] });
+    await world.unchanged(owner, () => world.administrationRefused(helper.signIn, 'mfa-reset', owner.name));
+    const both = await world.newUser({ groups: ['two-factors', 'owners'] });
+    await world.administrationRefused(helper.signIn, 'mfa-reset', both.name);
+    const helped = await world.newUser({ groups: ['two-factors'] });
+    await world.administrationDone(helper.signIn, 'mfa-reset', helped.name);
+  });
+});

@@ -203,3 +203,21 @@ journey('holds the mailbox: resets the password while the owner’s sign-in wait
   noTokens(waiting);
   await world.signInAsOwner(owner);
 });
+
+journey('holds mailbox and phone: the owner has turned codes by message off', async () => {
+  const owner = await world.newUserWithAuthenticator({ phone: true });
+  const { status } = await world.call(owner.signIn, 'PUT', '/mfa/message-codes', { email: 'off', sms: 'off' });
+  assert.ok(status < 300, `the owner turns them off: ${status}`);
+  await world.unchanged(owner, async () => {
+    for (const [factor, address] of [['email', owner.email], ['sms', owner.phone]]) {
+      const passwordless = await world.signIn('passwordless', owner);
+      await passwordless.answer(factor);
+      noTokens(passwordless);
+      const custom = await world.signIn('custom', owner, { password: owner.password });
+      await custom.answerByMessage(factor, address);
+      noTokens(custom);
+      await world.laterOn(owner);
+    }
+  });
+  await world.signInAsOwner(owner);
+});

@@ -8,6 +8,16 @@ import {
 
 const world = worldOf();
 
+/** Wrong codes of the owner's authenticator beside the password, five a sign-in. */
+async function guess(owner, signIns) {
+  for (let count = 0; count < signIns; count += 1) {
+    const custom = await world.signIn('custom', owner, { password: owner.password });
+    for (let wrong = 0; wrong < 5; wrong += 1) await custom.answer(owner.app.wrong());
+    noTokens(custom);
+    await world.laterOn(owner);
+  }
+}
+
 journey('holds the password: mints recovery codes at native, then signs in at custom', async () => {
   const owner = await world.newUser();
   await world.unchanged(owner, async () => {
@@ -122,6 +132,7 @@ journey('holds the password: asks for every factor at custom, and has none', asy
       for (let wrong = 0; wrong < 6; wrong += 1) await custom.answer(owner.app.wrong());
       noTokens(custom);
       assert.equal(custom.challenge, undefined, `${factor}: the sign-in is at its end`);
+      await world.laterOn(owner);
     }
   });
   await world.signInAsOwner(owner);
@@ -138,6 +149,7 @@ journey('holds the password: asks for an enrolment before the owner ever had a f
         assert.equal(custom.shown.secret, undefined, 'no secret before the code that was mailed');
       }
       noTokens(custom);
+      await world.laterOn(owner);
     }
   });
   await world.signInAsOwner(owner);
@@ -204,26 +216,18 @@ journey('holds the password: takes every seat for sign-ins so that the owner has
 
 journey('holds the password: guesses codes until the factor is off, which support and a new set-up turn on', async () => {
   const [owner, helper] = [await world.newUserWithAuthenticator(), await world.newHelper()];
-  for (let guesses = 0; guesses < 105; guesses += 5) {
-    const custom = await world.signIn('custom', owner, { password: owner.password });
-    for (let wrong = 0; wrong < 5; wrong += 1) await custom.answer(owner.app.wrong());
-    noTokens(custom);
-  }
+  await guess(owner, 20);
   await world.administrationDone(helper.signIn, 'mfa-reset', owner.name);
   owner.recoveryCodes = [];
   owner.app = undefined;
   await world.firstSignIn(owner);
   const signIn = await world.signInByAuthenticator(owner);
-  assert.ok(signIn.tokens);
+  assert.ok(signIn.claims.mfa_methods.includes('totp'), 'the new factor is on');
 });
 
 journey('holds the password: guesses codes until the factor is off, and the owner turns it on by a recovery code', async () => {
   const owner = await world.newUserWithAuthenticator();
-  for (let guesses = 0; guesses < 105; guesses += 5) {
-    const custom = await world.signIn('custom', owner, { password: owner.password });
-    for (let wrong = 0; wrong < 5; wrong += 1) await custom.answer(owner.app.wrong());
-    noTokens(custom);
-  }
+  await guess(owner, 20);
   const during = await world.signIn('custom', owner, { password: owner.password });
   assert.ok(!during.factors.includes('totp'), 'the factor is off');
   await world.signInAsOwner(owner);
@@ -275,5 +279,17 @@ journey('holds the password: signs with a trusted device of their own account', 
   const claimed = Object.assign(await Device.make(), { id: device.id, sub: owner.sub, clientId: device.clientId });
   await custom.answer(await claimed.sign(custom.shown));
   noTokens(custom);
+  await world.signInAsOwner(owner);
+});
+
+journey('holds password and mailbox: clears the count of wrong codes by a sign-in at passwordless', async () => {
+  const owner = await world.newUserWithAuthenticator();
+  await guess(owner, 19);
+  const weak = await world.signIn('passwordless', owner);
+  await weak.answerByMessage('email', owner.email);
+  assert.ok(weak.tokens, 'one proof is enough there');
+  await guess(owner, 2);
+  const custom = await world.signIn('custom', owner, { password: owner.password });
+  assert.ok(!custom.factors.includes('totp'), 'a hundred wrong codes in a row');
   await world.signInAsOwner(owner);
 });

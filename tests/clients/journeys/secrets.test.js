@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 
 import { Authenticator } from '../harness/authenticator.js';
+import { storedFactors, storedText } from '../harness/factors.js';
 import { journey, noTokens, oneProof, unusedCode, worldOf } from './harness/world.js';
 
 const world = worldOf();
@@ -154,4 +155,28 @@ journey('holds the old password and a code of the authenticator: the owner has s
   noTokens(custom);
   assert.equal(custom.challenge, undefined);
   await world.signInAsOwner(owner);
+});
+
+journey('holds the password and reads the table: looks for seeds and recovery codes', async () => {
+  const owner = await world.newUserWithAuthenticator();
+  const text = await storedText(world.cloud);
+  for (const code of owner.recoveryCodes) {
+    assert.ok(!text.includes(code) && !text.includes(code.replaceAll('-', '')), 'no recovery code');
+  }
+  const stored = await storedFactors(world.cloud, owner.sub);
+  assert.equal(stored.recovery.SS.length, 10);
+  const custom = await world.signIn('custom', owner, { password: owner.password });
+  for (const kept of stored.recovery.SS.slice(0, 4)) await custom.answer(kept);
+  noTokens(custom);
+  await world.signInAsOwner(owner);
+});
+
+journey('holds the password and reads the table: looks for the code that is on its way', async () => {
+  const owner = await world.newUserBySms();
+  const custom = await world.signIn('custom', owner, { password: owner.password });
+  const code = await custom.code('sms', owner.phone);
+  const words = (await storedText(world.cloud)).split(/[^0-9A-Za-z]+/);
+  assert.ok(!words.includes(code), 'the code is in its message only');
+  await custom.answer(code);
+  assert.ok(custom.tokens);
 });

@@ -1,8 +1,9 @@
 // What tokens open that were stolen from an owner's browser.
 import assert from 'node:assert/strict';
+import { describe } from 'node:test';
 
 import { Authenticator } from '../harness/authenticator.js';
-import { journey, worldOf } from './harness/world.js';
+import { NEW_PASSWORD, journey, worldOf } from './harness/world.js';
 
 const world = worldOf();
 
@@ -103,8 +104,7 @@ journey('holds a stolen refresh token of custom: renews it at another client', a
 journey('holds a stolen ID token: tries every change', async () => {
   const owner = await world.newUserWithAuthenticator();
   const { IdToken } = owner.signIn.tokens;
-  const stolen = Object.assign(Object.create(Object.getPrototypeOf(owner.signIn)), { tokens: { AccessToken: IdToken } });
-  await world.everyChangeRefused(owner, stolen);
+  await world.everyChangeRefused(owner, { tokens: { AccessToken: IdToken } });
 });
 
 journey('holds a stolen access token: asks for the owner’s recovery codes again by their idempotency key', async () => {
@@ -138,4 +138,31 @@ journey('holds a stolen access token: goes on after support has disabled the acc
   await world.cognito('AdminDisableUser', { ...world.pool, Username: owner.userName });
   await world.everyChangeRefused(owner, owner.signIn);
   assert.equal((await world.refresh('custom', owner.signIn)).tokens, undefined);
+});
+
+describe('where refreshed tokens lose the scope for Cognito’s own calls', () => {
+  const world = worldOf({ policy: '[tokens]\nfresh_factor_changes = true\n' });
+
+  for (const client of ['native', 'custom']) {
+    journey(`holds a stolen refresh token of ${client}: calls Cognito itself`, async () => {
+      const owner = client === 'native'
+        ? await world.newUserWithPoolAuthenticator()
+        : await world.newUserWithAuthenticator();
+      const renewed = await world.refresh(client, owner.signIn);
+      assert.ok(renewed.tokens);
+      const { AccessToken } = renewed.tokens;
+      await world.unchanged(owner, async () => {
+        for (const [operation, parameters] of [
+          ['AssociateSoftwareToken', {}],
+          ['SetUserMFAPreference', { SoftwareTokenMfaSettings: { Enabled: false } }],
+          ['UpdateUserAttributes', { UserAttributes: [{ Name: 'phone_number', Value: '+12025557777' }] }],
+          ['ChangePassword', { PreviousPassword: owner.password, ProposedPassword: NEW_PASSWORD }],
+        ]) {
+          await assert.rejects(world.cognito(operation, { AccessToken, ...parameters }), {
+            name: 'NotAuthorizedException',
+          }, operation);
+        }
+      });
+    });
+  }
 });

@@ -8,7 +8,7 @@ import { deviceSecret } from '../../../../local/src/console/demo/srp.js';
 import { Authenticator } from '../../harness/authenticator.js';
 import { startCloud, temporaryFolder } from '../../harness/cloud.js';
 import { Device } from '../../harness/device.js';
-import { storedFactors } from '../../harness/factors.js';
+import { endSignIns, storedFactors } from '../../harness/factors.js';
 import { templateWith } from '../../harness/policy.js';
 import { newAddress, PASSWORD } from '../../harness/user.js';
 import { SignIn } from './sign-in.js';
@@ -20,11 +20,12 @@ export const GROUP_OF_HELPERS = 'helpers';
 export const GROUP_OF_TWO_FACTORS = 'two-factors';
 
 // What keeps messages and tries apart in time is not what journeys are about.
-const POLICY = `
+const policyWith = (admin) => `
   [governor]
   dry_run = true
   [admin]
   groups = ["${GROUP_OF_HELPERS}"]
+  ${admin}
   [custom_auth]
   back_off_seconds = 1
   back_off_max_seconds = 1
@@ -37,11 +38,12 @@ const POLICY = `
 
 let phones = 0;
 
-/** The world of a file's journeys: one cloud, started before them. */
-export function worldOf({ mfa = 'optional', policy = '' } = {}) {
+/** The world of a file's journeys: one cloud, started before them. `admin`: keys for the policy's table of that
+ * name; `policy`: further tables. */
+export function worldOf({ mfa = 'optional', admin = '', policy = '' } = {}) {
   const world = new World();
   const folder = temporaryFolder();
-  before(() => world.open(['--mfa', mfa, '--template', templateWith(folder.path, `${POLICY}${policy}`)]));
+  before(() => world.open(['--mfa', mfa, '--template', templateWith(folder.path, policyWith(admin) + policy)]));
   after(async () => {
     folder.remove();
     await world.cloud?.stop();
@@ -102,6 +104,11 @@ export class World {
         throw new Error(`no code was sent to ${address}`);
       },
     };
+  }
+
+  /** Some minutes later: unfinished sign-ins are over. */
+  laterOn({ sub }) {
+    return endSignIns(this.cloud, sub);
   }
 
   /** The subjects of what an address was sent, from the time on when `count` messages are there. */
