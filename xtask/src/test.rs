@@ -19,6 +19,9 @@ pub(crate) enum Part {
     Rust,
     /// Real Cognito clients (Node.js and Python) against the local cloud
     Clients,
+    /// What attackers try, by what they know or hold, across app clients, Cognito's own calls and ours; and what
+    /// honest users have to do. Prints how many journeys there were
+    Journeys,
     /// The console and the demo app in a headless Chromium
     Browser,
     /// Every function under `cargo lambda watch`, called by `cargo lambda invoke`
@@ -33,14 +36,15 @@ pub(crate) enum Part {
 }
 
 /// What must hold before every commit.
-const DEFAULT: [Part; 5] = [Part::Lint, Part::Rust, Part::Clients, Part::Browser, Part::Lambda];
+const DEFAULT: [Part; 6] =
+    [Part::Lint, Part::Rust, Part::Clients, Part::Journeys, Part::Browser, Part::Lambda];
 
 impl Part {
     fn needs(self) -> &'static [Prerequisite] {
         match self {
             Self::Lambda => &[Prerequisite::Python, Prerequisite::PythonVenv],
             Self::Rust | Self::Faults | Self::Versions | Self::Oracle => &[],
-            Self::Browser => &[Prerequisite::Node, Prerequisite::Npm],
+            Self::Journeys | Self::Browser => &[Prerequisite::Node, Prerequisite::Npm],
             Self::Lint | Self::Clients => {
                 &[Prerequisite::Node, Prerequisite::Npm, Prerequisite::Python, Prerequisite::PythonVenv]
             }
@@ -103,6 +107,10 @@ fn run_parts(parts: &[Part], base: Option<&str>, steps: &mut Steps) -> Result<()
         steps.run("Python clients against the local cloud", || {
             succeed(&mut python_clients(&programs.join("python"), local))
         })?;
+    }
+    if parts.contains(&Part::Journeys) {
+        steps.run("npm packages", tools::install_npm_packages)?;
+        steps.run("journeys", || succeed(&mut npm("journeys", local)))?;
     }
     if parts.contains(&Part::Browser) {
         steps.run("npm packages", tools::install_npm_packages)?;

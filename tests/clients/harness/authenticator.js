@@ -9,8 +9,10 @@ export class Authenticator {
   #totp;
   #last = -1;
 
-  constructor(base32) {
+  /** `after`: another one of the same user, whose steps count for this one too. */
+  constructor(base32, after) {
     this.#totp = new TOTP({ secret: Secret.fromBase32(base32) });
+    if (after !== undefined) this.#last = after.#last;
   }
 
   /**

@@ -20,6 +20,26 @@ export async function proveNow(cloud, sub, factors) {
   });
 }
 
+/** Ends a user's unfinished sign-ins, as their time does by itself after some minutes. */
+export async function endSignIns(cloud, sub) {
+  const seats = Object.keys((await storedFactors(cloud, sub)) ?? {}).filter((name) => name.startsWith('seat_'));
+  if (seats.length === 0) return;
+  const UpdateExpression = `REMOVE ${seats.join(', ')}`;
+  await dynamodb(cloud, 'UpdateItem', { TableName: await table(cloud), Key: key(sub), UpdateExpression });
+}
+
+/** Everything that the table holds, as text. */
+export async function storedText(cloud) {
+  const items = [];
+  let ExclusiveStartKey;
+  do {
+    const page = await dynamodb(cloud, 'Scan', { TableName: await table(cloud), ExclusiveStartKey });
+    items.push(...page.Items);
+    ExclusiveStartKey = page.LastEvaluatedKey;
+  } while (ExclusiveStartKey !== undefined);
+  return JSON.stringify(items);
+}
+
 function key(sub) {
   return { pk: { S: `USER#${sub}` }, sk: { S: 'FACTORS' } };
 }
