@@ -80,7 +80,8 @@ impl Cloud {
         let known = set_up_pool(args, &state, &stack, &pools).await?;
         let endpoints = endpoints(&ports, &known);
         let deployment = stack.deploy(&known)?;
-        let world = World { region: REGION, account_id: ACCOUNT_ID, partition_keys: partition_keys(&deployment) };
+        let world =
+            World { region: REGION, account_id: ACCOUNT_ID, partition_keys: partition_keys(&deployment) };
         let dynamodb = DynamoDb::start(state.file("dynamodb.sqlite"), deployment.tables).await?;
         let lambda_api = LambdaApi::new(REGION, ACCOUNT_ID, &deployment.functions, deployment.permissions);
         let (lambda, host) = lambda(args, &endpoints, deployment.functions)?;

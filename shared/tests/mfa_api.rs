@@ -67,7 +67,12 @@ fn api_with(factors: &[Factor], table: Arc<InMemoryTable>, store: Arc<dyn OwnFac
     let entropy = Arc::new(SeededEntropy::new(1));
     let access = Access::new(
         pool.clone(),
-        GuardPorts { own: store.clone(), records: table.clone(), clients: Arc::new(clients(&policy)) },
+        GuardPorts {
+            own: store.clone(),
+            records: table.clone(),
+            clients: Arc::new(clients(&policy)),
+            devices: pool.clone(),
+        },
         table.clone(),
         courier.clone(),
         clock.clone(),

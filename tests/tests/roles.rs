@@ -5,7 +5,8 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test fails where its own steps do")]
+    reason = "a test fails where its own steps do"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -419,7 +419,8 @@ fn a_function_is_given_the_secrets_of_its_purpose() {
 /// What is right on a laptop is no default: a page on localhost could call a deployed API.
 #[test]
 fn by_default_no_page_may_call_the_api() {
-    let parameter = |name: &str| stack("template").section("Parameters").find(|(id, _)| *id == name).unwrap().1.clone();
+    let parameter =
+        |name: &str| stack("template").section("Parameters").find(|(id, _)| *id == name).unwrap().1.clone();
     assert_eq!(parameter("AllowedOrigins").get("Default").and_then(Value::as_str), Some(""));
     let api = resource("Api");
     let origins = property(&api, "CorsConfiguration").and_then(|cors| cors.get("AllowOrigins")).unwrap();

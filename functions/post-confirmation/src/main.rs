@@ -9,14 +9,15 @@ use shared::{
     sign_up::UniqueSettings,
     trigger::{PostConfirmation, serve},
 };
-use shared_aws::{Aws, AwsSettings, DeliverFunction, Table};
+use shared_aws::{Aws, AwsSettings, DeliverFunction, PoolAccounts, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let ((governor, unique, welcomes, deliver), aws) = init(|environment| {
+    let ((governor, unique, welcomes, deliver, pool), aws) = init(|environment| {
         let welcomes = environment.policy().sign_up.welcome;
         let (governor, unique) = (GovernorSettings::read(environment), UniqueSettings::read(environment));
-        let settings = (governor, unique, welcomes, DeliverFunction::name(environment));
+        let pool = environment.required("MFA_USER_POOL_ID");
+        let settings = (governor, unique, welcomes, DeliverFunction::name(environment), pool);
         (settings, AwsSettings::read(environment))
     })?;
     let aws = Aws::new(aws)?;
@@ -24,6 +25,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let governor = governor.governor(table.clone());
     let unique = unique.map(|unique| unique.addresses(table.clone()));
     let courier = welcomes.then(|| Arc::new(DeliverFunction::new(&aws, deliver)) as Arc<dyn Courier>);
+    let accounts = Arc::new(PoolAccounts::new(&aws, &pool));
     let trigger = PostConfirmation::new(table.clone(), table.clone(), table, governor, unique, clock);
-    serve(trigger.welcoming(courier)).await
+    serve(trigger.welcoming(courier).forgetting_devices(accounts)).await
 }

@@ -284,9 +284,8 @@ mod tests {
             role(json!([{ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition }]))
         };
         let open = statement(json!({ "ForAllValues:StringLike": partitions }));
-        let closed = statement(
-            json!({ "ForAllValues:StringLike": partitions, "Null": { LEADING_KEYS: "false" } }),
-        );
+        let closed =
+            statement(json!({ "ForAllValues:StringLike": partitions, "Null": { LEADING_KEYS: "false" } }));
         let of_keys = |keys: &[&str]| request("dynamodb:PartiQLSelect", Some(TABLE), &[(LEADING_KEYS, keys)]);
         let without = request("dynamodb:PartiQLSelect", Some(TABLE), &[]);
         assert!(is_allowed(&open, &without));

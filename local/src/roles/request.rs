@@ -64,17 +64,17 @@ impl World {
                 request.resources.extend(pool);
             }
             "lambda" => {
-                let function = call.path.strip_suffix("/invocations").and_then(|path| path.rsplit('/').next());
+                let function =
+                    call.path.strip_suffix("/invocations").and_then(|path| path.rsplit('/').next());
                 let function = function.map(|name| percent_decode_str(name).decode_utf8_lossy().into_owned());
-                request.resources.extend(
-                    function.map(|name| {
-                        arn(&name).unwrap_or_else(|| self.arn("lambda", &format!("function:{name}")))
-                    }),
-                );
+                request.resources.extend(function.map(|name| {
+                    arn(&name).unwrap_or_else(|| self.arn("lambda", &format!("function:{name}")))
+                }));
             }
             "ses" => {
                 if let Some(from) = member("FromEmailAddress") {
-                    let from = from.rsplit_once('<').map_or(from, |(_, address)| address.trim_end_matches('>'));
+                    let from =
+                        from.rsplit_once('<').map_or(from, |(_, address)| address.trim_end_matches('>'));
                     request.resources.push(self.arn("ses", &format!("identity/{from}")));
                     set(&mut request, "ses:FromAddress", Some(from));
                 }
@@ -278,13 +278,7 @@ mod tests {
                     &[("ses:FromAddress", "no-reply@example.com")],
                 ),
             ),
-            (
-                "sms-voice",
-                "SendTextMessage",
-                "/",
-                number,
-                request("sms-voice:SendTextMessage", "", &[]),
-            ),
+            ("sms-voice", "SendTextMessage", "/", number, request("sms-voice:SendTextMessage", "", &[])),
             (
                 "sms-voice",
                 "SendTextMessage",

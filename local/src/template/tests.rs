@@ -279,7 +279,10 @@ fn a_role_is_what_its_statements_allow() {
             };
             roles.get("sender").is_some_and(|role| role.answer(&request) != Verdict::Denied)
         };
-        ["kms:Decrypt", "kms:Encrypt", "ses:SendEmail", "sns:Publish"].into_iter().filter(is_allowed).collect()
+        ["kms:Decrypt", "kms:Encrypt", "ses:SendEmail", "sns:Publish"]
+            .into_iter()
+            .filter(is_allowed)
+            .collect()
     };
     let both = format!("[{one}, {other}]");
     assert_eq!(allowed(&both, ""), ["kms:Decrypt", "ses:SendEmail", "sns:Publish"]);

@@ -49,7 +49,12 @@ pub fn mfa_services(aws: &Aws, settings: MfaSettings) -> MfaServices {
     let pool = Arc::new(UserPool::new(aws));
     let access = Arc::new(Access::new(
         pool.clone(),
-        GuardPorts { own: store.clone(), records: table.clone(), clients: Arc::new(clients) },
+        GuardPorts {
+            own: store.clone(),
+            records: table.clone(),
+            clients: Arc::new(clients),
+            devices: pool.clone(),
+        },
         table.clone(),
         Arc::new(DeliverFunction::new(aws, deliver)),
         Arc::new(SystemClock),

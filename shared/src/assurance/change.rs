@@ -82,7 +82,7 @@ pub fn decide(request: &ChangeRequest) -> Decision {
             && !standing.is_covered;
         return if is_detour { Decision::SecondFactorRequired } else { Decision::Allowed };
     }
-    if standing.has_factor || standing.is_covered || (is_custom && standing.has_counted_channel) {
+    if standing.has_factor || (is_custom && standing.has_counted_channel) {
         return Decision::SecondFactorRequired;
     }
     if !is_fresh(request.signed_in_at) {
@@ -146,14 +146,13 @@ mod tests {
     #[test]
     fn a_user_with_a_factor_changes_nothing_without_a_fresh_second_factor() {
         let mut tried = 0;
-        for request in requests().filter(|request| request.standing.has_factor || request.standing.is_covered)
-        {
+        for request in requests().filter(|request| request.standing.has_factor) {
             tried += 1;
             if decide(&request) == Decision::Allowed {
                 assert_eq!(request.evidence.second_factor_at, Some(at(0)), "{request:?}");
             }
         }
-        assert_eq!(tried, 4 * 4 * 4 * 6 * 2);
+        assert_eq!(tried, 4 * 4 * 4 * 4 * 2);
     }
 
     #[test]
@@ -185,7 +184,7 @@ mod tests {
         assert!(!allowed.is_empty());
         for request in allowed {
             assert_eq!(request.client, ClientKind::Custom { may_enrol: true });
-            assert_eq!(request.standing, Standing::default());
+            assert!(!request.standing.has_factor && !request.standing.has_counted_channel);
             assert_eq!(request.signed_in_at, at(0));
         }
     }

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    DeviceId, NativeFactors, Profile, UserPoolFault,
+    DeviceId, DeviceRegistry, NativeFactors, Profile, UserPoolFault,
     own::{OwnFactorStore, OwnFactors},
 };
 use crate::{
@@ -73,6 +73,7 @@ pub struct Access {
     own: Arc<dyn OwnFactorStore>,
     records: Arc<dyn SignInRecords>,
     clients: Arc<dyn AppClientDirectory>,
+    devices: Arc<dyn DeviceRegistry>,
     audit: Arc<dyn AuditTrail>,
     courier: Arc<dyn Courier>,
     clock: Arc<dyn Clock>,
@@ -86,6 +87,8 @@ pub struct GuardPorts {
     pub own: Arc<dyn OwnFactorStore>,
     pub records: Arc<dyn SignInRecords>,
     pub clients: Arc<dyn AppClientDirectory>,
+    /// The devices that the pool remembers. A change of factors ends them.
+    pub devices: Arc<dyn DeviceRegistry>,
 }
 
 impl std::fmt::Debug for GuardPorts {
@@ -114,8 +117,8 @@ impl Access {
         policy: &Policy,
     ) -> Self {
         let max_sign_in_age = Duration::from_secs(policy.factor_changes.max_sign_in_age_seconds.into());
-        let GuardPorts { own, records, clients } = guard;
-        Self { pool, own, records, clients, audit, courier, clock, entropy, max_sign_in_age }
+        let GuardPorts { own, records, clients, devices } = guard;
+        Self { pool, own, records, clients, devices, audit, courier, clock, entropy, max_sign_in_age }
     }
 
     /// Asks the pool, so that a revoked token or a disabled user is found out.
@@ -184,6 +187,26 @@ impl Access {
     pub(super) fn now(&self) -> Timestamp {
         let now = self.clock.now();
         Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    /// Has the pool forget every device but the caller's own: each stands in for a factor that was changed.
+    /// The change is made already, so a fault is the operator's to see.
+    pub(super) async fn forget_other_devices(&self, caller: &SignedIn) {
+        let forget = async {
+            for device in self.devices.devices(&caller.token).await? {
+                if caller.device.as_ref() != Some(&device.id) {
+                    match self.devices.forget(&caller.token, &device.id).await {
+                        // Another request was faster.
+                        Ok(()) | Err(UserPoolFault::DeviceNotFound) => {}
+                        Err(fault) => return Err(fault),
+                    }
+                }
+            }
+            Ok(())
+        };
+        if let Err(fault) = forget.await {
+            telemetry::dependency_failed(&PortError::new("cognito.ForgetDevice", fault));
+        }
     }
 
     /// Notes a change in the audit trail. Before it is made: what can't be written down is not done.

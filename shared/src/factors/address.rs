@@ -125,7 +125,10 @@ impl Addresses {
         // As it is now: its addresses are the old ones.
         let profile = self.access.profile_for_change(caller, ChangeKind::Address).await?;
         match self.book.verify(&caller.token, channel, code).await? {
-            AddressVerification::Verified => self.waits.arrived(&caller.user, channel).await,
+            AddressVerification::Verified => {
+                self.waits.arrived(&caller.user, channel).await;
+                self.access.forget_other_devices(caller).await;
+            }
             AddressVerification::WrongCode => return Err(Refusal::CodeWrong.into()),
             AddressVerification::Expired => return Err(Refusal::CodeExpired.into()),
         }

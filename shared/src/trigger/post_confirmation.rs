@@ -8,6 +8,7 @@ use crate::{
     delivery::{Courier, Destination, Governor, Notice, NoticeParcel, Parcel, Recipient},
     factors::own::OwnFactorStore,
     kernel::{Clock, EmailAddress, PhoneNumber, PortError, UserId},
+    recovery::Accounts,
     sign_in::SignInLedger,
     sign_up::{ConfirmedUsers, Recorded, UniqueAddresses, welcome_id},
 };
@@ -24,6 +25,7 @@ pub struct PostConfirmation {
     governor: Governor,
     unique: Option<UniqueAddresses>,
     courier: Option<Arc<dyn Courier>>,
+    accounts: Option<Arc<dyn Accounts>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -36,7 +38,20 @@ impl PostConfirmation {
         unique: Option<UniqueAddresses>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { confirmed, ledger, own_factors, governor, unique, courier: None, clock }
+        Self { confirmed, ledger, own_factors, governor, unique, courier: None, accounts: None, clock }
+    }
+
+    /// Has the pool forget the user's devices when the password is reset.
+    #[must_use]
+    pub fn forgetting_devices(self, accounts: Arc<dyn Accounts>) -> Self {
+        Self { accounts: Some(accounts), ..self }
+    }
+
+    async fn forget_devices(&self, user_name: &str) -> Result<(), PortError> {
+        match &self.accounts {
+            Some(accounts) => accounts.forget_devices(user_name).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// With a `courier`, whoever has completed a sign-up is welcomed.
@@ -94,12 +109,13 @@ impl Trigger for PostConfirmation {
                     tracing::info!("sign-up confirmed");
                 }
             }
-            // Whoever set a new password with a code from the mailbox starts with no attempts, and with no
-            // trusted devices: a stolen mailbox must not be worth both factors.
+            // A user who set a new password with a mailed code starts with no attempts and no devices, neither
+            // trusted nor remembered: the mailbox and a device must not be enough together.
             ("PostConfirmation_ConfirmForgotPassword", Some(user)) => {
                 futures::join!(
                     best_effort("sign_in.reset", LIMIT, self.ledger.password_reset(&user, now)),
                     best_effort("factors.revoke", LIMIT, self.own_factors.revoke_devices(&user)),
+                    best_effort("pool.forget_devices", LIMIT, self.forget_devices(event.user_name())),
                     best_effort("delivery.settle", LIMIT, codes_arrived(&self.governor, &user, event, now)),
                 );
             }

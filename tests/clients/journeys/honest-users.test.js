@@ -90,7 +90,8 @@ journey('an honest user at passwordless: sign-in by e-mail code, first authentic
 });
 
 journey('an honest user who has lost the authenticator: recovers the account and sets up a new one', async () => {
-  const owner = await world.newUserWithAuthenticator();
+  const owner = await world.newUserWithPoolAuthenticator();
+  owner.recoveryCodes = await world.mintRecoveryCodes(owner.signIn);
   const password = 'Better-Horse-10';
   await counted('recovery by recovery code', 3, async () => {
     const post = async (path, token, body) => {
@@ -104,6 +105,8 @@ journey('an honest user who has lost the authenticator: recovers the account and
     await post('/recovery/code', secret, { code: owner.recoveryCodes[0] });
     await post('/recovery/password', secret, { oldPassword: owner.password, password });
   });
-  Object.assign(owner, { password, app: undefined, recoveryCodes: [] });
-  await counted('custom: first sign-in after a recovery', 6, () => world.firstSignIn(owner));
+  Object.assign(owner, { password, poolApp: undefined, recoveryCodes: [] });
+  await counted('native: first sign-in after a recovery, and a new authenticator', 4, async () => {
+    owner.poolApp = await world.setUpPoolAuthenticator(await world.signInNatively(owner));
+  });
 });

@@ -94,7 +94,12 @@ fn stage() -> Stage {
     let custom_auth = policy.custom_auth.clone();
     let clients = AppClients::parse(&format!("custom={CLIENT}"), &custom_auth).expect("clients");
     let clients = CustomAuthSettings { policy: custom_auth, clients, recovery: PasswordRecovery::default() };
-    let guard = GuardPorts { own: table.clone(), records: table.clone(), clients: Arc::new(clients) };
+    let guard = GuardPorts {
+        own: table.clone(),
+        records: table.clone(),
+        clients: Arc::new(clients),
+        devices: pool.clone(),
+    };
     let code = RecoveryCode::generate(entropy.as_ref()).expect("a code");
     let sam = UserId::parse("sub-sam").expect("a user");
     let change = Change { recovery: Some([code.hash(&key(), &sam)].into()), ..Change::default() };

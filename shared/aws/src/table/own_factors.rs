@@ -88,8 +88,8 @@ impl OwnFactorStore for Table {
             set.push("message_codes = :message_codes");
             update = update.expression_attribute_values(":message_codes", message_codes(settings));
         }
-        if change.forgets_pool_factor {
-            remove.push("pool_factor_since");
+        if change.begins_anew {
+            remove.extend(["pool_factor_since", "totp_step"]);
         }
         for factor in &change.forgives {
             remove.push(failures_of(*factor));

@@ -76,7 +76,9 @@ impl Policy {
                 ));
             }
             if providers.iter().take(at).any(|other| other.eq_ignore_ascii_case(provider)) {
-                problems.push(format!("sign_up.link_providers: {provider:?} stands there twice, but for its case"));
+                problems.push(format!(
+                    "sign_up.link_providers: {provider:?} stands there twice, but for its case"
+                ));
             }
         }
         let sign_in = &self.sign_in;

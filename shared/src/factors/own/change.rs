@@ -26,8 +26,8 @@ pub struct Change {
     pub message_codes: Option<MessageCodes>,
     /// Wrong answers with these factors are forgiven: they are new.
     pub forgives: BTreeSet<OwnFactor>,
-    /// Nothing of the pool's factors is known any more.
-    pub forgets_pool_factor: bool,
+    /// Nothing of the pool's factors is known any more, and no step of an authenticator is used up.
+    pub begins_anew: bool,
 }
 
 impl Change {
@@ -44,7 +44,7 @@ impl Change {
             had_factor: Some(false),
             message_codes: Some(MessageCodes::default()),
             forgives: OwnFactor::ALL.into(),
-            forgets_pool_factor: true,
+            begins_anew: true,
             ..Self::of_factors()
         }
     }
@@ -171,8 +171,8 @@ impl OwnFactors {
         after.last_step = change.step.or(after.last_step);
         after.had_factor = change.had_factor.unwrap_or(after.had_factor);
         after.message_codes = change.message_codes.unwrap_or(after.message_codes);
-        if change.forgets_pool_factor {
-            after.pool_factor_since = None;
+        if change.begins_anew {
+            (after.pool_factor_since, after.last_step) = (None, None);
         }
         if let Some(authenticators) = &change.authenticators {
             after.authenticators.clone_from(authenticators);

@@ -159,7 +159,8 @@ export class World {
   /** The first sign-in at `custom`, with an authenticator set up in it or right after it. */
   async firstSignIn(owner) {
     const signIn = await this.signIn('custom', owner, { password: owner.password });
-    await signIn.answerByMessage('email', owner.email);
+    const [channel, address] = owner.phone === undefined ? ['email', owner.email] : ['sms', owner.phone];
+    await signIn.answerByMessage(channel, address);
     await this.#enrol(owner, signIn);
     owner.signIn = signIn;
     owner.app ??= await this.addAuthenticator(signIn);
@@ -217,7 +218,8 @@ export class World {
     assert.equal(signIn.step, 'begin', `the owner's sign-in begins: ${signIn.refusal}`);
     if (owner.recoveryCodes.length > 0) await signIn.answer(owner.recoveryCodes.pop());
     else if (owner.phone !== undefined) await signIn.answerByMessage('sms', owner.phone);
-    else await signIn.answerByMessage('email', owner.email);
+    else const [channel, address] = owner.phone === undefined ? ['email', owner.email] : ['sms', owner.phone];
+    await signIn.answerByMessage(channel, address);
     await this.#enrol(owner, signIn);
     return signIn;
   }
@@ -353,7 +355,7 @@ export class World {
       ...own.devices.map((id) => ['DELETE', `/mfa/trusted-devices/${id}`]),
       ['POST', '/mfa/trusted-devices', { name: 'Mine', publicKey }],
       ['POST', '/mfa/totp', { replace: true }],
-      ['PUT', '/mfa/preference', { totp: 'OFF', sms: 'OFF', email: 'OFF' }],
+      ['PUT', '/mfa/preference', { totp: 'DISABLED', sms: 'DISABLED', email: 'DISABLED' }],
       ['POST', '/mfa/email', { email: newAddress() }],
       ['POST', '/mfa/phone-number', { phoneNumber: '+12025559999' }],
       ['PUT', '/mfa/message-codes', { email: 'on' }],
