@@ -564,9 +564,9 @@ impl Claims for InMemoryTable {
 
 #[async_trait]
 impl CallCounts for InMemoryTable {
-    async fn count(&self, counter: &CallCounter, minute: Timestamp, most: u32) -> Result<bool, PortError> {
+    async fn count(&self, counter: &CallCounter, start: Timestamp, most: u32) -> Result<bool, PortError> {
         let mut state = self.state()?;
-        let calls = state.counted.entry((counter.clone(), minute)).or_default();
+        let calls = state.counted.entry((counter.clone(), start)).or_default();
         let is_counted = *calls < most;
         *calls += u32::from(is_counted);
         Ok(is_counted)
