@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{
-    AdministratorSignIns, Claims, Reason, SecondFactor, UserItems,
+    AdministratorSignIns, Claims, Reason, SecondFactor, UserItems, UserName,
     witness::{MEMORY, SAME_SIGN_IN},
 };
 use crate::{
     audit::{Action, AuditTrail, Authority, Entry, SupportEvent},
+    calls::{CallCounts, Counter, Window},
     config::SupportPolicy,
     delivery::{Courier, Notice, NoticeParcel, Parcel},
     factors::{
@@ -35,6 +36,7 @@ pub struct SupportPorts {
     pub ledger: Arc<dyn SignInLedger>,
     pub items: Arc<dyn UserItems>,
     pub audit: Arc<dyn AuditTrail>,
+    pub calls: Arc<dyn CallCounts>,
     pub courier: Arc<dyn Courier>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
@@ -53,6 +55,13 @@ pub struct Support {
     ports: SupportPorts,
 }
 
+/// Whether a second factor was asked for in the sign-in that a token is of.
+enum Asked {
+    Yes,
+    No,
+    Unclear,
+}
+
 /// A user, as an administrator is shown them.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -66,24 +75,22 @@ impl Support {
         Self { policy, ports }
     }
 
-    pub async fn find(&self, caller: &Claims, name: &str) -> Result<Found, FactorFault> {
-        self.admit(caller).await?;
-        let account = self.account(name).await?;
+    pub async fn find(&self, caller: &Claims, name: &UserName) -> Result<Found, FactorFault> {
+        let account = self.look(caller, name, SupportEvent::UserViewed).await?;
         let groups = self.ports.accounts.groups(user_name(&account)).await?;
         let own = self.ports.own.own_factors(&account.profile.user).await?;
         Ok(Found { account, groups, own })
     }
 
-    /// The user's lines of the audit trail.
+    /// Returns the user's lines of the audit trail, the one of this look among them.
     pub async fn lines(
         &self,
         caller: &Claims,
-        name: &str,
+        name: &UserName,
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<Map<String, Value>>, FactorFault> {
-        self.admit(caller).await?;
-        let account = self.account(name).await?;
+        let account = self.look(caller, name, SupportEvent::AuditViewed).await?;
         Ok(self.ports.items.lines(&account.profile.user, from, until).await?)
     }
 
@@ -92,7 +99,7 @@ impl Support {
     pub async fn reset_mfa(
         &self,
         caller: &Claims,
-        name: &str,
+        name: &UserName,
         reason: &Reason,
     ) -> Result<FactorState, FactorFault> {
         let account = self.target(caller, name).await?;
@@ -111,14 +118,14 @@ impl Support {
         if handed_over.is_some() {
             return Err(Refusal::FactorNotChangeable.into());
         }
-        Ok(self.account(name).await?.profile.factors)
+        Ok(self.account_of(name).await?.profile.factors)
     }
 
     /// Turns factors on and off and moves the preferred mark; what holds afterwards is read back.
     pub async fn set_preference(
         &self,
         caller: &Claims,
-        name: &str,
+        name: &UserName,
         request: &PreferenceRequest,
         reason: &Reason,
     ) -> Result<FactorState, FactorFault> {
@@ -134,20 +141,22 @@ impl Support {
             return Err(Refusal::FactorNotSetUp.into());
         }
         self.tell(&account, &entry).await;
-        let after = self.account(name).await?.profile.factors;
+        let after = self.account_of(name).await?.profile.factors;
         if change.holds_in(&after) { Ok(after) } else { Err(Refusal::FactorNotChangeable.into()) }
     }
 
-    /// For a user who is locked out because codes go nowhere. The number counts as verified.
+    /// Sets the number of a user who is locked out because codes go nowhere. It counts as verified, so it is a
+    /// change of factors: it ends the trust in devices, before codes go to the new number.
     pub async fn set_phone_number(
         &self,
         caller: &Claims,
-        name: &str,
+        name: &UserName,
         number: &PhoneNumber,
         reason: &Reason,
     ) -> Result<(), FactorFault> {
         let account = self.target(caller, name).await?;
         let entry = self.note(caller, &account.profile.user, SupportEvent::PhoneNumberSet, reason).await?;
+        self.ports.own.revoke_devices(&account.profile.user).await?;
         self.ports.accounts.set_phone_number(user_name(&account), number).await?;
         // At the addresses from before.
         self.tell(&account, &entry).await;
@@ -155,7 +164,7 @@ impl Support {
     }
 
     /// Starts the count of sign-in attempts anew.
-    pub async fn unlock(&self, caller: &Claims, name: &str, reason: &Reason) -> Result<(), FactorFault> {
+    pub async fn unlock(&self, caller: &Claims, name: &UserName, reason: &Reason) -> Result<(), FactorFault> {
         let account = self.target(caller, name).await?;
         let entry = self.note(caller, &account.profile.user, SupportEvent::Unlocked, reason).await?;
         self.ports.ledger.reset(&account.profile.user).await?;
@@ -167,7 +176,7 @@ impl Support {
     pub async fn forget_devices(
         &self,
         caller: &Claims,
-        name: &str,
+        name: &UserName,
         reason: &Reason,
     ) -> Result<(), FactorFault> {
         let account = self.target(caller, name).await?;
@@ -180,7 +189,12 @@ impl Support {
 
     /// Erases all that we hold on a user, apart from the audit trail: that ends by itself, and no function
     /// has the right. It is written down in the administrator's own trail: the user is to be forgotten.
-    pub async fn erase(&self, caller: &Claims, name: &str, reason: &Reason) -> Result<usize, FactorFault> {
+    pub async fn erase(
+        &self,
+        caller: &Claims,
+        name: &UserName,
+        reason: &Reason,
+    ) -> Result<usize, FactorFault> {
         let account = self.target(caller, name).await?;
         let entry = self.note(caller, &caller.signed_in.user, SupportEvent::Erased, reason).await?;
         let erased = self.ports.items.erase(&account.profile.user).await?;
@@ -205,34 +219,63 @@ impl Support {
         if !self.is_group(&groups) {
             return Err(Refusal::AdministratorNeeded.into());
         }
-        let is_asked = caller.says_mfa || self.was_asked(user, *at).await?;
-        if is_asked { Ok(()) } else { Err(Refusal::SecondFactorNeeded.into()) }
+        if caller.says_mfa {
+            return Ok(());
+        }
+        match self.was_asked(user, *at).await? {
+            Asked::Yes => Ok(()),
+            Asked::No => Err(Refusal::SecondFactorNeeded.into()),
+            Asked::Unclear => Err(Refusal::SignInAmbiguous.into()),
+        }
     }
 
-    /// Nothing noted, or anything of that time without a second factor, is a no: which of two sign-ins at
-    /// once a token is of can't be told.
-    async fn was_asked(&self, user: &UserId, at: Timestamp) -> Result<bool, PortError> {
+    /// Nothing noted is a no. Of two sign-ins at once, one with a second factor and one without, it can't be told
+    /// which a token is of.
+    async fn was_asked(&self, user: &UserId, at: Timestamp) -> Result<Asked, PortError> {
         let now = self.ports.clock.now();
         let from = at.saturating_sub(SAME_SIGN_IN).unwrap_or(at);
         let until = at.saturating_add(SAME_SIGN_IN).unwrap_or(at);
         if now.duration_since(at) >= MEMORY {
-            return Ok(false);
+            return Ok(Asked::No);
         }
         let noted = self.ports.sign_ins.noted(user, from, until).await?;
-        Ok(!noted.is_empty() && noted.iter().all(|noted| noted.second_factor == SecondFactor::Asked))
+        let is = |wanted| noted.iter().any(|noted| noted.second_factor == wanted);
+        Ok(match (is(SecondFactor::Asked), is(SecondFactor::NotAsked)) {
+            (true, false) => Asked::Yes,
+            (false, _) => Asked::No,
+            (true, true) => Asked::Unclear,
+        })
     }
 
-    /// The user whom a change is for: nobody who could make it.
-    async fn target(&self, caller: &Claims, name: &str) -> Result<Account, FactorFault> {
+    /// Returns the user whom an administrator looks at. The look is counted before the user is searched, so that
+    /// names can't be tried without end; it is written down before anything is shown.
+    async fn look(
+        &self,
+        caller: &Claims,
+        name: &UserName,
+        event: SupportEvent,
+    ) -> Result<Account, FactorFault> {
+        self.admit(caller).await?;
+        let looks = Counter::AdminLooks(caller.signed_in.user.clone());
+        self.count(&looks, self.policy.looks_per_hour).await?;
+        let account = self.account(name).await?;
+        self.write_down(caller, &account.profile.user, event, None).await?;
+        Ok(account)
+    }
+
+    /// Returns the user whom a change is for: neither the administrator nor a protected user.
+    async fn target(&self, caller: &Claims, name: &UserName) -> Result<Account, FactorFault> {
         let max_age = Duration::from_secs(self.policy.max_sign_in_age_seconds.into());
         let now = self.ports.clock.now();
         if now.duration_since(caller.signed_in.at).unsigned_abs() > max_age {
             return Err(FactorFault::Stale { max_age });
         }
         self.admit(caller).await?;
+        let changes = Counter::AdminChanges(caller.signed_in.user.clone());
+        self.count(&changes, self.policy.changes_per_hour).await?;
         let account = self.account(name).await?;
         let is_self = account.profile.user == caller.signed_in.user;
-        if is_self || self.is_group(&self.ports.accounts.groups(user_name(&account)).await?) {
+        if is_self || self.policy.protects(&self.ports.accounts.groups(user_name(&account)).await?) {
             return Err(Refusal::UserProtected.into());
         }
         Ok(account)
@@ -242,7 +285,18 @@ impl Support {
         self.policy.groups.iter().any(|group| groups.contains(group))
     }
 
-    async fn account(&self, name: &str) -> Result<Account, FactorFault> {
+    /// Counts a call in its hour, if there is room.
+    async fn count(&self, counter: &Counter, most: u32) -> Result<(), FactorFault> {
+        let hour = Window::hour(self.ports.clock.now());
+        let is_counted = self.ports.calls.count(counter, hour.start, most).await?;
+        if is_counted { Ok(()) } else { Err(FactorFault::Later { wait: hour.left }) }
+    }
+
+    async fn account(&self, name: &UserName) -> Result<Account, FactorFault> {
+        self.account_of(name.as_str()).await
+    }
+
+    async fn account_of(&self, name: &str) -> Result<Account, FactorFault> {
         self.ports.accounts.find(name).await?.ok_or_else(|| Refusal::UserNotFound.into())
     }
 
@@ -254,9 +308,22 @@ impl Support {
         event: SupportEvent,
         reason: &Reason,
     ) -> Result<Entry, FactorFault> {
+        self.write_down(caller, user, event, Some(reason)).await
+    }
+
+    async fn write_down(
+        &self,
+        caller: &Claims,
+        user: &UserId,
+        event: SupportEvent,
+        reason: Option<&Reason>,
+    ) -> Result<Entry, FactorFault> {
         let (clock, entropy) = (self.ports.clock.as_ref(), self.ports.entropy.as_ref());
         let mut entry = Entry::new(clock, entropy, user.clone(), Action::Support { event })?;
-        let by = Authority { user: caller.signed_in.user.clone(), reason: reason.as_str().to_owned() };
+        let by = Authority {
+            user: caller.signed_in.user.clone(),
+            reason: reason.map(|reason| reason.as_str().to_owned()),
+        };
         entry.by = Some(by);
         self.ports.audit.append(&entry).await?;
         Ok(entry)
