@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 use shared::{
     admin::{Support, SupportPorts},
     assurance::{Evidence, RecordedSignIn, SignInRecords},
-    audit::{Action, SupportEvent},
+    audit::{Action, AuditTrail, Entry, SupportEvent},
     config::Policy,
     delivery::{Notice, Parcel},
     factors::own::{Change, OwnFactorStore, RecoveryHash},
     http::admin_api,
-    kernel::{Factor, UserId},
+    kernel::{Factor, PortError, UserId},
     recovery::PoolMfa,
 };
 use shared_testkit::{
@@ -34,6 +34,7 @@ const ADMIN: &str = "sub-alex";
 const CLIENT: &str = "1example23456789exampleab";
 /// `auth_time` of the sample events.
 const SIGNED_IN_AT: Timestamp = Timestamp::constant(1_767_322_985, 0);
+const LOOKS: [&str; 2] = ["find", "audit"];
 const CHANGES: [(&str, &str); 6] = [
     ("POST", "mfa-reset"),
     ("PUT", "preference"),
@@ -54,6 +55,24 @@ struct Api {
 
 /// Alex is an administrator with these factors; Sam has an authenticator app.
 fn api(factors: &[Factor]) -> Api {
+    api_with(factors, "")
+}
+
+fn api_with(factors: &[Factor], more_policy: &str) -> Api {
+    api_on(factors, more_policy, None)
+}
+
+/// A trail that takes no line.
+struct NoTrail;
+
+#[async_trait::async_trait]
+impl AuditTrail for NoTrail {
+    async fn append(&self, _: &Entry) -> Result<(), PortError> {
+        Err(PortError::new("audit.append", "it is full"))
+    }
+}
+
+fn api_on(factors: &[Factor], more_policy: &str, trail: Option<Arc<dyn AuditTrail>>) -> Api {
     let accounts = Arc::new(InMemoryAccounts::default());
     accounts.add("alex", "x", factors);
     accounts.add("sam", "x", &[Factor::Totp]);
@@ -71,12 +90,14 @@ fn api(factors: &[Factor]) -> Api {
         sign_ins: table.clone(),
         ledger: table.clone(),
         items: table.clone(),
-        audit: table.clone(),
+        audit: trail.unwrap_or_else(|| table.clone()),
+        calls: table.clone(),
         courier: courier.clone(),
         clock: clock.clone(),
         entropy: Arc::new(SeededEntropy::new(5)),
     };
-    let policy = Policy::read(Some("[admin]\ngroups = ['helpers']")).unwrap().admin;
+    let policy = format!("[admin]\ngroups = ['helpers']\n{more_policy}");
+    let policy = Policy::read(Some(&policy)).unwrap().admin;
     record(&table, SIGNED_IN_AT, !factors.is_empty());
     Api { accounts, table, courier, clock, pool, router: admin_api(Arc::new(Support::new(policy, ports))) }
 }
@@ -92,9 +113,21 @@ fn record(table: &InMemoryTable, at: Timestamp, has_second_factor: bool) {
     futures::executor::block_on(table.record(&admin, &sign_in)).unwrap();
 }
 
-fn body(path: &str) -> Value {
-    let mut body = json!({ "reason": "ticket 17" });
-    match path {
+fn path(operation: &str) -> String {
+    format!("/admin/users/{operation}")
+}
+
+/// What is sent to an operation for Sam.
+fn body(operation: &str) -> Value {
+    body_for("sam", operation)
+}
+
+fn body_for(user: &str, operation: &str) -> Value {
+    if LOOKS.contains(&operation) {
+        return json!({ "user": user });
+    }
+    let mut body = json!({ "user": user, "reason": "ticket 17" });
+    match operation {
         "preference" => body["sms"] = json!("ENABLED"),
         "phone-number" => body["phoneNumber"] = json!("+12025550187"),
         _ => {}
@@ -105,6 +138,23 @@ fn body(path: &str) -> Value {
 impl Api {
     async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         self.call_with(method, path, body, &json!({ "cognito:groups": "[helpers users]" })).await
+    }
+
+    async fn look(&self, operation: &str, user: &str) -> (u16, Value) {
+        self.call("POST", &path(operation), body_for(user, operation)).await
+    }
+
+    /// The lines that tell of looks: of whom, by whom, which.
+    fn looks(&self) -> Vec<(String, String, SupportEvent)> {
+        let look = |entry: Entry| match entry.action {
+            Action::Support { event: event @ (SupportEvent::UserViewed | SupportEvent::AuditViewed) } => {
+                let by = entry.by.unwrap();
+                assert_eq!(by.reason, None);
+                Some((entry.user.as_str().to_owned(), by.user.as_str().to_owned(), event))
+            }
+            _ => None,
+        };
+        self.table.audit().into_iter().filter_map(look).collect()
     }
 
     async fn call_with(&self, method: &str, path: &str, body: Value, claims: &Value) -> (u16, Value) {
@@ -128,8 +178,8 @@ impl Api {
         (status, if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() })
     }
 
-    async fn refusal(&self, method: &str, path: &str, body: Value) -> String {
-        let (_, problem) = self.call(method, path, body).await;
+    async fn refusal(&self, method: &str, operation: &str, body: Value) -> String {
+        let (_, problem) = self.call(method, &path(operation), body).await;
         problem["code"].as_str().unwrap_or_default().to_owned()
     }
 
@@ -145,7 +195,7 @@ impl Api {
 #[tokio::test]
 async fn a_user_is_found_with_everything_that_proves() {
     let api = api(&[Factor::Totp]);
-    let (status, found) = api.call("GET", "/admin/users/sam", Value::Null).await;
+    let (status, found) = api.look("find", "sam").await;
     assert_eq!(status, 200);
     assert_eq!(
         found,
@@ -156,23 +206,23 @@ async fn a_user_is_found_with_everything_that_proves() {
             "authenticators": [], "recoveryCodesLeft": 0, "trustedDevices": [],
         })
     );
-    assert_eq!(api.refusal("GET", "/admin/users/none", Value::Null).await, "user-not-found");
+    assert_eq!(api.refusal("POST", "find", body_for("none", "find")).await, "user-not-found");
     assert!(api.notices().is_empty(), "a look is no change");
 }
 
 #[tokio::test]
 async fn every_change_is_written_down_with_who_and_why_and_told() {
-    for (method, path) in CHANGES {
+    for (method, operation) in CHANGES {
         let api = api(&[Factor::Totp]);
-        let (status, answer) = api.call(method, &format!("/admin/users/sam/{path}"), body(path)).await;
-        assert!(matches!(status, 200 | 204), "{path}: {answer}");
+        let (status, answer) = api.call(method, &path(operation), body(operation)).await;
+        assert!(matches!(status, 200 | 204), "{operation}: {answer}");
         let entries = api.table.audit();
-        assert_eq!(entries.len(), 1, "{path}");
+        assert_eq!(entries.len(), 1, "{operation}");
         let by = entries[0].by.as_ref().unwrap();
-        assert_eq!((by.user.as_str(), by.reason.as_str()), (ADMIN, "ticket 17"));
+        assert_eq!((by.user.as_str(), by.reason.as_deref()), (ADMIN, Some("ticket 17")));
         let is_erased = entries[0].action == Action::Support { event: SupportEvent::Erased };
         assert_eq!(entries[0].user.as_str(), if is_erased { ADMIN } else { "sub-sam" });
-        assert_eq!(api.notices(), [Notice::ChangedBySupport], "{path}");
+        assert_eq!(api.notices(), [Notice::ChangedBySupport], "{operation}");
     }
 }
 
@@ -182,7 +232,7 @@ async fn a_reset_leaves_nothing_that_a_lost_phone_held() {
     let sam = UserId::parse("sub-sam").unwrap();
     let codes = Change { recovery: Some([RecoveryHash::kept("hash")].into()), ..Change::default() };
     api.table.change(&sam, 0, &codes).await.unwrap();
-    let (status, left) = api.call("POST", "/admin/users/sam/mfa-reset", body("")).await;
+    let (status, left) = api.call("POST", &path("mfa-reset"), body("mfa-reset")).await;
     assert_eq!((status, left), (200, json!({ "enabled": [], "preferred": null })));
     let user = api.accounts.user("sam");
     assert_eq!((user.sessions, user.devices), (0, 0));
@@ -191,41 +241,55 @@ async fn a_reset_leaves_nothing_that_a_lost_phone_held() {
     let stuck = self::api(&[Factor::Totp]);
     stuck.accounts.set_rules(PoolMfa::On, Some(Factor::Email), false);
     stuck.accounts.change("sam", |user| user.account.addresses = [Factor::Email].into());
-    let refused = stuck.refusal("POST", "/admin/users/sam/mfa-reset", body("")).await;
+    let refused = stuck.refusal("POST", "mfa-reset", body("mfa-reset")).await;
     assert_eq!(refused, "factor-not-changeable");
 }
 
 #[tokio::test]
 async fn the_preference_and_the_number_are_changed_and_the_rest_stays() {
     let api = api(&[Factor::Totp]);
-    let asked = json!({ "sms": "PREFERRED", "reason": "lost her phone" });
-    let (status, after) = api.call("PUT", "/admin/users/sam/preference", asked).await;
+    let asked = json!({ "user": "sam", "sms": "PREFERRED", "reason": "lost her phone" });
+    let (status, after) = api.call("PUT", &path("preference"), asked).await;
     assert_eq!((status, after), (200, json!({ "enabled": ["SMS", "TOTP"], "preferred": "SMS" })));
-    let two = json!({ "sms": "PREFERRED", "totp": "PREFERRED", "reason": "x" });
-    assert_eq!(api.refusal("PUT", "/admin/users/sam/preference", two).await, "two-preferred-factors");
-    let (status, _) = api.call("PUT", "/admin/users/sam/phone-number", body("phone-number")).await;
+    let two = json!({ "user": "sam", "sms": "PREFERRED", "totp": "PREFERRED", "reason": "x" });
+    assert_eq!(api.refusal("PUT", "preference", two).await, "two-preferred-factors");
+    let (status, _) = api.call("PUT", &path("phone-number"), body("phone-number")).await;
     assert_eq!(status, 204);
     let number = api.accounts.user("sam").account.profile.contacts.phone_number.unwrap();
     assert_eq!(number.expose(), "+12025550187");
     api.accounts.ignore_changes();
-    let ignored =
-        api.refusal("PUT", "/admin/users/sam/preference", json!({ "email": "ENABLED", "reason": "x" }));
-    assert_eq!(ignored.await, "factor-not-changeable");
+    let email = json!({ "user": "sam", "email": "ENABLED", "reason": "x" });
+    assert_eq!(api.refusal("PUT", "preference", email).await, "factor-not-changeable");
 }
 
 #[tokio::test]
 async fn the_trail_is_read_by_time() {
     let api = api(&[Factor::Totp]);
-    api.call("POST", "/admin/users/sam/unlock", body("")).await;
+    api.call("POST", &path("unlock"), body("unlock")).await;
     api.clock.advance(SignedDuration::from_mins(1));
-    api.call("POST", "/admin/users/sam/unlock", body("")).await;
-    let (status, answer) = api.call("GET", "/admin/users/sam/audit", Value::Null).await;
-    assert_eq!((status, answer["lines"].as_array().unwrap().len()), (200, 2));
+    api.call("POST", &path("unlock"), body("unlock")).await;
+    api.clock.advance(SignedDuration::from_secs(1));
+    let (status, answer) = api.look("audit", "sam").await;
+    api.clock.advance(SignedDuration::from_secs(1));
+    let actions = |answer: &Value| -> Vec<_> {
+        answer["lines"].as_array().unwrap().iter().map(|line| line["action"].clone()).collect()
+    };
+    assert_eq!(status, 200);
+    assert_eq!(actions(&answer), ["support-unlocked", "support-unlocked", "support-audit-viewed"]);
+    let span = |from: &str, until: &str| json!({ "user": "sam", "from": from, "until": until });
     let from = SIGNED_IN_AT + SignedDuration::from_secs(100);
-    let (_, answer) = api.call("GET", &format!("/admin/users/sam/audit?from={from}"), Value::Null).await;
-    assert_eq!(answer["lines"].as_array().unwrap().len(), 1);
-    let (status, problem) = api.call("GET", "/admin/users/sam/audit?from=today", Value::Null).await;
-    assert_eq!((status, &problem["path"]), (422, &json!("$.from")));
+    let now = SIGNED_IN_AT + SignedDuration::from_mins(2);
+    let call = async |span| api.call("POST", &path("audit"), span).await;
+    let (_, answer) = call(span(&from.to_string(), "9999-01-01T00:00:00Z")).await;
+    assert_eq!(actions(&answer), ["support-unlocked", "support-audit-viewed", "support-audit-viewed"]);
+    let (_, answer) = call(span("2020-01-01T00:00:00Z", &now.to_string())).await;
+    assert_eq!(actions(&answer), ["support-unlocked"]);
+    for (from, until, wrong) in
+        [("today", "9999-01-01T00:00:00Z", "$.from"), ("2020-01-01T00:00:00Z", "", "$.until")]
+    {
+        let (status, problem) = call(span(from, until)).await;
+        assert_eq!((status, &problem["path"]), (422, &json!(wrong)));
+    }
 }
 
 #[rstest]
@@ -235,12 +299,12 @@ async fn the_trail_is_read_by_time() {
 #[tokio::test]
 async fn without_a_reason_nothing_is_changed(#[case] given: Value) {
     let api = api(&[Factor::Totp]);
-    for (method, path) in CHANGES {
-        let mut asked = body(path);
+    for (method, operation) in CHANGES {
+        let mut asked = body(operation);
         asked.as_object_mut().unwrap().remove("reason");
         asked.as_object_mut().unwrap().extend(given.as_object().unwrap().clone());
-        let (status, problem) = api.call(method, &format!("/admin/users/sam/{path}"), asked).await;
-        assert_eq!((status, &problem["path"]), (422, &json!("$.reason")), "{path}");
+        let (status, problem) = api.call(method, &path(operation), asked).await;
+        assert_eq!((status, &problem["path"]), (422, &json!("$.reason")), "{operation}");
     }
     assert!(api.table.audit().is_empty() && api.notices().is_empty());
 }
@@ -248,10 +312,10 @@ async fn without_a_reason_nothing_is_changed(#[case] given: Value) {
 #[tokio::test]
 async fn administrators_do_not_touch_each_other_nor_themselves() {
     let api = api(&[Factor::Totp]);
-    for (method, path) in CHANGES {
+    for (method, operation) in CHANGES {
         for user in ["alex", "kim"] {
-            let refused = api.refusal(method, &format!("/admin/users/{user}/{path}"), body(path)).await;
-            assert_eq!(refused, "user-protected", "{user} {path}");
+            let refused = api.refusal(method, operation, body_for(user, operation)).await;
+            assert_eq!(refused, "user-protected", "{user} {operation}");
         }
     }
     assert!(api.table.audit().is_empty());
@@ -260,13 +324,11 @@ async fn administrators_do_not_touch_each_other_nor_themselves() {
 /// Every route, for everybody who is no administrator with a second factor and a fresh sign-in.
 #[tokio::test]
 async fn nobody_else_gets_anywhere() {
-    let looks = [("GET", ""), ("GET", "/audit")];
-    let routes: Vec<_> = CHANGES.iter().map(|(method, path)| (*method, format!("/{path}"))).collect();
-    let all = routes.iter().map(|(method, path)| (*method, path.as_str())).chain(looks);
+    let all = CHANGES.into_iter().chain(LOOKS.map(|look| ("POST", look)));
     let mut checked = 0;
-    for (method, path) in all {
-        let url = format!("/admin/users/sam{path}");
-        let body = || if method == "GET" { Value::Null } else { body(path.trim_start_matches('/')) };
+    for (method, operation) in all {
+        let url = path(operation);
+        let body = || body(operation);
         let member = json!({ "cognito:groups": "[helpers]" });
         for (claims, expected) in [
             (json!({}), "administrator-needed"),
@@ -296,7 +358,7 @@ async fn nobody_else_gets_anywhere() {
         let late = api(&[Factor::Totp]);
         late.clock.advance(SignedDuration::from_mins(5));
         let (status, answer) = late.call_with(method, &url, body(), &member).await;
-        if method == "GET" {
+        if LOOKS.contains(&operation) {
             assert_eq!(status, 200);
         } else {
             assert_eq!(
@@ -311,10 +373,12 @@ async fn nobody_else_gets_anywhere() {
 
 const MEMBER: &str = "[helpers]";
 
-async fn look(api: &Api, claims: Value) -> u16 {
+/// What a look is refused with, or its status.
+async fn look(api: &Api, claims: Value) -> String {
     let mut all = json!({ "cognito:groups": MEMBER });
     all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
-    api.call_with("GET", "/admin/users/sam", Value::Null, &all).await.0
+    let (status, answer) = api.call_with("POST", &path("find"), body("find"), &all).await;
+    answer["code"].as_str().map_or_else(|| status.to_string(), str::to_owned)
 }
 
 /// Whoever has only the password turns a factor on with the token that they got for it.
@@ -323,32 +387,214 @@ async fn a_factor_turned_on_after_the_sign_in_does_not_let_its_token_in() {
     let api = api(&[]);
     api.pool.set_factors(&[Factor::Totp]);
     api.accounts.change("alex", |user| user.account.profile.factors.enabled = [Factor::Totp].into());
-    assert_eq!(look(&api, json!({})).await, 403);
-    for (method, path) in CHANGES {
-        let refused = api.refusal(method, &format!("/admin/users/sam/{path}"), body(path)).await;
-        assert_eq!(refused, "second-factor-needed", "{path}");
+    assert_eq!(look(&api, json!({})).await, "second-factor-needed");
+    for (method, operation) in CHANGES {
+        let refused = api.refusal(method, operation, body(operation)).await;
+        assert_eq!(refused, "second-factor-needed", "{operation}");
     }
     // Another sign-in, with the factor, a moment later: which of the two a token is of can't be told.
     let anew = SIGNED_IN_AT + SignedDuration::from_secs(20);
     record(&api.table, anew, true);
-    assert_eq!(look(&api, json!({})).await, 403);
-    assert_eq!(look(&api, json!({ "auth_time": anew.as_second().to_string() })).await, 403);
+    assert_eq!(look(&api, json!({})).await, "sign-in-ambiguous");
+    assert_eq!(look(&api, json!({ "auth_time": anew.as_second().to_string() })).await, "sign-in-ambiguous");
+    assert_eq!(api.refusal("POST", "unlock", body("unlock")).await, "sign-in-ambiguous");
+    assert!(api.table.audit().is_empty());
     let later = SIGNED_IN_AT + SignedDuration::from_secs(61);
     record(&api.table, later, true);
     api.clock.advance(SignedDuration::from_mins(1));
-    assert_eq!(look(&api, json!({ "auth_time": later.as_second().to_string() })).await, 200);
+    assert_eq!(look(&api, json!({ "auth_time": later.as_second().to_string() })).await, "200");
 }
 
 #[tokio::test]
 async fn a_sign_in_of_which_nothing_is_known_is_none_with_a_second_factor() {
     let api = api(&[Factor::Totp]);
-    assert_eq!(look(&api, json!({})).await, 200);
+    assert_eq!(look(&api, json!({})).await, "200");
     for minutes in [-2, 2] {
         let other = SIGNED_IN_AT + SignedDuration::from_mins(minutes);
-        assert_eq!(look(&api, json!({ "auth_time": other.as_second().to_string() })).await, 403);
+        assert_eq!(
+            look(&api, json!({ "auth_time": other.as_second().to_string() })).await,
+            "second-factor-needed"
+        );
     }
-    assert_eq!(look(&self::api(&[]), json!({ "amr": "[pwd otp mfa]" })).await, 200, "the token says so");
+    assert_eq!(look(&self::api(&[]), json!({ "amr": "[pwd otp mfa]" })).await, "200", "the token says so");
     // A day later nothing is known any more, whether or not the table has forgotten it.
     api.clock.advance(SignedDuration::from_hours(24));
-    assert_eq!(look(&api, json!({})).await, 403);
+    assert_eq!(look(&api, json!({})).await, "second-factor-needed");
+}
+
+/// Names that a path would part, cut or decode into another user's or into another operation.
+const NAMES: [&str; 8] = [
+    "sub-sam/mfa-reset?x@example.org",
+    "org/alex",
+    r"CORP\alex",
+    "alex?x",
+    "alex#x",
+    "alex%2Fx",
+    "..",
+    "漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢",
+];
+
+/// The user of the first name asks for an unlock; it must not reset the factors of Sam.
+#[tokio::test]
+async fn a_name_is_one_user_whatever_stands_in_it() {
+    for name in NAMES {
+        let api = api(&[Factor::Totp]);
+        api.accounts.add(name, "x", &[Factor::Totp]);
+        let sub = api.accounts.user(name).account.profile.user.as_str().to_owned();
+        let (status, found) = api.look("find", name).await;
+        assert_eq!((status, &found["username"], &found["sub"]), (200, &json!(name), &json!(sub)), "{found}");
+        for (method, operation) in CHANGES {
+            let (status, answer) = api.call(method, &path(operation), body_for(name, operation)).await;
+            assert!(matches!(status, 200 | 204), "{name} {operation}: {answer}");
+        }
+        let of: BTreeSet<_> = api.table.audit().iter().map(|entry| entry.user.as_str().to_owned()).collect();
+        assert_eq!(of, BTreeSet::from([sub, ADMIN.to_owned()]), "{name}");
+        let sam = api.accounts.user("sam");
+        assert!(sam.sessions > 0 && sam.account.profile.factors.enabled.contains(&Factor::Totp), "{name}");
+    }
+}
+
+#[rstest]
+#[case::absent(Value::Null)]
+#[case::no_text(json!(1))]
+#[case::empty(json!(""))]
+#[case::a_blank(json!("sam x"))]
+#[case::a_control_character(json!("sam\n"))]
+#[case::too_long(json!("漢".repeat(129)))]
+#[tokio::test]
+async fn what_is_no_name_is_said_to_be_none(#[case] user: Value) {
+    let api = api(&[Factor::Totp]);
+    for (method, operation) in CHANGES.into_iter().chain(LOOKS.map(|look| ("POST", look))) {
+        let mut asked = body(operation);
+        asked["user"] = user.clone();
+        let (status, problem) = api.call(method, &path(operation), asked).await;
+        assert_eq!((status, &problem["path"]), (422, &json!("$.user")), "{operation}");
+    }
+    assert!(api.table.audit().is_empty());
+}
+
+/// What the paths were that had a name in them: whatever function is behind them does nothing.
+#[tokio::test]
+async fn a_path_names_nobody() {
+    let api = api(&[Factor::Totp]);
+    for (method, operation) in CHANGES {
+        for named in ["sam", "sub-sam", "sub-sam%2Fmfa-reset%3Fx@example.org", "..", "%2e%2e", "find"] {
+            let path = format!("/admin/users/{named}/{operation}");
+            let (status, _) = api.call(method, &path, body(operation)).await;
+            assert!(matches!(status, 404 | 405), "{path}: {status}");
+        }
+    }
+    assert!(api.table.audit().is_empty() && api.notices().is_empty());
+}
+
+#[tokio::test]
+async fn a_look_is_written_down_with_who_looked() {
+    let api = api(&[Factor::Totp]);
+    assert_eq!(api.look("find", "sam").await.0, 200);
+    assert_eq!(api.look("audit", "kim").await.0, 200);
+    assert_eq!(api.look("find", "none").await.0, 404);
+    let of = |user: &str, event| (user.to_owned(), ADMIN.to_owned(), event);
+    let expected = [of("sub-sam", SupportEvent::UserViewed), of("sub-kim", SupportEvent::AuditViewed)];
+    assert_eq!(api.looks(), expected);
+    assert_eq!(api.table.audit().len(), 2, "one line a look");
+    // What can't be written down is not shown.
+    let api = api_on(&[Factor::Totp], "", Some(Arc::new(NoTrail)));
+    for operation in LOOKS {
+        let (status, answer) = api.look(operation, "sam").await;
+        assert_eq!((status, &answer["code"]), (503, &json!("temporarily-unavailable")), "{operation}");
+        assert_eq!((&answer["lines"], &answer["sub"]), (&Value::Null, &Value::Null));
+    }
+}
+
+#[rstest]
+#[case::no_group(&[], "", 200)]
+#[case::a_group(&["owners"], "", 403)]
+#[case::a_helped_group(&["customers"], "helped_groups = ['customers']", 200)]
+#[case::one_of_two(&["customers", "owners"], "helped_groups = ['customers']", 403)]
+#[case::both(&["customers", "trial"], "helped_groups = ['customers', 'trial']", 200)]
+#[case::an_administrator_among_them(&["customers", "helpers"], "helped_groups = ['customers']", 403)]
+#[case::another_spelling(&["Customers"], "helped_groups = ['customers']", 403)]
+#[tokio::test]
+async fn a_member_of_a_group_is_changed_only_if_all_groups_are_helped(
+    #[case] groups: &[&str],
+    #[case] policy: &str,
+    #[case] expected: u16,
+) {
+    for (method, operation) in CHANGES {
+        let api = api_with(&[Factor::Totp], policy);
+        let groups = groups.iter().map(|&group| group.to_owned()).collect();
+        api.accounts.change("sam", |user| user.groups = groups);
+        let (status, answer) = api.call(method, &path(operation), body(operation)).await;
+        assert_eq!(if status == 204 { 200 } else { status }, expected, "{operation}: {answer}");
+        if expected == 403 {
+            assert_eq!(answer["code"], "user-protected", "{operation}");
+            assert!(api.table.audit().is_empty() && api.notices().is_empty(), "{operation}");
+            assert_eq!(api.look("find", "sam").await.0, 200, "a look changes nothing");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_asks_for_so_much_in_an_hour() {
+    let left = 3600 - (SIGNED_IN_AT.as_second() + 60) % 3600;
+    let policy = "looks_per_hour = 3\nchanges_per_hour = 2\nmax_sign_in_age_seconds = 300";
+    let api = api_with(&[Factor::Totp], policy);
+    let too_many = (429, json!("too-many-requests"), json!(left));
+    let problem =
+        |(status, answer): (u16, Value)| (status, answer["code"].clone(), answer["retryAfter"].clone());
+    let unlock = async || problem(api.call("POST", &path("unlock"), body("unlock")).await);
+    assert_eq!(api.look("find", "sam").await.0, 200);
+    assert_eq!(api.look("find", "none").await.0, 404);
+    assert_eq!(api.look("audit", "sam").await.0, 200);
+    for operation in LOOKS {
+        assert_eq!(problem(api.look(operation, "sam").await), too_many, "{operation}");
+    }
+    assert_eq!(unlock().await.0, 204, "looks and changes are counted apart");
+    assert_eq!(api.refusal("POST", "unlock", body_for("kim", "unlock")).await, "user-protected");
+    assert_eq!(unlock().await, too_many, "what was refused counts");
+    let lines = api.table.audit().len();
+    for (method, operation) in CHANGES {
+        assert_eq!(
+            problem(api.call(method, &path(operation), body(operation)).await),
+            too_many,
+            "{operation}"
+        );
+    }
+    assert_eq!(api.table.audit().len(), lines);
+    // The next hour, in which the sign-in is too old for changes.
+    api.clock.advance(SignedDuration::from_secs(left));
+    assert_eq!(api.look("find", "sam").await.0, 200);
+}
+
+/// Of many at once no more are done than there is room for.
+#[tokio::test]
+async fn racing_calls_are_counted_one_by_one() {
+    let api = api_with(&[Factor::Totp], "looks_per_hour = 5\nchanges_per_hour = 4");
+    let looks = futures::future::join_all((0..20).map(|_| api.look("find", "sam"))).await;
+    assert_eq!(looks.iter().filter(|(status, _)| *status == 200).count(), 5);
+    let unlock = || async { api.call("POST", &path("unlock"), body("unlock")).await };
+    let changes = futures::future::join_all((0..20).map(|_| unlock())).await;
+    assert_eq!(changes.iter().filter(|(status, _)| *status == 204).count(), 4);
+}
+
+/// Somebody who is no administrator uses up no limit and leaves no line.
+#[tokio::test]
+async fn a_call_that_is_refused_before_is_not_counted() {
+    let api = api_with(&[Factor::Totp], "looks_per_hour = 1");
+    for _ in 0..3 {
+        let (status, _) = api.call_with("POST", &path("find"), body("find"), &json!({})).await;
+        assert_eq!(status, 403);
+    }
+    assert_eq!(api.look("find", "sam").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_number_that_is_set_ends_the_trust_in_devices() {
+    let api = api(&[Factor::Totp]);
+    let sam = UserId::parse("sub-sam").unwrap();
+    let trusted = || async { api.table.own_factors(&sam).await.unwrap() };
+    let before = trusted().await.generation;
+    let (status, _) = api.call("PUT", &path("phone-number"), body("phone-number")).await;
+    assert_eq!(status, 204);
+    assert_ne!(trusted().await.generation, before);
 }

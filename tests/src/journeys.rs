@@ -312,10 +312,10 @@ impl Traveller {
             Journey::Recovery => self.recover(cloud).await,
             Journey::PublicRecovery => self.recover_in_public(cloud).await,
             Journey::Support => {
-                let reason = json!({ "reason": "ticket 17" });
-                let user = format!("/admin/users/{}", self.helped());
-                self.api(cloud, "POST", &format!("{user}/mfa-reset"), &reason).await?;
-                self.api(cloud, "GET", &format!("{user}/audit"), &Value::Null).await
+                let user = self.helped();
+                let reset = json!({ "user": user, "reason": "ticket 17" });
+                self.api(cloud, "POST", "/admin/users/mfa-reset", &reset).await?;
+                self.api(cloud, "POST", "/admin/users/audit", &json!({ "user": user })).await
             }
         }
     }

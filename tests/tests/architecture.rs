@@ -188,6 +188,7 @@ fn the_rooms_of_the_core_depend_downwards() {
         ("recovery", "factors"),
         ("recovery", "sign_in"),
         ("admin", "audit"),
+        ("admin", "calls"),
         ("admin", "custom_auth"),
         ("admin", "delivery"),
         ("admin", "factors"),

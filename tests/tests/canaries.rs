@@ -163,6 +163,12 @@ fn request(mut event: Value, path: &str, body: &str) -> Value {
     event["headers"]["cookie"] = json!("session=canary");
     event["headers"]["content-type"] = json!("application/json");
     event["rawPath"] = json!(path);
+    let id = path.split('/').find(|part| part.len() == 32);
+    let key = format!("POST {}", id.map_or(path.to_owned(), |id| path.replace(id, "{id}")));
+    for pointer in ["/routeKey", "/requestContext/routeKey"] {
+        *event.pointer_mut(pointer).unwrap() = json!(key);
+    }
+    event["pathParameters"] = id.map_or(Value::Null, |id| json!({ "id": id }));
     event["rawQueryString"] = json!("code=918273");
     event["requestContext"]["http"]["method"] = json!("POST");
     event["requestContext"]["http"]["path"] = json!(path);

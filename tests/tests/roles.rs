@@ -434,19 +434,18 @@ async fn help_users(cloud: &Cloud) {
     let of_user = cloud.add_user(user).await.unwrap();
     cloud.remember_device(user).await.unwrap();
     cloud.enrol_totp(&of_user, now()).await.unwrap();
-    let user = "%2B12025550104";
-    for (method, path, more) in [
+    for (method, operation, more) in [
         ("PUT", "preference", json!({ "sms": "ENABLED" })),
         ("PUT", "phone-number", json!({ "phoneNumber": "+12025550105" })),
         ("POST", "unlock", json!({})),
         ("POST", "mfa-reset", json!({})),
         ("POST", "erase", json!({})),
     ] {
-        let mut body = json!({ "reason": "ticket 17" });
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         // The number is the name, and changes with it.
-        let user = if matches!(path, "preference" | "phone-number") { user } else { "%2B12025550105" };
-        let path = format!("/admin/users/{user}/{path}");
+        let user = if matches!(operation, "preference" | "phone-number") { user } else { "+12025550105" };
+        let mut body = json!({ "user": user, "reason": "ticket 17" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let path = format!("/admin/users/{operation}");
         let (status, answer) = cloud.api(method, &path, Some(&token), &body).await.unwrap();
         assert!(matches!(status, 200 | 204), "{path}: {answer}");
     }

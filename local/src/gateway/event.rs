@@ -7,7 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
@@ -20,6 +19,7 @@ const API_ID: &str = "local";
 
 pub(super) fn payload(
     head: &Parts,
+    path: &str,
     body: &[u8],
     matched: &Match<'_>,
     authorized: Option<&Authorized>,
@@ -27,12 +27,11 @@ pub(super) fn payload(
     now: Timestamp,
 ) -> Value {
     let route_key = matched.route_key();
-    let path = percent_decode_str(head.uri.path()).decode_utf8_lossy();
     let query = head.uri.query().unwrap_or_default();
     let mut event = Map::new();
     event.insert("version".to_owned(), "2.0".into());
     event.insert("routeKey".to_owned(), route_key.clone().into());
-    event.insert("rawPath".to_owned(), path.clone().into());
+    event.insert("rawPath".to_owned(), path.into());
     event.insert("rawQueryString".to_owned(), query.into());
     let cookies = cookies(&head.headers);
     if !cookies.is_empty() {
@@ -43,7 +42,7 @@ pub(super) fn payload(
     if !parameters.is_empty() {
         event.insert("queryStringParameters".to_owned(), parameters.into());
     }
-    event.insert("requestContext".to_owned(), context(head, &route_key, &path, authorized, account_id, now));
+    event.insert("requestContext".to_owned(), context(head, &route_key, path, authorized, account_id, now));
     if !matched.parameters.is_empty() {
         event.insert("pathParameters".to_owned(), json!(matched.parameters));
     }

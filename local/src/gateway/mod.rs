@@ -1,11 +1,12 @@
 //! An API Gateway HTTP API with payload 2.0 in front of the Lambda host (COGNITO.md §8).
 //!
-//! A request passes: size limits, CORS preflight, route, throttle, authorizer, function, and on the
+//! A request passes: size limits, CORS preflight, reading of the path, route, throttle, authorizer, function, and on the
 //! way back the response mapping and the CORS headers. Whatever stops it answers for itself.
 
 mod authorizer;
 mod cors;
 mod event;
+mod path;
 mod response;
 mod routes;
 mod throttle;
@@ -94,7 +95,10 @@ impl Gateway {
         if self.cors.is_some() && head.method == Method::OPTIONS {
             return StatusCode::NO_CONTENT.into_response();
         }
-        let Some(matched) = self.routes.find(head.method.as_str(), head.uri.path()) else {
+        let Some(path) = path::read(head.uri.path()) else {
+            return message(StatusCode::BAD_REQUEST, "Bad Request");
+        };
+        let Some(matched) = self.routes.find(head.method.as_str(), &path) else {
             return message(StatusCode::NOT_FOUND, "Not Found");
         };
         let full = self.buckets.get(matched.index).and_then(Option::as_ref);
@@ -108,8 +112,8 @@ impl Gateway {
         let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
             return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
-        let event =
-            event::payload(&head, &body, &matched, caller.as_ref(), &self.account_id, self.clock.now());
+        let now = self.clock.now();
+        let event = event::payload(&head, &path, &body, &matched, caller.as_ref(), &self.account_id, now);
         let mut invoke = Invoke::new(matched.route.function.as_str(), event.to_string());
         invoke.source = Some(format!("{} {}", head.method, head.uri.path()));
         let ran = match timeout(INTEGRATION_LIMIT, self.lambda.run(invoke)).await {

@@ -1,9 +1,7 @@
-//! Which route takes a request: a full match before one with a greedy variable, then `$default`;
+//! Which route takes a request, by its path as [`path`](super::path) reads it: a full match before one with a greedy variable, then `$default`;
 //! among those the one with more literal segments; a method before `ANY`.
 
 use std::collections::BTreeMap;
-
-use percent_encoding::percent_decode_str;
 
 use crate::template::Route;
 
@@ -14,7 +12,6 @@ pub(super) struct Routes(Vec<Route>);
 pub(super) struct Match<'a> {
     pub(super) index: usize,
     pub(super) route: &'a Route,
-    /// Decoded.
     pub(super) parameters: BTreeMap<String, String>,
 }
 
@@ -66,7 +63,7 @@ fn parameters(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
             if rest.is_empty() {
                 return None;
             }
-            found.insert(greedy.to_owned(), decoded(rest));
+            found.insert(greedy.to_owned(), rest.to_owned());
             return Some(found);
         }
         let (value, tail) = match rest.split_once('/') {
@@ -75,7 +72,7 @@ fn parameters(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
         };
         match variable {
             Some(name) if !value.is_empty() => {
-                found.insert(name.to_owned(), decoded(value));
+                found.insert(name.to_owned(), value.to_owned());
             }
             None if value == segment => {}
             _ => return None,
@@ -87,10 +84,6 @@ fn parameters(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
         }
     }
     None
-}
-
-fn decoded(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -136,11 +129,11 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_decoded() {
+    fn variables_are_as_the_path_has_them() {
         let routes = routes();
-        let found = routes.find("DELETE", "/mfa/my%20phone/codes/1%2F2").unwrap();
+        let found = routes.find("DELETE", "/mfa/my phone/codes/1#2%2F").unwrap();
         assert_eq!(found.parameters["id"], "my phone");
-        assert_eq!(found.parameters["code"], "1/2");
+        assert_eq!(found.parameters["code"], "1#2%2F");
         assert_eq!(routes.find("POST", "/a/b").unwrap().parameters["proxy"], "a/b");
     }
 

@@ -37,6 +37,7 @@ pub fn support(aws: &Aws, settings: AdminSettings) -> Support {
         sign_ins: table.clone(),
         ledger: table.clone(),
         items: table.clone(),
+        calls: table.clone(),
         audit: table,
         courier: Arc::new(DeliverFunction::new(aws, settings.deliver)),
         clock: Arc::new(SystemClock),

@@ -109,6 +109,8 @@ async fn calls() {
     contract::audit_log(&table).await;
     contract::device_labels(&table).await;
     assert_eq!(items(&db, "CALLS#calls-hash", "CALLS#60")[0]["ttl"]["N"], "660");
+    assert_eq!(items(&db, "USER#calls-alex", "ADMIN_LOOKS#60")[0]["ttl"]["N"], "4260");
+    assert_eq!(items(&db, "USER#calls-alex", "ADMIN_CHANGES#60")[0]["ttl"]["N"], "4260");
 }
 
 #[tokio::test(flavor = "multi_thread")]

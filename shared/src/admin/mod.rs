@@ -1,5 +1,5 @@
-//! Helping users: what an administrator can look at and change. Every change has a reason, is written down
-//! with who made it, and is told to the user.
+//! Helping users: what an administrator can look at and change. Every look and every change is counted and
+//! written down with the administrator. A change has a reason as well, and is told to the user.
 
 mod use_cases;
 
@@ -45,6 +45,29 @@ impl Reason {
     }
 }
 
+/// A user's name or alias, as an administrator gives it. It is a member of a body and never a part of a path: a
+/// path is decoded before it is routed (COGNITO.md §8.4), so a name in it could name another user and operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserName(String);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a user name")]
+pub struct InvalidUserName;
+
+impl UserName {
+    /// Takes 1 to 128 characters without blanks and control characters. That is at least what Cognito admits
+    /// (COGNITO.md §9.2); it refuses the rest itself.
+    pub fn parse(text: &str) -> Result<Self, InvalidUserName> {
+        let is_apart = |char: char| char.is_whitespace() || char.is_control();
+        let fits = (1..=128).contains(&text.chars().count()) && !text.chars().any(is_apart);
+        fits.then(|| Self(text.to_owned())).ok_or(InvalidUserName)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// All that is kept of a user.
 ///
 /// Contract: `lines` gives the lines of the audit trail from `from` to before `until`, oldest first, with
@@ -72,6 +95,18 @@ mod tests {
         assert_eq!(Reason::parse(" ticket 17 ").unwrap().as_str(), "ticket 17");
         for wrong in ["", "  ", "a\nb", &"x".repeat(501)] {
             assert!(Reason::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_user_name_is_measured_in_characters() {
+        let long = "\u{6f22}".repeat(128);
+        for name in ["a", "SUB/mfa-reset?x@example.org", r"CORP\alex", "org/alex", "alex%3Fx#1", "..", &long]
+        {
+            assert_eq!(UserName::parse(name).unwrap().as_str(), name);
+        }
+        for wrong in ["", " ", "a b", "a\u{a0}b", "a\nb", "a\u{7f}", &format!("{long}x")] {
+            assert!(UserName::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

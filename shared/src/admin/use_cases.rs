@@ -3,10 +3,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Claims, Reason, UserItems};
+use super::{Claims, Reason, UserItems, UserName};
 use crate::{
-    assurance::{Evidence, RECORD_LIFE, SAME_SIGN_IN, SECOND_FACTOR_LEVEL, SignInRecords, weakest},
+    assurance::{Evidence, RECORD_LIFE, SAME_SIGN_IN, SECOND_FACTOR_LEVEL, SignInRecords},
     audit::{Action, AuditTrail, Authority, Entry, SupportEvent},
+    calls::{CallCounts, Counter, Window},
     config::SupportPolicy,
     delivery::{Courier, Notice, NoticeParcel, Parcel},
     factors::{
@@ -33,6 +34,7 @@ pub struct SupportPorts {
     pub ledger: Arc<dyn SignInLedger>,
     pub items: Arc<dyn UserItems>,
     pub audit: Arc<dyn AuditTrail>,
+    pub calls: Arc<dyn CallCounts>,
     pub courier: Arc<dyn Courier>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
@@ -51,6 +53,7 @@ pub struct Support {
     ports: SupportPorts,
 }
 
+
 /// A user, as an administrator is shown them.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -64,24 +67,22 @@ impl Support {
         Self { policy, ports }
     }
 
-    pub async fn find(&self, caller: &Claims, name: &str) -> Result<Found, FactorFault> {
-        self.admit(caller).await?;
-        let account = self.account(name).await?;
+    pub async fn find(&self, caller: &Claims, name: &UserName) -> Result<Found, FactorFault> {
+        let account = self.look(caller, name, SupportEvent::UserViewed).await?;
         let groups = self.ports.accounts.groups(user_name(&account)).await?;
         let own = self.ports.own.own_factors(&account.profile.user).await?;
         Ok(Found { account, groups, own })
     }
 
-    /// The user's lines of the audit trail.
+    /// Returns the user's lines of the audit trail, the one of this look among them.
     pub async fn lines(
         &self,
         caller: &Claims,
-        name: &str,
+        name: &UserName,
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<Map<String, Value>>, FactorFault> {
-        self.admit(caller).await?;
-        let account = self.account(name).await?;
+        let account = self.look(caller, name, SupportEvent::AuditViewed).await?;
         Ok(self.ports.items.lines(&account.profile.user, from, until).await?)
     }
 
@@ -90,7 +91,7 @@ impl Support {
     pub async fn reset_mfa(
         &self,
         caller: &Claims,
-        name: &str,
+        name: &UserName,
         reason: &Reason,
     ) -> Result<FactorState, FactorFault> {
         let account = self.target(caller, name).await?;
@@ -109,14 +110,14 @@ impl Support {
         if handed_over.is_some() {
             return Err(Refusal::FactorNotChangeable.into());
         }
-        Ok(self.account(name).await?.profile.factors)
+        Ok(self.account_of(name).await?.profile.factors)
     }
 
     /// Turns factors on and off and moves the preferred mark; what holds afterwards is read back.
     pub async fn set_preference(
         &self,
         caller: &Claims,
-        name: &str,
+        name: &UserName,
         request: &PreferenceRequest,
         reason: &Reason,
     ) -> Result<FactorState, FactorFault> {
@@ -132,7 +133,7 @@ impl Support {
             return Err(Refusal::FactorNotSetUp.into());
         }
         self.tell(&account, &entry).await;
-        let after = self.account(name).await?.profile.factors;
+        let after = self.account_of(name).await?.profile.factors;
         let note = if after.enabled.is_empty() {
             PoolFactorNote::TurnedOff
         } else {
@@ -142,25 +143,26 @@ impl Support {
         if change.holds_in(&after) { Ok(after) } else { Err(Refusal::FactorNotChangeable.into()) }
     }
 
-    /// For a user who is locked out because codes go nowhere. The number counts as verified.
+    /// Sets the number of a user who is locked out because codes go nowhere. It counts as verified, so it is a
+    /// change of factors: it ends the trust in devices, before codes go to the new number.
     pub async fn set_phone_number(
         &self,
         caller: &Claims,
-        name: &str,
+        name: &UserName,
         number: &PhoneNumber,
         reason: &Reason,
     ) -> Result<(), FactorFault> {
         let account = self.target(caller, name).await?;
         let entry = self.note(caller, &account.profile.user, SupportEvent::PhoneNumberSet, reason).await?;
-        self.ports.accounts.set_phone_number(user_name(&account), number).await?;
         self.ports.own.revoke_devices(&account.profile.user).await?;
+        self.ports.accounts.set_phone_number(user_name(&account), number).await?;
         // At the addresses from before.
         self.tell(&account, &entry).await;
         Ok(())
     }
 
     /// Starts the count of sign-in attempts anew.
-    pub async fn unlock(&self, caller: &Claims, name: &str, reason: &Reason) -> Result<(), FactorFault> {
+    pub async fn unlock(&self, caller: &Claims, name: &UserName, reason: &Reason) -> Result<(), FactorFault> {
         let account = self.target(caller, name).await?;
         let entry = self.note(caller, &account.profile.user, SupportEvent::Unlocked, reason).await?;
         self.ports.ledger.reset(&account.profile.user).await?;
@@ -173,7 +175,7 @@ impl Support {
     pub async fn forget_devices(
         &self,
         caller: &Claims,
-        name: &str,
+        name: &UserName,
         reason: &Reason,
     ) -> Result<(), FactorFault> {
         let account = self.target(caller, name).await?;
@@ -186,7 +188,12 @@ impl Support {
 
     /// Erases all that we hold on a user, apart from the audit trail: that ends by itself, and no function
     /// has the right. It is written down in the administrator's own trail: the user is to be forgotten.
-    pub async fn erase(&self, caller: &Claims, name: &str, reason: &Reason) -> Result<usize, FactorFault> {
+    pub async fn erase(
+        &self,
+        caller: &Claims,
+        name: &UserName,
+        reason: &Reason,
+    ) -> Result<usize, FactorFault> {
         let account = self.target(caller, name).await?;
         let entry = self.note(caller, &caller.signed_in.user, SupportEvent::Erased, reason).await?;
         let erased = self.ports.items.erase(&account.profile.user).await?;
@@ -211,44 +218,69 @@ impl Support {
         if !self.is_group(&groups) {
             return Err(Refusal::AdministratorNeeded.into());
         }
-        let evidence = match caller.signed_in.evidence {
-            Some(evidence) => Some(evidence),
-            None => self.recorded(user, &caller.signed_in.client_id, *at).await?,
+        if caller.says_mfa {
+            return Ok(());
+        }
+        let proves = |evidence: &Evidence| {
+            evidence.level >= SECOND_FACTOR_LEVEL && evidence.second_factor_at.is_some()
         };
-        let has_second_factor = caller.says_mfa
-            || evidence.is_some_and(|evidence| {
-                evidence.level >= SECOND_FACTOR_LEVEL && evidence.second_factor_at.is_some()
-            });
-        if has_second_factor { Ok(()) } else { Err(Refusal::SecondFactorNeeded.into()) }
+        if let Some(evidence) = caller.signed_in.evidence {
+            return if proves(&evidence) { Ok(()) } else { Err(Refusal::SecondFactorNeeded.into()) };
+        }
+        // A refreshed token, or one of version V1_0, says nothing.
+        let recorded = self.recorded(user, &caller.signed_in.client_id, *at).await?;
+        match (recorded.iter().any(proves), recorded.iter().all(proves)) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Refusal::SignInAmbiguous.into()),
+            (false, _) => Err(Refusal::SecondFactorNeeded.into()),
+        }
     }
 
-    /// Looks for the sign-in of a token that says nothing: a refreshed one, or one of version V1_0. Where
-    /// several sign-ins at this client come into question, the weakest holds.
+    /// Returns what the sign-ins proved that a token may be of: those at this client, within a minute.
     async fn recorded(
         &self,
         user: &UserId,
         client: &str,
         at: Timestamp,
-    ) -> Result<Option<Evidence>, PortError> {
+    ) -> Result<Vec<Evidence>, PortError> {
         let from = at.saturating_sub(SAME_SIGN_IN).unwrap_or(at);
         let until = at.saturating_add(SAME_SIGN_IN).unwrap_or(at);
         if self.ports.clock.now().duration_since(at) >= RECORD_LIFE {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        Ok(weakest(&self.ports.sign_ins.recorded(user, from, until).await?, client))
+        let recorded = self.ports.sign_ins.recorded(user, from, until).await?;
+        Ok(recorded.into_iter().filter(|sign_in| sign_in.client == client).map(|it| it.evidence).collect())
     }
 
-    /// The user whom a change is for: nobody who could make it.
-    async fn target(&self, caller: &Claims, name: &str) -> Result<Account, FactorFault> {
+    /// Returns the user whom an administrator looks at. The look is counted before the user is searched, so that
+    /// names can't be tried without end; it is written down before anything is shown.
+    async fn look(
+        &self,
+        caller: &Claims,
+        name: &UserName,
+        event: SupportEvent,
+    ) -> Result<Account, FactorFault> {
+        self.admit(caller).await?;
+        let looks = Counter::AdminLooks(caller.signed_in.user.clone());
+        self.count(&looks, self.policy.looks_per_hour).await?;
+        let account = self.account(name).await?;
+        self.write_down(caller, &account.profile.user, event, None).await?;
+        Ok(account)
+    }
+
+    /// Returns the user whom a change is for: neither the administrator nor a protected user.
+    async fn target(&self, caller: &Claims, name: &UserName) -> Result<Account, FactorFault> {
         let max_age = Duration::from_secs(self.policy.max_sign_in_age_seconds.into());
         let now = self.ports.clock.now();
         if now.duration_since(caller.signed_in.at).unsigned_abs() > max_age {
             return Err(FactorFault::Stale { max_age });
         }
         self.admit(caller).await?;
+        let changes = Counter::AdminChanges(caller.signed_in.user.clone());
+        self.count(&changes, self.policy.changes_per_hour).await?;
         let account = self.account(name).await?;
         let is_self = account.profile.user == caller.signed_in.user;
-        if is_self || self.is_group(&self.ports.accounts.groups(user_name(&account)).await?) {
+        if is_self || self.policy.protects(&self.ports.accounts.groups(user_name(&account)).await?) {
             return Err(Refusal::UserProtected.into());
         }
         Ok(account)
@@ -258,7 +290,18 @@ impl Support {
         self.policy.groups.iter().any(|group| groups.contains(group))
     }
 
-    async fn account(&self, name: &str) -> Result<Account, FactorFault> {
+    /// Counts a call in its hour, if there is room.
+    async fn count(&self, counter: &Counter, most: u32) -> Result<(), FactorFault> {
+        let hour = Window::hour(self.ports.clock.now());
+        let is_counted = self.ports.calls.count(counter, hour.start, most).await?;
+        if is_counted { Ok(()) } else { Err(FactorFault::Later { wait: hour.left }) }
+    }
+
+    async fn account(&self, name: &UserName) -> Result<Account, FactorFault> {
+        self.account_of(name.as_str()).await
+    }
+
+    async fn account_of(&self, name: &str) -> Result<Account, FactorFault> {
         self.ports.accounts.find(name).await?.ok_or_else(|| Refusal::UserNotFound.into())
     }
 
@@ -270,9 +313,22 @@ impl Support {
         event: SupportEvent,
         reason: &Reason,
     ) -> Result<Entry, FactorFault> {
+        self.write_down(caller, user, event, Some(reason)).await
+    }
+
+    async fn write_down(
+        &self,
+        caller: &Claims,
+        user: &UserId,
+        event: SupportEvent,
+        reason: Option<&Reason>,
+    ) -> Result<Entry, FactorFault> {
         let (clock, entropy) = (self.ports.clock.as_ref(), self.ports.entropy.as_ref());
         let mut entry = Entry::new(clock, entropy, user.clone(), Action::Support { event })?;
-        let by = Authority { user: caller.signed_in.user.clone(), reason: reason.as_str().to_owned() };
+        let by = Authority {
+            user: caller.signed_in.user.clone(),
+            reason: reason.map(|reason| reason.as_str().to_owned()),
+        };
         entry.by = Some(by);
         self.ports.audit.append(&entry).await?;
         Ok(entry)

@@ -17,11 +17,11 @@ pub struct Entry {
     pub by: Option<Authority>,
 }
 
-/// An administrator, and why they did it.
+/// An administrator, and why they did it. Looks need no reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authority {
     pub user: UserId,
-    pub reason: String,
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -140,7 +140,7 @@ impl RecoveryEvent {
     }
 }
 
-/// What an administrator does to a user.
+/// What an administrator does to a user, or looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SupportEvent {
@@ -150,6 +150,8 @@ pub enum SupportEvent {
     Unlocked,
     DevicesForgotten,
     Erased,
+    UserViewed,
+    AuditViewed,
 }
 
 impl SupportEvent {
@@ -161,6 +163,8 @@ impl SupportEvent {
             Self::Unlocked => "support-unlocked",
             Self::DevicesForgotten => "support-devices-forgotten",
             Self::Erased => "support-erased",
+            Self::UserViewed => "support-user-viewed",
+            Self::AuditViewed => "support-audit-viewed",
         }
     }
 }

@@ -9,7 +9,36 @@ use crate::{
     kernel::{Clock, HashKey, PortError, UserId},
 };
 
-const MINUTE: i64 = 60;
+/// A window of time whose calls are counted together. Windows stand still, so that one number in a condition
+/// is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    pub start: Timestamp,
+    /// Until the next one begins; at least a second.
+    pub left: Duration,
+}
+
+impl Window {
+    /// Returns the minute that `now` is in.
+    pub fn minute(now: Timestamp) -> Self {
+        Self::of(now, 60)
+    }
+
+    /// Returns the hour that `now` is in.
+    pub fn hour(now: Timestamp) -> Self {
+        Self::of(now, 3600)
+    }
+
+    fn of(now: Timestamp, length: i64) -> Self {
+        let now = now.as_second();
+        let start = now - now.rem_euclid(length);
+        let left = u64::try_from(start + length - now).unwrap_or_default();
+        Self {
+            start: Timestamp::from_second(start).unwrap_or(Timestamp::UNIX_EPOCH),
+            left: Duration::from_secs(left.max(1)),
+        }
+    }
+}
 
 /// How many changes a user, and an address, may ask for in a minute. Looks are not counted: a write for
 /// each would cost more than it protects, and API Gateway and Cognito bound them.
@@ -43,22 +72,19 @@ impl CallLimits {
 
     /// Counts a change for the user and the address it comes from.
     pub async fn admit(&self, user: &UserId, address: Option<IpAddr>) -> Result<Admission, PortError> {
-        let now = self.clock.now().as_second();
-        let start = now - now.rem_euclid(MINUTE);
-        let minute = Timestamp::from_second(start).unwrap_or(Timestamp::UNIX_EPOCH);
+        let minute = Window::minute(self.clock.now());
         let by_user = Counter::User(user.clone());
         let of_address = async {
             let Some(address) = address else { return Ok(true) };
             let counter = Counter::Address(self.hash_key.hash("call-address", &[&network(address)]));
-            self.counts.count(&counter, minute, self.per_address).await
+            self.counts.count(&counter, minute.start, self.per_address).await
         };
-        let of_user = self.counts.count(&by_user, minute, self.per_user);
+        let of_user = self.counts.count(&by_user, minute.start, self.per_user);
         let (of_user, of_address) = join(of_user, of_address).await;
         if of_user? && of_address? {
             return Ok(Admission::Admitted);
         }
-        let left = u64::try_from(start + MINUTE - now).unwrap_or_default();
-        Ok(Admission::Later { wait: Duration::from_secs(left.max(1)) })
+        Ok(Admission::Later { wait: minute.left })
     }
 }
 
@@ -85,6 +111,19 @@ impl std::fmt::Debug for CallLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_ends_where_the_next_begins() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        for (window, start, left) in [
+            (Window::minute(at(119)), 60, 1),
+            (Window::minute(at(120)), 120, 60),
+            (Window::hour(at(7199)), 3600, 1),
+            (Window::hour(at(7200)), 7200, 3600),
+        ] {
+            assert_eq!(window, Window { start: at(start), left: Duration::from_secs(left) });
+        }
+    }
 
     #[test]
     fn neighbours_in_a_64_are_one_and_an_ipv4_is_itself() {

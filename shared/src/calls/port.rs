@@ -4,21 +4,26 @@ use jiff::Timestamp;
 use super::{IdempotencyKey, RequestHash};
 use crate::kernel::{Entropy, PortError, UserId};
 
-/// Whose calls are counted, and in which minute.
+/// Whose calls are counted, and which.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Counter {
+    /// A user's changes of their own factors, by the minute.
     User(UserId),
-    /// A keyed hash of a network address.
+    /// A keyed hash of a network address, by the minute.
     Address(String),
+    /// An administrator's looks at users, by the hour.
+    AdminLooks(UserId),
+    /// An administrator's changes of users, by the hour.
+    AdminChanges(UserId),
 }
 
-/// Counts calls by the minute.
+/// Counts calls in a window of time.
 ///
 /// Contract: of N racing callers exactly `most` are counted; who is not counted changes nothing. One write.
 #[async_trait]
 pub trait CallCounts: Send + Sync {
-    /// `minute`: its first second. False where there were `most` in it already.
-    async fn count(&self, counter: &Counter, minute: Timestamp, most: u32) -> Result<bool, PortError>;
+    /// Returns false where there were `most` in the window already. `start` is the window's first second.
+    async fn count(&self, counter: &Counter, start: Timestamp, most: u32) -> Result<bool, PortError>;
 }
 
 /// Remembers which requests were made, by user and key.

@@ -1,20 +1,21 @@
-//! The admin API: administrators help users.
+//! The admin API: administrators help users. A body names the user, on fixed paths: a name in a path could lead
+//! to another user and another operation (COGNITO.md §8.4).
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json, Router,
-    extract::{FromRequestParts, Path, Query, State},
+    extract::{FromRequestParts, State},
     http::{StatusCode, request::Parts},
-    routing::{get, post, put},
+    routing::{post, put},
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Problem, body::Body, shell::with_shell, signed_in::claims};
 use crate::{
-    admin::{Claims, Found, Reason, Support},
+    admin::{Claims, Found, Reason, Support, UserName},
     factors::{FactorState, PreferenceRequest, Setting, SignedIn},
     kernel::{Factor, PhoneNumber, Refusal},
 };
@@ -24,14 +25,14 @@ type Desk = State<Arc<Support>>;
 /// The router, ready for `oneshot` in a test or for [`serve`](super::serve).
 pub fn admin_api(support: Arc<Support>) -> Router {
     let routes = Router::new()
-        .route("/admin/users/{user}", get(find))
-        .route("/admin/users/{user}/audit", get(audit))
-        .route("/admin/users/{user}/mfa-reset", post(reset_mfa))
-        .route("/admin/users/{user}/preference", put(set_preference))
-        .route("/admin/users/{user}/phone-number", put(set_phone_number))
-        .route("/admin/users/{user}/unlock", post(unlock))
-        .route("/admin/users/{user}/forget-devices", post(forget_devices))
-        .route("/admin/users/{user}/erase", post(erase))
+        .route("/admin/users/find", post(find))
+        .route("/admin/users/audit", post(audit))
+        .route("/admin/users/mfa-reset", post(reset_mfa))
+        .route("/admin/users/preference", put(set_preference))
+        .route("/admin/users/phone-number", put(set_phone_number))
+        .route("/admin/users/unlock", post(unlock))
+        .route("/admin/users/forget-devices", post(forget_devices))
+        .route("/admin/users/erase", post(erase))
         .with_state(support);
     with_shell(routes)
 }
@@ -85,15 +86,11 @@ impl From<Found> for UserView {
     }
 }
 
-/// `GET /admin/users/{user}`: by user name or alias.
-async fn find(State(support): Desk, caller: Claims, Named(user): Named) -> Result<Json<UserView>, Problem> {
+/// `POST /admin/users/find {user}`
+async fn find(State(support): Desk, caller: Claims, mut body: Body) -> Result<Json<UserView>, Problem> {
+    let user = user(&mut body)?;
+    body.finish()?;
     Ok(Json(support.find(&caller, &user).await?.into()))
-}
-
-#[derive(Debug, Deserialize)]
-struct Span {
-    from: Option<String>,
-    until: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,39 +98,30 @@ struct Lines {
     lines: Vec<Map<String, Value>>,
 }
 
-/// `GET /admin/users/{user}/audit?from=…&until=…`: RFC 3339, from the first to before the second.
-async fn audit(
-    State(support): Desk,
-    caller: Claims,
-    Named(user): Named,
-    Query(span): Query<Span>,
-) -> Result<Json<Lines>, Problem> {
-    let time = |text: Option<String>, name, default| match text {
-        Some(text) => text.parse().map_err(|_| Problem::field(name)),
-        None => Ok(default),
-    };
-    let from = time(span.from, "from", Timestamp::UNIX_EPOCH)?;
-    let until = time(span.until, "until", Timestamp::MAX)?;
+/// `POST /admin/users/audit {user, from?, until?}`: RFC 3339, from the first to before the second.
+async fn audit(State(support): Desk, caller: Claims, mut body: Body) -> Result<Json<Lines>, Problem> {
+    let user = user(&mut body)?;
+    let from = time(&mut body, "from")?.unwrap_or(Timestamp::UNIX_EPOCH);
+    let until = time(&mut body, "until")?.unwrap_or(Timestamp::MAX);
+    body.finish()?;
     Ok(Json(Lines { lines: support.lines(&caller, &user, from, until).await? }))
 }
 
-/// `POST /admin/users/{user}/mfa-reset {reason}`
+/// `POST /admin/users/mfa-reset {user, reason}`
 async fn reset_mfa(
     State(support): Desk,
     caller: Claims,
-    Named(user): Named,
     mut body: Body,
 ) -> Result<Json<FactorsView>, Problem> {
-    let reason = reason(&mut body)?;
+    let (user, reason) = change(&mut body)?;
     body.finish()?;
     Ok(Json(support.reset_mfa(&caller, &user, &reason).await?.into()))
 }
 
-/// `PUT /admin/users/{user}/preference {totp?, sms?, email?, reason}`, in Amplify's words.
+/// `PUT /admin/users/preference {user, totp?, sms?, email?, reason}`, in Amplify's words.
 async fn set_preference(
     State(support): Desk,
     caller: Claims,
-    Named(user): Named,
     mut body: Body,
 ) -> Result<Json<FactorsView>, Problem> {
     let mut request = PreferenceRequest::new();
@@ -142,80 +130,67 @@ async fn set_preference(
             request.insert(factor, setting);
         }
     }
-    let reason = reason(&mut body)?;
+    let (user, reason) = change(&mut body)?;
     body.finish()?;
     Ok(Json(support.set_preference(&caller, &user, &request, &reason).await?.into()))
 }
 
-/// `PUT /admin/users/{user}/phone-number {phoneNumber, reason}`
+/// `PUT /admin/users/phone-number {user, phoneNumber, reason}`
 async fn set_phone_number(
     State(support): Desk,
     caller: Claims,
-    Named(user): Named,
     mut body: Body,
 ) -> Result<StatusCode, Problem> {
     let number: String = body.required("phoneNumber")?;
     let number = PhoneNumber::parse(&number).map_err(|_| Problem::field("phoneNumber"))?;
-    let reason = reason(&mut body)?;
+    let (user, reason) = change(&mut body)?;
     body.finish()?;
     support.set_phone_number(&caller, &user, &number, &reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /admin/users/{user}/unlock {reason}`
-async fn unlock(
-    State(support): Desk,
-    caller: Claims,
-    Named(user): Named,
-    mut body: Body,
-) -> Result<StatusCode, Problem> {
-    let reason = reason(&mut body)?;
+/// `POST /admin/users/unlock {user, reason}`
+async fn unlock(State(support): Desk, caller: Claims, mut body: Body) -> Result<StatusCode, Problem> {
+    let (user, reason) = change(&mut body)?;
     body.finish()?;
     support.unlock(&caller, &user, &reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /admin/users/{user}/forget-devices {reason}`
-async fn forget_devices(
-    State(support): Desk,
-    caller: Claims,
-    Named(user): Named,
-    mut body: Body,
-) -> Result<StatusCode, Problem> {
-    let reason = reason(&mut body)?;
+/// `POST /admin/users/forget-devices {user, reason}`
+async fn forget_devices(State(support): Desk, caller: Claims, mut body: Body) -> Result<StatusCode, Problem> {
+    let (user, reason) = change(&mut body)?;
     body.finish()?;
     support.forget_devices(&caller, &user, &reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /admin/users/{user}/erase {reason}`: how many items there were.
+/// `POST /admin/users/erase {user, reason}`: how many items there were.
 async fn erase(
     State(support): Desk,
     caller: Claims,
-    Named(user): Named,
     mut body: Body,
 ) -> Result<Json<BTreeMap<&'static str, usize>>, Problem> {
-    let reason = reason(&mut body)?;
+    let (user, reason) = change(&mut body)?;
     body.finish()?;
     Ok(Json([("erased", support.erase(&caller, &user, &reason).await?)].into()))
 }
 
-fn reason(body: &mut Body) -> Result<Reason, Problem> {
-    let text: String = body.required("reason")?;
-    Reason::parse(&text).map_err(|_| Problem::field("reason"))
+fn time(body: &mut Body, name: &str) -> Result<Option<Timestamp>, Problem> {
+    let text = body.optional::<String>(name)?;
+    text.map(|text| text.parse().map_err(|_| Problem::field(name))).transpose()
 }
 
-/// The user whom the path names.
-struct Named(String);
+/// Reads what every change names: its user and its reason.
+fn change(body: &mut Body) -> Result<(UserName, Reason), Problem> {
+    let user = user(body)?;
+    let reason: String = body.required("reason")?;
+    Ok((user, Reason::parse(&reason).map_err(|_| Problem::field("reason"))?))
+}
 
-impl<S: Send + Sync> FromRequestParts<S> for Named {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let name = Path::<String>::from_request_parts(parts, state).await;
-        let name = name.ok().map(|Path(name)| name).filter(|name| (1..=128).contains(&name.len()));
-        name.map(Self).ok_or_else(|| Refusal::UserNotFound.into())
-    }
+fn user(body: &mut Body) -> Result<UserName, Problem> {
+    let name: String = body.required("user")?;
+    UserName::parse(&name).map_err(|_| Problem::field("user"))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Claims {

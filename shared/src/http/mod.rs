@@ -8,6 +8,7 @@ mod mfa;
 mod origin;
 mod problem;
 mod recovery;
+mod route;
 mod shell;
 mod signed_in;
 

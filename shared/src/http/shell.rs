@@ -10,7 +10,7 @@ use axum::{
 use futures::FutureExt;
 use lambda_http::request::RequestContext;
 
-use super::{Origin, Problem};
+use super::{Origin, Problem, route};
 use crate::{kernel::Refusal, telemetry::Metric};
 
 /// No body of ours comes near it.
@@ -58,7 +58,7 @@ fn request_id(request: &Request) -> Option<HeaderValue> {
 pub async fn serve(router: Router, origin: Origin) -> Result<(), lambda_runtime::Error> {
     let service = lambda_http::service_fn(move |mut request: lambda_http::Request| {
         let router = router.clone();
-        let is_admitted = origin.admits(&mut request);
+        let is_admitted = origin.admits(&mut request) && route::follow(&mut request);
         async move {
             if !is_admitted {
                 return Ok(Problem::new(Refusal::RouteNotFound).into_response());

@@ -78,6 +78,7 @@ pub enum Refusal {
     // Administrators
     AdministratorNeeded,
     SecondFactorNeeded,
+    SignInAmbiguous,
     UserNotFound,
     UserProtected,
 
@@ -87,7 +88,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The texts of ours.
-    pub const ALL: [Self; 61] = [
+    pub const ALL: [Self; 62] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
@@ -145,6 +146,7 @@ impl Refusal {
         Self::PasswordNotNew,
         Self::AdministratorNeeded,
         Self::SecondFactorNeeded,
+        Self::SignInAmbiguous,
         Self::UserNotFound,
         Self::UserProtected,
         Self::TooManyRequests,
@@ -282,10 +284,17 @@ impl Refusal {
             Self::SecondFactorNeeded => {
                 ("second-factor-needed", "Set up a second factor and sign in with it first", 403)
             }
+            Self::SignInAmbiguous => (
+                "sign-in-ambiguous",
+                "You signed in more than once within a minute; wait a minute, then sign in again",
+                403,
+            ),
             Self::UserNotFound => ("user-not-found", "There is no such user", 404),
-            Self::UserProtected => {
-                ("user-protected", "Administrators cannot be changed here, nor can you yourself", 403)
-            }
+            Self::UserProtected => (
+                "user-protected",
+                "This user cannot be changed here: you, or a member of a protected group",
+                403,
+            ),
             Self::TooManyRequests => ("too-many-requests", "Too many requests; try again later", 429),
             Self::TemporarilyUnavailable => {
                 ("temporarily-unavailable", "This is not available at the moment; try again later", 503)

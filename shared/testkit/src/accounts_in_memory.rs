@@ -56,6 +56,8 @@ impl InMemoryAccounts {
     /// A user with these factors on, the first of them preferred, a verified e-mail address, a session and
     /// a remembered device.
     pub fn add(&self, name: &str, password: &str, factors: &[Factor]) {
+        // An id is ASCII.
+        let id = if name.is_ascii() { name.to_owned() } else { format!("of-{}", name.chars().count()) };
         let contacts = Contacts {
             user_name: name.to_owned(),
             email: EmailAddress::parse(&format!("{name}@example.com")).ok(),
@@ -63,7 +65,7 @@ impl InMemoryAccounts {
             locale: Some("de".into()),
         };
         let profile = Profile {
-            user: UserId::parse(&format!("sub-{name}")).expect("a user id"),
+            user: UserId::parse(&format!("sub-{id}")).expect("a user id"),
             account: name.to_owned(),
             contacts,
             factors: FactorState {

@@ -620,10 +620,15 @@ pub async fn correspondence(port: &dyn Budgets) {
     assert_eq!(port.correspondence(&user("codes-sam"), sms).await.expect("works"), empty);
 }
 
-/// Of racing calls as many are counted as may be, each minute anew.
+/// Of racing calls as many are counted as may be, each kind apart and each window anew.
 pub async fn call_counts(port: &dyn CallCounts) {
     let minute = |start| Timestamp::from_second(start).expect("a time");
-    for counter in [CallCounter::User(user("calls-alex")), CallCounter::Address("calls-hash".into())] {
+    for counter in [
+        CallCounter::User(user("calls-alex")),
+        CallCounter::AdminLooks(user("calls-alex")),
+        CallCounter::AdminChanges(user("calls-alex")),
+        CallCounter::Address("calls-hash".into()),
+    ] {
         let racing = join_all((0..RACING).map(|_| port.count(&counter, minute(60), 7))).await;
         let counted = racing.into_iter().filter(|outcome| matches!(outcome, Ok(true))).count();
         assert_eq!(counted, 7, "of {RACING} racing calls");

@@ -379,6 +379,19 @@ impl AuditTrail for InMemoryTable {
     }
 }
 
+fn name(action: Action) -> &'static str {
+    match action {
+        Action::TotpStarted { .. } => "totp-started",
+        Action::TotpVerified => "totp-verified",
+        Action::PreferenceChanged { .. } => "preference-changed",
+        Action::OwnFactor { event, .. } => event.name(),
+        Action::NewDeviceUsed => "new-device-used",
+        Action::Recovery { event } => event.name(),
+        Action::Support { event } => event.name(),
+        Action::MessageNotSent { .. } => "message-not-sent",
+    }
+}
+
 #[async_trait]
 impl AuditLog for InMemoryTable {
     async fn newest(&self, user: &UserId, before: Option<Uuid>, most: usize) -> Result<Vec<Line>, PortError> {
@@ -390,17 +403,7 @@ impl AuditLog for InMemoryTable {
             .map(|entry| Line {
                 id: entry.id,
                 at: entry.at,
-                action: match entry.action {
-                    Action::TotpStarted { .. } => "totp-started",
-                    Action::TotpVerified => "totp-verified",
-                    Action::PreferenceChanged { .. } => "preference-changed",
-                    Action::OwnFactor { event, .. } => event.name(),
-                    Action::NewDeviceUsed => "new-device-used",
-                    Action::Recovery { event } => event.name(),
-                    Action::Support { event } => event.name(),
-                    Action::MessageNotSent { .. } => "message-not-sent",
-                }
-                .to_owned(),
+                action: name(entry.action).to_owned(),
                 factor: match entry.action {
                     Action::PreferenceChanged { factor, .. } => Some(factor),
                     _ => None,
@@ -565,9 +568,9 @@ impl Claims for InMemoryTable {
 
 #[async_trait]
 impl CallCounts for InMemoryTable {
-    async fn count(&self, counter: &CallCounter, minute: Timestamp, most: u32) -> Result<bool, PortError> {
+    async fn count(&self, counter: &CallCounter, start: Timestamp, most: u32) -> Result<bool, PortError> {
         let mut state = self.state()?;
-        let calls = state.counted.entry((counter.clone(), minute)).or_default();
+        let calls = state.counted.entry((counter.clone(), start)).or_default();
         let is_counted = *calls < most;
         *calls += u32::from(is_counted);
         Ok(is_counted)
@@ -774,6 +777,11 @@ impl UserItems for InMemoryTable {
             let mut line = Map::new();
             line.insert("id".to_owned(), json!(entry.id.to_string()));
             line.insert("at".to_owned(), json!(entry.at.to_string()));
+            line.insert("action".to_owned(), json!(name(entry.action)));
+            if let Some(by) = &entry.by {
+                line.insert("by".to_owned(), json!(by.user.as_str()));
+                line.extend(by.reason.iter().map(|reason| ("reason".to_owned(), json!(reason))));
+            }
             line
         };
         Ok(lines.iter().map(line).collect())

@@ -136,6 +136,7 @@ fn stage() -> Stage {
             ledger: table.clone(),
             items: table.clone(),
             audit: table.clone(),
+            calls: table.clone(),
             courier: courier.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),

@@ -262,6 +262,44 @@ async fn query_cookies_headers_and_body_arrive_as_payload_2_has_them() {
     assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("YT0x"), &json!(true)));
 }
 
+/// COGNITO.md §8.4: what stands decoded in a path decides which route takes it.
+#[tokio::test]
+async fn a_path_is_routed_as_it_is_read() {
+    let integration = Arc::new(integration(json!({ "statusCode": 200 })));
+    let mut api = api();
+    api.routes.push(route("POST", "/open/{id}/close", false, &[]));
+    let router = gateway(api, &integration);
+    for (sent, status, seen) in [
+        ("/open/1%2Fclose", 200, Some(("POST /open/{id}/close", "/open/1/close", "1"))),
+        ("/open/1%252Fclose", 200, Some(("POST /open/{id}/close", "/open/1/close", "1"))),
+        ("/open/1%3F/close", 200, Some(("POST /open/{id}", "/open/1", "1"))),
+        ("/open/1%2Fclose%3Fx/other?a=1", 200, Some(("POST /open/{id}/close", "/open/1/close", "1"))),
+        ("/open/1%23/close", 200, Some(("POST /open/{id}/close", "/open/1#/close", "1#"))),
+        ("/open/1%253F/close", 200, Some(("POST /open/{id}/close", "/open/1?/close", "1?"))),
+        ("/open/1%2525/close", 200, Some(("POST /open/{id}/close", "/open/1%/close", "1%"))),
+        ("/open/../close", 200, Some(("POST /open/{id}/close", "/open/../close", ".."))),
+        ("/open/1%2Fother", 404, None),
+        ("/open/1%25/close", 400, None),
+        ("/open/1%/close", 400, None),
+    ] {
+        let (answered, _, body) = send(&router, request("POST", sent).body(Body::empty()).unwrap()).await;
+        assert_eq!(answered, status, "{sent}: {body}");
+        let event = integration.events.lock().unwrap().pop();
+        let Some((key, path, id)) = seen else {
+            assert_eq!(event, None, "{sent}");
+            continue;
+        };
+        let event = event.unwrap();
+        assert_eq!(event["routeKey"], key, "{sent}");
+        assert_eq!(
+            (&event["rawPath"], &event["requestContext"]["http"]["path"]),
+            (&json!(path), &json!(path))
+        );
+        assert_eq!(event["pathParameters"], json!({ "id": id }), "{sent}");
+        assert_eq!(event["rawQueryString"], sent.split_once('?').map_or("", |(_, query)| query), "{sent}");
+    }
+}
+
 #[rstest]
 #[case::whole(
     json!({ "statusCode": 201, "headers": { "x-a": "1", "content-type": "text/html" }, "cookies": ["a=1", "b=2"], "body": "<p>" }),

@@ -53,7 +53,10 @@ impl AuditTrail for Table {
                 .item("reason", text(reason)),
         };
         if let Some(Authority { user, reason }) = &entry.by {
-            put = put.item("by", text(user.as_str())).item("reason", text(reason));
+            put = put.item("by", text(user.as_str()));
+            if let Some(reason) = reason {
+                put = put.item("reason", text(reason));
+            }
         }
         match put.send().await {
             Ok(_) => Ok(()),

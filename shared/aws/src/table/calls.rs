@@ -11,30 +11,30 @@ use super::{
 };
 
 const WRITE: &str = "dynamodb.UpdateItem";
-/// A minute's counter is of no use after it; the clocks of two functions may differ.
-const COUNTER_LIFE: SignedDuration = SignedDuration::from_mins(10);
+/// A counter is of no use after its window; the clocks of two functions may differ.
+const MINUTES_COUNTER_LIFE: SignedDuration = SignedDuration::from_mins(10);
+const HOURS_COUNTER_LIFE: SignedDuration = SignedDuration::from_mins(70);
 
 #[async_trait]
 impl CallCounts for Table {
-    async fn count(&self, counter: &Counter, minute: Timestamp, most: u32) -> Result<bool, PortError> {
-        let pk = match counter {
-            Counter::User(user) => user_key(user),
-            Counter::Address(hash) => text(format!("CALLS#{hash}")),
+    async fn count(&self, counter: &Counter, start: Timestamp, most: u32) -> Result<bool, PortError> {
+        let (pk, kind, life) = match counter {
+            Counter::User(user) => (user_key(user), "CALLS", MINUTES_COUNTER_LIFE),
+            Counter::Address(hash) => (text(format!("CALLS#{hash}")), "CALLS", MINUTES_COUNTER_LIFE),
+            Counter::AdminLooks(user) => (user_key(user), "ADMIN_LOOKS", HOURS_COUNTER_LIFE),
+            Counter::AdminChanges(user) => (user_key(user), "ADMIN_CHANGES", HOURS_COUNTER_LIFE),
         };
         // What is not there counts as 0, which a most of 0 refuses.
         let room = if most > 0 { "attribute_not_exists(calls) OR calls < :most" } else { "calls < :most" };
         let written = self
             .update_item()
             .key("pk", pk)
-            .key("sk", text(format!("CALLS#{}", minute.as_second())))
+            .key("sk", text(format!("{kind}#{}", start.as_second())))
             .update_expression("SET v = :v, #ttl = :ttl ADD calls :one")
             .condition_expression(room)
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":v", version())
-            .expression_attribute_values(
-                ":ttl",
-                seconds(minute.saturating_add(COUNTER_LIFE).unwrap_or(minute)),
-            )
+            .expression_attribute_values(":ttl", seconds(start.saturating_add(life).unwrap_or(start)))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":most", number(most))
             .send()

@@ -17,6 +17,7 @@
 //! | `USER#<sub>` | `CODES#<channel>` | cool-down, verified since when, codes nobody entered yet |
 //! | `USER#<sub>` | `REQUEST#<hash>` | a request with an idempotency key, and how it ended |
 //! | `USER#<sub>`, `CALLS#<hash>` | `CALLS#<minute>` | changes asked for in a minute |
+//! | `USER#<sub>` | `ADMIN_LOOKS#<hour>`, `ADMIN_CHANGES#<hour>` | what an administrator asked for in an hour |
 //! | `USER#<sub>` | `ADDRESS_CODE#<channel>` | when a code to an address was asked for last |
 //! | `USER#<sub>` | `DEVICE_LABELS` | what a user calls the devices that the pool remembers |
 //! | `SENT#<channel>#<scope>#<name>#<shard>` | `<day>` | messages of a day and of each of its hours |

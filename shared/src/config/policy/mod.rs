@@ -261,8 +261,11 @@ mod tests {
             tries_user_per_hour = 6
             tries_address_per_hour = 0
             [admin]
-            groups = ["a b"]
+            groups = ["a b", "helpers"]
+            helped_groups = ["", "customers", "helpers"]
             max_sign_in_age_seconds = 301
+            looks_per_hour = 0
+            changes_per_hour = 601
             [audit]
             retention_days = 7
             [extra]
@@ -306,7 +309,11 @@ mod tests {
         recovery.tries_user_per_hour must be 1 to 5
         recovery.tries_address_per_hour must be 1 to 20
         admin.groups: "a b" is empty or has a blank in it
+        admin.helped_groups: "" is empty or has a blank in it
+        admin.helped_groups: "helpers" is one of admin.groups, which are protected
         admin.max_sign_in_age_seconds must be 30 to 300
+        admin.looks_per_hour must be 1 to 3000
+        admin.changes_per_hour must be 1 to 600
         audit.retention_days must be 30 to 3650, or 0 to keep lines for good
         "#);
     }

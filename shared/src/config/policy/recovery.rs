@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 /// Recovery of an account whose authenticator is lost.
@@ -27,7 +29,11 @@ pub struct MailedRecoveryPolicy {
 pub struct SupportPolicy {
     /// Members of any of these groups; nobody, if none is named.
     pub groups: Vec<String>,
+    /// Groups whose members may be changed. A member of any other group may not.
+    pub helped_groups: Vec<String>,
     pub max_sign_in_age_seconds: u32,
+    pub looks_per_hour: u32,
+    pub changes_per_hour: u32,
 }
 
 impl RecoveryPolicy {
@@ -52,15 +58,63 @@ impl RecoveryPolicy {
 }
 
 impl SupportPolicy {
+    /// Returns true for a member of an administrators' group, and of any group that is not listed as helped. A
+    /// new group is protected until it is listed.
+    pub fn protects(&self, groups: &BTreeSet<String>) -> bool {
+        let is_helped = |group: &String| self.helped_groups.contains(group) && !self.groups.contains(group);
+        !groups.iter().all(is_helped)
+    }
+
     pub(super) fn check(&self, problems: &mut Vec<String>) {
         // Claims of an HTTP API part groups by blanks (COGNITO.md §8.2).
-        for group in &self.groups {
-            if group.is_empty() || group.contains(char::is_whitespace) {
-                problems.push(format!("admin.groups: {group:?} is empty or has a blank in it"));
+        for (key, groups) in [("groups", &self.groups), ("helped_groups", &self.helped_groups)] {
+            for group in groups {
+                if group.is_empty() || group.contains(char::is_whitespace) {
+                    problems.push(format!("admin.{key}: {group:?} is empty or has a blank in it"));
+                }
             }
         }
-        if !(30..=300).contains(&self.max_sign_in_age_seconds) {
-            problems.push("admin.max_sign_in_age_seconds must be 30 to 300".into());
+        for group in self.helped_groups.iter().filter(|group| self.groups.contains(group)) {
+            problems
+                .push(format!("admin.helped_groups: {group:?} is one of admin.groups, which are protected"));
         }
+        let ranges = [
+            ("max_sign_in_age_seconds", self.max_sign_in_age_seconds, 30, 300),
+            ("looks_per_hour", self.looks_per_hour, 1, 3000),
+            ("changes_per_hour", self.changes_per_hour, 1, 600),
+        ];
+        for (key, value, least, most) in ranges {
+            if !(least..=most).contains(&value) {
+                problems.push(format!("admin.{key} must be {least} to {most}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_of_any_group_that_is_not_listed_is_protected() {
+        let mut policy = SupportPolicy {
+            groups: vec!["helpers".to_owned()],
+            helped_groups: vec![],
+            max_sign_in_age_seconds: 300,
+            looks_per_hour: 1,
+            changes_per_hour: 1,
+        };
+        let groups = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
+        assert!(!policy.protects(&groups(&[])), "a user without a group is helped");
+        for names in [&["helpers"][..], &["customers"], &["owners", "customers"]] {
+            assert!(policy.protects(&groups(names)), "{names:?}");
+        }
+        policy.helped_groups = vec!["customers".to_owned(), "trial".to_owned()];
+        assert!(!policy.protects(&groups(&["customers", "trial"])));
+        for names in [&["helpers", "customers"][..], &["owners", "customers"], &["Customers"]] {
+            assert!(policy.protects(&groups(names)), "{names:?}");
+        }
+        policy.helped_groups.push("helpers".to_owned());
+        assert!(policy.protects(&groups(&["helpers"])), "whatever is listed");
     }
 }

@@ -2,6 +2,7 @@
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use shared::{
     admin::UserItems,
     assurance::{Evidence, RecordedSignIn, SignInRecords},
@@ -143,10 +144,12 @@ pub async fn user_items(port: &dyn UserItems, trail: &dyn AuditTrail, own: &dyn 
     let entropy = SeededEntropy::new(9);
     let at = |seconds| now() + SignedDuration::from_secs(seconds);
     for (user, seconds) in [(&alex, 20), (&alex, 0), (&sam, 0), (&alex, 10)] {
-        let event = SupportEvent::Unlocked;
+        // A look has no reason.
+        let is_look = seconds == 10;
+        let event = if is_look { SupportEvent::UserViewed } else { SupportEvent::Unlocked };
         let entry = Entry::at(at(seconds), &entropy, user.clone(), Action::Support { event });
         let mut entry = entry.expect("works");
-        entry.by = Some(Authority { user: sam.clone(), reason: "ticket 17".into() });
+        entry.by = Some(Authority { user: sam.clone(), reason: (!is_look).then(|| "ticket 17".into()) });
         trail.append(&entry).await.expect("works");
     }
     let times = async |from, until| {
@@ -156,6 +159,13 @@ pub async fn user_items(port: &dyn UserItems, trail: &dyn AuditTrail, own: &dyn 
     let expected = |seconds: &[i64]| seconds.iter().map(|second| at(*second).to_string()).collect::<Vec<_>>();
     assert_eq!(times(0, 60).await, expected(&[0, 10, 20]));
     assert_eq!(times(10, 20).await, expected(&[10]), "from the first to before the second");
+    let lines = port.lines(&alex, at(0), at(20)).await.expect("works");
+    let told: Vec<_> =
+        lines.iter().map(|line| ["action", "by", "reason"].map(|name| line.get(name))).collect();
+    let [unlocked, viewed, by, reason] =
+        ["support-unlocked", "support-user-viewed", "items-sam", "ticket 17"].map(Value::from);
+    let expected = [[Some(&unlocked), Some(&by), Some(&reason)], [Some(&viewed), Some(&by), None]];
+    assert_eq!(told, expected, "who, and why where there is a reason");
     for user in [&alex, &sam] {
         let codes = Change { recovery: Some([RecoveryHash::kept("hash")].into()), ..Change::default() };
         own.change(user, 0, &codes).await.expect("works");

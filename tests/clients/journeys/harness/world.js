@@ -218,8 +218,7 @@ export class World {
     assert.equal(signIn.step, 'begin', `the owner's sign-in begins: ${signIn.refusal}`);
     if (owner.recoveryCodes.length > 0) await signIn.answer(owner.recoveryCodes.pop());
     else if (owner.phone !== undefined) await signIn.answerByMessage('sms', owner.phone);
-    else const [channel, address] = owner.phone === undefined ? ['email', owner.email] : ['sms', owner.phone];
-    await signIn.answerByMessage(channel, address);
+    else await signIn.answerByMessage('email', owner.email);
     await this.#enrol(owner, signIn);
     return signIn;
   }
