@@ -53,7 +53,6 @@ pub struct Support {
     ports: SupportPorts,
 }
 
-
 /// A user, as an administrator is shown them.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -237,12 +236,7 @@ impl Support {
     }
 
     /// Returns what the sign-ins proved that a token may be of: those at this client, within a minute.
-    async fn recorded(
-        &self,
-        user: &UserId,
-        client: &str,
-        at: Timestamp,
-    ) -> Result<Vec<Evidence>, PortError> {
+    async fn recorded(&self, user: &UserId, client: &str, at: Timestamp) -> Result<Vec<Evidence>, PortError> {
         let from = at.saturating_sub(SAME_SIGN_IN).unwrap_or(at);
         let until = at.saturating_add(SAME_SIGN_IN).unwrap_or(at);
         if self.ports.clock.now().duration_since(at) >= RECORD_LIFE {
