@@ -189,17 +189,16 @@ impl Access {
         Timestamp::from_second(now.as_second()).unwrap_or(now)
     }
 
-    /// Has the pool forget every device but the caller's own: each stands in for a factor that was changed.
-    /// The change is made already, so a fault is the operator's to see.
-    pub(super) async fn forget_other_devices(&self, caller: &SignedIn) {
+    /// Has the pool forget every remembered device: each stands in for a factor that was changed. The change
+    /// is made already, so a fault is the operator's to see.
+    pub(super) async fn forget_remembered_devices(&self, caller: &SignedIn) {
         let forget = async {
-            for device in self.devices.devices(&caller.token).await? {
-                if caller.device.as_ref() != Some(&device.id) {
-                    match self.devices.forget(&caller.token, &device.id).await {
-                        // Another request was faster.
-                        Ok(()) | Err(UserPoolFault::DeviceNotFound) => {}
-                        Err(fault) => return Err(fault),
-                    }
+            let devices = self.devices.devices(&caller.token).await?;
+            for device in devices.into_iter().filter(|device| device.is_remembered) {
+                match self.devices.forget(&caller.token, &device.id).await {
+                    // Another request was faster.
+                    Ok(()) | Err(UserPoolFault::DeviceNotFound) => {}
+                    Err(fault) => return Err(fault),
                 }
             }
             Ok(())

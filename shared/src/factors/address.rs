@@ -127,7 +127,7 @@ impl Addresses {
         match self.book.verify(&caller.token, channel, code).await? {
             AddressVerification::Verified => {
                 self.waits.arrived(&caller.user, channel).await;
-                self.access.forget_other_devices(caller).await;
+                self.access.forget_remembered_devices(caller).await;
             }
             AddressVerification::WrongCode => return Err(Refusal::CodeWrong.into()),
             AddressVerification::Expired => return Err(Refusal::CodeExpired.into()),

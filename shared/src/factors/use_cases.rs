@@ -65,7 +65,7 @@ impl Factors {
         let profile = self.access.profile_for_change(caller, ChangeKind::PoolFactor).await?;
         match self.access.pool.verify_totp(&caller.token, code, device).await? {
             TotpVerification::Verified => {
-                self.access.forget_other_devices(caller).await;
+                self.access.forget_remembered_devices(caller).await;
                 // At worst the overview goes on to say that a replacement is not finished.
                 if let Err(fault) = self.own.pool_totp_works(&caller.user).await {
                     telemetry::dependency_failed(&fault);
@@ -156,7 +156,7 @@ impl Factors {
             PoolFactorNote::On(self.access.now())
         };
         self.own.note_pool_factor(&caller.user, note).await?;
-        self.access.forget_other_devices(caller).await;
+        self.access.forget_remembered_devices(caller).await;
         if !change.holds_in(&after) {
             return Err(Refusal::FactorNotChangeable.into());
         }

@@ -1,5 +1,6 @@
 // What opens the admin API, and what a member of the administrators' group can't do.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { describe } from 'node:test';
 
 import { newAddress } from '../harness/user.js';
@@ -11,7 +12,7 @@ const ACTIONS = [
   ['find'],
   ['audit'],
   ['mfa-reset'],
-  ['preference', { totp: 'OFF' }],
+  ['preference', { totp: 'DISABLED' }],
   ['phone-number', { phoneNumber: '+12025558888' }],
   ['unlock'],
   ['forget-devices'],
@@ -149,7 +150,7 @@ for (const ending of ['mfa-reset', 'erase', 'forget-devices']) {
     const [helper, owner] = [await world.newHelper(), await world.newUserWithAuthenticator()];
     const device = await world.trustDevice(owner.signIn);
     assert.ok(device);
-    const name = `${owner.sub}/${ending}?x${newAddress()}`;
+    const name = `${owner.sub}/${ending}?x@${randomUUID()}.example.org`;
     await world.newUser({ name });
     await world.unchanged(owner, () => world.administer(helper.signIn, 'unlock', name));
     const inPath = `/admin/users/${encodeURIComponent(name)}/unlock`;

@@ -106,7 +106,7 @@ journey('an honest user who has lost the authenticator: recovers the account and
     await post('/recovery/password', secret, { oldPassword: owner.password, password });
   });
   Object.assign(owner, { password, poolApp: undefined, recoveryCodes: [] });
-  await counted('native: first sign-in after a recovery, and a new authenticator', 4, async () => {
+  await counted('native: first sign-in after a recovery, and a new authenticator', 5, async () => {
     owner.poolApp = await world.setUpPoolAuthenticator(await world.signInNatively(owner));
   });
 });

@@ -233,7 +233,7 @@ impl SelfService {
         plan: impl Fn(&OwnFactors) -> Result<Change, Refusal> + Send + Sync,
     ) -> Result<(), FactorFault> {
         let entry = self.change(caller, event, id, plan).await?;
-        self.access.forget_other_devices(caller).await;
+        self.access.forget_remembered_devices(caller).await;
         let name = name.as_ref().map(FriendlyDeviceName::as_str);
         self.access.tell_afterwards(profile, &entry, notice, name).await;
         Ok(())
