@@ -146,7 +146,7 @@ async fn stop(
     match stopped.await {
         Some(Answer::Standing { .. }) => Page::Stopped.shown(StatusCode::OK),
         Some(Answer::Refused { code })
-            if [Refusal::RecoveryNotFound, Refusal::RecoveryOver]
+            if [Refusal::RecoveryNotFound, Refusal::RecoveryEnded]
                 .map(Refusal::code)
                 .contains(&code.as_str()) =>
         {
