@@ -166,7 +166,7 @@ async fn a_notice_arrives_once_in_the_users_language() {
     assert!(sent[0].1.contains("Gerät: Alex's <phone>") && sent[0].1.contains("Zeit: 2026-01-02 03:04 UTC"));
     assert_eq!(
         sent[1].1,
-        "A device is now trusted by your Example account. If it was not you, change your password."
+        "Your Example account now trusts a new device. If this was not you, change your password."
     );
 }
 

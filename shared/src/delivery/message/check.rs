@@ -10,7 +10,7 @@ use fluent_bundle::FluentResource;
 use unic_langid::LanguageIdentifier;
 
 use super::{
-    CognitoPlaceholders, Content, Messages, Segments,
+    CognitoPlaceholders, Content, Messages, Segments, alphabet,
     fault::Fault,
     layouts::Part,
     locale,
@@ -142,6 +142,7 @@ impl Findings<'_> {
             return;
         }
         self.names(&file, &text, locale);
+        self.alphabet(&file, &text);
         let Some(Ok(spoken)) = locale.own() else { return };
         let mut faults = BTreeSet::new();
         for content in Content::samples(LONGEST_CODE, &locale.tag.to_string()) {
@@ -200,9 +201,24 @@ impl Findings<'_> {
         }
     }
 
+    /// Reports each line with a character that Cognito refuses in an e-mail. Custom senders deliver it.
+    fn alphabet(&mut self, file: &Path, text: &str) {
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
+            let Some(refused) = alphabet::first_refused(line) else { continue };
+            let told = format!(
+                "U+{:04X}: Cognito refuses this character in e-mails; custom-message would use another text",
+                u32::from(refused)
+            );
+            self.add(file.to_owned(), Some(index + 1), Severity::Warning, told);
+        }
+    }
+
     fn layout(&mut self, messages: &Messages, part: Part) {
         let file = Path::new("messages").join(part.file());
         let text = fs::read_to_string(self.config_dir.join(&file)).unwrap_or_default();
+        if part == Part::EmailHtml {
+            self.alphabet(&file, &text);
+        }
         for tag in messages.locales() {
             for content in Content::samples(LONGEST_CODE, &tag) {
                 let mut broken = Vec::new();
