@@ -223,7 +223,7 @@ async fn whatever_is_wrong_with_a_provider_the_end_comes_within_five_seconds() {
         assert!(took <= Duration::from_secs(5), "{name}: {took:?}");
         assert_eq!(messages(&cloud, &event).await, 1 + usize::from(sent_by.is_some()), "{name}");
         let told = match sent_by {
-            Some(provider) => format!(r#""message":"sent","channel":"sms","provider":"{provider}""#),
+            Some(provider) => format!(r#""message":"message sent","channel":"sms","provider":"{provider}""#),
             None => r#""message":"not sent","channel":"sms","reason":"no-provider""#.to_owned(),
         };
         assert!(host.logs(SENDER).iter().any(|line| line.contains(&told)), "{name}: {told}");

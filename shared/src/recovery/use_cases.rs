@@ -100,7 +100,7 @@ impl Recovery {
         let trying = Trying::Password { of };
         let is_admitted = self.ports.tries.admit(&trying, policy.tries_user_per_hour, now).await?;
         if !is_admitted {
-            Metric::RecoveryHeldBack.emit();
+            Metric::RecoveryThrottled.emit();
         }
         let account = account.filter(|_| is_admitted);
         let name = match &account {
@@ -263,7 +263,7 @@ impl Recovery {
         let most = self.settings.policy.tries_user_per_hour;
         let is_admitted = self.ports.tries.admit(&Trying::Code { of: case.user.clone() }, most, now).await?;
         if !is_admitted {
-            Metric::RecoveryHeldBack.emit();
+            Metric::RecoveryThrottled.emit();
         }
         let mailbox = self.mailbox(key, &case, now).await?;
         let hash_key = &self.settings.hash_key;
@@ -337,7 +337,7 @@ impl Recovery {
         let is_admitted = self.ports.tries.admit(&Trying::Code { of: case.user.clone() }, most, now).await?;
         let user = if is_admitted { case.user.clone() } else { key.nobody()? };
         if !is_admitted {
-            Metric::RecoveryHeldBack.emit();
+            Metric::RecoveryThrottled.emit();
         }
         let hash = code.hash(&self.settings.hash_key, &user);
         match self.ports.codes.spend(&user, &hash, &key).await? {
@@ -492,8 +492,8 @@ impl Recovery {
         match work.handed_over {
             None => Metric::Recovered.emit(),
             Some(reason) => {
-                tracing::warn!(reason = reason.name(), "a recovery needs an operator");
-                Metric::RecoveryHandedOver.emit();
+                tracing::warn!(reason = reason.name(), "recovery needs an operator");
+                Metric::RecoveryNeedsOperator.emit();
             }
         }
         Ok(())
