@@ -9,6 +9,7 @@ mod fuzz;
 mod generate;
 mod ops;
 mod prerequisite;
+mod prose;
 mod sbom;
 mod steps;
 mod test;

@@ -161,7 +161,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "messages state a validity for sign-in codes that differs from Cognito's",
         fix: "set messages.validity_minutes.authentication in policy.toml to the clients' AuthSessionValidity",
-        reference: "docs/MESSAGES.md, Where your texts are",
+        reference: "docs/MESSAGES.md, Your files",
         find: |facts| {
             let told = i64::from(facts.policy.messages.validity_minutes.authentication);
             let sentence =
