@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 const BANNED: [&str; 5] = ["whoever", "nobody", "somebody", "of ours", "leads nowhere"];
 
 /// Documents that are still to be rewritten. Remove a document from here when it is clean; never add one.
-const PENDING: [&str; 5] = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs/OPERATIONS.md"];
+const PENDING: [&str; 4] = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
 
 /// Also read as prose: users read it.
 const MESSAGES: &str = "shared/src/delivery/message/built_in/en.ftl";

@@ -18,7 +18,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Note,
         why: "AWS did not allow the call, so checks that need it were skipped",
         fix: "grant the permissions that docs/OPERATIONS.md lists for doctor",
-        reference: "docs/OPERATIONS.md, Rights",
+        reference: "docs/OPERATIONS.md, Permissions",
         find: |facts| facts.unread.clone(),
     },
     Check {
