@@ -622,7 +622,7 @@ async fn a_mailed_code_recovers_after_the_wait_unless_the_owner_ends_it() {
     assert_eq!(look(&cloud, &secret).await, "waiting", "not by a link that is not the owner's");
     let stopped = client.post(&link).send().await.unwrap();
     assert_eq!(stopped.status(), 200);
-    assert!(stopped.text().await.unwrap().contains("The recovery is stopped"));
+    assert!(stopped.text().await.unwrap().contains("The recovery was stopped"));
     assert_eq!(look(&cloud, &secret).await, "cancelled");
     assert_eq!(enter(&secret, &code).await["code"], "recovery-ended");
 

@@ -67,7 +67,7 @@ impl Policy {
                 && !provider.starts_with('_')
                 && !provider.ends_with('_');
             if !is_name {
-                problems.push(format!("sign_up.link_providers: {provider:?} is no provider's name"));
+                problems.push(format!("sign_up.link_providers: {provider:?} is not the name of a provider"));
             }
         }
         let sign_in = &self.sign_in;
