@@ -110,7 +110,7 @@ authenticator-removed-subject = Aplicación de autenticación eliminada
 authenticator-removed-lead = Se ha eliminado una aplicación de autenticación de su cuenta de { $app }. Sus códigos ya no funcionan.
 authenticator-removed-note = { changed-note }
 
-authenticator-replaced-sms = El autenticador de su cuenta de { $app } ya no funciona: se está configurando otro.{ sentence-space }{ changed-caution-sms }
+authenticator-replaced-sms = El autenticador de su cuenta de { $app } ya no funciona: otro lo reemplaza.{ sentence-space }{ changed-caution-sms }
 authenticator-replaced-subject = Cambio de aplicación de autenticación
 authenticator-replaced-lead = Se está configurando una nueva aplicación de autenticación para su cuenta de { $app }. La anterior ya no funciona.
 authenticator-replaced-note = { changed-note }
@@ -140,7 +140,7 @@ trusted-device-removed-subject = Dispositivo de confianza eliminado
 trusted-device-removed-lead = Se ha eliminado un dispositivo de confianza de su cuenta de { $app }. Para iniciar sesión en él necesitará un código.
 trusted-device-removed-note = { changed-note }
 
-recovery-started-sms = Alguien con su contraseña está recuperando su cuenta de { $app }.{ sentence-space }{ changed-caution-sms }
+recovery-started-sms = Alguien con su contraseña quiere recuperar su cuenta de { $app }.{ sentence-space }{ changed-caution-sms }
 recovery-started-subject = Recuperación de la cuenta iniciada
 recovery-started-lead = Alguien que conoce su contraseña ha empezado a recuperar su cuenta de { $app }. Para terminar necesita además un código de recuperación.
 recovery-started-note = { changed-note }
