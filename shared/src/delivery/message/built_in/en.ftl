@@ -120,7 +120,7 @@ factors-changed-subject = Sign-in verification changed
 factors-changed-lead = The verification that your { $app } account asks for when you sign in was changed.
 factors-changed-note = { changed-note }
 
-new-device-sms = New sign-in to your { $app } account from a new device.{ sentence-space }{ changed-caution-sms }
+new-device-sms = Someone signed in to your { $app } account from a new device.{ sentence-space }{ changed-caution-sms }
 new-device-subject = Sign-in from a new device
 new-device-lead = Someone signed in to your { $app } account from a new device.
 new-device-note = { account-take-over-notification-note }

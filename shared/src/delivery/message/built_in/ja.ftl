@@ -30,7 +30,7 @@ resend-code-note = { sign-up-note }
 
 ## A forgotten password
 
-forgot-password-sms = { $code } は{ $app }のパスワード再設定コード。
+forgot-password-sms = { $code } は{ $app }のパスワード再設定用。
 forgot-password-subject = { $app }のパスワード再設定
 forgot-password-lead = { $app }の新しいパスワードを設定するには、このコードを入力してください。
 forgot-password-note = パスワードの再設定を依頼していない場合は、このメールを無視してください。パスワードは変わりません。
