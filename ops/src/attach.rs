@@ -80,9 +80,7 @@ impl Attach {
             return Ok(Ending::Done);
         }
         if after.sends_text_messages() {
-            Say::note(
-                "Cognito may send one billed text message to test the pool's SMS configuration",
-            );
+            Say::note("Cognito may send one billed text message to test the pool's SMS configuration");
         }
         if self.dry_run {
             Say::note("dry run: nothing was changed");
@@ -103,9 +101,7 @@ impl Attach {
             for change in &astray {
                 say.line(change);
             }
-            bail!(
-                "Cognito did not store every setting as written, see above. `detach` undoes the changes"
-            );
+            bail!("Cognito did not store every setting as written, see above. `detach` undoes the changes");
         }
         Say::note("attached");
         say.result(&json!({ "outcome": "attached", "changes": record.changes, "record": record }));

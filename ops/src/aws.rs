@@ -98,9 +98,7 @@ impl Aws {
         let config = loader.load().await;
         let region = config.region().context("no Region: pass --region or set it in the profile")?;
         if config.use_fips() == Some(true) || config.use_dual_stack() == Some(true) {
-            bail!(
-                "the profile asks for FIPS or dual-stack endpoints, which this command does not support"
-            );
+            bail!("the profile asks for FIPS or dual-stack endpoints, which this command does not support");
         }
         let connector = Connector::builder()
             .proxy_config(ProxyConfig::from_env())

@@ -69,9 +69,7 @@ impl Detach {
             return Ok(Ending::Done);
         }
         if wanted.sends_text_messages() {
-            Say::note(
-                "Cognito may send one billed text message to test the pool's SMS configuration",
-            );
+            Say::note("Cognito may send one billed text message to test the pool's SMS configuration");
         }
         wanted.write(aws, id, &now, &progress).await?;
         let found = PoolState::read(aws, id, &progress).await?;

@@ -24,7 +24,9 @@ impl ForgetUser {
     pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
         let user = self.user.id(aws).await?;
         if !self.yes {
-            Say::error("this permanently erases the user's counters, trust level and audit trail: confirm with --yes");
+            Say::error(
+                "this permanently erases the user's counters, trust level and audit trail: confirm with --yes",
+            );
             say.result(&json!({ "outcome": "refused", "sub": user.as_str() }));
             return Ok(Ending::Refused);
         }

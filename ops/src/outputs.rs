@@ -58,10 +58,7 @@ impl StackOutputs {
             .iter()
             .filter_map(|(name, arn)| Some((name.strip_prefix(TRIGGER)?.to_owned(), (*arn).to_owned())))
             .collect();
-        ensure!(
-            !triggers.is_empty(),
-            "no output name begins with {TRIGGER}: is this the right stack?"
-        );
+        ensure!(!triggers.is_empty(), "no output name begins with {TRIGGER}: is this the right stack?");
         Ok(Self {
             triggers,
             code_key_arn: own("CodeKeyArn"),

@@ -62,7 +62,9 @@ impl WhichTable {
     pub(crate) fn name(&self) -> Result<String> {
         match (&self.table, &self.stack_outputs) {
             (Some(name), _) => Ok(name.clone()),
-            (None, Some(file)) => StackOutputs::read(file)?.table.context("the stack outputs have no TableName"),
+            (None, Some(file)) => {
+                StackOutputs::read(file)?.table.context("the stack outputs have no TableName")
+            }
             (None, None) => Err(anyhow!("pass --table or --stack-outputs")),
         }
     }

@@ -92,8 +92,11 @@ async fn of_codes_that_race_one_is_sent_and_the_others_wait() {
         }
         assert_eq!(messages(&cloud, &event).await, 1);
     }
-    let reasons: Vec<_> =
-        host.logs(SENDER).into_iter().filter(|line| line.contains(r#""message":"message not sent""#)).collect();
+    let reasons: Vec<_> = host
+        .logs(SENDER)
+        .into_iter()
+        .filter(|line| line.contains(r#""message":"message not sent""#))
+        .collect();
     assert_eq!(reasons.len(), 4 * 7);
     assert!(reasons.iter().all(|line| line.contains(r#""reason":"cool-down""#)), "{reasons:?}");
     host.stop();

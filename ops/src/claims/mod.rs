@@ -123,9 +123,7 @@ impl Options {
             plan.conflicts.len(),
         ));
         if stale_left > 0 {
-            Say::note(format_args!(
-                "{stale_left} claims are stale: `claims reconcile` frees them"
-            ));
+            Say::note(format_args!("{stale_left} claims are stale: `claims reconcile` frees them"));
         }
         let conflicts: Vec<_> = plan
             .conflicts

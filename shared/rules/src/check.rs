@@ -14,7 +14,9 @@ pub fn check(config_dir: &Path) -> Vec<Finding> {
     let (rules, mut findings) = source::of_folder(config_dir);
     let validator = match Schema::from_cedarschema_str(SCHEMA) {
         Ok((schema, _)) => Validator::new(schema),
-        Err(fault) => return vec![error("rules".into(), None, format!("the schema cannot be read: {fault}"))],
+        Err(fault) => {
+            return vec![error("rules".into(), None, format!("the schema cannot be read: {fault}"))];
+        }
     };
     for rule in &rules {
         findings.extend(validate(&validator, config_dir, rule));

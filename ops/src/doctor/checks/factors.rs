@@ -39,7 +39,10 @@ pub(super) const CHECKS: &[Check] = &[
                 Some("verified_phone_number") => facts.mfa("/SmsMfaConfiguration").is_some(),
                 _ => false,
             };
-            one(collides, format!("{} is the first recovery option and also a factor", first.unwrap_or_default()))
+            one(
+                collides,
+                format!("{} is the first recovery option and also a factor", first.unwrap_or_default()),
+            )
         },
     },
     Check {

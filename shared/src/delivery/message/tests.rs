@@ -309,7 +309,7 @@ fn facts_are_said_where_they_are_there_and_links_are_https() {
     let mut notification = content(Purpose::AccountTakeOverNotification, "", "en");
     notification.code = None;
     let bare = messages.email(&notification);
-    for absent in ["Time", "Place", "Device", "IP address", "blocked", "It was me", "<a "] {
+    for absent in ["Time", "Location", "Device", "IP address", "blocked", "This was me", "<a "] {
         assert!(!bare.text.contains(absent) && !bare.html.contains(absent), "{absent}");
     }
     notification.facts = facts();
@@ -317,7 +317,7 @@ fn facts_are_said_where_they_are_there_and_links_are_https() {
     assert!(
         full.html.contains("href=\"https:&#x2f;&#x2f;example.com&#x2f;feedback?value=valid&amp;token=a\"")
     );
-    assert!(full.text.contains("It was not me: https://example.com/feedback?value=invalid&token=a"));
+    assert!(full.text.contains("This was not me: https://example.com/feedback?value=invalid&token=a"));
 
     let long = "x".repeat(500);
     for (name, value, shown) in [
@@ -327,8 +327,8 @@ fn facts_are_said_where_they_are_there_and_links_are_https() {
         ("ONE_CLICK_LINK_VALID", "https://exam ple.com/", None),
         ("DEVICE_NAME", "Phone\r\n\r\nCall +1 555", Some("Phone Call +1 555")),
         ("DEVICE_NAME", &long, Some(&long[..80])),
-        ("CITY", "Exampleville", Some("Place: Exampleville\n")),
-        ("COUNTRY", "<b>", Some("Place: <b>\n")),
+        ("CITY", "Exampleville", Some("Location: Exampleville\n")),
+        ("COUNTRY", "<b>", Some("Location: <b>\n")),
         ("LOGIN_TIME", "yesterday", Some("Time: yesterday\n")),
         ("LOGIN_TIME", "2026-01-02T23:04:05+02:00", Some("Time: 2026-01-02 21:04 UTC\n")),
     ] {
