@@ -22,19 +22,19 @@ pub(crate) struct Attach {
     /// `sam list stack-outputs --stack-name NAME --output json`; `-` is standard input
     #[arg(long, value_name = "FILE")]
     stack_outputs: PathBuf,
-    /// Where the way back is kept, for `detach`; printed if not given
+    /// Write the record for `detach` to this file; printed if not given
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Leave this trigger as it is: `CustomSMSSender` for example. May be repeated
+    /// Do not change this trigger, for example `CustomSMSSender`. Can be repeated
     #[arg(long, value_name = "TRIGGER")]
     skip: Vec<String>,
-    /// Switch multi-factor authentication on, with authenticator apps beside the factors there are
+    /// Turn on multi-factor authentication and add authenticator apps to the enabled factors
     #[arg(long, value_enum)]
     mfa: Option<Mfa>,
-    /// Let no app client tell that a user exists (`PreventUserExistenceErrors`)
+    /// Stop all app clients from revealing whether a user exists (`PreventUserExistenceErrors`)
     #[arg(long)]
     hide_user_existence: bool,
-    /// Show what would change, and change nothing
+    /// Show the changes without making them
     #[arg(long)]
     dry_run: bool,
 }
@@ -75,14 +75,12 @@ impl Attach {
             say.line(change);
         }
         if record.changes.is_empty() {
-            Say::note("nothing to change: the pool is attached");
+            Say::note("nothing to change: the pool is already attached");
             say.result(&json!({ "outcome": "unchanged", "changes": [] }));
             return Ok(Ending::Done);
         }
         if after.sends_text_messages() {
-            Say::note(
-                "Cognito may test the pool's SMS configuration when it is written: one billed text message",
-            );
+            Say::note("Cognito may send one billed text message to test the pool's SMS configuration");
         }
         if self.dry_run {
             Say::note("dry run: nothing was changed");
@@ -103,9 +101,7 @@ impl Attach {
             for change in &astray {
                 say.line(change);
             }
-            bail!(
-                "Cognito holds something else than what was written, see above; `detach` takes back what was"
-            );
+            bail!("Cognito did not store every setting as written, see above. `detach` undoes the changes");
         }
         Say::note("attached");
         say.result(&json!({ "outcome": "attached", "changes": record.changes, "record": record }));
@@ -135,16 +131,16 @@ fn refusal(pool: &PoolState, ours: &StackOutputs) -> Option<Vec<String>> {
     let mut reasons = Vec::new();
     if let Some(stack) = owning_stack(&pool.pool) {
         reasons.push(format!(
-            "the CloudFormation stack {stack} owns the pool: its next update would undo this. Add the \
+            "the CloudFormation stack {stack} owns the pool, and its next update would undo this. Add the \
              properties below to its template"
         ));
     }
     for foreign in foreign_triggers(&pool.pool, ours) {
-        reasons.push(format!("{} is another function already: {}", foreign.trigger, foreign.arn));
+        reasons.push(format!("{} already has another function: {}", foreign.trigger, foreign.arn));
     }
     for setting in pool.unknown() {
         reasons.push(format!(
-            "{setting} is a setting that this version does not know: writing the pool back would reset it"
+            "this version does not know the setting {setting}, and updating the pool would reset it"
         ));
     }
     (!reasons.is_empty()).then_some(reasons)

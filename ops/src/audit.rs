@@ -16,10 +16,10 @@ pub(crate) struct Audit {
     user: User,
     #[command(flatten)]
     table: WhichTable,
-    /// From this time on: 2026-01-31T00:00:00Z
+    /// Start at this time, for example 2026-01-31T00:00:00Z
     #[arg(long, value_name = "TIME", default_value_t = Timestamp::UNIX_EPOCH)]
     from: Timestamp,
-    /// Up to before this time; all if not given
+    /// Stop before this time
     #[arg(long, value_name = "TIME", default_value_t = Timestamp::MAX)]
     until: Timestamp,
 }

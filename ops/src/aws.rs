@@ -96,11 +96,9 @@ impl Aws {
             loader = loader.region(Region::new(region.to_owned()));
         }
         let config = loader.load().await;
-        let region = config.region().context("no region: say --region, or set it in the profile")?;
+        let region = config.region().context("no Region: pass --region or set it in the profile")?;
         if config.use_fips() == Some(true) || config.use_dual_stack() == Some(true) {
-            bail!(
-                "endpoints for FIPS or dual stack are asked for, which this command does not know: it would call others"
-            );
+            bail!("the profile asks for FIPS or dual-stack endpoints, which this command does not support");
         }
         let connector = Connector::builder()
             .proxy_config(ProxyConfig::from_env())

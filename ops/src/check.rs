@@ -31,7 +31,7 @@ pub(crate) fn check(folder: &Path) -> Result<(Policy, Vec<Finding>)> {
                 file: name.into(),
                 line: None,
                 severity: Severity::Error,
-                text: "is not read: there are policy.toml, messages/ and rules/".into(),
+                text: "ignored: only policy.toml, messages/ and rules/ are read".into(),
             });
         }
     }

@@ -17,8 +17,8 @@ use crate::say::Say;
 
 /// What has to be installed, and where it comes from.
 const NEEDED: [(&str, &str); 2] = [
-    ("sam", "the AWS SAM command line: pip install aws-sam-cli"),
-    ("cargo-lambda", "which builds functions in Rust: pip install cargo-lambda"),
+    ("sam", "the AWS SAM CLI: pip install aws-sam-cli"),
+    ("cargo-lambda", "which builds the Rust functions: pip install cargo-lambda"),
 ];
 
 const TEMPLATE: &str = "template.yaml";
@@ -28,22 +28,22 @@ const OVERRIDES: &str = "overrides/cognito-mfa";
 
 #[derive(Debug, Args)]
 pub(crate) struct Deploy {
-    /// The environment of samconfig.toml
+    /// Use this environment of samconfig.toml
     #[arg(long, value_name = "NAME", default_value = "prod")]
     env: String,
     /// The folder with template.yaml, samconfig.toml and overrides/
     #[arg(long, value_name = "FOLDER", default_value = "infra")]
     infra: PathBuf,
-    /// The stack, instead of samconfig.toml's
+    /// Use this stack instead of samconfig.toml's
     #[arg(long, value_name = "NAME")]
     stack_name: Option<String>,
-    /// Where the stack's outputs go, for `attach` and `doctor`
+    /// Write the stack's outputs to this file, for `attach` and `doctor`
     #[arg(long, value_name = "FILE", default_value = "outputs.json")]
     outputs: PathBuf,
-    /// Make a change set, show it, and change nothing
+    /// Create and show a change set without executing it
     #[arg(long)]
     dry_run: bool,
-    /// Ask nothing: everything is in samconfig.toml
+    /// Do not prompt; take every parameter from samconfig.toml
     #[arg(long)]
     yes: bool,
 }
@@ -52,7 +52,7 @@ impl Deploy {
     pub(crate) fn run(&self, profile: Option<&str>, region: Option<&str>, say: Say) -> Result<Ending> {
         ensure!(
             self.dry_run || self.yes || stdin().is_terminal(),
-            "nobody is there to be asked: give --yes or --dry-run"
+            "this is not a terminal: pass --yes or --dry-run"
         );
         let missing: Vec<_> = NEEDED
             .into_iter()
@@ -84,7 +84,7 @@ impl Deploy {
         };
         self.sam("deploy", &[&env[..], how, &account].concat())?;
         if self.dry_run {
-            Say::note("nothing was changed; the change set is there to look at and can be deleted");
+            Say::note("nothing was changed; review the change set in CloudFormation, then delete it");
             say.result(&json!({ "outcome": "dry-run" }));
             return Ok(Ending::Done);
         }

@@ -15,13 +15,13 @@ use crate::say::Say;
 
 #[derive(Debug, Args)]
 pub(crate) struct Detach {
-    /// What `attach` kept
+    /// The record that `attach` wrote
     #[arg(long, value_name = "FILE")]
     record: PathBuf,
-    /// Take back what is still as `attach` left it, although other of its settings were changed since
+    /// Undo the changes that are still in place, even if other settings were changed since `attach`
     #[arg(long)]
     force: bool,
-    /// Show what would change, and change nothing
+    /// Show the changes without making them
     #[arg(long)]
     dry_run: bool,
 }
@@ -37,7 +37,7 @@ impl Detach {
         if !unknown.is_empty() {
             for setting in &unknown {
                 Say::error(format_args!(
-                    "{setting} is a setting that this version does not know: writing the pool back would reset it"
+                    "this version does not know the setting {setting}, and updating the pool would reset it"
                 ));
             }
             say.result(&json!({ "outcome": "refused", "reasons": unknown }));
@@ -49,7 +49,7 @@ impl Detach {
         let conflicts = revert(&mut wanted, &record.changes);
         for conflict in &conflicts {
             let found = conflict.found.as_ref().map_or("not set".to_owned(), Value::to_string);
-            Say::error(format_args!("changed since: {} (now {found})", conflict.change));
+            Say::error(format_args!("changed since attach: {} (now {found})", conflict.change));
         }
         let mut wanted: PoolState = serde_json::from_value(wanted)?;
         wanted.settle();
@@ -58,7 +58,7 @@ impl Detach {
             say.line(change);
         }
         if !conflicts.is_empty() && !self.force {
-            Say::note("nothing was changed; --force takes back the rest");
+            Say::note("nothing was changed; --force undoes the other changes");
             say.result(&json!({ "outcome": "refused", "changes": changes }));
             return Ok(Ending::Refused);
         }
@@ -69,9 +69,7 @@ impl Detach {
             return Ok(Ending::Done);
         }
         if wanted.sends_text_messages() {
-            Say::note(
-                "Cognito may test the pool's SMS configuration when it is written: one billed text message",
-            );
+            Say::note("Cognito may send one billed text message to test the pool's SMS configuration");
         }
         wanted.write(aws, id, &now, &progress).await?;
         let found = PoolState::read(aws, id, &progress).await?;
@@ -81,7 +79,7 @@ impl Detach {
             for change in &astray {
                 say.line(change);
             }
-            bail!("Cognito holds something else than what was written, see above");
+            bail!("Cognito did not store every setting as written, see above");
         }
         Say::note("detached");
         say.result(&json!({ "outcome": "detached", "changes": changes }));

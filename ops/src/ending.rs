@@ -31,9 +31,9 @@ impl From<Ending> for ExitCode {
 /// For `--help`.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
-  0  done; doctor: nothing found
-  1  could not be done
-  2  arguments that can't be read
-  3  refused; nothing was changed
+  0  success; doctor: no findings
+  1  failed
+  2  wrong arguments
+  3  refused, nothing was changed
   4  doctor: warnings
   5  doctor: errors";

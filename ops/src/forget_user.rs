@@ -15,7 +15,7 @@ pub(crate) struct ForgetUser {
     user: User,
     #[command(flatten)]
     table: WhichTable,
-    /// Really erase: the audit trail goes as well, and nothing brings it back but a backup
+    /// Confirm the erasure. It includes the audit trail, and only a backup can restore it
     #[arg(long)]
     yes: bool,
 }
@@ -24,7 +24,9 @@ impl ForgetUser {
     pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
         let user = self.user.id(aws).await?;
         if !self.yes {
-            Say::error("this erases the user's counters, standing and audit trail for good: say --yes");
+            Say::error(
+                "this permanently erases the user's counters, trust level and audit trail: confirm with --yes",
+            );
             say.result(&json!({ "outcome": "refused", "sub": user.as_str() }));
             return Ok(Ending::Refused);
         }

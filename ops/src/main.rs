@@ -40,10 +40,10 @@ struct Arguments {
     /// Print the result as one JSON document
     #[arg(long, global = true)]
     json: bool,
-    /// The AWS profile, instead of the environment's
+    /// Use this AWS profile instead of the environment's
     #[arg(long, global = true, value_name = "NAME")]
     profile: Option<String>,
-    /// The AWS region, instead of the environment's or the profile's
+    /// Use this AWS Region instead of the environment's or the profile's
     #[arg(long, global = true, value_name = "REGION")]
     region: Option<String>,
     #[command(subcommand)]
@@ -52,38 +52,38 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything wrong with a folder of overrides: policy.toml, messages/ and rules/
+    /// Check a folder of overrides: policy.toml, messages/ and rules/
     Check {
-        /// The folder that `MFA_CONFIG_DIR` will name
+        /// The folder with the overrides, as in `MFA_CONFIG_DIR`
         folder: PathBuf,
     },
-    /// Every message in every locale on one HTML page
+    /// Show every message in every locale on one HTML page
     Preview {
-        /// With the overrides of this folder
+        /// Use the overrides in this folder
         #[arg(long, value_name = "FOLDER")]
         config_dir: Option<PathBuf>,
-        /// The page's file
+        /// Write the page to this file
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Build, validate and deploy the stack by the SAM command line
+    /// Build, validate and deploy the stack with the AWS SAM CLI
     Deploy(deploy::Deploy),
-    /// Wire an existing user pool to the deployed functions, and lose no setting
+    /// Connect an existing user pool to the deployed functions and keep all its settings
     Attach(attach::Attach),
-    /// Take back what `attach` changed
+    /// Undo the changes of `attach`
     Detach(detach::Detach),
-    /// Everything wrong with a user pool, its app clients and the deployment
+    /// Check a user pool, its app clients and the deployment
     Doctor(doctor::Doctor),
-    /// Start a user's counters anew
+    /// Reset a user's sign-in counters
     Unlock(unlock::Unlock),
-    /// A user's audit trail as JSON lines
+    /// Print a user's audit trail as JSON lines
     Audit(audit::Audit),
-    /// Claims on addresses and the pool's accounts brought together
+    /// Reconcile address claims with the pool's accounts
     #[command(subcommand)]
     Claims(claims::Claims),
-    /// Erase what the table holds of a user
+    /// Erase everything that the table holds about a user
     ForgetUser(forget_user::ForgetUser),
-    /// Completions for a shell
+    /// Print completions for a shell
     Completions { shell: Shell },
 }
 

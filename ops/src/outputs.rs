@@ -43,7 +43,7 @@ impl StackOutputs {
         let list = match value.get("Stacks").and_then(Value::as_array).map(Vec::as_slice) {
             None => value,
             Some([stack]) => stack.get("Outputs").context("the stack has no outputs")?,
-            Some(stacks) => bail!("{} stacks: name one with --stack-name", stacks.len()),
+            Some(stacks) => bail!("the file has {} stacks: name one with --stack-name", stacks.len()),
         };
         let outputs: BTreeMap<&str, &str> = list
             .as_array()
@@ -58,10 +58,7 @@ impl StackOutputs {
             .iter()
             .filter_map(|(name, arn)| Some((name.strip_prefix(TRIGGER)?.to_owned(), (*arn).to_owned())))
             .collect();
-        ensure!(
-            !triggers.is_empty(),
-            "none of the outputs is called {TRIGGER}…: is it this project's stack?"
-        );
+        ensure!(!triggers.is_empty(), "no output name begins with {TRIGGER}: is this the right stack?");
         Ok(Self {
             triggers,
             code_key_arn: own("CodeKeyArn"),

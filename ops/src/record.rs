@@ -36,8 +36,8 @@ impl Record {
     pub(crate) fn read(file: &Path) -> Result<Self> {
         let place = || file.display().to_string();
         let record: Self = serde_json::from_reader(File::open(file).with_context(place)?)
-            .with_context(|| format!("{} is no record of attach", file.display()))?;
-        ensure!(record.version == VERSION, "{}: a record of another version", file.display());
+            .with_context(|| format!("{} is not a record of attach", file.display()))?;
+        ensure!(record.version == VERSION, "{} was written by another version", file.display());
         Ok(record)
     }
 }

@@ -22,7 +22,7 @@ impl Unlock {
     pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
         let user = self.user.id(aws).await?;
         self.table.open(aws)?.reset(&user).await?;
-        Say::note("the user's sign-in attempts are counted anew");
+        Say::note("the user's sign-in counters were reset");
         say.result(&json!({ "outcome": "unlocked", "sub": user.as_str() }));
         Ok(Ending::Done)
     }

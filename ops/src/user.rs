@@ -16,7 +16,7 @@ pub(crate) struct User {
     /// The user's `sub`
     #[arg(long, required_unless_present = "username")]
     sub: Option<String>,
-    /// The user's name, whose `sub` the pool is asked for
+    /// The user's name; the command looks up its `sub` in the pool
     #[arg(long, requires = "pool", conflicts_with = "sub")]
     username: Option<String>,
     #[arg(long = "user-pool-id", value_name = "ID")]
@@ -38,7 +38,7 @@ impl User {
                 let sub = sub.and_then(|sub| sub.get("Value")?.as_str()).context("the user has no sub")?;
                 sub.to_owned()
             }
-            (None, None) => return Err(anyhow!("say --sub or --username")),
+            (None, None) => return Err(anyhow!("pass --sub or --username")),
         };
         UserId::parse(&sub).map_err(|fault| anyhow!("{fault}: {sub}"))
     }
@@ -46,10 +46,10 @@ impl User {
 
 #[derive(Debug, Args)]
 pub(crate) struct WhichTable {
-    /// Name of the table: the stack's output `TableName`
+    /// The table's name: the stack output `TableName`
     #[arg(long, value_name = "NAME", required_unless_present = "stack_outputs")]
     table: Option<String>,
-    /// The stack's outputs, as `attach` takes them
+    /// The stack's outputs, as for `attach`
     #[arg(long, value_name = "FILE")]
     stack_outputs: Option<PathBuf>,
 }
@@ -62,8 +62,10 @@ impl WhichTable {
     pub(crate) fn name(&self) -> Result<String> {
         match (&self.table, &self.stack_outputs) {
             (Some(name), _) => Ok(name.clone()),
-            (None, Some(file)) => StackOutputs::read(file)?.table.context("the outputs have no TableName"),
-            (None, None) => Err(anyhow!("say --table or --stack-outputs")),
+            (None, Some(file)) => {
+                StackOutputs::read(file)?.table.context("the stack outputs have no TableName")
+            }
+            (None, None) => Err(anyhow!("pass --table or --stack-outputs")),
         }
     }
 }

@@ -42,10 +42,10 @@ fn check_says_every_problem_with_its_file_and_line() {
     let (passes, found) = checked(folder.path());
     assert!(!passes);
     insta::assert_snapshot!(found, @r#"
-    DIR/messages/de.ftl:1: error: sign-up-sms does not say { $code } as it is
+    DIR/messages/de.ftl:1: error: sign-up-sms does not contain { $code } unchanged
     DIR/messages/de.ftl:3: error: authentication-lead: Unknown variable: $nam
     DIR/messages/email.html.j2:2: error: undefined value: {{ cod }}
-    DIR/policy.tml: error: is not read: there are policy.toml, messages/ and rules/
+    DIR/policy.tml: error: ignored: only policy.toml, messages/ and rules/
     DIR/policy.toml:3: error: messages.domain: "Shop" is not a domain in lower-case ASCII
     DIR/policy.toml:5: error: sign_up.opne is not a key of the policy
     DIR/rules/10-careless.cedar:2: error: attribute `emailDomian` in context for Action::"SignIn" not found
@@ -87,7 +87,7 @@ fn help_tells_the_exit_codes_and_a_shell_can_complete() {
     let help = command(&["--help"]);
     let help = String::from_utf8(help.stdout).unwrap();
     for told in
-        ["attach", "detach", "doctor", "unlock", "audit", "forget-user", "3  refused; nothing was changed"]
+        ["attach", "detach", "doctor", "unlock", "audit", "forget-user", "3  refused, nothing was changed"]
     {
         assert!(help.contains(told), "{told}: {help}");
     }

@@ -17,6 +17,6 @@ pub fn init<T>(read: impl FnOnce(&mut Environment<'_>) -> T) -> Result<T, Proble
         config::load(&lookup, |environment| (telemetry::log_level(environment), read(environment)))?;
     telemetry::start(level);
     let asked: Vec<_> = asked.into_inner().into_iter().collect();
-    tracing::debug!(variables = asked.join(","), "the configuration is read");
+    tracing::debug!(variables = asked.join(","), "configuration read");
     Ok(settings)
 }

@@ -163,10 +163,12 @@ async fn a_notice_arrives_once_in_the_users_language() {
     assert_eq!(sent.len(), 2);
     assert_eq!((sent[0].0.as_str(), sent[1].0.as_str()), ("alex@example.com", "+4915123456789"));
     assert!(sent[0].1.starts_with("Authenticator-App hinzugefügt\n"), "{}", sent[0].1);
-    assert!(sent[0].1.contains("Gerät: Alex's <phone>") && sent[0].1.contains("Zeit: 2026-01-02 03:04 UTC"));
+    assert!(
+        sent[0].1.contains("Gerät: Alex's <phone>") && sent[0].1.contains("Zeitpunkt: 2026-01-02 03:04 UTC")
+    );
     assert_eq!(
         sent[1].1,
-        "A device is now trusted by your Example account. If it was not you, change your password."
+        "Your Example account now trusts a new device. If this was not you, change your password."
     );
 }
 

@@ -180,7 +180,7 @@ async fn an_account_is_recovered_by_password_and_code() {
     );
     assert_eq!(status(&stage.code(&secret, &stage.codes[0]).await), Some(State::Proven));
     assert_eq!(status(&stage.code(&secret, &stage.codes[0]).await), Some(State::Proven), "said again");
-    assert_eq!(refusal(&stage.finish(&secret, OLD).await), "password-not-new");
+    assert_eq!(refusal(&stage.finish(&secret, OLD).await), "password-reused");
     assert_eq!(refusal(&stage.finish(&secret, "short").await), "password-not-accepted");
     assert_eq!(stage.accounts.user("alex").password, OLD);
     assert!(stage.accounts.user("alex").account.profile.factors.enabled.contains(&Factor::Totp));
@@ -210,8 +210,8 @@ async fn an_account_is_recovered_by_password_and_code() {
 
     assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::Recovered), "said again");
     assert_eq!(stage.notices().len(), 3);
-    assert_eq!(refusal(&stage.code(&secret, &stage.codes[1]).await), "recovery-over");
-    assert_eq!(refusal(&stage.ask(Ask::Cancel { secret }).await), "recovery-over");
+    assert_eq!(refusal(&stage.code(&secret, &stage.codes[1]).await), "recovery-ended");
+    assert_eq!(refusal(&stage.ask(Ask::Cancel { secret }).await), "recovery-ended");
 }
 
 /// Every call to Cognito fails once, one after another; each time it is asked again.
@@ -260,7 +260,7 @@ async fn after_the_password_it_goes_on_by_itself() {
         .await
         .unwrap_err();
     stage.accounts.fail_after(None);
-    assert_eq!(status(&stage.ask(Ask::Look { secret: secret.clone() }).await), Some(State::Working));
+    assert_eq!(status(&stage.ask(Ask::Look { secret: secret.clone() }).await), Some(State::InProgress));
     let key = CaseSecret::parse(&secret).unwrap().key(&hash_key());
     stage.desk.resume(&key).await.unwrap();
     assert_eq!(status(&stage.ask(Ask::Look { secret }).await), Some(State::Recovered));
@@ -311,7 +311,7 @@ async fn a_thousand_wrong_codes_are_five_comparisons() {
             assert_eq!(refusal(&stage.code(&secret, &wrong).await), "code-wrong");
             entered += 1;
         }
-        assert_eq!(refusal(&stage.code(&secret, &wrong).await), "recovery-over");
+        assert_eq!(refusal(&stage.code(&secret, &wrong).await), "recovery-ended");
     }
     assert_eq!(opened, 201);
     // Beyond the limit not even the right one is looked at.
@@ -342,7 +342,7 @@ async fn a_case_ends_in_time_and_can_be_cancelled() {
     let stage = stage(&[Factor::Totp]).await;
     let secret = stage.proven().await;
     assert_eq!(status(&stage.ask(Ask::Cancel { secret: secret.clone() }).await), Some(State::Cancelled));
-    assert_eq!(refusal(&stage.finish(&secret, NEW).await), "recovery-over");
+    assert_eq!(refusal(&stage.finish(&secret, NEW).await), "recovery-ended");
     let late = stage.open("alex", OLD).await;
     stage.clock.advance(SignedDuration::from_mins(30));
     assert_eq!(refusal(&stage.code(&late, &stage.codes[1]).await), "recovery-not-found");
@@ -363,7 +363,7 @@ async fn where_the_pool_requires_a_factor_another_stands_in_or_an_operator_looks
     stage.accounts.set_rules(PoolMfa::On, Some(Factor::Email), false);
     stage.accounts.change("alex", |user| user.account.addresses = [Factor::Email].into());
     let secret = stage.proven().await;
-    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::WithOperator));
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::NeedsOperator));
     assert_eq!(stage.accounts.user("alex").password, NEW, "the stolen one is worth nothing all the same");
     assert_eq!(stage.events().last(), Some(&RecoveryEvent::HandedOverNoOtherFactor));
 }
@@ -373,7 +373,7 @@ async fn success_is_said_only_after_reading_it_back() {
     let stage = stage(&[Factor::Totp]).await;
     stage.accounts.ignore_changes();
     let secret = stage.proven().await;
-    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::WithOperator));
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::NeedsOperator));
     assert_eq!(stage.events().last(), Some(&RecoveryEvent::HandedOverStillThere));
 }
 
@@ -464,7 +464,7 @@ async fn the_routes_from_the_lost_phone_to_the_new_password() {
         api.call("POST", "/recovery/password", secret, json!({ "oldPassword": OLD, "password": NEW })).await;
     assert_eq!((status, &body["status"]), (200, &json!("recovered")));
     let (status, body) = api.call("POST", "/recovery/cancel", secret, Value::Null).await;
-    assert_eq!((status, &body["code"]), (409, &json!("recovery-over")));
+    assert_eq!((status, &body["code"]), (409, &json!("recovery-ended")));
 }
 
 #[tokio::test]
@@ -603,10 +603,10 @@ async fn a_sign_in_ends_the_wait_before_the_code_and_after_it() {
         } else {
             let refused = stage.mailed_code(&secret).await;
             assert_eq!(stage.events().last(), Some(&RecoveryEvent::EndedByOwner));
-            assert_eq!(refusal(&stage.mailed_code(&secret).await), "recovery-over", "for good");
+            assert_eq!(refusal(&stage.mailed_code(&secret).await), "recovery-ended", "for good");
             refused
         };
-        assert_eq!(refusal(&refused), "recovery-over", "{after_code}");
+        assert_eq!(refusal(&refused), "recovery-ended", "{after_code}");
         assert!(stage.has_old_password_and_factor());
     }
 }
@@ -632,7 +632,7 @@ async fn the_owner_s_link_ends_the_wait_and_no_other_does() {
     let stopped = stage.events().into_iter().filter(|event| *event == RecoveryEvent::Stopped).count();
     assert_eq!(stopped, 1);
     stage.clock.advance(WAIT);
-    assert_eq!(refusal(&stage.mailed_code(&secret).await), "recovery-over");
+    assert_eq!(refusal(&stage.mailed_code(&secret).await), "recovery-ended");
     assert_eq!(status(&stage.mailed_code(&other).await), Some(State::Proven), "the other one goes on");
     assert!(stage.has_old_password_and_factor());
 }
@@ -676,7 +676,7 @@ async fn not_within_a_week_of_a_reset_or_a_change() {
         let secret = stage.waiting().await;
         stage.clock.advance(WAIT);
         touch(&stage, stage.clock_now() - SignedDuration::from_hours(1));
-        assert_eq!(refusal(&stage.mailed_code(&secret).await), "recovery-over", "{name}");
+        assert_eq!(refusal(&stage.mailed_code(&secret).await), "recovery-ended", "{name}");
         assert!(stage.has_old_password_and_factor());
     }
 }

@@ -14,7 +14,7 @@ const folder = temporaryFolder();
 const challenge = 'CONFIRM_SIGN_IN_WITH_CUSTOM_CHALLENGE';
 const incomplete = {
   name: 'UserLambdaValidationException',
-  message: 'PreTokenGeneration failed with error Sign in again, with every step.',
+  message: 'PreTokenGeneration failed with error Sign-in was not completed. Sign in again.',
 };
 let cloud;
 let tried = 0;
@@ -115,7 +115,7 @@ describe('by Cognito’s own ways', () => {
     });
     await refused(() => passwordAuth(username, UserPoolClient.ClientId), {
       name: 'UserLambdaValidationException',
-      message: 'PreTokenGeneration failed with error This app may not sign anybody in.',
+      message: 'PreTokenGeneration failed with error This app is not allowed to sign users in.',
     });
     const start = () => cloud.cognito('InitiateAuth', {
       AuthFlow: 'CUSTOM_AUTH',
@@ -192,7 +192,7 @@ describe('with the proof of somebody or something else', () => {
   const token = (user, clientMetadata, clientId) => (
     invoke('pre-token-generation', user, { groupConfiguration: {}, clientMetadata }, clientId)
   );
-  const again = { message: 'Sign in again, with every step' };
+  const again = { message: 'Sign-in was not completed. Sign in again' };
 
   /** A sign-in that waits for its e-mail code: what Verify is asked with. */
   async function waiting() {
@@ -272,7 +272,7 @@ describe('with the proof of somebody or something else', () => {
     const stranger = await signUp(cloud);
     await refused(() => passwordAuth(stranger), incomplete);
     await refused(() => token({ ...one.user, attributes: { ...one.user.attributes, sub: 'f'.repeat(36) } }), again);
-    await refused(() => token(one.user, undefined, 'f'.repeat(26)), { message: 'This app may not sign anybody in' });
+    await refused(() => token(one.user, undefined, 'f'.repeat(26)), { message: 'This app is not allowed to sign users in' });
     await token(two.user);
     await token(one.user);
   });

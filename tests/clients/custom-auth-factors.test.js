@@ -123,7 +123,7 @@ describe('Amplify v6', () => {
     const { username } = await enrolled();
     await assert.rejects(signIn(cloud, username), {
       name: 'UserLambdaValidationException',
-      message: 'PreTokenGeneration failed with error Sign in again, with every step.',
+      message: 'PreTokenGeneration failed with error Sign-in was not completed. Sign in again.',
     });
   });
 });

@@ -161,7 +161,7 @@ describe('flags', () => {
     await cloud.cognito('AdminSetUserPassword', { ...user, Password: PASSWORD, Permanent: true });
     // Its last gate knows the clients of its own pool only.
     await assert.rejects(signIn(cloud, user.Username), {
-      message: 'PreTokenGeneration failed with error This app may not sign anybody in.',
+      message: 'PreTokenGeneration failed with error This app is not allowed to sign users in.',
     });
     const [here, there] = [await cloud.stop(), await elsewhere.stop()];
     assert.deepEqual(here.family, []);

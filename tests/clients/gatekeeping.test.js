@@ -235,7 +235,7 @@ test('enforced: after five attempts the next is held off, for a user and for a n
   const known = newAddress();
   await signUpWith({ email: known });
   await confirm(cloud, known);
-  const held = refused('PreAuthentication', 'Too many attempts; try again later');
+  const held = refused('PreAuthentication', 'Too many attempts. Try again later');
   const wrong = { name: 'NotAuthorizedException', message: 'Incorrect username or password.' };
   const attempt = (USERNAME, PASSWORD) =>
     cloud.cognito('InitiateAuth', {

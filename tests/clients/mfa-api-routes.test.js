@@ -57,7 +57,7 @@ describe('addresses', () => {
     const { address, token } = await newUser();
     const next = newAddress();
     assert.deepEqual(await done(token, 'POST', '/mfa/email', { body: { email: next } }), { status: 'CODE_SENT' });
-    await told(address, 'Address changed');
+    await told(address, 'Contact details changed');
     const wrong = await call(token, 'POST', '/mfa/email/verify', { body: { code: '000000' } });
     assert.equal(wrong.body.code, 'code-wrong');
     const code = await cloud.code(next);

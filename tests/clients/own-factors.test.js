@@ -167,7 +167,7 @@ describe('trusted devices', () => {
       assert.deepEqual(trustedDevices, [{ id, name: 'Desktop', createdAt, expiresAt }]);
       await user.done('DELETE', `/mfa/trusted-devices/${id}`);
       await user.refused(404, 'factor-not-found', 'DELETE', `/mfa/trusted-devices/${id}`);
-      assert.deepEqual(await user.notices(2), ['Device no longer trusted', 'Device trusted']);
+      assert.deepEqual(await user.notices(2), ['Trusted device removed', 'Trusted device added']);
     });
   }
 
@@ -203,7 +203,7 @@ test("replacing the pool's authenticator and changing the preference are told", 
   await user.done('POST', '/mfa/totp/verify', { code: new Authenticator(secret).next(), friendlyDeviceName: 'Phone' });
   assert.deepEqual(await user.notices(1), ['Authenticator app added']);
   await user.done('PUT', '/mfa/preference', { totp: 'PREFERRED' });
-  assert.deepEqual(await user.notices(1), ['Second factors changed']);
+  assert.deepEqual(await user.notices(1), ['Sign-in verification changed']);
   await user.done('POST', '/mfa/totp', { replace: true });
   assert.deepEqual(await user.notices(1), ['Authenticator app being replaced']);
 });

@@ -145,7 +145,7 @@ test('no function has logged a code, a password or an address', async () => {
   assert.ok(messages.filter(({ code }) => code !== undefined).length >= 18, `${messages.length} messages`);
   const lines = [...cloud.output.stdout, ...cloud.output.stderr].filter((line) => line.includes('function: custom-'));
   for (const channel of ['sms', 'email']) {
-    assert.ok(lines.some((line) => line.includes(`"sent","channel":"${channel}"`)), `no ${channel} was told of`);
+    assert.ok(lines.some((line) => line.includes(`"message sent","channel":"${channel}"`)), `no ${channel} was told of`);
   }
   for (const line of lines) {
     // A code in the middle of digits is a time or an id.

@@ -181,7 +181,7 @@ const ROWS: &[Row] = &[
 ];
 
 /// What Cognito and Lambda hand on when nothing may be said.
-const NEUTRAL: &str = "This is not available at the moment; try again later";
+const NEUTRAL: &str = "This service is temporarily unavailable. Try again later";
 
 /// Marks a cell that is not as promised.
 const WRONG: &str = "WRONG";

@@ -113,7 +113,7 @@ async fn a_listed_providers_first_sign_in_is_linked_and_its_next_is_the_accounts
     assert_ne!(google_like, account);
 
     let refused = federated(&cloud, "Google", "1000", &VERIFIED).await.unwrap_err();
-    assert_eq!(refused, "PreSignUp failed with error Your account is linked now; sign in again.");
+    assert_eq!(refused, "PreSignUp failed with error Your account is now linked. Sign in again.");
     assert_eq!(federated(&cloud, "Google", "1000", &VERIFIED).await.unwrap(), account);
     // The password still is the account's way in as well.
     cloud.sign_in(EMAIL, PASSWORD).await.unwrap();

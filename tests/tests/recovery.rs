@@ -99,7 +99,7 @@ async fn a_lost_phone_is_recovered_by_code_and_set_up_anew() {
     assert_eq!((status, &proven["status"]), (200, &json!("proven")), "{proven}");
     let (status, refused) =
         public(&cloud, "/recovery/password", secret, &json!({ "oldPassword": OLD, "password": OLD })).await;
-    assert_eq!((status, &refused["code"]), (422, &json!("password-not-new")));
+    assert_eq!((status, &refused["code"]), (422, &json!("password-reused")));
     let (status, refused) =
         public(&cloud, "/recovery/password", secret, &json!({ "oldPassword": OLD, "password": "short" }))
             .await;
@@ -512,7 +512,7 @@ async fn an_older_endpoint_has_another_factor_stand_in_where_one_is_required() {
         "UserPoolId": pool, "Username": sam.name, "UserAttributeNames": ["phone_number"],
     });
     cloud.cognito("AdminDeleteUserAttributes", number).await.unwrap();
-    assert_eq!(recover(&cloud, &sam).await, "with-operator");
+    assert_eq!(recover(&cloud, &sam).await, "needs-operator");
     let asked = cloud.sign_in(&sam.name, NEW).await.unwrap();
     assert_eq!(asked["ChallengeName"], "SOFTWARE_TOKEN_MFA", "the new password holds, and the factor stays");
     let trail = json!({
@@ -622,9 +622,9 @@ async fn a_mailed_code_recovers_after_the_wait_unless_the_owner_ends_it() {
     assert_eq!(look(&cloud, &secret).await, "waiting", "not by a link that is not the owner's");
     let stopped = client.post(&link).send().await.unwrap();
     assert_eq!(stopped.status(), 200);
-    assert!(stopped.text().await.unwrap().contains("The recovery is stopped"));
+    assert!(stopped.text().await.unwrap().contains("The recovery was stopped"));
     assert_eq!(look(&cloud, &secret).await, "cancelled");
-    assert_eq!(enter(&secret, &code).await["code"], "recovery-over");
+    assert_eq!(enter(&secret, &code).await["code"], "recovery-ended");
 
     // Ended by a sign-in.
     let kim = "kim@example.com";
@@ -633,7 +633,7 @@ async fn a_mailed_code_recovers_after_the_wait_unless_the_owner_ends_it() {
     let (secret, code, link) = begin(kim).await;
     cloud.sign_in_by_sms(kim, NUMBER).await.unwrap();
     let_the_wait_pass(&cloud, &link).await;
-    assert_eq!(enter(&secret, &code).await["code"], "recovery-over");
+    assert_eq!(enter(&secret, &code).await["code"], "recovery-ended");
     host.stop();
     cloud.stop().await.unwrap();
 }

@@ -92,8 +92,11 @@ async fn of_codes_that_race_one_is_sent_and_the_others_wait() {
         }
         assert_eq!(messages(&cloud, &event).await, 1);
     }
-    let reasons: Vec<_> =
-        host.logs(SENDER).into_iter().filter(|line| line.contains(r#""message":"not sent""#)).collect();
+    let reasons: Vec<_> = host
+        .logs(SENDER)
+        .into_iter()
+        .filter(|line| line.contains(r#""message":"message not sent""#))
+        .collect();
     assert_eq!(reasons.len(), 4 * 7);
     assert!(reasons.iter().all(|line| line.contains(r#""reason":"cool-down""#)), "{reasons:?}");
     host.stop();
@@ -223,8 +226,8 @@ async fn whatever_is_wrong_with_a_provider_the_end_comes_within_five_seconds() {
         assert!(took <= Duration::from_secs(5), "{name}: {took:?}");
         assert_eq!(messages(&cloud, &event).await, 1 + usize::from(sent_by.is_some()), "{name}");
         let told = match sent_by {
-            Some(provider) => format!(r#""message":"sent","channel":"sms","provider":"{provider}""#),
-            None => r#""message":"not sent","channel":"sms","reason":"no-provider""#.to_owned(),
+            Some(provider) => format!(r#""message":"message sent","channel":"sms","provider":"{provider}""#),
+            None => r#""message":"message not sent","channel":"sms","reason":"no-provider""#.to_owned(),
         };
         assert!(host.logs(SENDER).iter().any(|line| line.contains(&told)), "{name}: {told}");
         assert_silent(&host, &event, &codes);

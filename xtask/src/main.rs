@@ -9,6 +9,7 @@ mod fuzz;
 mod generate;
 mod ops;
 mod prerequisite;
+mod prose;
 mod sbom;
 mod steps;
 mod test;
@@ -40,38 +41,37 @@ enum Command {
     /// Run all tests, or only the named parts; installs what they need
     Test {
         parts: Vec<test::Part>,
-        /// Leave out what needs Chromium
+        /// Skip the tests that need Chromium
         #[arg(long)]
         no_browser: bool,
-        /// Of `versions`: the revision that is deployed; without it the last release, and without any the
-        /// commit before the last one
+        /// For `versions`: the deployed revision. The default is the last release, or else the previous commit
         #[arg(long, value_name = "REV")]
         base: Option<String>,
     },
-    /// Write the table of phone numbers (from the metadata that rlibphonenumber carries) and the OpenAPI document anew
+    /// Regenerate the table of phone numbers (from rlibphonenumber's metadata) and the OpenAPI document
     Generate,
-    /// Hand millions of broken inputs to what an attacker reaches; a crash is left in shared/fuzz/artifacts
+    /// Fuzz everything that an attacker can reach; crashes are saved in shared/fuzz/artifacts
     Fuzz {
         target: fuzz::Target,
         #[arg(long, default_value_t = 300)]
         seconds: u32,
-        /// Add what was found, as far as it reaches something new, to shared/fuzz/corpus
+        /// Add new inputs that reach new code to shared/fuzz/corpus
         #[arg(long)]
         keep: bool,
     },
-    /// What each function is built from: a bill of materials (`CycloneDX`) for each architecture in target/sbom/, held against what Cargo says
+    /// Write a bill of materials (`CycloneDX`) for each function and architecture to target/sbom/ and check it against Cargo
     Sbom,
-    /// Measure what users and the operator's bill feel
+    /// Measure latency and cost
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Everything wrong with a folder of overrides: policy.toml, messages/ and rules/
+    /// Check a folder of overrides: policy.toml, messages/ and rules/
     Check {
-        /// The folder that `MFA_CONFIG_DIR` will name
+        /// The folder with the overrides, as in `MFA_CONFIG_DIR`
         folder: PathBuf,
     },
-    /// Every message in every locale on one HTML page, target/preview/index.html
+    /// Show every message in every locale on one HTML page, target/preview/index.html
     Preview {
-        /// With the overrides of this folder
+        /// Use the overrides in this folder
         #[arg(long, value_name = "FOLDER")]
         config_dir: Option<PathBuf>,
     },

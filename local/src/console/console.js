@@ -77,7 +77,7 @@ function invocationRow(invocation) {
         );
       }
     } catch (error) {
-      details.append(element("p", { textContent: "No longer kept." }));
+      details.append(element("p", { textContent: "The console no longer has this invocation." }));
     }
   });
   const row = element("li", {}, button, details);
@@ -177,7 +177,7 @@ async function loadUsers() {
 // Faults
 
 const delays = [[0, "none"], [500, "0.5 s"], [2000, "2 s"], [6000, "6 s"], [30000, "30 s"]];
-const failures = [["", "works"], ["fails", "fails"], ["throttles", "throttles"], ["malformed", "answers rubbish"]];
+const failures = [["", "works"], ["fails", "fails"], ["throttles", "throttles"], ["malformed", "malformed response"]];
 
 function choice(label, options, value, change) {
   const select = element("select");
@@ -295,7 +295,7 @@ function follow() {
   };
   // After each connection everything is read again: the cloud may have been started anew.
   live.onopen = () => loadAll().then(() => state("on", "live")).catch(warn);
-  live.onerror = () => state("off", "not running; waiting for it");
+  live.onerror = () => state("off", "not running, waiting");
   for (const kind of Object.keys(add)) {
     live.addEventListener(kind, ({ data }) => arrived(kind, JSON.parse(data)));
   }

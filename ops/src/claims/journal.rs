@@ -114,7 +114,7 @@ impl Journal {
     pub(crate) fn begin(path: Option<&Path>, head: &Head, begun: Timestamp) -> Result<Self> {
         let file = path.map(|path| {
             let new = OpenOptions::new().append(true).create_new(true).open(path);
-            let new = new.with_context(|| format!("{} (go on with it by --resume)", path.display()))?;
+            let new = new.with_context(|| format!("{} (continue it with --resume)", path.display()))?;
             Ok::<_, anyhow::Error>((path.to_owned(), new))
         });
         let learned = Learned { begun, ..Learned::default() };
@@ -131,11 +131,11 @@ impl Journal {
         let mut lines = text.get(..whole).unwrap_or_default().lines();
         let read = |line: &str| serde_json::from_str::<Line>(line).with_context(place);
         let Some(Line::Head { head: found, begun }) = lines.next().map(read).transpose()? else {
-            anyhow::bail!("{} has no beginning: delete it and start anew", path.display());
+            anyhow::bail!("{} is incomplete: delete it and start again", path.display());
         };
         ensure!(
             found == *head,
-            "{} is of another run: pool, table, hash key or policy differ",
+            "{} belongs to another run: the pool, table, hash key or policy differs",
             path.display()
         );
         let mut learned = Learned { begun: Timestamp::from_millisecond(begun)?, ..Learned::default() };

@@ -32,9 +32,9 @@ const PARALLEL: usize = 16;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Claims {
-    /// Claim the verified address of every confirmed user; the oldest account wins, conflicts are reported
+    /// Claim the verified address of every confirmed user. The oldest account wins; conflicts are reported
     Import(Options),
-    /// The same, and free the claims of users who are gone or have another address now
+    /// Like import, and also free the claims of users who were deleted or changed their address
     Reconcile(Options),
 }
 
@@ -44,16 +44,16 @@ pub(crate) struct Options {
     pool: String,
     #[command(flatten)]
     table: WhichTable,
-    /// The folder of the deployed overrides, whose `sign_up.unique` says which addresses are kept apart
+    /// The folder with the deployed overrides; its `sign_up.unique` selects the addresses
     #[arg(long, value_name = "FOLDER")]
     config_dir: Option<PathBuf>,
-    /// Keep how far it is in this file, which is gone when all is done
+    /// Save the progress in this file, which is deleted at the end
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Go on from the file
+    /// Resume from the progress file
     #[arg(long, requires = "state")]
     resume: bool,
-    /// Only say what would be done
+    /// Show the changes without making them
     #[arg(long)]
     dry_run: bool,
 }
@@ -76,7 +76,7 @@ impl Claims {
 impl Options {
     async fn run(&self, command: &str, aws: &Aws, say: Say) -> Result<Ending> {
         let Some(settings) = self.settings()? else {
-            Say::error("sign_up.unique keeps no addresses apart: switch it on, or name its --config-dir");
+            Say::error("sign_up.unique is off: turn it on, or pass the --config-dir that turns it on");
             say.result(&json!({ "outcome": "refused" }));
             return Ok(Ending::Refused);
         };
@@ -109,7 +109,7 @@ impl Options {
         for conflict in &plan.conflicts {
             let others: Vec<_> = conflict.others.iter().map(UserId::as_str).collect();
             say.line(format_args!(
-                "conflict: {} has an address, so have {}",
+                "conflict: {} owns an address that also belongs to {}",
                 conflict.owner.as_str(),
                 others.join(", ")
             ));
@@ -117,15 +117,13 @@ impl Options {
         let Done { made, freed, left, lost } = done;
         let verb = if self.dry_run { "would be " } else { "" };
         Say::note(format_args!(
-            "{users} users, {claims} claims: {} right, {made} {verb}made, {freed} {verb}freed, {left} left, \
+            "{users} users, {claims} claims: {} correct, {made} {verb}made, {freed} {verb}freed, {left} kept, \
              {lost} lost, {} conflicts",
             plan.right,
             plan.conflicts.len(),
         ));
         if stale_left > 0 {
-            Say::note(format_args!(
-                "{stale_left} are of nobody who has the address: claims reconcile frees them"
-            ));
+            Say::note(format_args!("{stale_left} claims are stale: `claims reconcile` frees them"));
         }
         let conflicts: Vec<_> = plan
             .conflicts
@@ -149,7 +147,7 @@ impl Options {
             ("MFA_CONFIG_DIR", Some(folder)) => folder.to_str().map(str::to_owned),
             _ => process_environment(name),
         };
-        config::load(&lookup, UniqueSettings::read).context("MFA_HASH_KEY is the functions' own key")
+        config::load(&lookup, UniqueSettings::read).context("MFA_HASH_KEY must be the functions' hash key")
     }
 
     /// Every user of the pool.

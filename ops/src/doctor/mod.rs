@@ -26,13 +26,13 @@ use facts::Facts;
 pub(crate) struct Doctor {
     #[arg(long, value_name = "ID")]
     user_pool_id: String,
-    /// The stack's outputs, as `attach` takes them
+    /// The stack's outputs, as for `attach`
     #[arg(long, value_name = "FILE")]
     stack_outputs: PathBuf,
-    /// The deployed overrides: policy.toml and messages/
+    /// The folder with the deployed overrides: policy.toml and messages/
     #[arg(long, value_name = "FOLDER")]
     config_dir: Option<PathBuf>,
-    /// Leave a check out; its id is in brackets in every finding. May be repeated
+    /// Skip this check; each finding shows its id in brackets. Can be repeated
     #[arg(long, value_name = "ID")]
     except: Vec<String>,
 }
@@ -53,7 +53,7 @@ struct Check {
     id: &'static str,
     severity: Severity,
     why: &'static str,
-    mend: &'static str,
+    fix: &'static str,
     /// A section of docs/COGNITO.md or another document of this repository.
     reference: &'static str,
     /// What is wrong, once for each place where it is.
@@ -66,7 +66,7 @@ struct Finding {
     severity: Severity,
     what: String,
     why: &'static str,
-    mend: &'static str,
+    fix: &'static str,
     reference: &'static str,
 }
 
@@ -83,14 +83,14 @@ impl Doctor {
 
         let mut findings = look(&facts);
         findings.retain(|finding| !self.except.iter().any(|id| id == finding.id));
-        for Finding { id, severity, what, why, mend, reference } in &findings {
+        for Finding { id, severity, what, why, fix, reference } in &findings {
             let severity = match severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
                 Severity::Note => "note",
             };
             say.line(format_args!(
-                "{severity}[{id}]: {what}\n  why:  {why}\n  mend: {mend}\n  see:  {reference}"
+                "{severity}[{id}]: {what}\n  why:  {why}\n  fix:  {fix}\n  see:  {reference}"
             ));
         }
         let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
@@ -114,7 +114,7 @@ fn look(facts: &Facts) -> Vec<Finding> {
                 severity: check.severity,
                 what,
                 why: check.why,
-                mend: check.mend,
+                fix: check.fix,
                 reference: check.reference,
             })
         })

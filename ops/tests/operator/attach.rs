@@ -236,7 +236,7 @@ async fn what_attach_switched_on_goes_with_it_and_what_others_changed_stays() {
 
     let (code, _, said) = operator.run(&["detach", "--record", &record]);
     assert_eq!(code, 3, "{said}");
-    assert!(said.contains("changed since: + pool.LambdaConfig.PreSignUp"), "{said}");
+    assert!(said.contains("changed since attach: + pool.LambdaConfig.PreSignUp"), "{said}");
     let (code, _, said) = operator.run(&["detach", "--record", &record, "--force"]);
     assert_eq!(code, 0, "{said}");
     let mut after = shop.described().await;

@@ -34,7 +34,8 @@ impl PasswordSettings {
             (Some(id), Some(secret)) => Some(Self { client_id: id.to_owned(), secret }),
             (None, None) => None,
             _ => {
-                environment.problem("MFA_RECOVERY_CLIENT and MFA_RECOVERY_CLIENT_SECRET belong together");
+                environment
+                    .problem("MFA_RECOVERY_CLIENT and MFA_RECOVERY_CLIENT_SECRET must be set together");
                 None
             }
         }

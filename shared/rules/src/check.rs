@@ -14,7 +14,9 @@ pub fn check(config_dir: &Path) -> Vec<Finding> {
     let (rules, mut findings) = source::of_folder(config_dir);
     let validator = match Schema::from_cedarschema_str(SCHEMA) {
         Ok((schema, _)) => Validator::new(schema),
-        Err(fault) => return vec![error("rules".into(), None, format!("the schema can't be read: {fault}"))],
+        Err(fault) => {
+            return vec![error("rules".into(), None, format!("the schema cannot be read: {fault}"))];
+        }
     };
     for rule in &rules {
         findings.extend(validate(&validator, config_dir, rule));
@@ -94,12 +96,12 @@ mod tests {
         let at_start = CedarRules::of_folder(folder.path()).unwrap_err();
         insta::assert_snapshot!(said(&at_start), @r#"
         rules/10-syntax.cedar:3: error: unexpected token `}`
-        rules/20-forms.cedar:1: error: `permit` is not a rule here; everybody may already, so this changes nothing: write `forbid … unless { … }`
+        rules/20-forms.cedar:1: error: `permit` is not a rule here; every request is allowed unless a rule forbids it: write `forbid … unless { … }`
         rules/20-forms.cedar:3: error: @message must not end with a full stop, which Cognito adds
-        rules/20-forms.cedar:3: error: there is no action Action::"Signup": there are SignUp and SignIn
-        rules/20-forms.cedar:3: error: there is no annotation @mesage: there is @message
-        rules/30-template.cedar:3: error: a template stands for no rule: write the value in the place of `?`
-        rules/notes.txt: error: is not read: rules are files that end in .cedar
+        rules/20-forms.cedar:3: error: there is no action Action::"Signup": use SignUp or SignIn
+        rules/20-forms.cedar:3: error: there is no annotation @mesage: use @message
+        rules/30-template.cedar:3: error: templates are not supported: write the value instead of `?`
+        rules/notes.txt: error: ignored: rules are files that end in .cedar
         "#);
         let config_dir = |name: &str| (name == "MFA_CONFIG_DIR").then(|| folder.path().display().to_string());
         let problems = shared::config::load(&config_dir, crate::read).unwrap_err();

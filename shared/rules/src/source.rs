@@ -39,19 +39,19 @@ pub(crate) fn of_folder(config_dir: &Path) -> (Vec<Rule>, Vec<Finding>) {
     let files = match files(&config_dir.join("rules")) {
         Ok(files) => files,
         Err(fault) => {
-            findings.push(error("rules".into(), None, format!("can't be read: {fault}")));
+            findings.push(error("rules".into(), None, format!("cannot be read: {fault}")));
             return (rules, findings);
         }
     };
     for path in files {
         let file = Path::new("rules").join(path.file_name().unwrap_or_default());
         if path.extension().is_none_or(|extension| extension != "cedar") {
-            findings.push(error(file, None, "is not read: rules are files that end in .cedar"));
+            findings.push(error(file, None, "ignored: rules are files that end in .cedar"));
             continue;
         }
         match fs::read_to_string(&path) {
             Ok(text) => of_file(&file, &text, &mut rules, &mut findings),
-            Err(fault) => findings.push(error(file, None, format!("can't be read: {fault}"))),
+            Err(fault) => findings.push(error(file, None, format!("cannot be read: {fault}"))),
         }
     }
     findings.sort();
@@ -84,7 +84,7 @@ fn of_file(file: &Path, text: &str, rules: &mut Vec<Rule>, findings: &mut Vec<Fi
     };
     if let Some(template) = parsed.templates().next() {
         let line = text.find(template.to_cedar().as_str()).map_or(1, |place| line_at(text, place));
-        problem(line, "a template stands for no rule: write the value in the place of `?`".into());
+        problem(line, "templates are not supported: write the value instead of `?`".into());
     }
     let mut policies: Vec<_> = parsed.policies().collect();
     // `policy0`, `policy1`, … in the order of the text.
@@ -97,14 +97,14 @@ fn of_file(file: &Path, text: &str, rules: &mut Vec<Rule>, findings: &mut Vec<Fi
         read_to = place + source.len();
         let line = line_at(text, place);
         if policy.effect() == Effect::Permit {
-            let hint = "everybody may already, so this changes nothing: write `forbid … unless { … }`";
+            let hint = "every request is allowed unless a rule forbids it: write `forbid … unless { … }`";
             problem(line, format!("`permit` is not a rule here; {hint}"));
         }
         for fault in unknown_actions(policy) {
-            problem(line, format!("there is no action {fault}: there are SignUp and SignIn"));
+            problem(line, format!("there is no action {fault}: use SignUp or SignIn"));
         }
         for (name, _) in policy.annotations().filter(|(name, _)| !ANNOTATIONS.contains(name)) {
-            problem(line, format!("there is no annotation @{name}: there is @message"));
+            problem(line, format!("there is no annotation @{name}: use @message"));
         }
         let message = policy.annotation("message").map(RuleMessage::parse).transpose();
         let message = message.unwrap_or_else(|fault| {

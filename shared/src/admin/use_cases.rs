@@ -342,7 +342,7 @@ impl Support {
     /// A notice that is not taken does not undo what is done.
     async fn tell(&self, account: &Account, entry: &Entry) {
         let Some(to) = account.profile.recipient() else {
-            tracing::info!("the user has no verified address to be told at");
+            tracing::info!("notice not sent: the user has no verified address");
             return;
         };
         let notice = Notice::ChangedBySupport;

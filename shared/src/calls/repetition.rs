@@ -119,7 +119,7 @@ impl Repetitions {
             None => self.requests.release(user, key, holder).await?,
         };
         if settled == Settled::TakenOver {
-            tracing::warn!("a request took longer than its claim on its idempotency key");
+            tracing::warn!("request outlived its claim on the idempotency key");
         }
         Ok(())
     }

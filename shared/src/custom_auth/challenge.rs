@@ -131,7 +131,7 @@ impl SignIns {
         session: &[SessionItem<'_>],
     ) -> Result<Defined, PortError> {
         let Some(client) = self.client(who.client_id) else {
-            tracing::warn!("the app client does not sign in by custom challenges");
+            tracing::warn!("app client has no custom challenges");
             return Ok(Defined::Fail);
         };
         let view = self.view(who, client, session).await?;
@@ -143,7 +143,7 @@ impl SignIns {
             Next::IssueTokens(_) if view.user().is_none() => Defined::Fail,
             Next::IssueTokens(_) => Defined::IssueTokens,
             Next::Fail(why) => {
-                tracing::info!(why = why.name(), "the sign-in ends");
+                tracing::info!(why = why.name(), "custom sign-in ended");
                 Defined::Fail
             }
         })
@@ -490,8 +490,8 @@ impl Creator {
                     .free_seat(&proven, self.sign_ins.settings.policy.by_name_per_day)
                     .filter(|_| can_succeed);
                 if can_succeed && seat.is_none() {
-                    tracing::warn!("the sign-in leads nowhere: a limit is reached");
-                    Metric::SignInHeldBack.emit();
+                    tracing::warn!("sign-in throttled, decoy challenge issued");
+                    Metric::ChallengeThrottled.emit();
                 }
                 let offered = view.offered(who, &proven);
                 Round {

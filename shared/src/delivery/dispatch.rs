@@ -190,7 +190,7 @@ impl Dispatch {
     /// Sends what is asked for, unless another delivery of the same request did or does.
     pub async fn handle(&self, request: &SendRequest<'_>) -> Result<(), PortError> {
         let Some(Claimed { attempt, first_seen, asked }) = self.claim(&request.id).await? else {
-            tracing::info!("delivered before");
+            tracing::info!("duplicate delivery skipped");
             return Ok(());
         };
         // The lease is as old as the claim that was granted.
@@ -253,7 +253,7 @@ impl Dispatch {
             return Failure::Expired.into();
         }
         if request.user_pool_id != self.user_pool_id {
-            tracing::error!("the event is another user pool's");
+            tracing::error!("event belongs to another user pool");
             return Failure::Unreadable.into();
         }
         let (user, destination, is_verified) = match (&request.user, &request.destination) {
@@ -316,7 +316,7 @@ impl Dispatch {
             }
             Verdict::Withheld(withheld) => Ok(Some(withheld)),
             Verdict::Reported(withheld) => {
-                tracing::warn!("sent in spite of the policy: dry run");
+                tracing::warn!("message sent although the governor would throttle it (dry run)");
                 count_withheld(&withheld);
                 Ok(None)
             }
@@ -342,12 +342,12 @@ impl Dispatch {
 
     async fn unseal(&self, code: &str) -> Result<Plaintext, Failure> {
         let Some((unseal, keys)) = self.unseal.as_ref().zip(self.dependencies.keys.as_ref()) else {
-            tracing::error!("sealed codes are not for this function");
+            tracing::error!("this function cannot open sealed codes");
             return Err(Failure::Unreadable);
         };
         unseal.open(keys.as_ref(), code).await.map_err(|fault| match fault {
             UnsealFault::Unreadable(fault) => {
-                tracing::error!(%fault, "the sealed code can't be opened");
+                tracing::error!(%fault, "sealed code could not be opened");
                 Failure::Unreadable
             }
             UnsealFault::Port(fault) => unavailable(&fault),
@@ -419,7 +419,7 @@ impl Dispatch {
         let channel = self.channel();
         let reason = match (&ended.outcome, &ended.withheld) {
             (Outcome::Sent { provider }, _) => {
-                tracing::info!(channel = channel.name(), provider, "sent");
+                tracing::info!(channel = channel.name(), provider, "message sent");
                 self.count_sent(receipt);
                 return;
             }
@@ -432,7 +432,7 @@ impl Dispatch {
                 failure.name()
             }
         };
-        tracing::warn!(channel = channel.name(), reason, "not sent");
+        tracing::warn!(channel = channel.name(), reason, "message not sent");
         // Where nobody could say whom the event means, there is no trail to write it in.
         let Some(user) = user.cloned() else { return };
         let Dependencies { trail, clock, entropy, .. } = &self.dependencies;
@@ -463,7 +463,7 @@ fn count_withheld(withheld: &Withheld) {
     let mut facts = withheld.origin.facts();
     facts.push(("reason", withheld.reason.name()));
     facts.extend(withheld.reason.scope().map(|scope| ("scope", scope.name())));
-    Metric::MessageWithheld.emit_with(&facts);
+    Metric::MessageThrottled.emit_with(&facts);
     if matches!(withheld.reason, NotSent::NothingVerified(_)) {
         Metric::LowConversion.emit_with(&facts);
     }

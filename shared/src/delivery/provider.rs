@@ -98,7 +98,7 @@ impl<M: Sync> Chain<M> {
                 Err(ProviderFault::AddressRejected) => return Err(Exhausted::AddressRejected),
                 Err(ProviderFault::OptedOut) => return Err(Exhausted::OptedOut),
                 Err(ProviderFault::Throttled) => {
-                    tracing::warn!(provider = provider.name(), "the provider throttles");
+                    tracing::warn!(provider = provider.name(), "message provider throttled the request");
                 }
                 Err(ProviderFault::Unavailable(fault)) => telemetry::dependency_failed(&fault),
             }

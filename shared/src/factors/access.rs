@@ -235,7 +235,7 @@ impl Access {
         name: Option<&str>,
     ) -> Result<(), PortError> {
         let Some(to) = to else {
-            tracing::info!("the user has no verified address to be told at");
+            tracing::info!("notice not sent: the user has no verified address");
             return Ok(());
         };
         let name = name.map(str::to_owned);

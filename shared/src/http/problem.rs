@@ -96,7 +96,7 @@ impl From<FactorFault> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        tracing::info!(refusal = self.code, "refused");
+        tracing::info!(refusal = self.code, "api request refused");
         Metric::Refused.emit();
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let wait = self.retry_after.map(HeaderValue::from);

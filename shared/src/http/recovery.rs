@@ -153,7 +153,7 @@ async fn stop(
     match stopped.await {
         Some(Answer::Standing { .. }) => Page::Stopped.shown(StatusCode::OK),
         Some(Answer::Refused { code })
-            if [Refusal::RecoveryNotFound, Refusal::RecoveryOver]
+            if [Refusal::RecoveryNotFound, Refusal::RecoveryEnded]
                 .map(Refusal::code)
                 .contains(&code.as_str()) =>
         {
@@ -176,25 +176,25 @@ impl Page {
     fn title(self) -> &'static str {
         match self {
             Self::Stop => "Stop this recovery?",
-            Self::Stopped => "The recovery is stopped",
-            Self::NothingToStop => "There is nothing to stop",
-            Self::NotStopped => "That did not work",
+            Self::Stopped => "The recovery was stopped",
+            Self::NothingToStop => "This recovery has already ended",
+            Self::NotStopped => "The recovery could not be stopped",
         }
     }
 
     fn text(self) -> &'static str {
         match self {
             Self::Stop => {
-                "Somebody who knows your password wants to recover your account without its second factor. If it \
-                 was not you, stop it, and then change your password."
+                "Someone who knows your password wants to recover your account without its second factor. If this \
+                 was not you, stop the recovery and then change your password."
             }
-            Self::Stopped => "Whoever began it knows your password: change it now.",
+            Self::Stopped => "The person who started it knows your password. Change your password now.",
             Self::NothingToStop => {
-                "This recovery is over, or its time has run out. If it was not you, sign in and change your \
-                 password; if you can no longer sign in, ask for help."
+                "This recovery was completed, was stopped or has expired. If you did not start it, sign in and change \
+                 your password. If you can no longer sign in, contact support."
             }
             Self::NotStopped => {
-                "The recovery is not stopped. Try again in a moment, or sign in: that ends it too."
+                "The recovery is still active. Try again in a moment. Signing in also stops it."
             }
         }
     }

@@ -50,7 +50,7 @@ fn request_id(request: &Request) -> Option<HeaderValue> {
         return None;
     };
     let id = context.request_id.as_deref()?;
-    tracing::info!(apiRequestId = id, "asked");
+    tracing::info!(apiRequestId = id, "api request");
     HeaderValue::from_str(id).ok()
 }
 

@@ -1,10 +1,10 @@
 use super::RuleMessage;
 
-/// Everything that we refuse, in one closed catalogue: a stable code, a public text and an HTTP
-/// status. No other error text reaches a user, but for the message of an operator's own rule.
+/// The closed catalogue of refusals. Each has a stable code, a public text and an HTTP status. The only
+/// other error text that a user can read is the message of an operator's own rule.
 ///
-/// A trigger's text is shown as `<Trigger> failed with error <text>.` (COGNITO.md §1.2): short, and
-/// without a final full stop, which Cognito adds.
+/// Cognito shows a trigger's text as `<Trigger> failed with error <text>.` (COGNITO.md §1.2). Keep texts
+/// short and leave out the final full stop, which Cognito adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.text())]
 pub enum Refusal {
@@ -16,18 +16,18 @@ pub enum Refusal {
     SignInClosed,
     SignInNotPossible,
     TooManyAttempts,
-    /// In the words of the operator whose rule refuses.
+    /// Shows the message of the operator's rule.
     ByRule(RuleMessage),
     SignInIncomplete,
     AppClientUnknown,
     AccountLinked,
 
-    // Who calls the API
+    // Authentication at the API
     NotSignedIn,
     AccessTokenNeeded,
     ReauthenticationRequired,
 
-    // What was asked of the API
+    // Requests to the API
     RouteNotFound,
     MethodNotAllowed,
     JsonMalformed,
@@ -70,10 +70,10 @@ pub enum Refusal {
     RecoveryNotFound,
     RecoveryNotProven,
     RecoveryWaiting,
-    RecoveryOver,
+    RecoveryEnded,
     PasswordWrong,
     PasswordNotAccepted,
-    PasswordNotNew,
+    PasswordReused,
 
     // Administrators
     AdministratorNeeded,
@@ -87,7 +87,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The texts of ours.
+    /// All built-in refusals; [`Refusal::ByRule`] has an operator's text.
     pub const ALL: [Self; 62] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
@@ -140,10 +140,10 @@ impl Refusal {
         Self::RecoveryNotFound,
         Self::RecoveryNotProven,
         Self::RecoveryWaiting,
-        Self::RecoveryOver,
+        Self::RecoveryEnded,
         Self::PasswordWrong,
         Self::PasswordNotAccepted,
-        Self::PasswordNotNew,
+        Self::PasswordReused,
         Self::AdministratorNeeded,
         Self::SecondFactorNeeded,
         Self::SignInAmbiguous,
@@ -153,17 +153,17 @@ impl Refusal {
         Self::TemporarilyUnavailable,
     ];
 
-    /// The inverse of [`Refusal::code`], for texts of ours.
+    /// The inverse of [`Refusal::code`], for built-in refusals.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|refusal| refusal.code() == code)
     }
 
-    /// Stable: clients decide by it.
+    /// Stable: clients branch on it.
     pub fn code(self) -> &'static str {
         self.entry().0
     }
 
-    /// May be reworded; clients show it or their own.
+    /// May be reworded. Clients show it or a text of their own.
     pub fn text(self) -> &'static str {
         self.entry().1
     }
@@ -183,121 +183,135 @@ impl Refusal {
             Self::EmailNotValid => ("email-not-valid", "The e-mail address is not valid", 422),
             Self::PhoneNumberNotValid => ("phone-number-not-valid", "The phone number is not valid", 422),
             Self::SignInClosed => ("sign-in-closed", "Sign-in is closed at the moment", 403),
-            Self::SignInNotPossible => ("sign-in-not-possible", "Sign-in is not possible here", 403),
-            Self::TooManyAttempts => ("too-many-attempts", "Too many attempts; try again later", 429),
+            Self::SignInNotPossible => ("sign-in-not-possible", "Sign-in is not possible", 403),
+            Self::TooManyAttempts => ("too-many-attempts", "Too many attempts. Try again later", 429),
             Self::ByRule(message) => ("refused-by-rule", message.text(), 403),
-            Self::SignInIncomplete => ("sign-in-incomplete", "Sign in again, with every step", 403),
-            Self::AppClientUnknown => ("app-client-unknown", "This app may not sign anybody in", 403),
-            Self::AccountLinked => ("account-linked", "Your account is linked now; sign in again", 409),
-            Self::NotSignedIn => ("not-signed-in", "Sign in again", 401),
+            Self::SignInIncomplete => ("sign-in-incomplete", "Sign-in was not completed. Sign in again", 403),
+            Self::AppClientUnknown => ("app-client-unknown", "This app is not allowed to sign users in", 403),
+            Self::AccountLinked => ("account-linked", "Your account is now linked. Sign in again", 409),
+            Self::NotSignedIn => ("not-signed-in", "You are not signed in. Sign in again", 401),
             Self::AccessTokenNeeded => {
-                ("access-token-needed", "An access token of a signed-in user is needed", 401)
+                ("access-token-needed", "Send the access token of a signed-in user", 401)
             }
             Self::ReauthenticationRequired => {
                 ("reauthentication-required", "Sign in again to make this change", 401)
             }
-            Self::RouteNotFound => ("route-not-found", "There is nothing at this address", 404),
-            Self::MethodNotAllowed => ("method-not-allowed", "This address does not take that method", 405),
-            Self::JsonMalformed => ("json-malformed", "The body is not JSON", 400),
-            Self::ContentTypeNotSupported => {
-                ("content-type-not-supported", "The body must be application/json", 415)
+            Self::RouteNotFound => ("route-not-found", "This address does not exist", 404),
+            Self::MethodNotAllowed => {
+                ("method-not-allowed", "This address does not support this method", 405)
             }
-            Self::BodyTooLarge => ("body-too-large", "The body is too large", 413),
-            Self::FieldNotValid => ("field-not-valid", "A field is missing or has a wrong value", 422),
-            Self::QueryNotValid => ("query-not-valid", "The query has a wrong value", 400),
-            Self::IdempotencyKeyNotValid => {
-                ("idempotency-key-not-valid", "An idempotency key has 1 to 128 visible ASCII characters", 400)
-            }
-            Self::IdempotencyKeyReused => {
-                ("idempotency-key-reused", "This idempotency key was used for another request", 422)
-            }
+            Self::JsonMalformed => ("json-malformed", "The request body is not valid JSON", 400),
+            Self::ContentTypeNotSupported => (
+                "content-type-not-supported",
+                "The request body must have the content type application/json",
+                415,
+            ),
+            Self::BodyTooLarge => ("body-too-large", "The request body is too large", 413),
+            Self::FieldNotValid => ("field-not-valid", "A field is missing or not valid", 422),
+            Self::QueryNotValid => ("query-not-valid", "A query parameter is not valid", 400),
+            Self::IdempotencyKeyNotValid => (
+                "idempotency-key-not-valid",
+                "The idempotency key must have 1 to 128 visible ASCII characters",
+                400,
+            ),
+            Self::IdempotencyKeyReused => (
+                "idempotency-key-reused",
+                "This idempotency key was already used for a different request",
+                422,
+            ),
             Self::RequestRunning => {
-                ("request-running", "This request is being worked on; ask again in a moment", 409)
+                ("request-running", "This request is still being processed. Try again in a moment", 409)
             }
             Self::AnswerShownOnce => {
-                ("answer-shown-once", "This was done already; its answer is shown only once", 409)
+                ("answer-shown-once", "This request already succeeded. Its response is shown only once", 409)
             }
             Self::TotpAlreadySetUp => (
                 "totp-already-set-up",
-                "An authenticator app is set up already; setting up another stops it at once",
+                "An authenticator app is already set up. Setting up another one stops it at once",
                 409,
             ),
-            Self::TotpNotStarted => {
-                ("totp-not-started", "Start the set-up of an authenticator app first", 409)
+            Self::TotpNotStarted => ("totp-not-started", "Start setting up an authenticator app first", 409),
+            Self::TotpNotOffered => {
+                ("totp-not-offered", "Authenticator apps are not available for this account", 409)
             }
-            Self::TotpNotOffered => ("totp-not-offered", "Authenticator apps are not offered here", 409),
             Self::CodeWrong => ("code-wrong", "The code is wrong", 422),
             Self::CodeAlreadyUsed => {
-                ("code-already-used", "The code was used already; wait for the next one", 422)
+                ("code-already-used", "This code was already used. Wait for the next one", 422)
             }
             Self::TwoPreferredFactors => ("two-preferred-factors", "Only one factor can be preferred", 409),
             Self::FactorNotSetUp => ("factor-not-set-up", "This factor is not set up yet", 409),
             Self::FactorNotChangeable => {
-                ("factor-not-changeable", "This factor cannot be changed as asked", 409)
+                ("factor-not-changeable", "This factor cannot be changed in this way", 409)
             }
-            Self::FactorNotFound => ("factor-not-found", "There is no such factor", 404),
-            Self::FactorsChangedMeanwhile => {
-                ("factors-changed-meanwhile", "Your factors were changed elsewhere; look again", 409)
-            }
-            Self::PreconditionFailed => {
-                ("precondition-failed", "Your factors were changed elsewhere; look again", 412)
-            }
+            Self::FactorNotFound => ("factor-not-found", "This factor does not exist", 404),
+            Self::FactorsChangedMeanwhile => (
+                "factors-changed-meanwhile",
+                "Your factors were changed by another request. Reload and try again",
+                409,
+            ),
+            Self::PreconditionFailed => (
+                "precondition-failed",
+                "Your factors were changed since you last read them. Reload and try again",
+                412,
+            ),
             Self::AuthenticatorConfirmed => {
-                ("authenticator-confirmed", "This authenticator app is set up already", 409)
+                ("authenticator-confirmed", "This authenticator app is already confirmed", 409)
             }
             Self::TooManyAuthenticators => {
-                ("too-many-authenticators", "Remove an authenticator app before adding another", 409)
+                ("too-many-authenticators", "Remove an authenticator app before you add another", 409)
             }
-            Self::DeviceAlreadyTrusted => ("device-already-trusted", "This device is trusted already", 409),
+            Self::DeviceAlreadyTrusted => ("device-already-trusted", "This device is already trusted", 409),
             Self::TooManyDevices => {
-                ("too-many-devices", "Remove a trusted device before adding another", 409)
+                ("too-many-devices", "Remove a trusted device before you add another", 409)
             }
             Self::SecondFactorRequired => {
                 ("second-factor-required", "Sign in again with your second factor to make this change", 401)
             }
             Self::EnrolmentClosed => {
-                ("enrolment-closed", "Your first authenticator is set up while you sign in", 403)
+                ("enrolment-closed", "Set up your first authenticator app while you sign in", 403)
             }
             Self::LastFactor => ("last-factor", "Set up an authenticator app first", 409),
-            Self::CodeExpired => ("code-expired", "The code is no longer valid; ask for another", 422),
-            Self::AddressVerified => ("address-verified", "This address is verified already", 409),
-            Self::AddressNotSet => ("address-not-set", "There is no address that waits for a code", 409),
+            Self::CodeExpired => ("code-expired", "The code has expired. Request a new one", 422),
+            Self::AddressVerified => ("address-verified", "This address is already verified", 409),
+            Self::AddressNotSet => ("address-not-set", "There is no address to verify", 409),
             Self::AddressNotUsable => ("address-not-usable", "This address cannot be used", 409),
             Self::AddressNotChangeable => {
                 ("address-not-changeable", "This address cannot be changed here", 409)
             }
-            Self::RecoveryClosed => ("recovery-closed", "Accounts are not recovered here", 403),
+            Self::RecoveryClosed => ("recovery-closed", "Account recovery is turned off", 403),
             Self::RecoveryNotFound => {
-                ("recovery-not-found", "There is no such recovery, or its time is over", 404)
+                ("recovery-not-found", "This recovery does not exist or has expired", 404)
             }
             Self::RecoveryNotProven => ("recovery-not-proven", "Enter a recovery code first", 409),
-            Self::RecoveryWaiting => ("recovery-waiting", "The time for this is not there yet", 409),
-            Self::RecoveryOver => ("recovery-over", "This recovery is over; begin another", 409),
-            Self::PasswordWrong => ("password-wrong", "The password until now is wrong", 422),
+            Self::RecoveryWaiting => {
+                ("recovery-waiting", "This recovery is still in its waiting period. Try again later", 409)
+            }
+            Self::RecoveryEnded => ("recovery-ended", "This recovery has ended. Start a new one", 409),
+            Self::PasswordWrong => ("password-wrong", "The current password is wrong", 422),
             Self::PasswordNotAccepted => {
-                ("password-not-accepted", "This password cannot be used; choose another", 422)
+                ("password-not-accepted", "This password does not meet the requirements. Choose another", 422)
             }
-            Self::PasswordNotNew => {
-                ("password-not-new", "Choose a password that you did not have before", 422)
+            Self::PasswordReused => {
+                ("password-reused", "Choose a password that you have not used before", 422)
             }
-            Self::AdministratorNeeded => ("administrator-needed", "Only administrators may do this", 403),
+            Self::AdministratorNeeded => ("administrator-needed", "Only administrators can do this", 403),
             Self::SecondFactorNeeded => {
                 ("second-factor-needed", "Set up a second factor and sign in with it first", 403)
             }
             Self::SignInAmbiguous => (
                 "sign-in-ambiguous",
-                "You signed in more than once within a minute; wait a minute, then sign in again",
+                "You signed in more than once within a minute. Wait a minute, then sign in again",
                 403,
             ),
-            Self::UserNotFound => ("user-not-found", "There is no such user", 404),
+            Self::UserNotFound => ("user-not-found", "This user does not exist", 404),
             Self::UserProtected => (
                 "user-protected",
-                "This user cannot be changed here: you, or a member of a protected group",
+                "You cannot change this user: your own account, or a member of a protected group",
                 403,
             ),
-            Self::TooManyRequests => ("too-many-requests", "Too many requests; try again later", 429),
+            Self::TooManyRequests => ("too-many-requests", "Too many requests. Try again later", 429),
             Self::TemporarilyUnavailable => {
-                ("temporarily-unavailable", "This is not available at the moment; try again later", 503)
+                ("temporarily-unavailable", "This service is temporarily unavailable. Try again later", 503)
             }
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //!          code right          new password             every step done
 //!  Open ───────────────▶ Proven ───────────▶ Working ───────────────▶ Over: Recovered
-//!   │ │                    │                 Password → Sessions →      Over: WithOperator
+//!   │ │                    │                 Password → Sessions →      Over: NeedsOperator
 //!   │ └── five comparisons │                 Devices → OwnFactors →
 //!   │     or out of time   │ out of time     Factor → Notices
 //!   ▼          ▼           ▼
@@ -62,7 +62,7 @@ pub enum Phase {
     Waiting(Wait),
     /// A recovery code was entered.
     Proven,
-    Working(Work),
+    InProgress(Work),
     Over(Ending),
 }
 
@@ -124,7 +124,7 @@ pub enum Step {
 pub enum Ending {
     Recovered,
     /// The new password holds, but the factor is still there: an operator has to look.
-    WithOperator(HandOver),
+    NeedsOperator(HandOver),
     Cancelled,
 }
 
@@ -195,7 +195,7 @@ impl Case {
     /// Counts a code, before it is compared.
     pub fn compare(&self, now: Timestamp) -> Result<Self, Refusal> {
         if !self.takes_code(now)? || self.comparisons_left() == 0 {
-            return Err(Refusal::RecoveryOver);
+            return Err(Refusal::RecoveryEnded);
         }
         Ok(Self { comparisons: self.comparisons + 1, ..self.next() })
     }
@@ -203,7 +203,7 @@ impl Case {
     /// The code was right.
     pub fn proven(&self, now: Timestamp) -> Result<Self, Refusal> {
         if !self.takes_code(now)? || self.mark.is_none() {
-            return Err(Refusal::RecoveryOver);
+            return Err(Refusal::RecoveryEnded);
         }
         Ok(Self { phase: Phase::Proven, ..self.next() })
     }
@@ -214,14 +214,14 @@ impl Case {
             Phase::Open => Ok(true),
             Phase::Waiting(Wait { ready_at: Some(ready_at), .. }) if now >= *ready_at => Ok(true),
             Phase::Waiting(_) => Err(Refusal::RecoveryWaiting),
-            Phase::Proven | Phase::Working(_) | Phase::Over(_) => Ok(false),
+            Phase::Proven | Phase::InProgress(_) | Phase::Over(_) => Ok(false),
         }
     }
 
     /// Begins the wait for a mailed code. The time runs from when the owner was told.
     pub fn wait(&self, ids: WaitIds, is_real: bool, page: String, now: Timestamp) -> Result<Self, Refusal> {
         if self.phase != Phase::Open || self.is_expired(now) {
-            return Err(Refusal::RecoveryOver);
+            return Err(Refusal::RecoveryEnded);
         }
         let phase =
             Phase::Waiting(Wait { is_real: is_real && self.mark.is_some(), ids, page, ready_at: None });
@@ -238,7 +238,7 @@ impl Case {
                 let phase = Phase::Waiting(Wait { ready_at: Some(ready_at), ..untold.clone() });
                 Ok(Self { phase, expires_at, ..self.next() })
             }
-            _ => Err(Refusal::RecoveryOver),
+            _ => Err(Refusal::RecoveryEnded),
         }
     }
 
@@ -249,20 +249,20 @@ impl Case {
             Phase::Open | Phase::Waiting(_) if !self.is_expired(now) => {
                 return Err(Refusal::RecoveryNotProven);
             }
-            _ => return Err(Refusal::RecoveryOver),
+            _ => return Err(Refusal::RecoveryEnded),
         }
         let work = Work { step: Step::Password, lost, ids, began_at: now, handed_over: None };
         let expires_at = now.saturating_add(WORK_TIME).unwrap_or(now);
-        Ok(Self { phase: Phase::Working(work), expires_at, ..self.next() })
+        Ok(Self { phase: Phase::InProgress(work), expires_at, ..self.next() })
     }
 
     /// The step that was next is done; with `handed_over` it could not be.
     pub fn step_done(&self, handed_over: Option<HandOver>) -> Result<Self, Refusal> {
-        let Phase::Working(work) = &self.phase else { return Err(Refusal::RecoveryOver) };
+        let Phase::InProgress(work) = &self.phase else { return Err(Refusal::RecoveryEnded) };
         let handed_over = work.handed_over.or(handed_over);
         let phase = match work.step.next() {
-            Some(step) => Phase::Working(Work { step, handed_over, ..work.clone() }),
-            None => Phase::Over(handed_over.map_or(Ending::Recovered, Ending::WithOperator)),
+            Some(step) => Phase::InProgress(Work { step, handed_over, ..work.clone() }),
+            None => Phase::Over(handed_over.map_or(Ending::Recovered, Ending::NeedsOperator)),
         };
         Ok(Self { phase, ..self.next() })
     }
@@ -272,7 +272,7 @@ impl Case {
             Phase::Open | Phase::Waiting(_) | Phase::Proven if !self.is_expired(now) => {
                 Ok(Self { phase: Phase::Over(Ending::Cancelled), ..self.next() })
             }
-            _ => Err(Refusal::RecoveryOver),
+            _ => Err(Refusal::RecoveryEnded),
         }
     }
 
@@ -347,7 +347,7 @@ mod tests {
                     Event::Begin => case.begin([Factor::Totp].into(), ids(), now),
                     Event::StepDone(hand_over) => {
                         let reason = hand_over.then_some(HandOver::StillThere);
-                        case.step_done(reason).inspect(|_| if let Phase::Working(work) = &before.phase {
+                        case.step_done(reason).inspect(|_| if let Phase::InProgress(work) = &before.phase {
                             done.push(work.step);
                         })
                     }
@@ -359,7 +359,7 @@ mod tests {
                 let Ok(after) = after else { continue };
                 prop_assert_eq!(after.revision, before.revision + 1);
                 prop_assert!(!matches!(before.phase, Phase::Over(_)), "what is over stays");
-                if matches!(after.phase, Phase::Working(_)) && !matches!(before.phase, Phase::Working(_)) {
+                if matches!(after.phase, Phase::InProgress(_)) && !matches!(before.phase, Phase::InProgress(_)) {
                     prop_assert!(is_real && right && before.phase == Phase::Proven);
                     prop_assert!(now < before.expires_at);
                 }
@@ -371,7 +371,7 @@ mod tests {
             }
             prop_assert_eq!(&done[..], &Step::ALL[..done.len()], "each step once, in order");
             match &case.phase {
-                Phase::Over(Ending::Recovered | Ending::WithOperator(_)) => prop_assert_eq!(done.len(), 6),
+                Phase::Over(Ending::Recovered | Ending::NeedsOperator(_)) => prop_assert_eq!(done.len(), 6),
                 Phase::Over(Ending::Cancelled) => prop_assert!(done.is_empty()),
                 _ => {}
             }
@@ -386,6 +386,6 @@ mod tests {
             let reason = (step == Step::Factor).then_some(HandOver::NoOtherFactor);
             case = case.step_done(reason).unwrap();
         }
-        assert_eq!(case.phase, Phase::Over(Ending::WithOperator(HandOver::NoOtherFactor)));
+        assert_eq!(case.phase, Phase::Over(Ending::NeedsOperator(HandOver::NoOtherFactor)));
     }
 }

@@ -121,11 +121,11 @@ pub enum State {
     /// A new password is needed.
     Proven,
     /// It is being finished; ask again, or send the new password again.
-    Working,
+    InProgress,
     /// Sign in with the new password.
     Recovered,
     /// The new password holds; an operator has to take the factor away.
-    WithOperator,
+    NeedsOperator,
     Cancelled,
 }
 
@@ -135,9 +135,9 @@ impl Standing {
             Phase::Open => State::Open,
             Phase::Waiting(_) => State::Waiting,
             Phase::Proven => State::Proven,
-            Phase::Working(_) => State::Working,
+            Phase::InProgress(_) => State::InProgress,
             Phase::Over(Ending::Recovered) => State::Recovered,
-            Phase::Over(Ending::WithOperator(_)) => State::WithOperator,
+            Phase::Over(Ending::NeedsOperator(_)) => State::NeedsOperator,
             Phase::Over(Ending::Cancelled) => State::Cancelled,
         };
         let ready_at = match &case.phase {

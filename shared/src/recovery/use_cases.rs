@@ -110,7 +110,7 @@ impl Recovery {
         let trying = Trying::Password { of };
         let is_admitted = self.ports.tries.admit(&trying, policy.tries_user_per_hour, now).await?;
         if !is_admitted {
-            Metric::RecoveryHeldBack.emit();
+            Metric::RecoveryThrottled.emit();
         }
         let account = account.filter(|_| is_admitted);
         let name = match &account {
@@ -174,7 +174,7 @@ impl Recovery {
             }
             _ => case,
         };
-        let Phase::Waiting(wait) = &case.phase else { return Err(Refusal::RecoveryOver.into()) };
+        let Phase::Waiting(wait) = &case.phase else { return Err(Refusal::RecoveryEnded.into()) };
         if wait.ready_at.is_some() {
             return Ok(standing(&case));
         }
@@ -269,11 +269,11 @@ impl Recovery {
     ) -> Result<Answer, RecoveryFault> {
         let now = self.now();
         let case = self.counted(key, case, now).await?;
-        let Phase::Waiting(wait) = &case.phase else { return Err(Refusal::RecoveryOver.into()) };
+        let Phase::Waiting(wait) = &case.phase else { return Err(Refusal::RecoveryEnded.into()) };
         let most = self.settings.policy.tries_user_per_hour;
         let is_admitted = self.ports.tries.admit(&Trying::Code { of: case.user.clone() }, most, now).await?;
         if !is_admitted {
-            Metric::RecoveryHeldBack.emit();
+            Metric::RecoveryThrottled.emit();
         }
         let mailbox = self.mailbox(key, &case, now).await?;
         let recovery_key = &self.settings.recovery_key;
@@ -292,7 +292,7 @@ impl Recovery {
         };
         match self.ports.cases.swap(key, case.revision, &after).await? {
             Swapped::Done if mailbox.is_some() => Ok(standing(&after)),
-            Swapped::Done => Err(Refusal::RecoveryOver.into()),
+            Swapped::Done => Err(Refusal::RecoveryEnded.into()),
             Swapped::Overtaken => self.look(secret).await,
         }
     }
@@ -347,7 +347,7 @@ impl Recovery {
         let is_admitted = self.ports.tries.admit(&Trying::Code { of: case.user.clone() }, most, now).await?;
         let user = if is_admitted { case.user.clone() } else { key.nobody()? };
         if !is_admitted {
-            Metric::RecoveryHeldBack.emit();
+            Metric::RecoveryThrottled.emit();
         }
         let hash = code.hash(&self.settings.challenge_key, &user);
         match self.ports.codes.spend(&user, &hash, &key).await? {
@@ -384,15 +384,15 @@ impl Recovery {
     ) -> Result<Answer, RecoveryFault> {
         let (key, case) = self.case(secret).await?;
         if case.mark.as_ref() == Some(&secret.mark(password)) {
-            return Err(Refusal::PasswordNotNew.into());
+            return Err(Refusal::PasswordReused.into());
         }
         let case = match case.phase {
             Phase::Open | Phase::Waiting(_) | Phase::Proven => {
                 let is_same = case.mark.as_ref() == Some(&secret.mark(old));
                 self.begin(&key, &case, is_same.then_some(old)).await?
             }
-            Phase::Over(Ending::Cancelled) => return Err(Refusal::RecoveryOver.into()),
-            Phase::Working(_) | Phase::Over(_) => case,
+            Phase::Over(Ending::Cancelled) => return Err(Refusal::RecoveryEnded.into()),
+            Phase::InProgress(_) | Phase::Over(_) => case,
         };
         Ok(standing(&self.work(&key, case, Some(password)).await?))
     }
@@ -406,10 +406,10 @@ impl Recovery {
         case.begin(BTreeSet::new(), ids, now)?;
         // By e-mail: the owner may have signed in since the code was entered.
         if case.waits_since.is_some() && self.mailbox(key, case, now).await?.is_none() {
-            return Err(Refusal::RecoveryOver.into());
+            return Err(Refusal::RecoveryEnded.into());
         }
         let account = self.account(case).await?.filter(|account| account.is_enabled);
-        let account = account.ok_or(Refusal::RecoveryOver)?;
+        let account = account.ok_or(Refusal::RecoveryEnded)?;
         let old = old.ok_or(Refusal::PasswordWrong)?;
         let asked = self.ports.passwords.check(&case.user_name, old).await?;
         let asked = asked.ok_or(Refusal::PasswordWrong)?;
@@ -428,7 +428,7 @@ impl Recovery {
         password: Option<&Password>,
     ) -> Result<Case, RecoveryFault> {
         let mut case = case;
-        while let Phase::Working(work) = &case.phase {
+        while let Phase::InProgress(work) = &case.phase {
             let mut handed_over = None;
             match (work.step, password) {
                 (Step::Password, None) => return Ok(case),
@@ -476,7 +476,7 @@ impl Recovery {
     }
 
     async fn remove_factor(&self, case: &Case, work: &Work) -> Result<Option<HandOver>, RecoveryFault> {
-        let Some(account) = self.account(case).await? else { return Err(Refusal::RecoveryOver.into()) };
+        let Some(account) = self.account(case).await? else { return Err(Refusal::RecoveryEnded.into()) };
         Ok(remove(self.ports.accounts.as_ref(), &account, &work.lost).await?)
     }
 
@@ -498,8 +498,8 @@ impl Recovery {
         match work.handed_over {
             None => Metric::Recovered.emit(),
             Some(reason) => {
-                tracing::warn!(reason = reason.name(), "a recovery needs an operator");
-                Metric::RecoveryHandedOver.emit();
+                tracing::warn!(reason = reason.name(), "recovery needs an operator");
+                Metric::RecoveryNeedsOperator.emit();
             }
         }
         Ok(())

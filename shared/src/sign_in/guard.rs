@@ -61,11 +61,11 @@ impl SignInGuard {
         match attempt {
             // Unknown names share their counters, or are nobody: their number says nothing of a user.
             Attempt::Counted(attempts) if is_known && is_surge(policy, attempts) => {
-                tracing::warn!(attempts, "many attempts without a completed sign-in");
+                tracing::warn!(attempts, "many sign-in attempts without a completed sign-in");
                 Metric::SignInSurge.emit();
             }
             Attempt::Counted(_) => {}
-            Attempt::Refused => Metric::SignInHeldOff.emit(),
+            Attempt::Refused => Metric::SignInThrottled.emit(),
         }
         Ok(attempt)
     }

@@ -77,7 +77,7 @@ impl UniqueAddresses {
         let claims = keys.iter().map(|address| self.claims.claim(address, &candidate, now));
         let claims = try_join_all(claims).await?;
         if claims.contains(&AddressClaim::NotHeld) {
-            Metric::AddressNotHeld.emit();
+            Metric::AddressNotReserved.emit();
         }
         Ok(if claims.contains(&AddressClaim::Taken) { Availability::Taken } else { Availability::Free })
     }
@@ -93,7 +93,7 @@ impl UniqueAddresses {
         let keys = self.settings.keys(verified_email, verified_phone_number);
         let confirmed = keys.iter().map(|address| self.claims.confirm(address, user, now));
         if try_join_all(confirmed).await?.contains(&FirmClaim::Lost) {
-            tracing::warn!("two accounts with one address");
+            tracing::warn!("two accounts have the same address");
             Metric::AddressConflict.emit();
         }
         Ok(())

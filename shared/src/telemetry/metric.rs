@@ -4,50 +4,50 @@ use serde_json::json;
 
 use crate::kernel::{Clock, SystemClock};
 
-/// What alarms and dashboards look at, under the namespace `CognitoMfa`.
+/// The metrics in the CloudWatch namespace `CognitoMfa`, for alarms and dashboards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
-    /// A user's attempts since the last completed sign-in passed `sign_in.surge_after`.
+    /// A user has more attempts since the last completed sign-in than `sign_in.surge_after` allows.
     SignInSurge,
-    /// An attempt came too soon after the last one and was refused (`sign_in.enforce`).
-    SignInHeldOff,
-    /// An operator's rule could not be decided, so somebody was refused.
+    /// A sign-in attempt was refused because it came too soon after the last one (`sign_in.enforce`).
+    SignInThrottled,
+    /// An operator's rule could not be evaluated, so the request was refused.
     RuleUndecided,
-    /// An address was signed up with so often today that it is held for nobody.
-    AddressNotHeld,
-    /// An account was confirmed whose address is another account's already.
+    /// Too many sign-ups used this address today, so it was not reserved for this one.
+    AddressNotReserved,
+    /// An account was confirmed although another account already owns its address.
     AddressConflict,
-    /// The claims on addresses were brought together with the pool's users: a pass is over.
+    /// A pass that reconciles address claims with the pool's users has finished.
     ClaimsReconciled,
-    /// A sign-in by custom challenges leads nowhere, because a limit of the user is reached.
-    SignInHeldBack,
-    /// A recovery was opened, or a code entered, beyond the user's limit: it leads nowhere.
-    RecoveryHeldBack,
+    /// A custom-challenge sign-in became a decoy because the user has reached a limit.
+    ChallengeThrottled,
+    /// A recovery or a recovery code exceeded the user's limit. The caller sees a wrong code.
+    RecoveryThrottled,
     /// An account was recovered.
     Recovered,
-    /// A recovery can't be finished without an operator.
-    RecoveryHandedOver,
-    /// A refusal was answered.
+    /// A recovery cannot be completed without an operator.
+    RecoveryNeedsOperator,
+    /// A caller received a refusal.
     Refused,
     /// An AWS call failed or timed out.
     DependencyFailed,
     /// A trigger or route panicked.
     Panicked,
-    /// A message that should have been sent was not.
+    /// A message could not be sent.
     MessageFailed,
-    /// A message went out in its built-in text, because the operator's is broken.
+    /// A message was sent with its built-in text because the operator's override is broken.
     MessageOverrideBroken,
-    /// An e-mail was taken by a provider.
+    /// A provider accepted an e-mail.
     EmailSent,
-    /// A text message was taken by a provider.
+    /// A provider accepted a text message.
     SmsSent,
-    /// One of them went to an unverified number.
+    /// A provider accepted a text message to an unverified number.
     SmsSentUnverified,
-    /// A number was verified by such a code. Of [`Metric::SmsSentUnverified`], this share converts.
+    /// A user verified a number with such a code: the conversions of [`Metric::SmsSentUnverified`].
     SmsVerified,
-    /// The governor withheld a message, or would have in a dry run.
-    MessageWithheld,
-    /// It did because too few codes are entered there: pumping, most likely.
+    /// The governor throttled a message, or would have done so outside a dry run.
+    MessageThrottled,
+    /// The governor throttled a message because too few codes there are entered: probably toll fraud.
     LowConversion,
 }
 
@@ -55,15 +55,15 @@ impl Metric {
     fn name(self) -> &'static str {
         match self {
             Self::SignInSurge => "SignInSurge",
-            Self::SignInHeldOff => "SignInHeldOff",
+            Self::SignInThrottled => "SignInThrottled",
             Self::RuleUndecided => "RuleUndecided",
-            Self::AddressNotHeld => "AddressNotHeld",
+            Self::AddressNotReserved => "AddressNotReserved",
             Self::AddressConflict => "AddressConflict",
             Self::ClaimsReconciled => "ClaimsReconciled",
-            Self::SignInHeldBack => "SignInHeldBack",
-            Self::RecoveryHeldBack => "RecoveryHeldBack",
+            Self::ChallengeThrottled => "ChallengeThrottled",
+            Self::RecoveryThrottled => "RecoveryThrottled",
             Self::Recovered => "Recovered",
-            Self::RecoveryHandedOver => "RecoveryHandedOver",
+            Self::RecoveryNeedsOperator => "RecoveryNeedsOperator",
             Self::Refused => "Refused",
             Self::DependencyFailed => "DependencyFailed",
             Self::Panicked => "Panicked",
@@ -73,7 +73,7 @@ impl Metric {
             Self::SmsSent => "SmsSent",
             Self::SmsSentUnverified => "SmsSentUnverified",
             Self::SmsVerified => "SmsVerified",
-            Self::MessageWithheld => "MessageWithheld",
+            Self::MessageThrottled => "MessageThrottled",
             Self::LowConversion => "LowConversion",
         }
     }
@@ -83,8 +83,8 @@ impl Metric {
         self.emit_with(&[]);
     }
 
-    /// Counts one, with facts beside it. They are no dimensions, which would cost one metric for each
-    /// value (a number prefix, say): Logs Insights groups by them.
+    /// Counts one and adds facts to the log line. Facts are not dimensions, because CloudWatch bills each
+    /// value of a dimension as a metric. Group by them in Logs Insights.
     pub fn emit_with(self, facts: &[(&str, &str)]) {
         let line = self.line(SystemClock.now().as_millisecond(), facts);
         // A lost metric must not fail what it counts.

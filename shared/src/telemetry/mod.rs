@@ -46,6 +46,6 @@ pub fn start(level: LevelFilter) {
 
 /// Notes a failed dependency. Logged once, where the failure is answered for.
 pub fn dependency_failed(fault: &PortError) {
-    tracing::error!(operation = fault.operation, fault = fault.chain(), "a dependency failed");
+    tracing::error!(operation = fault.operation, fault = fault.chain(), "dependency failed");
     Metric::DependencyFailed.emit();
 }

@@ -21,7 +21,7 @@ impl Trigger for CustomMessage {
         let mut response = Map::new();
         // Without a place for the code Cognito would refuse any text: the pool's own is right.
         let Some(code) = event.parameter("codeParameter") else {
-            tracing::warn!("the event names no place for the code");
+            tracing::warn!("event has no code placeholder");
             return Ok(response);
         };
         let placeholders = CognitoPlaceholders {

@@ -36,7 +36,7 @@ impl Trigger for CustomSender {
             self.dispatch.handle(&request).await?;
         } else {
             // Nothing tells this request from the next: it could not be sent once.
-            tracing::error!("the event has neither a code nor an event id");
+            tracing::error!("event has neither a code nor an event id");
         }
         Ok(Map::new())
     }

@@ -35,7 +35,7 @@ pub async fn serve_parcels(deliver: Deliver) -> Result<(), lambda_runtime::Error
 /// Delivers one parcel. What is no parcel will not become one: it is told of, and not tried again.
 pub async fn accept(deliver: &Deliver, payload: Value) -> Result<Value, Refusal> {
     let Ok(parcel) = serde_json::from_value::<Parcel>(payload) else {
-        tracing::error!("the event is no parcel");
+        tracing::error!("event is not a message to deliver");
         Metric::MessageFailed.emit();
         return Ok(json!({}));
     };

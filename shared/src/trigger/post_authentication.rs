@@ -86,7 +86,7 @@ impl PostAuthentication {
 impl Trigger for PostAuthentication {
     async fn handle(&self, event: Event<'_>) -> Result<Map<String, Value>, TriggerFault> {
         let Some(user) = event.user() else {
-            tracing::warn!("the event names no user");
+            tracing::warn!("event names no user");
             return Ok(Map::new());
         };
         if self.recovery.is(event.client_id()) {

@@ -120,7 +120,7 @@ impl Trigger for PostConfirmation {
                 );
             }
             (_, Some(_)) => {}
-            (_, None) => tracing::warn!("the event names no user"),
+            (_, None) => tracing::warn!("event names no user"),
         }
         Ok(Map::new())
     }

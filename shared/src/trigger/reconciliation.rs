@@ -42,7 +42,7 @@ pub async fn reconcile(upkeep: Option<&Upkeep>, deadline: Timestamp) -> Result<V
     let until = deadline.saturating_sub(MARGIN).unwrap_or(deadline);
     match AssertUnwindSafe(upkeep.run(until)).catch_unwind().await {
         Ok(Ok(run)) => {
-            tracing::info!(?run, "claims looked through");
+            tracing::info!(?run, "address claims reconciled");
             serde_json::to_value(run).map_err(|fault| {
                 telemetry::dependency_failed(&PortError::new("claims.answer", fault));
                 Refusal::TemporarilyUnavailable

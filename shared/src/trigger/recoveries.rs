@@ -30,11 +30,11 @@ pub async fn serve_recoveries(desk: Option<Arc<dyn Desk>>) -> Result<(), lambda_
 /// Answers one question. An error makes whoever asked try again, and Lambda what was queued.
 pub async fn decide(desk: Option<&dyn Desk>, payload: Value) -> Result<Value, Refusal> {
     let Ok(ask) = serde_json::from_value::<Ask>(payload) else {
-        tracing::error!("the event is no question");
+        tracing::error!("event is not a recovery command");
         return Err(Refusal::TemporarilyUnavailable);
     };
     let Some(desk) = desk else { return answer(&Answer::refused(Refusal::RecoveryClosed)) };
-    tracing::info!(ask = ?ask, "asked");
+    tracing::info!(ask = ?ask, "recovery command");
     match AssertUnwindSafe(desk.ask(&ask)).catch_unwind().await {
         Ok(Ok(answered)) => answer(&answered),
         Ok(Err(fault)) => {

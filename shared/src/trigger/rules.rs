@@ -22,11 +22,11 @@ pub(super) fn ask(
     match rules.decide(&question(action, event, now)) {
         Verdict::Passes => Ok(()),
         Verdict::Refused { rule, message } => {
-            tracing::info!(rule, "a rule refuses");
+            tracing::info!(rule, "refused by a rule");
             Err(message.map_or(refusal, Refusal::ByRule))
         }
         Verdict::Undecided { rule } => {
-            tracing::error!(rule, "a rule can't be decided: check it against the schema");
+            tracing::error!(rule, "rule could not be evaluated, check it against the schema");
             Metric::RuleUndecided.emit();
             Err(refusal)
         }

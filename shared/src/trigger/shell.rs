@@ -51,7 +51,7 @@ pub async fn serve(trigger: impl Trigger) -> Result<(), lambda_runtime::Error> {
 /// Runs `trigger` on one event and gives the whole event back with its `response`.
 pub async fn answer(trigger: &impl Trigger, mut event: Value) -> Result<Value, Refusal> {
     let Value::Object(members) = &mut event else {
-        tracing::error!("the event is not an object");
+        tracing::error!("event is not a JSON object");
         return Err(Refusal::TemporarilyUnavailable);
     };
     let read = Event::new(members);
@@ -64,7 +64,7 @@ pub async fn answer(trigger: &impl Trigger, mut event: Value) -> Result<Value, R
     let response = match outcome {
         Ok(Ok(response)) => response,
         Ok(Err(TriggerFault::Refused(refusal))) => {
-            tracing::info!(refusal = refusal.code(), "refused");
+            tracing::info!(refusal = refusal.code(), "trigger refused");
             Metric::Refused.emit();
             return Err(refusal);
         }

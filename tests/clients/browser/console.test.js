@@ -82,7 +82,7 @@ test('a fault that is switched on is felt, seen, and ends when switched off', as
 });
 
 test('a risk that is switched on blocks a sign-in and tells the user', async () => {
-  const risk = page.getByRole('region', { name: 'Faults' }).getByLabel('Sign-ins are judged');
+  const risk = page.getByRole('region', { name: 'Faults' }).getByLabel('Rate sign-ins as');
   await risk.selectOption('high');
   const refused = { name: 'NotAuthorizedException', message: /security reasons/ };
   const before = (await cloud.messages(address)).length;

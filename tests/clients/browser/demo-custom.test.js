@@ -50,7 +50,7 @@ test('password, then a code by e-mail: wrong, another one, right', async () => {
   const first = await page.getByLabel('Code').inputValue();
   await demo.fill({ Code: other(first) });
   await demo.press('Sign in');
-  await demo.told(/That was wrong\. Tries left: 4\./);
+  await demo.told(/The code is wrong\. Attempts left: 4\./);
   await demo.inspect('custom-code');
   await page.waitForTimeout(1100);
   await demo.press('Send another code');
@@ -87,7 +87,7 @@ test('this browser is trusted and signs in the place of a code', async () => {
 test('who came in on a trusted browser must enter a code before another is trusted', async () => {
   await demo.topic('Trusted devices');
   await demo.press('Revoke Test browser');
-  await page.getByText('Trusted no more.').waitFor();
+  await page.getByText('The device is no longer trusted.').waitFor();
   await demo.press('Trust this browser');
   await demo.told(/fresh-code-required/);
 });
@@ -110,7 +110,7 @@ test('an authenticator of ours is set up by its QR code, after a native sign-in 
   // Codes are good once over all authenticators; this leaves two for what is to come.
   await demo.fill({ Code: await phone.late() });
   await demo.press('Verify');
-  await page.getByText('“Phone” can sign in now.').waitFor();
+  await page.getByText('You can now sign in with “Phone”.').waitFor();
   await demo.press('Rename Phone');
   await demo.fill({ 'New name': 'Blue phone' });
   await demo.press('Rename');
@@ -126,7 +126,7 @@ test('its code signs in, and there is a way back to the choice', async () => {
   await demo.press('Authenticator app');
   await demo.fill({ Code: phone.wrong() });
   await demo.press('Sign in');
-  await demo.told(/Tries left: 4/);
+  await demo.told(/Attempts left: 4/);
   await demo.fill({ Code: phone.next() });
   await demo.press('Sign in');
   await demo.screen('Factors');
@@ -135,12 +135,12 @@ test('its code signs in, and there is a way back to the choice', async () => {
 
 test('recovery codes are shown once', async () => {
   await demo.topic('Recovery codes');
-  await demo.press('Make codes');
+  await demo.press('Create codes');
   await page.getByText('not shown again').waitFor();
   codes = await page.locator('.codes code').allTextContents();
   assert.equal(new Set(codes).size, 10);
   await demo.inspect('recovery-codes');
-  await demo.press('I have them');
+  await demo.press('I saved them');
   await demo.fact('Left', '10');
 });
 
@@ -151,17 +151,17 @@ test('the phone is lost: a recovery code signs in, once, and another phone is se
   await demo.fact('Recovery codes', '9 left');
   await demo.topic('Own authenticators');
   await demo.press('Remove Blue phone');
-  await page.getByText('Removed.').waitFor();
+  await page.getByText('The authenticator was removed.').waitFor();
   await demo.fill({ Name: 'This page' });
   await demo.press('Set up');
   // The phone has used the first of these.
-  await demo.press('Take it from this page');
-  await demo.press('Take it from this page');
+  await demo.press('Use the code from this page');
+  await demo.press('Use the code from this page');
   await demo.press('Verify');
-  await page.getByText('“This page” can sign in now.').waitFor();
+  await page.getByText('You can now sign in with “This page”.').waitFor();
   await demo.signOut();
   await withRecoveryCode(codes[0]);
-  await demo.told(/That was wrong/);
+  await demo.told(/The code is wrong/);
   await demo.inspect('custom-recovery');
   await demo.fill({ 'Recovery code': codes[1] });
   await demo.press('Sign in');

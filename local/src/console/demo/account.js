@@ -41,7 +41,7 @@ const ADDRESSES = [
     path: "/mfa/phone-number",
     member: "phoneNumber",
     field: { label: "Number for codes by SMS", type: "tel", autocomplete: "tel", placeholder: "+12025550123" },
-    done: "The number is verified. It can be a factor now: see “Factors”.",
+    done: "The number is verified. You can now use it as a factor: see “Factors”.",
   },
   {
     name: "email",
@@ -68,7 +68,7 @@ function addresses(place, attributes) {
         fields: [{ name: address.name, value, required: true, ...address.field }],
         submit: "Set",
         run: set,
-        actions: open ? [{ label: "Enter its code", run: () => verify(place, address, value) }] : [],
+        actions: open ? [{ label: "Enter the code", run: () => verify(place, address, value) }] : [],
       }),
     ];
   });
@@ -78,7 +78,7 @@ const change = (method, path, body) => api(method, path, { token: session().Acce
 
 function verify(place, address, value) {
   place.replaceChildren(
-    paragraph("A code went to ", code(value), "."),
+    paragraph("We sent a code to ", code(value), "."),
     form({
       fields: [messageCode({ address: value })],
       submit: "Verify",
@@ -88,7 +88,7 @@ function verify(place, address, value) {
         place.prepend(notice(address.done));
       },
       actions: [
-        { label: "Send another", run: () => change("POST", `${address.path}/code`, {}) },
+        { label: "Send another code", run: () => change("POST", `${address.path}/code`, {}) },
         { label: "Not now", run: () => show(place) },
       ],
     }),
@@ -114,7 +114,7 @@ function tokens(place) {
   };
   return [
     subtitle("Tokens"),
-    paragraph("From app client ", code(client), ". The access token opens the MFA API; the ID token is for the app itself."),
+    paragraph("From app client ", code(client), ". The access token is for the MFA API. The ID token is for the app itself."),
     token("Access token", AccessToken),
     token("ID token", IdToken),
     form({ actions: [{ label: "Refresh", run: () => refresh(place) }] }),
@@ -127,11 +127,11 @@ async function refresh(place) {
   const { AuthenticationResult } = await cognito(
     "GetTokensFromRefreshToken",
     { ClientId: endpoints.clients[current.client].id, RefreshToken: current.RefreshToken, DeviceKey },
-    "Where devices are tracked the refresh token is bound to one. auth_time stays: a refresh is no sign-in.",
+    "If the pool tracks devices, the refresh token belongs to one device. auth_time stays the same, because a refresh is not a sign-in.",
   );
   setSession({ ...current, AccessToken: AuthenticationResult.AccessToken, IdToken: AuthenticationResult.IdToken });
   await show(place);
-  place.prepend(notice("New tokens are here."));
+  place.prepend(notice("The tokens were refreshed."));
 }
 
 async function signOut(place, operation) {
@@ -140,7 +140,7 @@ async function signOut(place, operation) {
     operation === "GlobalSignOut"
       ? { AccessToken: current.AccessToken }
       : { ClientId: endpoints.clients[current.client].id, Token: current.RefreshToken };
-  await cognito(operation, parameters, "API Gateway does not know of it: an access token opens the door there until it expires. Cognito's own calls refuse it at once.");
+  await cognito(operation, parameters, "API Gateway does not check for revoked tokens: it accepts the access token until it expires. Cognito's own operations refuse it at once.");
   setSession(null);
   place.go("sign-in");
 }

@@ -13,7 +13,7 @@ async function show(place) {
   const rows = element("ul", { className: "rows" });
   const more = element("div");
   place.replaceChildren(
-    paragraph("Every change is written down before it is made. The newest come first."),
+    paragraph("The API records every change before making it. The newest come first."),
     rows,
     more,
   );

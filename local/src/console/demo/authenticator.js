@@ -11,7 +11,7 @@ export const authenticator = { id: "authenticator", title: "Authenticator app", 
 
 function show(place) {
   place.replaceChildren(
-    paragraph("Google Authenticator, 1Password, or any other that knows time-based codes. Without a phone at hand, this page can be one."),
+    paragraph("Use Google Authenticator, 1Password or any other app for time-based codes. If you have no phone at hand, this page can act as one."),
     form({
       submit: "Set up",
       run: async () => {
@@ -28,7 +28,7 @@ function show(place) {
 
 function confirmReplacement(place) {
   place.replaceChildren(
-    warning("You have one already. Cognito keeps a single secret: the old app stops working now, even if you do not finish."),
+    warning("You already have an authenticator app. Cognito keeps only one secret, so the old app stops working now, even if you do not finish."),
     form({
       actions: [
         { label: "Replace it", run: () => start(place, { replace: true }) },
@@ -52,7 +52,7 @@ async function start(place, body) {
       fields: [
         appCode(user, "native", {
           fill: {
-            label: "Take it from this page",
+            label: "Use the code from this page",
             run: () => {
               addSeed(user, "native", answer.secret);
               return nextCode(user, "native");
@@ -81,9 +81,9 @@ export const qr = (png) => element("img", { className: "qr", src: png, alt: "QR 
 
 async function verify(place, token, values) {
   const body = { code: values.code, ...(values.device ? { friendlyDeviceName: values.device } : {}) };
-  await api("POST", "/mfa/totp/verify", { token, body }, "The code shows that the app has the secret. It is used up by this: the next sign-in needs the next one.");
+  await api("POST", "/mfa/totp/verify", { token, body }, "The code proves that the app has the secret. Each code works once, so the next sign-in needs the next code.");
   if (values.preferred === "yes") {
-    const why = "A verified app is not asked for until it is preferred, or enabled alone.";
+    const why = "Cognito asks for a verified app only if it is preferred or the only enabled factor.";
     await api("PUT", "/mfa/preference", { token, body: { totp: "PREFERRED" } }, why);
   }
   place.go("factors");

@@ -95,7 +95,7 @@ function show({ name, detail, request, why, status, ok, answer, took }) {
         head,
         why ? element("p", { className: "why", textContent: why }) : null,
         ...part("Request", request),
-        ...part("Answer", answer),
+        ...part("Response", answer),
       ),
     ),
   );

@@ -29,7 +29,7 @@ export async function proceed(place, attempt, answer) {
     return;
   }
   const step = steps[answer.ChallengeName];
-  if (!step) throw new Error(`The pool asks ${answer.ChallengeName}, which this app does not know.`);
+  if (!step) throw new Error(`This app does not support the challenge ${answer.ChallengeName}.`);
   await step(place, attempt, answer);
   place.querySelector("input, button")?.focus();
 }
@@ -51,12 +51,12 @@ const startAgain = (place) => ({ label: "Start again", isQuiet: true, run: () =>
 function messageStep(place, attempt, asked, answerName) {
   const { CODE_DELIVERY_DESTINATION: destination, CODE_DELIVERY_DELIVERY_MEDIUM: medium } = asked.ChallengeParameters;
   place.replaceChildren(
-    paragraph(`A code went out by ${medium === "SMS" ? "text message" : "e-mail"} to `, code(destination), "."),
+    paragraph(`We sent a code by ${medium === "SMS" ? "text message" : "e-mail"} to `, code(destination), "."),
     form({
       fields: [messageCode({ address: destination })],
       submit: "Sign in",
       run: async (values) => {
-        const why = "A wrong code leaves the session as it is: the user may try again.";
+        const why = "After a wrong code the session stays valid, so the user can try again.";
         await proceed(place, attempt, await attempt.answer(asked, { [answerName]: values.code }, why));
       },
       actions: [startAgain(place)],
@@ -67,12 +67,12 @@ function messageStep(place, attempt, asked, answerName) {
 function totpStep(place, attempt, asked) {
   const name = asked.ChallengeParameters.FRIENDLY_DEVICE_NAME;
   place.replaceChildren(
-    paragraph(`The code that ${name ? `the authenticator app on “${name}”` : "your authenticator app"} shows now.`),
+    paragraph(`Enter the code that ${name ? `the authenticator app on “${name}”` : "your authenticator app"} shows now.`),
     form({
       fields: [appCode(attempt.user)],
       submit: "Sign in",
       run: async (values) => {
-        const why = "A code is good once, for 30 seconds and one step of clock drift.";
+        const why = "A code works once, for 30 seconds and one step of clock drift.";
         const responses = { SOFTWARE_TOKEN_MFA_CODE: values.code };
         await proceed(place, attempt, await attempt.answer(asked, responses, why));
       },
@@ -84,20 +84,20 @@ function totpStep(place, attempt, asked) {
 /** A field for a code of an authenticator app; this page's own fills it in if it has the seed. */
 export function appCode(user, kind = "native", rest = {}) {
   const has = seedsOf(user).some((seed) => seed.kind === kind);
-  const fill = has ? { label: "Take it from this page", run: () => nextCode(user, kind) } : undefined;
+  const fill = has ? { label: "Use the code from this page", run: () => nextCode(user, kind) } : undefined;
   return { name: "code", label: "Code", inputMode: "numeric", autocomplete: "one-time-code", required: true, fill, ...rest };
 }
 
 function choiceStep(place, attempt, asked) {
   const choices = JSON.parse(asked.ChallengeParameters.MFAS_CAN_CHOOSE);
   place.replaceChildren(
-    paragraph("Several factors are set up and none is preferred: choose."),
+    paragraph("You have several factors and none is preferred. Choose one."),
     form({
       actions: [
         ...choices.map((choice) => ({
           label: FACTORS[choice] ?? choice,
           run: async () => {
-            const why = "Codes go out now, and only for the factor that was chosen.";
+            const why = "Cognito sends a code only now, and only for the chosen factor.";
             await proceed(place, attempt, await attempt.answer(asked, { ANSWER: choice }, why));
           },
         })),
@@ -111,24 +111,24 @@ async function setUpStep(place, attempt, asked) {
   const choices = JSON.parse(asked.ChallengeParameters.MFAS_CAN_SETUP ?? "[]");
   if (!choices.includes("SOFTWARE_TOKEN_MFA")) {
     place.replaceChildren(
-      warning("This pool requires a second factor and offers none that could be set up here: ", code(choices.join(", ") || "none"), "."),
+      warning("This pool requires a second factor, but this page cannot set up any that it offers: ", code(choices.join(", ") || "none"), "."),
     );
     return;
   }
   const associated = await cognito(
     "AssociateSoftwareToken",
     { Session: asked.Session },
-    "There is no token yet, so the session stands for the user. Each answer brings a new session; the newest counts.",
+    "There is no token yet, so the session identifies the user. Each response brings a new session; use the newest.",
   );
   const secret = associated.SecretCode;
   place.replaceChildren(
-    paragraph("This pool requires a second factor, and you have none. Enter this secret in an authenticator app, then its code here."),
+    paragraph("This pool requires a second factor and you have none. Enter this secret in an authenticator app, then enter its code here."),
     facts([["Secret", element("code", { className: "secret", textContent: secret.match(/.{1,4}/g).join(" ") })]]),
     form({
       fields: [
         appCode(attempt.user, "native", {
           fill: {
-            label: "Take it from this page",
+            label: "Use the code from this page",
             run: () => {
               addSeed(attempt.user, "native", secret);
               return nextCode(attempt.user, "native");
@@ -139,7 +139,7 @@ async function setUpStep(place, attempt, asked) {
       submit: "Set up and sign in",
       run: async (values) => {
         const verified = await cognito("VerifySoftwareToken", { Session: associated.Session, UserCode: values.code });
-        const answer = await attempt.answer({ ...asked, Session: verified.Session }, {}, "Without a code: the session of VerifySoftwareToken says enough.");
+        const answer = await attempt.answer({ ...asked, Session: verified.Session }, {}, "No code is needed: the session from VerifySoftwareToken is the proof.");
         await proceed(place, attempt, answer);
       },
       actions: [startAgain(place)],
@@ -149,7 +149,7 @@ async function setUpStep(place, attempt, asked) {
 
 function newPasswordStep(place, attempt, asked) {
   place.replaceChildren(
-    paragraph("The password was a temporary one. Choose your own."),
+    paragraph("Your password is temporary. Choose your own."),
     form({
       fields: [password("password", "New password", "new-password")],
       submit: "Set the password",
@@ -162,7 +162,7 @@ function newPasswordStep(place, attempt, asked) {
 
 async function deviceStep(place, attempt, asked) {
   const exchange = new Exchange();
-  const why = "This browser is remembered: in place of a code it proves its own secret, by SRP again.";
+  const why = "This browser is remembered. Instead of a code, it proves its own secret, again by SRP.";
   const verifier = await attempt.answer(asked, { SRP_A: exchange.A }, why);
   const { group, key, password } = attempt.device;
   const proof = await exchange.prove({ group, name: key, password, ...verifier.ChallengeParameters });

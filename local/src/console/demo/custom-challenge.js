@@ -21,7 +21,7 @@ export async function customStep(place, attempt, asked, next) {
     await next(answer);
     const { attemptsLeft: left } = answer.ChallengeParameters ?? {};
     if (before !== undefined && Number(left) < Number(before)) {
-      refuse(place, `That was wrong. Tries left: ${left}.`);
+      refuse(place, `The code is wrong. Attempts left: ${left}.`);
     }
   };
   if (step === "begin") await begin(place, attempt, asked, say);
@@ -43,18 +43,18 @@ async function begin(place, attempt, asked, say) {
   const device = {
     label: "This browser",
     run: async () => {
-      const why = "The browser's key signs the nonce, the user and the app client. The key itself can't be read, not even by this page.";
+      const why = "The browser's key signs the nonce, the user and the app client. No page can read the key, not even this one.";
       await say(await signAs(key, nonce, attempt.ClientId), why);
     },
   };
   place.replaceChildren(
-    paragraph("Choose how to go on. Nothing is sent before."),
+    paragraph("Choose a factor. No code is sent until you choose."),
     form({
       actions: [
         ...(key ? [device] : []),
         ...offered.filter((factor) => NAMES[factor]).map((factor) => ({
           label: NAMES[factor],
-          run: () => say(factor, "A choice proves nothing; the next challenge asks for the proof."),
+          run: () => say(factor, "A choice proves nothing yet. The next challenge asks for the proof."),
         })),
         startAgain(place),
       ],
@@ -71,19 +71,19 @@ function prove(place, attempt, asked, say) {
   };
   const message = () => messageCode({ address: destination, since: attempt.sent ?? latestCallBegan() });
   const lead = isMessage
-    ? ["A code went to ", code(destination), "."]
-    : [factor === "totp" ? "The code that your authenticator app shows now." : "One of the codes that you keep for the day the phone is gone. Each is good once."];
-  const limits = `Tries left: ${attemptsLeft}. Good for ${expiresIn} s${isMessage ? `; another code can be asked for in ${canResendIn} s` : ""}.`;
+    ? ["We sent a code to ", code(destination), "."]
+    : [factor === "totp" ? "Enter the code that your authenticator app shows now." : "Enter one of your recovery codes. Each works once."];
+  const limits = `Attempts left: ${attemptsLeft}. Valid for ${expiresIn} s${isMessage ? `. You can request another code in ${canResendIn} s` : ""}.`;
   place.replaceChildren(
     paragraph(...lead),
     element("p", { className: "hint", textContent: limits }),
     form({
       fields: [(fields[factor] ?? message)()],
       submit: "Sign in",
-      run: (values) => say(values.code, "A wrong answer is no error here: the pool asks again, as long as there are tries."),
+      run: (values) => say(values.code, "A wrong answer is not an error here. The pool repeats the challenge while attempts are left."),
       actions: [
-        ...(isMessage ? [{ label: "Send another code", run: () => say("RESEND", "A new code; the count of tries goes on.") }] : []),
-        { label: "Another way", run: () => say("BACK", "Back to the choice; tries that were used stay used.") },
+        ...(isMessage ? [{ label: "Send another code", run: () => say("RESEND", "A new code does not reset the number of attempts.") }] : []),
+        { label: "Another way", run: () => say("BACK", "Back to the choice of factors. Used attempts still count.") },
         startAgain(place),
       ],
     }),

@@ -42,7 +42,7 @@ const FIRST = signUp;
 
 function topics() {
   const current = session();
-  by("who").textContent = current ? `Signed in as ${current.user}` : "Nobody is signed in";
+  by("who").textContent = current ? `Signed in as ${current.user}` : "Not signed in";
   by("who").className = current ? "on" : "";
   by("topics").replaceChildren(
     ...screens

@@ -13,10 +13,10 @@ async function show(place) {
   const { answer } = await api("GET", "/mfa/remembered-devices", { token: AccessToken });
   const known = answer.rememberedDevices;
   place.replaceChildren(
-    paragraph("A remembered browser signs in with the password alone: it proves a secret of its own where a code by SMS or from an app would be asked for."),
+    paragraph("A remembered browser signs in with the password alone. It proves a secret of its own instead of a code by SMS or from an app."),
     newDevice ? remember(place, newDevice) : "",
     subtitle("Known devices"),
-    known.length === 0 ? element("p", { className: "empty", textContent: "None." }) : list(place, known),
+    known.length === 0 ? element("p", { className: "empty", textContent: "No remembered devices." }) : list(place, known),
     known.length > 1 ? form({ actions: [{ label: "Forget all others", run: () => forgetOthers(place) }] }) : "",
   );
 }
@@ -33,12 +33,12 @@ function remember(place, { DeviceKey, DeviceGroupKey }) {
       await cognito(
         "ConfirmDevice",
         { AccessToken, DeviceKey, DeviceSecretVerifierConfig, DeviceName: values.name },
-        "The pool gets a verifier; the secret stays in this browser.",
+        "The pool receives a verifier. The secret stays in this browser.",
       );
       keepDevice(user, { key: DeviceKey, group: DeviceGroupKey, password });
       setSession({ ...current, newDevice: undefined });
       const DeviceRememberedStatus = "remembered";
-      await cognito("UpdateDeviceStatus", { AccessToken, DeviceKey, DeviceRememberedStatus }, "In this pool the user decides; until then the device is known, and not remembered.");
+      await cognito("UpdateDeviceStatus", { AccessToken, DeviceKey, DeviceRememberedStatus }, "In this pool the user decides. Until then the pool knows the device but does not remember it.");
       await show(place);
       place.prepend(notice("This browser is remembered."));
     },
@@ -68,15 +68,15 @@ function list(place, found) {
 
 async function forget(place, id) {
   const { AccessToken: token, user } = session();
-  await api("DELETE", `/mfa/remembered-devices/${id}`, { token }, "From now on it is asked for a code like any other.");
+  await api("DELETE", `/mfa/remembered-devices/${id}`, { token }, "From now on the pool asks this device for a code again.");
   if (rememberedDevice(user)?.key === id) dropDevice(user);
   await show(place);
-  place.prepend(notice("Forgotten."));
+  place.prepend(notice("The device was forgotten."));
 }
 
 async function forgetOthers(place) {
   const { AccessToken: token } = session();
-  await api("POST", "/mfa/remembered-devices/forget-others", { token }, "All but the one that this token was signed in on.");
+  await api("POST", "/mfa/remembered-devices/forget-others", { token }, "Forgets all devices except the one that this token belongs to.");
   await show(place);
-  place.prepend(notice("All others are forgotten."));
+  place.prepend(notice("All other devices were forgotten."));
 }

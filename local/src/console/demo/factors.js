@@ -50,7 +50,7 @@ function own({ authenticators, recoveryCodes, trustedDevices }) {
 
 async function save(place, token, before, values) {
   const changed = Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== before[name]));
-  const why = "Only what changes is sent. The API asks Cognito so that nothing is dropped on the way, and reads the result back.";
+  const why = "The app sends only what changes. The API keeps your other factors and reads the result back from Cognito.";
   await api("PUT", "/mfa/preference", { token, body: changed }, why);
   await show(place);
   place.append(notice("Saved."));

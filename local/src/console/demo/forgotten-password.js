@@ -10,7 +10,7 @@ export const forgottenPassword = { id: "forgotten-password", title: "Forgot pass
 
 function ask(place) {
   place.replaceChildren(
-    paragraph("A code goes to a verified address. The answer is the same for somebody who does not exist."),
+    paragraph("We send a code to your verified address. The response is the same for users that do not exist."),
     form({
       fields: [
         { name: "user", label: "E-mail address, phone number or user name", autocomplete: "username", required: true },
@@ -26,7 +26,7 @@ function ask(place) {
 
 function replace(place, user, destination) {
   place.replaceChildren(
-    paragraph("A code went to ", code(destination), "."),
+    paragraph("We sent a code to ", code(destination), "."),
     form({
       fields: [messageCode({ address: destination }), password("password", "New password", "new-password")],
       submit: "Set the password",
@@ -35,7 +35,7 @@ function replace(place, user, destination) {
         await cognito(
           "ConfirmForgotPassword",
           parameters,
-          "A new password takes no second factor away: the next sign-in asks for it as before.",
+          "A new password does not remove the second factor. The next sign-in asks for it as before.",
         );
         place.go("sign-in");
       },

@@ -16,7 +16,7 @@ function show(place) {
     submit: "Lose the phone",
     run: (values) => {
       removeSeeds(values.user);
-      tell(lose, "This page has no more codes for that user.");
+      tell(lose, "This page no longer has codes for that user.");
     },
   });
   const recover = form({
@@ -29,40 +29,40 @@ function show(place) {
     submit: "Recover the account",
     run: async (values) => {
       const begin = { username: values.user, password: values.old };
-      const { answer } = await api("POST", "/recovery", { body: begin }, "The same answer for everybody. Its secret is the only way on, and kept by nobody else.");
+      const { answer } = await api("POST", "/recovery", { body: begin }, "The response is the same for every user name. Its secret is the only way to continue, and only this page has it.");
       const token = answer.secret;
-      await api("POST", "/recovery/code", { token, body: { code: values.code } }, "A wrong password shows itself here, as a wrong code.");
+      await api("POST", "/recovery/code", { token, body: { code: values.code } }, "A wrong password also appears here, as a wrong code.");
       const { answer: end } = await api(
         "POST",
         "/recovery/password",
         { token, body: { oldPassword: values.old, password: values.password } },
-        "The new password is set before the authenticator goes: at no moment is the old one enough.",
+        "The new password is set before the authenticator is removed. The old password alone is never enough.",
       );
       if (end.status === "recovered") removeSeeds(values.user);
-      tell(recover, end.status === "recovered" ? "The account is recovered: sign in with the new password and set an authenticator up anew." : "The new password holds, but an operator has to take the authenticator away.");
+      tell(recover, end.status === "recovered" ? "The account was recovered. Sign in with the new password and set up an authenticator again." : "The new password is set, but an operator must remove the authenticator.");
     },
   });
   const takeAway = form({
     fields: [user],
-    submit: "Take the authenticator away",
+    submit: "Remove the authenticator",
     run: async (values) => {
       await cognito(
         "AdminDeleteSoftwareToken",
         { UserPoolId, Username: values.user },
-        "An operation for credentials of AWS, never for an app. Where a Region does not have it yet, AdminSetUserMFAPreference switches the factor off, if the pool does not require one.",
+        "This operation needs AWS credentials, so apps never call it. In a Region without it, AdminSetUserMFAPreference turns the factor off, unless the pool requires MFA.",
       );
-      tell(takeAway, "The authenticator is gone: the password signs in until another one is set up.");
+      tell(takeAway, "The authenticator was removed. The password alone signs in until another one is set up.");
     },
   });
   place.replaceChildren(
-    hasCustomAuth ? paragraph("In custom mode a recovery code signs in without it; then remove the lost app and set up another.") : "",
-    paragraph("In native mode Cognito has no way back for a user whose authenticator is gone. The recovery API has one, for who kept recovery codes."),
+    hasCustomAuth ? paragraph("In custom mode, sign in with a recovery code. Then remove the lost app and set up another.") : "",
+    paragraph("In native mode, Cognito cannot recover a user who has lost the authenticator. The recovery API can, if the user has recovery codes."),
     subtitle("Lose it"),
-    paragraph("This page forgets the secrets that it keeps for a user, as if the phone had fallen into the sea."),
+    paragraph("This page deletes the secrets that it keeps for a user, as if the phone were lost."),
     lose,
-    ...(hasRecovery ? [subtitle("Recover by a code"), paragraph("Made beforehand, under “Recovery codes”."), recover] : []),
+    ...(hasRecovery ? [subtitle("Recover with a code"), paragraph("Create recovery codes beforehand under “Recovery codes”."), recover] : []),
     subtitle("As an administrator"),
-    paragraph("After finding out, by other means, that it is really the user who asks. Here nobody checks who the administrator is."),
+    paragraph("First verify the user's identity by other means. This page does not check who the administrator is."),
     takeAway,
   );
 }

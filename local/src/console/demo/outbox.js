@@ -18,6 +18,6 @@ export async function codeTo(address, since) {
     await new Promise((done) => setTimeout(done, WAIT));
   }
   throw new Error(
-    "No message with a code has come yet. The governor keeps a minute between two codes, until one is entered; the console has the sender's answer.",
+    "No code has arrived yet. The governor allows one code a minute until a code is entered. The console shows the sender's response.",
   );
 }

@@ -16,7 +16,7 @@ const token = () => session().AccessToken;
 async function show(place) {
   const { answer } = await api("GET", "/mfa/authenticators", { token: token() });
   place.replaceChildren(
-    paragraph("For custom sign-ins: up to five, each with a name. Setting one up leaves the others as they are."),
+    paragraph("For custom sign-ins. You can have up to five, each with a name. Setting one up does not affect the others."),
     form({
       fields: [{ name: "name", label: "Name", autocomplete: "off", required: true, placeholder: "Phone" }],
       submit: "Set up",
@@ -24,7 +24,7 @@ async function show(place) {
     }),
     subtitle("Yours"),
     answer.authenticators.length === 0
-      ? element("p", { className: "empty", textContent: "None." })
+      ? element("p", { className: "empty", textContent: "No authenticators." })
       : element("ul", { className: "rows" }, ...answer.authenticators.map((one) => row(place, one))),
   );
 }
@@ -35,7 +35,7 @@ function row(place, { id, name, createdAt, confirmed }) {
     "li",
     {},
     element("p", { className: "name", textContent: name }),
-    element("p", { className: "facts", textContent: `since ${since}${confirmed ? "" : " · not confirmed: no code of it was entered"}` }),
+    element("p", { className: "facts", textContent: `since ${since}${confirmed ? "" : " · not confirmed: enter one of its codes"}` }),
     form({
       actions: [
         { label: `Rename ${name}`, run: () => rename(place, id, name) },
@@ -47,9 +47,9 @@ function row(place, { id, name, createdAt, confirmed }) {
 
 async function start(place, name) {
   const { user } = session();
-  const { answer } = await api("POST", "/mfa/authenticators", { token: token(), body: { name } }, "It counts once a code of it was entered.");
+  const { answer } = await api("POST", "/mfa/authenticators", { token: token(), body: { name } }, "The authenticator becomes active when one of its codes is entered.");
   const fill = {
-    label: "Take it from this page",
+    label: "Use the code from this page",
     run: () => {
       addSeed(user, answer.id, answer.secret);
       return nextCode(user, answer.id);
@@ -68,7 +68,7 @@ async function start(place, name) {
       run: async ({ code }) => {
         await api("POST", `${path(answer.id)}/verify`, { token: token(), body: { code } });
         await show(place);
-        place.prepend(notice(`“${name}” can sign in now.`));
+        place.prepend(notice(`You can now sign in with “${name}”.`));
       },
     }),
   );
@@ -84,14 +84,14 @@ function rename(place, id, name) {
         await api("PATCH", path(id), { token: token(), body: { name: values.name } });
         await show(place);
       },
-      actions: [{ label: "Leave it", run: () => show(place) }],
+      actions: [{ label: "Cancel", run: () => show(place) }],
     }),
   );
   place.querySelector("input").focus();
 }
 
 async function remove(place, id) {
-  await api("DELETE", path(id), { token: token() }, "The user is told, and trusted browsers are trusted no more.");
+  await api("DELETE", path(id), { token: token() }, "The API notifies the user and removes all trusted devices.");
   await show(place);
-  place.prepend(notice("Removed."));
+  place.prepend(notice("The authenticator was removed."));
 }

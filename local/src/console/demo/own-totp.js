@@ -56,7 +56,7 @@ export async function nextCode(account, kind) {
   const current = Math.floor(now / PERIOD);
   const step = Math.max(current, seed.last + 1);
   if (step > current + 1) {
-    throw new Error(`Both codes that are good now were used; wait ${Math.ceil((current + 1) * PERIOD - now)} s.`);
+    throw new Error(`Both valid codes were already used. Wait ${Math.ceil((current + 1) * PERIOD - now)} s.`);
   }
   seed.last = step;
   keep(all);

@@ -10,16 +10,16 @@ function ask(place) {
   place.replaceChildren(
     form({
       fields: [
-        passwordField("previous", "Password until now", "current-password"),
+        passwordField("previous", "Current password", "current-password"),
         passwordField("proposed", "New password", "new-password"),
       ],
       submit: "Change the password",
       run: async (values) => {
         const { AccessToken } = session();
         const parameters = { AccessToken, PreviousPassword: values.previous, ProposedPassword: values.proposed };
-        await cognito("ChangePassword", parameters, "Other sessions of the user go on; Cognito ends none.");
+        await cognito("ChangePassword", parameters, "Cognito does not end the user's other sessions.");
         ask(place);
-        place.append(notice("The password is changed."));
+        place.append(notice("The password was changed."));
       },
     }),
   );

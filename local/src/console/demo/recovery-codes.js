@@ -11,13 +11,13 @@ async function show(place) {
   const { AccessToken: token } = session();
   const { answer } = await api("GET", "/mfa/recovery-codes", { token });
   place.replaceChildren(
-    paragraph("Each signs in once where another code would be asked for, in custom mode, and recovers the account once, in native mode. Only their hashes are kept."),
+    paragraph("In custom mode, a recovery code replaces another code at sign-in. In native mode, it recovers the account. Each works once. The server keeps only hashes."),
     facts([["Left", `${answer.left}`]]),
-    answer.left > 0 ? warning("New codes end the ones there are.") : "",
+    answer.left > 0 ? warning("New codes replace your existing ones.") : "",
     form({
-      submit: answer.left > 0 ? "Make new codes" : "Make codes",
+      submit: answer.left > 0 ? "Create new codes" : "Create codes",
       run: async () => {
-        const { answer: made } = await api("POST", "/mfa/recovery-codes", { token }, "They are in this answer and nowhere else.");
+        const { answer: made } = await api("POST", "/mfa/recovery-codes", { token }, "The codes are in this response and nowhere else.");
         reveal(place, made);
       },
     }),
@@ -26,9 +26,9 @@ async function show(place) {
 
 function reveal(place, { codes, text }) {
   place.replaceChildren(
-    paragraph("Print them or write them down: they are not shown again."),
+    paragraph("Print them or write them down. They are not shown again."),
     element("ul", { className: "codes" }, ...codes.map((code) => element("li", {}, element("code", { textContent: code })))),
     element("details", { className: "token" }, element("summary", { textContent: "As a page to print" }), element("pre", { tabIndex: 0, textContent: text })),
-    form({ submit: "I have them", run: () => show(place) }),
+    form({ submit: "I saved them", run: () => show(place) }),
   );
 }

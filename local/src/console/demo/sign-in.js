@@ -16,13 +16,13 @@ const MODE = {
   label: "Second factor",
   options: [
     ["native", "native: Cognito's own MFA"],
-    ["custom", "custom: challenges of our own"],
+    ["custom", "custom: this project's challenges"],
   ],
 };
 
 function ask(place) {
   place.replaceChildren(
-    paragraph("The password is proven by SRP and stays in the page; then the pool asks for the second factor."),
+    paragraph("SRP proves the password, which never leaves this page. Then the pool asks for the second factor."),
     form({
       fields: [
         { name: "user", label: "E-mail address, phone number or user name", autocomplete: "username", required: true },
@@ -79,12 +79,12 @@ export class Attempt {
         },
       },
       isCustom
-        ? "SRP_A is a number drawn for this sign-in. define-auth-challenge decides that the password comes first."
-        : "SRP_A is a number drawn for this sign-in. pre-authentication runs here, before any password was seen.",
+        ? "SRP_A is a random number for this sign-in. define-auth-challenge decides that the password comes first."
+        : "SRP_A is a random number for this sign-in. pre-authentication runs now, before the password is checked.",
     );
     const { USER_ID_FOR_SRP: name } = asked.ChallengeParameters;
     const proof = await exchange.prove({ group: poolName, name, password, ...asked.ChallengeParameters });
-    return this.answer(asked, proof, "The signature can only be made with the right password. It is not in here.");
+    return this.answer(asked, proof, "Only the right password can produce this signature. The password itself is not sent.");
   }
 
   /** Answers the challenge `asked` and gives what comes then. */

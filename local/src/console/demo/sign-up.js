@@ -28,7 +28,7 @@ function ask(place) {
     ],
   };
   place.replaceChildren(
-    paragraph("Any address will do: no message leaves this machine."),
+    paragraph("Use any address: no message leaves this machine."),
     form({
       fields: [
         ...names[signInWith],
@@ -48,12 +48,12 @@ function ask(place) {
               .filter(([, value]) => value)
               .map(([Name, Value]) => ({ Name, Value })),
           },
-          "pre-sign-up decides whether this user may come in; then a code goes out.",
+          "pre-sign-up decides whether this user may sign up. Then a code is sent.",
         );
         if (answer.UserConfirmed) place.go("sign-in");
         else confirm(place, user, answer.CodeDeliveryDetails?.Destination ?? "*");
       },
-      actions: [{ label: "I have a code already", run: () => askWho(place) }],
+      actions: [{ label: "I already have a code", run: () => askWho(place) }],
     }),
   );
 }
@@ -61,7 +61,7 @@ function ask(place) {
 function askWho(place) {
   place.replaceChildren(
     form({
-      fields: [{ name: "user", label: "Who signs up", autocomplete: "username", required: true }],
+      fields: [{ name: "user", label: "E-mail address, phone number or user name", autocomplete: "username", required: true }],
       submit: "Next",
       run: ({ user }) => confirm(place, user, user),
     }),
@@ -70,7 +70,7 @@ function askWho(place) {
 
 export function confirm(place, user, destination) {
   place.replaceChildren(
-    paragraph("A code went to ", code(destination), "."),
+    paragraph("We sent a code to ", code(destination), "."),
     form({
       fields: [messageCode({ address: destination })],
       submit: "Confirm",
@@ -78,7 +78,7 @@ export function confirm(place, user, destination) {
         await cognito(
           "ConfirmSignUp",
           { ClientId, Username: user, ConfirmationCode: values.code },
-          "The user is confirmed and the address verified; post-confirmation notes when.",
+          "The user is confirmed and the address is verified. post-confirmation records when.",
         );
         place.go("sign-in");
       },

@@ -31,7 +31,7 @@ export class Exchange {
   async prove({ group, name, password, SALT, SRP_B, SECRET_BLOCK }, at = new Date()) {
     const B = BigInt(`0x${SRP_B}`);
     const u = number(await hash(padded(this.#A), padded(B)));
-    if (B % N === 0n || u === 0n) throw new Error("The pool sent a number that gives nothing away.");
+    if (B % N === 0n || u === 0n) throw new Error("The pool sent an SRP value that is not valid.");
     const k = number(await hash(padded(N), padded(g)));
     const x = await privateKey(group, name, password, BigInt(`0x${SALT}`));
     const base = (((B - k * power(g, x)) % N) + N) % N;

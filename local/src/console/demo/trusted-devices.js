@@ -14,11 +14,11 @@ async function show(place) {
   const here = await trustedHere(user);
   const isHere = (device) => device.id === here?.device;
   place.replaceChildren(
-    paragraph("After the password, a trusted browser signs for the user in custom mode, where otherwise a code is asked for. Its key was made here and can't be taken out."),
+    paragraph("In custom mode, a trusted browser signs in after the password without a code. Its key was created here and cannot be exported."),
     answer.trustedDevices.some(isHere) ? "" : trust(place, token),
     subtitle("Trusted"),
     answer.trustedDevices.length === 0
-      ? element("p", { className: "empty", textContent: "None." })
+      ? element("p", { className: "empty", textContent: "No trusted devices." })
       : element("ul", { className: "rows" }, ...answer.trustedDevices.map((device) => row(place, device, isHere(device)))),
   );
 }
@@ -30,7 +30,7 @@ function trust(place, token) {
     run: async ({ name }) => {
       const { publicKey, keep } = await newKey();
       const body = { name, publicKey };
-      const why = "Only after a custom sign-in, a few minutes ago at most, in which a code was entered.";
+      const why = "The API accepts this only within a few minutes of a custom sign-in with a code.";
       const { answer } = await api("POST", "/mfa/trusted-devices", { token, body }, why);
       await keep(session().user, claims(token).sub, answer.id);
       await show(place);
@@ -55,7 +55,7 @@ function row(place, { id, name, expiresAt }, isHere) {
             await api("DELETE", `/mfa/trusted-devices/${id}`, { token });
             if (isHere) await forgetKey(user);
             await show(place);
-            place.prepend(notice("Trusted no more."));
+            place.prepend(notice("The device is no longer trusted."));
           },
         },
       ],

@@ -12,11 +12,11 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "user-existence-told",
         severity: Severity::Warning,
-        why: "whoever asks is told whether somebody has an account",
-        mend: "cognito-mfa attach --hide-user-existence",
+        why: "anyone can find out whether a user exists",
+        fix: "cognito-mfa attach --hide-user-existence",
         reference: "docs/COGNITO.md, 6.4 PreventUserExistenceErrors",
         find: |facts| {
-            facts.clients_that("tells whether a user exists", |client| {
+            facts.clients_that("reveals whether a user exists", |client| {
                 client.text("PreventUserExistenceErrors") != Some("ENABLED")
             })
         },
@@ -24,11 +24,11 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "custom-client-mixed",
         severity: Severity::Error,
-        why: "who may choose the flow chooses the weakest: passwordless custom auth gets no MFA challenge of Cognito's, SRP needs none of ours",
-        mend: "give custom authentication a client of its own with ALLOW_CUSTOM_AUTH and ALLOW_REFRESH_TOKEN_AUTH only",
+        why: "an attacker chooses the weakest flow: passwordless custom auth skips Cognito's MFA, and SRP skips the custom challenges",
+        fix: "give custom authentication its own client with only ALLOW_CUSTOM_AUTH and ALLOW_REFRESH_TOKEN_AUTH",
         reference: "docs/COGNITO.md, 3.6 What combinations Cognito forbids or drops",
         find: |facts| {
-            facts.clients_that("allows custom authentication beside other ways in", |client| {
+            facts.clients_that("allows custom authentication together with other flows", |client| {
                 let others = ["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"];
                 let flows = client.flows();
                 flows.contains(&"ALLOW_CUSTOM_AUTH") && flows.iter().any(|flow| !others.contains(flow))
@@ -38,11 +38,11 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "plain-passwords",
         severity: Severity::Warning,
-        why: "the app sees and sends the password itself, where SRP would prove it without sending it",
-        mend: "take ALLOW_USER_PASSWORD_AUTH out",
+        why: "the app sends the password itself; SRP proves it without sending it",
+        fix: "remove ALLOW_USER_PASSWORD_AUTH",
         reference: "docs/COGNITO.md, 3.3 Request parameters",
         find: |facts| {
-            facts.clients_that("takes passwords as they are", |client| {
+            facts.clients_that("accepts plain passwords", |client| {
                 let takes =
                     client.has_flow("ALLOW_USER_PASSWORD_AUTH") || client.has_flow("USER_PASSWORD_AUTH");
                 takes && !only_checks_passwords(client)
@@ -52,8 +52,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "refresh-fails",
         severity: Severity::Error,
-        why: "with rotation on REFRESH_TOKEN_AUTH is refused: apps that refresh that way sign their users out",
-        mend: "take ALLOW_REFRESH_TOKEN_AUTH out, or switch RefreshTokenRotation off",
+        why: "with rotation on, Cognito refuses REFRESH_TOKEN_AUTH: apps that refresh that way sign their users out",
+        fix: "remove ALLOW_REFRESH_TOKEN_AUTH, or turn RefreshTokenRotation off",
         reference: "docs/COGNITO.md, 3.6 What combinations Cognito forbids or drops",
         find: |facts| {
             facts.clients_that("allows a refresh that rotation refuses", |client| {
@@ -64,8 +64,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "no-refresh",
         severity: Severity::Warning,
-        why: "users sign in again every time the access token ends",
-        mend: "add ALLOW_REFRESH_TOKEN_AUTH, or switch RefreshTokenRotation on",
+        why: "users must sign in again whenever the access token expires",
+        fix: "add ALLOW_REFRESH_TOKEN_AUTH, or turn RefreshTokenRotation on",
         reference: "docs/COGNITO.md, 3.8 Refresh",
         find: |facts| {
             facts.clients_that("has no way to refresh", |client| {
@@ -78,11 +78,11 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "flow-names-old",
         severity: Severity::Warning,
-        why: "with the old names SRP and refresh are always on, whatever is listed",
-        mend: "use the names that begin with ALLOW_",
+        why: "with the old names, SRP and refresh are always allowed",
+        fix: "use the names that begin with ALLOW_",
         reference: "docs/COGNITO.md, 3.1 Enumerations",
         find: |facts| {
-            facts.clients_that("has authentication flows by their old names", |client| {
+            facts.clients_that("uses the old names of authentication flows", |client| {
                 client.flows().iter().any(|flow| !flow.starts_with("ALLOW_"))
             })
         },
@@ -91,10 +91,10 @@ pub(super) const CHECKS: &[Check] = &[
         id: "no-revocation",
         severity: Severity::Warning,
         why: "a stolen refresh token can't be revoked",
-        mend: "set EnableTokenRevocation to true",
+        fix: "set EnableTokenRevocation to true",
         reference: "docs/COGNITO.md, 3.8 Refresh",
         find: |facts| {
-            facts.clients_that("revokes no tokens", |client| {
+            facts.clients_that("cannot revoke tokens", |client| {
                 client.get("/EnableTokenRevocation").and_then(Value::as_bool) == Some(false)
             })
         },
@@ -102,11 +102,11 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "access-token-long",
         severity: Severity::Warning,
-        why: "with a stolen access token factors can be changed at Cognito for its whole life",
-        mend: "set AccessTokenValidity to an hour or less",
+        why: "a stolen access token can change factors at Cognito until it expires",
+        fix: "set AccessTokenValidity to an hour or less",
         reference: "SECURITY.md, What a stolen token can do",
         find: |facts| {
-            facts.clients_that("gives access tokens for more than an hour", |client| {
+            facts.clients_that("issues access tokens for more than an hour", |client| {
                 client.validity("AccessTokenValidity", "AccessToken", "hours").is_some_and(|life| life > HOUR)
             })
         },
@@ -115,10 +115,10 @@ pub(super) const CHECKS: &[Check] = &[
         id: "refresh-token-long",
         severity: Severity::Warning,
         why: "a lost device stays signed in for years",
-        mend: "set RefreshTokenValidity to a year or less",
+        fix: "set RefreshTokenValidity to a year or less",
         reference: "docs/COGNITO.md, 3.8 Refresh",
         find: |facts| {
-            facts.clients_that("gives refresh tokens for more than a year", |client| {
+            facts.clients_that("issues refresh tokens for more than a year", |client| {
                 client
                     .validity("RefreshTokenValidity", "RefreshToken", "days")
                     .is_some_and(|life| life > YEAR)

@@ -16,16 +16,16 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "not-read",
         severity: Severity::Note,
-        why: "AWS did not say; checks that need it were left out",
-        mend: "give the caller the rights that docs/OPERATIONS.md names for doctor",
-        reference: "docs/OPERATIONS.md, Rights",
+        why: "AWS did not allow the call, so checks that need it were skipped",
+        fix: "grant the permissions that docs/OPERATIONS.md lists for doctor",
+        reference: "docs/OPERATIONS.md, Permissions",
         find: |facts| facts.unread.clone(),
     },
     Check {
         id: "trigger-missing",
         severity: Severity::Error,
-        why: "the function is deployed and Cognito does not call it",
-        mend: "cognito-mfa attach",
+        why: "the function is deployed, but Cognito does not call it",
+        fix: "cognito-mfa attach",
         reference: "docs/OPERATIONS.md, Attach",
         find: |facts| {
             let wired = facts.triggers();
@@ -36,8 +36,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "trigger-foreign",
         severity: Severity::Error,
-        why: "another function answers in the place of ours, or where ours rely on nobody answering",
-        mend: "move what it does in front of or behind ours, or take it out",
+        why: "another function replaces one of this stack's, or runs where this stack expects none",
+        fix: "chain its logic before or after this stack's function, or remove it",
         reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
         find: |facts| {
             let foreign = foreign_triggers(&facts.state.pool, &facts.outputs);
@@ -47,8 +47,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "permission-missing",
         severity: Severity::Error,
-        why: "Cognito may not invoke the function: every call that needs it fails with AccessDeniedException",
-        mend: "deploy the stack with this pool's id as UserPoolId",
+        why: "Cognito cannot invoke the function: every request that needs it fails with AccessDeniedException",
+        fix: "deploy the stack with this pool's id as UserPoolId",
         reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
         find: |facts| {
             wired_functions(facts)
@@ -64,8 +64,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "permission-wide",
         severity: Severity::Warning,
-        why: "any pool of any account may invoke the function through Cognito (confused deputy)",
-        mend: "permit cognito-idp.amazonaws.com with SourceArn and SourceAccount only",
+        why: "any pool of any account can invoke the function through Cognito (confused deputy)",
+        fix: "allow cognito-idp.amazonaws.com only with SourceArn and SourceAccount",
         reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
         find: |facts| {
             wired_functions(facts)
@@ -81,14 +81,14 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "function-missing",
         severity: Severity::Error,
-        why: "Cognito calls a function that is not there: every call that needs it fails",
-        mend: "deploy the stack, or detach",
+        why: "Cognito calls a function that does not exist: every request that needs it fails",
+        fix: "deploy the stack, or detach",
         reference: "docs/COGNITO.md, 1.2 How trigger outcomes reach the client",
         find: |facts| {
             let missing = |function: &Function| matches!(function.configuration, Some(Found::Missing));
             wired_functions(facts)
                 .filter(|(_, function)| missing(function))
-                .map(|(trigger, function)| format!("{trigger}: there is no {}", function.arn))
+                .map(|(trigger, function)| format!("{trigger}: {} does not exist", function.arn))
                 .collect()
         },
     },
@@ -96,23 +96,23 @@ pub(super) const CHECKS: &[Check] = &[
         id: "function-of-another-pool",
         severity: Severity::Error,
         why: "the senders refuse codes that another pool sealed",
-        mend: "deploy the stack with this pool's id as UserPoolId",
+        fix: "deploy the stack with this pool's id as UserPoolId",
         reference: "docs/COGNITO.md, 2.2 What a decryptor must do",
         find: |facts| differs(facts, "MFA_USER_POOL_ID", facts.pool_text("/Id")),
     },
     Check {
         id: "function-of-another-key",
         severity: Severity::Error,
-        why: "the senders open codes under the key they are told only",
-        mend: "set the pool's KMSKeyID to the output CodeKeyArn: cognito-mfa attach",
+        why: "the senders open codes only with their configured key",
+        fix: "set the pool's KMSKeyID to the output CodeKeyArn: cognito-mfa attach",
         reference: "docs/COGNITO.md, 2.2 What a decryptor must do",
         find: |facts| differs(facts, "MFA_CODE_KEY_ARN", facts.pool_text("/LambdaConfig/KMSKeyID")),
     },
     Check {
         id: "trigger-slow",
         severity: Severity::Warning,
-        why: "Cognito waits 5 s; a function that may take longer only goes on at your cost, beside its retry",
-        mend: "set the function's Timeout to 5",
+        why: "Cognito waits 5 s and then retries; a longer timeout only costs more",
+        fix: "set the function's Timeout to 5",
         reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
         find: |facts| {
             let slow = |function: &Function| match &function.configuration {
@@ -123,23 +123,23 @@ pub(super) const CHECKS: &[Check] = &[
             };
             wired_functions(facts)
                 .filter(|(trigger, _)| !SENDERS.contains(trigger))
-                .filter_map(|(trigger, function)| Some(format!("{trigger} may take {} s", slow(function)?)))
+                .filter_map(|(trigger, function)| Some(format!("{trigger} can take {} s", slow(function)?)))
                 .collect()
         },
     },
     Check {
         id: "key-missing",
         severity: Severity::Error,
-        why: "Cognito can't seal codes, the senders can't open them: no code goes out",
-        mend: "set the pool's KMSKeyID to the output CodeKeyArn: cognito-mfa attach",
+        why: "Cognito cannot seal codes and the senders cannot open them, so no code is sent",
+        fix: "set the pool's KMSKeyID to the output CodeKeyArn: cognito-mfa attach",
         reference: "docs/COGNITO.md, 2.1 What Cognito sends",
         find: |facts| one(matches!(facts.key, Some(Found::Missing)), "the key in KMSKeyID does not exist"),
     },
     Check {
         id: "key-unusable",
         severity: Severity::Error,
-        why: "Cognito can't seal codes, the senders can't open them: no code goes out",
-        mend: "aws kms cancel-key-deletion, aws kms enable-key",
+        why: "Cognito cannot seal codes and the senders cannot open them, so no code is sent",
+        fix: "run aws kms cancel-key-deletion and aws kms enable-key",
         reference: "docs/COGNITO.md, 2.1 What Cognito sends",
         find: |facts| match &facts.key {
             Some(Found::Here(key)) => {
@@ -152,8 +152,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "key-grant-missing",
         severity: Severity::Warning,
-        why: "Cognito seals codes by a grant that whoever set KMSKeyID gave it; without one no code goes out",
-        mend: "set the pool's KMSKeyID again by somebody who has kms:CreateGrant on the key: cognito-mfa attach",
+        why: "Cognito needs a grant on the key to seal codes; without it no code is sent",
+        fix: "set the pool's KMSKeyID again as a principal with kms:CreateGrant on the key: cognito-mfa attach",
         reference: "docs/COGNITO.md, 2.1 What Cognito sends",
         find: |facts| match &facts.grants {
             Some(Found::Here(grants)) => {
@@ -169,20 +169,20 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "table-missing",
         severity: Severity::Error,
-        why: "nothing is counted or claimed: no message goes out and no factor can be changed",
-        mend: "restore the table from a point in time, or deploy the stack",
+        why: "without the table no message is sent and no factor can be changed",
+        fix: "restore the table from a point in time, or deploy the stack",
         reference: "SECURITY.md, When a dependency fails",
         find: |facts| {
             let table = facts.table.as_ref();
             let missing = table.filter(|table| matches!(table.time_to_live, Some(Found::Missing)));
-            missing.map(|table| format!("there is no table {}", table.name)).into_iter().collect()
+            missing.map(|table| format!("the table {} does not exist", table.name)).into_iter().collect()
         },
     },
     Check {
         id: "ttl-missing",
         severity: Severity::Error,
-        why: "claims and counters are never removed: the table grows with every message",
-        mend: "aws dynamodb update-time-to-live with AttributeName=ttl, or deploy the stack",
+        why: "expired items are never removed, so the table grows with every message",
+        fix: "run aws dynamodb update-time-to-live with AttributeName=ttl, or deploy the stack",
         reference: "ARCHITECTURE.md, State",
         find: |facts| {
             let Some(Found::Here(ttl)) = facts.table.as_ref().and_then(|table| table.time_to_live.as_ref())
@@ -199,8 +199,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "no-restore",
         severity: Severity::Warning,
-        why: "a table that was emptied by mistake, the audit trail with it, can't be brought back",
-        mend: "aws dynamodb update-continuous-backups, or deploy the stack",
+        why: "if the table is emptied by mistake, it cannot be restored, and the audit trail is lost",
+        fix: "run aws dynamodb update-continuous-backups, or deploy the stack",
         reference: "docs/OPERATIONS.md, Restore",
         find: |facts| {
             let Some(Found::Here(backups)) = facts.table.as_ref().and_then(|table| table.backups.as_ref())
@@ -219,8 +219,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "sms-sandbox",
         severity: Severity::Error,
-        why: "text messages go to ten verified numbers only; nobody else gets a code",
-        mend: "ask AWS to move the account out of the SMS sandbox",
+        why: "only ten verified numbers receive text messages; other users get no codes",
+        fix: "ask AWS to move the account out of the SMS sandbox",
         reference: "docs/COGNITO.md, 9.3 Other services",
         find: |facts| {
             let attributes = facts.sms.as_ref().and_then(|account| account.get("AccountAttributes"));
@@ -239,8 +239,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "sms-spend-limit",
         severity: Severity::Warning,
-        why: "over the limit text messages stop without a word to anybody",
-        mend: "raise the monthly limit: aws pinpoint-sms-voice-v2 set-text-message-spend-limit-override",
+        why: "above the limit AWS silently stops sending text messages",
+        fix: "raise the monthly limit: aws pinpoint-sms-voice-v2 set-text-message-spend-limit-override",
         reference: "docs/COGNITO.md, 9.3 Other services",
         find: |facts| {
             let limits = facts.spending.as_ref().and_then(|limits| limits.get("SpendLimits"));
@@ -250,7 +250,7 @@ pub(super) const CHECKS: &[Check] = &[
             let enforced = limit.and_then(|limit| limit.get("EnforcedLimit")?.as_i64());
             let low =
                 enforced.filter(|limit| *limit <= 1 && facts.triggers().contains_key("CustomSMSSender"));
-            low.map(|limit| format!("the account may spend {limit} US$ a month on text messages"))
+            low.map(|limit| format!("the account's monthly limit for text messages is {limit} USD"))
                 .into_iter()
                 .collect()
         },
@@ -258,8 +258,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ses-sandbox",
         severity: Severity::Error,
-        why: "e-mails go to verified addresses only; nobody else gets a code",
-        mend: "ask AWS for production access in SES",
+        why: "only verified addresses receive e-mails; other users get no codes",
+        fix: "ask AWS for production access in SES",
         reference: "docs/COGNITO.md, 9.3 Other services",
         find: |facts| {
             let account = facts.email.as_ref();
@@ -273,15 +273,15 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ses-off",
         severity: Severity::Error,
-        why: "SES sends nothing for this account: no code goes out by e-mail",
-        mend: "find out why AWS or somebody paused it, then aws sesv2 put-account-sending-attributes",
+        why: "SES sends nothing for this account, so no code is sent by e-mail",
+        fix: "find out why sending was paused, then run aws sesv2 put-account-sending-attributes",
         reference: "docs/COGNITO.md, 9.3 Other services",
         find: |facts| {
             let account = facts.email.as_ref();
             let sends = account.and_then(|account| account.get("SendingEnabled")?.as_bool());
             one(
                 sends == Some(false) && facts.triggers().contains_key("CustomEmailSender"),
-                "sending is switched off in SES",
+                "sending is turned off in SES",
             )
         },
     },
@@ -409,6 +409,6 @@ mod tests {
         let due = ["key-unusable", "not-read", "ses-sandbox", "sms-sandbox", "trigger-slow"];
         assert_eq!(found(&faulty), due.into());
         let slow = CHECKS.iter().find(|check| check.id == "trigger-slow").unwrap();
-        assert_eq!((slow.find)(&faulty), ["PreSignUp may take 15 s"], "senders have their own time");
+        assert_eq!((slow.find)(&faulty), ["PreSignUp can take 15 s"], "senders have their own time");
     }
 }

@@ -11,15 +11,15 @@ pub(super) const CHECKS: &[Check] = &[
         id: "mfa-off",
         severity: Severity::Warning,
         why: "no user can have a second factor",
-        mend: "cognito-mfa attach --mfa optional",
+        fix: "cognito-mfa attach --mfa optional",
         reference: "docs/COGNITO.md, 4.1 Pool states",
         find: |facts| one(facts.mfa_state() == "OFF", "multi-factor authentication is off"),
     },
     Check {
         id: "no-authenticator",
         severity: Severity::Warning,
-        why: "the MFA API sets up authenticator apps, and the pool takes none",
-        mend: "cognito-mfa attach --mfa optional, or --mfa on",
+        why: "the MFA API sets up authenticator apps, but the pool does not accept them",
+        fix: "cognito-mfa attach --mfa optional, or --mfa on",
         reference: "docs/COGNITO.md, 4.4 TOTP registration",
         find: |facts| {
             let enabled = facts.mfa("/SoftwareTokenMfaConfiguration/Enabled").and_then(Value::as_bool);
@@ -29,8 +29,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "recovery-is-the-factor",
         severity: Severity::Warning,
-        why: "the channel that recovers passwords first is no second factor; who has no other address can't use it",
-        mend: "recover by another channel first",
+        why: "Cognito does not use the first recovery channel as a second factor, so users without another address have none",
+        fix: "choose another channel as the first recovery option",
         reference: "docs/COGNITO.md, 3.6 What combinations Cognito forbids or drops",
         find: |facts| {
             let first = first_recovery(facts);
@@ -39,22 +39,25 @@ pub(super) const CHECKS: &[Check] = &[
                 Some("verified_phone_number") => facts.mfa("/SmsMfaConfiguration").is_some(),
                 _ => false,
             };
-            one(collides, format!("{} recovers first and is a factor too", first.unwrap_or_default()))
+            one(
+                collides,
+                format!("{} is the first recovery option and also a factor", first.unwrap_or_default()),
+            )
         },
     },
     Check {
         id: "recovery-unset",
         severity: Severity::Warning,
-        why: "Cognito then chooses the channel itself, text messages first, so that a phone number alone resets a password",
-        mend: "set AccountRecoverySetting, verified_email first",
+        why: "Cognito then prefers text messages, so a phone number alone can reset a password",
+        fix: "set AccountRecoverySetting with verified_email first",
         reference: "docs/COGNITO.md, 3.6 What combinations Cognito forbids or drops",
         find: |facts| one(first_recovery(facts).is_none(), "the pool has no AccountRecoverySetting"),
     },
     Check {
         id: "plan-too-small",
         severity: Severity::Error,
-        why: "the Lite plan has neither e-mail MFA nor claims in access tokens",
-        mend: "set UserPoolTier to ESSENTIALS",
+        why: "the Lite plan supports neither e-mail MFA nor claims in access tokens",
+        fix: "set UserPoolTier to ESSENTIALS",
         reference: "docs/COGNITO.md, 9.4 Feature plans",
         find: |facts| {
             if facts.pool_text("/UserPoolTier") != Some("LITE") {
@@ -72,8 +75,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "plan-unused",
         severity: Severity::Warning,
-        why: "what Plus costs more than Essentials is threat protection, and it is off",
-        mend: "set UserPoolAddOns.AdvancedSecurityMode to AUDIT or ENFORCED, or UserPoolTier to ESSENTIALS",
+        why: "Plus costs more than Essentials for threat protection, which is off",
+        fix: "set UserPoolAddOns.AdvancedSecurityMode to AUDIT or ENFORCED, or UserPoolTier to ESSENTIALS",
         reference: "docs/COGNITO.md, 9.4 Feature plans",
         find: |facts| {
             one(
@@ -85,8 +88,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "threat-protection-cannot-ask",
         severity: Severity::Warning,
-        why: "adaptive authentication asks for a second factor only where MFA is OPTIONAL",
-        mend: "cognito-mfa attach --mfa optional",
+        why: "adaptive authentication asks for a second factor only if MFA is OPTIONAL",
+        fix: "cognito-mfa attach --mfa optional",
         reference: "docs/COGNITO.md, 4.9 Threat protection",
         find: |facts| {
             let state = facts.mfa_state();
@@ -99,8 +102,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "threat-protection-passed-by",
         severity: Severity::Warning,
-        why: "CUSTOM_AUTH sign-ins are not judged, and a client may use them",
-        mend: "set AdvancedSecurityAdditionalFlows.CustomAuthMode",
+        why: "CUSTOM_AUTH sign-ins are not rated, and a client allows them",
+        fix: "set AdvancedSecurityAdditionalFlows.CustomAuthMode",
         reference: "docs/COGNITO.md, 4.9 Threat protection",
         find: |facts| {
             let custom =
@@ -108,35 +111,35 @@ pub(super) const CHECKS: &[Check] = &[
             let used = facts.clients().any(|client| client.has_flow("ALLOW_CUSTOM_AUTH"));
             one(
                 threat_mode(facts) == "ENFORCED" && used && !custom,
-                "custom sign-ins pass threat protection by",
+                "custom sign-ins bypass threat protection",
             )
         },
     },
     Check {
         id: "device-remembered-silently",
         severity: Severity::Warning,
-        why: "every device replaces the second factor from its first sign-in on, and nobody was asked",
-        mend: "set DeviceConfiguration.DeviceOnlyRememberedOnUserPrompt to true",
+        why: "every device replaces the second factor after its first sign-in, without the user's consent",
+        fix: "set DeviceConfiguration.DeviceOnlyRememberedOnUserPrompt to true",
         reference: "docs/COGNITO.md, 5. Remembered devices",
         find: |facts| {
             let flag = |name: &str| {
                 facts.pool(&format!("/DeviceConfiguration/{name}")).and_then(Value::as_bool) == Some(true)
             };
             let silent = flag("ChallengeRequiredOnNewDevice") && !flag("DeviceOnlyRememberedOnUserPrompt");
-            one(silent, "devices are remembered without asking and replace the second factor")
+            one(silent, "devices are remembered without asking and then replace the second factor")
         },
     },
     Check {
         id: "device-beside-custom",
         severity: Severity::Warning,
-        why: "after our own challenges Cognito adds its device challenge, for which a custom client has no answer",
-        mend: "switch device tracking off (no DeviceConfiguration), or give the custom client a pool of its own",
+        why: "Cognito adds its device challenge after the custom challenges, and custom clients cannot answer it",
+        fix: "turn device tracking off (no DeviceConfiguration), or use another pool for the custom client",
         reference: "docs/COGNITO.md, 5. Remembered devices",
         find: |facts| {
             if facts.pool("/DeviceConfiguration").is_none() {
                 return Vec::new();
             }
-            facts.clients_that("signs in by custom auth beside device tracking", |client| {
+            facts.clients_that("uses custom authentication while the pool tracks devices", |client| {
                 client.has_flow("ALLOW_CUSTOM_AUTH") || client.has_flow("CUSTOM_AUTH_FLOW_ONLY")
             })
         },
@@ -144,28 +147,28 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "fresh-factor-changes-impossible",
         severity: Severity::Error,
-        why: "V1_0 of the trigger can't suppress scopes, so nobody's tokens are refreshed: users are signed out",
-        mend: "set PreTokenGenerationConfig.LambdaVersion to V2_0 (cognito-mfa attach), or tokens.fresh_factor_changes to false",
+        why: "V1_0 of the trigger cannot suppress scopes, so tokens are never refreshed and users are signed out",
+        fix: "set PreTokenGenerationConfig.LambdaVersion to V2_0 (cognito-mfa attach), or tokens.fresh_factor_changes to false",
         reference: "SECURITY.md, What a stolen token can do",
         find: |facts| {
             let wired = facts.triggers().contains_key("PreTokenGeneration");
             let version = facts.pool_text("/LambdaConfig/PreTokenGenerationConfig/LambdaVersion");
             one(
                 facts.policy.tokens.fresh_factor_changes && wired && version.unwrap_or("V1_0") == "V1_0",
-                "tokens.fresh_factor_changes beside a pre-token trigger of version V1_0",
+                "tokens.fresh_factor_changes needs a later pre-token trigger version than V1_0",
             )
         },
     },
     Check {
         id: "code-life-told-wrong",
         severity: Severity::Warning,
-        why: "messages say how long a sign-in code is valid, and Cognito takes it for another time",
-        mend: "set messages.validity_minutes.authentication in policy.toml to the clients' AuthSessionValidity",
-        reference: "docs/MESSAGES.md, Where your texts are",
+        why: "messages state a validity for sign-in codes that differs from Cognito's",
+        fix: "set messages.validity_minutes.authentication in policy.toml to the clients' AuthSessionValidity",
+        reference: "docs/MESSAGES.md, Your files",
         find: |facts| {
             let told = i64::from(facts.policy.messages.validity_minutes.authentication);
             let sentence =
-                format!("keeps sign-ins open for another time than the {told} minutes in messages");
+                format!("keeps sign-ins open for a different time than the {told} minutes in messages");
             facts.clients_that(&sentence, |client| {
                 told != 0 && client.number("AuthSessionValidity").unwrap_or(3) != told
             })

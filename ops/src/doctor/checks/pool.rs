@@ -15,8 +15,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "custom-auth-incomplete",
         severity: Severity::Error,
-        why: "Define, Create and Verify work as a set: without one of them every custom sign-in fails",
-        mend: "cognito-mfa attach, or take the others out",
+        why: "Define, Create and Verify work only as a set: if one is missing, every custom sign-in fails",
+        fix: "cognito-mfa attach, or remove the others",
         reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
         find: |facts| {
             let wired = facts.triggers();
@@ -29,8 +29,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "email-default-sender",
         severity: Severity::Warning,
-        why: "Cognito's default sender sends 50 e-mails a day for the whole account",
-        mend: "cognito-mfa attach, or set EmailConfiguration with an SES identity",
+        why: "Cognito's default sender is limited to 50 e-mails a day for the whole account",
+        fix: "cognito-mfa attach, or set EmailConfiguration with an SES identity",
         reference: "docs/COGNITO.md, 9.2 Sizes and times",
         find: |facts| {
             let own = facts.pool_text("/EmailConfiguration/EmailSendingAccount") == Some("DEVELOPER");
@@ -41,8 +41,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "sms-role-open",
         severity: Severity::Warning,
-        why: "without an ExternalId other pools may send text messages with this role (confused deputy)",
-        mend: "set SmsConfiguration.ExternalId, and ask for it in the role's trust policy",
+        why: "without an ExternalId, other pools can send text messages with this role (confused deputy)",
+        fix: "set SmsConfiguration.ExternalId, and ask for it in the role's trust policy",
         reference: "docs/COGNITO.md, 4.1 Pool states",
         find: |facts| {
             let open = facts.pool("/SmsConfiguration").is_some()
@@ -53,8 +53,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "address-changes-unverified",
         severity: Severity::Warning,
-        why: "a new address counts at once: a typo, or a thief, takes the account's codes",
-        mend: "name it in UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate",
+        why: "a new address takes effect at once: after a typo or a theft, another person receives the account's codes",
+        fix: "add it to UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate",
         reference: "docs/COGNITO.md, 4.3 Which factor Cognito asks for at sign-in",
         find: |facts| {
             let guarded =
@@ -67,8 +67,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "sign-in-name-unverified",
         severity: Severity::Warning,
-        why: "anybody may sign up with somebody else's address, and no code proves that it is theirs",
-        mend: "name it in AutoVerifiedAttributes",
+        why: "anyone can sign up with another person's address, because no code verifies it",
+        fix: "add it to AutoVerifiedAttributes",
         reference: "docs/COGNITO.md, 1.5 Pre sign-up",
         find: |facts| {
             let verified = facts.pool_list("/AutoVerifiedAttributes");
@@ -84,18 +84,18 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "deletion-unprotected",
         severity: Severity::Warning,
-        why: "one call deletes the pool and all its users; there is no backup",
-        mend: "set DeletionProtection to ACTIVE",
+        why: "one call deletes the pool and all its users, and there is no backup",
+        fix: "set DeletionProtection to ACTIVE",
         reference: "docs/OPERATIONS.md, Restore",
         find: |facts| {
-            one(facts.pool_text("/DeletionProtection") != Some("ACTIVE"), "the pool may be deleted")
+            one(facts.pool_text("/DeletionProtection") != Some("ACTIVE"), "the pool can be deleted")
         },
     },
     Check {
         id: "names-case-sensitive",
         severity: Severity::Warning,
-        why: "Alex@example.com and alex@example.com are two users: support and look-alikes suffer",
-        mend: "can't be changed after creation: make the next pool with CaseSensitive false",
+        why: "Alex@example.com and alex@example.com are two users, which confuses users and support",
+        fix: "cannot be changed after creation: create the next pool with CaseSensitive false",
         reference: "docs/COGNITO.md, 3.3 Request parameters",
         find: |facts| {
             let sensitive = facts.pool("/UsernameConfiguration/CaseSensitive").and_then(Value::as_bool);
@@ -105,8 +105,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "password-short",
         severity: Severity::Warning,
-        why: "shorter than NIST SP 800-63B asks for",
-        mend: "set Policies.PasswordPolicy.MinimumLength to 8 or more",
+        why: "NIST SP 800-63B requires longer passwords",
+        fix: "set Policies.PasswordPolicy.MinimumLength to 8 or more",
         reference: "docs/COGNITO.md, 9.2 Sizes and times",
         find: |facts| {
             let length = facts.pool("/Policies/PasswordPolicy/MinimumLength").and_then(Value::as_i64);
@@ -117,8 +117,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "temporary-password-long",
         severity: Severity::Warning,
-        why: "a temporary password in an old message opens an account that nobody has used yet",
-        mend: "set Policies.PasswordPolicy.TemporaryPasswordValidityDays to 7 or less",
+        why: "a temporary password in an old message still opens an unused account",
+        fix: "set Policies.PasswordPolicy.TemporaryPasswordValidityDays to 7 or less",
         reference: "docs/COGNITO.md, 2.3 Plaintext",
         find: |facts| {
             let days = facts.pool("/Policies/PasswordPolicy/TemporaryPasswordValidityDays");
@@ -129,8 +129,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "sign-up-differs",
         severity: Severity::Warning,
-        why: "policy.toml and the pool say different things of who may sign up; the stricter one holds",
-        mend: "set sign_up.open in policy.toml to what AdminCreateUserConfig.AllowAdminCreateUserOnly says",
+        why: "policy.toml and the pool disagree on who can sign up; the stricter setting applies",
+        fix: "make sign_up.open in policy.toml match AdminCreateUserConfig.AllowAdminCreateUserOnly",
         reference: "docs/COGNITO.md, 1.5 Pre sign-up",
         find: |facts| differing_sign_up(facts),
     },

@@ -168,14 +168,14 @@ fn item(key: &CaseKey, case: &Case) -> Item {
             "waiting"
         }
         Phase::Proven => "proven",
-        Phase::Working(work) => {
+        Phase::InProgress(work) => {
             item.insert("work".to_owned(), AttributeValue::M(work_item(work)));
-            "working"
+            "in-progress"
         }
         Phase::Over(Ending::Recovered) => "recovered",
-        Phase::Over(Ending::WithOperator(reason)) => {
+        Phase::Over(Ending::NeedsOperator(reason)) => {
             item.insert("reason".to_owned(), text(reason.name()));
-            "with-operator"
+            "needs-operator"
         }
         Phase::Over(Ending::Cancelled) => "cancelled",
     };
@@ -219,9 +219,9 @@ fn read(item: &Item) -> Option<Case> {
         "open" => Phase::Open,
         "waiting" => Phase::Waiting(read_wait(item.get("wait")?.as_m()?)?),
         "proven" => Phase::Proven,
-        "working" => Phase::Working(read_work(item.get("work")?.as_m()?)?),
+        "in-progress" => Phase::InProgress(read_work(item.get("work")?.as_m()?)?),
         "recovered" => Phase::Over(Ending::Recovered),
-        "with-operator" => Phase::Over(Ending::WithOperator(read_reason(text_of(item, "reason")?)?)),
+        "needs-operator" => Phase::Over(Ending::NeedsOperator(read_reason(text_of(item, "reason")?)?)),
         "cancelled" => Phase::Over(Ending::Cancelled),
         _ => return None,
     };

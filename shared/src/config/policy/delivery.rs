@@ -46,7 +46,7 @@ impl DeliveryPolicy {
             });
             if !is_valid {
                 problems.push(format!(
-                    "delivery.sender_ids: {entry:?} is not like \"DE=Example\": a country and 1 to 11 letters, digits and hyphens, one letter at least"
+                    "delivery.sender_ids: {entry:?} is not like \"DE=Example\": a country and 1 to 11 letters, digits or hyphens, with at least one letter"
                 ));
             }
         }

@@ -68,7 +68,7 @@ impl Policy {
                 && !provider.starts_with('_')
                 && !provider.ends_with('_');
             if !is_name {
-                problems.push(format!("sign_up.link_providers: {provider:?} is no provider's name"));
+                problems.push(format!("sign_up.link_providers: {provider:?} is not the name of a provider"));
             } else if provider.contains('_') {
                 // The provider stands before an underscore in a user's name.
                 problems.push(format!(
@@ -77,7 +77,7 @@ impl Policy {
             }
             if providers.iter().take(at).any(|other| other.eq_ignore_ascii_case(provider)) {
                 problems.push(format!(
-                    "sign_up.link_providers: {provider:?} stands there twice, but for its case"
+                    "sign_up.link_providers: {provider:?} is listed twice, in another case"
                 ));
             }
         }

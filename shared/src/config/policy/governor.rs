@@ -52,8 +52,8 @@ impl BudgetPolicy {
         let least = 2 * u32::from(self.shards);
         if self.shards == 0 || self.per_hour < least || self.unverified < u32::from(self.shards) {
             problems.push(format!(
-                "{key}: shards must be at least 1, and of per_hour at least 2 and of unverified at least 1 \
-                 must fall to each"
+                "{key}: shards must be at least 1, per_hour at least 2 per shard, and unverified at least 1 \
+                 per shard"
             ));
         }
         if self.per_day < self.per_hour || self.per_day > 10_000_000 {

@@ -277,16 +277,16 @@ mod tests {
         sign_up.opne is not a key of the policy
         sms.user.shards is not a key of the policy
         sign_up.denied_email_domains: "Example.com" is not a domain in lower-case ASCII
-        sign_up.link_providers: "_x" is no provider's name
-        sign_up.link_providers: "my idp" is no provider's name
+        sign_up.link_providers: "_x" is not the name of a provider
+        sign_up.link_providers: "my idp" is not the name of a provider
         sign_up.link_providers: "Corp_Guests" has an underscore, so it can't be told from another provider
-        sign_up.link_providers: "GOOGLE" stands there twice, but for its case
+        sign_up.link_providers: "GOOGLE" is listed twice, in another case
         sign_in.surge_after must be at least 1
         sign_in.free_attempts must be 3 to 100
         sign_in.window_minutes must be 30 to 1440
         totp.issuer must have 1 to 64 bytes and no colon
         delivery.budget_ms must be 500 to 10000
-        delivery.sender_ids: "DE" is not like "DE=Example": a country and 1 to 11 letters, digits and hyphens, one letter at least
+        delivery.sender_ids: "DE" is not like "DE=Example": a country and 1 to 11 letters, digits or hyphens, with at least one letter
         delivery.sms.providers: "pigeon" is none of end-user-messaging, sns
         delivery.sms.providers names "sns" twice
         delivery.sms.tries must be 1 to 5
@@ -304,7 +304,7 @@ mod tests {
         governor.earned_per_verified must be at most 10
         sms.allowed_number_types must name a type
         sms.user.per_day must be at least per_hour and at most 10000000
-        sms.all: shards must be at least 1, and of per_hour at least 2 and of unverified at least 1 must fall to each
+        sms.all: shards must be at least 1, per_hour at least 2 per shard, and unverified at least 1 per shard
         recovery.minutes must be 5 to 120
         recovery.tries_user_per_hour must be 1 to 5
         recovery.tries_address_per_hour must be 1 to 20

@@ -10,7 +10,7 @@ use fluent_bundle::FluentResource;
 use unic_langid::LanguageIdentifier;
 
 use super::{
-    CognitoPlaceholders, Content, Messages, Segments,
+    CognitoPlaceholders, Content, Messages, Segments, alphabet,
     fault::Fault,
     layouts::Part,
     locale,
@@ -79,7 +79,7 @@ pub fn check(policy: &MessagesPolicy, config_dir: &Path) -> Vec<Finding> {
     let default = &policy.default_locale;
     let tags: Vec<_> = together.sentences.locales().iter().map(|locale| locale.tag.clone()).collect();
     if locale::negotiate([default.as_str()], &tags).is_none() {
-        let text = format!("messages.default_locale: nothing is written in {default:?}");
+        let text = format!("messages.default_locale: no texts in {default:?}");
         findings.add("policy.toml".into(), None, Severity::Error, text);
     }
     findings.found.into_iter().collect()
@@ -103,7 +103,7 @@ impl Findings<'_> {
             Ok(entries) => entries,
             Err(fault) => {
                 if fault.kind() != std::io::ErrorKind::NotFound {
-                    self.add("messages".into(), None, Severity::Error, format!("can't be read: {fault}"));
+                    self.add("messages".into(), None, Severity::Error, format!("cannot be read: {fault}"));
                 }
                 return (locales, layouts);
             }
@@ -117,7 +117,7 @@ impl Findings<'_> {
                 (None, Some(tag)) => locales.push((tag, folder.join(&name))),
                 (None, None) => {
                     let names = Part::ALL.map(Part::file).join(", ");
-                    let told = format!("is not read: texts are <BCP 47 tag>.ftl, {names}");
+                    let told = format!("ignored: name it <BCP 47 tag>.ftl, {names}");
                     self.add(Path::new("messages").join(&name), None, Severity::Error, told);
                 }
             }
@@ -132,7 +132,7 @@ impl Findings<'_> {
         let file = path.strip_prefix(self.config_dir).unwrap_or(path).to_owned();
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
-            Err(fault) => return self.add(file, None, Severity::Error, format!("can't be read: {fault}")),
+            Err(fault) => return self.add(file, None, Severity::Error, format!("cannot be read: {fault}")),
         };
         if let Err((_, faults)) = FluentResource::try_new(text.clone()) {
             for fault in faults {
@@ -142,6 +142,7 @@ impl Findings<'_> {
             return;
         }
         self.names(&file, &text, locale);
+        self.alphabet(&file, &text);
         let Some(Ok(spoken)) = locale.own() else { return };
         let mut faults = BTreeSet::new();
         for content in Content::samples(LONGEST_CODE, &locale.tag.to_string()) {
@@ -152,7 +153,7 @@ impl Findings<'_> {
                 && content.said_code().is_some_and(|code| email.subject.contains(code))
             {
                 let id = format!("{key}-subject");
-                let told = format!("{id}: subjects are logged on their way; the code is better kept out");
+                let told = format!("{id}: mail servers log subjects, so keep the code out");
                 self.add(file.clone(), line_of(&text, &id), Severity::Warning, told);
             }
             for fault in [sms.err(), email.err()].into_iter().flatten() {
@@ -164,7 +165,7 @@ impl Findings<'_> {
                     Fault::Sentence { id, reason } => (id.clone(), format!("{id}: {reason}")),
                     Fault::LacksCode { .. } => {
                         let id = format!("{key}-sms");
-                        (id.clone(), format!("{id} does not say {{ $code }} as it is"))
+                        (id.clone(), format!("{id} does not contain {{ $code }} unchanged"))
                     }
                     other => (format!("{key}-subject"), format!("{key}: {other}")),
                 };
@@ -186,10 +187,10 @@ impl Findings<'_> {
         let mut seen = BTreeSet::new();
         for (line, id) in ids(text) {
             if !known.contains(id) {
-                let told = format!("{id} is the name of no sentence; names of your own begin with a hyphen");
+                let told = format!("unknown sentence {id}; names of your own begin with a hyphen");
                 self.add(file.to_owned(), Some(line), Severity::Error, told);
             } else if !seen.insert(id) {
-                self.add(file.to_owned(), Some(line), Severity::Error, format!("{id} is there twice"));
+                self.add(file.to_owned(), Some(line), Severity::Error, format!("{id} is defined twice"));
             }
         }
         if !locale.is_built_in() {
@@ -200,9 +201,24 @@ impl Findings<'_> {
         }
     }
 
+    /// Reports each line with a character that Cognito refuses in an e-mail. Custom senders deliver it.
+    fn alphabet(&mut self, file: &Path, text: &str) {
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
+            let Some(refused) = alphabet::first_refused(line) else { continue };
+            let told = format!(
+                "U+{:04X}: Cognito refuses this character in e-mails; custom-message would use another text",
+                u32::from(refused)
+            );
+            self.add(file.to_owned(), Some(index + 1), Severity::Warning, told);
+        }
+    }
+
     fn layout(&mut self, messages: &Messages, part: Part) {
         let file = Path::new("messages").join(part.file());
         let text = fs::read_to_string(self.config_dir.join(&file)).unwrap_or_default();
+        if part == Part::EmailHtml {
+            self.alphabet(&file, &text);
+        }
         for tag in messages.locales() {
             for content in Content::samples(LONGEST_CODE, &tag) {
                 let mut broken = Vec::new();
@@ -219,7 +235,7 @@ impl Findings<'_> {
                             });
                             (line, place.map_or(reason.clone(), |place| format!("{reason}: {place}")))
                         }
-                        Fault::LacksCode { .. } => (None, "does not show {{ code }} as it is".to_owned()),
+                        Fault::LacksCode { .. } => (None, "does not show {{ code }} unchanged".to_owned()),
                         Fault::NotAccepted { reason, .. } => (None, reason.to_owned()),
                         other => (None, other.to_string()),
                     };
@@ -228,7 +244,7 @@ impl Findings<'_> {
                 if let (Part::EmailHtml, Ok(email)) = (part, email) {
                     let outside = ["src=", "url(", "<link", "<script", "@import"];
                     for found in outside.into_iter().filter(|found| email.html.contains(found)) {
-                        let told = format!("{found} may load something from elsewhere; many clients don't");
+                        let told = format!("{found} may load remote content, which many clients block");
                         self.add(file.clone(), None, Severity::Warning, told);
                     }
                 }

@@ -1,7 +1,7 @@
 //! The same texts for pools that send themselves: `custom-message` hands them to Cognito, which puts
 //! code, name and link in the place of its placeholders (COGNITO.md §1.11).
 
-use super::{Accepted, Content, Fault, Messages, Part, report};
+use super::{Accepted, Content, Fault, Messages, Part, alphabet, report};
 use crate::delivery::Purpose;
 
 const LONGEST_SMS: usize = 140;
@@ -72,8 +72,10 @@ impl Messages {
                 length(text, placeholders.code),
                 LONGEST_EMAIL,
                 is_filled(text, link.unwrap_or(placeholders.code)),
-            ),
-            Accepted::Part(Part::EmailText) | Accepted::Subject => Ok(()),
+            )
+            .and_then(|()| check_alphabet("email.html.j2", text)),
+            Accepted::Subject => check_alphabet("subject", text),
+            Accepted::Part(Part::EmailText) => Ok(()),
         };
         let compose_sms = |with_autofill| {
             self.compose(&content.locales, |spoken, broken| {
@@ -125,4 +127,11 @@ fn check(part: &'static str, length: usize, limit: usize, is_filled: bool) -> Re
         return Err(Fault::NotAccepted { part, reason: "is longer than Cognito takes" });
     }
     Ok(())
+}
+
+fn check_alphabet(part: &'static str, text: &str) -> Result<(), Fault> {
+    match alphabet::first_refused(text) {
+        Some(_) => Err(Fault::NotAccepted { part, reason: "holds a character that Cognito refuses" }),
+        None => Ok(()),
+    }
 }

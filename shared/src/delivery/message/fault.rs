@@ -2,7 +2,7 @@
 /// that may be a code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
-    #[error("can't be read as UTF-8 text")]
+    #[error("not UTF-8 text")]
     Unreadable,
     #[error("not Fluent")]
     NotFluent,
@@ -13,7 +13,7 @@ pub(super) enum Fault {
     /// `detail` may quote a value, so it is for texts made of samples only.
     #[error("{layout}: {reason}")]
     Layout { layout: String, line: Option<usize>, reason: String, detail: Option<String> },
-    #[error("{part}: the code is not in it as it is")]
+    #[error("{part}: does not contain the code unchanged")]
     LacksCode { part: &'static str },
     #[error("{part}: {reason}")]
     NotAccepted { part: &'static str, reason: &'static str },

@@ -4,6 +4,7 @@
 //! `MFA_CONFIG_DIR/messages` go over them (docs/MESSAGES.md). What an operator broke never keeps a
 //! code from its user: the next best text goes out, and a metric says so.
 
+mod alphabet;
 mod check;
 mod cognito;
 mod content;
@@ -319,7 +320,7 @@ impl Said {
 /// The alarm for a message that an operator's texts failed.
 fn report(broken: &[Fault]) {
     if let Some(fault) = broken.first() {
-        tracing::warn!(%fault, "a message's override is broken: the built-in text goes out");
+        tracing::warn!(%fault, "message override is broken, built-in text used");
         Metric::MessageOverrideBroken.emit();
     }
 }

@@ -131,6 +131,44 @@ fn every_built_in_text_is_inside_cognito_s_limits() {
     }
 }
 
+/// Cognito would refuse them, and with them the sign-up (COGNITO.md §1.11).
+#[test]
+fn every_built_in_text_is_inside_cognito_s_alphabet() {
+    let messages = built_in();
+    for locale in messages.locales() {
+        for content in contents(&locale) {
+            let (sms, email) = (messages.sms(&content), messages.email(&content));
+            for text in [sms.expose(), &email.subject, &email.text, &email.html] {
+                assert_eq!(alphabet::first_refused(text), None, "{locale} {text}");
+            }
+        }
+        let file = format!("{}/src/delivery/message/built_in/{locale}.ftl", env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(alphabet::first_refused(&fs::read_to_string(file).unwrap()), None, "{locale}");
+    }
+}
+
+/// A text that Cognito would refuse gives way to the built-in one, and the check names its line.
+#[rstest]
+#[case::no_break_space("sign-up-lead = Bonjour\u{a0}!\n", "U+00A0", Some(2))]
+#[case::narrow_no_break_space("sign-up-note = Bonjour\u{202f}!\n", "U+202F", Some(2))]
+#[case::joiner("sign-up-subject = a\u{200d}b\n", "U+200D", Some(2))]
+#[case::direction_mark("sign-up-lead = \u{200f}x\n", "U+200F", Some(2))]
+#[case::escaped("sign-up-lead = x{ \"\\u200E\" }\n", "holds a character that Cognito refuses", None)]
+fn characters_that_cognito_refuses_are_found(
+    #[case] sentence: &str,
+    #[case] told: &str,
+    #[case] line: Option<usize>,
+) {
+    let (messages, folder) = with_files(&[("fr.ftl", &format!("# Fran\u{a0}\n{sentence}"))]);
+    let findings = check(&policy(), folder.path());
+    let found = findings.iter().find(|one| one.text.contains(told)).unwrap_or_else(|| panic!("{findings:?}"));
+    assert_eq!((found.severity, found.line), (Severity::Warning, line));
+
+    let placeholders = CognitoPlaceholders { code: "{####}", user_name: None, link: None };
+    let ask = |messages: &Messages| messages.for_cognito(Some(Purpose::SignUp), placeholders, vec!["fr"]);
+    assert_eq!(ask(&messages).email, ask(&built_in()).email);
+}
+
 #[test]
 fn every_locale_has_every_sentence_and_no_other() {
     let expected: BTreeSet<_> = sentences::built_in_sentences().collect();
@@ -271,7 +309,7 @@ fn facts_are_said_where_they_are_there_and_links_are_https() {
     let mut notification = content(Purpose::AccountTakeOverNotification, "", "en");
     notification.code = None;
     let bare = messages.email(&notification);
-    for absent in ["Time", "Place", "Device", "IP address", "blocked", "It was me", "<a "] {
+    for absent in ["Time", "Location", "Device", "IP address", "blocked", "This was me", "<a "] {
         assert!(!bare.text.contains(absent) && !bare.html.contains(absent), "{absent}");
     }
     notification.facts = facts();
@@ -279,7 +317,7 @@ fn facts_are_said_where_they_are_there_and_links_are_https() {
     assert!(
         full.html.contains("href=\"https:&#x2f;&#x2f;example.com&#x2f;feedback?value=valid&amp;token=a\"")
     );
-    assert!(full.text.contains("It was not me: https://example.com/feedback?value=invalid&token=a"));
+    assert!(full.text.contains("This was not me: https://example.com/feedback?value=invalid&token=a"));
 
     let long = "x".repeat(500);
     for (name, value, shown) in [
@@ -289,8 +327,8 @@ fn facts_are_said_where_they_are_there_and_links_are_https() {
         ("ONE_CLICK_LINK_VALID", "https://exam ple.com/", None),
         ("DEVICE_NAME", "Phone\r\n\r\nCall +1 555", Some("Phone Call +1 555")),
         ("DEVICE_NAME", &long, Some(&long[..80])),
-        ("CITY", "Exampleville", Some("Place: Exampleville\n")),
-        ("COUNTRY", "<b>", Some("Place: <b>\n")),
+        ("CITY", "Exampleville", Some("Location: Exampleville\n")),
+        ("COUNTRY", "<b>", Some("Location: <b>\n")),
         ("LOGIN_TIME", "yesterday", Some("Time: yesterday\n")),
         ("LOGIN_TIME", "2026-01-02T23:04:05+02:00", Some("Time: 2026-01-02 21:04 UTC\n")),
     ] {

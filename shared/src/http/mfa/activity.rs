@@ -23,7 +23,7 @@ pub(super) struct ActivityLine {
     id: String,
     #[cfg_attr(test, schema(format = DateTime))]
     at: String,
-    /// `totp-started`, `preference-changed` and the like; there may be new ones any time.
+    /// For example `totp-started` or `preference-changed`. Later versions may add new values.
     action: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     factor: Option<Factor>,
@@ -39,7 +39,7 @@ impl From<Line> for ActivityLine {
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct ActivityPage {
     lines: Vec<ActivityLine>,
-    /// `before` of the next page. None: this is the last one.
+    /// Pass it as `before` to get the next page. Absent on the last page.
     next: Option<String>,
 }
 
@@ -47,18 +47,18 @@ pub(super) struct ActivityPage {
 #[cfg_attr(test, derive(utoipa::IntoParams))]
 #[cfg_attr(test, into_params(parameter_in = Query))]
 pub(super) struct PageQuery {
-    /// How many lines at most.
+    /// The maximum number of lines.
     #[cfg_attr(test, param(minimum = 1, maximum = 100))]
     limit: Option<usize>,
-    /// `next` of the page before.
+    /// The `next` of the previous page.
     #[cfg_attr(test, param(value_type = Option<String>, pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"))]
     before: Option<uuid::Uuid>,
 }
 
-/// What happened to the user's factors, the newest first.
+/// Returns the changes of the user's factors, newest first.
 #[cfg_attr(test, utoipa::path(
     get, path = "/mfa/activity", operation_id = "listActivity", params(PageQuery),
-    responses((status = 200, description = "A page", body = ActivityPage))
+    responses((status = 200, description = "A page of the activity", body = ActivityPage))
 ))]
 pub(super) async fn list(
     State(activity): State<Arc<Activity>>,

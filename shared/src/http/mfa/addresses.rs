@@ -22,11 +22,11 @@ pub(super) struct CodeSent {
 
 const SENT: CodeSent = CodeSent { status: "CODE_SENT" };
 
-/// Changes the e-mail address. The old one is told before, and a code goes to the new one.
+/// Changes the e-mail address. Notifies the old address first, then sends a code to the new one.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/email", operation_id = "changeEmail",
     request_body = super::openapi::EmailBody,
-    responses((status = 200, description = "A code is on its way", body = CodeSent))
+    responses((status = 200, description = "A code was sent", body = CodeSent))
 ))]
 pub(super) async fn change_email(
     State(addresses): State<Arc<Addresses>>,
@@ -39,11 +39,11 @@ pub(super) async fn change_email(
     change(&addresses, &caller, &Destination::Email(email)).await
 }
 
-/// Changes the phone number, in E.164. The old address is told before, and a code goes to the new one.
+/// Changes the phone number, in E.164. Notifies the old address first, then sends a code to the new number.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/phone-number", operation_id = "changePhoneNumber",
     request_body = super::openapi::PhoneNumberBody,
-    responses((status = 200, description = "A code is on its way", body = CodeSent))
+    responses((status = 200, description = "A code was sent", body = CodeSent))
 ))]
 pub(super) async fn change_phone_number(
     State(addresses): State<Arc<Addresses>>,
@@ -65,7 +65,7 @@ async fn change(addresses: &Addresses, caller: &SignedIn, to: &Destination) -> R
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/email/code", operation_id = "sendEmailCode",
     request_body = Option<super::openapi::EmptyBody>,
-    responses((status = 200, description = "It is on its way", body = CodeSent))
+    responses((status = 200, description = "Another code was sent", body = CodeSent))
 ))]
 pub(super) async fn send_email_code(
     State(addresses): State<Arc<Addresses>>,
@@ -79,7 +79,7 @@ pub(super) async fn send_email_code(
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/phone-number/code", operation_id = "sendPhoneNumberCode",
     request_body = Option<super::openapi::EmptyBody>,
-    responses((status = 200, description = "It is on its way", body = CodeSent))
+    responses((status = 200, description = "Another code was sent", body = CodeSent))
 ))]
 pub(super) async fn send_phone_number_code(
     State(addresses): State<Arc<Addresses>>,
@@ -100,11 +100,11 @@ async fn send_code(
     Ok((Extension(Repeatable), Json(SENT)))
 }
 
-/// Verifies the e-mail address that the code was sent to.
+/// Verifies the e-mail address with the code that was sent to it.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/email/verify", operation_id = "verifyEmail",
     request_body = super::openapi::CodeBody,
-    responses((status = 200, description = "It is verified", body = Verified))
+    responses((status = 200, description = "The address is verified", body = Verified))
 ))]
 pub(super) async fn verify_email(
     State(addresses): State<Arc<Addresses>>,
@@ -114,11 +114,11 @@ pub(super) async fn verify_email(
     verify(&addresses, &caller, Channel::Email, body).await
 }
 
-/// Verifies the phone number that the code was sent to.
+/// Verifies the phone number with the code that was sent to it.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/phone-number/verify", operation_id = "verifyPhoneNumber",
     request_body = super::openapi::CodeBody,
-    responses((status = 200, description = "It is verified", body = Verified))
+    responses((status = 200, description = "The address is verified", body = Verified))
 ))]
 pub(super) async fn verify_phone_number(
     State(addresses): State<Arc<Addresses>>,

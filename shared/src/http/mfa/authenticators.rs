@@ -23,12 +23,12 @@ pub(super) struct AuthenticatorView {
     name: String,
     #[cfg_attr(test, schema(format = DateTime))]
     created_at: String,
-    /// False until a code of it was entered; then it counts.
+    /// `false` until the user enters one of its codes. Only confirmed authenticators can sign in.
     confirmed: bool,
 }
 
 impl AuthenticatorView {
-    /// The oldest first.
+    /// Oldest first.
     pub(super) fn all(factors: &OwnFactors) -> Vec<Self> {
         let mut sorted: Vec<_> = factors.authenticators.iter().collect();
         sorted.sort_by_key(|(_, authenticator)| authenticator.created_at);
@@ -50,10 +50,10 @@ pub(super) struct Authenticators {
     authenticators: Vec<AuthenticatorView>,
 }
 
-/// The user's own authenticator apps, the oldest first.
+/// Returns the user's own authenticator apps, oldest first.
 #[cfg_attr(test, utoipa::path(
     get, path = "/mfa/authenticators", operation_id = "listAuthenticators",
-    responses((status = 200, description = "At most five", body = Authenticators))
+    responses((status = 200, description = "At most five authenticators", body = Authenticators))
 ))]
 pub(super) async fn list(State(own): State<Arc<SelfService>>, caller: SignedIn) -> Answer<Authenticators> {
     let factors = own.factors(&caller).await?;
@@ -68,11 +68,11 @@ pub(super) struct NewAuthenticator {
     totp: NewTotp,
 }
 
-/// Begins to set up an authenticator app of the user's own.
+/// Starts the set-up of an own authenticator app.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/authenticators", operation_id = "startAuthenticator",
     request_body = super::openapi::NameBody,
-    responses((status = 201, description = "What the app needs, shown this once", body = NewAuthenticator))
+    responses((status = 201, description = "The secret for the app. It is shown only once", body = NewAuthenticator))
 ))]
 pub(super) async fn start(
     State(own): State<Arc<SelfService>>,
@@ -86,11 +86,11 @@ pub(super) async fn start(
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
-/// Confirms the authenticator app that shows the code. From now on it counts.
+/// Confirms an authenticator app with one of its codes. From then on it can sign in.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/authenticators/{id}/verify", operation_id = "verifyAuthenticator",
     params(super::openapi::IdPath), request_body = super::openapi::CodeBody,
-    responses((status = 200, description = "It is set up", body = Verified))
+    responses((status = 200, description = "The authenticator is confirmed", body = Verified))
 ))]
 pub(super) async fn verify(
     State(own): State<Arc<SelfService>>,
@@ -105,11 +105,11 @@ pub(super) async fn verify(
     Ok((Extension(Repeatable), Json(VERIFIED)))
 }
 
-/// Gives an authenticator app another name.
+/// Renames an authenticator app.
 #[cfg_attr(test, utoipa::path(
     patch, path = "/mfa/authenticators/{id}", operation_id = "renameAuthenticator",
     params(super::openapi::IdPath), request_body = super::openapi::NameBody,
-    responses((status = 204, description = "It has that name"))
+    responses((status = 204, description = "The authenticator was renamed"))
 ))]
 pub(super) async fn rename(
     State(own): State<Arc<SelfService>>,
@@ -126,7 +126,7 @@ pub(super) async fn rename(
 /// Removes an authenticator app.
 #[cfg_attr(test, utoipa::path(
     delete, path = "/mfa/authenticators/{id}", operation_id = "removeAuthenticator",
-    params(super::openapi::IdPath), responses((status = 204, description = "It is gone"))
+    params(super::openapi::IdPath), responses((status = 204, description = "The authenticator was removed"))
 ))]
 pub(super) async fn remove(
     State(own): State<Arc<SelfService>>,

@@ -19,7 +19,7 @@ use crate::{
     kernel::Refusal,
 };
 
-/// A name: 1 to 64 characters, blanks around it are cut off.
+/// A name of 1 to 64 characters. Blanks at its ends are removed.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "for the document only")]
@@ -28,7 +28,7 @@ pub(super) struct NameBody {
     name: String,
 }
 
-/// The six digits that an authenticator app shows; blanks between them are left out.
+/// The six digits that an authenticator app shows. Blanks between them are ignored.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "for the document only")]
@@ -64,7 +64,7 @@ pub(super) struct PhoneNumberBody {
 pub(super) struct RememberedBody {
     #[schema(min_length = 1, max_length = 64)]
     name: Option<String>,
-    /// Stands for a second factor.
+    /// Whether the device replaces a second factor.
     remembered: Option<bool>,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct MessageCodesBody {
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "for the document only")]
 pub(super) struct DevicePath {
-    /// As the pool names it.
+    /// The pool's name for the device.
     #[param(example = "us-east-1_a1b2c3d4-5678-40ab-9cde-f0123456789a")]
     id: String,
 }
@@ -89,7 +89,7 @@ pub(super) struct DevicePath {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "for the document only")]
 pub(super) struct StartTotpBody {
-    /// An authenticator that is set up stops working at once.
+    /// Replaces an authenticator that is already set up. It stops working at once.
     replace: Option<bool>,
 }
 
@@ -103,7 +103,7 @@ pub(super) struct VerifyTotpBody {
     friendly_device_name: Option<String>,
 }
 
-/// Amplify's words. At most one is `PREFERRED`.
+/// Amplify's values. At most one can be `PREFERRED`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "for the document only")]
@@ -111,7 +111,7 @@ pub(super) struct PreferenceBody {
     sms: Option<Setting>,
     totp: Option<Setting>,
     email: Option<Setting>,
-    /// Amplify v5's one word, instead of those above.
+    /// Amplify v5's single value, instead of the others.
     #[serde(rename = "preferredMFA")]
     preferred_mfa: Option<PreferredMfa>,
 }
@@ -125,12 +125,12 @@ pub(super) struct DeviceBody {
     public_key: PublicKey,
 }
 
-/// A key for ECDSA on P-256.
+/// A public key for ECDSA on P-256.
 #[derive(Deserialize, ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "for the document only")]
 enum PublicKey {
-    /// SPKI in base64 or base64url.
+    /// The SPKI export in base64 or base64url.
     Spki(String),
     Jwk(Jwk),
 }
@@ -148,7 +148,7 @@ struct Jwk {
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "for the document only")]
 pub(super) struct IdPath {
-    /// Of one of the user's.
+    /// The id of one of the user's authenticators or devices.
     #[param(pattern = "^[0-9a-f]{32}$")]
     id: String,
 }
@@ -157,7 +157,7 @@ pub(super) struct IdPath {
 #[openapi(
     info(
         title = "MFA API",
-        description = "A signed-in user's own factors. Errors are problem documents (RFC 9457); clients decide by `code`.",
+        description = "Lets a signed-in user manage their own factors. Errors are problem documents (RFC 9457). Branch on `code`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         version = "1"
     ),
@@ -198,17 +198,17 @@ struct Document;
 
 /// The statuses of refusals, each with what it stands for.
 const REFUSED: [(&str, &str); 11] = [
-    ("400", "No JSON, or a header is wrong"),
-    ("401", "Not signed in, too long ago for a change, or without a second factor"),
-    ("403", "A token without the scope"),
-    ("404", "There is none of this id"),
-    ("409", "Not possible as things are"),
-    ("412", "Changed elsewhere since it was looked at"),
+    ("400", "The body is not JSON, or a header is wrong"),
+    ("401", "The user is not signed in, signed in too long ago for a change, or proved no second factor"),
+    ("403", "The token lacks the scope"),
+    ("404", "The id does not exist"),
+    ("409", "The current state does not allow the change"),
+    ("412", "The preference has changed since it was read"),
     ("413", "Too large"),
     ("415", "No `application/json`"),
-    ("422", "A member is missing or wrong"),
+    ("422", "A field is missing or not valid"),
     ("429", "Too many requests"),
-    ("503", "Not available at the moment"),
+    ("503", "The service is temporarily unavailable"),
 ];
 
 fn refused(status: &str) -> Value {
@@ -228,7 +228,7 @@ fn document() -> Value {
     });
     schemas["GatewayMessage"] = json!({
         "type": "object",
-        "description": "What API Gateway answers by itself, in front of the function.",
+        "description": "A response of API Gateway itself, without a call of the function.",
         "required": ["message"],
         "properties": { "message": { "type": "string" } },
     });
@@ -253,7 +253,7 @@ fn document() -> Value {
     document["paths"]["/openapi.json"] = json!({
         "get": {
             "operationId": "getDocument",
-            "summary": "This document.",
+            "summary": "Returns this document.",
             "security": [],
             "responses": {
                 "200": { "description": "OpenAPI 3.1", "content": { "application/json": { "schema": { "type": "object" } } } },
@@ -283,7 +283,7 @@ fn complete(method: &str, operation: &mut Value) {
     if method == "post" {
         let key = json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
-            "description": "The same for every repetition of one attempt, which then is made once; for a day.",
+            "description": "Use the same key for every retry of a request. Within a day, the request then runs only once.",
             "schema": { "type": "string", "pattern": "^[!-~]{1,128}$" },
         });
         operation.entry("parameters").or_insert_with(|| json!([])).as_array_mut().unwrap().push(key);

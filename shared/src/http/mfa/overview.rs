@@ -16,7 +16,7 @@ use crate::{
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Overview {
-    /// `SMS`, `TOTP`, `EMAIL`: as Amplify's `fetchMFAPreference` names them.
+    /// `SMS`, `TOTP` or `EMAIL`, as in Amplify's `fetchMFAPreference`.
     enabled: Vec<Factor>,
     preferred: Option<Factor>,
     totp: TotpState,
@@ -29,12 +29,12 @@ pub(super) struct Overview {
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct TotpState {
     enabled: bool,
-    /// The authenticator that was set up has been stopped for a new one, which nobody has confirmed yet:
-    /// until then no code is right.
+    /// A new authenticator replaces the old one, which has stopped working, but is not confirmed yet. Until
+    /// then no code is accepted.
     replacing: bool,
 }
 
-/// Everything that is on and set up.
+/// Returns all factors of the user and their state.
 #[cfg_attr(test, utoipa::path(
     get, path = "/mfa", operation_id = "getOverview",
     responses((status = 200, description = "All of the user's factors", body = Overview))

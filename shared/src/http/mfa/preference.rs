@@ -33,21 +33,21 @@ impl From<FactorState> for Preference {
     }
 }
 
-/// Which of the pool's factors are on, and which is asked for first.
+/// Returns which of the pool's factors are enabled and which is preferred.
 #[cfg_attr(test, utoipa::path(
     get, path = "/mfa/preference", operation_id = "getPreference",
-    responses((status = 200, description = "As it is", body = Preference))
+    responses((status = 200, description = "The preference", body = Preference))
 ))]
 pub(super) async fn get(State(factors): State<Arc<Factors>>, caller: SignedIn) -> Tagged {
     Ok(tagged(factors.preference(&caller).await?))
 }
 
-/// Turns factors on and off. What is not named stays as it is.
+/// Turns factors on and off. Factors that the request does not name stay unchanged.
 #[cfg_attr(test, utoipa::path(
     put, path = "/mfa/preference", operation_id = "putPreference",
-    params(("If-Match" = Option<String>, Header, description = "Only if the preference still has this `ETag`")),
+    params(("If-Match" = Option<String>, Header, description = "Changes the preference only if it still has this `ETag`")),
     request_body = Option<super::openapi::PreferenceBody>,
-    responses((status = 200, description = "As it is now, read back from the pool", body = Preference))
+    responses((status = 200, description = "The new preference, read back from the pool", body = Preference))
 ))]
 pub(super) async fn put(
     State(factors): State<Arc<Factors>>,

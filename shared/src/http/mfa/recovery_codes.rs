@@ -24,29 +24,29 @@ impl RecoveryCodesView {
     }
 }
 
-/// How many recovery codes are left.
+/// Returns the number of unused recovery codes.
 #[cfg_attr(test, utoipa::path(
     get, path = "/mfa/recovery-codes", operation_id = "countRecoveryCodes",
-    responses((status = 200, description = "How many", body = RecoveryCodesView))
+    responses((status = 200, description = "The number of unused codes", body = RecoveryCodesView))
 ))]
 pub(super) async fn left(State(own): State<Arc<SelfService>>, caller: SignedIn) -> Answer<RecoveryCodesView> {
     Ok(Json(RecoveryCodesView::of(&own.factors(&caller).await?)))
 }
 
-/// Shown this once.
+/// Shown only once.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct NewCodes {
     codes: Vec<String>,
-    /// The same as a page to print.
+    /// The codes as a page to print.
     text: String,
 }
 
-/// Makes new recovery codes. Those before are worth nothing any more.
+/// Creates new recovery codes. They replace the earlier ones.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/recovery-codes", operation_id = "replaceRecoveryCodes",
     request_body = Option<super::openapi::EmptyBody>,
-    responses((status = 201, description = "The codes, shown this once", body = NewCodes))
+    responses((status = 201, description = "The codes. They are shown only once", body = NewCodes))
 ))]
 pub(super) async fn replace(
     State(own): State<Arc<SelfService>>,

@@ -22,11 +22,11 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub(super) struct RememberedView {
     id: String,
-    /// What the user calls it, else what its client did.
+    /// The name that the user chose, or else the client's name for it.
     name: Option<String>,
-    /// Stands for a second factor.
+    /// Whether the device replaces a second factor.
     remembered: bool,
-    /// The one that was signed in on with this token.
+    /// Whether this token belongs to the device.
     this_device: bool,
     #[cfg_attr(test, schema(format = DateTime))]
     created_at: String,
@@ -56,10 +56,10 @@ pub(super) struct RememberedViews {
     remembered_devices: Vec<RememberedView>,
 }
 
-/// The devices that the pool knows, the one used last first.
+/// Returns the devices that the pool knows, most recently used first.
 #[cfg_attr(test, utoipa::path(
     get, path = "/mfa/remembered-devices", operation_id = "listRememberedDevices",
-    responses((status = 200, description = "All of them", body = RememberedViews))
+    responses((status = 200, description = "All devices", body = RememberedViews))
 ))]
 pub(super) async fn list(
     State(devices): State<Arc<RememberedDevices>>,
@@ -69,11 +69,11 @@ pub(super) async fn list(
     Ok(Json(RememberedViews { remembered_devices: devices.into_iter().map(RememberedView::from).collect() }))
 }
 
-/// Gives a device a name, and says whether it stands for a second factor.
+/// Names a device and sets whether it replaces a second factor.
 #[cfg_attr(test, utoipa::path(
     patch, path = "/mfa/remembered-devices/{id}", operation_id = "changeRememberedDevice",
     params(super::openapi::DevicePath), request_body = Option<super::openapi::RememberedBody>,
-    responses((status = 204, description = "So it is"))
+    responses((status = 204, description = "The device was changed"))
 ))]
 pub(super) async fn change(
     State(devices): State<Arc<RememberedDevices>>,
@@ -93,7 +93,7 @@ pub(super) async fn change(
 #[cfg_attr(test, utoipa::path(
     delete, path = "/mfa/remembered-devices/{id}", operation_id = "forgetRememberedDevice",
     params(super::openapi::DevicePath),
-    responses((status = 204, description = "It is forgotten"))
+    responses((status = 204, description = "The device was forgotten"))
 ))]
 pub(super) async fn forget(
     State(devices): State<Arc<RememberedDevices>>,
@@ -110,11 +110,11 @@ pub(super) struct Forgotten {
     forgotten: usize,
 }
 
-/// Forgets all devices but the one that was signed in on with this token.
+/// Forgets all devices except the one that this token belongs to.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/remembered-devices/forget-others", operation_id = "forgetOtherDevices",
     request_body = Option<super::openapi::EmptyBody>,
-    responses((status = 200, description = "How many", body = Forgotten))
+    responses((status = 200, description = "The number of forgotten devices", body = Forgotten))
 ))]
 pub(super) async fn forget_others(
     State(devices): State<Arc<RememberedDevices>>,

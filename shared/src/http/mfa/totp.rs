@@ -11,12 +11,12 @@ use crate::{
     kernel::OneTimeCode,
 };
 
-/// Hands out the secret of a new authenticator app of the pool's. An authenticator that is set up already
-/// stops working at once, so it is replaced only with `replace`.
+/// Returns the secret for a new authenticator app of the pool. An existing authenticator stops working at
+/// once, so replacing it needs `replace`.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/totp", operation_id = "startTotp",
     request_body = Option<super::openapi::StartTotpBody>,
-    responses((status = 200, description = "What an authenticator app needs, shown this once", body = NewTotp))
+    responses((status = 200, description = "The secret for the app. It is shown only once", body = NewTotp))
 ))]
 pub(super) async fn start(
     State(factors): State<Arc<Factors>>,
@@ -28,11 +28,11 @@ pub(super) async fn start(
     Ok(Json(factors.start_totp(&caller, replace).await?.into()))
 }
 
-/// Registers the authenticator app that shows the code. `PUT /mfa/preference` makes it a factor.
+/// Registers the authenticator app with one of its codes. `PUT /mfa/preference` makes it a factor.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/totp/verify", operation_id = "verifyTotp",
     request_body = super::openapi::VerifyTotpBody,
-    responses((status = 200, description = "It is registered", body = Verified))
+    responses((status = 200, description = "The authenticator app is registered", body = Verified))
 ))]
 pub(super) async fn verify(
     State(factors): State<Arc<Factors>>,

@@ -37,7 +37,7 @@ impl DeviceView {
         }
     }
 
-    /// The oldest first.
+    /// Oldest first.
     pub(super) fn all(factors: &OwnFactors) -> Vec<Self> {
         let mut sorted: Vec<_> = factors.devices.iter().collect();
         sorted.sort_by_key(|(_, device)| device.created_at);
@@ -53,22 +53,22 @@ pub(super) struct Devices {
     trusted_devices: Vec<DeviceView>,
 }
 
-/// The browsers that the user trusts, the oldest first.
+/// Returns the user's trusted devices, oldest first.
 #[cfg_attr(test, utoipa::path(
     get, path = "/mfa/trusted-devices", operation_id = "listTrustedDevices",
-    responses((status = 200, description = "At most ten", body = Devices))
+    responses((status = 200, description = "At most ten devices", body = Devices))
 ))]
 pub(super) async fn list(State(own): State<Arc<SelfService>>, caller: SignedIn) -> Answer<Devices> {
     let factors = own.factors(&caller).await?;
     Ok(Json(Devices { trusted_devices: DeviceView::all(&factors) }))
 }
 
-/// Trusts the browser that holds the key: within minutes of a sign-in with a code of ours. The key as
-/// WebCrypto exports it: `spki` in base64 (or base64url), or the object `jwk`.
+/// Trusts the device that holds the key. The request must follow within minutes of a custom sign-in with a
+/// code. Send the key as WebCrypto exports it: `spki` in base64 or base64url, or the object `jwk`.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/trusted-devices", operation_id = "registerTrustedDevice",
     request_body = super::openapi::DeviceBody,
-    responses((status = 201, description = "It is trusted", body = DeviceView))
+    responses((status = 201, description = "The device is trusted", body = DeviceView))
 ))]
 pub(super) async fn register(
     State(own): State<Arc<SelfService>>,
@@ -84,11 +84,11 @@ pub(super) async fn register(
     Ok((StatusCode::CREATED, Extension(Repeatable), Json(DeviceView::new(&id, &device))))
 }
 
-/// Gives a trusted browser another name.
+/// Renames a trusted device.
 #[cfg_attr(test, utoipa::path(
     patch, path = "/mfa/trusted-devices/{id}", operation_id = "renameTrustedDevice",
     params(super::openapi::IdPath), request_body = super::openapi::NameBody,
-    responses((status = 204, description = "It has that name"))
+    responses((status = 204, description = "The device was renamed"))
 ))]
 pub(super) async fn rename(
     State(own): State<Arc<SelfService>>,
@@ -102,10 +102,10 @@ pub(super) async fn rename(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Trusts a browser no more.
+/// Ends the trust in a device.
 #[cfg_attr(test, utoipa::path(
     delete, path = "/mfa/trusted-devices/{id}", operation_id = "removeTrustedDevice",
-    params(super::openapi::IdPath), responses((status = 204, description = "It is trusted no more"))
+    params(super::openapi::IdPath), responses((status = 204, description = "The device is no longer trusted"))
 ))]
 pub(super) async fn remove(
     State(own): State<Arc<SelfService>>,

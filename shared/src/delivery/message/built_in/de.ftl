@@ -20,7 +20,7 @@ duration-days = { $count ->
 sms-validity = { $duration } gültig.
 sms-caution = Nie weitergeben.
 email-validity = { $duration } gültig.
-email-caution = Nie weitergeben: Niemand von { $app } wird Sie danach fragen.
+email-caution = Nie weitergeben. { $app } wird Sie niemals danach fragen.
 user-name-line = Benutzername: { $user }
 user-name-label = Benutzername
 password-label = Vorläufiges Passwort
@@ -30,7 +30,7 @@ password-label = Vorläufiges Passwort
 sign-up-sms = { $code } ist Ihr { $app }-Code für die Registrierung.
 sign-up-subject = Bestätigen Sie Ihr Konto bei { $app }
 sign-up-lead = Geben Sie diesen Code ein, um die Registrierung bei { $app } abzuschließen.
-sign-up-note = Wenn Sie sich nicht registriert haben, beachten Sie diese E-Mail nicht: Es geschieht nichts.
+sign-up-note = Wenn Sie sich nicht registriert haben, können Sie diese E-Mail ignorieren. Es passiert nichts.
 
 resend-code-sms = { sign-up-sms }
 resend-code-subject = { sign-up-subject }
@@ -41,29 +41,29 @@ resend-code-note = { sign-up-note }
 
 forgot-password-sms = { $code } ist Ihr { $app }-Code für ein neues Passwort.
 forgot-password-subject = Neues Passwort für { $app }
-forgot-password-lead = Geben Sie diesen Code ein, um ein neues Passwort für { $app } zu wählen.
-forgot-password-note = Wenn Sie kein neues Passwort angefordert haben, beachten Sie diese E-Mail nicht: Ihr Passwort bleibt, wie es ist.
+forgot-password-lead = Geben Sie diesen Code ein, um ein neues Passwort für { $app } festzulegen.
+forgot-password-note = Wenn Sie kein neues Passwort angefordert haben, können Sie diese E-Mail ignorieren. Ihr Passwort bleibt unverändert.
 
 ## A phone number or an e-mail address to confirm
 
 update-user-attribute-sms = { $code } ist Ihr { $app }-Code zur Bestätigung dieser Nummer.
 update-user-attribute-subject = Bestätigen Sie Ihre neue E-Mail-Adresse
 update-user-attribute-lead = Geben Sie diesen Code ein, um diese E-Mail-Adresse für Ihr Konto bei { $app } zu verwenden.
-update-user-attribute-note = Wenn Sie Ihre E-Mail-Adresse nicht geändert haben, beachten Sie diese E-Mail nicht: Ohne den Code ändert sich nichts.
+update-user-attribute-note = Wenn Sie Ihre E-Mail-Adresse nicht geändert haben, können Sie diese E-Mail ignorieren. Ohne den Code ändert sich nichts.
 
 verify-user-attribute-sms = { update-user-attribute-sms }
 verify-user-attribute-subject = Bestätigen Sie Ihre E-Mail-Adresse
 verify-user-attribute-lead = Geben Sie diesen Code ein, um zu bestätigen, dass diese E-Mail-Adresse zu Ihrem Konto bei { $app } gehört.
-verify-user-attribute-note = Wenn Sie das nicht angefordert haben, beachten Sie diese E-Mail nicht: Ohne den Code ändert sich nichts.
+verify-user-attribute-note = Wenn Sie das nicht angefordert haben, können Sie diese E-Mail ignorieren. Ohne den Code ändert sich nichts.
 
 ## An account made by an administrator: $code is the temporary password
 
 admin-create-user-sms = { $code } ist Ihr vorläufiges Passwort für { $app }.
 admin-create-user-subject = Ihr neues Konto bei { $app }
-admin-create-user-lead = Für Sie wurde ein Konto bei { $app } angelegt. Melden Sie sich mit diesem vorläufigen Passwort an; danach wählen Sie Ihr eigenes.
-admin-create-user-note = Wenn Sie dieses Konto nicht erwarten, beachten Sie diese E-Mail nicht.
+admin-create-user-lead = Für Sie wurde ein Konto bei { $app } angelegt. Melden Sie sich mit diesem vorläufigen Passwort an und legen Sie dann Ihr eigenes fest.
+admin-create-user-note = Wenn Sie dieses Konto nicht erwartet haben, können Sie diese E-Mail ignorieren.
 
-## Signing in: as a second factor, or with nothing but the code
+## Signing in: as a second factor, or with the code alone
 
 authentication-sms = { $code } ist Ihr { $app }-Code für die Anmeldung.
 authentication-subject = Ihr Anmeldecode für { $app }
@@ -75,103 +75,103 @@ authentication-note = Wenn Sie sich gerade nicht anmelden, versucht es vielleich
 account-take-over-notification-sms = Ungewöhnliche Anmeldung bei { $app }. Wenn Sie das nicht waren, ändern Sie Ihr Passwort.
 account-take-over-notification-subject = Ungewöhnliche Anmeldung bei { $app }
 account-take-over-notification-lead = Es gab einen ungewöhnlichen Versuch, sich mit Ihrem Konto bei { $app } anzumelden.
-account-take-over-notification-blocked = Er wurde abgewiesen.
-account-take-over-notification-note = Wenn Sie es waren, müssen Sie nichts tun. Wenn nicht, ändern Sie Ihr Passwort.
-fact-time = Zeit
+account-take-over-notification-blocked = Der Versuch wurde blockiert.
+account-take-over-notification-note = Wenn Sie das waren, müssen Sie nichts tun. Wenn nicht, ändern Sie bitte Ihr Passwort.
+fact-time = Zeitpunkt
 fact-place = Ort
 fact-device = Gerät
 fact-ip-address = IP-Adresse
 fact-recovery-code = Code
-fact-ready-time = Nicht vor
+fact-ready-time = Gültig ab
 link-was-me = Das war ich
 link-was-not-me = Das war ich nicht
-link-stop-recovery = Beenden
+link-stop-recovery = Wiederherstellung stoppen
 link-lead = Öffnen Sie diesen Link, um diese E-Mail-Adresse für Ihr Konto bei { $app } zu bestätigen.
-link-note = Wenn Sie das nicht angefordert haben, beachten Sie diese E-Mail nicht: Ohne den Link ändert sich nichts.
+link-note = Wenn Sie das nicht angefordert haben, können Sie diese E-Mail ignorieren. Ohne den Link ändert sich nichts.
 
-## What was changed about the user's factors
+## Notices of changed factors
 
 changed-caution-sms = Wenn Sie das nicht waren, ändern Sie Ihr Passwort.
-changed-note = Wenn Sie es waren, müssen Sie nichts tun. Wenn nicht, ändern Sie Ihr Passwort und prüfen Sie Ihre Faktoren.
+changed-note = Wenn Sie das waren, müssen Sie nichts tun. Wenn nicht, ändern Sie bitte Ihr Passwort und prüfen Sie Ihre Anmeldemethoden.
 
-address-changed-sms = Eine Adresse Ihres Kontos bei { $app } wurde geändert.{ sentence-space }{ changed-caution-sms }
-address-changed-subject = Adresse geändert
-address-changed-lead = Die E-Mail-Adresse oder Telefonnummer Ihres Kontos bei { $app } wurde oder wird geändert.
+address-changed-sms = Die Kontaktdaten Ihres Kontos bei { $app } wurden geändert.{ sentence-space }{ changed-caution-sms }
+address-changed-subject = Kontaktdaten geändert
+address-changed-lead = Die E-Mail-Adresse oder Telefonnummer Ihres Kontos bei { $app } wurde geändert oder wird gerade geändert.
 address-changed-note = { changed-note }
 
-authenticator-added-sms = Zu Ihrem Konto bei { $app } kam eine Authenticator-App hinzu.{ sentence-space }{ changed-caution-sms }
+authenticator-added-sms = Ihrem Konto bei { $app } wurde eine Authenticator-App hinzugefügt.{ sentence-space }{ changed-caution-sms }
 authenticator-added-subject = Authenticator-App hinzugefügt
-authenticator-added-lead = Zu Ihrem Konto bei { $app } kam eine Authenticator-App hinzu. Mit ihren Codes kann man sich anmelden.
+authenticator-added-lead = Ihrem Konto bei { $app } wurde eine Authenticator-App hinzugefügt. Mit den Codes dieser App kann man sich anmelden.
 authenticator-added-note = { changed-note }
 
-authenticator-removed-sms = Von Ihrem Konto bei { $app } wurde eine Authenticator-App entfernt.{ sentence-space }{ changed-caution-sms }
+authenticator-removed-sms = Aus Ihrem Konto bei { $app } wurde eine Authenticator-App entfernt.{ sentence-space }{ changed-caution-sms }
 authenticator-removed-subject = Authenticator-App entfernt
-authenticator-removed-lead = Von Ihrem Konto bei { $app } wurde eine Authenticator-App entfernt. Ihre Codes gelten nicht mehr.
+authenticator-removed-lead = Aus Ihrem Konto bei { $app } wurde eine Authenticator-App entfernt. Die Codes dieser App sind nicht mehr gültig.
 authenticator-removed-note = { changed-note }
 
-authenticator-replaced-sms = Die Authenticator-App Ihres Kontos bei { $app } gilt nicht mehr: Eine andere wird eingerichtet.{ sentence-space }{ changed-caution-sms }
+authenticator-replaced-sms = Die Authenticator-App Ihres Kontos bei { $app } gilt nicht mehr: Eine neue wird eingerichtet.{ sentence-space }{ changed-caution-sms }
 authenticator-replaced-subject = Authenticator-App wird ersetzt
-authenticator-replaced-lead = Für Ihr Konto bei { $app } wird eine andere Authenticator-App eingerichtet. Die bisherige gilt nicht mehr.
+authenticator-replaced-lead = Für Ihr Konto bei { $app } wird eine neue Authenticator-App eingerichtet. Die bisherige App funktioniert nicht mehr.
 authenticator-replaced-note = { changed-note }
 
-factors-changed-sms = Die zweiten Faktoren Ihres Kontos bei { $app } wurden geändert.{ sentence-space }{ changed-caution-sms }
-factors-changed-subject = Zweite Faktoren geändert
-factors-changed-lead = Es wurde geändert, wonach Ihr Konto bei { $app } bei der Anmeldung fragt.
+factors-changed-sms = Die Zwei-Faktor-Anmeldung Ihres Kontos bei { $app } wurde geändert.{ sentence-space }{ changed-caution-sms }
+factors-changed-subject = Zwei-Faktor-Anmeldung geändert
+factors-changed-lead = Die Zwei-Faktor-Anmeldung Ihres Kontos bei { $app } wurde geändert. Sie legt fest, was bei der Anmeldung zusätzlich abgefragt wird.
 factors-changed-note = { changed-note }
 
 new-device-sms = Anmeldung bei { $app } von einem neuen Gerät.{ sentence-space }{ changed-caution-sms }
 new-device-subject = Anmeldung von einem neuen Gerät
-new-device-lead = Mit Ihrem Konto bei { $app } hat sich jemand von einem Gerät angemeldet, das es noch nicht kannte.
+new-device-lead = Jemand hat sich von einem neuen Gerät aus in Ihrem Konto bei { $app } angemeldet.
 new-device-note = { account-take-over-notification-note }
 
-recovery-codes-replaced-sms = Ihr Konto bei { $app } hat neue Wiederherstellungscodes; frühere gelten nicht mehr.{ sentence-space }{ changed-caution-sms }
+recovery-codes-replaced-sms = Ihr Konto bei { $app } hat neue Wiederherstellungscodes. Frühere gelten nicht mehr.{ sentence-space }{ changed-caution-sms }
 recovery-codes-replaced-subject = Neue Wiederherstellungscodes
-recovery-codes-replaced-lead = Für Ihr Konto bei { $app } wurden neue Wiederherstellungscodes erstellt. Frühere gelten nicht mehr.
+recovery-codes-replaced-lead = Für Ihr Konto bei { $app } wurden neue Wiederherstellungscodes erstellt. Ihre früheren Codes sind nicht mehr gültig.
 recovery-codes-replaced-note = { changed-note }
 
-trusted-device-added-sms = Ihr Konto bei { $app } vertraut jetzt einem Gerät.{ sentence-space }{ changed-caution-sms }
-trusted-device-added-subject = Gerät als vertrauenswürdig gemerkt
-trusted-device-added-lead = Ihr Konto bei { $app } vertraut jetzt einem Gerät: Es steht dort bei der Anmeldung eine Zeit lang für einen Code.
+trusted-device-added-sms = Ihr Konto bei { $app } vertraut jetzt einem neuen Gerät.{ sentence-space }{ changed-caution-sms }
+trusted-device-added-subject = Vertrauenswürdiges Gerät hinzugefügt
+trusted-device-added-lead = Ihr Konto bei { $app } vertraut jetzt einem neuen Gerät. Für begrenzte Zeit ersetzt es bei der Anmeldung einen Code.
 trusted-device-added-note = { changed-note }
 
-trusted-device-removed-sms = Ihr Konto bei { $app } vertraut einem Gerät nicht mehr.{ sentence-space }{ changed-caution-sms }
-trusted-device-removed-subject = Gerät nicht mehr vertrauenswürdig
-trusted-device-removed-lead = Ihr Konto bei { $app } vertraut einem Gerät nicht mehr: Sie werden dort nach einem Code gefragt.
+trusted-device-removed-sms = Ihr Konto bei { $app } vertraut einem Ihrer Geräte nicht mehr.{ sentence-space }{ changed-caution-sms }
+trusted-device-removed-subject = Vertrauenswürdiges Gerät entfernt
+trusted-device-removed-lead = Ihr Konto bei { $app } vertraut einem Ihrer Geräte nicht mehr. Für die Anmeldung auf diesem Gerät brauchen Sie wieder einen Code.
 trusted-device-removed-note = { changed-note }
 
-recovery-started-sms = Jemand mit Ihrem Passwort stellt Ihr Konto bei { $app } wieder her.{ sentence-space }{ changed-caution-sms }
-recovery-started-subject = Wiederherstellung begonnen
-recovery-started-lead = Jemand, der Ihr Passwort kennt, hat begonnen, Ihr Konto bei { $app } wiederherzustellen. Dazu ist noch ein Wiederherstellungscode nötig.
+recovery-started-sms = Jemand, der Ihr Passwort kennt, stellt Ihr Konto bei { $app } wieder her.{ sentence-space }{ changed-caution-sms }
+recovery-started-subject = Kontowiederherstellung begonnen
+recovery-started-lead = Jemand, der Ihr Passwort kennt, hat begonnen, Ihr Konto bei { $app } wiederherzustellen. Zum Abschluss ist noch ein Wiederherstellungscode nötig.
 recovery-started-note = { changed-note }
 
-recovery-waiting-sms = Jemand mit Ihrem Passwort will Ihr Konto bei { $app } per E-Mail wiederherstellen. Melden Sie sich an, um das zu beenden.
+recovery-waiting-sms = Jemand mit Ihrem Passwort will Ihr Konto bei { $app } per E-Mail wiederherstellen. Melden Sie sich an, um das zu stoppen.
 recovery-waiting-subject = Ihr Konto soll wiederhergestellt werden
-recovery-waiting-lead = Jemand, der Ihr Passwort kennt, will Ihr Konto bei { $app } ohne den zweiten Faktor wiederherstellen. Das geht mit dem Code unten, aber nicht vor der genannten Zeit. Waren Sie es nicht, beenden Sie es jetzt: mit dem Link, oder indem Sie sich anmelden.
-recovery-waiting-note = Wir fragen Sie nie nach diesem Code.
+recovery-waiting-lead = Jemand, der Ihr Passwort kennt, möchte Ihr Konto bei { $app } ohne den zweiten Faktor wiederherstellen. Das ist mit dem Code unten möglich, aber erst ab dem angegebenen Zeitpunkt. Wenn Sie das nicht waren, stoppen Sie es jetzt: über den Link oder indem Sie sich anmelden.
+recovery-waiting-note = Wir werden Sie niemals nach diesem Code fragen.
 
 account-recovered-sms = Ihr Konto bei { $app } wurde wiederhergestellt und hat ein neues Passwort.{ sentence-space }{ changed-caution-sms }
 account-recovered-subject = Konto wiederhergestellt
-account-recovered-lead = Ihr Konto bei { $app } wurde wiederhergestellt: Es hat ein neues Passwort, und alle Sitzungen und Geräte wurden abgemeldet. Richten Sie wieder einen zweiten Faktor ein.
+account-recovered-lead = Ihr Konto bei { $app } wurde wiederhergestellt. Es hat ein neues Passwort, und alle Sitzungen und Geräte wurden abgemeldet. Bitte richten Sie wieder einen zweiten Faktor ein.
 account-recovered-note = { changed-note }
 
 changed-by-support-sms = Unser Support hat Ihr Konto bei { $app } geändert.{ sentence-space }{ changed-caution-sms }
-changed-by-support-subject = Vom Support geändert
-changed-by-support-lead = Unser Support hat etwas daran geändert, wie Sie sich bei { $app } anmelden.
+changed-by-support-subject = Änderung durch unseren Support
+changed-by-support-lead = Unser Support hat geändert, wie Sie sich bei { $app } anmelden.
 changed-by-support-note = { changed-note }
 
-welcome-sms = Ihr Konto bei { $app } ist eingerichtet. Willkommen.
+welcome-sms = Willkommen! Ihr Konto bei { $app } ist eingerichtet.
 welcome-subject = Willkommen bei { $app }
 welcome-lead = Ihr Konto bei { $app } ist eingerichtet. Sie können sich jetzt anmelden.
-welcome-note = Wenn Sie dieses Konto nicht eröffnet haben, setzen Sie ein neues Passwort: Jemand hat Ihre Adresse benutzt.
+welcome-note = Wenn Sie dieses Konto nicht erstellt haben, hat jemand Ihre Adresse verwendet. Setzen Sie das Passwort zurück, um die Person auszusperren.
 
-## A purpose that is not known: with a code, and without
+## An unknown purpose, with and without a code
 
 other-sms = { $code } ist Ihr { $app }-Code.
 other-subject = Ihr Code für { $app }
 other-lead = Geben Sie diesen Code bei { $app } ein.
-other-note = Wenn Sie keinen Code angefordert haben, beachten Sie diese E-Mail nicht.
+other-note = Wenn Sie keinen Code angefordert haben, können Sie diese E-Mail ignorieren.
 
-notice-sms = Es gibt einen Hinweis zu Ihrem Konto bei { $app }. Melden Sie sich an, um ihn zu lesen.
-notice-subject = Hinweis zu Ihrem Konto bei { $app }
-notice-lead = Es gibt einen Hinweis zu Ihrem Konto bei { $app }. Melden Sie sich an, um ihn zu lesen.
-notice-note = Öffnen Sie { $app } wie immer, nicht über einen Link in einer Nachricht.
+notice-sms = Es gibt eine Mitteilung zu Ihrem Konto bei { $app }. Melden Sie sich an, um sie zu lesen.
+notice-subject = Mitteilung zu Ihrem Konto bei { $app }
+notice-lead = Es gibt eine Mitteilung zu Ihrem Konto bei { $app }. Melden Sie sich an, um sie zu lesen.
+notice-note = Öffnen Sie { $app } wie gewohnt und nicht über einen Link in einer Nachricht.

@@ -21,8 +21,8 @@ duration-days = { $count ->
 sms-validity = Valable { $duration }.
 sms-caution = Ne le donnez à personne.
 email-validity = Valable { $duration }.
-email-caution = Ne le donnez à personne : chez { $app }, personne ne vous le demandera.
-user-name-line = Nom d'utilisateur : { $user }
+email-caution = Ne le communiquez à personne. { $app } ne vous le demandera jamais.
+user-name-line = Nom d'utilisateur: { $user }
 user-name-label = Nom d’utilisateur
 password-label = Mot de passe provisoire
 
@@ -31,7 +31,7 @@ password-label = Mot de passe provisoire
 sign-up-sms = { $code } est votre code { $app } pour créer votre compte.
 sign-up-subject = Confirmez votre compte { $app }
 sign-up-lead = Saisissez ce code pour terminer votre inscription sur { $app }.
-sign-up-note = Si vous ne vous êtes pas inscrit, ignorez cet e-mail : rien ne se passera.
+sign-up-note = Si vous ne vous êtes pas inscrit, ignorez cet e-mail. Rien ne se passera.
 
 resend-code-sms = { sign-up-sms }
 resend-code-subject = { sign-up-subject }
@@ -41,30 +41,30 @@ resend-code-note = { sign-up-note }
 ## A forgotten password
 
 forgot-password-sms = { $code } est votre code { $app } pour changer de mot de passe.
-forgot-password-subject = Nouveau mot de passe { $app }
+forgot-password-subject = Réinitialisez votre mot de passe { $app }
 forgot-password-lead = Saisissez ce code pour choisir un nouveau mot de passe sur { $app }.
-forgot-password-note = Si vous n’avez pas demandé de nouveau mot de passe, ignorez cet e-mail : le vôtre ne change pas.
+forgot-password-note = Si vous n’avez pas demandé de nouveau mot de passe, ignorez cet e-mail. Votre mot de passe ne change pas.
 
 ## A phone number or an e-mail address to confirm
 
 update-user-attribute-sms = { $code } est votre code { $app } pour confirmer ce numéro.
 update-user-attribute-subject = Confirmez votre nouvelle adresse e-mail
 update-user-attribute-lead = Saisissez ce code pour utiliser cette adresse e-mail avec votre compte { $app }.
-update-user-attribute-note = Si vous n’avez pas changé d’adresse e-mail, ignorez cet e-mail : sans le code, rien ne change.
+update-user-attribute-note = Si vous n’avez pas changé d’adresse e-mail, ignorez ce message. Sans le code, rien ne change.
 
 verify-user-attribute-sms = { update-user-attribute-sms }
 verify-user-attribute-subject = Confirmez votre adresse e-mail
 verify-user-attribute-lead = Saisissez ce code pour confirmer que cette adresse e-mail appartient à votre compte { $app }.
-verify-user-attribute-note = Si vous n’avez rien demandé, ignorez cet e-mail : sans le code, rien ne change.
+verify-user-attribute-note = Si vous n’avez rien demandé, ignorez cet e-mail. Sans le code, rien ne change.
 
 ## An account made by an administrator: $code is the temporary password
 
 admin-create-user-sms = { $code } est votre mot de passe provisoire pour { $app }.
 admin-create-user-subject = Votre nouveau compte { $app }
-admin-create-user-lead = Un compte a été créé pour vous sur { $app }. Connectez-vous avec ce mot de passe provisoire ; vous choisirez ensuite le vôtre.
-admin-create-user-note = Si vous n’attendez pas ce compte, ignorez cet e-mail.
+admin-create-user-lead = Un compte a été créé pour vous sur { $app }. Connectez-vous avec ce mot de passe provisoire, puis choisissez le vôtre.
+admin-create-user-note = Si vous n’attendiez pas ce compte, ignorez cet e-mail.
 
-## Signing in: as a second factor, or with nothing but the code
+## Signing in: as a second factor, or with the code alone
 
 authentication-sms = { $code } est votre code { $app } pour vous connecter.
 authentication-subject = Votre code de connexion { $app }
@@ -73,30 +73,30 @@ authentication-note = Si vous n’êtes pas en train de vous connecter, quelqu�
 
 ## An unusual sign-in
 
-account-take-over-notification-sms = Connexion inhabituelle à votre compte { $app }. Si ce n'est pas vous, changez de mot de passe.
+account-take-over-notification-sms = Connexion inhabituelle à votre compte { $app }. Si ce n'était pas vous, changez de mot de passe.
 account-take-over-notification-subject = Connexion inhabituelle à votre compte { $app }
-account-take-over-notification-lead = Nous avons remarqué une tentative inhabituelle de connexion à votre compte { $app }.
+account-take-over-notification-lead = Nous avons détecté une tentative de connexion inhabituelle à votre compte { $app }.
 account-take-over-notification-blocked = Elle a été bloquée.
-account-take-over-notification-note = Si c’était vous, il n’y a rien à faire. Sinon, changez de mot de passe.
+account-take-over-notification-note = Si c’était vous, vous n’avez rien à faire. Sinon, changez de mot de passe.
 fact-time = Date et heure
 fact-place = Lieu
 fact-device = Appareil
 fact-ip-address = Adresse IP
 fact-recovery-code = Code
-fact-ready-time = Pas avant
+fact-ready-time = Valable à partir du
 link-was-me = C’était moi
 link-was-not-me = Ce n’était pas moi
-link-stop-recovery = Arrêter
+link-stop-recovery = Arrêter la récupération
 link-lead = Ouvrez ce lien pour confirmer cette adresse e-mail pour votre compte { $app }.
-link-note = Si vous ne l’avez pas demandé, ignorez cet e-mail : sans le lien, rien ne change.
+link-note = Si vous n’avez rien demandé, ignorez cet e-mail. Sans le lien, rien ne change.
 
-## What was changed about the user's factors
+## Notices of changed factors
 
-changed-caution-sms = Si ce n'est pas vous, changez de mot de passe.
-changed-note = Si c’était vous, il n’y a rien à faire. Sinon, changez de mot de passe et vérifiez vos facteurs.
+changed-caution-sms = Si ce n'était pas vous, changez de mot de passe.
+changed-note = Si c’était vous, vous n’avez rien à faire. Sinon, changez de mot de passe et vérifiez vos méthodes de connexion.
 
-address-changed-sms = Une adresse de votre compte { $app } a été modifiée.{ sentence-space }{ changed-caution-sms }
-address-changed-subject = Adresse modifiée
+address-changed-sms = Les coordonnées de votre compte { $app } ont été modifiées.{ sentence-space }{ changed-caution-sms }
+address-changed-subject = Coordonnées modifiées
 address-changed-lead = L’adresse e-mail ou le numéro de téléphone de votre compte { $app } a été modifié ou est en cours de modification.
 address-changed-note = { changed-note }
 
@@ -105,74 +105,74 @@ authenticator-added-subject = Application d’authentification ajoutée
 authenticator-added-lead = Une application d’authentification a été ajoutée à votre compte { $app }. Ses codes permettent de se connecter.
 authenticator-added-note = { changed-note }
 
-authenticator-removed-sms = Une application d'authentification a été retirée de votre compte { $app }.{ sentence-space }{ changed-caution-sms }
-authenticator-removed-subject = Application d’authentification retirée
-authenticator-removed-lead = Une application d’authentification a été retirée de votre compte { $app }. Ses codes ne valent plus.
+authenticator-removed-sms = Une application d'authentification a été supprimée de votre compte { $app }.{ sentence-space }{ changed-caution-sms }
+authenticator-removed-subject = Application d’authentification supprimée
+authenticator-removed-lead = Une application d’authentification a été supprimée de votre compte { $app }. Ses codes ne fonctionnent plus.
 authenticator-removed-note = { changed-note }
 
-authenticator-replaced-sms = L'application d'authentification de votre compte { $app } ne marche plus : une autre la remplace.{ sentence-space }{ changed-caution-sms }
-authenticator-replaced-subject = Application d’authentification remplacée
-authenticator-replaced-lead = Une autre application d’authentification est en cours d’installation pour votre compte { $app }. La précédente ne fonctionne plus.
+authenticator-replaced-sms = L'application d'authentification de votre compte { $app } ne marche plus, une autre la remplace.{ sentence-space }{ changed-caution-sms }
+authenticator-replaced-subject = Remplacement de votre application d’authentification
+authenticator-replaced-lead = Une nouvelle application d’authentification est en cours de configuration pour votre compte { $app }. La précédente ne fonctionne plus.
 authenticator-replaced-note = { changed-note }
 
-factors-changed-sms = Les seconds facteurs de votre compte { $app } ont été modifiés.{ sentence-space }{ changed-caution-sms }
-factors-changed-subject = Seconds facteurs modifiés
-factors-changed-lead = Ce que votre compte { $app } demande à la connexion a été modifié.
+factors-changed-sms = La validation en deux étapes de votre compte { $app } a été modifiée.{ sentence-space }{ changed-caution-sms }
+factors-changed-subject = Validation en deux étapes modifiée
+factors-changed-lead = La validation en deux étapes de votre compte { $app } a été modifiée. Elle détermine ce qui vous est demandé à la connexion.
 factors-changed-note = { changed-note }
 
 new-device-sms = Connexion à votre compte { $app } depuis un nouvel appareil.{ sentence-space }{ changed-caution-sms }
 new-device-subject = Connexion depuis un nouvel appareil
-new-device-lead = Une connexion à votre compte { $app } a eu lieu depuis un appareil qu’il ne connaissait pas.
+new-device-lead = Quelqu’un s’est connecté à votre compte { $app } depuis un nouvel appareil.
 new-device-note = { account-take-over-notification-note }
 
-recovery-codes-replaced-sms = Votre compte { $app } a de nouveaux codes de secours ; les anciens ne valent plus.{ sentence-space }{ changed-caution-sms }
-recovery-codes-replaced-subject = Nouveaux codes de secours
-recovery-codes-replaced-lead = De nouveaux codes de secours ont été créés pour votre compte { $app }. Les anciens ne valent plus.
+recovery-codes-replaced-sms = Votre compte { $app } a de nouveaux codes de récupération. Les anciens ne marchent plus.{ sentence-space }{ changed-caution-sms }
+recovery-codes-replaced-subject = Nouveaux codes de récupération
+recovery-codes-replaced-lead = De nouveaux codes de récupération ont été créés pour votre compte { $app }. Les anciens ne fonctionnent plus.
 recovery-codes-replaced-note = { changed-note }
 
 trusted-device-added-sms = Un appareil de confiance a été ajouté à votre compte { $app }.{ sentence-space }{ changed-caution-sms }
 trusted-device-added-subject = Appareil de confiance ajouté
-trusted-device-added-lead = Votre compte { $app } fait désormais confiance à un appareil : pendant quelque temps, il y tient lieu de code à la connexion.
+trusted-device-added-lead = Votre compte { $app } fait désormais confiance à un nouvel appareil. Pendant une durée limitée, il remplace un code à la connexion.
 trusted-device-added-note = { changed-note }
 
 trusted-device-removed-sms = Un appareil de confiance a été retiré de votre compte { $app }.{ sentence-space }{ changed-caution-sms }
 trusted-device-removed-subject = Appareil de confiance retiré
-trusted-device-removed-lead = Votre compte { $app } ne fait plus confiance à un appareil : un code vous y sera demandé.
+trusted-device-removed-lead = Votre compte { $app } ne fait plus confiance à l’un de vos appareils. Un code vous y sera demandé à la connexion.
 trusted-device-removed-note = { changed-note }
 
-recovery-started-sms = Quelqu'un qui a votre mot de passe restaure votre compte { $app }.{ sentence-space }{ changed-caution-sms }
-recovery-started-subject = Restauration commencée
-recovery-started-lead = Quelqu’un qui connaît votre mot de passe a commencé à restaurer votre compte { $app }. Il faut encore un code de récupération.
+recovery-started-sms = Quelqu'un qui a votre mot de passe récupère votre compte { $app }.{ sentence-space }{ changed-caution-sms }
+recovery-started-subject = Récupération de compte commencée
+recovery-started-lead = Quelqu’un qui connaît votre mot de passe a commencé à récupérer votre compte { $app }. Il lui faut encore un code de récupération pour terminer.
 recovery-started-note = { changed-note }
 
-recovery-waiting-sms = Quelqu'un qui a votre mot de passe veut restaurer votre compte { $app } par e-mail. Connectez-vous pour y mettre fin.
-recovery-waiting-subject = Votre compte va être restauré
-recovery-waiting-lead = Quelqu’un qui connaît votre mot de passe veut restaurer votre compte { $app } sans le second facteur. Il le pourra avec le code ci-dessous, mais pas avant l’heure indiquée. Si ce n’est pas vous, arrêtez-le maintenant : par le lien, ou en vous connectant.
+recovery-waiting-sms = Quelqu'un qui a votre mot de passe veut récupérer votre compte { $app } par e-mail. Connectez-vous pour y mettre fin.
+recovery-waiting-subject = Votre compte va être récupéré
+recovery-waiting-lead = Quelqu’un qui connaît votre mot de passe veut récupérer votre compte { $app } sans le second facteur. Le code ci-dessous le permet, mais pas avant l’heure indiquée. Si ce n’est pas vous, arrêtez la récupération maintenant, avec le lien ou en vous connectant.
 recovery-waiting-note = Nous ne vous demanderons jamais ce code.
 
-account-recovered-sms = Votre compte { $app } est restauré, avec un nouveau mot de passe.{ sentence-space }{ changed-caution-sms }
-account-recovered-subject = Compte restauré
-account-recovered-lead = Votre compte { $app } a été restauré : il a un nouveau mot de passe, et toutes les sessions et tous les appareils ont été déconnectés. Configurez de nouveau un second facteur.
+account-recovered-sms = Votre compte { $app } a été récupéré, avec un nouveau mot de passe.{ sentence-space }{ changed-caution-sms }
+account-recovered-subject = Compte récupéré
+account-recovered-lead = Votre compte { $app } a été récupéré. Il a un nouveau mot de passe, et toutes les sessions et tous les appareils ont été déconnectés. Configurez de nouveau un second facteur.
 account-recovered-note = { changed-note }
 
 changed-by-support-sms = Notre assistance a modifié votre compte { $app }.{ sentence-space }{ changed-caution-sms }
-changed-by-support-subject = Modifié par notre assistance
+changed-by-support-subject = Modification par notre assistance
 changed-by-support-lead = Notre assistance a modifié la façon dont vous vous connectez à { $app }.
 changed-by-support-note = { changed-note }
 
-welcome-sms = Votre compte { $app } est actif. Bienvenue.
+welcome-sms = Bienvenue. Votre compte { $app } est actif.
 welcome-subject = Bienvenue sur { $app }
 welcome-lead = Votre compte { $app } est prêt. Vous pouvez maintenant vous connecter.
-welcome-note = Si vous n’avez pas ouvert ce compte, changez le mot de passe : quelqu’un a utilisé votre adresse.
+welcome-note = Si vous n’avez pas créé ce compte, quelqu’un a utilisé votre adresse. Réinitialisez le mot de passe pour lui bloquer l’accès.
 
-## A purpose that is not known: with a code, and without
+## An unknown purpose, with and without a code
 
 other-sms = { $code } est votre code { $app }.
 other-subject = Votre code { $app }
 other-lead = Saisissez ce code sur { $app }.
 other-note = Si vous n’avez pas demandé de code, ignorez cet e-mail.
 
-notice-sms = Un avis concerne votre compte { $app }. Connectez-vous pour le lire.
-notice-subject = Un avis sur votre compte { $app }
-notice-lead = Un avis concerne votre compte { $app }. Connectez-vous pour le lire.
-notice-note = Ouvrez { $app } comme toujours, et non par un lien dans un message.
+notice-sms = Vous avez un message sur votre compte { $app }. Connectez-vous pour le lire.
+notice-subject = Un message au sujet de votre compte { $app }
+notice-lead = Vous avez un message au sujet de votre compte { $app }. Connectez-vous pour le lire.
+notice-note = Ouvrez { $app } comme d’habitude, et non par un lien reçu dans un message.
