@@ -76,9 +76,8 @@ impl Policy {
                 ));
             }
             if providers.iter().take(at).any(|other| other.eq_ignore_ascii_case(provider)) {
-                problems.push(format!(
-                    "sign_up.link_providers: {provider:?} is listed twice, in another case"
-                ));
+                problems
+                    .push(format!("sign_up.link_providers: {provider:?} is listed twice, in another case"));
             }
         }
         let sign_in = &self.sign_in;
