@@ -30,9 +30,7 @@ use shared::{
             RecoveryCode, Seeds, SelfService, TotpSeed,
         },
     },
-    kernel::{
-        AccessToken, Clock, EmailAddress, Factor, OneTimeCode, PhoneNumber, UserId,
-    },
+    kernel::{AccessToken, Clock, EmailAddress, Factor, OneTimeCode, PhoneNumber, UserId},
 };
 use shared_testkit::{
     CUSTOM, CustomAuthStage, CustomSignIn, InMemoryCourier, InMemorySeeds, InMemoryTable, NATIVE,
@@ -212,19 +210,13 @@ async fn walk(owner: Owner, holds: Holds) -> Walk {
     let stage = CustomAuthStage::with("", &table, 7, RECOVERY);
     let user = UserId::parse("alex").unwrap();
     let has_phone = owner == Owner::TextMessages;
-    let pool = Arc::new(Pool {
-        user: user.clone(),
-        has_phone,
-        is_on: false.into(),
-        changed: false.into(),
-    });
+    let pool = Arc::new(Pool { user: user.clone(), has_phone, is_on: false.into(), changed: false.into() });
     let policy = Policy::default();
     let custom_auth = policy.custom_auth.clone();
     let clients = AppClients::parse(&format!("native={NATIVE},custom={CUSTOM}"), &custom_auth).unwrap();
     let clients: Arc<dyn AppClientDirectory> =
         Arc::new(CustomAuthSettings { policy: custom_auth, clients, recovery: RECOVERY });
-    let guard =
-        GuardPorts { own: table.clone(), records: table.clone(), clients, devices: pool.clone() };
+    let guard = GuardPorts { own: table.clone(), records: table.clone(), clients, devices: pool.clone() };
     let access = Arc::new(Access::new(
         pool.clone(),
         guard,

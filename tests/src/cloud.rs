@@ -97,8 +97,9 @@ impl Cloud {
             ("MFA_CODE_KEY_ARN", &self.code_key),
             // A key is a key; which one it is matters to nobody here.
             ("MFA_SEED_KEY_ARN", &self.code_key),
-            ("MFA_DELIVER_FUNCTION", "deliver"),
-            ("MFA_RECOVERY_FUNCTION", "recovery-worker"),
+            ("MFA_DELIVER_FUNCTION", "deliver:live"),
+            ("MFA_RECOVERY_FUNCTION", "recovery-worker:live"),
+            ("MFA_PASSWORD_RECOVERY", "email"),
             ("MFA_APP_CLIENTS", APP_CLIENTS),
             ("MFA_HASH_KEY", HASH_KEY),
             ("MFA_CHALLENGE_KEY", CHALLENGE_KEY),

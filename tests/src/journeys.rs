@@ -186,8 +186,9 @@ impl Traveller {
                 traveller.device = text(&tokens, "/AuthenticationResult/NewDeviceMetadata/DeviceKey")?;
             }
             Journey::Recovery | Journey::PublicRecovery => {
+                let protected = cloud.protect(&traveller.name, &traveller.access_token, now()?).await?;
+                traveller.access_token = protected.0;
                 traveller.secrets = cloud.recovery_codes(&traveller.access_token).await?;
-                cloud.enrol_totp(&traveller.access_token, now()?).await?;
             }
             Journey::CustomTotp => traveller.secrets = vec![traveller.enrol(cloud).await?],
             Journey::CustomRecoveryCode => {
@@ -207,10 +208,11 @@ impl Traveller {
             Journey::Support => {
                 cloud.prefer_sms(&traveller.name, &traveller.number).await?;
                 cloud.join_group(&traveller.name, HELPERS).await?;
+                cloud.sign_in_by_sms(&traveller.name, &traveller.number).await?;
                 traveller.access_token = cloud.sign_in_by_sms(&traveller.name, &traveller.number).await?;
                 let helped = cloud.add_user(&traveller.helped()).await?;
+                let (helped, _) = cloud.protect(&traveller.helped(), &helped, now()?).await?;
                 cloud.recovery_codes(&helped).await?;
-                cloud.enrol_totp(&helped, now()?).await?;
             }
             Journey::SignUp
             | Journey::Password

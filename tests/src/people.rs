@@ -58,6 +58,31 @@ impl Cloud {
         Ok(secret.to_owned())
     }
 
+    /// Sets an authenticator app up through the MFA API, which notes it, and signs in with its next code. Gives
+    /// the access token of that sign-in, which changes factors for five minutes, and the app's secret.
+    pub async fn protect(&self, name: &str, token: &str, now: u64) -> Result<(String, String)> {
+        let call = async |method, path, body| -> Result<Value> {
+            let (status, answer) = self.api(method, path, Some(token), &body).await?;
+            anyhow::ensure!(status < 300, "{path}: {status} {answer}");
+            Ok(answer)
+        };
+        let begun = call("POST", "/mfa/totp", json!({})).await?;
+        let secret = begun.get("secret").and_then(Value::as_str).context("no secret")?.to_owned();
+        let seed = data_encoding::BASE32_NOPAD.decode(secret.as_bytes())?;
+        let totp = totp_rs::Builder::new().with_secret(seed).build()?;
+        call("POST", "/mfa/totp/verify", json!({ "code": totp.generate(now).to_string() })).await?;
+        call("PUT", "/mfa/preference", json!({ "totp": "PREFERRED" })).await?;
+        let asked = self.sign_in(name, PASSWORD).await?;
+        let answer = json!({
+            "ClientId": self.client("native")?, "ChallengeName": "SOFTWARE_TOKEN_MFA",
+            "Session": asked.get("Session").context("no session")?,
+            "ChallengeResponses": {
+                "USERNAME": name, "SOFTWARE_TOKEN_MFA_CODE": totp.generate(now + 30).to_string(),
+            },
+        });
+        Ok((access_token(&self.cognito("RespondToAuthChallenge", answer).await?)?, secret))
+    }
+
     /// Makes text messages the preferred factor, and the number a verified one.
     pub async fn prefer_sms(&self, name: &str, number: &str) -> Result<()> {
         let attributes = json!([

@@ -7,6 +7,7 @@ use std::time::Duration;
 use end_to_end::{Cloud, stacks};
 use serde_json::{Value as Json, json};
 use serde_norway::Value;
+use shared::kernel::{Clock as _, SystemClock};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -103,6 +104,8 @@ async fn everything(cloud: &Cloud, token: &str) -> Vec<Json> {
 async fn no_variable_steers_a_request() {
     let cloud = Cloud::start().await.unwrap();
     let token = cloud.add_user(USER).await.unwrap();
+    let now = SystemClock.now().as_second().try_into().unwrap();
+    let (token, _) = cloud.protect(USER, &token, now).await.unwrap();
     cloud.recovery_codes(&token).await.unwrap();
     cloud.api("POST", "/mfa/authenticators", Some(&token), &json!({ "name": "Phone" })).await.unwrap();
     let before = everything(&cloud, &token).await;

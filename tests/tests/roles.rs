@@ -112,7 +112,7 @@ const PARTITIONS: [(&str, &str, &[&str]); 44] = [
     ("deliver", "UpdateItem", &["DELIVERY#*", "SENT#*", "USER#*"]),
     ("mfa-api", "GetItem", &["USER#*"]),
     ("mfa-api", "PutItem", &["AUDIT#*"]),
-    ("mfa-api", "Query", &["AUDIT#*"]),
+    ("mfa-api", "Query", &["AUDIT#*", "USER#*"]),
     ("mfa-api", "UpdateItem", &["CALLS#*", "USER#*"]),
     ("post-authentication", "PutItem", &["AUDIT#*"]),
     ("post-authentication", "UpdateItem", &["SENT#*", "USER#*"]),
@@ -130,6 +130,7 @@ const PARTITIONS: [(&str, &str, &[&str]); 44] = [
     ("recovery-worker", "GetItem", &["RECOVERY#*", "USER#*"]),
     ("recovery-worker", "PutItem", &["AUDIT#*", "RECOVERY#*"]),
     ("recovery-worker", "UpdateItem", &["RECOVERY#*", "USER#*"]),
+    ("verify-auth-challenge-response", "PutItem", &["AUDIT#*"]),
     ("verify-auth-challenge-response", "UpdateItem", &["CHALLENGE#*", "USER#*"]),
 ];
 
@@ -409,13 +410,14 @@ async fn help_users(cloud: &Cloud) {
     const NEW: &str = "Better-Horse-10";
     for name in [APP, TEXT] {
         let token = cloud.add_user(name).await.unwrap();
-        cloud.remember_device(name).await.unwrap();
-        let codes = cloud.recovery_codes(&token).await.unwrap();
-        if name == APP {
-            cloud.enrol_totp(&token, now()).await.unwrap();
+        let token = if name == APP {
+            cloud.protect(name, &token, now()).await.unwrap().0
         } else {
             cloud.prefer_sms(name, name).await.unwrap();
-        }
+            cloud.sign_in_by_sms(name, name).await.unwrap();
+            cloud.sign_in_by_sms(name, name).await.unwrap()
+        };
+        let codes = cloud.recovery_codes(&token).await.unwrap();
         let begin = json!({ "username": name, "password": PASSWORD });
         let (_, opened) = cloud.api("POST", "/recovery", None, &begin).await.unwrap();
         let secret = opened["secret"].as_str();
@@ -429,6 +431,7 @@ async fn help_users(cloud: &Cloud) {
     cloud.add_user(ADMIN).await.unwrap();
     cloud.join_group(ADMIN, "helpers").await.unwrap();
     cloud.prefer_sms(ADMIN, ADMIN).await.unwrap();
+    cloud.sign_in_by_sms(ADMIN, ADMIN).await.unwrap();
     let token = cloud.sign_in_by_sms(ADMIN, ADMIN).await.unwrap();
     let user = "+12025550104";
     let of_user = cloud.add_user(user).await.unwrap();

@@ -410,9 +410,11 @@ fn a_function_is_given_the_secrets_of_its_purpose() {
         given.sort_unstable();
         given
     };
-    assert_eq!(given("ChallengeKey"), ["Deliver", "MfaApi", "RecoveryWorker", "VerifyAuthChallengeResponse"]);
+    let challenges =
+        ["CreateAuthChallenge", "Deliver", "MfaApi", "RecoveryWorker", "VerifyAuthChallengeResponse"];
+    assert_eq!(given("ChallengeKey"), challenges);
     assert_eq!(given("RecoveryKey"), ["Deliver", "RecoveryWorker"]);
-    assert_eq!(given("HashKey").len(), 12);
+    assert_eq!(given("HashKey").len(), 11);
     assert!(!given("HashKey").contains(&"VerifyAuthChallengeResponse"));
 }
 

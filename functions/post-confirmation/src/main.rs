@@ -25,7 +25,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let governor = governor.governor(table.clone());
     let unique = unique.map(|unique| unique.addresses(table.clone()));
     let courier = welcomes.then(|| Arc::new(DeliverFunction::new(&aws, deliver)) as Arc<dyn Courier>);
-    let accounts = Arc::new(PoolAccounts::new(&aws, &pool));
     let trigger = PostConfirmation::new(table.clone(), table.clone(), table, governor, unique, clock);
-    serve(trigger.welcoming(courier).forgetting_devices(accounts)).await
+    serve(trigger.welcoming(courier).forgetting_devices(Arc::new(PoolAccounts::new(&aws, &pool)))).await
 }

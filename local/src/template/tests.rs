@@ -87,7 +87,9 @@ const ACCOUNT: Account = Account { region: "us-east-1", id: "111122223333" };
 fn given() -> Given {
     let mut given = Given::default();
     given.attribute("Key", "Arn", "arn:aws:kms:us-east-1:111122223333:key/1");
-    given.secret("HashKey", "generated");
+    for secret in ["HashKey", "ChallengeKey", "RecoveryKey"] {
+        given.secret(secret, "generated");
+    }
     given
 }
 

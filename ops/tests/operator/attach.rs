@@ -257,7 +257,7 @@ async fn a_pool_that_is_somebody_elses_is_refused_with_what_to_add_there() {
     let foreign = json!({ "PostConfirmation": "arn:aws:lambda:us-east-1:111122223333:function:theirs" });
     let owned = json!({ "aws:cloudformation:stack-name": "shop-stack" });
     for (member, value, reason) in [
-        ("LambdaConfig", foreign, "PostConfirmation is another function already"),
+        ("LambdaConfig", foreign, "PostConfirmation already has another function"),
         ("UserPoolTags", owned, "the CloudFormation stack shop-stack owns the pool"),
     ] {
         let mut pool = unrelated();

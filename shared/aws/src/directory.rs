@@ -49,7 +49,11 @@ impl Addresses for Directory {
 impl NativeEnrolment for Directory {
     async fn has_native_factor(&self, user_name: &str) -> Result<bool, PortError> {
         let call = self.client.admin_get_user().user_pool_id(&self.user_pool_id).username(user_name);
-        let user = call.send().await.map_err(port_error("cognito.AdminGetUser"))?;
-        Ok(!user.user_mfa_setting_list().is_empty())
+        match call.send().await {
+            Ok(user) => Ok(!user.user_mfa_setting_list().is_empty()),
+            // Deleted meanwhile.
+            Err(fault) if fault.code() == Some("UserNotFoundException") => Ok(false),
+            Err(fault) => Err(port_error("cognito.AdminGetUser")(fault)),
+        }
     }
 }

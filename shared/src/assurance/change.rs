@@ -75,10 +75,8 @@ pub fn decide(request: &ChangeRequest) -> Decision {
             return Decision::TooOld;
         }
         // A factor of the pool that a thief of the password has set up at Cognito must not lead to custom
-        // factors where the custom client would have asked for something else.
-        let is_detour = is_custom
-            && !matches!(client, ClientKind::Custom { .. })
-            && (standing.has_counted_channel || standing.is_covered);
+        // factors of a user whom a custom client asks for something else.
+        let is_detour = is_custom && !matches!(client, ClientKind::Custom { .. }) && standing.is_covered;
         return if is_detour { Decision::SecondFactorRequired } else { Decision::Allowed };
     }
     if standing.has_factor || (is_custom && standing.has_counted_channel) {
