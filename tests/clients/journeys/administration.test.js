@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 
-import { newAddress } from '../harness/user.js';
 import { GROUP_OF_HELPERS, NO_CODE, journey, worldOf } from './harness/world.js';
 
 const world = worldOf();
@@ -11,7 +10,7 @@ const ACTIONS = [
   ['find'],
   ['audit'],
   ['mfa-reset'],
-  ['preference', { totp: 'OFF' }],
+  ['preference', { totp: 'DISABLED' }],
   ['phone-number', { phoneNumber: '+12025558888' }],
   ['unlock'],
   ['forget-devices'],
@@ -149,7 +148,7 @@ for (const ending of ['mfa-reset', 'erase', 'forget-devices']) {
     const [helper, owner] = [await world.newHelper(), await world.newUserWithAuthenticator()];
     const device = await world.trustDevice(owner.signIn);
     assert.ok(device);
-    const name = `${owner.sub}/${ending}?x${newAddress()}`;
+    const name = `${owner.sub}/${ending}?x@example.org`;
     await world.newUser({ name });
     await world.unchanged(owner, () => world.administer(helper.signIn, 'unlock', name));
     const inPath = `/admin/users/${encodeURIComponent(name)}/unlock`;

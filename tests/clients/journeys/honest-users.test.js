@@ -90,7 +90,7 @@ journey('an honest user at passwordless: sign-in by e-mail code, first authentic
 });
 
 journey('an honest user who has lost the authenticator: recovers the account and sets up a new one', async () => {
-  const owner = await world.newUserWithAuthenticator();
+  const owner = await world.newUserWithBothAuthenticators();
   const password = 'Better-Horse-10';
   await counted('recovery by recovery code', 3, async () => {
     const post = async (path, token, body) => {
@@ -104,6 +104,6 @@ journey('an honest user who has lost the authenticator: recovers the account and
     await post('/recovery/code', secret, { code: owner.recoveryCodes[0] });
     await post('/recovery/password', secret, { oldPassword: owner.password, password });
   });
-  Object.assign(owner, { password, app: undefined, recoveryCodes: [] });
+  Object.assign(owner, { password, app: undefined, poolApp: undefined, recoveryCodes: [] });
   await counted('custom: first sign-in after a recovery', 6, () => world.firstSignIn(owner));
 });
