@@ -104,6 +104,7 @@ journey('an honest user who has lost the authenticator: recovers the account and
     await post('/recovery/code', secret, { code: owner.recoveryCodes[0] });
     await post('/recovery/password', secret, { oldPassword: owner.password, password });
   });
-  Object.assign(owner, { password, app: undefined, poolApp: undefined, recoveryCodes: [] });
+  owner.password = password;
+  world.lose(owner);
   await counted('custom: first sign-in after a recovery', 6, () => world.firstSignIn(owner));
 });

@@ -220,8 +220,7 @@ journey('holds the password: guesses codes until the factor is off, which suppor
   const [owner, helper] = [await world.newUserWithAuthenticator(), await world.newHelper()];
   await guess(owner, 20);
   await world.administrationDone(helper.signIn, 'mfa-reset', owner.name);
-  owner.recoveryCodes = [];
-  owner.app = undefined;
+  world.lose(owner);
   await world.firstSignIn(owner);
   const signIn = await world.signInByAuthenticator(owner);
   assert.ok(signIn.claims.mfa_methods.includes('totp'), 'the new factor is on');

@@ -87,6 +87,7 @@ journey('holds the session of a recovered account: goes on with tokens of before
   assert.equal(done.status, 'recovered', JSON.stringify(done));
   assert.equal((await world.refresh('custom', stolen)).tokens, undefined);
   await world.everyChangeRefused(owner, stolen);
-  Object.assign(owner, { password: NEW_PASSWORD, app: undefined, poolApp: undefined, recoveryCodes: [] });
+  owner.password = NEW_PASSWORD;
+  world.lose(owner);
   await world.firstSignIn(owner);
 });

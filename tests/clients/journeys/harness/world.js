@@ -169,16 +169,21 @@ export class World {
     await signIn.answerByMessage('email', owner.email);
     await this.#enrol(owner, signIn);
     owner.signIn = signIn;
-    owner.app ??= await this.addAuthenticator(signIn);
+    owner.app ??= await this.addAuthenticator(signIn, owner.lostApp);
     assert.ok(owner.app, 'the owner gets an authenticator at the first sign-in');
   }
 
   async #enrol(owner, signIn) {
     if (signIn.step === 'enrol') {
-      owner.app = new Authenticator(signIn.shown.secret);
-      await signIn.answer(await owner.app.late());
+      owner.app = new Authenticator(signIn.shown.secret, owner.lostApp);
+      await signIn.answer(owner.lostApp === undefined ? await owner.app.late() : await unusedCode(owner.app));
     }
     assert.ok(signIn.tokens, `the owner signs in at custom: ${signIn.refusal ?? signIn.step}`);
+  }
+
+  /** The owner's factors are gone: a new authenticator is set up at the next sign-in. */
+  lose(owner) {
+    Object.assign(owner, { lostApp: owner.app, app: undefined, poolApp: undefined, recoveryCodes: [] });
   }
 
   /** An owner without an authenticator who signs in at `custom` by text messages, and did so. */
