@@ -53,7 +53,7 @@ export function worldOf({ mfa = 'optional', admin = '', policy = '' } = {}) {
 
 /** A test of one way in. Its name begins with what the attacker knows or holds. */
 export function journey(name, walk) {
-  test(name, { timeout: 300_000 }, walk);
+  test(name, { timeout: 600_000 }, walk);
 }
 
 export class World {
