@@ -284,7 +284,7 @@ export class World {
     return body.codes ?? [];
   }
 
-  /** An authenticator of ours, confirmed; none if it is refused. `after`: one that the user has. */
+  /** A named authenticator, confirmed; none if it is refused. `after`: one that the user has. */
   async addAuthenticator(signIn, after) {
     const { body } = await this.call(signIn, 'POST', '/mfa/authenticators', { name: 'App' });
     if (body.secret === undefined) return undefined;
