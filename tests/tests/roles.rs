@@ -86,7 +86,7 @@ fn allowed() -> Actions {
 }
 
 /// The partitions of the table that each function may touch: function, action, patterns.
-const PARTITIONS: [(&str, &str, &[&str]); 44] = [
+const PARTITIONS: [(&str, &str, &[&str]); 45] = [
     ("admin-api", "BatchWriteItem", &["SENT#*#user#*", "USER#*"]),
     ("admin-api", "GetItem", &["USER#*"]),
     ("admin-api", "PutItem", &["AUDIT#*"]),

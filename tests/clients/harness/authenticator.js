@@ -12,7 +12,12 @@ export class Authenticator {
   /** `after`: another one of the same user, whose steps count for this one too. */
   constructor(base32, after) {
     this.#totp = new TOTP({ secret: Secret.fromBase32(base32) });
-    if (after !== undefined) this.#last = after.#last;
+    if (after !== undefined) this.follow(after);
+  }
+
+  /** Gives no code of a step that the other one has used. */
+  follow(other) {
+    this.#last = Math.max(this.#last, other.#last);
   }
 
   /**

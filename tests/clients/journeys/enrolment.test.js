@@ -75,7 +75,7 @@ describe('where enrolment is part of the sign-in', () => {
       }
       noTokens(custom);
     });
-    Object.assign(owner, { app: undefined, recoveryCodes: [] });
+    world.lose(owner);
     await world.firstSignIn(owner);
   });
 

@@ -90,8 +90,7 @@ journey('an honest user at passwordless: sign-in by e-mail code, first authentic
 });
 
 journey('an honest user who has lost the authenticator: recovers the account and sets up a new one', async () => {
-  const owner = await world.newUserWithPoolAuthenticator();
-  owner.recoveryCodes = await world.mintRecoveryCodes(owner.signIn);
+  const owner = await world.newUserWithBothAuthenticators();
   const password = 'Better-Horse-10';
   await counted('recovery by recovery code', 3, async () => {
     const post = async (path, token, body) => {
@@ -105,8 +104,7 @@ journey('an honest user who has lost the authenticator: recovers the account and
     await post('/recovery/code', secret, { code: owner.recoveryCodes[0] });
     await post('/recovery/password', secret, { oldPassword: owner.password, password });
   });
-  Object.assign(owner, { password, poolApp: undefined, recoveryCodes: [] });
-  await counted('native: first sign-in after a recovery, and a new authenticator', 5, async () => {
-    owner.poolApp = await world.setUpPoolAuthenticator(await world.signInNatively(owner));
-  });
+  owner.password = password;
+  world.lose(owner);
+  await counted('custom: first sign-in after a recovery', 6, () => world.firstSignIn(owner));
 });

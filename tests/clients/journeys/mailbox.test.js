@@ -130,8 +130,8 @@ journey('holds the mailbox: brings a phone of their own by Cognito’s calls, re
   await world.signInAsOwner(owner);
 });
 
-journey('holds the mailbox and a used link: asks a recovery for a code by e-mail where that is closed', async () => {
-  const owner = await world.newUserWithAuthenticator();
+journey('holds the mailbox: resets the password, asks a recovery for a code by e-mail where that is closed', async () => {
+  const owner = await world.newUserWithBothAuthenticators();
   await world.unchanged(owner, async () => {
     owner.password = await world.resetPassword(owner, owner.email);
     const body = { username: owner.name, password: owner.password };

@@ -113,12 +113,15 @@ journey('holds the password of a member of a group of two factors: mints both at
   const owner = await world.newUser({ groups: [GROUP_OF_TWO_FACTORS] });
   await world.unchanged(owner, async () => {
     const native = await world.signIn('native', owner, { password: owner.password });
-    const [code = NO_CODE] = await world.mintRecoveryCodes(native);
+    const codes = await world.mintRecoveryCodes(native);
     const app = await world.addAuthenticator(native);
-    const custom = await world.signIn('custom', owner, { password: owner.password });
-    await custom.answer(code);
-    await custom.answer(app?.next() ?? '000000');
-    noTokens(custom);
+    // A group that was joined is known from the second sign-in on.
+    for (let again = 0; again < 2; again += 1) {
+      const custom = await world.signIn('custom', owner, { password: owner.password });
+      await custom.answer(codes.pop() ?? NO_CODE);
+      await custom.answer(app?.next() ?? '000000');
+      noTokens(custom);
+    }
   });
 });
 
@@ -129,10 +132,8 @@ journey('holds the password: asks for every factor at custom, and has none', asy
       const custom = await world.signIn('custom', owner, { password: owner.password });
       await custom.answer(factor);
       assert.equal(custom.shown.secret, undefined, `${factor} shows no secret`);
-      const wrongAnswer = () => (factor === 'recovery-code' ? NO_CODE : owner.app.wrong());
-      for (let wrong = 0; wrong < 6; wrong += 1) await custom.answer(wrongAnswer());
+      for (const wrong of [owner.app.wrong(), NO_CODE, '{"device":"0","signature":"AA"}']) await custom.answer(wrong);
       noTokens(custom);
-      assert.equal(custom.challenge, undefined, `${factor}: the sign-in is at its end`);
       await world.laterOn(owner);
     }
   });
@@ -219,8 +220,7 @@ journey('holds the password: guesses codes until the factor is off, which suppor
   const [owner, helper] = [await world.newUserWithAuthenticator(), await world.newHelper()];
   await guess(owner, 20);
   await world.administrationDone(helper.signIn, 'mfa-reset', owner.name);
-  owner.recoveryCodes = [];
-  owner.app = undefined;
+  world.lose(owner);
   await world.firstSignIn(owner);
   const signIn = await world.signInByAuthenticator(owner);
   assert.ok(signIn.claims.mfa_methods.includes('totp'), 'the new factor is on');
@@ -253,7 +253,7 @@ journey('holds the password: signs in at native with a factor of the pool on', a
 });
 
 journey('holds the password: opens a recovery and guesses its code', async () => {
-  const owner = await world.newUserWithAuthenticator();
+  const owner = await world.newUserWithBothAuthenticators();
   await world.unchanged(owner, async () => {
     const begin = { username: owner.name, password: owner.password };
     const opened = await world.cloud.api('/recovery', { method: 'POST', body: begin });

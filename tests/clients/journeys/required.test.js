@@ -5,7 +5,7 @@ import { GROUP_OF_HELPERS, NO_CODE, journey, noTokens, worldOf } from './harness
 
 const world = worldOf({ mfa: 'on' });
 
-/** A user of `passwordless` with an authenticator of ours and no factor of the pool's. */
+/** A user of `passwordless` with a named authenticator and no factor of the pool's. */
 async function passwordlessUser(wishes) {
   const owner = await world.newUser(wishes);
   const first = await world.signIn('passwordless', owner);

@@ -46,7 +46,7 @@ journey('holds a recovery code without the password: signs in at passwordless, a
 });
 
 journey('holds a recovery code without the password: opens a recovery with it', async () => {
-  const owner = await world.newUserWithAuthenticator();
+  const owner = await world.newUserWithBothAuthenticators();
   const body = { username: owner.name, password: 'Guessed-Horse-1' };
   await world.unchanged(owner, async () => {
     const { secret } = await (await world.cloud.api('/recovery', { method: 'POST', body })).json();
@@ -95,6 +95,7 @@ journey('holds the password and a seed seen once: the owner has removed that aut
   const { status } = await world.call(owner.signIn, 'DELETE', `/mfa/authenticators/${own.authenticators[0]}`);
   assert.ok(status < 300, `${status}`);
   const custom = await world.signIn('custom', owner, { password: owner.password });
+  seen.follow(owner.app);
   await custom.answer(await unusedCode(seen));
   noTokens(custom);
   await world.signInAsOwner(owner);

@@ -3,14 +3,14 @@ import { basename } from 'node:path';
 
 export default async function* count(events) {
   const walked = { attackers: 0, honest: 0 };
-  const open = [];
+  const failed = [];
   for await (const { type, data } of events) {
     if (!['test:pass', 'test:fail'].includes(type) || data.details.type === 'suite') continue;
     // A file is a test of its own, unless tests are run in one process.
     if (data.file !== undefined && basename(data.name) === basename(data.file)) continue;
     walked[data.name.startsWith('an honest user') ? 'honest' : 'attackers'] += 1;
-    if (type === 'test:fail') open.push(data.name);
+    if (type === 'test:fail') failed.push(data.name);
   }
-  for (const name of open) yield `open: ${name}\n`;
-  yield `${walked.attackers} journeys of attackers, ${walked.honest} of honest users, ${open.length} of all failed\n`;
+  for (const name of failed) yield `failed: ${name}\n`;
+  yield `${walked.attackers} journeys of attackers, ${walked.honest} of honest users, ${failed.length} failed\n`;
 }

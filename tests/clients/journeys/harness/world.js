@@ -53,7 +53,7 @@ export function worldOf({ mfa = 'optional', admin = '', policy = '' } = {}) {
 
 /** A test of one way in. Its name begins with what the attacker knows or holds. */
 export function journey(name, walk) {
-  test(name, { timeout: 120_000 }, walk);
+  test(name, { timeout: 600_000 }, walk);
 }
 
 export class World {
@@ -156,6 +156,13 @@ export class World {
     return owner;
   }
 
+  /** The same with an authenticator of the pool's as well, which recovery asks for. */
+  async newUserWithBothAuthenticators(wishes) {
+    const owner = await this.newUserWithAuthenticator(wishes);
+    owner.poolApp = await this.setUpPoolAuthenticator(owner.signIn);
+    return owner;
+  }
+
   /** The first sign-in at `custom`, with an authenticator set up in it or right after it. */
   async firstSignIn(owner) {
     const signIn = await this.signIn('custom', owner, { password: owner.password });
@@ -163,16 +170,21 @@ export class World {
     await signIn.answerByMessage(channel, address);
     await this.#enrol(owner, signIn);
     owner.signIn = signIn;
-    owner.app ??= await this.addAuthenticator(signIn);
+    owner.app ??= await this.addAuthenticator(signIn, owner.lostApp);
     assert.ok(owner.app, 'the owner gets an authenticator at the first sign-in');
   }
 
   async #enrol(owner, signIn) {
     if (signIn.step === 'enrol') {
-      owner.app = new Authenticator(signIn.shown.secret);
-      await signIn.answer(await owner.app.late());
+      owner.app = new Authenticator(signIn.shown.secret, owner.lostApp);
+      await signIn.answer(owner.lostApp === undefined ? await owner.app.late() : await unusedCode(owner.app));
     }
     assert.ok(signIn.tokens, `the owner signs in at custom: ${signIn.refusal ?? signIn.step}`);
+  }
+
+  /** The owner's factors are gone: a new authenticator is set up at the next sign-in. */
+  lose(owner) {
+    Object.assign(owner, { lostApp: owner.app, app: undefined, poolApp: undefined, recoveryCodes: [] });
   }
 
   /** An owner without an authenticator who signs in at `custom` by text messages, and did so. */
@@ -273,7 +285,7 @@ export class World {
     return body.codes ?? [];
   }
 
-  /** An authenticator of ours, confirmed; none if it is refused. `after`: one that the user has. */
+  /** A named authenticator, confirmed; none if it is refused. `after`: one that the user has. */
   async addAuthenticator(signIn, after) {
     const { body } = await this.call(signIn, 'POST', '/mfa/authenticators', { name: 'App' });
     if (body.secret === undefined) return undefined;
@@ -403,7 +415,7 @@ export class World {
 
 /** The attacker's sign-in came to nothing. */
 export function noTokens(signIn) {
-  assert.equal(signIn.tokens, undefined, 'the attacker has tokens');
+  assert.ok(signIn.tokens === undefined, 'the attacker has tokens');
 }
 
 /** The sign-in is worth one proof: tokens may be there, and say so. */
