@@ -86,7 +86,9 @@ pub(crate) fn meaning(weakness: Weakness) -> &'static str {
         Weakness::ChannelIsEnough => {
             "a code to the channel that resets the password counts beside it, so a mailbox can be enough"
         }
-        Weakness::NoWayIn => "no user can sign in: too few kinds count, and a trusted device comes after a sign-in",
+        Weakness::NoWayIn => {
+            "no user can sign in: too few kinds count, and a trusted device comes after a sign-in"
+        }
         Weakness::NoFirstFactor => {
             "a user without an authenticator can't sign in here, and can't set one up here"
         }

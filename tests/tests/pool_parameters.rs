@@ -77,7 +77,8 @@ fn texts(value: &Json, pointer: &str) -> BTreeSet<String> {
 /// The one value that all functions with a variable have, and their names.
 fn told<'a>(functions: &'a [Function], variable: &str) -> (&'a str, BTreeSet<&'a str>) {
     let told = functions.iter().filter_map(|one| Some((one.name.as_str(), one.environment.get(variable)?)));
-    let (names, values): (BTreeSet<_>, BTreeSet<_>) = told.map(|(name, value)| (name, value.as_str())).unzip();
+    let (names, values): (BTreeSet<_>, BTreeSet<_>) =
+        told.map(|(name, value)| (name, value.as_str())).unzip();
     assert_eq!(values.len(), 1, "{variable}: {values:?}");
     (values.into_iter().next().unwrap(), names)
 }
@@ -87,10 +88,7 @@ fn recovery_of(pool: &Json) -> PasswordRecovery {
     let mechanisms = pool.pointer("/AccountRecoverySetting/RecoveryMechanisms").and_then(Json::as_array);
     let names: BTreeSet<_> =
         mechanisms.unwrap().iter().map(|mechanism| mechanism["Name"].as_str().unwrap()).collect();
-    PasswordRecovery {
-        email: names.contains("verified_email"),
-        sms: names.contains("verified_phone_number"),
-    }
+    PasswordRecovery { email: names.contains("verified_email"), sms: names.contains("verified_phone_number") }
 }
 
 fn proven(password: bool, own: &[OwnFactor]) -> Proven {
@@ -168,5 +166,8 @@ fn every_pool_of_the_template_keeps_recovery_and_second_factor_apart() {
         deployed += 1;
     }
     assert_eq!(recoveries, ["email", "sms"].map(str::to_owned).into(), "both branches were seen");
-    println!("pool parameters: {} combinations, {deployed} deployed, {refused} refused by rules", deployed + refused);
+    println!(
+        "pool parameters: {} combinations, {deployed} deployed, {refused} refused by rules",
+        deployed + refused
+    );
 }

@@ -215,7 +215,10 @@ fn factor_faults(pre_token: &Value) -> Faults {
             let first = pool(json!({ "LambdaConfig": { "PreTokenGenerationConfig": config } }));
             Fault { policy: FRESH, ..first }
         }),
-        (vec!["password-recovery-differs", "recovery-unset"], pool(json!({ "AccountRecoverySetting": null }))),
+        (
+            vec!["password-recovery-differs", "recovery-unset"],
+            pool(json!({ "AccountRecoverySetting": null })),
+        ),
         (vec!["gate-missing", "plan-too-small", "trigger-foreign"], {
             let config = json!({ "LambdaVersion": "V2_0", "LambdaArn": theirs("theirs") });
             pool(json!({
@@ -259,7 +262,10 @@ fn client_faults() -> Faults {
         }),
         (vec!["refresh-fails"], client(json!({ "RefreshTokenRotation": { "Feature": "ENABLED" } }))),
         (vec!["no-refresh"], client(json!({ "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"] }))),
-        (vec!["app-client-kind-differs", "flow-names-old"], client(json!({ "ExplicitAuthFlows": ["CUSTOM_AUTH_FLOW_ONLY"] }))),
+        (
+            vec!["app-client-kind-differs", "flow-names-old"],
+            client(json!({ "ExplicitAuthFlows": ["CUSTOM_AUTH_FLOW_ONLY"] })),
+        ),
         (vec!["no-revocation"], client(json!({ "EnableTokenRevocation": false }))),
         (vec!["access-token-long"], client(json!({ "AccessTokenValidity": 12 }))),
         (vec!["refresh-token-long"], client(json!({ "RefreshTokenValidity": 3650 }))),
@@ -273,7 +279,8 @@ fn policy(policy: &'static str) -> Fault {
 }
 
 fn strength_faults() -> Faults {
-    let email_first = json!({ "Policies": { "SignInPolicy": { "AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"] } } });
+    let email_first =
+        json!({ "Policies": { "SignInPolicy": { "AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"] } } });
     vec![
         (vec!["gate-missing", "trigger-missing"], {
             pool(json!({ "LambdaConfig": { "PreTokenGeneration": null, "PreTokenGenerationConfig": null } }))
@@ -285,7 +292,8 @@ fn strength_faults() -> Faults {
         }),
         (vec!["native-beside-custom"], with_factors(json!({ "MfaConfiguration": "OPTIONAL" }))),
         (vec!["native-beside-custom", "one-time-code-first"], {
-            let flows = client(json!({ "ExplicitAuthFlows": ["ALLOW_USER_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] }));
+            let flows =
+                client(json!({ "ExplicitAuthFlows": ["ALLOW_USER_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] }));
             Fault { pool: email_first, factors: json!({ "MfaConfiguration": "OPTIONAL" }), ..flows }
         }),
         (vec!["app-client-kind-differs"], {
@@ -467,13 +475,9 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
     stranger["ClientName"] = "stranger".into();
     cloud.cognito("CreateUserPoolClient", stranger).await.unwrap();
     let (code, found) = deployment.examined(id, &Value::Null, "");
-    let due = [
-        "app-client-unlisted",
-        "function-of-another-pool",
-        "names-case-sensitive",
-        "permission-missing",
-    ]
-    .map(str::to_owned);
+    let due =
+        ["app-client-unlisted", "function-of-another-pool", "names-case-sensitive", "permission-missing"]
+            .map(str::to_owned);
     assert_eq!((code, found), (5, due.into()));
     seeded += 1;
 

@@ -108,7 +108,10 @@ mod tests {
         let closed = "kinds = ['email', 'sms']\nenrolment = 'closed'\nkeep_weaker = true";
         assert_eq!(found(closed, BY_EMAIL), []);
         assert_eq!(found(closed, PasswordRecovery::default()), [Weakness::NoWayIn]);
-        assert_eq!(found("kinds = ['email']\nkeep_weaker = true", PasswordRecovery { email: false, sms: true }), []);
+        assert_eq!(
+            found("kinds = ['email']\nkeep_weaker = true", PasswordRecovery { email: false, sms: true }),
+            []
+        );
     }
 
     #[test]

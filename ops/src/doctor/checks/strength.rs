@@ -95,8 +95,9 @@ pub(super) const CHECKS: &[Check] = &[
             if facts.mfa_state() == "ON" || !has_custom {
                 return Vec::new();
             }
-            let sentence = format!("signs in natively beside a custom client, and MFA is {}", facts.mfa_state());
-            facts.clients_that(&sentence, Client::signs_in_natively)
+            let sentence =
+                format!("signs in natively beside a custom client, and MFA is {}", facts.mfa_state());
+            facts.clients_that(&sentence, |client| client.signs_in_natively())
         },
     },
     Check {
@@ -139,13 +140,19 @@ pub(super) const CHECKS: &[Check] = &[
         find: |facts| {
             let Some(listed) = listed(facts) else { return Vec::new() };
             let kind = |client: &Client<'_>| listed.find(client.id);
-            let mut found = facts.clients_that("has custom challenges, and the policy does not know its name", |client| {
-                let only_custom = client.signs_in_by_challenges() && !client.signs_in_natively();
-                only_custom && kind(client) == Some(AppClient::Native)
-            });
-            found.extend(facts.clients_that("is custom in the policy, and has no custom challenges", |client| {
-                !client.signs_in_by_challenges() && matches!(kind(client), Some(AppClient::Custom(_)))
-            }));
+            let mut found = facts.clients_that(
+                "has custom challenges, and the policy does not know its name",
+                |client| {
+                    let only_custom = client.signs_in_by_challenges() && !client.signs_in_natively();
+                    only_custom && kind(client) == Some(AppClient::Native)
+                },
+            );
+            found.extend(facts.clients_that(
+                "is custom in the policy, and has no custom challenges",
+                |client| {
+                    !client.signs_in_by_challenges() && matches!(kind(client), Some(AppClient::Custom(_)))
+                },
+            ));
             found
         },
     },
