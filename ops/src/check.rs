@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Write as _, stdout};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use shared::config::{self, Policy, Problems, check_policy};
+use shared::assurance::PasswordRecovery;
+use shared::config::{self, Policy, Problems, check_policy, line_of};
+use shared::custom_auth::{Weakness, weaknesses};
 use shared::delivery::{self, Finding, GovernorRules, Severity};
 
 use crate::ending::Ending;
@@ -35,8 +38,13 @@ pub(crate) fn check(folder: &Path) -> Result<(Policy, Vec<Finding>)> {
             });
         }
     }
-    let policy = match fs::read_to_string(folder.join("policy.toml")) {
-        Ok(overrides) => check_policy(&overrides).unwrap_or_else(|problems| {
+    let overrides = match fs::read_to_string(folder.join("policy.toml")) {
+        Ok(overrides) => Some(overrides),
+        Err(fault) if fault.kind() == ErrorKind::NotFound => None,
+        Err(fault) => return Err(fault).context("policy.toml"),
+    };
+    let policy = match &overrides {
+        Some(overrides) => check_policy(overrides).unwrap_or_else(|problems| {
             findings.extend(problems.into_iter().map(|(line, text)| Finding {
                 file: "policy.toml".into(),
                 line,
@@ -45,9 +53,9 @@ pub(crate) fn check(folder: &Path) -> Result<(Policy, Vec<Finding>)> {
             }));
             Policy::default()
         }),
-        Err(fault) if fault.kind() == ErrorKind::NotFound => Policy::default(),
-        Err(fault) => return Err(fault).context("policy.toml"),
+        None => Policy::default(),
     };
+    findings.extend(strength(&policy, overrides.as_deref().unwrap_or_default()));
     // What the number plan does not know; the senders would not start with it.
     let rules = config::load(&|_| None, |environment| GovernorRules::read(&policy, environment));
     if let Err(Problems(problems)) = rules {
@@ -62,4 +70,58 @@ pub(crate) fn check(folder: &Path) -> Result<(Policy, Vec<Finding>)> {
     findings.extend(shared_rules::check(folder));
     findings.sort();
     Ok((policy, findings))
+}
+
+/// Every value of `MFA_PASSWORD_RECOVERY`. A folder doesn't say which one a deployment has.
+const RECOVERIES: [(&str, PasswordRecovery); 4] = [
+    ("email", PasswordRecovery { email: true, sms: false }),
+    ("sms", PasswordRecovery { email: false, sms: true }),
+    ("email,sms", PasswordRecovery { email: true, sms: true }),
+    ("none", PasswordRecovery { email: false, sms: false }),
+];
+
+/// Says in words what a weakness means. `doctor` says the same of a deployment.
+pub(crate) fn meaning(weakness: Weakness) -> &'static str {
+    match weakness {
+        Weakness::ChannelIsEnough => {
+            "a code to the channel that resets the password counts beside it, so a mailbox can be enough"
+        }
+        Weakness::NoWayIn => {
+            "no user can sign in: too few kinds count, and a trusted device comes after a sign-in"
+        }
+        Weakness::NoFirstFactor => {
+            "a user without an authenticator can't sign in here, and can't set one up here"
+        }
+        Weakness::AuthenticatorLocksOut => {
+            "a user who sets up an authenticator can't sign in again without other factors: set keep_weaker, or \
+             count totp and ask for fewer factors"
+        }
+    }
+}
+
+/// What the policy makes weak or impossible, and at which values of `MFA_PASSWORD_RECOVERY`.
+fn strength(policy: &Policy, overrides: &str) -> Vec<Finding> {
+    let mut found = BTreeMap::<_, Vec<&str>>::new();
+    for (name, recovery) in RECOVERIES {
+        for weak in weaknesses(&policy.custom_auth, recovery) {
+            found.entry(weak).or_default().push(name);
+        }
+    }
+    let findings = found.into_iter().map(|((key, weakness), recoveries)| {
+        let is_always = recoveries.len() == RECOVERIES.len();
+        let condition = if is_always {
+            String::new()
+        } else {
+            format!(" (if MFA_PASSWORD_RECOVERY is {})", recoveries.join(" or "))
+        };
+        let is_broken = is_always && weakness == Weakness::NoWayIn;
+        let text = format!("{key}: {}{condition}", meaning(weakness));
+        Finding {
+            file: "policy.toml".into(),
+            line: line_of(overrides, &text),
+            severity: if is_broken { Severity::Error } else { Severity::Warning },
+            text,
+        }
+    });
+    findings.collect()
 }

@@ -68,6 +68,28 @@ fn a_warning_is_no_failure() {
 }
 
 #[test]
+fn check_says_what_a_policy_makes_weak_or_impossible() {
+    let policy = r#"
+[custom_auth.clients.custom]
+recovery_channel_counts = true
+[custom_auth.clients.mobile]
+kinds = ["email"]
+enrolment = "closed"
+keep_weaker = true
+[custom_auth.clients.mobile.groups.admins]
+recovery_channel_counts = true
+[custom_auth.clients.web.groups.admins]
+factors = 2
+[custom_auth.clients.desk]
+kinds = ["totp"]
+enrolment = "closed"
+"#;
+    let (passes, found) = checked(folder(&[("policy.toml", policy)]).path());
+    assert!(passes, "warnings only: {found}");
+    insta::assert_snapshot!(found, @"");
+}
+
+#[test]
 fn a_country_that_is_none_is_found_before_the_senders_fail_at_it() {
     let folder = folder(&[("policy.toml", "[sms]\nallowed_countries = [\"DE\", \"XX\"]\n")]);
     let (passes, found) = checked(folder.path());

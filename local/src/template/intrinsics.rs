@@ -279,7 +279,7 @@ impl Scope {
         Ok(Some(Json::String(result)))
     }
 
-    fn condition(&self, condition: &Yaml, place: &str) -> Result<bool, TemplateError> {
+    pub(super) fn condition(&self, condition: &Yaml, place: &str) -> Result<bool, TemplateError> {
         let (function, argument) = match condition {
             Yaml::Tagged(tagged) => (tagged.tag.to_string(), &tagged.value),
             Yaml::Mapping(mapping) => match mapping.iter().next() {

@@ -59,6 +59,10 @@ pub struct Deployment {
     pub tables: Vec<Table>,
     /// The user pool's `LambdaConfig`.
     pub triggers: Map<String, Json>,
+    /// Properties of the user pools, by logical id.
+    pub user_pools: BTreeMap<String, Json>,
+    /// Properties of the app clients, by logical id.
+    pub app_clients: BTreeMap<String, Json>,
     /// By logical id.
     pub permissions: BTreeMap<String, Permission>,
     /// By the function's name.
@@ -165,6 +169,16 @@ impl Template {
         given: &mut Given,
     ) -> Result<Deployment, TemplateError> {
         sam::resolve(self, account, parameters, given)
+    }
+
+    /// Returns what the template's `Rules` say against `parameters`. CloudFormation deploys only what they
+    /// say nothing against.
+    pub fn refusals(
+        &self,
+        account: Account,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Vec<String>, TemplateError> {
+        sam::refusals(self, account, parameters)
     }
 
     fn resources(&self, resource_type: &'static str) -> impl Iterator<Item = (&str, &Value)> {

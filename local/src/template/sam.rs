@@ -176,6 +176,8 @@ pub(super) fn resolve(
     deployment.tables.extend(tables(template, &scope)?);
     deployment.permissions.extend(permissions(template, &scope)?);
     deployment.triggers.extend(triggers(template, &scope)?);
+    deployment.user_pools.extend(properties(template, &scope, "AWS::Cognito::UserPool")?);
+    deployment.app_clients.extend(properties(template, &scope, "AWS::Cognito::UserPoolClient")?);
     deployment.roles.extend(roles(template, &scope)?);
     deployment.outputs = outputs(template, &scope)?;
     secrets(template, &scope, given)?;
@@ -218,6 +220,8 @@ fn nested(
             deployment.tables.extend(within.tables);
             deployment.permissions.extend(within.permissions);
             deployment.triggers.extend(within.triggers);
+            deployment.user_pools.extend(within.user_pools);
+            deployment.app_clients.extend(within.app_clients);
             deployment.roles.extend(within.roles);
             deployment.api = deployment.api.take().or(within.api);
         }
@@ -242,6 +246,49 @@ fn present<'a>(
         }
     }
     Ok(present)
+}
+
+/// Returns what the rules of the template say against the parameters.
+pub(super) fn refusals(
+    template: &Template,
+    account: Account,
+    parameters: &BTreeMap<String, String>,
+) -> Result<Vec<String>, TemplateError> {
+    let scope = Scope::new(template, account, parameters, &Given::default())?;
+    let mut refusals = Vec::new();
+    for (name, rule) in template.section("Rules") {
+        let place = format!("Rules.{name}");
+        let condition = rule.get("RuleCondition");
+        if !condition.map_or(Ok(true), |condition| scope.condition(condition, &place))? {
+            continue;
+        }
+        for assertion in rule.get("Assertions").and_then(Yaml::as_sequence).into_iter().flatten() {
+            let assert = assertion.get("Assert");
+            let assert = assert.ok_or_else(|| TemplateError::content(&place, "an assertion of nothing"))?;
+            if !scope.condition(assert, &place)? {
+                let text = assertion.get("AssertDescription").and_then(Yaml::as_str);
+                refusals.push(text.unwrap_or(name).to_owned());
+            }
+        }
+    }
+    Ok(refusals)
+}
+
+/// The resolved properties of the resources of a type, by logical id.
+fn properties(
+    template: &Template,
+    scope: &Scope,
+    resource_type: &'static str,
+) -> Result<BTreeMap<String, Json>, TemplateError> {
+    let mut all = BTreeMap::new();
+    for (id, resource) in present(template, scope, resource_type)? {
+        let own = match resource.get("Properties") {
+            Some(own) => scope.resolve(own, &format!("Resources.{id}.Properties"))?.unwrap_or_default(),
+            None => Json::default(),
+        };
+        all.insert(id.to_owned(), own);
+    }
+    Ok(all)
 }
 
 fn triggers(template: &Template, scope: &Scope) -> Result<Map<String, Json>, TemplateError> {

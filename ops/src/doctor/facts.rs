@@ -117,6 +117,15 @@ impl Facts {
         current_triggers(&self.state.pool)
     }
 
+    /// A variable of the environment, by trigger, of the functions that have it and could be read.
+    pub(crate) fn variables(&self, name: &str) -> impl Iterator<Item = (&str, &str)> {
+        self.functions.iter().filter_map(move |(trigger, function)| {
+            let Some(Found::Here(configuration)) = &function.configuration else { return None };
+            let value = configuration.pointer("/Environment/Variables")?.get(name)?.as_str()?;
+            Some((trigger.as_str(), value))
+        })
+    }
+
     pub(crate) fn clients(&self) -> impl Iterator<Item = Client<'_>> {
         self.state.clients.iter().map(|(id, settings)| Client { id, settings })
     }
@@ -165,6 +174,28 @@ impl<'a> Client<'a> {
 
     pub(crate) fn has_flow(&self, flow: &str) -> bool {
         self.flows().contains(&flow)
+    }
+
+    pub(crate) fn signs_in_by_challenges(&self) -> bool {
+        self.has_flow("ALLOW_CUSTOM_AUTH") || self.has_flow("CUSTOM_AUTH_FLOW_ONLY")
+    }
+
+    /// Whether users sign in without custom challenges.
+    pub(crate) fn signs_in_natively(&self) -> bool {
+        const FLOWS: [&str; 6] = [
+            "ALLOW_USER_SRP_AUTH",
+            "ALLOW_USER_PASSWORD_AUTH",
+            "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+            "ALLOW_USER_AUTH",
+            "ADMIN_NO_SRP_AUTH",
+            "USER_PASSWORD_AUTH",
+        ];
+        FLOWS.iter().any(|flow| self.has_flow(flow)) && !self.only_checks_passwords()
+    }
+
+    /// As the client of recoveries does: no user signs in with it.
+    pub(crate) fn only_checks_passwords(&self) -> bool {
+        self.flows() == ["ALLOW_USER_PASSWORD_AUTH"]
     }
 
     /// The life of a token in seconds, if it was set.

@@ -12,9 +12,8 @@ fn settings() -> Value {
     json!({
         "AutoVerifiedAttributes": ["email"],
         "UserAttributeUpdateSettings": { "AttributesRequireVerificationBeforeUpdate": ["email"] },
-        "AccountRecoverySetting": { "RecoveryMechanisms": [
-            { "Name": "verified_email", "Priority": 1 }, { "Name": "verified_phone_number", "Priority": 2 },
-        ] },
+        // As the local cloud tells the functions.
+        "AccountRecoverySetting": by_email(),
         "EmailConfiguration": {
             "EmailSendingAccount": "DEVELOPER",
             "SourceArn": "arn:aws:ses:us-east-1:111122223333:identity/no-reply@example.com",
@@ -24,8 +23,12 @@ fn settings() -> Value {
         "UserPoolTier": "ESSENTIALS",
         "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": false },
         "Policies": { "PasswordPolicy": { "MinimumLength": 12, "TemporaryPasswordValidityDays": 3 } },
-        "MfaConfiguration": "OPTIONAL",
+        "MfaConfiguration": "ON",
     })
+}
+
+fn by_email() -> Value {
+    json!({ "RecoveryMechanisms": [{ "Name": "verified_email", "Priority": 1 }] })
 }
 
 fn sms() -> Value {
@@ -34,7 +37,7 @@ fn sms() -> Value {
 
 fn factors() -> Value {
     json!({
-        "MfaConfiguration": "OPTIONAL",
+        "MfaConfiguration": "ON",
         "SoftwareTokenMfaConfiguration": { "Enabled": true },
         "SmsMfaConfiguration": { "SmsAuthenticationMessage": "{####}", "SmsConfiguration": sms() },
     })
@@ -206,16 +209,17 @@ fn factor_faults(pre_token: &Value) -> Faults {
     let enforced = json!({
         "AdvancedSecurityMode": "ENFORCED", "AdvancedSecurityAdditionalFlows": { "CustomAuthMode": "ENFORCED" },
     });
-    let mut optional_on = pool(threat(enforced.clone()));
-    optional_on.factors = json!({ "MfaConfiguration": "ON" });
     vec![
         (vec!["fresh-factor-changes-impossible"], {
             let config = json!({ "LambdaVersion": "V1_0", "LambdaArn": pre_token });
             let first = pool(json!({ "LambdaConfig": { "PreTokenGenerationConfig": config } }));
             Fault { policy: FRESH, ..first }
         }),
-        (vec!["recovery-unset"], pool(json!({ "AccountRecoverySetting": null }))),
-        (vec!["plan-too-small", "trigger-foreign"], {
+        (
+            vec!["password-recovery-differs", "recovery-unset"],
+            pool(json!({ "AccountRecoverySetting": null })),
+        ),
+        (vec!["gate-missing", "plan-too-small", "trigger-foreign"], {
             let config = json!({ "LambdaVersion": "V2_0", "LambdaArn": theirs("theirs") });
             pool(json!({
                 "UserPoolTier": "LITE",
@@ -223,8 +227,10 @@ fn factor_faults(pre_token: &Value) -> Faults {
             }))
         }),
         (vec!["plan-unused"], pool(json!({ "UserPoolTier": "PLUS" }))),
-        (vec!["threat-protection-cannot-ask"], optional_on),
-        (vec!["threat-protection-passed-by"], pool(threat(json!({ "AdvancedSecurityMode": "ENFORCED" })))),
+        (vec!["threat-protection-cannot-ask"], pool(threat(enforced))),
+        (vec!["threat-protection-cannot-ask", "threat-protection-passed-by"], {
+            pool(threat(json!({ "AdvancedSecurityMode": "ENFORCED" })))
+        }),
         (vec!["device-beside-custom"], {
             pool(json!({ "DeviceConfiguration": {
                 "ChallengeRequiredOnNewDevice": true, "DeviceOnlyRememberedOnUserPrompt": true,
@@ -235,7 +241,7 @@ fn factor_faults(pre_token: &Value) -> Faults {
                 "ChallengeRequiredOnNewDevice": true, "DeviceOnlyRememberedOnUserPrompt": false,
             } }))
         }),
-        (vec!["mfa-off"], {
+        (vec!["mfa-off", "native-beside-custom"], {
             with_factors(json!({
                 "MfaConfiguration": "OFF", "SoftwareTokenMfaConfiguration": null, "SmsMfaConfiguration": null,
             }))
@@ -256,11 +262,53 @@ fn client_faults() -> Faults {
         }),
         (vec!["refresh-fails"], client(json!({ "RefreshTokenRotation": { "Feature": "ENABLED" } }))),
         (vec!["no-refresh"], client(json!({ "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"] }))),
-        (vec!["flow-names-old"], client(json!({ "ExplicitAuthFlows": ["CUSTOM_AUTH_FLOW_ONLY"] }))),
+        (
+            vec!["app-client-kind-differs", "flow-names-old"],
+            client(json!({ "ExplicitAuthFlows": ["CUSTOM_AUTH_FLOW_ONLY"] })),
+        ),
         (vec!["no-revocation"], client(json!({ "EnableTokenRevocation": false }))),
         (vec!["access-token-long"], client(json!({ "AccessTokenValidity": 12 }))),
         (vec!["refresh-token-long"], client(json!({ "RefreshTokenValidity": 3650 }))),
         (vec!["code-life-told-wrong"], client(json!({ "AuthSessionValidity": 10 }))),
+    ]
+}
+
+/// A policy alone, over the clean deployment, where passwords are recovered by e-mail.
+fn policy(policy: &'static str) -> Fault {
+    Fault { policy, ..Fault::default() }
+}
+
+fn strength_faults() -> Faults {
+    let email_first =
+        json!({ "Policies": { "SignInPolicy": { "AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"] } } });
+    vec![
+        (vec!["gate-missing", "trigger-missing"], {
+            pool(json!({ "LambdaConfig": { "PreTokenGeneration": null, "PreTokenGenerationConfig": null } }))
+        }),
+        (vec!["password-recovery-differs"], {
+            pool(json!({ "AccountRecoverySetting": { "RecoveryMechanisms": [
+                { "Name": "verified_email", "Priority": 1 }, { "Name": "verified_phone_number", "Priority": 2 },
+            ] } }))
+        }),
+        (vec!["native-beside-custom"], with_factors(json!({ "MfaConfiguration": "OPTIONAL" }))),
+        (vec!["native-beside-custom", "one-time-code-first"], {
+            let flows =
+                client(json!({ "ExplicitAuthFlows": ["ALLOW_USER_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] }));
+            Fault { pool: email_first, factors: json!({ "MfaConfiguration": "OPTIONAL" }), ..flows }
+        }),
+        (vec!["app-client-kind-differs"], {
+            client(json!({ "ExplicitAuthFlows": ["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] }))
+        }),
+        (vec!["app-client-kind-differs"], policy("[custom_auth.clients.server]\n")),
+        (vec!["policy-client-unlisted"], policy("[custom_auth.clients.mobile]\n")),
+        (vec!["recovery-channel-counts"], {
+            policy("[custom_auth.clients.custom]\nrecovery_channel_counts = true\n")
+        }),
+        (vec!["sign-in-impossible"], policy("[custom_auth.clients.custom]\nkinds = ['email']\n")),
+        (vec!["first-factor-impossible"], {
+            policy("[custom_auth.clients.custom]\nkinds = ['email', 'totp']\nenrolment = 'closed'\n")
+        }),
+        (vec!["authenticator-locks-out"], policy("[custom_auth.clients.custom]\nfactors = 2\n")),
     ]
 }
 
@@ -385,11 +433,16 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
     let table = cloud.environment().unwrap()["MFA_TABLE"].clone();
     let key = deployment.lambda_config["KMSKeyID"].as_str().unwrap();
     let has_custom_auth = deployment.lambda_config.get("DefineAuthChallenge").is_some();
-    let faults: Faults =
-        [deployment_faults(&table, key), pool_faults(has_custom_auth), factor_faults(ours), client_faults()]
-            .into_iter()
-            .flatten()
-            .collect();
+    let faults: Faults = [
+        deployment_faults(&table, key),
+        pool_faults(has_custom_auth),
+        factor_faults(ours),
+        client_faults(),
+        strength_faults(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let (mut seeded, mut wrong) = (0, Vec::new());
     for (due, fault) in &faults {
         deployment.become_(fault).await;
@@ -417,8 +470,14 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
     let mut factors = factors();
     factors["UserPoolId"] = id.into();
     cloud.cognito("SetUserPoolMfaConfig", factors).await.unwrap();
+    let (_, mut stranger) = clients().into_iter().next().unwrap();
+    stranger["UserPoolId"] = id.into();
+    stranger["ClientName"] = "stranger".into();
+    cloud.cognito("CreateUserPoolClient", stranger).await.unwrap();
     let (code, found) = deployment.examined(id, &Value::Null, "");
-    let due = ["function-of-another-pool", "names-case-sensitive", "permission-missing"].map(str::to_owned);
+    let due =
+        ["app-client-unlisted", "function-of-another-pool", "names-case-sensitive", "permission-missing"]
+            .map(str::to_owned);
     assert_eq!((code, found), (5, due.into()));
     seeded += 1;
 
@@ -426,6 +485,6 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
     let (code, found) = deployment.examined(&deployment.id, &Value::Null, "");
     assert_eq!((code, found), (0, BTreeSet::new()), "mended");
     let kinds: BTreeSet<_> = faults.iter().flat_map(|(due, _)| due).collect();
-    println!("doctor: {seeded} seeded faults of {} kinds, {seeded} found, 0 false alarms", kinds.len() + 2);
+    println!("doctor: {seeded} seeded faults of {} kinds, {seeded} found, 0 false alarms", kinds.len() + 3);
     cloud.stop().await.unwrap();
 }

@@ -20,6 +20,12 @@ pub fn check_policy(overrides: &str) -> Result<Policy, Vec<(Option<usize>, Strin
     })
 }
 
+/// Returns the line of the key that `problem` begins with, if the overrides have the key.
+pub fn line_of(overrides: &str, problem: &str) -> Option<usize> {
+    let document = DeTable::parse(overrides).ok()?;
+    place_of(document.get_ref(), problem).map(|place| line_at(overrides, place))
+}
+
 /// A problem begins with the key that it is about. Where the key itself stands in no override (it is
 /// the compiled-in one that does not fit with another), nothing is found.
 fn place_of(document: &DeTable<'_>, problem: &str) -> Option<usize> {

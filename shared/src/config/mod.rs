@@ -9,7 +9,7 @@ mod environment;
 mod policy;
 mod recovery_client;
 
-pub use check::check_policy;
+pub use check::{check_policy, line_of};
 pub use environment::{Environment, process_environment};
 pub use policy::{
     AccessTokenPolicy, ApiPolicy, AppClientPolicy, AuditPolicy, BudgetPolicy, ClaimsPolicy,

@@ -16,6 +16,7 @@ mod port;
 mod record;
 mod requirement;
 mod round;
+mod strength;
 
 pub use challenge::{Created, Creator, CustomAuthSettings, Defined, SignIns, SigningIn, Verifier};
 pub use codes::DrawnCodes;
@@ -30,3 +31,4 @@ pub use port::{
 pub use record::{Chosen, Effect, Kept, Record, Tally};
 pub use requirement::{AppClient, AppClients, Proven, Requirements};
 pub use round::{Ask, Nonce, Round, Seat};
+pub use strength::{Weakness, weaknesses};

@@ -190,6 +190,11 @@ impl AppClients {
         self.names.values().filter_map(|name| self.custom.get(name))
     }
 
+    /// Returns the names of all listed clients.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.values().map(String::as_str)
+    }
+
     /// As the list calls it.
     pub fn name(&self, id: &str) -> Option<&str> {
         self.names.get(id).map(String::as_str)

@@ -45,7 +45,7 @@ pub(super) const CHECKS: &[Check] = &[
             facts.clients_that("accepts plain passwords", |client| {
                 let takes =
                     client.has_flow("ALLOW_USER_PASSWORD_AUTH") || client.has_flow("USER_PASSWORD_AUTH");
-                takes && !only_checks_passwords(client)
+                takes && !client.only_checks_passwords()
             })
         },
     },
@@ -71,7 +71,7 @@ pub(super) const CHECKS: &[Check] = &[
             facts.clients_that("has no way to refresh", |client| {
                 let modern = client.flows().iter().any(|flow| flow.starts_with("ALLOW_"));
                 let refreshes = rotates(client) || client.has_flow("ALLOW_REFRESH_TOKEN_AUTH");
-                modern && !refreshes && !only_checks_passwords(client)
+                modern && !refreshes && !client.only_checks_passwords()
             })
         },
     },
@@ -129,9 +129,4 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn rotates(client: &Client<'_>) -> bool {
     client.get("/RefreshTokenRotation/Feature").and_then(Value::as_str) == Some("ENABLED")
-}
-
-/// As the client of recoveries does: nobody signs in with it.
-fn only_checks_passwords(client: &Client<'_>) -> bool {
-    client.flows() == ["ALLOW_USER_PASSWORD_AUTH"]
 }

@@ -4,11 +4,14 @@ mod clients;
 mod deployment;
 mod factors;
 mod pool;
+mod strength;
 
 use super::Check;
 
 pub(super) fn all() -> impl Iterator<Item = &'static Check> {
-    [deployment::CHECKS, factors::CHECKS, pool::CHECKS, clients::CHECKS].into_iter().flatten()
+    [deployment::CHECKS, strength::CHECKS, factors::CHECKS, pool::CHECKS, clients::CHECKS]
+        .into_iter()
+        .flatten()
 }
 
 /// One finding if `wrong`.

@@ -1,0 +1,134 @@
+use std::collections::BTreeSet;
+
+use super::{Proven, Requirements};
+use crate::{
+    assurance::PasswordRecovery,
+    config::{AppClientPolicy, CustomAuthPolicy, Enrolment, FirstStep},
+    factors::own::MessageCodes,
+    kernel::OwnFactor,
+};
+
+const CHANNELS: [OwnFactor; 2] = [OwnFactor::EmailCode, OwnFactor::SmsCode];
+
+/// Says what a policy makes weak or impossible at a client, or for a group there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weakness {
+    /// A code to a channel that resets the password counts beside it, so the channel alone can be enough.
+    ChannelIsEnough,
+    /// No user can sign in with codes, and a trusted device comes after a sign-in.
+    NoWayIn,
+    /// A user without an authenticator can neither sign in nor set one up.
+    NoFirstFactor,
+    /// A user who sets up an authenticator can't sign in again with it and the codes that stay on offer.
+    AuthenticatorLocksOut,
+}
+
+/// Finds every weakness of a policy where passwords are recovered by these channels, each with its key.
+pub fn weaknesses(policy: &CustomAuthPolicy, recovery: PasswordRecovery) -> Vec<(String, Weakness)> {
+    let mut found = Vec::new();
+    for (name, client) in &policy.clients {
+        let key = format!("custom_auth.clients.{name}");
+        if client.requirement.recovery_channel_counts {
+            found.push((format!("{key}.recovery_channel_counts"), Weakness::ChannelIsEnough));
+        }
+        let of_client = weakness(client, &Requirements::new(client, [], recovery));
+        found.extend(of_client.map(|weakness| (key.clone(), weakness)));
+        for (group, requirement) in &client.groups {
+            let key = format!("{key}.groups.{group}");
+            if requirement.recovery_channel_counts {
+                found.push((format!("{key}.recovery_channel_counts"), Weakness::ChannelIsEnough));
+            }
+            let of_group = weakness(client, &Requirements::new(client, [group.as_str()], recovery));
+            // What holds for every user of the client is said once.
+            let is_new = of_group != of_client;
+            found.extend(of_group.filter(|_| is_new).map(|weakness| (key, weakness)));
+        }
+    }
+    found
+}
+
+/// Looks at a user with a password, a verified e-mail address and a verified phone number.
+fn weakness(client: &AppClientPolicy, requirements: &Requirements) -> Option<Weakness> {
+    let proven = Proven { password: true, ..Proven::default() };
+    let can = |factors: BTreeSet<OwnFactor>| requirements.can_be_met(&factors, &proven);
+    let with_authenticator = || CHANNELS.into_iter().chain([OwnFactor::Totp]);
+    if !can(OwnFactor::ALL.into_iter().filter(|factor| factor.is_code()).collect()) {
+        return Some(Weakness::NoWayIn);
+    }
+    let enrols = client.enrolment == Enrolment::AtSignIn && can(with_authenticator().collect());
+    if !can(CHANNELS.into()) && !enrols {
+        return Some(Weakness::NoFirstFactor);
+    }
+    let keep_weaker = client.keep_weaker || client.first == FirstStep::Passwordless;
+    let stays = |factor: &OwnFactor| MessageCodes::default().offers(*factor, true, keep_weaker);
+    (!can(with_authenticator().filter(stays).collect())).then_some(Weakness::AuthenticatorLocksOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::config::Policy;
+
+    const BY_EMAIL: PasswordRecovery = PasswordRecovery { email: true, sms: false };
+
+    fn found(rule: &str, recovery: PasswordRecovery) -> Vec<Weakness> {
+        let policy = Policy::read(Some(&format!("[custom_auth.clients.custom]\n{rule}"))).unwrap();
+        weaknesses(&policy.custom_auth, recovery).into_iter().map(|(_, weakness)| weakness).collect()
+    }
+
+    #[rstest]
+    #[case::the_default("", &[])]
+    #[case::an_authenticator_alone("kinds = ['totp']", &[])]
+    #[case::the_channel_counts("recovery_channel_counts = true", &[Weakness::ChannelIsEnough])]
+    #[case::only_the_channel("kinds = ['email']", &[Weakness::NoWayIn])]
+    #[case::only_the_channel_and_closed("kinds = ['email']\nenrolment = 'closed'", &[Weakness::NoWayIn])]
+    #[case::closed("enrolment = 'closed'", &[])]
+    #[case::closed_without_the_other_channel(
+        "kinds = ['email', 'totp']\nenrolment = 'closed'",
+        &[Weakness::NoFirstFactor]
+    )]
+    #[case::never_a_first_factor("kinds = ['recovery-code']", &[Weakness::NoFirstFactor])]
+    #[case::a_device_first("kinds = ['totp']\ntrusted_device = true\nfactors = 2", &[Weakness::NoWayIn])]
+    #[case::no_authenticator_counts("kinds = ['sms']", &[Weakness::AuthenticatorLocksOut])]
+    #[case::no_authenticator_counts_and_sms_stays("kinds = ['sms']\nkeep_weaker = true", &[])]
+    #[case::two_of_which_one_goes("factors = 2", &[Weakness::AuthenticatorLocksOut])]
+    #[case::two_that_stay("factors = 2\nkeep_weaker = true", &[])]
+    #[case::passwordless("first = 'passwordless'\nkinds = ['email']\nenrolment = 'closed'", &[])]
+    fn weaknesses_of_a_client_where_email_recovers_passwords(
+        #[case] rule: &str,
+        #[case] expected: &[Weakness],
+    ) {
+        assert_eq!(found(rule, BY_EMAIL), expected);
+    }
+
+    #[test]
+    fn the_channel_decides() {
+        let closed = "kinds = ['email', 'sms']\nenrolment = 'closed'\nkeep_weaker = true";
+        assert_eq!(found(closed, BY_EMAIL), []);
+        assert_eq!(found(closed, PasswordRecovery::default()), [Weakness::NoWayIn]);
+        assert_eq!(
+            found("kinds = ['email']\nkeep_weaker = true", PasswordRecovery { email: false, sms: true }),
+            []
+        );
+    }
+
+    #[test]
+    fn a_group_is_told_by_its_own_key_unless_the_client_is_as_weak() {
+        let rule = "groups.admins.kinds = ['email']\ngroups.admins.recovery_channel_counts = true\n\
+                    [custom_auth.clients.mobile]\nkinds = ['email']\n[custom_auth.clients.mobile.groups.staff]";
+        let policy = Policy::read(Some(&format!("[custom_auth.clients.custom]\n{rule}"))).unwrap();
+        let found = weaknesses(&policy.custom_auth, BY_EMAIL);
+        let keys: Vec<_> = found.iter().map(|(key, weakness)| (key.as_str(), *weakness)).collect();
+        let admins = "custom_auth.clients.custom.groups.admins";
+        assert_eq!(
+            keys,
+            [
+                (&*format!("{admins}.recovery_channel_counts"), Weakness::ChannelIsEnough),
+                (admins, Weakness::AuthenticatorLocksOut),
+                ("custom_auth.clients.mobile", Weakness::NoWayIn),
+            ]
+        );
+    }
+}
