@@ -215,12 +215,9 @@ async fn a_name_that_is_a_path_leads_to_no_other_user() {
     let sub = find(USER).await.1["sub"].as_str().unwrap().to_owned();
 
     let mut others = BTreeMap::new();
-    for name in [
-        format!("{sub}/mfa-reset?x@example.org"),
-        r"CORP\alex".to_owned(),
-        "org/alex".to_owned(),
-        "漢".repeat(128),
-    ] {
+    for name in
+        [format!("{sub}/mfa-reset?x"), r"CORP\alex".to_owned(), "org/alex".to_owned(), "漢".repeat(128)]
+    {
         cloud.add_user(&name).await.unwrap();
         let (status, found) = find(&name).await;
         assert_eq!((status, &found["username"]), (200, &json!(name)), "{found}");
@@ -231,7 +228,7 @@ async fn a_name_that_is_a_path_leads_to_no_other_user() {
     assert_eq!(others.len(), 4, "each is a user of its own");
 
     // The request that reset Sam's factors, and others that API Gateway reads as Sam's.
-    let attack = format!("{sub}%2Fmfa-reset%3Fx%40example.org");
+    let attack = format!("{sub}%2Fmfa-reset%3Fx");
     for (method, path) in [
         ("POST", format!("/admin/users/{attack}/unlock")),
         ("POST", format!("/admin/users/{sub}%252Fmfa-reset/unlock")),

@@ -113,7 +113,7 @@ async fn a_lost_phone_is_recovered_by_code_and_set_up_anew() {
     let token = tokens["AuthenticationResult"]["AccessToken"].as_str().unwrap();
     cloud.enrol_totp(token, now()).await.unwrap();
     assert_eq!(cloud.sign_in(&alex.name, NEW).await.unwrap()["ChallengeName"], "SOFTWARE_TOKEN_MFA");
-    wait_for_message(&cloud, &alex.name, "has begun to recover").await;
+    wait_for_message(&cloud, &alex.name, "has started to recover").await;
     wait_for_message(&cloud, &alex.name, "was recovered").await;
     // The code is used up.
     let secret = ask(&cloud, json!({ "ask": "open", "userName": alex.name, "password": NEW })).await;
@@ -132,11 +132,11 @@ async fn nobody_signs_in_at_the_recovery_client_and_no_code_is_sent_for_it() {
     let opened = ask(&cloud, json!({ "ask": "open", "userName": name, "password": OLD })).await;
     let code = json!({ "ask": "code", "secret": opened["secret"], "code": "0".repeat(24) });
     assert_eq!(ask(&cloud, code).await["code"], "code-wrong");
-    assert_eq!(messages(&cloud, name, "has begun to recover").await, 0);
+    assert_eq!(messages(&cloud, name, "has started to recover").await, 0);
 
     cloud.prefer_sms(name, NUMBER).await.unwrap();
     ask(&cloud, json!({ "ask": "open", "userName": name, "password": OLD })).await;
-    wait_for_message(&cloud, name, "has begun to recover").await;
+    wait_for_message(&cloud, name, "has started to recover").await;
     assert_eq!(cloud.sign_in(name, OLD).await.unwrap()["ChallengeName"], "SMS_MFA");
     cloud.first_code(NUMBER).await.unwrap();
     assert_eq!(cloud.codes(NUMBER).await.unwrap().len(), 1, "for the sign-in, not for the recovery");
@@ -176,7 +176,7 @@ async fn a_thousand_wrong_codes_leave_the_account_as_it_is() {
     assert_eq!(ask(&cloud, right).await["code"], "code-wrong", "not even the right one is compared");
     assert!(!signs_in(&cloud, &alex.name, OLD).await);
     assert_eq!(cloud.sign_in(&alex.name, OLD).await.unwrap()["ChallengeName"], "SOFTWARE_TOKEN_MFA");
-    wait_for_message(&cloud, &alex.name, "has begun to recover").await;
+    wait_for_message(&cloud, &alex.name, "has started to recover").await;
     println!("wrong recovery codes: {entered} entered, {compared} compared");
     cloud.stop().await.unwrap();
 }

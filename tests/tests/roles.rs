@@ -273,7 +273,7 @@ async fn use_everything(cloud: &Cloud) {
 
     // An authenticator through the API: with its line in the audit trail.
     let api = cloud.endpoint("api").unwrap();
-    cloud.post_as(&format!("{api}/mfa/totp"), &token, &json!({})).await.unwrap();
+    let (token, _) = cloud.protect(NUMBER, &token, now()).await.unwrap();
     cloud.get_as(&format!("{api}/mfa/activity"), &token).await.unwrap();
 
     // A factor of ours: a seed sealed and opened, and a notice handed over to be delivered; by the second
