@@ -39,10 +39,14 @@ export async function signIn(cloud, address) {
   return AuthenticationResult;
 }
 
-/** A confirmed user with a verified address, who was sent nothing so far. */
-export async function createUser(cloud, Username = newAddress()) {
+/** A confirmed user with a verified address, and a verified `phone` number if given, who was sent nothing so
+ * far. */
+export async function createUser(cloud, { phone } = {}) {
   const { userPoolId: UserPoolId } = cloud.endpoints;
-  const UserAttributes = [{ Name: 'email', Value: Username }, { Name: 'email_verified', Value: 'true' }];
+  const Username = newAddress();
+  const attributes = { email: Username, email_verified: 'true' };
+  if (phone !== undefined) Object.assign(attributes, { phone_number: phone, phone_number_verified: 'true' });
+  const UserAttributes = Object.entries(attributes).map(([Name, Value]) => ({ Name, Value }));
   await cloud.cognito('AdminCreateUser', { UserPoolId, Username, MessageAction: 'SUPPRESS', UserAttributes });
   await cloud.cognito('AdminSetUserPassword', { UserPoolId, Username, Password: PASSWORD, Permanent: true });
   return Username;
