@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use shared::sign_in::SignInLedger as _;
+use shared::{factors::own::OwnFactorStore as _, sign_in::SignInLedger as _};
 
 use crate::aws::Aws;
 use crate::ending::Ending;
@@ -21,8 +21,10 @@ pub(crate) struct Unlock {
 impl Unlock {
     pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
         let user = self.user.id(aws).await?;
-        self.table.open(aws)?.reset(&user).await?;
-        Say::note("the user's sign-in counters were reset");
+        let table = self.table.open(aws)?;
+        table.reset(&user).await?;
+        table.forgive_failures(&user).await?;
+        Say::note("the user's sign-in counters and failures were reset");
         say.result(&json!({ "outcome": "unlocked", "sub": user.as_str() }));
         Ok(Ending::Done)
     }

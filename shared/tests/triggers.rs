@@ -20,7 +20,9 @@ use shared::{
     rules::{Question, Rules, Verdict},
     sign_in::{Attempt, BackOff, SignInGuard, SignInLedger, SignInSettings, Subject},
     sign_up::{Availability, ConfirmedUsers, Recorded, UniqueSettings},
-    trigger::{PostAuthentication, PostConfirmation, PreAuthentication, PreTokenGeneration, answer},
+    trigger::{
+        PostAuthentication, PostConfirmation, PreAuthentication, PreTokenGeneration, SignInRecorder, answer,
+    },
 };
 use shared_testkit::{InMemoryCourier, InMemoryTable, ManualClock, SeededEntropy};
 
@@ -115,8 +117,9 @@ async fn the_client_of_recoveries_counts_nothing_and_gets_no_token_whatever_it_i
     let lookup = |name: &str| (name == "MFA_APP_CLIENTS").then(|| "native=recovery,other=web".to_owned());
     let settings = config::load(&lookup, CustomAuthSettings::read).unwrap();
     let clock = Arc::new(ManualClock::at(NOW));
-    let gate = LastGate::new(settings, table.clone(), Arc::new(Enrolled), clock).closed_to(recovery());
-    let gate = PreTokenGeneration::new(gate, Policy::default().tokens);
+    let gate = LastGate::new(settings, table.clone(), table.clone(), Arc::new(Enrolled), clock.clone());
+    let recorder = SignInRecorder::new(Vec::new(), table.clone(), clock);
+    let gate = PreTokenGeneration::new(gate.closed_to(recovery()), Policy::default().tokens, recorder);
 
     let subject = Subject::User(user.clone());
     answer(&pre, at("PreAuthentication_Authentication", "recovery")).await.unwrap();

@@ -78,8 +78,7 @@ pub fn decide(request: &ChangeRequest) -> Decision {
         // factors where the custom client would have asked for something else.
         let is_detour = is_custom
             && !matches!(client, ClientKind::Custom { .. })
-            && standing.has_counted_channel
-            && !standing.is_covered;
+            && (standing.has_counted_channel || standing.is_covered);
         return if is_detour { Decision::SecondFactorRequired } else { Decision::Allowed };
     }
     if standing.has_factor || (is_custom && standing.has_counted_channel) {

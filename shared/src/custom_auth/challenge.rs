@@ -219,11 +219,20 @@ impl View {
         if !self.may_enrol(who, proven) {
             return Next::Fail(Why::NoUsableFactor);
         }
-        if self.channels_before_enrolment(who, proven).is_empty() {
-            Next::Enrol(challenge)
-        } else {
-            Next::Begin(challenge)
+        if Self::has_proven_a_channel(who, proven) {
+            return Next::Enrol(challenge);
         }
+        // Wrong codes that turn a channel off must not make its proof needless.
+        if self.channels_before_enrolment(who, proven).is_empty() {
+            return Next::Fail(Why::NoUsableFactor);
+        }
+        Next::Begin(challenge)
+    }
+
+    /// Whether a code to an address was entered, or the user has no address that could be proven.
+    fn has_proven_a_channel(who: &SigningIn<'_>, proven: &Proven) -> bool {
+        let is_channel = |factor: &OwnFactor| class_of(*factor) == FactorClass::Channel;
+        proven.methods().iter().any(is_channel) || (who.email.is_none() && who.phone.is_none())
     }
 
     /// Whether the user sets up a first authenticator in this sign-in: the policy lets them, they never had
@@ -239,8 +248,7 @@ impl View {
     /// Returns the addresses of which one is proven before a first factor is set up, although it does not
     /// count: a person who knows nothing but the password can't set one up.
     fn channels_before_enrolment(&self, who: &SigningIn<'_>, proven: &Proven) -> BTreeSet<OwnFactor> {
-        let is_channel = |factor: &OwnFactor| class_of(*factor) == FactorClass::Channel;
-        if proven.methods().iter().any(is_channel) {
+        if Self::has_proven_a_channel(who, proven) {
             return BTreeSet::new();
         }
         let strikes = |factor| self.kept.tally.failures.get(&factor).copied().unwrap_or_default();

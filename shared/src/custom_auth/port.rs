@@ -147,7 +147,8 @@ pub struct Proof {
     pub spends: Spends,
     /// Whether wrong answers by name are forgiven.
     pub forgives_name: bool,
-    /// Whether wrong answers with every factor are forgiven: two independent proofs were made.
+    /// Two independent proofs were made: wrong answers with every factor are forgiven, and the user is noted
+    /// to have a factor that counts.
     pub forgives_all: bool,
     /// The first authenticator of the user, set up by this answer. Everything that needs no second write
     /// happens in this one: it counts from now on, and what was begun with the factors of before is over.

@@ -15,7 +15,7 @@ use shared::{
 use crate::InMemoryTable;
 
 /// What is kept of sign-ins at one place, beside the user's own factors.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct SignInState {
     kept: Kept,
     /// Digests of the answers by nonce and round.
@@ -41,7 +41,7 @@ impl SignInState {
 }
 
 /// A proof that waits for the last gate.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Held {
     pass: Pass,
     nonce: String,
@@ -104,6 +104,7 @@ impl Challenges for InMemoryTable {
                     *wrong = wrong.saturating_sub(1);
                 }
             }
+            kept.factors.had_factor |= proof.forgives_all;
             if let Some((id, first)) = &proof.enrols {
                 let factors = &mut kept.factors;
                 factors.authenticators = [(id.clone(), first.clone())].into();

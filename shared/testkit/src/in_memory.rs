@@ -42,7 +42,11 @@ pub struct InMemoryTable {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+/// Everything that a table held at one time.
+#[derive(Debug, Clone)]
+pub struct Snapshot(State);
+
+#[derive(Debug, Default, Clone)]
 pub(crate) struct State {
     failing: bool,
     /// Reads and writes of sign-ins.
@@ -70,7 +74,7 @@ pub(crate) struct State {
     spent: HashMap<UserId, (RecoveryHash, CaseKey)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Request {
     hash: RequestHash,
     holder: Holder,
@@ -78,7 +82,7 @@ struct Request {
     ended: Option<Remembered>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Address {
     owner: Option<UserId>,
     /// Since when it is the owner's.
@@ -98,7 +102,7 @@ struct Claimed {
 }
 
 /// A counter's day.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Day {
     all: u32,
     open: u32,
@@ -132,6 +136,16 @@ impl Day {
 }
 
 impl InMemoryTable {
+    /// Returns a copy of everything, to go back to.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(self.lock().clone())
+    }
+
+    /// Goes back to what was copied.
+    pub fn restore(&self, snapshot: &Snapshot) {
+        *self.lock() = snapshot.0.clone();
+    }
+
     /// From now on every call fails, as with a dead table.
     pub fn fail(&self) {
         self.lock().failing = true;

@@ -20,7 +20,7 @@ mod sources;
 pub use accounts_in_memory::InMemoryAccounts;
 pub use courier_in_memory::InMemoryCourier;
 pub use custom_sign_in::{CUSTOM, CustomAuthStage, CustomSignIn, NATIVE, Natives};
-pub use in_memory::InMemoryTable;
+pub use in_memory::{InMemoryTable, Snapshot};
 pub use links_in_memory::InMemoryLinks;
 pub use pool_in_memory::InMemoryUserPool;
 pub use sealed_codes::{SampleDataKeys, SealedSample, foreign_samples, sealed_samples};

@@ -26,6 +26,11 @@ impl ManualClock {
         Self(Mutex::new(now))
     }
 
+    /// Goes to a time, earlier or later.
+    pub fn set(&self, now: Timestamp) {
+        *self.0.lock().expect("no test panics with the clock in hand") = now;
+    }
+
     pub fn advance(&self, by: SignedDuration) {
         let mut now = self.0.lock().expect("no test panics with the clock in hand");
         *now = now.checked_add(by).expect("a time within range");

@@ -133,6 +133,11 @@ impl Challenges for Table {
             write.value(":one", number(1));
             write.set("by_name_totp_wrong = if_not_exists(by_name_totp_wrong, :one) - :one");
         }
+        if proof.forgives_all {
+            // Two independent proofs: the user has a factor that counts.
+            write.value(":true", AttributeValue::Bool(true));
+            write.set("had_factor = :true");
+        }
         let generation = if let Some((id, first)) = &proof.enrols {
             let authenticators = Item::from([(id.as_str().to_owned(), own_factors::authenticator(first))]);
             write.value(":authenticators", AttributeValue::M(authenticators));
