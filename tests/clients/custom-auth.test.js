@@ -202,22 +202,31 @@ test('back to the choice, and by another factor', async () => {
 test('what is no answer changes nothing', async () => {
   const { username } = await newUser();
   const sign = await begin({ username, options: withoutSrp });
-  for (const answer of ['EMAIL_OTP', 'trusted-device', '123456', 'RESEND', '{}']) {
+  for (const answer of ['EMAIL_OTP', 'trusted-device', 'RESEND', '{}']) {
     assert.equal((await sign.answer(answer)).step, 'begin', answer);
   }
-  // A factor that this user lacks is asked for like one that they have, and costs tries like one.
+  // A factor that this user lacks is asked for like one that they have.
   for (const factor of ['totp', 'recovery-code']) {
     const { step, factor: asked } = await sign.answer(factor);
     assert.deepEqual([step, asked], ['code', factor]);
     assert.equal((await sign.answer('BACK')).step, 'begin');
   }
-  await sign.answer('email');
+  assert.equal((await sign.answer('email')).attemptsLeft, '5', 'nothing so far was a try');
   const code = await cloud.code(username);
   for (const answer of ['sms', 'hello']) {
     const info = await sign.answer(answer);
     assert.deepEqual([info.factor, info.attemptsLeft], ['email', '5'], answer);
   }
   await sign.answer(code);
+  await assertSignedIn(sign);
+});
+
+test('at the choice a code of an authenticator is a try, also of a user who has none', async () => {
+  const { username } = await newUser();
+  const sign = await begin({ username, options: withoutSrp });
+  assert.equal((await sign.answer('123456')).step, 'begin');
+  assert.equal((await sign.answer('email')).attemptsLeft, '4');
+  await sign.answer(await cloud.code(username));
   await assertSignedIn(sign);
 });
 

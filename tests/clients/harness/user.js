@@ -101,6 +101,22 @@ export async function signInWithPoolApp(cloud, USERNAME, code) {
   return AuthenticationResult;
 }
 
+/** A user who set up Cognito's own authenticator through the MFA API, which a first sign-in by the password
+ * alone allows, and then signed in with it. One code of it is left. */
+export async function poolUser(cloud) {
+  const username = await createUser(cloud);
+  const { AccessToken: token } = await signIn(cloud, username);
+  const done = async (method, path, body) => {
+    const response = await cloud.api(path, { token, method, body });
+    assert.equal(response.status, 200, await response.clone().text());
+    return response.json();
+  };
+  const app = new Authenticator((await done('POST', '/mfa/totp', {})).secret);
+  await done('POST', '/mfa/totp/verify', { code: await app.late() });
+  await done('PUT', '/mfa/preference', { totp: 'PREFERRED' });
+  return { username, app, tokens: await signInWithPoolApp(cloud, username, app.next()) };
+}
+
 /** A sign-in at `custom` that waits for its first answer after the password. */
 async function begun(cloud, name) {
   const clients = { custom: { ...cloud.endpoints.clients.custom, custom: true } };
