@@ -174,7 +174,7 @@ describe('trusted devices', () => {
       assert.deepEqual(trustedDevices, [{ id, name: 'Desktop', createdAt, expiresAt }]);
       await user.done('DELETE', `/mfa/trusted-devices/${id}`);
       await user.refused(404, 'factor-not-found', 'DELETE', `/mfa/trusted-devices/${id}`);
-      assert.deepEqual(await user.notices(2), ['Trusted device removed', 'Trusted device added']);
+      assert.deepEqual(await user.notices(2), ['Trusted device added', 'Trusted device removed']);
     });
   }
 
