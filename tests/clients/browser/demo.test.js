@@ -52,6 +52,10 @@ test('a user signs up and confirms with the code from the outbox', async () => {
 
 test('a form that is not filled in says so and calls nothing', async () => {
   const before = await page.locator('#calls > li').count();
+  assert.equal(await page.getByLabel('E-mail address, phone').inputValue(), user, 'the user who was confirmed');
+  await demo.press('Sign in');
+  await demo.told(/Fill in: Password/);
+  await demo.fill({ 'E-mail address, phone': '' });
   await demo.press('Sign in');
   await demo.told(/Fill in: E-mail address/);
   assert.equal(await page.locator('#calls > li').count(), before);
