@@ -81,12 +81,26 @@ test('a user signs up, sets up an authenticator through the MFA API and signs in
     const verified = await cloud.api('/mfa/totp/verify', {
       token,
       method: 'POST',
-      body: { code: authenticator.next(), friendlyDeviceName: 'My phone' },
+      body: { code: await authenticator.late(), friendlyDeviceName: 'My phone' },
     });
     assert.ok(verified.ok, await verified.clone().text());
   });
 
+  await t.test('the first factor is turned on after the password alone, and any change after it is not', async () => {
+    const token = await accessToken();
+    const put = (body) => cloud.api('/mfa/preference', { token, method: 'PUT', body });
+    const first = await put({ totp: 'PREFERRED' });
+    assert.ok(first.ok, await first.text());
+    const second = await put({ totp: 'DISABLED' });
+    assert.deepEqual([second.status, (await second.json()).code], [401, 'second-factor-required']);
+    assert.deepEqual(await fetchMFAPreference(), { preferred: 'TOTP', enabled: ['TOTP'] });
+    await signOut();
+  });
+
   await t.test("Amplify's updateMFAPreference and our PUT /mfa/preference agree", async () => {
+    await signIn({ username, password });
+    const { nextStep } = await confirmSignIn({ challengeResponse: authenticator.next() });
+    assert.equal(nextStep.signInStep, 'DONE');
     const token = await accessToken();
     const put = async (preference) => {
       const response = await cloud.api('/mfa/preference', { token, method: 'PUT', body: preference });
@@ -94,6 +108,8 @@ test('a user signs up, sets up an authenticator through the MFA API and signs in
     };
     const get = async () => (await cloud.api('/mfa/preference', { token })).json();
 
+    await updateMFAPreference({ totp: 'NOT_PREFERRED' });
+    assert.deepEqual(await fetchMFAPreference(), { preferred: undefined, enabled: ['TOTP'] });
     await updateMFAPreference({ totp: 'PREFERRED' });
     assert.deepEqual(await fetchMFAPreference(), { preferred: 'TOTP', enabled: ['TOTP'] });
     assert.equal((await get()).totp, 'PREFERRED');

@@ -1,4 +1,4 @@
-// A thousand bad passwords at the native client, whether attempts are held off or not: what somebody who
+// A thousand bad passwords at the native client, whether attempts are held off or not: what a stranger who
 // knows a name does to it touches neither the custom challenges' factors nor a trusted device.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -6,11 +6,10 @@ import { after, test } from 'node:test';
 import { Amplify } from 'aws-amplify';
 import { confirmSignIn, fetchAuthSession, signIn as amplifySignIn, signOut } from 'aws-amplify/auth';
 
-import { Authenticator } from './harness/authenticator.js';
 import { startCloud, temporaryFolder } from './harness/cloud.js';
 import { Device } from './harness/device.js';
 import { templateWith } from './harness/policy.js';
-import { signIn, signUp } from './harness/user.js';
+import { provenUser } from './harness/user.js';
 
 const folder = temporaryFolder();
 const clouds = [];
@@ -104,14 +103,11 @@ async function attempts(total, parallel, attempt) {
 for (const enforce of [false, true]) {
   test(`a thousand bad passwords change nothing for custom sign-ins, enforce = ${enforce}`, async (t) => {
     const cloud = await cloudWith(`[sign_in]\nenforce = ${enforce}\n`);
-    const username = await signUp(cloud);
-    const token = (await signIn(cloud, username)).AccessToken;
-    const { codes } = await call(cloud, token, '/mfa/recovery-codes');
-    const { id, secret } = await call(cloud, token, '/mfa/authenticators', { name: 'Phone' });
-    const app = new Authenticator(secret);
-    await call(cloud, token, `/mfa/authenticators/${id}/verify`, { code: await app.late() });
+    const { username, app, tokens } = await provenUser(cloud);
+    const { codes } = await call(cloud, tokens.AccessToken, '/mfa/recovery-codes');
     const device = await Device.make();
-    await device.register(cloud, await passwordless(cloud, username, [codes[0], app.next()]));
+    const proofs = [codes[0], 'email', () => cloud.code(username)];
+    await device.register(cloud, await passwordless(cloud, username, proofs));
     await signOut();
 
     const seen = {};

@@ -8,7 +8,7 @@ import { confirmSignIn, signIn } from 'aws-amplify/auth';
 import { startCloud, temporaryFolder } from './harness/cloud.js';
 import { storedFactors } from './harness/factors.js';
 import { templateWith } from './harness/policy.js';
-import { newAddress, PASSWORD as password, signUp } from './harness/user.js';
+import { createUser, newAddress, PASSWORD as password, signUp } from './harness/user.js';
 
 const folder = temporaryFolder();
 const challenge = 'CONFIRM_SIGN_IN_WITH_CUSTOM_CHALLENGE';
@@ -18,6 +18,7 @@ const incomplete = {
 };
 let cloud;
 let tried = 0;
+let phones = 0;
 
 before(async () => {
   const policy = '[governor]\ncool_down_seconds = 1\n[custom_auth.clients.custom]\nfirst = "password"\n';
@@ -156,7 +157,9 @@ describe('with the proof of somebody or something else', () => {
 
   /** A user and what their session came to, with a right code as the last answer. */
   async function proven(metadata) {
-    const address = await signUp(cloud);
+    phones += 1;
+    const phone = `+1202555${String(1000 + phones)}`;
+    const address = await createUser(cloud, { phone });
     const { UserAttributes, Username } = await cloud.cognito('AdminGetUser', {
       UserPoolId: cloud.endpoints.userPoolId,
       Username: address,
@@ -181,12 +184,12 @@ describe('with the proof of somebody or something else', () => {
       });
       return { answerCorrect, ...created };
     };
-    await round('email');
-    const last = await round(() => cloud.code(address));
+    await round('sms');
+    const last = await round(() => cloud.code(phone));
     assert.equal(last.answerCorrect, true);
     const defined = await invoke('define-auth-challenge', user, { session });
     assert.deepEqual(defined, { challengeName: null, issueTokens: true, failAuthentication: false });
-    return { user, address, session, nonce: last.publicChallengeParameters.nonce };
+    return { user, address, phone, session, nonce: last.publicChallengeParameters.nonce };
   }
 
   const token = (user, clientMetadata, clientId) => (
@@ -194,9 +197,9 @@ describe('with the proof of somebody or something else', () => {
   );
   const again = { message: 'Sign-in was not completed. Sign in again' };
 
-  /** A sign-in that waits for its e-mail code: what Verify is asked with. */
+  /** A sign-in that waits for its text message: what Verify is asked with. */
   async function waiting() {
-    const { user, address } = await proven();
+    const { user, phone } = await proven();
     const session = ['SRP_A', 'PASSWORD_VERIFIER'].map((challengeName) => (
       { challengeName, challengeResult: true, challengeMetadata: null }
     ));
@@ -204,12 +207,12 @@ describe('with the proof of somebody or something else', () => {
     const begun = await create();
     await invoke('verify-auth-challenge-response', user, {
       privateChallengeParameters: begun.privateChallengeParameters,
-      challengeAnswer: 'email',
+      challengeAnswer: 'sms',
     });
     session.push({ challengeName: 'CUSTOM_CHALLENGE', challengeResult: false, challengeMetadata: begun.challengeMetadata });
     await setTimeout(1100); // The cool-down of this test's policy.
     const { privateChallengeParameters } = await create();
-    return { user, privateChallengeParameters, code: await cloud.code(address) };
+    return { user, privateChallengeParameters, code: await cloud.code(phone) };
   }
 
   test('50 parallel right answers are one sign-in', async () => {

@@ -1,8 +1,10 @@
-// Signing in with the factors that are ours: set up through the MFA API, proven through unmodified
-// clients, Amplify v6 and amazon-cognito-identity-js, while every event is delivered twice.
+// Signing in with custom factors through unmodified clients, Amplify v6, Amplify v5 and
+// amazon-cognito-identity-js, while every event is delivered twice: a first authenticator is set up in the
+// sign-in itself, further factors through the MFA API.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { AuthenticationDetails, CognitoUser, CognitoUserPool } from 'amazon-cognito-identity-js';
+import { Auth } from 'amplify-auth-v5';
 import { Amplify } from 'aws-amplify';
 import { confirmSignIn, fetchAuthSession, signIn as amplifySignIn, signOut } from 'aws-amplify/auth';
 
@@ -10,7 +12,7 @@ import { Authenticator } from './harness/authenticator.js';
 import { startCloud, temporaryFolder } from './harness/cloud.js';
 import { Device } from './harness/device.js';
 import { templateWith } from './harness/policy.js';
-import { PASSWORD as password, signIn, signUp } from './harness/user.js';
+import { PASSWORD as password, createUser, provenUser, signIn, signUp } from './harness/user.js';
 
 const folder = temporaryFolder();
 const withSrp = { authFlowType: 'CUSTOM_WITH_SRP' };
@@ -22,6 +24,13 @@ before(async () => {
   const { userPoolId, clients, cognito, console: url } = cloud.endpoints;
   Amplify.configure({
     Auth: { Cognito: { userPoolId, userPoolClientId: clients.custom.id, userPoolEndpoint: cognito } },
+  });
+  Auth.configure({
+    region: cloud.endpoints.region,
+    userPoolId,
+    userPoolWebClientId: clients.custom.id,
+    endpoint: cognito,
+    authenticationFlowType: 'CUSTOM_AUTH',
   });
   pool = new CognitoUserPool({ UserPoolId: userPoolId, ClientId: clients.custom.id, endpoint: cognito });
   const answer = await fetch(`${url}/api/switches`, {
@@ -44,15 +53,33 @@ async function call(token, method, path, body) {
   return answer;
 }
 
-/** A user with recovery codes and an authenticator app of ours. */
+/** A user with an authenticator and recovery codes. One code of the authenticator is left. */
 async function enrolled() {
-  const username = await signUp(cloud);
-  const token = (await signIn(cloud, username)).AccessToken;
-  const { codes } = await call(token, 'POST', '/mfa/recovery-codes');
-  const { id, secret } = await call(token, 'POST', '/mfa/authenticators', { name: 'Phone' });
-  const app = new Authenticator(secret);
-  await call(token, 'POST', `/mfa/authenticators/${id}/verify`, { code: app.next() });
+  const { username, app, tokens } = await provenUser(cloud);
+  const { codes } = await call(tokens.AccessToken, 'POST', '/mfa/recovery-codes');
   return { username, codes, app };
+}
+
+/** What the enrolment step shows, judged; the authenticator with its secret. */
+function shownAuthenticator({ step, secret, uri, nonce }, username) {
+  assert.equal(step, 'enrol');
+  assert.match(secret, /^[A-Z2-7]{32}$/);
+  assert.match(nonce, /^[0-9a-f]{32}$/);
+  const { protocol, host, pathname, searchParams } = new URL(uri);
+  assert.deepEqual([protocol, host, searchParams.get('secret')], ['otpauth:', 'totp', secret]);
+  assert.ok(decodeURIComponent(pathname).endsWith(`:${username}`), uri);
+  return new Authenticator(secret);
+}
+
+/** A factor that was set up in this sign-in is no evidence yet. */
+function assertLevelOne({ mfa_level: level, mfa_at: at }) {
+  assert.deepEqual([level, at], ['1', undefined]);
+}
+
+/** From the next sign-in on the factor is. */
+function assertLevelTwo({ mfa_level: level, mfa_at: at }) {
+  assert.equal(level, '2');
+  assert.ok(Math.abs(Date.now() / 1000 - at) < 60, `${at}`);
 }
 
 /** The password, and then an answer at once. */
@@ -71,11 +98,37 @@ async function accessToken() {
 }
 
 describe('Amplify v6', () => {
+  test('the first sign-in sets up an authenticator, and the next one asks for it', async () => {
+    const username = await createUser(cloud);
+    let { nextStep } = await amplifySignIn({ username, password, options: withSrp });
+    const answer = async (challengeResponse) => {
+      const options = { clientMetadata: { nonce: nextStep.additionalInfo.nonce } };
+      ({ nextStep } = await confirmSignIn({ challengeResponse, options }));
+      return nextStep.additionalInfo;
+    };
+    assert.deepEqual([nextStep.additionalInfo.step, nextStep.additionalInfo.factors], ['begin', 'email']);
+    await answer('email');
+    const shown = await answer(await cloud.code(username));
+    const app = shownAuthenticator(shown, username);
+    const again = await answer(app.wrong());
+    assert.deepEqual([again.step, again.secret], ['enrol', shown.secret], 'a wrong code leaves the secret as it is');
+    assert.equal(Number(again.attemptsLeft), Number(shown.attemptsLeft) - 1);
+    await answer(await app.late());
+    assert.equal(nextStep.signInStep, 'DONE');
+    assertLevelOne((await accessToken()).payload);
+    await signOut();
+
+    const next = await signInWith(username, app.next());
+    assert.deepEqual([next.factors, next.step], ['totp', 'DONE']);
+    assertLevelTwo((await accessToken()).payload);
+    await signOut();
+  });
+
   test('a code of an authenticator app, given at once; it is good once', async () => {
     const { username, app } = await enrolled();
     const code = app.next();
     const first = await signInWith(username, code);
-    assert.deepEqual([first.factors, first.step], ['email,totp,recovery-code', 'DONE']);
+    assert.deepEqual([first.factors, first.step], ['totp,recovery-code', 'DONE']);
     await signOut();
     const again = await signInWith(username, code);
     assert.deepEqual([again.info.step, again.info.nonce?.length], ['begin', 32]);
@@ -99,27 +152,30 @@ describe('Amplify v6', () => {
 
     let spent;
     const signed = await signInWith(username, async (info) => (spent = await device.sign(info)));
-    assert.deepEqual([signed.factors, signed.step], ['email,totp,recovery-code,trusted-device', 'DONE']);
+    assert.deepEqual([signed.factors, signed.step], ['totp,recovery-code,trusted-device', 'DONE']);
     const other = await Device.make();
     const response = await cloud.api('/mfa/trusted-devices', {
       token: (await accessToken()).toString(),
       method: 'POST',
       body: { name: 'Other', publicKey: other.publicKey },
     });
-    assert.deepEqual([response.status, (await response.json()).code], [401, 'fresh-code-required']);
+    assert.deepEqual([response.status, (await response.json()).code], [401, 'second-factor-required']);
     await signOut();
 
     assert.equal((await signInWith(username, spent)).info.step, 'begin', 'a signature is for one sign-in');
     const foreign = Object.assign(other, { id: device.id, sub: device.sub, clientId: device.clientId });
     assert.equal((await signInWith(username, (info) => foreign.sign(info))).info.step, 'begin', 'another key');
     assert.equal((await signInWith(username, (info) => device.sign(info))).step, 'DONE');
+    await signOut();
+
+    assert.equal((await signInWith(username, codes[1])).step, 'DONE');
     await call((await accessToken()).toString(), 'POST', '/mfa/recovery-codes');
     await signOut();
     const gone = await signInWith(username, (info) => device.sign(info));
-    assert.deepEqual([gone.factors, gone.info.step], ['email,totp,recovery-code', 'begin'], 'gone with a change of factors');
+    assert.deepEqual([gone.factors, gone.info.step], ['totp,recovery-code', 'begin'], 'gone with a change of factors');
   });
 
-  test('a user who has a factor of ours and none of Cognito’s gets no tokens at a native client', async () => {
+  test('a user with a custom factor and none of Cognito’s gets no tokens at a native client', async () => {
     const { username } = await enrolled();
     await assert.rejects(signIn(cloud, username), {
       name: 'UserLambdaValidationException',
@@ -166,10 +222,20 @@ describe('amazon-cognito-identity-js', () => {
     assert.equal(session.getAccessToken().payload.client_id, cloud.endpoints.clients.custom.id);
   });
 
-  test('password, then an e-mail code', async () => {
-    const username = await signUp(cloud);
-    const { session } = await run(username, true, [() => 'email', () => cloud.code(username)]);
+  test('password, e-mail code, a first authenticator; then the password and a code of it', async () => {
+    const username = await createUser(cloud);
+    let app;
+    const { session, answers } = await run(username, true, [
+      () => 'email',
+      () => cloud.code(username),
+      (info) => ((app = shownAuthenticator(info, username)), app.wrong()),
+      (info) => (assert.equal(info.step, 'enrol'), app.late()),
+    ]);
+    assert.deepEqual(answers, []);
     assert.ok(session.isValid());
+    assertLevelOne(session.getAccessToken().payload);
+    const next = await run(username, true, [(info) => (assert.equal(info.factors, 'totp'), app.next())]);
+    assertLevelTwo(next.session.getAccessToken().payload);
   });
 
   test('tokens are refreshed without another proof', async () => {
@@ -188,4 +254,24 @@ describe('amazon-cognito-identity-js', () => {
     const username = await signUp(cloud);
     await assert.rejects(run(username, false, []), { name: 'NotAuthorizedException' });
   });
+});
+
+test('Amplify v5: the first sign-in sets up an authenticator, and the next one asks for it', async () => {
+  const username = await createUser(cloud);
+  let user = await Auth.signIn(username, password);
+  const answer = async (text) => {
+    user = await Auth.sendCustomChallengeAnswer(user, text, { nonce: user.challengeParam.nonce });
+    return user.challengeParam;
+  };
+  assert.deepEqual([user.challengeName, user.challengeParam.step], ['CUSTOM_CHALLENGE', 'begin']);
+  await answer('email');
+  const app = shownAuthenticator(await answer(await cloud.code(username)), username);
+  assert.equal((await answer(app.wrong())).step, 'enrol');
+  await answer(await app.late());
+  assertLevelOne(user.getSignInUserSession().getAccessToken().payload);
+
+  user = await Auth.signIn(username, password);
+  assert.deepEqual([user.challengeParam.step, user.challengeParam.factors], ['begin', 'totp']);
+  await answer(app.next());
+  assertLevelTwo(user.getSignInUserSession().getAccessToken().payload);
 });

@@ -20,6 +20,8 @@ const policy = `
   first = "passwordless"
 `;
 const challenge = 'CONFIRM_SIGN_IN_WITH_CUSTOM_CHALLENGE';
+// While only a name is known, a client shows every kind of factor that it takes.
+const everyKind = 'email,sms,totp,recovery-code,trusted-device';
 let cloud;
 let phones = 0;
 
@@ -90,7 +92,7 @@ test('an e-mail code signs in without a password', async () => {
   const sign = await begin({ username, options: withoutSrp });
   assert.equal(sign.step, challenge);
   assert.equal(sign.info.step, 'begin');
-  assert.equal(sign.info.factors, 'email,sms');
+  assert.equal(sign.info.factors, everyKind);
   assert.match(sign.info.nonce, /^[0-9a-f]{32}$/);
   assert.equal((await cloud.messages(username)).length, 1, 'begin sends nothing: there is the sign-up code only');
 
@@ -189,7 +191,7 @@ test('back to the choice, and by another factor', async () => {
   const wrong = await sign.answer(otherThan(email));
   assert.equal(wrong.attemptsLeft, '4');
   const info = await sign.answer('BACK');
-  assert.deepEqual([info.step, info.factors], ['begin', 'email,sms']);
+  assert.deepEqual([info.step, info.factors], ['begin', everyKind]);
   assert.equal((await sign.answer('sms')).attemptsLeft, '4', 'going back gives no tries back');
   const sms = await cloud.code(phone);
   if (sms !== email) assert.equal((await sign.answer(email)).factor, 'sms');
@@ -200,10 +202,16 @@ test('back to the choice, and by another factor', async () => {
 test('what is no answer changes nothing', async () => {
   const { username } = await newUser();
   const sign = await begin({ username, options: withoutSrp });
-  for (const answer of ['totp', 'recovery-code', 'EMAIL_OTP', 'trusted-device', '123456', 'RESEND', '{}']) {
+  for (const answer of ['EMAIL_OTP', 'trusted-device', 'RESEND', '{}']) {
     assert.equal((await sign.answer(answer)).step, 'begin', answer);
   }
-  await sign.answer('email');
+  // A factor that this user lacks is asked for like one that they have.
+  for (const factor of ['totp', 'recovery-code']) {
+    const { step, factor: asked } = await sign.answer(factor);
+    assert.deepEqual([step, asked], ['code', factor]);
+    assert.equal((await sign.answer('BACK')).step, 'begin');
+  }
+  assert.equal((await sign.answer('email')).attemptsLeft, '5', 'nothing so far was a try');
   const code = await cloud.code(username);
   for (const answer of ['sms', 'hello']) {
     const info = await sign.answer(answer);
@@ -213,10 +221,19 @@ test('what is no answer changes nothing', async () => {
   await assertSignedIn(sign);
 });
 
+test('at the choice a code of an authenticator is a try, also of a user who has none', async () => {
+  const { username } = await newUser();
+  const sign = await begin({ username, options: withoutSrp });
+  assert.equal((await sign.answer('123456')).step, 'begin');
+  assert.equal((await sign.answer('email')).attemptsLeft, '4');
+  await sign.answer(await cloud.code(username));
+  await assertSignedIn(sign);
+});
+
 test('a name that is no user’s is played on, and never let in', async () => {
   const username = newAddress();
   const sign = await begin({ username, options: withoutSrp });
-  assert.deepEqual([sign.info.step, sign.info.factors], ['begin', 'email']);
+  assert.deepEqual([sign.info.step, sign.info.factors], ['begin', everyKind]);
   const info = await sign.answer('email');
   const { step, factor, destination, codeLength, attemptsLeft } = info;
   assert.deepEqual(

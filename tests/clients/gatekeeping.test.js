@@ -58,7 +58,7 @@ function addressAt(domain) {
 test('a new device: its user is told by e-mail, where policy says so', async () => {
   const cloud = await cloudWith({ policy: '[sign_in]\nnew_device_notice = true' });
   const email = await confirmed(cloud);
-  const notices = async () => (await cloud.messages(email)).filter(({ text }) => text.includes('a device that it did not know'));
+  const notices = async () => (await cloud.messages(email)).filter(({ text }) => text.includes('from a new device'));
   assert.deepEqual(await notices(), []);
   await signIn({ username: email, password });
   for (let tries = 0; tries < 200 && (await notices()).length === 0; tries += 1) await setTimeout(25);

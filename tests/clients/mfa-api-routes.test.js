@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 
 import { Authenticator } from './harness/authenticator.js';
 import { startCloud } from './harness/cloud.js';
-import { newAddress, signIn, signUp } from './harness/user.js';
+import { newAddress, poolUser, provenUser, signIn, signUp } from './harness/user.js';
 
 let cloud;
 
@@ -22,6 +22,12 @@ after(async () => {
 async function newUser() {
   const address = await signUp(cloud);
   return { address, token: (await signIn(cloud, address)).AccessToken };
+}
+
+/** A user of Cognito's own authenticator, who has just signed in with it. */
+async function protectedUser() {
+  const { username: address, tokens } = await poolUser(cloud);
+  return { address, token: tokens.AccessToken };
 }
 
 async function call(token, method, path, { body, headers } = {}) {
@@ -86,9 +92,7 @@ describe('addresses', () => {
 
 describe('what Cognito does by itself', () => {
   test('a replacement abandoned half-way was told before, and the overview shows it', async () => {
-    const { address, token } = await newUser();
-    await enrol(token);
-    await done(token, 'PUT', '/mfa/preference', { body: { totp: 'PREFERRED' } });
+    const { address, token } = await protectedUser();
     await done(token, 'POST', '/mfa/totp', { body: { replace: true } });
     await told(address, 'Authenticator app being replaced');
     assert.equal((await done(token, 'GET', '/mfa')).totp.replacing, true);
@@ -106,8 +110,8 @@ describe('what Cognito does by itself', () => {
   });
 
   test('ENABLED keeps the preferred mark, and the words of Amplify 5 work too', async () => {
-    const { token } = await newUser();
-    await enrol(token);
+    const { token } = await protectedUser();
+    await done(token, 'PUT', '/mfa/preference', { body: { totp: 'NOT_PREFERRED' } });
     assert.equal((await done(token, 'PUT', '/mfa/preference', { body: { preferredMFA: 'TOTP' } })).totp, 'PREFERRED');
     assert.equal((await done(token, 'PUT', '/mfa/preference', { body: { totp: 'ENABLED' } })).totp, 'PREFERRED');
     const { PreferredMfaSetting } = await cloud.cognito('GetUser', { AccessToken: token });
@@ -116,9 +120,7 @@ describe('what Cognito does by itself', () => {
   });
 
   test('of tabs that race with one tag at most one changes something', async () => {
-    const { token } = await newUser();
-    await enrol(token);
-    await done(token, 'PUT', '/mfa/preference', { body: { totp: 'PREFERRED' } });
+    const { token } = await protectedUser();
     const { headers } = await call(token, 'GET', '/mfa/preference');
     const condition = { headers: { 'if-match': headers.get('etag') }, body: { totp: 'NOT_PREFERRED' } };
     const tabs = await Promise.all(Array.from({ length: 8 }, () => call(token, 'PUT', '/mfa/preference', condition)));
@@ -128,9 +130,7 @@ describe('what Cognito does by itself', () => {
   });
 
   test('a pool that requires MFA: never a success that changed nothing', async () => {
-    const { token } = await newUser();
-    await enrol(token);
-    await done(token, 'PUT', '/mfa/preference', { body: { totp: 'PREFERRED' } });
+    const { token } = await protectedUser();
     const pool = { UserPoolId: cloud.endpoints.userPoolId };
     const { UserPool: _, ...settings } = await cloud.cognito('GetUserPoolMfaConfig', pool);
     await cloud.cognito('SetUserPoolMfaConfig', { ...pool, ...settings, MfaConfiguration: 'ON' });
@@ -145,7 +145,7 @@ describe('what Cognito does by itself', () => {
 });
 
 test('a repeated POST is done once, and a secret is shown once', async () => {
-  const { token } = await newUser();
+  const { AccessToken: token } = (await provenUser(cloud)).tokens;
   const headers = { 'idempotency-key': 'attempt-1' };
   const asked = Array.from({ length: 5 }, () => call(token, 'POST', '/mfa/recovery-codes', { headers, body: {} }));
   const answers = await Promise.all(asked);

@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { Authenticator } from './harness/authenticator.js';
 import { startCloud } from './harness/cloud.js';
-import { PASSWORD, signIn, signUp } from './harness/user.js';
+import { PASSWORD, poolUser, signIn, signUp } from './harness/user.js';
 
 let cloud;
 let tokens;
@@ -13,10 +12,7 @@ let original;
 
 before(async () => {
   cloud = await startCloud();
-  const address = await signUp(cloud);
-  tokens = await signIn(cloud, address);
-  await enrol(tokens.AccessToken);
-  await put(tokens.AccessToken, { totp: 'PREFERRED' });
+  ({ tokens } = await poolUser(cloud));
   original = await state(tokens.AccessToken);
   assert.equal(original.pool.PreferredMfaSetting, 'SOFTWARE_TOKEN_MFA');
 });
@@ -206,18 +202,6 @@ async function state(token) {
     pool: { PreferredMfaSetting, UserMFASettingList },
     overview: await (await cloud.api('/mfa', { token })).json(),
   };
-}
-
-async function enrol(token) {
-  const { secret } = await (await cloud.api('/mfa/totp', { token, method: 'POST' })).json();
-  const body = { code: new Authenticator(secret).next() };
-  const verified = await cloud.api('/mfa/totp/verify', { token, method: 'POST', body });
-  assert.equal(verified.status, 200, await verified.text());
-}
-
-async function put(token, preference) {
-  const response = await cloud.api('/mfa/preference', { token, method: 'PUT', body: preference });
-  assert.equal(response.status, 200, await response.text());
 }
 
 function withClaims(token, claims) {

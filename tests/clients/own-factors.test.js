@@ -1,4 +1,4 @@
-// The factors that are ours, through the gateway with a real token: named authenticators with codes of
+// Custom factors, through the gateway with a real token: named authenticators with codes of
 // another library, recovery codes, trusted devices with a key that WebCrypto does not give out. Every
 // change is told to the user.
 import assert from 'node:assert/strict';
@@ -7,8 +7,8 @@ import { setTimeout } from 'node:timers/promises';
 
 import { Authenticator } from './harness/authenticator.js';
 import { startCloud } from './harness/cloud.js';
-import { proveNow, storedFactors } from './harness/factors.js';
-import { signIn, signUp } from './harness/user.js';
+import { storedFactors } from './harness/factors.js';
+import { createUser, enrolledUser, poolUser, provenUser, signIn } from './harness/user.js';
 
 let cloud;
 
@@ -23,12 +23,15 @@ after(async () => {
 
 /** A user who has just signed in. */
 class User {
+  constructor({ username, tokens, app }) {
+    Object.assign(this, { address: username, token: tokens.AccessToken, app, heard: 0 });
+    this.sub = JSON.parse(Buffer.from(this.token.split('.')[1], 'base64url')).sub;
+  }
+
+  /** One with an authenticator, which was set up at the first sign-in and used at the second. */
   static async new() {
-    const user = new User();
-    user.address = await signUp(cloud);
-    user.token = (await signIn(cloud, user.address)).AccessToken;
-    user.sub = JSON.parse(Buffer.from(user.token.split('.')[1], 'base64url')).sub;
-    user.heard = (await cloud.messages(user.address)).length;
+    const user = new User(await provenUser(cloud));
+    assert.deepEqual(await user.notices(2), ['Authenticator app added', 'Your Example sign-in code']);
     return user;
   }
 
@@ -64,7 +67,7 @@ class User {
 
   async add(name) {
     const started = await this.done('POST', '/mfa/authenticators', { name });
-    return { ...started, app: new Authenticator(started.secret) };
+    return { ...started, app: new Authenticator(started.secret, this.app) };
   }
 }
 
@@ -75,7 +78,8 @@ describe('authenticators', () => {
     assert.equal(Buffer.from(secret, 'latin1').length, 32, '160 bits in base32');
     assert.equal(uri, `otpauth://totp/Example:${encodeURIComponent(user.address)}?secret=${secret}&issuer=Example`);
     assert.ok(qr.svg.startsWith('<svg ') && qr.png.startsWith('data:image/png;base64,'));
-    assert.equal((await user.done('GET', '/mfa/authenticators')).authenticators[0].confirmed, false);
+    const added = async () => (await user.done('GET', '/mfa/authenticators')).authenticators.filter((one) => one.id === id);
+    assert.equal((await added())[0].confirmed, false);
 
     await user.refused(422, 'code-wrong', 'POST', `/mfa/authenticators/${id}/verify`, { code: app.wrong() });
     const code = app.next();
@@ -86,28 +90,30 @@ describe('authenticators', () => {
     await user.done('PATCH', `/mfa/authenticators/${id}`, { name: 'Old phone' });
     const { authenticators } = await user.done('GET', '/mfa');
     assert.deepEqual(
-      authenticators.map(({ name, confirmed }) => ({ name, confirmed })),
-      [{ name: 'Old phone', confirmed: true }],
+      authenticators.map(({ name, confirmed }) => `${name}: ${confirmed}`).sort(),
+      ['Authenticator app: true', 'Old phone: true'],
     );
     await user.done('DELETE', `/mfa/authenticators/${id}`);
     await user.refused(404, 'factor-not-found', 'DELETE', `/mfa/authenticators/${id}`);
     assert.deepEqual(await user.notices(1), ['Authenticator app removed']);
-    assert.deepEqual((await user.done('GET', '/mfa/authenticators')).authenticators, []);
+    assert.deepEqual(await added(), []);
   });
 
   test('share their steps: a code that was used for one is no code for another', async () => {
     const user = await User.new();
     const [one, two] = [await user.add('One'), await user.add('Two')];
-    const later = one.app.next() && one.app.next();
     const path = ({ id }) => `/mfa/authenticators/${id}/verify`;
-    await user.done('POST', path(one), { code: later });
-    // The step before, and the same step: both are of before what was used last.
-    await user.refused(422, 'code-already-used', 'POST', path(two), { code: two.app.next() });
+    const earlier = await new Authenticator(two.secret).late();
+    await user.done('POST', path(one), { code: one.app.next() });
+    // A step before, and the same step: neither is after what was used last.
+    for (const code of [earlier, two.app.next()]) {
+      await user.refused(422, 'code-already-used', 'POST', path(two), { code });
+    }
   });
 
   test('are five at most', async () => {
     const user = await User.new();
-    for (let index = 0; index < 5; index += 1) await user.add(`App ${index}`);
+    for (let index = 1; index < 5; index += 1) await user.add(`App ${index}`);
     await user.refused(409, 'too-many-authenticators', 'POST', '/mfa/authenticators', { name: 'Sixth' });
   });
 
@@ -152,12 +158,13 @@ describe('trusted devices', () => {
 
   for (const format of ['spki', 'jwk']) {
     test(`are registered by their ${format} after a sign-in with a code`, async () => {
-      const user = await User.new();
       const device = { name: 'Laptop', publicKey: await key(format) };
-      await user.refused(401, 'fresh-code-required', 'POST', '/mfa/trusted-devices', device);
-      await proveNow(cloud, user.sub, ['trusted-device']);
-      await user.refused(401, 'fresh-code-required', 'POST', '/mfa/trusted-devices', device);
-      await proveNow(cloud, user.sub, ['totp']);
+      const username = await createUser(cloud);
+      // The password alone; and a sign-in that set an authenticator up, and so proved none.
+      for (const weak of [{ username, tokens: await signIn(cloud, username) }, await enrolledUser(cloud)]) {
+        await new User(weak).refused(401, 'second-factor-required', 'POST', '/mfa/trusted-devices', device);
+      }
+      const user = await User.new();
       const { id, createdAt, expiresAt } = await user.done('POST', '/mfa/trusted-devices', device);
       assert.equal(Date.parse(expiresAt) - Date.parse(createdAt), 30 * 24 * 3600 * 1000);
       await user.refused(409, 'device-already-trusted', 'POST', '/mfa/trusted-devices', device);
@@ -167,16 +174,13 @@ describe('trusted devices', () => {
       assert.deepEqual(trustedDevices, [{ id, name: 'Desktop', createdAt, expiresAt }]);
       await user.done('DELETE', `/mfa/trusted-devices/${id}`);
       await user.refused(404, 'factor-not-found', 'DELETE', `/mfa/trusted-devices/${id}`);
-      assert.deepEqual(await user.notices(2), ['Trusted device removed', 'Trusted device added']);
+      assert.deepEqual(await user.notices(2), ['Trusted device added', 'Trusted device removed']);
     });
   }
 
   test('are gone with a password reset and with a change of factors', async () => {
     const user = await User.new();
-    const register = async () => {
-      await proveNow(cloud, user.sub, ['email']);
-      await user.done('POST', '/mfa/trusted-devices', { name: 'Laptop', publicKey: await key('spki') });
-    };
+    const register = async () => user.done('POST', '/mfa/trusted-devices', { name: 'Laptop', publicKey: await key('spki') });
     const trusted = async () => (await user.done('GET', '/mfa/trusted-devices')).trustedDevices.length;
     await register();
     await user.done('POST', '/mfa/recovery-codes');
@@ -185,7 +189,7 @@ describe('trusted devices', () => {
     await register();
     assert.equal(await trusted(), 1);
     const before = Number((await storedFactors(cloud, user.sub)).generation.N);
-    // Three notices by now; the code is the fourth message.
+    // Three notices by now; the code is the next message.
     assert.equal((await user.notices(3)).length, 3);
     const ClientId = cloud.endpoints.clients.native.id;
     await cloud.cognito('ForgotPassword', { ClientId, Username: user.address });
@@ -198,12 +202,8 @@ describe('trusted devices', () => {
 });
 
 test("replacing the pool's authenticator and changing the preference are told", async () => {
-  const user = await User.new();
-  const { secret } = await user.done('POST', '/mfa/totp');
-  await user.done('POST', '/mfa/totp/verify', { code: new Authenticator(secret).next(), friendlyDeviceName: 'Phone' });
-  assert.deepEqual(await user.notices(1), ['Authenticator app added']);
-  await user.done('PUT', '/mfa/preference', { totp: 'PREFERRED' });
-  assert.deepEqual(await user.notices(1), ['Sign-in verification changed']);
+  const user = new User(await poolUser(cloud));
+  assert.deepEqual(await user.notices(2), ['Authenticator app added', 'Sign-in verification changed']);
   await user.done('POST', '/mfa/totp', { replace: true });
   assert.deepEqual(await user.notices(1), ['Authenticator app being replaced']);
 });
@@ -227,11 +227,12 @@ test('a route without the right token is closed, and nothing is told', async () 
   for (const [method, path, body] of routes) {
     assert.equal((await cloud.api(path, { method, body })).status, 401, `${method} ${path}`);
   }
+  const kept = await storedFactors(cloud, user.sub);
   await cloud.cognito('GlobalSignOut', { AccessToken: user.token });
   for (const [method, path, body] of routes) {
     if (path === '/mfa/trusted-devices' && method === 'POST') continue; // Its key is read before.
     await user.refused(401, 'not-signed-in', method, path, body);
   }
-  assert.equal(await storedFactors(cloud, user.sub), undefined);
+  assert.deepEqual(await storedFactors(cloud, user.sub), kept);
   assert.deepEqual(await user.notices(0), []);
 });

@@ -1,5 +1,5 @@
-// Custom mode of the demo app in a real headless Chromium: authenticators of ours, codes by message,
-// a trusted browser whose key nobody can read, recovery codes after a lost phone.
+// Custom mode of the demo app in a real headless Chromium: codes by message, a first authenticator set up in
+// the sign-in, a trusted browser whose key nobody can read, recovery codes after a lost phone.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
@@ -8,7 +8,7 @@ import { startPage } from '../harness/browser.js';
 import { startCloud, temporaryFolder } from '../harness/cloud.js';
 import { DemoPage } from '../harness/demo-page.js';
 import { templateWith } from '../harness/policy.js';
-import { PASSWORD, signUp } from '../harness/user.js';
+import { PASSWORD, createUser } from '../harness/user.js';
 
 const folder = temporaryFolder();
 // Nobody waits a minute for another code here.
@@ -28,7 +28,7 @@ let user;
 
 before(async () => {
   cloud = await startCloud(['--memory', '--template', templateWith(folder.path, policy)]);
-  user = await signUp(cloud);
+  user = await createUser(cloud);
   browser = await startPage();
   page = browser.page;
   demo = new DemoPage(page);
@@ -42,7 +42,7 @@ after(async () => {
   assert.deepEqual({ code: end.code, survivors: end.survivors }, { code: 0, survivors: [] });
 });
 
-test('password, then a code by e-mail: wrong, another one, right', async () => {
+test('password, then a code by e-mail: wrong, another one, right; and it is not enough', async () => {
   await demo.signIn(user, PASSWORD, 'custom');
   await demo.inspect('custom-begin');
   await demo.press('E-mail');
@@ -56,12 +56,34 @@ test('password, then a code by e-mail: wrong, another one, right', async () => {
   await demo.press('Send another code');
   await demo.takeCode();
   await demo.press('Sign in');
+  await page.getByText('You have no second factor yet.').waitFor();
+});
+
+test('the first sign-in sets up an authenticator', async () => {
+  await demo.inspect('custom-enrol');
+  const link = page.getByRole('link', { name: 'open in an authenticator app' });
+  const uri = new URL(await link.getAttribute('href'));
+  const secret = (await page.locator('code.secret').textContent()).replaceAll(' ', '');
+  assert.deepEqual([uri.protocol, uri.searchParams.get('secret')], ['otpauth:', secret]);
+  phone = new Authenticator(secret);
+  await demo.fill({ Code: phone.wrong() });
+  await demo.press('Set up and sign in');
+  await demo.told(/The code is wrong\. Attempts left: /);
+  await demo.fill({ Code: await phone.late() });
+  await demo.press('Set up and sign in');
   await demo.screen('Factors');
+  await demo.fact('Own authenticators', 'Authenticator app');
   await demo.topic('Account');
   await page.getByText('custom', { exact: true }).waitFor();
 });
 
-test('this browser is trusted and signs in the place of a code', async () => {
+test('this browser is trusted after a sign-in with a code, and signs in the place of one', async () => {
+  await demo.topic('Trusted devices');
+  await demo.fill({ 'Name of this browser': 'Test browser' });
+  await demo.press('Trust this browser');
+  await demo.told(/second-factor-required/);
+  await signInAgain('Sign in again');
+  await withAuthenticator();
   await demo.topic('Trusted devices');
   await demo.fill({ 'Name of this browser': 'Test browser' });
   await demo.press('Trust this browser');
@@ -84,22 +106,46 @@ test('this browser is trusted and signs in the place of a code', async () => {
   assert.deepEqual(extractable, [false]);
 });
 
-test('who came in on a trusted browser must enter a code before another is trusted', async () => {
+test('a sign-in on a trusted browser allows no change until a code was entered', async () => {
+  await demo.topic('Trusted devices');
+  await demo.press('Revoke Test browser');
+  await demo.told(/second-factor-required/);
+  await signInAgain('Sign in again');
+  await withAuthenticator();
   await demo.topic('Trusted devices');
   await demo.press('Revoke Test browser');
   await page.getByText('The device is no longer trusted.').waitFor();
-  await demo.press('Trust this browser');
-  await demo.told(/fresh-code-required/);
 });
 
-test('an authenticator of ours is set up by its QR code, after a native sign-in too', async () => {
+test('after a native sign-in a first authenticator is refused, and the custom sign-in sets it up', async () => {
   await demo.signOut();
-  // Somebody else: a user has few sign-ins under way at once.
-  user = await signUp(cloud);
+  // A user has few sign-ins under way at once.
+  user = await createUser(cloud);
   await demo.signIn(user, PASSWORD);
   await demo.screen('Factors');
   await demo.topic('Own authenticators');
   await demo.inspect('own-authenticators');
+  await demo.fill({ Name: 'Phone' });
+  await demo.press('Set up');
+  await demo.told(/enrolment-closed/);
+  await signInAgain('Sign in again in custom mode');
+  await demo.press('E-mail');
+  await demo.takeCode();
+  await demo.press('Sign in');
+  await demo.press('Use the code from this page');
+  await demo.press('Set up and sign in');
+  await demo.screen('Factors');
+  await demo.fact('Own authenticators', 'Authenticator app');
+});
+
+test('another authenticator is set up by its QR code', async () => {
+  await demo.signOut();
+  await demo.signIn(user, PASSWORD, 'custom');
+  await demo.press('Authenticator app');
+  await demo.press('Use the code from this page');
+  await demo.press('Sign in');
+  await demo.screen('Factors');
+  await demo.topic('Own authenticators');
   await demo.fill({ Name: 'Phone' });
   await demo.press('Set up');
   phone = new Authenticator(await demo.scan());
@@ -107,8 +153,10 @@ test('an authenticator of ours is set up by its QR code, after a native sign-in 
   await demo.fill({ Code: phone.wrong() });
   await demo.press('Verify');
   await demo.told(/code-wrong/);
-  // Codes are good once over all authenticators; this leaves two for what is to come.
-  await demo.fill({ Code: await phone.late() });
+  // Codes are good once over all authenticators; the page has used up to two of now.
+  phone.next();
+  phone.next();
+  await demo.fill({ Code: await phone.unused() });
   await demo.press('Verify');
   await page.getByText('You can now sign in with “Phone”.').waitFor();
   await demo.press('Rename Phone');
@@ -118,16 +166,30 @@ test('an authenticator of ours is set up by its QR code, after a native sign-in 
   await demo.inspect('own-authenticators-list');
 });
 
+test('codes by message are kept or turned off', async () => {
+  await demo.topic('Account');
+  await page.getByLabel('Codes by e-mail', { exact: true }).selectOption('on');
+  await page.getByLabel('Codes by text message', { exact: true }).selectOption('off');
+  await demo.inspect('account-message-codes');
+  await demo.press('Save');
+  await page.getByText('Saved.').waitFor();
+  await demo.topic('Factors');
+  await demo.topic('Account');
+  await page.getByLabel('Codes by e-mail', { exact: true }).waitFor();
+  const settings = ['e-mail', 'text message'].map((name) => page.getByLabel(`Codes by ${name}`, { exact: true }).inputValue());
+  assert.deepEqual(await Promise.all(settings), ['on', 'off']);
+});
+
 test('its code signs in, and there is a way back to the choice', async () => {
   await demo.signOut();
   await demo.signIn(user, PASSWORD, 'custom');
-  await demo.press('E-mail');
+  await demo.press('Authenticator app');
   await demo.press('Another way');
   await demo.press('Authenticator app');
   await demo.fill({ Code: phone.wrong() });
   await demo.press('Sign in');
   await demo.told(/Attempts left: 4/);
-  await demo.fill({ Code: phone.next() });
+  await demo.fill({ Code: await phone.unused() });
   await demo.press('Sign in');
   await demo.screen('Factors');
   await demo.fact('Own authenticators', 'Blue phone');
@@ -154,7 +216,8 @@ test('the phone is lost: a recovery code signs in, once, and another phone is se
   await page.getByText('The authenticator was removed.').waitFor();
   await demo.fill({ Name: 'This page' });
   await demo.press('Set up');
-  // The phone has used the first of these.
+  // The phone has used some of the codes of now: the page's second one is of a later step.
+  await phone.unused();
   await demo.press('Use the code from this page');
   await demo.press('Use the code from this page');
   await demo.press('Verify');
@@ -169,6 +232,24 @@ test('the phone is lost: a recovery code signs in, once, and another phone is se
   await demo.fact('Own authenticators', 'This page');
   await demo.fact('Recovery codes', '8 left');
 });
+
+/** Follows the link of a refusal; the user and the mode are filled in. */
+async function signInAgain(link) {
+  await page.getByRole('alert').getByRole('link', { name: link, exact: true }).click();
+  await demo.screen('Sign in');
+  assert.equal(await page.getByLabel('E-mail address, phone').inputValue(), user);
+  assert.equal(await page.getByLabel('Second factor').inputValue(), 'custom');
+  await demo.fill({ Password: PASSWORD });
+  await demo.press('Sign in');
+  await page.locator('#place:not(:has(.busy)):not(:has([name=password]))').waitFor();
+}
+
+async function withAuthenticator() {
+  await demo.press('Authenticator app');
+  await demo.fill({ Code: await phone.unused() });
+  await demo.press('Sign in');
+  await demo.screen('Factors');
+}
 
 async function withRecoveryCode(code) {
   await demo.signIn(user, PASSWORD, 'custom');

@@ -32,6 +32,14 @@ export class Authenticator {
     return this.#at(step);
   }
 
+  /** A code that was not used before, waited for if both that are accepted now were. */
+  async unused() {
+    const step = Math.max(Math.floor(Date.now() / PERIOD), this.#last + 1);
+    // A code of the next step is accepted already.
+    await setTimeout(Math.max(0, (step - 1) * PERIOD - Date.now() + 100));
+    return this.next();
+  }
+
   /**
    * The code of the step before, as a clock that is slow gives it; `next()` has two more after it. Near
    * the end of a step it would come too late, so that is let pass.

@@ -75,16 +75,17 @@ class Cloud {
     return (await fetch(outbox)).json();
   }
 
-  /** The code in the newest message to an address that came since the last time this was asked. */
+  /** The code in the newest message to an address that came since the last time this was asked. Notices
+   * beside it carry none. */
   async code(to) {
     const seen = this.seen.get(to) ?? 0;
     // Custom senders are called asynchronously: a message comes a moment after the answer.
     for (let tries = 0; tries < 200; tries += 1) {
       const messages = await this.messages(to);
-      const message = messages.at(-1);
-      if (messages.length > seen && message.code !== undefined) {
-        this.seen.set(to, messages.length);
-        return message.code;
+      const newest = messages.findLastIndex(({ code }, at) => at >= seen && code !== undefined);
+      if (newest !== -1) {
+        this.seen.set(to, newest + 1);
+        return messages[newest].code;
       }
       await setTimeout(25);
     }

@@ -1,23 +1,9 @@
-// What is kept of a user's own factors, and what the last gate of custom sign-ins writes there: by the
-// table's own API, beside the functions.
+// What is kept of a user's own factors: by the table's own API, beside the functions.
 
 /** The item, in DynamoDB's JSON. */
 export async function storedFactors(cloud, sub) {
   const { Item } = await dynamodb(cloud, 'GetItem', { TableName: await table(cloud), Key: key(sub) });
   return Item;
-}
-
-/** Notes a sign-in in which these factors were proven just now. */
-export async function proveNow(cloud, sub, factors) {
-  const at = Math.floor(Date.now() / 1000);
-  await dynamodb(cloud, 'UpdateItem', {
-    TableName: await table(cloud),
-    Key: key(sub),
-    UpdateExpression: 'SET last_proof = :proof',
-    ExpressionAttributeValues: {
-      ':proof': { M: { at: { N: String(at) }, factors: { SS: factors }, client: { S: cloud.endpoints.clients.custom.id } } },
-    },
-  });
 }
 
 /** Ends a user's unfinished sign-ins, as their time does by itself after some minutes. */

@@ -2,7 +2,7 @@
 
 import { element } from "/dom.js";
 import { api, cognito } from "./calls.js";
-import { endpoints } from "./cloud.js";
+import { endpoints, hasCustomAuth } from "./cloud.js";
 import { code, facts, form, messageCode, notice, paragraph, subtitle } from "./form.js";
 import { claims, session, setSession } from "./session.js";
 
@@ -23,6 +23,7 @@ async function show(place) {
         ]),
     ]),
     ...addresses(place, attributes),
+    ...(await messageCodes()),
     ...tokens(place),
     subtitle("Sign out"),
     form({
@@ -72,6 +73,31 @@ function addresses(place, attributes) {
       }),
     ];
   });
+}
+
+const MESSAGE_CODES = [
+  ["automatic", "automatic: until you have an authenticator app"],
+  ["on", "on: also beside an authenticator app"],
+  ["off", "off"],
+];
+
+/** Whether custom sign-ins offer codes by message. */
+async function messageCodes() {
+  if (!hasCustomAuth) return [];
+  const { answer: settings } = await api("GET", "/mfa/message-codes", { token: session().AccessToken });
+  const made = form({
+    fields: [
+      { name: "email", label: "Codes by e-mail", options: MESSAGE_CODES, value: settings.email },
+      { name: "sms", label: "Codes by text message", options: MESSAGE_CODES, value: settings.sms },
+    ],
+    submit: "Save",
+    run: async (values) => {
+      made.querySelector(".notice")?.remove();
+      await change("PUT", "/mfa/message-codes", values);
+      made.append(notice("Saved."));
+    },
+  });
+  return [subtitle("Message codes"), paragraph("Whether custom sign-ins offer codes by message as a second factor."), made];
 }
 
 const change = (method, path, body) => api(method, path, { token: session().AccessToken, body });

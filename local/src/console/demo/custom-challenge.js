@@ -1,12 +1,12 @@
 // Custom challenges: factors that are ours, asked for by define- and create-auth-challenge and judged by
 // verify-auth-challenge-response. One challenge lets the user choose (`begin`), one asks for the proof
-// (`code`); each answer names the sign-in by its nonce.
+// (`code`), one sets up a first authenticator (`enrol`); each answer names the sign-in by its nonce.
 
 import { element } from "/dom.js";
 import { latestCallBegan } from "./calls.js";
 import { appCode } from "./challenges.js";
-import { code, form, messageCode, paragraph } from "./form.js";
-import { seedsOf } from "./own-totp.js";
+import { code, facts, form, messageCode, paragraph } from "./form.js";
+import { addSeed, nextCode, seedsOf } from "./own-totp.js";
 import { signAs, trustedHere } from "./browser-key.js";
 
 const NAMES = { email: "E-mail", sms: "Text message", totp: "Authenticator app", "recovery-code": "Recovery code" };
@@ -25,6 +25,7 @@ export async function customStep(place, attempt, asked, next) {
     }
   };
   if (step === "begin") await begin(place, attempt, asked, say);
+  else if (step === "enrol") enrol(place, attempt, asked, say);
   else prove(place, attempt, asked, say);
 }
 
@@ -58,6 +59,33 @@ async function begin(place, attempt, asked, say) {
         })),
         startAgain(place),
       ],
+    }),
+  );
+}
+
+/** A first authenticator. An app with a QR library draws `uri` as a picture beside the link. */
+function enrol(place, attempt, asked, say) {
+  // The nonce of the sign-in is also the id of the authenticator.
+  const { secret, uri, attemptsLeft, nonce: id } = asked.ChallengeParameters;
+  const fill = {
+    label: "Use the code from this page",
+    run: () => {
+      addSeed(attempt.user, id, secret);
+      return nextCode(attempt.user, id);
+    },
+  };
+  place.replaceChildren(
+    paragraph("You have no second factor yet. Set up an authenticator app to finish signing in: type the secret into it, or open the link on your phone. Then enter the code that the app shows."),
+    facts([
+      ["Secret", element("code", { className: "secret", textContent: secret.match(/.{1,4}/g).join(" ") })],
+      ["On this phone", element("a", { href: uri, textContent: "open in an authenticator app" })],
+    ]),
+    element("p", { className: "hint", textContent: `Attempts left: ${attemptsLeft}.` }),
+    form({
+      fields: [appCode(attempt.user, id, { fill })],
+      submit: "Set up and sign in",
+      run: (values) => say(values.code, "Nothing is stored before the code is right. From the next sign-in on, the pool asks for a code of this app."),
+      actions: [startAgain(place)],
     }),
   );
 }

@@ -18,13 +18,13 @@ const SETTINGS = [
 ];
 
 async function show(place) {
-  const { AccessToken: token, newDevice } = session();
+  const { AccessToken: token, newDevice, client } = session();
   const { answer: overview } = await api("GET", "/mfa", { token });
   const { answer: preference } = await api("GET", "/mfa/preference", { token });
   const words = (list) => list.map((factor) => WORDS[factor]).join(", ");
   place.replaceChildren(
     facts([
-      ["Set up", words(overview.enabled) || "none: the password alone signs in"],
+      ["Set up", words(overview.enabled) || (client === "native" ? "none: the password alone signs in" : "none of Cognito's")],
       ["Preferred", overview.preferred ? WORDS[overview.preferred] : "none"],
       ...own(overview),
     ]),

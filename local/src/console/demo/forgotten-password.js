@@ -3,6 +3,7 @@
 import { cognito } from "./calls.js";
 import { endpoints } from "./cloud.js";
 import { code, form, messageCode, paragraph, password } from "./form.js";
+import { expectSignIn } from "./session.js";
 
 const ClientId = endpoints.clients.native.id;
 
@@ -37,6 +38,7 @@ function replace(place, user, destination) {
           parameters,
           "A new password does not remove the second factor. The next sign-in asks for it as before.",
         );
+        expectSignIn({ user });
         place.go("sign-in");
       },
     }),

@@ -3,6 +3,7 @@
 import { element } from "/dom.js";
 import { beginStep, CallError, latestCallBegan } from "./calls.js";
 import { codeTo } from "./outbox.js";
+import { expectSignIn } from "./session.js";
 
 let fields = 0;
 
@@ -82,11 +83,27 @@ function field({ name, label, hint, options, fill, ...properties }, button) {
   return made;
 }
 
+// What a further sign-in makes good, and how it has to differ: a remembered browser would be no proof, and
+// only the custom client lets a first authenticator of the user's own be set up.
+const AGAIN = {
+  "reauthentication-required": "Sign in again",
+  "second-factor-required": "Sign in again",
+  "enrolment-closed": "Sign in again in custom mode",
+};
+const NEXT_SIGN_IN = {
+  "reauthentication-required": {},
+  "second-factor-required": { withCode: true },
+  "enrolment-closed": { client: "custom" },
+};
+
 function tell(problem, error) {
   const code = error instanceof CallError && error.code ? `${error.code}: ` : "";
   problem.replaceChildren(`${code}${error.message}`);
-  if (["reauthentication-required", "fresh-code-required"].includes(error.code)) {
-    problem.append(" ", element("a", { href: "#sign-in", textContent: "Sign in again" }), ".");
+  const label = AGAIN[error.code];
+  if (label) {
+    const link = element("a", { href: "#sign-in", textContent: label });
+    link.addEventListener("click", () => expectSignIn(NEXT_SIGN_IN[error.code]));
+    problem.append(". ", link, ".");
   }
   problem.hidden = false;
 }

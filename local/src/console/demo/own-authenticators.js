@@ -16,7 +16,7 @@ const token = () => session().AccessToken;
 async function show(place) {
   const { answer } = await api("GET", "/mfa/authenticators", { token: token() });
   place.replaceChildren(
-    paragraph("For custom sign-ins. You can have up to five, each with a name. Setting one up does not affect the others."),
+    paragraph("For custom sign-ins. You can have up to five, each with a name. Setting one up does not affect the others. The first one is set up while you sign in in custom mode. Later changes need a sign-in with a second factor in the last few minutes."),
     form({
       fields: [{ name: "name", label: "Name", autocomplete: "off", required: true, placeholder: "Phone" }],
       submit: "Set up",

@@ -2,6 +2,7 @@
 // remembered device for longer. A page that is not a demo keeps tokens out of storage where it can.
 
 const SESSION = "demo.session";
+const NEXT = "demo.next-sign-in";
 const device = (user) => `demo.device.${user}`;
 
 const listeners = [];
@@ -16,9 +17,19 @@ export const onChange = (listener) => listeners.push(listener);
 export const session = () => JSON.parse(sessionStorage.getItem(SESSION) ?? "null");
 
 export function setSession(value) {
-  if (value) sessionStorage.setItem(SESSION, JSON.stringify(value));
-  else sessionStorage.removeItem(SESSION);
+  if (value) {
+    sessionStorage.setItem(SESSION, JSON.stringify(value));
+    expectSignIn({ user: value.user, client: value.client, withCode: false });
+  } else sessionStorage.removeItem(SESSION);
   for (const listener of listeners) listener();
+}
+
+/** What the form of the next sign-in begins with: the `user`, and the `client`. `withCode`: a remembered
+ * browser must not stand in for the code. */
+export const expectedSignIn = () => JSON.parse(sessionStorage.getItem(NEXT) ?? "{}");
+
+export function expectSignIn(values) {
+  sessionStorage.setItem(NEXT, JSON.stringify({ ...expectedSignIn(), ...values }));
 }
 
 /** The claims in a token. They are shown, not trusted: nobody has checked the signature here. */

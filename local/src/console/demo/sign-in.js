@@ -5,7 +5,7 @@ import { cognito } from "./calls.js";
 import { proceed } from "./challenges.js";
 import { endpoints, hasCustomAuth, poolName } from "./cloud.js";
 import { form, paragraph, password } from "./form.js";
-import { dropDevice, rememberedDevice } from "./session.js";
+import { dropDevice, expectedSignIn, rememberedDevice } from "./session.js";
 import { confirm } from "./sign-up.js";
 import { Exchange } from "./srp.js";
 
@@ -21,13 +21,14 @@ const MODE = {
 };
 
 function ask(place) {
+  const { user = "", client = "native" } = expectedSignIn();
   place.replaceChildren(
     paragraph("SRP proves the password, which never leaves this page. Then the pool asks for the second factor."),
     form({
       fields: [
-        { name: "user", label: "E-mail address, phone number or user name", autocomplete: "username", required: true },
+        { name: "user", label: "E-mail address, phone number or user name", autocomplete: "username", required: true, value: user },
         password("password", "Password", "current-password"),
-        ...(hasCustomAuth ? [MODE] : []),
+        ...(hasCustomAuth ? [{ ...MODE, value: client }] : []),
       ],
       submit: "Sign in",
       run: (values) => withPassword(place, values),
@@ -37,7 +38,7 @@ function ask(place) {
 
 async function withPassword(place, { user, password, client = "native" }) {
   // In custom sign-ins Cognito would ask for a remembered device beside our factors, not in their place.
-  const device = client === "native" ? rememberedDevice(user) : null;
+  const device = client === "native" && !expectedSignIn().withCode ? rememberedDevice(user) : null;
   const attempt = new Attempt(client, user, device);
   try {
     await proceed(place, attempt, await attempt.provePassword(password));

@@ -3,6 +3,7 @@
 import { cognito } from "./calls.js";
 import { endpoints, signInWith } from "./cloud.js";
 import { code, form, messageCode, paragraph, password } from "./form.js";
+import { expectSignIn } from "./session.js";
 
 const ClientId = endpoints.clients.native.id;
 
@@ -50,6 +51,7 @@ function ask(place) {
           },
           "pre-sign-up decides whether this user may sign up. Then a code is sent.",
         );
+        expectSignIn({ user });
         if (answer.UserConfirmed) place.go("sign-in");
         else confirm(place, user, answer.CodeDeliveryDetails?.Destination ?? "*");
       },
@@ -80,6 +82,7 @@ export function confirm(place, user, destination) {
           { ClientId, Username: user, ConfirmationCode: values.code },
           "The user is confirmed and the address is verified. post-confirmation records when.",
         );
+        expectSignIn({ user });
         place.go("sign-in");
       },
       actions: [

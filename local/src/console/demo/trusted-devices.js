@@ -30,7 +30,7 @@ function trust(place, token) {
     run: async ({ name }) => {
       const { publicKey, keep } = await newKey();
       const body = { name, publicKey };
-      const why = "The API accepts this only within a few minutes of a custom sign-in with a code.";
+      const why = "The API accepts this only within a few minutes of a custom sign-in with a second factor. A trusted browser is no such proof.";
       const { answer } = await api("POST", "/mfa/trusted-devices", { token, body }, why);
       await keep(session().user, claims(token).sub, answer.id);
       await show(place);
