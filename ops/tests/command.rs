@@ -45,7 +45,7 @@ fn check_says_every_problem_with_its_file_and_line() {
     DIR/messages/de.ftl:1: error: sign-up-sms does not contain { $code } unchanged
     DIR/messages/de.ftl:3: error: authentication-lead: Unknown variable: $nam
     DIR/messages/email.html.j2:2: error: undefined value: {{ cod }}
-    DIR/policy.tml: error: ignored: only policy.toml, messages/ and rules/
+    DIR/policy.tml: error: ignored: only policy.toml, messages/ and rules/ are read
     DIR/policy.toml:3: error: messages.domain: "Shop" is not a domain in lower-case ASCII
     DIR/policy.toml:5: error: sign_up.opne is not a key of the policy
     DIR/rules/10-careless.cedar:2: error: attribute `emailDomian` in context for Action::"SignIn" not found
