@@ -45,7 +45,7 @@ fn check_says_every_problem_with_its_file_and_line() {
     DIR/messages/de.ftl:1: error: sign-up-sms does not contain { $code } unchanged
     DIR/messages/de.ftl:3: error: authentication-lead: Unknown variable: $nam
     DIR/messages/email.html.j2:2: error: undefined value: {{ cod }}
-    DIR/policy.tml: error: ignored: only policy.toml, messages/ and rules/
+    DIR/policy.tml: error: ignored: only policy.toml, messages/ and rules/ are read
     DIR/policy.toml:3: error: messages.domain: "Shop" is not a domain in lower-case ASCII
     DIR/policy.toml:5: error: sign_up.opne is not a key of the policy
     DIR/rules/10-careless.cedar:2: error: attribute `emailDomian` in context for Action::"SignIn" not found
@@ -86,7 +86,14 @@ enrolment = "closed"
 "#;
     let (passes, found) = checked(folder(&[("policy.toml", policy)]).path());
     assert!(passes, "warnings only: {found}");
-    insta::assert_snapshot!(found, @"");
+    insta::assert_snapshot!(found, @r#"
+    DIR/policy.toml:3: warning: custom_auth.clients.custom.recovery_channel_counts: a code to the channel that resets the password counts beside it, so a mailbox can be enough
+    DIR/policy.toml:4: warning: custom_auth.clients.mobile: no user can sign in: too few kinds count, and a trusted device comes after a sign-in (if MFA_PASSWORD_RECOVERY is email or email,sms)
+    DIR/policy.toml:9: warning: custom_auth.clients.mobile.groups.admins.recovery_channel_counts: a code to the channel that resets the password counts beside it, so a mailbox can be enough
+    DIR/policy.toml:10: warning: custom_auth.clients.web.groups.admins: a user who sets up an authenticator can't sign in again without other factors: set keep_weaker, or count totp and ask for fewer factors (if MFA_PASSWORD_RECOVERY is email or sms or none)
+    DIR/policy.toml:10: warning: custom_auth.clients.web.groups.admins: a user without an authenticator can't sign in here, and can't set one up here (if MFA_PASSWORD_RECOVERY is email,sms)
+    DIR/policy.toml:12: warning: custom_auth.clients.desk: a user without an authenticator can't sign in here, and can't set one up here
+    "#);
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn assert_sign_in(requirements: &Requirements, recovery: PasswordRecovery, case:
     assert!(requirements.can_be_met(&mailbox, &password) || enrols, "{case}: no way in by e-mail");
     assert!(requirements.are_met(&proven(true, &[OwnFactor::Totp])), "{case}: and the next time");
     for channel in [OwnFactor::EmailCode, OwnFactor::SmsCode] {
-        // Who has the channel has the password if the channel resets it, and otherwise does not.
+        // A thief with the channel has the password only if the channel resets it.
         let stolen = proven(recovery.resets_by(channel), &[channel]);
         assert_eq!(level(&stolen.proofs(), recovery), 1, "{case}: {channel:?}");
         let is_in = stolen.password && requirements.are_met(&stolen);

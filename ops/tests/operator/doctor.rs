@@ -31,6 +31,12 @@ fn by_email() -> Value {
     json!({ "RecoveryMechanisms": [{ "Name": "verified_email", "Priority": 1 }] })
 }
 
+fn by_both() -> Value {
+    json!({ "RecoveryMechanisms": [
+        { "Name": "verified_email", "Priority": 1 }, { "Name": "verified_phone_number", "Priority": 2 },
+    ] })
+}
+
 fn sms() -> Value {
     json!({ "SnsCallerArn": "arn:aws:iam::111122223333:role/sms", "ExternalId": "sms", "SnsRegion": "us-east-1" })
 }
@@ -247,8 +253,9 @@ fn factor_faults(pre_token: &Value) -> Faults {
             }))
         }),
         (vec!["no-authenticator"], with_factors(json!({ "SoftwareTokenMfaConfiguration": null }))),
-        (vec!["recovery-is-the-factor"], {
-            with_factors(json!({ "EmailMfaConfiguration": { "Message": "{####}", "Subject": "Code" } }))
+        (vec!["password-recovery-differs", "recovery-is-the-factor"], {
+            let email = json!({ "EmailMfaConfiguration": { "Message": "{####}", "Subject": "Code" } });
+            Fault { pool: json!({ "AccountRecoverySetting": by_both() }), ..with_factors(email) }
         }),
     ]
 }
@@ -285,11 +292,7 @@ fn strength_faults() -> Faults {
         (vec!["gate-missing", "trigger-missing"], {
             pool(json!({ "LambdaConfig": { "PreTokenGeneration": null, "PreTokenGenerationConfig": null } }))
         }),
-        (vec!["password-recovery-differs"], {
-            pool(json!({ "AccountRecoverySetting": { "RecoveryMechanisms": [
-                { "Name": "verified_email", "Priority": 1 }, { "Name": "verified_phone_number", "Priority": 2 },
-            ] } }))
-        }),
+        (vec!["password-recovery-differs"], pool(json!({ "AccountRecoverySetting": by_both() }))),
         (vec!["native-beside-custom"], with_factors(json!({ "MfaConfiguration": "OPTIONAL" }))),
         (vec!["native-beside-custom", "one-time-code-first"], {
             let flows =
@@ -434,11 +437,11 @@ async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
     let key = deployment.lambda_config["KMSKeyID"].as_str().unwrap();
     let has_custom_auth = deployment.lambda_config.get("DefineAuthChallenge").is_some();
     let faults: Faults = [
+        strength_faults(),
         deployment_faults(&table, key),
         pool_faults(has_custom_auth),
         factor_faults(ours),
         client_faults(),
-        strength_faults(),
     ]
     .into_iter()
     .flatten()
