@@ -274,6 +274,7 @@ async fn use_everything(cloud: &Cloud) {
     // An authenticator through the API: with its line in the audit trail.
     let api = cloud.endpoint("api").unwrap();
     let (token, _) = cloud.protect(NUMBER, &token, now()).await.unwrap();
+    cloud.recovery_codes(&token).await.unwrap();
     cloud.get_as(&format!("{api}/mfa/activity"), &token).await.unwrap();
 
     // A factor of ours: a seed sealed and opened, and a notice handed over to be delivered; by the second
@@ -286,8 +287,12 @@ async fn use_everything(cloud: &Cloud) {
     cloud.post_as(&verify, &token, &json!({ "code": code_of(part("secret")) })).await.unwrap();
     until(async || has_called(cloud, "deliver", "sns:Publish").await).await;
     set(cloud, "/api/faults/sns", json!({ "failure": "fails" })).await;
-    let codes = format!("{api}/mfa/recovery-codes");
-    cloud.post_as(&codes, &token, &json!({})).await.unwrap();
+    let prefer = async |setting: &str| {
+        let body = json!({ "totp": setting });
+        let (status, answer) = cloud.api("PUT", "/mfa/preference", Some(&token), &body).await.unwrap();
+        assert_eq!(status, 200, "{answer}");
+    };
+    prefer("NOT_PREFERRED").await;
     until(async || has_called(cloud, "deliver", "dynamodb:PutItem").await).await;
     set(cloud, "/api/faults/sms", json!({})).await;
     set(cloud, "/api/faults/sns", json!({})).await;
@@ -306,7 +311,7 @@ async fn use_everything(cloud: &Cloud) {
     set(cloud, "/api/faults/sms", json!({ "failure": "fails" })).await;
     cloud.cognito("SignUp", sign_up(OTHER_NUMBER, "sam@example.com")).await.unwrap();
     cloud.first_code(OTHER_NUMBER).await.unwrap();
-    cloud.post_as(&codes, &token, &json!({})).await.unwrap();
+    prefer("PREFERRED").await;
     set(cloud, "/api/faults/sms", json!({})).await;
 
     // No provider at all, which each sender tells in the audit trail.

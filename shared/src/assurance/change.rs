@@ -13,7 +13,9 @@ pub enum ChangeKind {
     Address,
     /// A named authenticator is set up.
     NewAuthenticator,
-    /// Any other change of custom factors: recovery codes, trusted devices, names, removals, settings.
+    /// New recovery codes. Those made at a native client recover the account, and nothing else.
+    RecoveryCodes,
+    /// Any other change of custom factors: trusted devices, names, removals, settings.
     CustomFactor,
 }
 
@@ -69,14 +71,17 @@ pub enum Decision {
 pub fn decide(request: &ChangeRequest) -> Decision {
     let ChangeRequest { change, evidence, client, standing, .. } = *request;
     let is_fresh = |at: Timestamp| request.now.duration_since(at).unsigned_abs() <= request.max_age;
-    let is_custom = matches!(change, ChangeKind::NewAuthenticator | ChangeKind::CustomFactor);
+    let is_custom =
+        matches!(change, ChangeKind::NewAuthenticator | ChangeKind::RecoveryCodes | ChangeKind::CustomFactor);
     if let Some(at) = evidence.second_factor_at {
         if !is_fresh(at) {
             return Decision::TooOld;
         }
         // A factor of the pool that a thief of the password has set up at Cognito must not lead to custom
         // factors of a user whom a custom client asks for something else.
-        let is_detour = is_custom && !matches!(client, ClientKind::Custom { .. }) && standing.is_covered;
+        let is_asked_for_more =
+            standing.is_covered || (change != ChangeKind::RecoveryCodes && standing.has_counted_channel);
+        let is_detour = is_custom && !matches!(client, ClientKind::Custom { .. }) && is_asked_for_more;
         return if is_detour { Decision::SecondFactorRequired } else { Decision::Allowed };
     }
     if standing.has_factor || (is_custom && standing.has_counted_channel) {
@@ -90,7 +95,7 @@ pub fn decide(request: &ChangeRequest) -> Decision {
         (ChangeKind::PoolFactor | ChangeKind::Address, _)
         | (ChangeKind::NewAuthenticator, ClientKind::Custom { may_enrol: true }) => Decision::Allowed,
         (ChangeKind::NewAuthenticator, _) => Decision::EnrolmentClosed,
-        (ChangeKind::CustomFactor, _) => Decision::SecondFactorRequired,
+        (ChangeKind::RecoveryCodes | ChangeKind::CustomFactor, _) => Decision::SecondFactorRequired,
     }
 }
 
@@ -106,12 +111,17 @@ mod tests {
         Timestamp::from_second(1_767_323_045 + seconds).unwrap()
     }
 
+    fn is_never_first(change: ChangeKind) -> bool {
+        matches!(change, ChangeKind::RecoveryCodes | ChangeKind::CustomFactor)
+    }
+
     /// Every request that there is, as far as [`decide`] tells them apart.
     fn requests() -> impl Iterator<Item = ChangeRequest> {
         let changes = [
             ChangeKind::PoolFactor,
             ChangeKind::Address,
             ChangeKind::NewAuthenticator,
+            ChangeKind::RecoveryCodes,
             ChangeKind::CustomFactor,
         ];
         let clients = [
@@ -149,12 +159,12 @@ mod tests {
                 assert_eq!(request.evidence.second_factor_at, Some(at(0)), "{request:?}");
             }
         }
-        assert_eq!(tried, 4 * 4 * 4 * 4 * 2);
+        assert_eq!(tried, 5 * 4 * 4 * 4 * 2);
     }
 
     #[test]
     fn recovery_codes_and_devices_are_never_a_first_factor() {
-        for request in requests().filter(|request| request.change == ChangeKind::CustomFactor) {
+        for request in requests().filter(|request| is_never_first(request.change)) {
             if decide(&request) == Decision::Allowed {
                 assert_eq!(request.evidence.second_factor_at, Some(at(0)), "{request:?}");
             }
@@ -165,7 +175,7 @@ mod tests {
     fn a_native_sign_in_with_the_password_alone_makes_no_custom_factor() {
         let native = requests().filter(|request| !matches!(request.client, ClientKind::Custom { .. }));
         for request in native.filter(|request| request.evidence.second_factor_at.is_none()) {
-            if matches!(request.change, ChangeKind::NewAuthenticator | ChangeKind::CustomFactor) {
+            if request.change == ChangeKind::NewAuthenticator || is_never_first(request.change) {
                 assert_ne!(decide(&request), Decision::Allowed, "{request:?}");
             }
         }

@@ -294,13 +294,15 @@ impl View {
         let factors = &self.kept.factors;
         let has_authenticator = factors.confirmed().next().is_some();
         // A passwordless client has no stronger first step that a code could be weaker than.
-        let keep_weaker = self.requirements.keep_weaker || self.requirements.first == FirstStep::Passwordless;
+        let keep_weaker = self.requirements.keep_weaker
+            || self.requirements.first == FirstStep::Passwordless
+            || !self.can_do_without_messages();
         let offers = |factor| factors.message_codes.offers(factor, has_authenticator, keep_weaker);
         let has = |factor: &OwnFactor| match factor {
             OwnFactor::EmailCode => who.email.is_some() && offers(*factor),
             OwnFactor::SmsCode => who.phone.is_some() && offers(*factor),
             OwnFactor::Totp => has_authenticator,
-            OwnFactor::RecoveryCode => !factors.recovery.is_empty(),
+            OwnFactor::RecoveryCode => !factors.recovery.is_empty() && !factors.recovery_only,
             OwnFactor::TrustedDevice => factors.trusted(self.now).next().is_some(),
         };
         let strikes = |factor| self.kept.tally.failures.get(&factor).copied().unwrap_or_default();
@@ -308,6 +310,20 @@ impl View {
             .into_iter()
             .filter(|factor| has(factor) && strikes(*factor) < STRIKES_TO_LOCK)
             .collect()
+    }
+
+    /// Whether the user's stronger factors fulfil the policy beside the password, locked ones included: a
+    /// lock must not bring weaker factors back.
+    fn can_do_without_messages(&self) -> bool {
+        let factors = &self.kept.factors;
+        let has = |factor: &OwnFactor| match factor {
+            OwnFactor::EmailCode | OwnFactor::SmsCode => false,
+            OwnFactor::Totp => factors.confirmed().next().is_some(),
+            OwnFactor::RecoveryCode => !factors.recovery.is_empty() && !factors.recovery_only,
+            OwnFactor::TrustedDevice => factors.trusted(self.now).next().is_some(),
+        };
+        let strong = OwnFactor::ALL.into_iter().filter(has).collect();
+        self.requirements.can_be_met(&strong, &Proven { password: true, ..Proven::default() })
     }
 
     /// A seat; none if the limits for sign-ins by name are reached. A sign-in that proved something takes
@@ -896,6 +912,7 @@ impl Verifier {
             }
             Said::Code(OwnFactor::Totp, code) => self.compare_totp(user, kept, code, now).await,
             Said::Code(_, code) => Ok(self.is_sent(record, code).then_some(Spends::Nothing)),
+            Said::Recovery(_) if kept.factors.recovery_only => Ok(None),
             Said::Recovery(code) => {
                 let hash = code.hash(&self.key, user);
                 let is_it = kept.factors.recovery.iter().fold(Choice::from(0), |found, kept| {

@@ -48,6 +48,8 @@ impl Proven {
 struct Requirement {
     factors: usize,
     kinds: BTreeSet<OwnFactor>,
+    /// As the policy lists them, those included that count for nothing beside the password.
+    listed: BTreeSet<OwnFactor>,
     trusted_device: bool,
     wrong_answers: u32,
 }
@@ -61,6 +63,7 @@ impl Requirement {
         Self {
             factors: usize::try_from(policy.factors).unwrap_or(usize::MAX),
             kinds: policy.counted().into_iter().filter(|factor| !is_contained(factor)).collect(),
+            listed: policy.counted(),
             trusted_device: policy.trusted_device,
             wrong_answers: policy.wrong_answers,
         }
@@ -68,6 +71,10 @@ impl Requirement {
 
     fn counts(&self, factor: OwnFactor) -> bool {
         if factor == OwnFactor::TrustedDevice { self.trusted_device } else { self.kinds.contains(&factor) }
+    }
+
+    fn lists(&self, factor: OwnFactor) -> bool {
+        if factor == OwnFactor::TrustedDevice { self.trusted_device } else { self.listed.contains(&factor) }
     }
 
     fn is_met(&self, proven: &Proven) -> bool {
@@ -114,9 +121,11 @@ impl Requirements {
     pub fn useful(&self, enrolled: &BTreeSet<OwnFactor>, proven: &Proven) -> BTreeSet<OwnFactor> {
         let open: Vec<_> = self.rules.iter().filter(|rule| !rule.is_met(proven)).collect();
         let counts = |factor: &OwnFactor| {
-            // All rules met by Cognito's own factors: any of ours will do.
-            let rules = if open.is_empty() { self.rules.iter().collect() } else { open.clone() };
-            rules.iter().any(|rule| rule.counts(*factor))
+            // All rules are met by Cognito's own factors: any of the listed kinds will do, for our proof.
+            if open.is_empty() {
+                return self.rules.iter().any(|rule| rule.lists(*factor));
+            }
+            open.iter().any(|rule| rule.counts(*factor))
         };
         enrolled.iter().copied().filter(|factor| !proven.own.contains(factor) && counts(factor)).collect()
     }

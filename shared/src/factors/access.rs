@@ -158,6 +158,11 @@ impl Access {
         }
     }
 
+    /// Whether the caller's token is one of a custom client.
+    pub(super) fn signed_in_by_challenges(&self, caller: &SignedIn) -> bool {
+        matches!(self.clients.kind(&caller.client_id), ClientKind::Custom { .. })
+    }
+
     fn standing(&self, profile: &Profile, kept: &OwnFactors) -> Standing {
         let contacts = &profile.contacts;
         let (has_email, has_phone) = (contacts.email.is_some(), contacts.phone_number.is_some());

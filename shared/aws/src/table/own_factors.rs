@@ -84,6 +84,11 @@ impl OwnFactorStore for Table {
             set.push("had_factor = :had_factor");
             update = update.expression_attribute_values(":had_factor", AttributeValue::Bool(had_factor));
         }
+        if let Some(recovery_only) = change.recovery_only {
+            set.push("recovery_only = :recovery_only");
+            update =
+                update.expression_attribute_values(":recovery_only", AttributeValue::Bool(recovery_only));
+        }
         if let Some(settings) = change.message_codes {
             set.push("message_codes = :message_codes");
             update = update.expression_attribute_values(":message_codes", message_codes(settings));
@@ -228,6 +233,7 @@ pub(super) fn read(item: &Item) -> Result<OwnFactors, PortError> {
         last_proof: item.get("last_proof").map(last_proof).transpose()?,
         pool_factor_since: time(item, "pool_factor_since"),
         had_factor: item.get("had_factor").and_then(|value| value.as_bool()) == Some(&true),
+        recovery_only: item.get("recovery_only").and_then(|value| value.as_bool()) == Some(&true),
         message_codes: read_message_codes(item)?,
         pool_totp_stopped_at: time(item, "pool_totp_stopped_at"),
     })

@@ -17,6 +17,8 @@ pub struct Change {
     pub authenticators: Option<BTreeMap<FactorId, Authenticator>>,
     pub devices: Option<BTreeMap<FactorId, TrustedDevice>>,
     pub recovery: Option<BTreeSet<RecoveryHash>>,
+    /// Whether the recovery codes are no factor of custom challenges.
+    pub recovery_only: Option<bool>,
     /// Uses this step up. Not possible if it, or a later one, is used up already.
     pub step: Option<TotpStep>,
     /// What can prove is another afterwards: the generation goes up.
@@ -113,9 +115,10 @@ impl OwnFactors {
 
     /// The codes there were are worth nothing any more.
     #[must_use]
-    pub fn replace_recovery_codes(&self, hashes: BTreeSet<RecoveryHash>) -> Change {
+    pub fn replace_recovery_codes(&self, hashes: BTreeSet<RecoveryHash>, recovery_only: bool) -> Change {
         Change {
             recovery: Some(hashes),
+            recovery_only: Some(recovery_only),
             had_factor: Some(true),
             forgives: [OwnFactor::RecoveryCode].into(),
             ..Change::of_factors()
@@ -170,6 +173,7 @@ impl OwnFactors {
         after.generation += u64::from(change.is_new_generation);
         after.last_step = change.step.or(after.last_step);
         after.had_factor = change.had_factor.unwrap_or(after.had_factor);
+        after.recovery_only = change.recovery_only.unwrap_or(after.recovery_only);
         after.message_codes = change.message_codes.unwrap_or(after.message_codes);
         if change.begins_anew {
             (after.pool_factor_since, after.last_step) = (None, None);

@@ -57,6 +57,9 @@ pub struct OwnFactors {
     pub last_step: Option<TotpStep>,
     /// Of the recovery codes that are left.
     pub recovery: BTreeSet<RecoveryHash>,
+    /// The codes were made after a sign-in at a native client: they recover the account, and are no factor of
+    /// a custom challenge. A factor that a thief of the password set up at Cognito leads no further.
+    pub recovery_only: bool,
     /// Those that have run out included; [`OwnFactors::trusted`] leaves them out.
     pub devices: BTreeMap<FactorId, TrustedDevice>,
     pub last_proof: Option<LastProof>,

@@ -156,12 +156,13 @@ impl SelfService {
 
     /// Makes new codes. Those before are worth nothing any more.
     pub async fn replace_recovery_codes(&self, caller: &SignedIn) -> Result<NewRecoveryCodes, FactorFault> {
-        let profile = self.access.profile_for_change(caller, ChangeKind::CustomFactor).await?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::RecoveryCodes).await?;
+        let recovery_only = !self.access.signed_in_by_challenges(caller);
         let entropy = self.access.entropy.as_ref();
         let codes: Vec<_> =
             (0..RECOVERY_CODES).map(|_| RecoveryCode::generate(entropy)).collect::<Result<_, _>>()?;
         let hashes: BTreeSet<_> = codes.iter().map(|code| code.hash(&self.hash_key, &caller.user)).collect();
-        let plan = |seen: &OwnFactors| Ok(seen.replace_recovery_codes(hashes.clone()));
+        let plan = |seen: &OwnFactors| Ok(seen.replace_recovery_codes(hashes.clone(), recovery_only));
         let told = (Notice::RecoveryCodesReplaced, None);
         self.change_and_tell(caller, &profile, FactorEvent::RecoveryCodesReplaced, None, told, plan).await?;
         Ok(NewRecoveryCodes { codes, issuer: self.issuer.clone(), account: profile.account })
