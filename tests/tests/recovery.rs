@@ -544,7 +544,7 @@ async fn mailed(cloud: &Cloud, to: &str) -> (String, String) {
     let texts = all.as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap());
     let text = texts.into_iter().find(|text| text.contains("wants to recover")).unwrap();
     let after = |label: &str| text.split(label).nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-    (after("Code: "), after("Stop it: "))
+    (after("Code: "), after("Stop the recovery: "))
 }
 
 /// As if the days had passed.

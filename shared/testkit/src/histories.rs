@@ -443,7 +443,7 @@ fn asked(step: FactorStep, before: &OwnFactors, now: Timestamp) -> Option<Change
         FactorStep::Remove(digit) => before.remove_authenticator(&id_of(digit)).ok(),
         FactorStep::RecoveryCodes(code) => {
             let hash = RecoveryHash::kept(format!("{code:032x}"));
-            Some(before.replace_recovery_codes([hash].into()))
+            Some(before.replace_recovery_codes([hash].into(), false))
         }
         FactorStep::TrustDevice => {
             let key = DeviceKey::from_coordinates(
