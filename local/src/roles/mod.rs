@@ -227,7 +227,7 @@ mod tests {
 
     const TABLE: &str = "arn:aws:dynamodb:us-east-1:1:table/Table";
 
-    fn role(statements: Value) -> Role {
+    fn role(statements: &Value) -> Role {
         let mut role = Role::default();
         role.add(&json!({ "Statement": statements })).unwrap();
         role
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_call_needs_a_statement_that_names_its_action_and_resource() {
-        let role = role(json!([
+        let role = role(&json!([
             { "Effect": "Allow", "Action": ["dynamodb:GetItem"], "Resource": TABLE },
             { "Effect": "Allow", "Action": "sns:Publish", "NotResource": "arn:aws:sns:*:*:*" },
             { "Effect": "Allow", "Action": "sms-voice:SendTextMessage", "Resource": "*" },
@@ -281,7 +281,7 @@ mod tests {
     fn for_all_values_holds_without_a_value_unless_null_says_otherwise() {
         let partitions = json!({ LEADING_KEYS: ["USER#*", "SENT#*"] });
         let statement = |condition: Value| {
-            role(json!([{ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition }]))
+            role(&json!([{ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition }]))
         };
         let open = statement(json!({ "ForAllValues:StringLike": partitions }));
         let closed =
@@ -308,7 +308,7 @@ mod tests {
             (json!({ "StringLike": { LEADING_KEYS: "A*#*" } }), &[(LEADING_KEYS, &["AUDIT#1"])], true),
             (json!({ "StringLike": { LEADING_KEYS: "A*#" } }), &[(LEADING_KEYS, &["AUDIT#1"])], false),
         ] {
-            let role = role(json!([
+            let role = role(&json!([
                 { "Effect": "Allow", "Action": "kms:*", "Resource": "*", "Condition": condition },
             ]));
             let told = is_allowed(&role, &request("kms:Decrypt", Some("arn:key"), context));
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn a_denial_is_stronger_than_what_allows() {
         let scan = "dynamodb:FullTableScan";
-        let role = role(json!([
+        let role = role(&json!([
             { "Effect": "Allow", "Action": "dynamodb:PartiQLSelect", "Resource": "*" },
             {
                 "Effect": "Deny", "Action": "dynamodb:PartiQLSelect", "Resource": "*",

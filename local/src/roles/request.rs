@@ -149,7 +149,7 @@ impl World {
 
 fn set(request: &mut Request, key: &str, value: Option<&str>) {
     if let Some(value) = value {
-        request.context.entry(key.to_owned()).or_insert_with(BTreeSet::new).insert(value.to_owned());
+        request.context.entry(key.to_owned()).or_default().insert(value.to_owned());
     }
 }
 

@@ -18,7 +18,7 @@ pub struct RecordedSignIn {
     pub evidence: Evidence,
 }
 
-/// Keeps the evidence of sign-ins whose tokens can't carry it: at version V1_0 of the trigger, and of
+/// Keeps the evidence of sign-ins whose tokens can't carry it: at version `V1_0` of the trigger, and of
 /// administrators, whose refreshed tokens are to be judged as well.
 ///
 /// Contract: `record` is one write, and can be repeated; of racing records none is lost. `recorded` is one

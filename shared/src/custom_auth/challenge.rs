@@ -435,13 +435,12 @@ impl Creator {
         challenge: Challenge,
         at: u32,
     ) -> Result<Created, PortError> {
-        let salt = match challenge.last.as_ref().map(|last| last.ask) {
-            Some(Ask::Enrol { salt }) => salt,
-            _ => {
-                let mut salt = [0; 16];
-                self.entropy.fill(&mut salt)?;
-                u128::from_be_bytes(salt)
-            }
+        let salt = if let Some(Ask::Enrol { salt }) = challenge.last.as_ref().map(|last| last.ask) {
+            salt
+        } else {
+            let mut salt = [0; 16];
+            self.entropy.fill(&mut salt)?;
+            u128::from_be_bytes(salt)
         };
         let round = match challenge.last {
             Some(last) => Round {
@@ -744,8 +743,7 @@ impl Verifier {
         if let Ask::Enrol { salt } = round.ask {
             return self.enrol(who, user, &answer, &hints, (&kept, &said, salt)).await;
         }
-        let compared =
-            self.compare(user, who.client_id, record, &kept, &said, answer.now, is_by_name).await?;
+        let compared = self.compare(user, who.client_id, round, &kept, &said, answer.now).await?;
         let Some(spends) = compared else { return Ok(false) };
         let proven = round.proven.with(comparison.factor);
         let recovery = self.sign_ins.settings.recovery;
@@ -900,12 +898,13 @@ impl Verifier {
         &self,
         user: &UserId,
         client_id: &str,
-        record: &Record,
+        round: &Round,
         kept: &Kept,
         said: &Said,
         now: Timestamp,
-        is_by_name: bool,
     ) -> Result<Option<Spends>, PortError> {
+        let Some(record) = kept.record(&round.nonce) else { return Ok(None) };
+        let is_by_name = !round.proven.is_anything();
         match said {
             Said::Code(OwnFactor::Totp, code) if is_by_name => {
                 self.compare_totp_by_name(user, record, kept, code, now).await

@@ -787,6 +787,13 @@ pub async fn own_factors(port: &dyn OwnFactorStore) {
     let revoked = OwnFactors { generation: 1, revision: 1, ..OwnFactors::default() };
     assert_eq!(kept(&sam).await, revoked, "a generation begins where nothing is set up");
 
+    pool_factor_notes(port).await;
+}
+
+/// What is noted of the pool's factors, and what begins anew.
+async fn pool_factor_notes(port: &dyn OwnFactorStore) {
+    let kept = async |user: &UserId| port.own_factors(user).await.expect("works");
+    let at = |second| Timestamp::from_second(second).expect("a time");
     let kim = user("own-kim");
     port.note_pool_factor(&kim, PoolFactorNote::On(at(50))).await.expect("works");
     port.note_pool_factor(&kim, PoolFactorNote::On(at(60))).await.expect("works");

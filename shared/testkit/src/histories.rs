@@ -507,6 +507,7 @@ enum TokenStep {
 
 /// Tokens for nothing but the last proof: soon, at its client, while nothing that proves has changed; once, or
 /// three times in a row for who names the sign-in.
+#[expect(clippy::too_many_lines, reason = "one history, step by step")]
 pub fn redemptions<P: Challenges + OwnFactorStore>(telling: Telling<'_>, port: &P) {
     const CLIENT: &str = "client";
     #[derive(Debug)]

@@ -133,24 +133,7 @@ impl Challenges for Table {
             write.value(":one", number(1));
             write.set("by_name_totp_wrong = if_not_exists(by_name_totp_wrong, :one) - :one");
         }
-        if proof.forgives_all {
-            // Two independent proofs: the user has a factor that counts.
-            write.value(":true", AttributeValue::Bool(true));
-            write.set("had_factor = :true");
-        }
-        let generation = if let Some((id, first)) = &proof.enrols {
-            let authenticators = Item::from([(id.as_str().to_owned(), own_factors::authenticator(first))]);
-            write.value(":authenticators", AttributeValue::M(authenticators));
-            write.value(":one", number(1));
-            write.value(":true", AttributeValue::Bool(true));
-            write.require("(attribute_not_exists(had_factor) OR had_factor <> :true)");
-            write.set("authenticators = :authenticators, had_factor = :true");
-            write.remove("devices");
-            write.add("generation :one, revision :one");
-            proof.generation + 1
-        } else {
-            proof.generation
-        };
+        let generation = write_noted_factor(&mut write, proof);
         match &proof.spends {
             Spends::Nothing => {}
             Spends::Step(step) => {
@@ -263,6 +246,27 @@ impl Challenges for Table {
         write.set(format!("#seat.h{}_{} = :hash", code.round, code.sending));
         Ok(self.write(&place, write).await?.is_ok())
     }
+}
+
+/// Notes that the user has a factor that counts, and keeps a first authenticator. Returns the generation of
+/// the user's factors afterwards.
+fn write_noted_factor(write: &mut Write, proof: &Proof) -> u64 {
+    write.value(":true", AttributeValue::Bool(true));
+    let Some((id, first)) = &proof.enrols else {
+        if proof.forgives_all {
+            // Two independent proofs.
+            write.set("had_factor = :true");
+        }
+        return proof.generation;
+    };
+    let authenticators = Item::from([(id.as_str().to_owned(), own_factors::authenticator(first))]);
+    write.value(":authenticators", AttributeValue::M(authenticators));
+    write.value(":one", number(1));
+    write.require("(attribute_not_exists(had_factor) OR had_factor <> :true)");
+    write.set("authenticators = :authenticators, had_factor = :true");
+    write.remove("devices");
+    write.add("generation :one, revision :one");
+    proof.generation + 1
 }
 
 /// What the first answer of a sign-in puts into its seat.
