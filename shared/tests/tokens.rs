@@ -1,7 +1,11 @@
 //! What tokens say: every sample event of the trigger through an operator's policy, and what was proven by
 //! a sign-in and its refreshes.
 
-#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is a failed test"
+)]
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -168,7 +172,7 @@ async fn recorded(
 const SIGN_IN: &str = "TokenGeneration_Authentication";
 const ADMINS: &str = "\n[admin]\ngroups = ['admins']";
 
-/// Tokens of version V1_0 can't say what a sign-in proved, and refreshed ones of administrators neither.
+/// Tokens of version `V1_0` can't say what a sign-in proved, and refreshed ones of administrators neither.
 #[tokio::test]
 async fn sign_ins_are_recorded_where_tokens_cannot_say_what_they_proved() {
     let count = async |version, source, policy| {

@@ -1,7 +1,7 @@
 //! What a call names: its actions, the resources and the values of condition keys, read from the request as each
 //! service reads it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use axum::body::Bytes;
 use percent_encoding::percent_decode_str;

@@ -13,7 +13,7 @@ use dynoxide::{Database, ImportOptions};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::{
-    custom_auth::{Challenges, Defined},
+    custom_auth::Defined,
     delivery::GovernorSettings,
     kernel::{SystemEntropy, UserId},
     sign_in::SignInSettings,

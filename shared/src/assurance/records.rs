@@ -60,7 +60,7 @@ mod tests {
             evidence: Evidence { level, second_factor_at },
         };
         let strong = sign_in("a", 2, Some(at(10)));
-        assert_eq!(weakest(&[strong.clone()], "a"), Some(strong.evidence));
+        assert_eq!(weakest(std::slice::from_ref(&strong), "a"), Some(strong.evidence));
         assert_eq!(weakest(&[strong.clone(), sign_in("b", 1, None)], "a"), Some(strong.evidence));
         assert_eq!(weakest(&[strong.clone(), sign_in("a", 1, None)], "a"), Some(Evidence::UNKNOWN));
         let device = sign_in("a", 2, None);

@@ -91,7 +91,7 @@ pub(super) const CHECKS: &[Check] = &[
         fix: "cognito-mfa attach --mfa on, or remove the native client; --except native-beside-custom if this is meant",
         reference: "docs/ASSURANCE.md, What this can't do",
         find: |facts| {
-            let has_custom = facts.clients().any(Client::signs_in_by_challenges);
+            let has_custom = facts.clients().any(|client| client.signs_in_by_challenges());
             if facts.mfa_state() == "ON" || !has_custom {
                 return Vec::new();
             }
