@@ -1,11 +1,6 @@
 //! Every pool that the template's own parameters can make, and what the functions are told of it.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails where its own steps do"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -49,7 +49,7 @@ fn host_with(cloud: &Cloud, policy: &TempDir, environment: &[(&str, &str)]) -> A
 fn host_named(name: &str, cloud: &Cloud, policy: &TempDir, environment: &[(&str, &str)]) -> Arc<LambdaHost> {
     let sender = functions().iter().find(|function| function.name == SENDER).unwrap();
     let mut spec = cloud.function(sender, &binary(SENDER).unwrap()).unwrap();
-    spec.name = name.to_owned();
+    name.clone_into(&mut spec.name);
     spec.environment.insert("MFA_CONFIG_DIR".into(), policy.path().to_str().unwrap().into());
     spec.environment.extend(environment.iter().map(|(name, value)| ((*name).into(), (*value).into())));
     // As in infra/triggers.yaml.

@@ -9,6 +9,10 @@ use crate::doctor::facts::{Client, Facts};
 use crate::doctor::{Check, Severity};
 use crate::pool::function_of;
 
+fn is_native(client: &Client<'_>) -> bool {
+    client.signs_in_natively()
+}
+
 const GATE: &str = "PreTokenGeneration";
 /// What the compiled-in policy has, whether or not a deployment has such an app client.
 const DEFAULT_CUSTOM: &str = "custom";
@@ -97,7 +101,7 @@ pub(super) const CHECKS: &[Check] = &[
             }
             let sentence =
                 format!("signs in natively beside a custom client, and MFA is {}", facts.mfa_state());
-            facts.clients_that(&sentence, Client::signs_in_natively)
+            facts.clients_that(&sentence, is_native)
         },
     },
     Check {
