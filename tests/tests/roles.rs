@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 const NUMBER: &str = "+12025550143";
 const OTHER_NUMBER: &str = "+12025550187";
+const UNKNOWN_NUMBER: &str = "+12025550190";
 const EMAIL: &str = "alex@example.com";
 const SENDERS: [&str; 2] = ["custom-sms-sender", "custom-email-sender"];
 
@@ -135,6 +136,23 @@ const PARTITIONS: [(&str, &str, &[&str]); 45] = [
     ("recovery-worker", "UpdateItem", &["RECOVERY#*", "USER#*"]),
     ("verify-auth-challenge-response", "PutItem", &["AUDIT#*"]),
     ("verify-auth-challenge-response", "UpdateItem", &["CHALLENGE#*", "USER#*"]),
+];
+
+/// Partitions that a run reaches by chance only, or never: they are of failures and of second messages.
+const SELDOM_REACHED: [(&str, &str, &str); 8] = [
+    // A first authenticator that is set up in a sign-in: see `SHOWN_ELSEWHERE`.
+    ("verify-auth-challenge-response", "PutItem", "AUDIT#*"),
+    // Counters of a user whose messages went out before the erasure.
+    ("admin-api", "BatchWriteItem", "SENT#*#user#*"),
+    // The user's second message.
+    ("custom-sms-sender", "PartiQLUpdate", "USER#*"),
+    // The user's first message.
+    ("deliver", "PartiQLInsert", "USER#*"),
+    // A message that was booked, and that no provider took, is taken back.
+    ("custom-sms-sender", "PutItem", "USER#*"),
+    ("custom-sms-sender", "UpdateItem", "SENT#*"),
+    ("deliver", "PutItem", "USER#*"),
+    ("deliver", "UpdateItem", "SENT#*"),
 ];
 
 type Partitions = BTreeMap<(String, String), BTreeSet<String>>;
@@ -306,6 +324,9 @@ async fn use_everything(cloud: &Cloud) {
     let code = cloud.first_code(EMAIL).await.unwrap();
     let verified = json!({ "AccessToken": token, "AttributeName": "email", "Code": code });
     cloud.cognito("VerifyUserAttribute", verified).await.unwrap();
+    // No trigger tells of that verification: the next sign-in pays back what the codes to the address had cost. The last
+    // gate refuses it, because the user has a factor of ours only, and comes after that.
+    assert!(sign_in(cloud).await.is_none(), "the gate is open");
     set(cloud, "/api/switches", json!({ "signInRisk": "high" })).await;
     assert!(sign_in(cloud).await.is_none(), "too risky");
     set(cloud, "/api/switches", json!({})).await;
@@ -336,22 +357,30 @@ async fn use_everything(cloud: &Cloud) {
     // Custom challenges: a code by e-mail, which signs in, and one of the authenticator, whose seed is
     // opened even where the code was used before.
     let before = codes_sent(cloud, EMAIL).await.len();
-    let step = custom_sign_in(cloud, &["email"]).await;
+    let step = custom_sign_in(cloud, NUMBER, &["email"]).await;
     let code = until_code(cloud, EMAIL, before).await.unwrap();
     let signed_in = answer(cloud, &step, &code).await.unwrap();
     assert!(signed_in.pointer("/AuthenticationResult/AccessToken").is_some(), "{signed_in}");
-    let step = custom_sign_in(cloud, &["totp"]).await;
+    let step = custom_sign_in(cloud, NUMBER, &["totp"]).await;
     answer(cloud, &step, &code_of(part("secret"))).await.unwrap();
+    // Names that are no user's: held in partitions of their own.
+    let step = custom_sign_in(cloud, UNKNOWN_NUMBER, &["email"]).await;
+    answer(cloud, &step, "000000").await.unwrap();
+    let unknown = json!({
+        "ClientId": client, "AuthFlow": "USER_PASSWORD_AUTH",
+        "AuthParameters": { "USERNAME": UNKNOWN_NUMBER, "PASSWORD": PASSWORD },
+    });
+    cloud.cognito("InitiateAuth", unknown).await.unwrap_err();
     // A native client asks the pool about a user who has factors of ours; and the device is one that the
     // pool does not know, of which the user is told.
     sign_in(cloud).await;
 }
 
 /// A sign-in by custom challenges, up to where the next answer is a code.
-async fn custom_sign_in(cloud: &Cloud, answers: &[&str]) -> Json {
+async fn custom_sign_in(cloud: &Cloud, user_name: &str, answers: &[&str]) -> Json {
     let begin = json!({
         "ClientId": cloud.client("custom").unwrap(), "AuthFlow": "CUSTOM_AUTH",
-        "AuthParameters": { "USERNAME": NUMBER },
+        "AuthParameters": { "USERNAME": user_name },
     });
     let mut step = cloud.cognito("InitiateAuth", begin).await.unwrap();
     for next in answers {
@@ -544,7 +573,13 @@ async fn a_role_allows_exactly_what_its_function_calls() {
         .into_iter()
         .flat_map(|(of, patterns)| {
             let none = BTreeSet::new();
-            let unused: Vec<_> = patterns.difference(reached.get(&of).unwrap_or(&none)).cloned().collect();
+            let is_seldom = |pattern: &&String| {
+                SELDOM_REACHED.iter().any(|(function, action, seldom)| {
+                    of == ((*function).to_owned(), format!("dynamodb:{action}")) && *pattern == seldom
+                })
+            };
+            let unused = patterns.difference(reached.get(&of).unwrap_or(&none));
+            let unused: Vec<_> = unused.filter(|pattern| !is_seldom(pattern)).cloned().collect();
             unused.into_iter().map(move |pattern| format!("{}: {} {pattern}", of.0, of.1))
         })
         .collect();
