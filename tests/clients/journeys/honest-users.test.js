@@ -105,6 +105,6 @@ journey('an honest user who has lost the authenticator: recovers the account and
     await post('/recovery/password', secret, { oldPassword: owner.password, password });
   });
   owner.password = password;
-  world.lose(owner);
+  world.lose(owner, owner.recoveryCodes);
   await counted('custom: first sign-in after a recovery', 6, () => world.firstSignIn(owner));
 });

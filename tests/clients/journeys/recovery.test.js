@@ -88,6 +88,6 @@ journey('holds the session of a recovered account: goes on with tokens of before
   assert.equal((await world.refresh('custom', stolen)).tokens, undefined);
   await world.everyChangeRefused(owner, stolen);
   owner.password = NEW_PASSWORD;
-  world.lose(owner);
+  world.lose(owner, owner.recoveryCodes);
   await world.firstSignIn(owner);
 });

@@ -167,7 +167,11 @@ export class World {
   async firstSignIn(owner) {
     const signIn = await this.signIn('custom', owner, { password: owner.password });
     const [channel, address] = owner.phone === undefined ? ['email', owner.email] : ['sms', owner.phone];
-    await signIn.answerByMessage(channel, address);
+    // The codes that a recovery left are the owner's second factor until the new authenticator.
+    if (signIn.factors.includes('recovery-code')) {
+      await signIn.answer('recovery-code');
+      await signIn.answer(owner.recoveryCodes.pop());
+    } else await signIn.answerByMessage(channel, address);
     await this.#enrol(owner, signIn);
     owner.signIn = signIn;
     owner.app ??= await this.addAuthenticator(signIn, owner.lostApp);
@@ -182,9 +186,9 @@ export class World {
     assert.ok(signIn.tokens, `the owner signs in at custom: ${signIn.refusal ?? signIn.step}`);
   }
 
-  /** The owner's factors are gone: a new authenticator is set up at the next sign-in. */
-  lose(owner) {
-    Object.assign(owner, { lostApp: owner.app, app: undefined, poolApp: undefined, recoveryCodes: [] });
+  /** The owner's factors are gone: a new authenticator is set up at the next sign-in. A recovery leaves codes. */
+  lose(owner, recoveryCodes = []) {
+    Object.assign(owner, { lostApp: owner.app, app: undefined, poolApp: undefined, recoveryCodes });
   }
 
   /** An owner without an authenticator who signs in at `custom` by text messages, and did so. */
@@ -218,7 +222,7 @@ export class World {
   async signInByAuthenticator(owner) {
     const signIn = await this.signIn('custom', owner, { password: owner.password });
     if (signIn.challenge === 'SOFTWARE_TOKEN_MFA') await signIn.answer(owner.poolApp.next());
-    await signIn.answer(owner.app.next());
+    await signIn.answer(await unusedCode(owner.app));
     assert.ok(signIn.tokens, `the owner signs in by authenticator: ${signIn.refusal ?? signIn.step}`);
     return signIn;
   }
