@@ -80,7 +80,7 @@ impl From<Found> for UserView {
             phone_number: profile.contacts.phone_number.map(|number| number.to_string()),
             factors: profile.factors.into(),
             authenticators: own.confirmed().map(|(_, found)| name(&found.name)).collect(),
-            recovery_codes_left: own.recovery.len(),
+            recovery_codes_left: own.recovery_codes_left(),
             trusted_devices: own.devices.values().map(|device| name(&device.name)).collect(),
         }
     }

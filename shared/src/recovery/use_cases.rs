@@ -345,7 +345,9 @@ impl Recovery {
         let case = self.counted(&key, case, now).await?;
         let most = self.settings.policy.tries_user_per_hour;
         let is_admitted = self.ports.tries.admit(&Trying::Code { of: case.user.clone() }, most, now).await?;
-        let user = if is_admitted { case.user.clone() } else { key.nobody()? };
+        // Read in every case: the calls must not tell one account from another.
+        let can_work = self.ports.own.own_factors(&case.user).await?.recovery_codes_work();
+        let user = if is_admitted && can_work { case.user.clone() } else { key.nobody()? };
         if !is_admitted {
             Metric::RecoveryThrottled.emit();
         }

@@ -1,7 +1,7 @@
 // What opens the recovery of an account whose authenticator is lost.
 import assert from 'node:assert/strict';
 
-import { NEW_PASSWORD, NO_CODE, journey, noTokens, worldOf } from './harness/world.js';
+import { NEW_PASSWORD, NO_CODE, journey, noTokens, unusedCode, worldOf } from './harness/world.js';
 
 const world = worldOf({ policy: '[recovery.email]\nopen = true\n' });
 
@@ -90,4 +90,23 @@ journey('holds the session of a recovered account: goes on with tokens of before
   owner.password = NEW_PASSWORD;
   world.lose(owner, owner.recoveryCodes);
   await world.firstSignIn(owner);
+});
+
+journey('held the password before the owner had a factor: recovers with codes made at native then', async () => {
+  const owner = await world.newUser({ phone: true });
+  let native = await world.signIn('native', owner, { password: owner.password });
+  const app = await world.setUpPoolAuthenticator(native);
+  for (let again = 0; again < 2; again += 1) {
+    native = await world.signIn('native', owner, { password: owner.password });
+    await native.answer(await unusedCode(app));
+  }
+  const planted = await world.mintRecoveryCodes(native);
+  assert.equal(planted.length, 10);
+  const { AccessToken } = native.tokens;
+  await world.cognito('SetUserMFAPreference', { AccessToken, SoftwareTokenMfaSettings: { Enabled: false } });
+  await world.firstSignIn(owner);
+  owner.poolApp = await world.setUpPoolAuthenticator(owner.signIn);
+  const { secret } = await open(owner);
+  const proven = await recover('/recovery/code', { code: planted[0] }, secret);
+  assert.notEqual(proven.status, 'proven');
 });

@@ -138,6 +138,19 @@ impl OwnFactors {
         self.has_custom() || self.last_proof.is_some()
     }
 
+    /// Returns whether the recovery codes still recover the account.
+    ///
+    /// A thief of the password can make codes at a native client before the owner has a factor. So codes of a
+    /// native client stop working once a custom client covers the user.
+    pub fn recovery_codes_work(&self) -> bool {
+        !(self.recovery_only && self.is_covered())
+    }
+
+    /// Counts the unused recovery codes that still work.
+    pub fn recovery_codes_left(&self) -> usize {
+        if self.recovery_codes_work() { self.recovery.len() } else { 0 }
+    }
+
     /// Returns the authenticator that was confirmed last: the only one that counts for a name alone.
     pub fn newest_confirmed(&self) -> Option<&Authenticator> {
         self.confirmed().map(|(_, found)| found).max_by_key(|found| found.created_at)

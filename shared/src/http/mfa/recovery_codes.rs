@@ -20,7 +20,7 @@ pub(super) struct RecoveryCodesView {
 
 impl RecoveryCodesView {
     pub(super) fn of(factors: &OwnFactors) -> Self {
-        Self { left: factors.recovery.len() }
+        Self { left: factors.recovery_codes_left() }
     }
 }
 
