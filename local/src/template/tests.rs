@@ -373,6 +373,51 @@ fn what_is_wrong_with_stacks_within_is_named() {
     }
 }
 
+/// Senders send by what the parameters name, and by nothing else of the account.
+#[test]
+fn the_projects_own_senders_are_held_to_their_identities() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/triggers.yaml");
+    let template = Template::read(&path).unwrap();
+    let phone_pool = "arn:aws:sms-voice:us-east-1:111122223333:pool/ours";
+    let roles = |from: &str, origination: &str| {
+        let mut parameters: BTreeMap<_, _> =
+            template.section("Parameters").map(|(name, _)| (name.to_owned(), String::new())).collect();
+        parameters.insert("EmailFrom".to_owned(), from.to_owned());
+        parameters.insert("SmsOriginationIdentity".to_owned(), origination.to_owned());
+        let mut given = Given::default();
+        // The functions' secrets, which another stack makes.
+        given.secret("", "generated");
+        template.resolve(ACCOUNT, &parameters, &mut given).unwrap().roles
+    };
+    let call = |action: &str, resource: Option<&str>, from: &str| Request {
+        action: action.to_owned(),
+        resources: resource.into_iter().map(str::to_owned).collect(),
+        context: [("ses:FromAddress".to_owned(), [from.to_owned()].into())].into(),
+    };
+    let identity = Some("arn:aws:ses:us-east-1:111122223333:identity/example.com");
+    let topic = Some("arn:aws:sns:us-east-1:111122223333:alarms");
+    let other_pool = Some("arn:aws:sms-voice:us-east-1:111122223333:pool/theirs");
+    for from in ["no-reply@example.com", "Example <no-reply@example.com>"] {
+        let [narrow, wide] = [phone_pool, "+12025550100"].map(|identity| roles(from, identity));
+        for (roles, function, action, resource, address, expected) in [
+            (&wide, "deliver", "ses:SendEmail", identity, "no-reply@example.com", true),
+            (&wide, "deliver", "ses:SendEmail", identity, "ceo@example.com", false),
+            (&wide, "custom-email-sender", "ses:SendEmail", identity, "no-reply@example.com", true),
+            (&wide, "custom-email-sender", "ses:SendEmail", identity, "ceo@example.com", false),
+            (&wide, "deliver", "sns:Publish", None, "", true),
+            (&wide, "deliver", "sns:Publish", topic, "", false),
+            (&wide, "custom-sms-sender", "sns:Publish", topic, "", false),
+            (&wide, "deliver", "sms-voice:SendTextMessage", None, "", true),
+            (&narrow, "deliver", "sms-voice:SendTextMessage", Some(phone_pool), "", true),
+            (&narrow, "deliver", "sms-voice:SendTextMessage", other_pool, "", false),
+            (&narrow, "custom-sms-sender", "sms-voice:SendTextMessage", None, "", false),
+        ] {
+            let answer = roles[function].answer(&call(action, resource, address));
+            assert_eq!(answer != Verdict::Denied, expected, "{function}: {action} {resource:?} {address}");
+        }
+    }
+}
+
 /// Every pool that the template's parameters can make fits together (COGNITO.md §4.2, §4.3, §9.4).
 #[test]
 fn the_projects_own_pool_has_no_factor_that_recovers_passwords_and_nothing_that_its_plan_lacks() {
