@@ -333,7 +333,7 @@ async fn use_everything(cloud: &Cloud) {
     let verified = json!({ "AccessToken": token, "AttributeName": "email", "Code": code });
     cloud.cognito("VerifyUserAttribute", verified).await.unwrap();
     // No trigger tells of that verification: the next sign-in pays back what the codes to the address had cost. The last
-    // gate refuses it, because the user has a factor of ours only, and comes after that.
+    // gate refuses it, because the only factor of the user is not the pool's, and comes after that.
     assert!(sign_in(cloud).await.is_none(), "the gate is open");
     set(cloud, "/api/switches", json!({ "signInRisk": "high" })).await;
     assert!(sign_in(cloud).await.is_none(), "too risky");

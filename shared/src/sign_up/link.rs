@@ -76,7 +76,8 @@ impl Linking {
     }
 
     /// Reads `<Provider>_<subject>` (COGNITO.md §1.5). A second underscore could be part of the name of a provider that is
-    /// not listed, so an identity with two is linked with no account. A pool without case writes the provider in lower case.
+    /// not listed, so an identity with two is linked with no account. A pool without case writes the provider in lower
+    /// case.
     fn identity(&self, user_name: &str) -> Option<FederatedIdentity> {
         let (name, subject) = user_name.split_once('_').filter(|(_, subject)| !subject.is_empty())?;
         let is_it = |provider: &&String| *provider == name || provider.to_ascii_lowercase() == name;
