@@ -1,5 +1,5 @@
 //! The user pool as the local cloud sets it up: the triggers of the template's pool, four app clients with
-//! one way in each (COGNITO.md §3.6).
+//! one way in each (cognito.md §3.6).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -144,13 +144,13 @@ impl Setup<'_> {
                 { "Name": "verified_email", "Priority": 1 },
                 { "Name": "verified_phone_number", "Priority": 2 },
             ] },
-            // E-mail MFA needs an SES identity of one's own (COGNITO.md §4.1).
+            // E-mail MFA needs an SES identity of one's own (cognito.md §4.1).
             "EmailConfiguration": {
                 "EmailSendingAccount": "DEVELOPER",
                 "SourceArn": self.mail_identity(),
             },
             "SmsConfiguration": self.sms_configuration(),
-            // A risk is what the console's switch says (COGNITO.md §4.9).
+            // A risk is what the console's switch says (cognito.md §4.9).
             "UserPoolTier": "PLUS",
             "UserPoolAddOns": {
                 "AdvancedSecurityMode": "ENFORCED",
@@ -184,7 +184,7 @@ impl Setup<'_> {
             "UserPoolId": user_pool_id,
             "MfaConfiguration": self.mfa.configuration(),
         });
-        // "can't turn off MFA and configure an MFA together" (COGNITO.md §4.2)
+        // "can't turn off MFA and configure an MFA together" (cognito.md §4.2)
         if let (Value::Object(mfa), Mfa::Optional | Mfa::On) = (&mut mfa, self.mfa) {
             mfa.insert(
                 "SmsMfaConfiguration".to_owned(),
@@ -196,7 +196,7 @@ impl Setup<'_> {
             mfa.insert("SoftwareTokenMfaConfiguration".to_owned(), json!({ "Enabled": true }));
         }
         // Passwords are recovered by e-mail. Where MFA is required, a user who has nothing but that
-        // address could not sign in at all (COGNITO.md §4.3); without e-mail as a factor they are
+        // address could not sign in at all (cognito.md §4.3); without e-mail as a factor they are
         // led to set up an authenticator app.
         if let (Value::Object(mfa), Mfa::Optional) = (&mut mfa, self.mfa) {
             let message = json!({ "Subject": "Your sign-in code", "Message": "Your sign-in code is {####}" });

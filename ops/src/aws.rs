@@ -1,7 +1,7 @@
 //! Calls of AWS services as JSON, signed with the operator's own credentials.
 //!
 //! Not through the SDK's typed clients: those leave out what their version does not know, and
-//! `UpdateUserPool` resets what is left out (COGNITO.md §1.1). JSON keeps every member.
+//! `UpdateUserPool` resets what is left out (cognito.md §1.1). JSON keeps every member.
 
 use std::time::{Duration, SystemTime};
 

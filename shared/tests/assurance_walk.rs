@@ -1,7 +1,7 @@
 //! Every sequence of an attacker's operations up to a depth, through the real sign-in steps, the real token
 //! gate and the real guard of the MFA API, on a table in memory.
 //!
-//! What an attacker holds is a set of things. Independent things are counted as `docs/ASSURANCE.md` counts
+//! What an attacker holds is a set of things. Independent things are counted as `docs/security/assurance.md` counts
 //! proofs: a mailbox that resets the password contains it. After each operation two properties must hold,
 //! for every user who has a factor that counts:
 //! - no token says a level that the attacker's things can't make, and none is issued at a client that asks

@@ -23,7 +23,7 @@ use shared::{
 
 const DEPTH: usize = 6;
 
-/// Every name but our own (COGNITO.md §1.12 and §3.1), and some that nobody knows.
+/// Every name but our own (cognito.md §1.12 and §3.1), and some that nobody knows.
 const NAMES: [&str; 17] = [
     "SRP_A",
     "PASSWORD_VERIFIER",

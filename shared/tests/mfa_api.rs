@@ -1390,7 +1390,7 @@ async fn no_route_opens_for_a_token_that_is_not_the_users_own_access_token() {
     println!("matrix: {} routes, {} tokens, {refused} refused", operations.len(), spoilt.len() + 1);
 }
 
-/// `UserResourceUpdate` is 25 calls a second for a whole account (COGNITO.md §9): each one counts.
+/// `UserResourceUpdate` is 25 calls a second for a whole account (cognito.md §9): each one counts.
 #[tokio::test]
 async fn calls_of_cognito_by_route() {
     let mut table = Vec::new();

@@ -627,7 +627,7 @@ async fn rotating_users() {
 }
 
 /// Everything rotates, spread like the honest: nothing tells this flood from newcomers. The budgets
-/// bound what it costs and second factors go on; newcomers are blocked with it (SECURITY.md).
+/// bound what it costs and second factors go on; newcomers are blocked with it (docs/security/toll-fraud.md).
 #[tokio::test]
 async fn everything_rotates() {
     let fraud: Fraud = |seeded, index| {

@@ -1,4 +1,4 @@
-// Every next step of an unmodified Amplify v6 that the pool's flows can reach (docs/COGNITO.md, 7.1),
+// Every next step of an unmodified Amplify v6 that the pool's flows can reach (docs/reference/cognito.md, 7.1),
 // each at least once. Triggers are answered by the test, so that custom challenges are there too.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
@@ -244,7 +244,7 @@ async function newPool(mfa, factors, devices) {
   const { UserPool } = await cloud.cognito('CreateUserPool', {
     PoolName: 'steps',
     AutoVerifiedAttributes: ['email'],
-    // No factor is the way to a new password as well (docs/COGNITO.md, 3.6).
+    // No factor is the way to a new password as well (docs/reference/cognito.md, 3.6).
     AccountRecoverySetting: {
       RecoveryMechanisms: factors.includes('email')
         ? [{ Name: 'admin_only', Priority: 1 }]

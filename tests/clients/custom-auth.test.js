@@ -62,7 +62,7 @@ async function newUser() {
   return { username, phone };
 }
 
-/** One sign-in, step by step; every answer names it, as docs/MFA_API.md says. */
+/** One sign-in, step by step; every answer names it, as docs/app-developers/custom-challenges.md says. */
 async function begin(input) {
   let { nextStep } = await signIn(input);
   const sign = { info: nextStep.additionalInfo, step: nextStep.signInStep };

@@ -1,4 +1,4 @@
-// Who may sign up and sign in, as apps see it: every sample of docs/rules refusing and permitting, what
+// Who may sign up and sign in, as apps see it: every sample of docs/operators/rules refusing and permitting, what
 // Amplify v5 and v6 say of the app reaching the rules, one account an address, and attempts held off.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ async function cloudWith({ policy = '', rules = () => ({}), flags = [] }) {
 }
 
 function sample(name) {
-  return readFileSync(join(workspace, `docs/rules/${name}.cedar`), 'utf8');
+  return readFileSync(join(workspace, `docs/operators/rules/${name}.cedar`), 'utf8');
 }
 
 function refused(trigger, text) {

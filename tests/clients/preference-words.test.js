@@ -1,4 +1,4 @@
-// How each generation of clients says which factor it wants (docs/COGNITO.md, 7.2, 7.3 and 7.5).
+// How each generation of clients says which factor it wants (docs/reference/cognito.md, 7.2, 7.3 and 7.5).
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -208,7 +208,7 @@ const STEPS = [
 ];
 
 test('amplify-android and -swift: every step they have is one that the pool leads to', async () => {
-  const [, section] = readFileSync(join(workspace, 'docs/COGNITO.md'), 'utf8').split('### 7.5 ');
+  const [, section] = readFileSync(join(workspace, 'docs/reference/cognito.md'), 'utf8').split('### 7.5 ');
   const [swift, android] = section.split('\n- ').slice(1, 3);
   const named = (text, pattern) => text.replace(/ \(.*?\)/g, '').match(pattern);
   assert.deepEqual(named(swift.split(': ')[1], /\w+/g), STEPS.map(([name]) => name));

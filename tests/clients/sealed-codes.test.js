@@ -71,7 +71,7 @@ test('the code of a sign-up opens with the official SDK and confirms the user', 
   const { UserPool } = await cloud.cognito('DescribeUserPool', { UserPoolId: endpoints.userPoolId });
   const kms = new KMS({ endpoint: endpoints.kms, region: endpoints.region, credentials: LOCAL });
   const keyring = new KmsKeyringNode({ keyIds: [UserPool.LambdaConfig.KMSKeyID], clientProvider: () => kms });
-  // The policy of Cognito's own sample: the suite commits to no key (docs/COGNITO.md, 2.1).
+  // The policy of Cognito's own sample: the suite commits to no key (docs/reference/cognito.md, 2.1).
   const { decrypt } = buildClient(CommitmentPolicy.REQUIRE_ENCRYPT_ALLOW_DECRYPT);
   const { plaintext, messageHeader } = await decrypt(keyring, Buffer.from(event.request.code, 'base64'));
 

@@ -20,7 +20,7 @@ def unseal(all_triggers, monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
     pool = all_triggers.cognito.describe_user_pool(UserPoolId=all_triggers.pool_id)["UserPool"]
     provider = aws_encryption_sdk.StrictAwsKmsMasterKeyProvider(key_ids=[pool["LambdaConfig"]["KMSKeyID"]])
-    # The policy of Cognito's own sample: the suite commits to no key (docs/COGNITO.md, 2.1).
+    # The policy of Cognito's own sample: the suite commits to no key (docs/reference/cognito.md, 2.1).
     client = aws_encryption_sdk.EncryptionSDKClient(
         commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_ALLOW_DECRYPT
     )

@@ -406,7 +406,7 @@ async fn only_table(http: &reqwest::Client, dynamodb: &str) -> Result<String> {
     Ok(name.with_context(|| format!("no table: {answer}"))?.to_owned())
 }
 
-/// The claims of a token as API Gateway hands them on: every value is a text (COGNITO.md §8.2).
+/// The claims of a token as API Gateway hands them on: every value is a text (cognito.md §8.2).
 pub fn claims(token: &str) -> Result<Value> {
     let payload = token.split('.').nth(1).context("not a token")?;
     let claims: Map<String, Value> = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?;

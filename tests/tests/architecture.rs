@@ -1,4 +1,4 @@
-//! The invariants of ARCHITECTURE.md that Cargo alone does not hold.
+//! The invariants of docs/architecture.md that Cargo alone does not hold.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failed expectation is a failed test")]
 
@@ -206,7 +206,7 @@ fn the_rooms_of_the_core_depend_downwards() {
         .collect();
     let known: BTreeSet<String> =
         [KERNEL, SUPPORT, CAPABILITIES, SHELLS].concat().into_iter().map(str::to_owned).collect();
-    assert_eq!(rooms, known, "a new room needs a place here and in ARCHITECTURE.md");
+    assert_eq!(rooms, known, "a new room needs a place here and in docs/architecture.md");
 
     let is = |group: &[&str], room: &str| group.contains(&room);
     for room in &rooms {

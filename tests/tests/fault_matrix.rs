@@ -1,5 +1,5 @@
 //! Every function, as it is deployed, beside every fault: `cargo xtask test faults` prints the table. What is
-//! promised is in [`ROWS`], as SECURITY.md has it ("When a dependency fails"); no cell may grant anything that
+//! promised is in [`ROWS`], as docs/security/failure-modes.md has it; no cell may grant anything that
 //! it did not grant before.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]

@@ -513,7 +513,7 @@ fn the_dashboard_shows_every_function() {
 
 #[test]
 fn every_alarm_says_what_it_means_and_has_a_line_in_the_runbook() {
-    let runbook = fs::read_to_string(workspace().join("docs/OPERATIONS.md")).unwrap();
+    let runbook = fs::read_to_string(workspace().join("docs/operators/alarms.md")).unwrap();
     let (_, alarms) = runbook.split_once("## Alarms").unwrap();
     let (alarms, _) = alarms.split_once("\n## ").unwrap();
     let lines: BTreeSet<_> = alarms

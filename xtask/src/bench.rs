@@ -61,7 +61,7 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 1_000_000)]
         users: usize,
     },
-    /// Write BENCHMARKS.md from what the others have measured
+    /// Write docs/reference/benchmarks.md from what the others have measured
     Report,
 }
 

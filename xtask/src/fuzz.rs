@@ -211,7 +211,7 @@ fn write_seeds(target: Target, folder: &Path) -> Result<()> {
         Target::Sealed | Target::SealedBase64 => write_sealed(target, folder),
         Target::TriggerEvents => write_events(folder),
         Target::Policy => copy(&root.join("shared/src/config/policy"), folder, "toml"),
-        Target::Rules => copy(&root.join("docs/rules"), folder, "cedar"),
+        Target::Rules => copy(&root.join("docs/operators/rules"), folder, "cedar"),
         Target::ApiBody | Target::Srp | Target::PoolWire => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! The JWT authorizer (COGNITO.md §8.1). Like the real one it does not look at `token_use`, and it
+//! The JWT authorizer (cognito.md §8.1). Like the real one it does not look at `token_use`, and it
 //! does not know of revoked tokens.
 
 use std::sync::Arc;

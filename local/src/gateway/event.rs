@@ -1,4 +1,4 @@
-//! Payload 2.0 (COGNITO.md §8.2).
+//! Payload 2.0 (cognito.md §8.2).
 
 use axum::http::header::{COOKIE, HeaderName};
 use axum::http::request::Parts;

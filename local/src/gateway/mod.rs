@@ -1,4 +1,4 @@
-//! An API Gateway HTTP API with payload 2.0 in front of the Lambda host (COGNITO.md §8).
+//! An API Gateway HTTP API with payload 2.0 in front of the Lambda host (cognito.md §8).
 //!
 //! A request passes: size limits, CORS preflight, reading of the path, route, throttle, authorizer, function, and on the
 //! way back the response mapping and the CORS headers. Whatever stops it answers for itself.

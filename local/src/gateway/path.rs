@@ -1,4 +1,4 @@
-//! A path as an HTTP API reads it (COGNITO.md §8.4). It decodes the path twice and cuts it at a `?` of the first
+//! A path as an HTTP API reads it (cognito.md §8.4). It decodes the path twice and cuts it at a `?` of the first
 //! decoding. Routes are matched against what is left, and functions see nothing else.
 
 use percent_encoding::percent_decode_str;
@@ -24,7 +24,7 @@ fn decoded(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// The first ten are captures of a real HTTP API (COGNITO.md §8.4); the rest follows from them.
+    /// The first ten are captures of a real HTTP API (cognito.md §8.4); the rest follows from them.
     #[test]
     fn a_path_is_decoded_twice_and_cut_between() {
         for (sent, read_as) in [

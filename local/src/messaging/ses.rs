@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::account;
 use crate::ambient::unique_id;
 
-/// 40 MB after base64 (COGNITO.md §9.3).
+/// 40 MB after base64 (cognito.md §9.3).
 const BODY_LIMIT: usize = 54 * 1024 * 1024;
 
 pub fn router(outbox: Arc<dyn Outbox>) -> Router {

@@ -418,7 +418,7 @@ fn the_projects_own_senders_are_held_to_their_identities() {
     }
 }
 
-/// Every pool that the template's parameters can make fits together (COGNITO.md §4.2, §4.3, §9.4).
+/// Every pool that the template's parameters can make fits together (cognito.md §4.2, §4.3, §9.4).
 #[test]
 fn the_projects_own_pool_has_no_factor_that_recovers_passwords_and_nothing_that_its_plan_lacks() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/pool.yaml");

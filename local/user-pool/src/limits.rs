@@ -1,4 +1,4 @@
-//! `LimitExceededException` per user and hour (COGNITO.md §9.1). Off unless the switch is on; the
+//! `LimitExceededException` per user and hour (cognito.md §9.1). Off unless the switch is on; the
 //! counts live in memory only.
 
 use std::collections::HashMap;

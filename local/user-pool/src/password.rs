@@ -89,7 +89,7 @@ pub(crate) fn set(pool: &Pool, user: &mut User, password: &str) -> Result<(), Ap
 }
 
 /// From the fifth failure in a row each locks for 2^(n−5) s, at most 15 minutes; 15 minutes
-/// without a try forget them (COGNITO.md §4.7).
+/// without a try forget them (cognito.md §4.7).
 pub(crate) fn is_locked(failures: Option<Failures>, now: Timestamp) -> bool {
     let Some(Failures { count, last }) = failures else {
         return false;

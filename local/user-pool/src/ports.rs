@@ -40,7 +40,7 @@ impl std::fmt::Debug for FunctionCall {
     }
 }
 
-/// Why an invocation gave no answer (COGNITO.md §1.2).
+/// Why an invocation gave no answer (cognito.md §1.2).
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum FunctionFault {
     /// The function ran and returned an error (`X-Amz-Function-Error`).
@@ -94,7 +94,7 @@ pub trait DataKeys: Send + Sync {
     ) -> Result<DataKey, DataKeyFault>;
 
     /// KMS `CreateGrant`, in the name of whoever sets a pool's `KMSKeyID`: the right to ask for such keys
-    /// from then on (COGNITO.md §2.1). Where it is refused the pool keeps its setting, and no code goes out.
+    /// from then on (cognito.md §2.1). Where it is refused the pool keeps its setting, and no code goes out.
     fn grant(&self, key_arn: &str, context: &BTreeMap<String, String>);
 }
 

@@ -1,4 +1,4 @@
-//! Secure Remote Password as Cognito speaks it (COGNITO.md §3.7): the 3072-bit group of RFC 3526,
+//! Secure Remote Password as Cognito speaks it (cognito.md §3.7): the 3072-bit group of RFC 3526,
 //! SHA-256, and a key derived with the info `Caldera Derived Key`.
 
 use std::sync::LazyLock;

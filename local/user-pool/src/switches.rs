@@ -1,11 +1,11 @@
-//! Where the sources on Cognito contradict each other or a user would rather not wait (COGNITO.md
+//! Where the sources on Cognito contradict each other or a user would rather not wait (cognito.md
 //! §11): every such choice, in one place, changeable while the pool runs.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::risk::RiskLevel;
 
-/// The default is what COGNITO.md says to use.
+/// The default is what cognito.md says to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question with two answers")]
@@ -25,14 +25,14 @@ pub struct Switches {
     pub lock_after_wrong_mfa_codes: bool,
     /// Wrong passwords lock with exponential back-off.
     pub lock_after_wrong_passwords: bool,
-    /// `LimitExceededException` per user and hour (COGNITO.md §9.1).
+    /// `LimitExceededException` per user and hour (cognito.md §9.1).
     pub hourly_limits: bool,
     /// As an endpoint that does not know `AdminDeleteSoftwareToken` yet: it is not in every Region
-    /// (COGNITO.md §4.4).
+    /// (cognito.md §4.4).
     pub without_delete_software_token: bool,
     /// How often a trigger gets an event that it could have got once.
     pub trigger_delivery: TriggerDelivery,
-    /// How risky threat protection finds the sign-ins to come (COGNITO.md §4.9): there is no engine
+    /// How risky threat protection finds the sign-ins to come (cognito.md §4.9): there is no engine
     /// here that could judge them.
     pub sign_in_risk: SignInRisk,
 }

@@ -1,5 +1,5 @@
 //! Time-based codes of authenticator apps: SHA-1, 6 digits, 30 s, one step of slack each way, each
-//! step once (COGNITO.md §4.3).
+//! step once (cognito.md §4.3).
 
 use data_encoding::BASE32_NOPAD;
 use jiff::Timestamp;

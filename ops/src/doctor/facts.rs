@@ -162,7 +162,7 @@ impl<'a> Client<'a> {
         at(self.settings, pointer)
     }
 
-    /// As Cognito takes them: unset means refresh, SRP and custom (COGNITO.md §3.1).
+    /// As Cognito takes them: unset means refresh, SRP and custom (cognito.md §3.1).
     pub(crate) fn flows(&self) -> Vec<&'a str> {
         let flows = texts(self.settings.get("ExplicitAuthFlows"));
         if flows.is_empty() {

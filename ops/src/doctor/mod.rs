@@ -54,7 +54,7 @@ struct Check {
     severity: Severity,
     why: &'static str,
     fix: &'static str,
-    /// A section of docs/COGNITO.md or another document of this repository.
+    /// A section of docs/reference/cognito.md or another document of this repository.
     reference: &'static str,
     /// What is wrong, once for each place where it is.
     find: fn(&Facts) -> Vec<String>,

@@ -154,7 +154,7 @@ impl PoolState {
         found
     }
 
-    /// As Cognito keeps it: "can't turn off MFA and configure an MFA together" (COGNITO.md §4.2).
+    /// As Cognito keeps it: "can't turn off MFA and configure an MFA together" (cognito.md §4.2).
     pub(crate) fn settle(&mut self) {
         if self.mfa.get("MfaConfiguration").and_then(Value::as_str) == Some("OFF") {
             self.mfa.retain(|name, _| name == "MfaConfiguration");

@@ -57,7 +57,7 @@ pub(crate) fn wire(pool: &mut Map<String, Value>, ours: &StackOutputs, skip: &[S
     for (trigger, arn) in ours.triggers.iter().filter(|(trigger, _)| !skip.contains(trigger)) {
         if trigger == PRE_TOKEN {
             config.insert(PRE_TOKEN.to_owned(), arn.as_str().into());
-            // The access token needs a plan above Lite (COGNITO.md §9.4).
+            // The access token needs a plan above Lite (cognito.md §9.4).
             let version = if is_lite { "V1_0" } else { "V2_0" };
             config.insert(PRE_TOKEN_CONFIG.to_owned(), json!({ "LambdaVersion": version, "LambdaArn": arn }));
         } else if VERSIONED.contains(&trigger.as_str()) {

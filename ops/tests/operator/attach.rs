@@ -150,7 +150,7 @@ async fn attach_keeps_every_setting_and_detach_brings_everything_back() {
     let stack = cloud.stack_outputs().as_array().unwrap().iter();
     let triggers =
         stack.filter(|output| output["OutputKey"].as_str().unwrap().starts_with("Trigger")).count();
-    // The trigger before tokens has two members of the same ARN (COGNITO.md §1.9).
+    // The trigger before tokens has two members of the same ARN (cognito.md §1.9).
     let more = ["KMSKeyID", "PreTokenGenerationConfig"];
     assert_eq!(
         config.as_object().unwrap().len(),

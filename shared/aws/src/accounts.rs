@@ -157,7 +157,7 @@ impl Accounts for PoolAccounts {
             Err(fault) if is(&fault, &["ResourceNotFoundException", "SoftwareTokenMFANotFoundException"]) => {
                 Ok(true)
             }
-            // Not in every Region yet (COGNITO.md §4.4), and may be switched off for a pool (§6.2).
+            // Not in every Region yet (cognito.md §4.4), and may be switched off for a pool (§6.2).
             Err(fault)
                 if is(
                     &fault,
@@ -183,7 +183,7 @@ impl Accounts for PoolAccounts {
         let mut call = self.client.admin_set_user_mfa_preference().user_pool_id(&self.user_pool_id);
         call = call.username(user_name);
         for (factor, block) in &change.blocks {
-            // Both booleans, always: Cognito reads an absent one as `false` (COGNITO.md §4.5).
+            // Both booleans, always: Cognito reads an absent one as `false` (cognito.md §4.5).
             let (enabled, preferred) = (block.enabled, block.preferred);
             call = match factor {
                 Factor::Sms => call.sms_mfa_settings(

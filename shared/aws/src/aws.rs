@@ -27,7 +27,7 @@ use crate::json_protocol::{JsonClient, Patience, Service};
 
 /// The authorities that sign AWS's endpoints (Amazon Trust Services). Pinned: reading the system's
 /// trust store costs more than everything else at init, and an authority that does not sign AWS has
-/// no business between us and it (SECURITY.md, "Trust roots").
+/// no business between us and it (docs/security/model.md, "Trust roots").
 const TRUST_ROOTS: [&str; 5] = [
     include_str!("roots/amazon-root-ca-1.pem"),
     include_str!("roots/amazon-root-ca-2.pem"),

@@ -63,7 +63,7 @@ impl PasswordClient {
         Self { client: OnDemand::new(move || Client::from_conf(config.build())), settings }
     }
 
-    /// COGNITO.md §3.3.
+    /// cognito.md §3.3.
     fn secret_hash(&self, user_name: &str) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.settings.secret.as_bytes());
         let tag = hmac::sign(&key, format!("{user_name}{}", self.settings.client_id).as_bytes());
@@ -110,7 +110,7 @@ impl Passwords for PasswordClient {
             Some(ChallengeNameType::EmailOtp) => Some([Factor::Email].into()),
             Some(ChallengeNameType::SoftwareTokenMfa) => Some([Factor::Totp].into()),
             Some(ChallengeNameType::SelectMfaType) => {
-                // A list in a text (COGNITO.md §3.4).
+                // A list in a text (cognito.md §3.4).
                 let names = parameter("MFAS_CAN_CHOOSE").and_then(|text| serde_json::from_str(text).ok());
                 let names: Vec<String> = names.unwrap_or_default();
                 Some(names.iter().filter_map(|name| Factor::from_cognito_name(name)).collect())

@@ -98,7 +98,7 @@ impl NativeFactors for UserPool {
             Ok(answer) if answer.status() == Some(&VerifySoftwareTokenResponseType::Success) => {
                 Ok(TotpVerification::Verified)
             }
-            // Rarely seen; declared by the model (COGNITO.md §4.4).
+            // Rarely seen; declared by the model (cognito.md §4.4).
             Ok(_) => Ok(TotpVerification::WrongCode),
             Err(fault) => match fault.code() {
                 Some("EnableSoftwareTokenMFAException" | "CodeMismatchException") => {
@@ -121,7 +121,7 @@ impl NativeFactors for UserPool {
     ) -> Result<(), UserPoolFault> {
         let mut call = self.client.set_user_mfa_preference().access_token(token.expose());
         for (factor, block) in &change.blocks {
-            // Both booleans, always: Cognito reads an absent one as `false` (COGNITO.md §4.5).
+            // Both booleans, always: Cognito reads an absent one as `false` (cognito.md §4.5).
             let (enabled, preferred) = (block.enabled, block.preferred);
             call = match factor {
                 Factor::Sms => call.sms_mfa_settings(
@@ -243,7 +243,7 @@ impl DeviceRegistry for UserPool {
     }
 }
 
-/// Cognito gives no more at a time (COGNITO.md §5).
+/// Cognito gives no more at a time (cognito.md §5).
 const DEVICES_A_PAGE: i32 = 60;
 
 fn device(device: &DeviceType) -> Option<PoolDevice> {
@@ -279,12 +279,12 @@ fn attribute<'a>(answer: &'a GetUserOutput, name: &str) -> Option<&'a str> {
 }
 
 /// `SoftwareTokenMFANotFoundException` stands for two things; only its text tells them apart, and
-/// texts are matched by a fragment (COGNITO.md §6.3).
+/// texts are matched by a fragment (cognito.md §6.3).
 fn is_not_offered<E: ProvideErrorMetadata, R>(fault: &SdkError<E, R>) -> bool {
     fault.message().is_some_and(|text| text.to_ascii_lowercase().contains("enabled by the userpool"))
 }
 
-/// COGNITO.md §6.2, §6.3: what the user can do something about has a variant, the rest is a fault.
+/// cognito.md §6.2, §6.3: what the user can do something about has a variant, the rest is a fault.
 fn user_pool_fault<E, R>(operation: &'static str, fault: SdkError<E, R>) -> UserPoolFault
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

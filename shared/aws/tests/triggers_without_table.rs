@@ -1,5 +1,5 @@
 //! What each trigger of the gate answers while the table is unreachable, silent or throttling, and how
-//! soon: Cognito waits for 5 s (COGNITO.md §1.1). The outcomes are those of SECURITY.md.
+//! soon: Cognito waits for 5 s (cognito.md §1.1). The outcomes are those of docs/security/failure-modes.md.
 
 #![expect(
     clippy::unwrap_used,

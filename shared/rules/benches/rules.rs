@@ -42,7 +42,7 @@ fn main() {
 
 /// Rules like the samples, all of which pass `alex@example.com`.
 fn folder(count: usize) -> tempfile::TempDir {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/rules");
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operators/rules");
     let mut files: Vec<_> = fs::read_dir(samples).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The samples of docs/rules: each refuses and permits what it says, nobody passes for saying less, and
+//! The samples of docs/operators/rules: each refuses and permits what it says, nobody passes for saying less, and
 //! all together agree with an evaluator that was written without Cedar.
 
 #![expect(
@@ -28,7 +28,7 @@ use shared_testkit::{InMemoryTable, ManualClock};
 use tempfile::TempDir;
 
 fn samples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/rules")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operators/rules")
 }
 
 /// The rules of the given samples only.

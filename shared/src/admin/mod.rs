@@ -21,7 +21,7 @@ use crate::{
 pub struct Claims {
     pub signed_in: SignedIn,
     pub groups: BTreeSet<String>,
-    /// The token itself says that a second factor was proven (COGNITO.md §3.9); most can't.
+    /// The token itself says that a second factor was proven (cognito.md §3.9); most can't.
     pub says_mfa: bool,
 }
 
@@ -46,7 +46,7 @@ impl Reason {
 }
 
 /// A user's name or alias, as an administrator gives it. It is a member of a body and never a part of a path: a
-/// path is decoded before it is routed (COGNITO.md §8.4), so a name in it could name another user and operation.
+/// path is decoded before it is routed (cognito.md §8.4), so a name in it could name another user and operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserName(String);
 
@@ -56,7 +56,7 @@ pub struct InvalidUserName;
 
 impl UserName {
     /// Takes 1 to 128 characters without blanks and control characters. That is at least what Cognito admits
-    /// (COGNITO.md §9.2); it refuses the rest itself.
+    /// (cognito.md §9.2); it refuses the rest itself.
     pub fn parse(text: &str) -> Result<Self, InvalidUserName> {
         let is_apart = |char: char| char.is_whitespace() || char.is_control();
         let fits = (1..=128).contains(&text.chars().count()) && !text.chars().any(is_apart);

@@ -66,7 +66,7 @@ pub enum Decision {
     EnrolmentClosed,
 }
 
-/// Decides whether a sign-in's evidence is enough for a change (docs/ASSURANCE.md, "What each operation
+/// Decides whether a sign-in's evidence is enough for a change (docs/security/assurance.md, "What each operation
 /// requires" and "First enrolment").
 pub fn decide(request: &ChangeRequest) -> Decision {
     let ChangeRequest { change, evidence, client, standing, .. } = *request;

@@ -1,4 +1,4 @@
-//! Decides what a sign-in has proven, and what that allows. `docs/ASSURANCE.md` is the specification.
+//! Decides what a sign-in has proven, and what that allows. `docs/security/assurance.md` is the specification.
 //!
 //! [`Proofs`] are what one sign-in proved, and [`level`] counts the independent ones among them.
 //! [`Evidence`] is what travels with the tokens of that sign-in. [`decide`] says whether it is enough for
@@ -36,7 +36,7 @@ pub fn class_of(factor: OwnFactor) -> FactorClass {
     }
 }
 
-/// The channels by which Cognito resets a password (`AccountRecoverySetting`, COGNITO.md §4.3).
+/// The channels by which Cognito resets a password (`AccountRecoverySetting`, cognito.md §4.3).
 ///
 /// A person who holds such a channel can set the password. So a password and a code to that channel are
 /// one proof.
@@ -124,7 +124,7 @@ mod tests {
 
     const BY_EMAIL: PasswordRecovery = PasswordRecovery { email: true, sms: false };
 
-    /// The table of docs/ASSURANCE.md, "Levels".
+    /// The table of docs/security/assurance.md, "Levels".
     #[rstest]
     #[case::password(true, &[], 1)]
     #[case::email(false, &[EmailCode], 1)]

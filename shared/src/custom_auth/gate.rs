@@ -71,7 +71,7 @@ pub struct Admitted {
 }
 
 /// The last gate: tokens of a custom client for nothing but a proof. Cognito can issue tokens without
-/// asking Define (COGNITO.md §1.12), and no event says which sign-in it belongs to.
+/// asking Define (cognito.md §1.12), and no event says which sign-in it belongs to.
 pub struct LastGate {
     settings: CustomAuthSettings,
     challenges: Arc<dyn Challenges>,
@@ -143,7 +143,7 @@ impl LastGate {
     /// Returns the evidence of a sign-in at a native client, or `None` for a user who has more to prove.
     ///
     /// A factor of the pool counts only if it was known to be on before this sign-in: in a pool that
-    /// requires MFA, a user without a factor sets one up in the sign-in itself (COGNITO.md §4.8).
+    /// requires MFA, a user without a factor sets one up in the sign-in itself (cognito.md §4.8).
     async fn admit_natively(
         &self,
         user: &UserId,
@@ -158,7 +158,7 @@ impl LastGate {
         let was_on = is_on && kept.pool_factor_since.is_some();
         let proofs = match request.native {
             // Which of the pool's factors it was can't be told; any of them is independent of the password,
-            // because Cognito offers no factor by the channel that resets passwords (COGNITO.md §4.3).
+            // because Cognito offers no factor by the channel that resets passwords (cognito.md §4.3).
             NativeSteps::FactorIfOn if was_on => {
                 Proofs { password: true, factors: [OwnFactor::Totp].into(), remembered_device: false }
             }

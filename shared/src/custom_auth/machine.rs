@@ -36,7 +36,7 @@ use crate::{config::FirstStep, kernel::OwnFactor};
 /// Custom challenges in one sign-in; more would not fit into Cognito's session either.
 pub const MOST_ROUNDS: usize = 16;
 
-/// One member of `session` (COGNITO.md §1.12).
+/// One member of `session` (cognito.md §1.12).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionItem<'a> {
     pub name: &'a str,

@@ -28,7 +28,7 @@ pub const PROOF_LIFE: SignedDuration = SignedDuration::from_secs(60);
 /// this is long enough for Cognito's repetitions.
 pub const UNNAMED_PROOF_LIFE: SignedDuration = SignedDuration::from_secs(15);
 /// For so long, and so often in all, a proof may be redeemed once more by whoever names its sign-in:
-/// Cognito may deliver one event up to three times (COGNITO.md §1.1).
+/// Cognito may deliver one event up to three times (cognito.md §1.1).
 pub const REPEAT: (SignedDuration, u32) = (SignedDuration::from_secs(10), 3);
 /// Where the state of a sign-in is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

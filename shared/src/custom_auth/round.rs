@@ -94,7 +94,7 @@ pub struct Round {
 }
 
 impl Round {
-    /// Compact: Cognito's session has room for 4,096 characters (COGNITO.md §3.2).
+    /// Compact: Cognito's session has room for 4,096 characters (cognito.md §3.2).
     pub fn text(&self) -> String {
         // A sign-in in which a factor was set up has no further round, so `enrolled` is never written.
         let Proven { password, native, own, enrolled: _ } = &self.proven;

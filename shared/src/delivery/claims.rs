@@ -6,7 +6,7 @@ use super::NotSent;
 use crate::kernel::PortError;
 
 /// One request of Cognito's to send a message, however often it is delivered: Lambda retries what
-/// failed, and delivers at least once (COGNITO.md §1.1).
+/// failed, and delivers at least once (cognito.md §1.1).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DeliveryId(String);
 

@@ -26,7 +26,7 @@ const NOTING: Duration = Duration::from_millis(1_500);
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
-/// Something to send: what Cognito asks a custom sender for (COGNITO.md §1.15), or a parcel of ours.
+/// Something to send: what Cognito asks a custom sender for (cognito.md §1.15), or a parcel of ours.
 #[derive(Clone)]
 pub struct SendRequest<'a> {
     pub id: DeliveryId,

@@ -17,7 +17,7 @@ impl Channel {
 }
 
 /// What a message is for: the part of a trigger source behind `CustomSMSSender_`,
-/// `CustomEmailSender_` or `CustomMessage_` (COGNITO.md §1.11, §1.15).
+/// `CustomEmailSender_` or `CustomMessage_` (cognito.md §1.11, §1.15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Purpose {
     SignUp,

@@ -23,7 +23,7 @@ use crate::{
 pub struct SignedIn {
     pub user: UserId,
     pub token: AccessToken,
-    /// `auth_time`; a refresh keeps it (COGNITO.md §8.3).
+    /// `auth_time`; a refresh keeps it (cognito.md §8.3).
     pub at: Timestamp,
     /// App client id.
     pub client_id: String,
@@ -128,7 +128,7 @@ impl Access {
     }
 
     /// Asks for the profile, and decides whether this token's own sign-in is enough for a change
-    /// (docs/ASSURANCE.md).
+    /// (docs/security/assurance.md).
     pub(super) async fn profile_for_change(
         &self,
         caller: &SignedIn,

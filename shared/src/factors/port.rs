@@ -17,7 +17,7 @@ pub trait NativeFactors: Send + Sync {
     async fn profile(&self, token: &AccessToken) -> Result<Profile, UserPoolFault>;
 
     /// `AssociateSoftwareToken`. An authenticator that the user has stops working at once
-    /// (COGNITO.md §4.4).
+    /// (cognito.md §4.4).
     async fn associate_totp(&self, token: &AccessToken) -> Result<TotpSecret, UserPoolFault>;
 
     /// `VerifySoftwareToken`. Registers the authenticator; it becomes a factor by `set_preference`.

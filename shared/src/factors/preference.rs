@@ -1,4 +1,4 @@
-//! Which factors are on, and which is asked for. The rules of COGNITO.md §4.5 and §7.2: Cognito
+//! Which factors are on, and which is asked for. The rules of cognito.md §4.5 and §7.2: Cognito
 //! reads an absent boolean as `false`, drops the preferred mark on `{Enabled: true}`, and refuses to
 //! turn off what was never set up. So we read first, send both booleans, and only blocks that change.
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::{Factor, Refusal};
 
-/// Amplify's words (COGNITO.md §7.2).
+/// Amplify's words (cognito.md §7.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -117,7 +117,7 @@ pub(super) fn takes_the_mark(request: &PreferenceRequest) -> Result<Option<Facto
     if preferred.next().is_some() { Err(Refusal::TwoPreferredFactors) } else { Ok(takes_the_mark) }
 }
 
-/// The one word of Amplify v5's `setPreferredMFA` (COGNITO.md §7.2).
+/// The one word of Amplify v5's `setPreferredMFA` (cognito.md §7.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]

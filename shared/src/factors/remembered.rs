@@ -21,7 +21,7 @@ pub struct DeviceId(String);
 pub struct InvalidDeviceId;
 
 impl DeviceId {
-    /// COGNITO.md §5: 1 to 55 characters of this form.
+    /// cognito.md §5: 1 to 55 characters of this form.
     pub fn parse(text: &str) -> Result<Self, InvalidDeviceId> {
         let (region, uuid) = text.split_once('_').ok_or(InvalidDeviceId)?;
         let is_region =

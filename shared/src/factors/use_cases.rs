@@ -37,7 +37,7 @@ impl Factors {
 
     /// Hands out the secret of a new authenticator. A user who has one gets it only with `replace`,
     /// because the old one stops working at once, and if the new one is never verified, in a pool
-    /// with optional MFA nothing is asked at sign-in any more (COGNITO.md §4.4). So the user is told
+    /// with optional MFA nothing is asked at sign-in any more (cognito.md §4.4). So the user is told
     /// before that.
     pub async fn start_totp(&self, caller: &SignedIn, replace: bool) -> Result<Enrolment, FactorFault> {
         let profile = self.access.profile_for_change(caller, ChangeKind::PoolFactor).await?;
@@ -98,7 +98,7 @@ impl Factors {
     }
 
     /// Turns factors on and off and moves the preferred mark; gives the state afterwards, read back
-    /// from the pool: Cognito answers 200 to some changes that it does not make (COGNITO.md §4.5).
+    /// from the pool: Cognito answers 200 to some changes that it does not make (cognito.md §4.5).
     ///
     /// `if_match`: only if the state has one of these tags still. Of racing changes that name the same one
     /// at most one is made: each takes the revision that the tag stands for, by one conditional write.

@@ -1,5 +1,5 @@
 //! The admin API: administrators help users. A body names the user, on fixed paths: a name in a path could lead
-//! to another user and another operation (COGNITO.md §8.4).
+//! to another user and another operation (cognito.md §8.4).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -199,7 +199,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Claims {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let signed_in = SignedIn::from_request_parts(parts, state).await?;
         let claims = claims(parts).ok_or(Refusal::NotSignedIn)?;
-        // A list comes as `[one two]` (COGNITO.md §8.2).
+        // A list comes as `[one two]` (cognito.md §8.2).
         let list = |name: &str| -> Vec<&str> {
             let text = claims.get(name).map(String::as_str).unwrap_or_default();
             let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or_default();

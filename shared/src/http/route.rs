@@ -8,7 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 /// false where that can't be.
 ///
 /// `rawPath` is decoded text, in which a `/`, a `?` or a `..` of a variable is one of the path itself, and
-/// `lambda_http` reads it as such (COGNITO.md §8.4). So it is not looked at: what is done is what was authorized.
+/// `lambda_http` reads it as such (cognito.md §8.4). So it is not looked at: what is done is what was authorized.
 pub(super) fn follow(request: &mut lambda_http::Request) -> bool {
     let Some(uri) = chosen(request) else { return false };
     *request.uri_mut() = uri;

@@ -14,11 +14,11 @@ use crate::{
     kernel::{AccessToken, Refusal, UserId},
 };
 
-/// The scope that Cognito's own user operations ask for (COGNITO.md §4.4).
+/// The scope that Cognito's own user operations ask for (cognito.md §4.4).
 const SCOPE: &str = "aws.cognito.signin.user.admin";
 
 /// The caller, out of the claims that API Gateway's authorizer has verified. The authorizer does not
-/// look at `token_use` (COGNITO.md §8.1), so an ID token gets this far, and no further.
+/// look at `token_use` (cognito.md §8.1), so an ID token gets this far, and no further.
 impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
     type Rejection = Problem;
 

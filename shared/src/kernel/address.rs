@@ -26,7 +26,7 @@ impl PhoneNumber {
     }
 }
 
-/// `+*******0123`, as Cognito masks a destination (COGNITO.md §3.4).
+/// `+*******0123`, as Cognito masks a destination (cognito.md §3.4).
 impl fmt::Display for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.0.len().saturating_sub(4);
@@ -79,7 +79,7 @@ impl EmailAddress {
     }
 }
 
-/// `j***@e***`, as Cognito masks a destination (COGNITO.md §3.4).
+/// `j***@e***`, as Cognito masks a destination (cognito.md §3.4).
 impl fmt::Display for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();

@@ -15,7 +15,7 @@ pub struct OneTimeCode(Zeroizing<String>);
 pub struct InvalidCode;
 
 impl OneTimeCode {
-    /// Cognito sends 6 digits, 8 for passwordless codes (COGNITO.md §2.3); 4 to 12 pass.
+    /// Cognito sends 6 digits, 8 for passwordless codes (cognito.md §2.3); 4 to 12 pass.
     pub fn parse(typed: &str) -> Result<Self, InvalidCode> {
         // Longer than any code with any grouping: not worth reading.
         if typed.len() > 128 {
@@ -34,7 +34,7 @@ impl OneTimeCode {
         (4..=12).contains(&digits.len()).then_some(Self(digits)).ok_or(InvalidCode)
     }
 
-    /// A code of an authenticator app: exactly 6 digits (COGNITO.md §4.3).
+    /// A code of an authenticator app: exactly 6 digits (cognito.md §4.3).
     pub fn parse_totp(typed: &str) -> Result<Self, InvalidCode> {
         let code = Self::parse(typed)?;
         (code.0.len() == 6).then_some(code).ok_or(InvalidCode)

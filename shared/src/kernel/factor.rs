@@ -13,7 +13,7 @@ pub enum Factor {
 impl Factor {
     pub const ALL: [Self; 3] = [Self::Sms, Self::Totp, Self::Email];
 
-    /// The value in `UserMFASettingList` and `PreferredMfaSetting` (COGNITO.md §4.6).
+    /// The value in `UserMFASettingList` and `PreferredMfaSetting` (cognito.md §4.6).
     pub fn cognito_name(self) -> &'static str {
         match self {
             Self::Sms => "SMS_MFA",

@@ -3,7 +3,7 @@ use super::RuleMessage;
 /// The closed catalogue of refusals. Each has a stable code, a public text and an HTTP status. The only
 /// other error text that a user can read is the message of an operator's own rule.
 ///
-/// Cognito shows a trigger's text as `<Trigger> failed with error <text>.` (COGNITO.md §1.2). Keep texts
+/// Cognito shows a trigger's text as `<Trigger> failed with error <text>.` (cognito.md §1.2). Keep texts
 /// short and leave out the final full stop, which Cognito adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.text())]

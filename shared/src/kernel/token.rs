@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 pub struct AccessToken(Zeroizing<String>);
 
 impl AccessToken {
-    /// Out of an `Authorization` header, with or without `Bearer` (COGNITO.md §8.1).
+    /// Out of an `Authorization` header, with or without `Bearer` (cognito.md §8.1).
     pub fn from_authorization(header: &str) -> Option<Self> {
         let token = match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),

@@ -2,7 +2,7 @@ use sha2::{Digest, Sha256};
 
 /// A user's `sub`: what keys and audit lines name a user by, never an address.
 ///
-/// A UUID today, but Cognito does not promise the format (COGNITO.md §8.3), so anything short and
+/// A UUID today, but Cognito does not promise the format (cognito.md §8.3), so anything short and
 /// printable passes.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct UserId(String);

@@ -1,4 +1,4 @@
-//! How a lost factor is taken away, by what the pool allows (COGNITO.md §4.3, §4.4, §4.5). Pure.
+//! How a lost factor is taken away, by what the pool allows (cognito.md §4.3, §4.4, §4.5). Pure.
 
 use std::collections::BTreeSet;
 

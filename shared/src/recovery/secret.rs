@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 use crate::kernel::{Entropy, HashKey, PortError, UserId};
 
 const SECRET_BYTES: usize = 32;
-/// Cognito takes no longer ones (COGNITO.md §9.2).
+/// Cognito takes no longer ones (cognito.md §9.2).
 const LONGEST_PASSWORD: usize = 256;
 
 /// What the opener of a case holds, and nobody else: 256 random bits. Kept nowhere, only as a keyed hash.

@@ -650,7 +650,7 @@ pub async fn remove(
             }
         }
     }
-    // Cognito answers 200 to some changes that it does not make (COGNITO.md §4.5).
+    // Cognito answers 200 to some changes that it does not make (cognito.md §4.5).
     let after = accounts.find(name).await?.map(|account| account.profile.factors).unwrap_or_default();
     let is_gone = match &removal {
         Removal::Change(change) => change.holds_in(&after),

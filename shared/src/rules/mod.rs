@@ -13,7 +13,7 @@ use crate::kernel::{EmailAddress, PhoneNumber, RuleMessage};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     SignUp,
-    /// With a password: `CUSTOM_AUTH` asks no rules (COGNITO.md §1.3).
+    /// With a password: `CUSTOM_AUTH` asks no rules (cognito.md §1.3).
     SignIn,
 }
 

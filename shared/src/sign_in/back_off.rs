@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 
 use crate::config::SignInPolicy;
 
-/// As long as Cognito's own (COGNITO.md §4.7).
+/// As long as Cognito's own (cognito.md §4.7).
 const LONGEST: SignedDuration = SignedDuration::from_secs(900);
 
 /// How long attempts must keep apart.

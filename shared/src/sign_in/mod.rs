@@ -1,7 +1,7 @@
 //! Guarding password sign-ins: what is counted, and what is refused.
 //!
 //! Pre-authentication runs before the password is checked and sees no result; nothing runs on a
-//! failure (COGNITO.md §1.7). So an attempt is counted on the way in and the count is reset by the
+//! failure (cognito.md §1.7). So an attempt is counted on the way in and the count is reset by the
 //! completed sign-in. By default counting is for the operator's eyes: it refuses nobody, because whoever
 //! knows a name could otherwise lock its owner out. Where policy says `enforce`, attempts must keep apart
 //! by a [`BackOff`].
@@ -46,7 +46,7 @@ impl Subject {
 }
 
 /// Names what a user is told of a new device: the same however often Cognito delivers the event
-/// (COGNITO.md §1.1), within a minute.
+/// (cognito.md §1.1), within a minute.
 pub fn new_device_id(user: &UserId, client_id: &str, at: Timestamp) -> Uuid {
     let minute = at.as_second().div_euclid(60);
     let digest = Sha256::digest(format!("new-device\n{}\n{client_id}\n{minute}", user.as_str()));

@@ -5,7 +5,7 @@ use uuid::{Builder, Uuid};
 
 use crate::kernel::{PortError, UserId};
 
-/// Names the welcome of a user: the same however often Cognito delivers the event (COGNITO.md §1.1), so that
+/// Names the welcome of a user: the same however often Cognito delivers the event (cognito.md §1.1), so that
 /// the delivery's claim on it lets one through.
 pub fn welcome_id(user: &UserId) -> Uuid {
     let digest = Sha256::digest(format!("welcome\n{}", user.as_str()));

@@ -75,7 +75,7 @@ impl Linking {
         Ok(Linked::Linked)
     }
 
-    /// Reads `<Provider>_<subject>` (COGNITO.md §1.5). A second underscore could be part of the name of a provider that is
+    /// Reads `<Provider>_<subject>` (cognito.md §1.5). A second underscore could be part of the name of a provider that is
     /// not listed, so an identity with two is linked with no account. A pool without case writes the provider in lower
     /// case.
     fn identity(&self, user_name: &str) -> Option<FederatedIdentity> {

@@ -11,7 +11,7 @@ use crate::{
     kernel::{OwnFactor, PortError},
 };
 
-/// What a version of the trigger can change (COGNITO.md §1.9).
+/// What a version of the trigger can change (cognito.md §1.9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenVersion {
     /// Claims of the ID token, as texts.
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Issuing<'_> {
 
 impl TokensPolicy {
     /// The members of the trigger's `response`; none where there is nothing to change. Groups go with
-    /// every answer as they came: one without them takes them away (COGNITO.md §1.9).
+    /// every answer as they came: one without them takes them away (cognito.md §1.9).
     ///
     /// An error where scopes had to be suppressed and can't be: tokens with them are not to be issued.
     pub fn overrides(&self, issuing: &Issuing<'_>) -> Result<Map<String, Value>, PortError> {

@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 use super::{Event, Trigger, TriggerFault, signing_in};
 use crate::custom_auth::Creator;
 
-/// Makes the next custom challenge (COGNITO.md §1.13).
+/// Makes the next custom challenge (cognito.md §1.13).
 #[derive(Debug)]
 pub struct CreateAuthChallenge(Creator);
 

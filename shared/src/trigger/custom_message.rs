@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 use super::{Event, Trigger, TriggerFault};
 use crate::delivery::{CognitoPlaceholders, Messages, Purpose};
 
-/// Words the messages that Cognito sends itself (COGNITO.md §1.11). Which channel it will use is not
+/// Words the messages that Cognito sends itself (cognito.md §1.11). Which channel it will use is not
 /// said: all texts are given.
 #[derive(Debug)]
 pub struct CustomMessage {

@@ -7,7 +7,7 @@ use crate::{
     kernel::{EmailAddress, PhoneNumber, UserId},
 };
 
-/// Custom SMS or e-mail sender (COGNITO.md §1.15). Invoked asynchronously: what it answers is thrown
+/// Custom SMS or e-mail sender (cognito.md §1.15). Invoked asynchronously: what it answers is thrown
 /// away, and an error makes Lambda try again.
 #[derive(Debug)]
 pub struct CustomSender {

@@ -3,7 +3,7 @@ use serde_json::{Map, Value, json};
 use super::{Event, Trigger, TriggerFault, signing_in};
 use crate::custom_auth::{Defined, SignIns};
 
-/// Decides what is next in a sign-in by custom challenges (COGNITO.md §1.12).
+/// Decides what is next in a sign-in by custom challenges (cognito.md §1.12).
 #[derive(Debug)]
 pub struct DefineAuthChallenge(SignIns);
 

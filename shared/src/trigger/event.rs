@@ -25,7 +25,7 @@ impl<'a> Event<'a> {
         text(self.0.get("userPoolId")).unwrap_or_default()
     }
 
-    /// The app client's id; `CLIENT_ID_NOT_APPLICABLE` where there is none (COGNITO.md §1.1).
+    /// The app client's id; `CLIENT_ID_NOT_APPLICABLE` where there is none (cognito.md §1.1).
     pub fn client_id(self) -> &'a str {
         text(self.0.get("callerContext").and_then(|context| context.get("clientId"))).unwrap_or_default()
     }
@@ -49,7 +49,7 @@ impl<'a> Event<'a> {
         text(self.request("privateChallengeParameters")?.get(name))
     }
 
-    /// Whether the pool knows no such user. Absent is no (COGNITO.md §1.1).
+    /// Whether the pool knows no such user. Absent is no (cognito.md §1.1).
     pub fn is_user_not_found(self) -> bool {
         self.request("userNotFound").and_then(Value::as_bool) == Some(true)
     }
@@ -65,7 +65,7 @@ impl<'a> Event<'a> {
         self.request("groupConfiguration").filter(|groups| !groups.is_null())
     }
 
-    /// What tokens can be changed. Versions are texts, or a number (COGNITO.md §1.1).
+    /// What tokens can be changed. Versions are texts, or a number (cognito.md §1.1).
     pub fn token_version(self) -> TokenVersion {
         match self.0.get("version") {
             None | Some(Value::Null) => TokenVersion::V1,

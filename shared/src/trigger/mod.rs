@@ -2,7 +2,7 @@
 //!
 //! The event is kept as it came: what we need is read out of it, `response` gets what we answer,
 //! and everything else, known or not, goes back untouched. Absent, `null` and empty are the same
-//! (COGNITO.md §1.1). An error that leaves here is a [`Refusal`]'s text and nothing else.
+//! (cognito.md §1.1). An error that leaves here is a [`Refusal`]'s text and nothing else.
 
 mod create_auth_challenge;
 mod custom_message;

@@ -15,7 +15,7 @@ use crate::{
 /// The user waits for tokens meanwhile.
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// Notes a completed sign-in (COGNITO.md §1.8). Best effort: an error here would fail the sign-in.
+/// Notes a completed sign-in (cognito.md §1.8). Best effort: an error here would fail the sign-in.
 pub struct PostAuthentication {
     ledger: Arc<dyn SignInLedger>,
     governor: Governor,
@@ -45,7 +45,7 @@ impl PostAuthentication {
         Self { recovery, ..self }
     }
 
-    /// Only pools that remember devices say so (COGNITO.md §1.8).
+    /// Only pools that remember devices say so (cognito.md §1.8).
     async fn note_new_device(&self, user: &UserId, event: Event<'_>) -> Result<(), PortError> {
         if !event.flag("newDeviceUsed") {
             return Ok(());

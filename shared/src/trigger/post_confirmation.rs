@@ -16,7 +16,7 @@ use crate::{
 /// Cognito waits 5 s; the user is confirmed already.
 const LIMIT: Duration = Duration::from_millis(2_500);
 
-/// Keeps what a confirmation means to us (COGNITO.md §1.6). Best effort: the confirmation stands,
+/// Keeps what a confirmation means to us (cognito.md §1.6). Best effort: the confirmation stands,
 /// and an error here would only tell the user that it failed.
 pub struct PostConfirmation {
     confirmed: Arc<dyn ConfirmedUsers>,
@@ -132,7 +132,7 @@ impl std::fmt::Debug for PostConfirmation {
     }
 }
 
-/// `"True"` was seen as well (COGNITO.md §4.8).
+/// `"True"` was seen as well (cognito.md §4.8).
 fn is_true(text: &str) -> bool {
     text.eq_ignore_ascii_case("true")
 }

@@ -13,7 +13,7 @@ use crate::{
 /// What counting may cost a sign-in when the store is in trouble.
 const LIMIT: Duration = Duration::from_millis(1_500);
 
-/// Asks the operator's rules, then counts the attempt (COGNITO.md §1.7). Known and unknown users take the
+/// Asks the operator's rules, then counts the attempt (cognito.md §1.7). Known and unknown users take the
 /// same path: one decision, one write. Whom a rule refuses is not counted: a maintenance window must lock
 /// nobody out after it.
 pub struct PreAuthentication {

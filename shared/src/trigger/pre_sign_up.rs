@@ -10,7 +10,7 @@ use crate::{
     sign_up::{Availability, Candidate, Linked, Linking, UniqueAddresses, admit},
 };
 
-/// Decides who may sign up (COGNITO.md §1.5): policy, then the operator's rules, then whether a provider's
+/// Decides who may sign up (cognito.md §1.5): policy, then the operator's rules, then whether a provider's
 /// user is linked, then the claim on the addresses, so that nobody who is refused holds one.
 ///
 /// An administrator answers for whom they create: only the form of the addresses is checked.
@@ -47,7 +47,7 @@ impl PreSignUp {
         if let (Some(linking), "PreSignUp_ExternalProvider") = (&self.linking, event.source()) {
             let verified = email.as_ref().filter(|_| event.attribute("email_verified") == Some("true"));
             match linking.link(event.user_pool_id(), event.user_name(), verified).await? {
-                // An error makes no user of its own for the identity (COGNITO.md §1.5); the next sign-in is
+                // An error makes no user of its own for the identity (cognito.md §1.5); the next sign-in is
                 // the account's.
                 Linked::Linked => return Err(Refusal::AccountLinked.into()),
                 Linked::Apart => {}

@@ -12,7 +12,7 @@ use crate::{
     tokens::{Issuing, TokenVersion},
 };
 
-/// The last gate before tokens, and what tokens say (COGNITO.md §1.9). It lets tokens be issued or, by an
+/// The last gate before tokens, and what tokens say (cognito.md §1.9). It lets tokens be issued or, by an
 /// error, not.
 #[derive(Debug)]
 pub struct PreTokenGeneration {

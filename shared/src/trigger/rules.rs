@@ -40,7 +40,7 @@ fn question(action: Action, event: Event<'_>, now: Timestamp) -> Question<'_> {
         now,
         user_name: event.user_name(),
         app_client: event.client_id(),
-        // `<Provider>_<id>` (COGNITO.md §1.5).
+        // `<Provider>_<id>` (cognito.md §1.5).
         provider: match event.source() {
             "PreSignUp_ExternalProvider" => event.user_name().split_once('_').map(|(provider, _)| provider),
             _ => None,

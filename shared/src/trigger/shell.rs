@@ -89,7 +89,7 @@ pub async fn answer(trigger: &impl Trigger, mut event: Value) -> Result<Value, R
     Ok(event)
 }
 
-/// Cognito passes on `errorMessage` only, word for word (COGNITO.md §1.2).
+/// Cognito passes on `errorMessage` only, word for word (cognito.md §1.2).
 fn public(refusal: Refusal) -> Diagnostic {
     Diagnostic { error_type: refusal.code().into(), error_message: refusal.text().into() }
 }

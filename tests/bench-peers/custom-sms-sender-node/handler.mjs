@@ -6,7 +6,7 @@ import { PinpointSMSVoiceV2Client, SendTextMessageCommand } from '@aws-sdk/clien
 
 const { KMS_KEY_ARN, USER_POOL_ID } = process.env;
 
-// Cognito's suite, 0x0378, commits to no key (docs/COGNITO.md, 2.1).
+// Cognito's suite, 0x0378, commits to no key (docs/reference/cognito.md, 2.1).
 const { decrypt } = buildClient(CommitmentPolicy.REQUIRE_ENCRYPT_ALLOW_DECRYPT);
 const kms = new KMS({});
 const keyring = new KmsKeyringNode({ keyIds: [KMS_KEY_ARN], clientProvider: () => kms });

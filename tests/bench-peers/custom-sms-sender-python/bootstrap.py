@@ -14,7 +14,7 @@ from aws_encryption_sdk.identifiers import CommitmentPolicy
 REGION = os.environ["AWS_REGION"]
 INVOCATION = "/2018-06-01/runtime/invocation"
 
-# Cognito's suite, 0x0378, commits to no key (docs/COGNITO.md, 2.1).
+# Cognito's suite, 0x0378, commits to no key (docs/reference/cognito.md, 2.1).
 client = aws_encryption_sdk.EncryptionSDKClient(commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_ALLOW_DECRYPT)
 session = botocore.session.get_session()
 session.set_config_variable("region", REGION)

@@ -328,7 +328,7 @@ test('a lost phone: a recovery code and a new password take it away', async () =
 });
 
 test('a password is changed, forgotten and set anew; the second factor stays', async () => {
-  // No address is a factor and the way back to the password at once (COGNITO.md §3.6).
+  // No address is a factor and the way back to the password at once (cognito.md §3.6).
   await page.getByLabel('E-mail').selectOption('DISABLED');
   await demo.press('Save');
   await page.getByText('Saved.').waitFor();

@@ -7,7 +7,7 @@ import { NO_CODE, NEW_PASSWORD, journey, noTokens, unusedCode, worldOf } from '.
 
 const world = worldOf();
 
-// docs/ASSURANCE.md, "Guessing".
+// docs/security/assurance.md, "Guessing".
 const WRONG_BY_NAME = 16;
 
 /** Wrong codes, five a sign-in, as fast as the world lets an attacker; and then a right one. */

@@ -112,7 +112,7 @@ async function transcript(world, { name }, answers) {
 
 /** What is drawn at random as its form, times to ten seconds, digits of a mask as digits; all else as it is.
  * USERNAME is the pool's own word, added to what functions show: what Cognito adds for a name that is no user's is
- * not documented (docs/COGNITO.md §3.4), and no function can change it. */
+ * not documented (docs/reference/cognito.md §3.4), and no function can change it. */
 function shape({ USERNAME: _, ...shown }) {
   const forms = {
     nonce: (text) => text.replace(/^[0-9a-f]{32}$/, '(32 hex digits)'),

@@ -21,7 +21,7 @@ const SUITES = {
   v2_0478_committed_unsigned: Suite.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY,
 };
 
-/** What Cognito seals: a code, a longer one, a temporary password (COGNITO.md §2.3). */
+/** What Cognito seals: a code, a longer one, a temporary password (cognito.md §2.3). */
 const PLAINTEXTS = { code: '123456', long_code: '67890123', password: 'Tmp&lt;9x&gt;&amp;Qz1!' };
 
 /** Genuine messages that are no code of Cognito's. */

@@ -10,7 +10,7 @@ use data_encoding::BASE64;
 
 use crate::sender::Reader;
 
-/// `aws-esdk`, set up as Cognito's documentation sets an SDK up (COGNITO.md §2.1): strict about the
+/// `aws-esdk`, set up as Cognito's documentation sets an SDK up (cognito.md §2.1): strict about the
 /// key, tolerant of suites without key commitment.
 pub struct Official {
     sdk: Client,

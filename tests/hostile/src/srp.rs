@@ -56,7 +56,7 @@ fn mac(key: &[u8], data: &[u8]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data).as_ref().to_vec()
 }
 
-/// What a client with this password claims (COGNITO.md §3.7).
+/// What a client with this password claims (cognito.md §3.7).
 fn claim(challenge: &Value, password: &str, block: &[u8], timestamp: &str) -> Vec<u8> {
     let (n, public) = &*GROUP;
     let parameters = &challenge["ChallengeParameters"];

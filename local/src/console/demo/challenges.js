@@ -1,4 +1,4 @@
-// What the pool asks after the password (docs/COGNITO.md §3.4), and the end: tokens.
+// What the pool asks after the password (docs/reference/cognito.md §3.4), and the end: tokens.
 
 import { element } from "/dom.js";
 import { cognito } from "./calls.js";

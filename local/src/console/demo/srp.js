@@ -1,4 +1,4 @@
-// SRP as Cognito speaks it (docs/COGNITO.md §3.7): the password proves itself and never leaves the
+// SRP as Cognito speaks it (docs/reference/cognito.md §3.7): the password proves itself and never leaves the
 // page. An app takes Amplify for this; here it can be read.
 
 const N = BigInt(

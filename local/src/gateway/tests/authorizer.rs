@@ -1,4 +1,4 @@
-//! Which tokens the authorizer lets through (COGNITO.md §8.1).
+//! Which tokens the authorizer lets through (cognito.md §8.1).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -262,7 +262,7 @@ async fn query_cookies_headers_and_body_arrive_as_payload_2_has_them() {
     assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("YT0x"), &json!(true)));
 }
 
-/// COGNITO.md §8.4: what stands decoded in a path decides which route takes it.
+/// cognito.md §8.4: what stands decoded in a path decides which route takes it.
 #[tokio::test]
 async fn a_path_is_routed_as_it_is_read() {
     let integration = Arc::new(integration(json!({ "statusCode": 200 })));

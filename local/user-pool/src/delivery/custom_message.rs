@@ -1,4 +1,4 @@
-//! The `CustomMessage` trigger (COGNITO.md §1.11).
+//! The `CustomMessage` trigger (cognito.md §1.11).
 
 use serde_json::{Value, json};
 

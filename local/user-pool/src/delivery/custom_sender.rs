@@ -1,4 +1,4 @@
-//! The custom e-mail and SMS senders (COGNITO.md §1.15, §2): an asynchronous event with the code
+//! The custom e-mail and SMS senders (cognito.md §1.15, §2): an asynchronous event with the code
 //! encrypted under the pool's KMS key.
 
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ pub(super) async fn hand_over(pools: &UserPools, function_arn: &str, event: Even
     }
 }
 
-/// COGNITO.md §1.4.
+/// cognito.md §1.4.
 fn passes_metadata(occasion: Occasion) -> bool {
     matches!(occasion, Occasion::ForgotPassword | Occasion::SignUp | Occasion::Authentication)
 }

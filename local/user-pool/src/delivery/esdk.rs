@@ -1,5 +1,5 @@
 //! A message of the AWS Encryption SDK, version 1, suite 0x0378: AES-256-GCM, HKDF-SHA384, signed
-//! with ECDSA P-384, no key commitment: byte for byte what Cognito sends (COGNITO.md §2.1).
+//! with ECDSA P-384, no key commitment: byte for byte what Cognito sends (cognito.md §2.1).
 
 use std::collections::BTreeMap;
 

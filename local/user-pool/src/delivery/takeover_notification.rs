@@ -1,4 +1,4 @@
-//! The notification of a risky sign-in (COGNITO.md §4.9, §1.15): to the custom e-mail sender if the
+//! The notification of a risky sign-in (cognito.md §4.9, §1.15): to the custom e-mail sender if the
 //! pool has one, else Cognito's own mail.
 
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! A sign-in as threat protection remembers it (COGNITO.md §4.9). Without `Debug`: addresses are not
+//! A sign-in as threat protection remembers it (cognito.md §4.9). Without `Debug`: addresses are not
 //! for logs.
 
 use jiff::Timestamp;

@@ -107,7 +107,7 @@ impl Client {
         self.settings.prevent_user_existence_errors.as_deref() == Some("ENABLED")
     }
 
-    /// Whether `UserContextData.IpAddress` is believed (COGNITO.md §4.9).
+    /// Whether `UserContextData.IpAddress` is believed (cognito.md §4.9).
     pub(crate) fn may_tell_addresses(&self) -> bool {
         self.secret.is_some() && self.settings.enable_propagate_additional_user_context_data == Some(true)
     }

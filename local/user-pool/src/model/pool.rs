@@ -282,7 +282,7 @@ impl Pool {
         }
     }
 
-    /// The attribute account recovery asks first; no MFA goes there (COGNITO.md §3.6).
+    /// The attribute account recovery asks first; no MFA goes there (cognito.md §3.6).
     pub(crate) fn primary_recovery_attribute(&self) -> Option<&'static str> {
         let mechanisms = &self.settings.account_recovery_setting.as_ref()?.recovery_mechanisms;
         match mechanisms.iter().min_by_key(|mechanism| mechanism.priority)?.name.as_str() {

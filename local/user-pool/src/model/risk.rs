@@ -1,4 +1,4 @@
-//! Threat protection (COGNITO.md §4.9): what a pool or a client does about a sign-in that is judged
+//! Threat protection (cognito.md §4.9): what a pool or a client does about a sign-in that is judged
 //! risky, in the members' own names on the wire.
 
 use std::net::IpAddr;

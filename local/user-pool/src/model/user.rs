@@ -163,7 +163,7 @@ impl User {
         self.attributes.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// `"True"` counts as well (COGNITO.md §4.8).
+    /// `"True"` counts as well (cognito.md §4.8).
     pub(crate) fn is_verified(&self, attribute: &str) -> bool {
         self.attribute(&format!("{attribute}_verified"))
             .is_some_and(|value| value.eq_ignore_ascii_case("true"))
@@ -177,7 +177,7 @@ impl User {
         self.software_token.as_ref().is_some_and(|token| token.verified)
     }
 
-    /// `userAttributes` of a trigger event (COGNITO.md §1.1).
+    /// `userAttributes` of a trigger event (cognito.md §1.1).
     pub(crate) fn event_attributes(&self, pool: &Pool) -> Value {
         let mut map = serde_json::Map::new();
         map.insert("sub".into(), self.sub.clone().into());

@@ -1,4 +1,4 @@
-//! What an operation answers when it refuses (COGNITO.md §6).
+//! What an operation answers when it refuses (cognito.md §6).
 
 /// The exceptions of `cognito-idp` that are raised here, by their names without `Exception`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Custom authentication: Define, Create and Verify (COGNITO.md §1.12–1.14).
+//! Custom authentication: Define, Create and Verify (cognito.md §1.12–1.14).
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Remembered devices (COGNITO.md §5): a device's own SRP, in place of a code or after all factors.
+//! Remembered devices (cognito.md §5): a device's own SRP, in place of a code or after all factors.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! Which factor Cognito asks for after the first one (COGNITO.md §4.3), as a function of the pool's
+//! Which factor Cognito asks for after the first one (cognito.md §4.3), as a function of the pool's
 //! and the user's settings alone.
 
 use crate::model::pool::{MfaState, Pool};
@@ -74,7 +74,7 @@ pub(crate) fn choose(situation: &Situation) -> Choice {
     }
 }
 
-/// What a risky sign-in is asked for (COGNITO.md §4.9): as always, and where that is nothing, any
+/// What a risky sign-in is asked for (cognito.md §4.9): as always, and where that is nothing, any
 /// factor the user has. `Nothing`: there is none.
 pub(crate) fn choose_despite_preference(situation: &Situation) -> Choice {
     match (choose(situation), situation.pool) {

@@ -1,4 +1,4 @@
-//! A sign-in through an identity provider (COGNITO.md §1.3, §1.5). Cognito's own way there, a browser that
+//! A sign-in through an identity provider (cognito.md §1.3, §1.5). Cognito's own way there, a browser that
 //! comes back to the pool's domain from a provider, is not built: who a provider has vouched for is told.
 //!
 //! ```text
@@ -170,7 +170,7 @@ impl UserPools {
         let Some(function) = &pool.settings.lambda_config.post_authentication else {
             return Ok(());
         };
-        // Without `newDeviceUsed` (COGNITO.md §1.8).
+        // Without `newDeviceUsed` (cognito.md §1.8).
         let request = json!({"userAttributes": turn.user_attributes()});
         let source = "PostAuthentication_Authentication";
         turn.run_trigger(Trigger::PostAuthentication, function, source, request, json!({})).await?;

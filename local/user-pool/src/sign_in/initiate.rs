@@ -24,7 +24,7 @@ pub(crate) struct Initiation {
     /// `ClientMetadata`, which triggers see as `validationData`.
     pub(crate) metadata: Option<Metadata>,
     pub(crate) by_administrator: bool,
-    /// The user's own, from a caller who may tell it (COGNITO.md §4.9).
+    /// The user's own, from a caller who may tell it (cognito.md §4.9).
     pub(crate) address: Option<String>,
 }
 
@@ -190,7 +190,7 @@ impl Turn<'_> {
         triggers::invoke(self.pools, trigger, function_arn, event).await
     }
 
-    /// Before the password is looked at; its refusal is the answer (COGNITO.md §1.7).
+    /// Before the password is looked at; its refusal is the answer (cognito.md §1.7).
     pub(super) async fn pre_authenticate(&self, validation_data: Option<&Metadata>) -> Result<(), ApiError> {
         let Some(function) = &self.pool.settings.lambda_config.pre_authentication else {
             return Ok(());

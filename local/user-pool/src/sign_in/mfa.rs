@@ -92,7 +92,7 @@ impl Turn<'_> {
         answers: &Answers,
     ) -> Result<Outcome, ApiError> {
         let chosen = match answers.required("ANSWER")? {
-            // The model's prose says EMAIL_MFA, the clients EMAIL_OTP (COGNITO.md §11).
+            // The model's prose says EMAIL_MFA, the clients EMAIL_OTP (cognito.md §11).
             "EMAIL_MFA" => Factor::Email.as_str(),
             other => other,
         };
@@ -102,7 +102,7 @@ impl Turn<'_> {
         self.ask_factor(factor).await
     }
 
-    /// A wrong code leaves the session usable (COGNITO.md §3.2).
+    /// A wrong code leaves the session usable (cognito.md §3.2).
     pub(super) async fn answer_code(
         mut self,
         factor: Factor,
@@ -124,7 +124,7 @@ impl Turn<'_> {
         self.pools.sessions.consume(session, self.pools.now())?;
         let sub = self.known_user()?.sub.clone();
         if let Some(attribute) = factor.attribute() {
-            // A code that came back proves the address (COGNITO.md §4.3).
+            // A code that came back proves the address (cognito.md §4.3).
             self.pools.store.update_user(&self.pool.id, &sub, |user| {
                 user.mfa_failures = None;
                 user.set_verified(attribute, true);

@@ -38,7 +38,7 @@ impl UserPools {
     }
 
     /// `VerifySoftwareToken` by session. A right code switches the factor on at once, whether or not
-    /// `MFA_SETUP` is answered afterwards (COGNITO.md §4.8).
+    /// `MFA_SETUP` is answered afterwards (cognito.md §4.8).
     pub(crate) fn verify_in_session(
         &self,
         session: &str,
@@ -99,7 +99,7 @@ impl Turn<'_> {
             self.pools.sessions.consume(session, self.pools.now())?;
             return self.factors_done(Some(Factor::SoftwareToken)).await;
         }
-        // The guide says `email`, Amplify sends `EMAIL` (COGNITO.md §11).
+        // The guide says `email`, Amplify sends `EMAIL` (cognito.md §11).
         let address = answers.optional("EMAIL").or_else(|| answers.optional("email"));
         let Some(address) = address.filter(|_| set_up.factors.contains(&Factor::Email)) else {
             return Err(ApiError::invalid_parameter("User has not verified software token mfa"));

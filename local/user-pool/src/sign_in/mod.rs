@@ -1,4 +1,4 @@
-//! A sign-in, from `InitiateAuth` to tokens. The states (COGNITO.md §3.5):
+//! A sign-in, from `InitiateAuth` to tokens. The states (cognito.md §3.5):
 //!
 //! ```text
 //! USER_SRP_AUTH       → PASSWORD_VERIFIER → password proven
@@ -173,7 +173,7 @@ struct Turn<'a> {
     /// `None`: somebody who isn't there.
     user: Option<Arc<User>>,
     attempt: Attempt,
-    /// `clientMetadata` of triggers: of `RespondToAuthChallenge` only (COGNITO.md §1.4).
+    /// `clientMetadata` of triggers: of `RespondToAuthChallenge` only (cognito.md §1.4).
     metadata: Option<Metadata>,
 }
 

@@ -1,4 +1,4 @@
-//! Threat protection at a sign-in (COGNITO.md §4.9): what is remembered of it, and what a risk does.
+//! Threat protection at a sign-in (cognito.md §4.9): what is remembered of it, and what a risk does.
 //! There is no engine that judges: [`Switches::sign_in_risk`](crate::Switches) says what it would.
 
 use std::net::{IpAddr, Ipv4Addr};

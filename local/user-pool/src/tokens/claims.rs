@@ -1,4 +1,4 @@
-//! The claims of COGNITO.md §8.3, after the pre-token trigger's changes (§1.9).
+//! The claims of cognito.md §8.3, after the pre-token trigger's changes (§1.9).
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! A pool's two RSA keys: one signs ID tokens, the other access tokens (COGNITO.md §8.3).
+//! A pool's two RSA keys: one signs ID tokens, the other access tokens (cognito.md §8.3).
 
 use std::sync::{Arc, OnceLock};
 

@@ -91,7 +91,7 @@ pub(crate) fn parse_v2(response: &Value) -> Result<Overrides, ApiError> {
     })
 }
 
-/// A response with overrides but without groups takes the groups away (COGNITO.md §1.9).
+/// A response with overrides but without groups takes the groups away (cognito.md §1.9).
 fn groups(details: &Value) -> Groups {
     non_null(details, "groupOverrideDetails").map_or_else(Groups::default, Groups::overridden)
 }

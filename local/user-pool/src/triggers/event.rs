@@ -1,4 +1,4 @@
-//! A trigger event, with the null habits of the real ones (COGNITO.md §1.1).
+//! A trigger event, with the null habits of the real ones (cognito.md §1.1).
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Lambda triggers: the event (COGNITO.md §1), the call with its 5 s and three tries, and what a
+//! Lambda triggers: the event (cognito.md §1), the call with its 5 s and three tries, and what a
 //! failure looks like to the client (§1.2).
 
 pub(crate) mod event;

@@ -63,7 +63,7 @@ fn open(key: &LessSafeKey, nonce: &[u8], aad: &[u8], content: &[u8], tag: &[u8])
     key.open_in_place(nonce, Aad::from(aad), &mut sealed).unwrap().to_vec()
 }
 
-/// A reader of COGNITO.md §2.2, strict about everything §2.1 says. Gives context and plaintext.
+/// A reader of cognito.md §2.2, strict about everything §2.1 says. Gives context and plaintext.
 pub(crate) fn decrypt(code: &str) -> (Vec<(String, String)>, String) {
     assert!(code.starts_with("AYAD"));
     let message = STANDARD.decode(code).unwrap();

@@ -1,4 +1,4 @@
-//! Risky sign-ins: what is done about them, who is told, what is remembered (COGNITO.md §4.9).
+//! Risky sign-ins: what is done about them, who is told, what is remembered (cognito.md §4.9).
 
 use std::collections::BTreeSet;
 

@@ -14,7 +14,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "anyone can find out whether a user exists",
         fix: "cognito-mfa attach --hide-user-existence",
-        reference: "docs/COGNITO.md, 6.4 PreventUserExistenceErrors",
+        reference: "docs/reference/cognito.md, 6.4 PreventUserExistenceErrors",
         find: |facts| {
             facts.clients_that("reveals whether a user exists", |client| {
                 client.text("PreventUserExistenceErrors") != Some("ENABLED")
@@ -26,7 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "an attacker chooses the weakest flow: passwordless custom auth skips Cognito's MFA, and SRP skips the custom challenges",
         fix: "give custom authentication its own client with only ALLOW_CUSTOM_AUTH and ALLOW_REFRESH_TOKEN_AUTH",
-        reference: "docs/COGNITO.md, 3.6 What combinations Cognito forbids or drops",
+        reference: "docs/reference/cognito.md, 3.6 What combinations Cognito forbids or drops",
         find: |facts| {
             facts.clients_that("allows custom authentication together with other flows", |client| {
                 let others = ["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"];
@@ -40,7 +40,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "the app sends the password itself; SRP proves it without sending it",
         fix: "remove ALLOW_USER_PASSWORD_AUTH",
-        reference: "docs/COGNITO.md, 3.3 Request parameters",
+        reference: "docs/reference/cognito.md, 3.3 Request parameters",
         find: |facts| {
             facts.clients_that("accepts plain passwords", |client| {
                 let takes =
@@ -54,7 +54,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "with rotation on, Cognito refuses REFRESH_TOKEN_AUTH: apps that refresh that way sign their users out",
         fix: "remove ALLOW_REFRESH_TOKEN_AUTH, or turn RefreshTokenRotation off",
-        reference: "docs/COGNITO.md, 3.6 What combinations Cognito forbids or drops",
+        reference: "docs/reference/cognito.md, 3.6 What combinations Cognito forbids or drops",
         find: |facts| {
             facts.clients_that("allows a refresh that rotation refuses", |client| {
                 rotates(client) && client.has_flow("ALLOW_REFRESH_TOKEN_AUTH")
@@ -66,7 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "users must sign in again whenever the access token expires",
         fix: "add ALLOW_REFRESH_TOKEN_AUTH, or turn RefreshTokenRotation on",
-        reference: "docs/COGNITO.md, 3.8 Refresh",
+        reference: "docs/reference/cognito.md, 3.8 Refresh",
         find: |facts| {
             facts.clients_that("has no way to refresh", |client| {
                 let modern = client.flows().iter().any(|flow| flow.starts_with("ALLOW_"));
@@ -80,7 +80,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "with the old names, SRP and refresh are always allowed",
         fix: "use the names that begin with ALLOW_",
-        reference: "docs/COGNITO.md, 3.1 Enumerations",
+        reference: "docs/reference/cognito.md, 3.1 Enumerations",
         find: |facts| {
             facts.clients_that("uses the old names of authentication flows", |client| {
                 client.flows().iter().any(|flow| !flow.starts_with("ALLOW_"))
@@ -92,7 +92,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "a stolen refresh token can't be revoked",
         fix: "set EnableTokenRevocation to true",
-        reference: "docs/COGNITO.md, 3.8 Refresh",
+        reference: "docs/reference/cognito.md, 3.8 Refresh",
         find: |facts| {
             facts.clients_that("cannot revoke tokens", |client| {
                 client.get("/EnableTokenRevocation").and_then(Value::as_bool) == Some(false)
@@ -104,7 +104,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "a stolen access token can change factors at Cognito until it expires",
         fix: "set AccessTokenValidity to an hour or less",
-        reference: "SECURITY.md, What a stolen token can do",
+        reference: "docs/security/model.md, What a stolen token can do",
         find: |facts| {
             facts.clients_that("issues access tokens for more than an hour", |client| {
                 client.validity("AccessTokenValidity", "AccessToken", "hours").is_some_and(|life| life > HOUR)
@@ -116,7 +116,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "a lost device stays signed in for years",
         fix: "set RefreshTokenValidity to a year or less",
-        reference: "docs/COGNITO.md, 3.8 Refresh",
+        reference: "docs/reference/cognito.md, 3.8 Refresh",
         find: |facts| {
             facts.clients_that("issues refresh tokens for more than a year", |client| {
                 client

@@ -9,7 +9,7 @@ use crate::pool::{foreign_triggers, function_of};
 
 /// What a function of this project is told by its environment, and what it has to be.
 const SENDERS: [&str; 2] = ["CustomSMSSender", "CustomEmailSender"];
-/// Cognito gives up after this long, whatever the function is allowed (COGNITO.md §1.1).
+/// Cognito gives up after this long, whatever the function is allowed (cognito.md §1.1).
 const TRIGGER_SECONDS: i64 = 5;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -17,8 +17,8 @@ pub(super) const CHECKS: &[Check] = &[
         id: "not-read",
         severity: Severity::Note,
         why: "AWS did not allow the call, so checks that need it were skipped",
-        fix: "grant the permissions that docs/OPERATIONS.md lists for doctor",
-        reference: "docs/OPERATIONS.md, Permissions",
+        fix: "grant the permissions that docs/operators/deploy.md lists for doctor",
+        reference: "docs/operators/deploy.md, Permissions",
         find: |facts| facts.unread.clone(),
     },
     Check {
@@ -26,7 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "the function is deployed, but Cognito does not call it",
         fix: "cognito-mfa attach",
-        reference: "docs/OPERATIONS.md, Attach",
+        reference: "docs/operators/attach.md, Attach",
         find: |facts| {
             let wired = facts.triggers();
             let missing = facts.outputs.triggers.keys().filter(|trigger| !wired.contains_key(*trigger));
@@ -38,7 +38,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "another function replaces one of this stack's, or runs where this stack expects none",
         fix: "chain its logic before or after this stack's function, or remove it",
-        reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
+        reference: "docs/reference/cognito.md, 1.1 Rules common to all triggers",
         find: |facts| {
             let foreign = foreign_triggers(&facts.state.pool, &facts.outputs);
             foreign.into_iter().map(|foreign| format!("{} is {}", foreign.trigger, foreign.arn)).collect()
@@ -49,7 +49,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "Cognito cannot invoke the function: every request that needs it fails with AccessDeniedException",
         fix: "deploy the stack with this pool's id as UserPoolId",
-        reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
+        reference: "docs/reference/cognito.md, 1.1 Rules common to all triggers",
         find: |facts| {
             wired_functions(facts)
                 .filter(|(_, function)| {
@@ -66,7 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "any pool of any account can invoke the function through Cognito (confused deputy)",
         fix: "allow cognito-idp.amazonaws.com only with SourceArn and SourceAccount",
-        reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
+        reference: "docs/reference/cognito.md, 1.1 Rules common to all triggers",
         find: |facts| {
             wired_functions(facts)
                 .filter(|(_, function)| {
@@ -83,7 +83,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "Cognito calls a function that does not exist: every request that needs it fails",
         fix: "deploy the stack, or detach",
-        reference: "docs/COGNITO.md, 1.2 How trigger outcomes reach the client",
+        reference: "docs/reference/cognito.md, 1.2 How trigger outcomes reach the client",
         find: |facts| {
             let missing = |function: &Function| matches!(function.configuration, Some(Found::Missing));
             wired_functions(facts)
@@ -97,7 +97,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "the senders refuse codes that another pool sealed",
         fix: "deploy the stack with this pool's id as UserPoolId",
-        reference: "docs/COGNITO.md, 2.2 What a decryptor must do",
+        reference: "docs/reference/cognito.md, 2.2 What a decryptor must do",
         find: |facts| differs(facts, "MFA_USER_POOL_ID", facts.pool_text("/Id")),
     },
     Check {
@@ -105,7 +105,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "the senders open codes only with their configured key",
         fix: "set the pool's KMSKeyID to the output CodeKeyArn: cognito-mfa attach",
-        reference: "docs/COGNITO.md, 2.2 What a decryptor must do",
+        reference: "docs/reference/cognito.md, 2.2 What a decryptor must do",
         find: |facts| differs(facts, "MFA_CODE_KEY_ARN", facts.pool_text("/LambdaConfig/KMSKeyID")),
     },
     Check {
@@ -113,7 +113,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "Cognito waits 5 s and then retries; a longer timeout only costs more",
         fix: "set the function's Timeout to 5",
-        reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
+        reference: "docs/reference/cognito.md, 1.1 Rules common to all triggers",
         find: |facts| {
             let slow = |function: &Function| match &function.configuration {
                 Some(Found::Here(configuration)) => {
@@ -132,7 +132,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "Cognito cannot seal codes and the senders cannot open them, so no code is sent",
         fix: "set the pool's KMSKeyID to the output CodeKeyArn: cognito-mfa attach",
-        reference: "docs/COGNITO.md, 2.1 What Cognito sends",
+        reference: "docs/reference/cognito.md, 2.1 What Cognito sends",
         find: |facts| one(matches!(facts.key, Some(Found::Missing)), "the key in KMSKeyID does not exist"),
     },
     Check {
@@ -140,7 +140,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "Cognito cannot seal codes and the senders cannot open them, so no code is sent",
         fix: "run aws kms cancel-key-deletion and aws kms enable-key",
-        reference: "docs/COGNITO.md, 2.1 What Cognito sends",
+        reference: "docs/reference/cognito.md, 2.1 What Cognito sends",
         find: |facts| match &facts.key {
             Some(Found::Here(key)) => {
                 let state = key.pointer("/KeyMetadata/KeyState").and_then(Value::as_str).unwrap_or("Enabled");
@@ -154,7 +154,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "Cognito needs a grant on the key to seal codes; without it no code is sent",
         fix: "set the pool's KMSKeyID again as a principal with kms:CreateGrant on the key: cognito-mfa attach",
-        reference: "docs/COGNITO.md, 2.1 What Cognito sends",
+        reference: "docs/reference/cognito.md, 2.1 What Cognito sends",
         find: |facts| match &facts.grants {
             Some(Found::Here(grants)) => {
                 let mut all = grants.as_array().into_iter().flatten();
@@ -171,7 +171,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "without the table no message is sent and no factor can be changed",
         fix: "restore the table from a point in time, or deploy the stack",
-        reference: "SECURITY.md, When a dependency fails",
+        reference: "docs/security/failure-modes.md, Failure modes",
         find: |facts| {
             let table = facts.table.as_ref();
             let missing = table.filter(|table| matches!(table.time_to_live, Some(Found::Missing)));
@@ -183,7 +183,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "expired items are never removed, so the table grows with every message",
         fix: "run aws dynamodb update-time-to-live with AttributeName=ttl, or deploy the stack",
-        reference: "ARCHITECTURE.md, State",
+        reference: "docs/reference/table.md, Table",
         find: |facts| {
             let Some(Found::Here(ttl)) = facts.table.as_ref().and_then(|table| table.time_to_live.as_ref())
             else {
@@ -201,7 +201,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "if the table is emptied by mistake, it cannot be restored, and the audit trail is lost",
         fix: "run aws dynamodb update-continuous-backups, or deploy the stack",
-        reference: "docs/OPERATIONS.md, Restore",
+        reference: "docs/operators/runbooks.md, Restore",
         find: |facts| {
             let Some(Found::Here(backups)) = facts.table.as_ref().and_then(|table| table.backups.as_ref())
             else {
@@ -221,7 +221,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "only ten verified numbers receive text messages; other users get no codes",
         fix: "ask AWS to move the account out of the SMS sandbox",
-        reference: "docs/COGNITO.md, 9.3 Other services",
+        reference: "docs/reference/cognito.md, 9.3 Other services",
         find: |facts| {
             let attributes = facts.sms.as_ref().and_then(|account| account.get("AccountAttributes"));
             let tier = attributes
@@ -241,7 +241,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "above the limit AWS silently stops sending text messages",
         fix: "raise the monthly limit: aws pinpoint-sms-voice-v2 set-text-message-spend-limit-override",
-        reference: "docs/COGNITO.md, 9.3 Other services",
+        reference: "docs/reference/cognito.md, 9.3 Other services",
         find: |facts| {
             let limits = facts.spending.as_ref().and_then(|limits| limits.get("SpendLimits"));
             let limit = limits.and_then(Value::as_array).into_iter().flatten().find(|limit| {
@@ -260,7 +260,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "only verified addresses receive e-mails; other users get no codes",
         fix: "ask AWS for production access in SES",
-        reference: "docs/COGNITO.md, 9.3 Other services",
+        reference: "docs/reference/cognito.md, 9.3 Other services",
         find: |facts| {
             let account = facts.email.as_ref();
             let production = account.and_then(|account| account.get("ProductionAccessEnabled")?.as_bool());
@@ -275,7 +275,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "SES sends nothing for this account, so no code is sent by e-mail",
         fix: "find out why sending was paused, then run aws sesv2 put-account-sending-attributes",
-        reference: "docs/COGNITO.md, 9.3 Other services",
+        reference: "docs/reference/cognito.md, 9.3 Other services",
         find: |facts| {
             let account = facts.email.as_ref();
             let sends = account.and_then(|account| account.get("SendingEnabled")?.as_bool());

@@ -12,7 +12,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "no user can have a second factor",
         fix: "cognito-mfa attach --mfa optional",
-        reference: "docs/COGNITO.md, 4.1 Pool states",
+        reference: "docs/reference/cognito.md, 4.1 Pool states",
         find: |facts| one(facts.mfa_state() == "OFF", "multi-factor authentication is off"),
     },
     Check {
@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "the MFA API sets up authenticator apps, but the pool does not accept them",
         fix: "cognito-mfa attach --mfa optional, or --mfa on",
-        reference: "docs/COGNITO.md, 4.4 TOTP registration",
+        reference: "docs/reference/cognito.md, 4.4 TOTP registration",
         find: |facts| {
             let enabled = facts.mfa("/SoftwareTokenMfaConfiguration/Enabled").and_then(Value::as_bool);
             one(facts.mfa_state() != "OFF" && enabled != Some(true), "software tokens are not enabled")
@@ -31,7 +31,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "Cognito does not use the first recovery channel as a second factor, so users without another address have none",
         fix: "choose another channel as the first recovery option",
-        reference: "docs/COGNITO.md, 3.6 What combinations Cognito forbids or drops",
+        reference: "docs/reference/cognito.md, 3.6 What combinations Cognito forbids or drops",
         find: |facts| {
             let first = first_recovery(facts);
             let collides = match first {
@@ -50,7 +50,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "Cognito then prefers text messages, so a phone number alone can reset a password",
         fix: "set AccountRecoverySetting with verified_email first",
-        reference: "docs/COGNITO.md, 3.6 What combinations Cognito forbids or drops",
+        reference: "docs/reference/cognito.md, 3.6 What combinations Cognito forbids or drops",
         find: |facts| one(first_recovery(facts).is_none(), "the pool has no AccountRecoverySetting"),
     },
     Check {
@@ -58,7 +58,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "the Lite plan supports neither e-mail MFA nor claims in access tokens",
         fix: "set UserPoolTier to ESSENTIALS",
-        reference: "docs/COGNITO.md, 9.4 Feature plans",
+        reference: "docs/reference/cognito.md, 9.4 Feature plans",
         find: |facts| {
             if facts.pool_text("/UserPoolTier") != Some("LITE") {
                 return Vec::new();
@@ -77,7 +77,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "Plus costs more than Essentials for threat protection, which is off",
         fix: "set UserPoolAddOns.AdvancedSecurityMode to AUDIT or ENFORCED, or UserPoolTier to ESSENTIALS",
-        reference: "docs/COGNITO.md, 9.4 Feature plans",
+        reference: "docs/reference/cognito.md, 9.4 Feature plans",
         find: |facts| {
             one(
                 facts.pool_text("/UserPoolTier") == Some("PLUS") && threat_mode(facts) == "OFF",
@@ -90,7 +90,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "adaptive authentication asks for a second factor only if MFA is OPTIONAL",
         fix: "cognito-mfa attach --mfa optional",
-        reference: "docs/COGNITO.md, 4.9 Threat protection",
+        reference: "docs/reference/cognito.md, 4.9 Threat protection",
         find: |facts| {
             let state = facts.mfa_state();
             one(
@@ -104,7 +104,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "CUSTOM_AUTH sign-ins are not rated, and a client allows them",
         fix: "set AdvancedSecurityAdditionalFlows.CustomAuthMode",
-        reference: "docs/COGNITO.md, 4.9 Threat protection",
+        reference: "docs/reference/cognito.md, 4.9 Threat protection",
         find: |facts| {
             let custom =
                 facts.pool("/UserPoolAddOns/AdvancedSecurityAdditionalFlows/CustomAuthMode").is_some();
@@ -120,7 +120,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "every device replaces the second factor after its first sign-in, without the user's consent",
         fix: "set DeviceConfiguration.DeviceOnlyRememberedOnUserPrompt to true",
-        reference: "docs/COGNITO.md, 5. Remembered devices",
+        reference: "docs/reference/cognito.md, 5. Remembered devices",
         find: |facts| {
             let flag = |name: &str| {
                 facts.pool(&format!("/DeviceConfiguration/{name}")).and_then(Value::as_bool) == Some(true)
@@ -134,7 +134,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "Cognito adds its device challenge after the custom challenges, and custom clients cannot answer it",
         fix: "turn device tracking off (no DeviceConfiguration), or use another pool for the custom client",
-        reference: "docs/COGNITO.md, 5. Remembered devices",
+        reference: "docs/reference/cognito.md, 5. Remembered devices",
         find: |facts| {
             if facts.pool("/DeviceConfiguration").is_none() {
                 return Vec::new();
@@ -149,7 +149,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "V1_0 of the trigger cannot suppress scopes, so tokens are never refreshed and users are signed out",
         fix: "set PreTokenGenerationConfig.LambdaVersion to V2_0 (cognito-mfa attach), or tokens.fresh_factor_changes to false",
-        reference: "SECURITY.md, What a stolen token can do",
+        reference: "docs/security/model.md, What a stolen token can do",
         find: |facts| {
             let wired = facts.triggers().contains_key("PreTokenGeneration");
             let version = facts.pool_text("/LambdaConfig/PreTokenGenerationConfig/LambdaVersion");
@@ -164,7 +164,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "messages state a validity for sign-in codes that differs from Cognito's",
         fix: "set messages.validity_minutes.authentication in policy.toml to the clients' AuthSessionValidity",
-        reference: "docs/MESSAGES.md, Your files",
+        reference: "docs/operators/messages.md, Your files",
         find: |facts| {
             let told = i64::from(facts.policy.messages.validity_minutes.authentication);
             let sentence =

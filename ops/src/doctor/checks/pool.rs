@@ -17,7 +17,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "Define, Create and Verify work only as a set: if one is missing, every custom sign-in fails",
         fix: "cognito-mfa attach, or remove the others",
-        reference: "docs/COGNITO.md, 1.1 Rules common to all triggers",
+        reference: "docs/reference/cognito.md, 1.1 Rules common to all triggers",
         find: |facts| {
             let wired = facts.triggers();
             let missing: Vec<_> =
@@ -31,7 +31,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "Cognito's default sender is limited to 50 e-mails a day for the whole account",
         fix: "cognito-mfa attach, or set EmailConfiguration with an SES identity",
-        reference: "docs/COGNITO.md, 9.2 Sizes and times",
+        reference: "docs/reference/cognito.md, 9.2 Sizes and times",
         find: |facts| {
             let own = facts.pool_text("/EmailConfiguration/EmailSendingAccount") == Some("DEVELOPER");
             let sender = facts.triggers().contains_key("CustomEmailSender");
@@ -43,7 +43,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "without an ExternalId, other pools can send text messages with this role (confused deputy)",
         fix: "set SmsConfiguration.ExternalId, and ask for it in the role's trust policy",
-        reference: "docs/COGNITO.md, 4.1 Pool states",
+        reference: "docs/reference/cognito.md, 4.1 Pool states",
         find: |facts| {
             let open = facts.pool("/SmsConfiguration").is_some()
                 && facts.pool_text("/SmsConfiguration/ExternalId").is_none_or(str::is_empty);
@@ -55,7 +55,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "a new address takes effect at once: after a typo or a theft, another person receives the account's codes",
         fix: "add it to UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate",
-        reference: "docs/COGNITO.md, 4.3 Which factor Cognito asks for at sign-in",
+        reference: "docs/reference/cognito.md, 4.3 Which factor Cognito asks for at sign-in",
         find: |facts| {
             let guarded =
                 facts.pool_list("/UserAttributeUpdateSettings/AttributesRequireVerificationBeforeUpdate");
@@ -69,7 +69,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "anyone can sign up with another person's address, because no code verifies it",
         fix: "add it to AutoVerifiedAttributes",
-        reference: "docs/COGNITO.md, 1.5 Pre sign-up",
+        reference: "docs/reference/cognito.md, 1.5 Pre sign-up",
         find: |facts| {
             let verified = facts.pool_list("/AutoVerifiedAttributes");
             let mut names = facts.pool_list("/UsernameAttributes");
@@ -86,7 +86,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "one call deletes the pool and all its users, and there is no backup",
         fix: "set DeletionProtection to ACTIVE",
-        reference: "docs/OPERATIONS.md, Restore",
+        reference: "docs/operators/runbooks.md, Restore",
         find: |facts| {
             one(facts.pool_text("/DeletionProtection") != Some("ACTIVE"), "the pool can be deleted")
         },
@@ -96,7 +96,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "Alex@example.com and alex@example.com are two users, which confuses users and support",
         fix: "cannot be changed after creation: create the next pool with CaseSensitive false",
-        reference: "docs/COGNITO.md, 3.3 Request parameters",
+        reference: "docs/reference/cognito.md, 3.3 Request parameters",
         find: |facts| {
             let sensitive = facts.pool("/UsernameConfiguration/CaseSensitive").and_then(Value::as_bool);
             one(sensitive != Some(false), "user names are case-sensitive")
@@ -107,7 +107,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "NIST SP 800-63B requires longer passwords",
         fix: "set Policies.PasswordPolicy.MinimumLength to 8 or more",
-        reference: "docs/COGNITO.md, 9.2 Sizes and times",
+        reference: "docs/reference/cognito.md, 9.2 Sizes and times",
         find: |facts| {
             let length = facts.pool("/Policies/PasswordPolicy/MinimumLength").and_then(Value::as_i64);
             let short = length.filter(|length| *length < SHORTEST_PASSWORD);
@@ -119,7 +119,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "a temporary password in an old message still opens an unused account",
         fix: "set Policies.PasswordPolicy.TemporaryPasswordValidityDays to 7 or less",
-        reference: "docs/COGNITO.md, 2.3 Plaintext",
+        reference: "docs/reference/cognito.md, 2.3 Plaintext",
         find: |facts| {
             let days = facts.pool("/Policies/PasswordPolicy/TemporaryPasswordValidityDays");
             let long = days.and_then(Value::as_i64).filter(|days| *days > LONGEST_TEMPORARY_PASSWORD_DAYS);
@@ -131,7 +131,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "policy.toml and the pool disagree on who can sign up; the stricter setting applies",
         fix: "make sign_up.open in policy.toml match AdminCreateUserConfig.AllowAdminCreateUserOnly",
-        reference: "docs/COGNITO.md, 1.5 Pre sign-up",
+        reference: "docs/reference/cognito.md, 1.5 Pre sign-up",
         find: |facts| differing_sign_up(facts),
     },
 ];

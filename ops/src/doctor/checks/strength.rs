@@ -23,7 +23,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "pre-token-generation is the last gate: without it, tokens have no claims, and a custom client needs no proof",
         fix: "cognito-mfa attach, and find out what removed the trigger (UpdateUserPool resets what a request leaves out)",
-        reference: "docs/ASSURANCE.md, Evidence belongs to one sign-in",
+        reference: "docs/security/assurance.md, Evidence belongs to one sign-in",
         find: |facts| {
             let ours = facts.outputs.triggers.get(GATE);
             let wired = facts.triggers();
@@ -38,7 +38,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "the functions count a code to a channel that resets the password as a second factor: one mailbox or phone number is enough",
         fix: "deploy the stack with PasswordRecovery as the pool's AccountRecoverySetting has it",
-        reference: "docs/ASSURANCE.md, Factors",
+        reference: "docs/security/assurance.md, Factors",
         find: |facts| {
             let (email, sms) = recovers_by(facts);
             let told = facts.variables("MFA_PASSWORD_RECOVERY").filter_map(|(trigger, value)| {
@@ -61,7 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "a person with the mailbox alone resets the password and enters the code",
         fix: "set recovery_channel_counts to false in policy.toml",
-        reference: "docs/ASSURANCE.md, Strength",
+        reference: "docs/security/assurance.md, Strength",
         find: |facts| weak(facts, Weakness::ChannelIsEnough),
     },
     Check {
@@ -69,7 +69,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "a channel that resets the password does not count beside it, and the other kinds are fewer than factors",
         fix: "add \"totp\" to kinds, or ask for fewer factors",
-        reference: "docs/ASSURANCE.md, Strength",
+        reference: "docs/security/assurance.md, Strength",
         find: |facts| weak(facts, Weakness::NoWayIn),
     },
     Check {
@@ -77,7 +77,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "only users who set up an authenticator elsewhere can sign in at this client",
         fix: "set enrolment to \"at-sign-in\" and count \"totp\", or let users set one up at another custom client",
-        reference: "docs/ASSURANCE.md, First enrolment",
+        reference: "docs/security/assurance.md, First enrolment",
         find: |facts| weak(facts, Weakness::NoFirstFactor),
     },
     Check {
@@ -85,7 +85,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "codes by e-mail and SMS are no longer offered beside an authenticator, and what is left is not enough",
         fix: "set keep_weaker to true, or count \"totp\" and ask for one factor",
-        reference: "docs/ASSURANCE.md, Strength",
+        reference: "docs/security/assurance.md, Strength",
         find: |facts| weak(facts, Weakness::AuthenticatorLocksOut),
     },
     Check {
@@ -93,7 +93,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "users who never signed in at the custom client have one factor there: the password alone gets tokens",
         fix: "cognito-mfa attach --mfa on, or remove the native client; --except native-beside-custom if this is meant",
-        reference: "docs/ASSURANCE.md, What this can't do",
+        reference: "docs/security/assurance.md, What this can't do",
         find: |facts| {
             let has_custom = facts.clients().any(|client| client.signs_in_by_challenges());
             if facts.mfa_state() == "ON" || !has_custom {
@@ -109,7 +109,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "one mailbox or phone number alone signs in a user without a factor of the pool",
         fix: "remove ALLOW_USER_AUTH, or EMAIL_OTP and SMS_OTP from Policies.SignInPolicy.AllowedFirstAuthFactors",
-        reference: "docs/COGNITO.md, 3.6 What combinations Cognito forbids or drops",
+        reference: "docs/reference/cognito.md, 3.6 What combinations Cognito forbids or drops",
         find: |facts| {
             let first = facts.pool_list("/Policies/SignInPolicy/AllowedFirstAuthFactors");
             let codes: Vec<_> =
@@ -126,7 +126,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "the last gate refuses app clients that it does not know, so every sign-in there fails",
         fix: "add the client as NAME=ID to the parameter AppClients, or delete it",
-        reference: "docs/OPERATIONS.md, Attach",
+        reference: "docs/operators/attach.md, Attach",
         find: |facts| {
             let Some(listed) = listed(facts) else { return Vec::new() };
             facts.clients_that("is not in MFA_APP_CLIENTS", |client| {
@@ -140,7 +140,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         why: "a client is custom exactly if policy.toml has its name under custom_auth.clients; otherwise its sign-ins fail",
         fix: "make the name in AppClients, custom_auth.clients in policy.toml and ExplicitAuthFlows agree",
-        reference: "docs/OPERATIONS.md, Attach",
+        reference: "docs/operators/attach.md, Attach",
         find: |facts| {
             let Some(listed) = listed(facts) else { return Vec::new() };
             let kind = |client: &Client<'_>| listed.find(client.id);
@@ -165,7 +165,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "the policy of this client has no effect",
         fix: "add the client as NAME=ID to the parameter AppClients, or remove it from policy.toml",
-        reference: "docs/OPERATIONS.md, Attach",
+        reference: "docs/operators/attach.md, Attach",
         find: |facts| {
             let Some(listed) = listed(facts) else { return Vec::new() };
             let names = facts.policy.custom_auth.clients.keys();

@@ -66,7 +66,7 @@ impl SupportPolicy {
     }
 
     pub(super) fn check(&self, problems: &mut Vec<String>) {
-        // Claims of an HTTP API part groups by blanks (COGNITO.md §8.2).
+        // Claims of an HTTP API part groups by blanks (cognito.md §8.2).
         for (key, groups) in [("groups", &self.groups), ("helped_groups", &self.helped_groups)] {
             for group in groups {
                 if group.is_empty() || group.contains(char::is_whitespace) {

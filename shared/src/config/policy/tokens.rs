@@ -24,7 +24,7 @@ pub const MFA_METHODS: &str = "mfa_methods";
 /// Claims that say what a sign-in proved, and nothing else.
 const EVIDENCE_CLAIMS: [&str; 3] = [MFA_METHODS, "mfa_level", "mfa_at"];
 
-/// What Cognito lets nobody change (COGNITO.md §1.9), and `scope`, which has keys of its own. All of
+/// What Cognito lets nobody change (cognito.md §1.9), and `scope`, which has keys of its own. All of
 /// `cognito:*` is protected too.
 const PROTECTED: [&str; 21] = [
     "acr",
@@ -49,11 +49,11 @@ const PROTECTED: [&str; 21] = [
     "token_use",
     "username",
 ];
-/// Claims that are texts, whatever else (COGNITO.md §1.9).
+/// Claims that are texts, whatever else (cognito.md §1.9).
 const TEXTS: [&str; 4] = ["address", "email_verified", "phone_number_verified", "updated_at"];
 /// Scopes of Cognito's own; every other is `resource/scope`.
 const RESERVED_SCOPES: [&str; 5] = ["openid", "email", "phone", "profile", SELF_SERVICE_SCOPE];
-/// A token travels in a header of at most 10 KB (COGNITO.md §1.9).
+/// A token travels in a header of at most 10 KB (cognito.md §1.9).
 const MOST_BYTES: usize = 2_048;
 
 /// What tokens say beside what Cognito puts in.

@@ -67,7 +67,7 @@ pub struct Demand {
     pub user: UserId,
     pub destination: Destination,
     /// The event says that the address is verified. False for `UpdateUserAttribute`, whatever it
-    /// says: there the attribute is new, and the word may be of the old one (COGNITO.md §1.15).
+    /// says: there the attribute is new, and the word may be of the old one (cognito.md §1.15).
     pub is_verified: bool,
     pub purpose: Purpose,
 }

@@ -1,4 +1,4 @@
-//! The characters that Cognito accepts in the subject and the body of an e-mail (COGNITO.md §1.11).
+//! The characters that Cognito accepts in the subject and the body of an e-mail (cognito.md §1.11).
 
 use icu_properties::{
     CodePointMapData,

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{config::MessagesPolicy, delivery::Purpose};
 
-/// Codes have up to eight digits (COGNITO.md §2.3): what fits with these fits with all.
+/// Codes have up to eight digits (cognito.md §2.3): what fits with these fits with all.
 const LONGEST_CODE: &str = "12345678";
 
 /// Something to put right, or to know.

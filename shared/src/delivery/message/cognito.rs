@@ -1,12 +1,12 @@
 //! The same texts for pools that send themselves: `custom-message` hands them to Cognito, which puts
-//! code, name and link in the place of its placeholders (COGNITO.md §1.11).
+//! code, name and link in the place of its placeholders (cognito.md §1.11).
 
 use super::{Accepted, Content, Fault, Messages, Part, alphabet, report};
 use crate::delivery::Purpose;
 
 const LONGEST_SMS: usize = 140;
 const LONGEST_EMAIL: usize = 20_000;
-/// Codes of a passwordless sign-in (COGNITO.md §2.3).
+/// Codes of a passwordless sign-in (cognito.md §2.3).
 const LONGEST_CODE: usize = 8;
 
 /// What Cognito wants to find in its texts, as the event names it.

@@ -18,7 +18,7 @@ pub struct Content<'a> {
     /// The user's locale as BCP 47 tags, most wanted first: `clientMetadata.locale`, the attribute
     /// `locale`. Tags that are no tags are skipped.
     pub locales: Vec<&'a str>,
-    /// Facts of a risk notification by their names in the event (COGNITO.md §1.15).
+    /// Facts of a risk notification by their names in the event (cognito.md §1.15).
     pub facts: Vec<(&'a str, &'a str)>,
     /// How long the code is good; None: as the policy says.
     pub valid_minutes: Option<u32>,
@@ -78,7 +78,7 @@ impl<'a> Content<'a> {
         match (self.purpose, self.code) {
             (Some(Purpose::AccountTakeOverNotification), _) => "account-take-over-notification",
             (Some(Purpose::Notice(notice)), _) => notice.name(),
-            // Cognito may one day tell of something without a code (COGNITO.md §2.3).
+            // Cognito may one day tell of something without a code (cognito.md §2.3).
             (_, None) => "notice",
             (None, Some(_)) => "other",
             (Some(Purpose::SignUp), _) => "sign-up",

@@ -1,7 +1,7 @@
 //! What a message says, by purpose, channel and locale.
 //!
 //! Sentences are Fluent, layouts are Jinja; both are compiled in, and an operator's in
-//! `MFA_CONFIG_DIR/messages` go over them (docs/MESSAGES.md). What an operator broke never keeps a
+//! `MFA_CONFIG_DIR/messages` go over them (docs/operators/messages.md). What an operator broke never keeps a
 //! code from its user: the next best text goes out, and a metric says so.
 
 mod alphabet;

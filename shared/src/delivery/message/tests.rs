@@ -131,7 +131,7 @@ fn every_built_in_text_is_inside_cognito_s_limits() {
     }
 }
 
-/// Cognito would refuse them, and with them the sign-up (COGNITO.md §1.11).
+/// Cognito would refuse them, and with them the sign-up (cognito.md §1.11).
 #[test]
 fn every_built_in_text_is_inside_cognito_s_alphabet() {
     let messages = built_in();

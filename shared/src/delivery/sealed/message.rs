@@ -1,4 +1,4 @@
-//! The message format (COGNITO.md §2.2, "Byte layout"), read strictly front to back.
+//! The message format (cognito.md §2.2, "Byte layout"), read strictly front to back.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Reading the codes that Cognito seals for custom senders: AWS Encryption SDK messages of one frame
-//! (COGNITO.md §2). A reader of our own instead of the SDK, because only decryption of a few bytes
-//! under one pinned key is needed; figures in ARCHITECTURE.md.
+//! (cognito.md §2). A reader of our own instead of the SDK, because only decryption of a few bytes
+//! under one pinned key is needed; figures in docs/architecture.md.
 //!
 //! Everything that is not exactly such a message is refused: other suites, several frames, trailing
 //! bytes, a key other than the pinned one, a pool other than ours.
@@ -47,7 +47,7 @@ impl Plaintext {
         &self.0
     }
 
-    /// A temporary password as it was before Cognito escaped it for HTML (COGNITO.md §2.3). In one
+    /// A temporary password as it was before Cognito escaped it for HTML (cognito.md §2.3). In one
     /// pass: what an entity stood for is not read as the start of another.
     #[must_use]
     pub fn unescaped(&self) -> Self {

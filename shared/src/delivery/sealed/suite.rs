@@ -1,4 +1,4 @@
-//! The four algorithm suites that Cognito uses or may come to use (COGNITO.md §2.2). All encrypt with
+//! The four algorithm suites that Cognito uses or may come to use (cognito.md §2.2). All encrypt with
 //! AES-256-GCM and 12-byte IVs; they differ in how the key is derived, committed to and signed.
 
 use aws_lc_rs::{

@@ -70,7 +70,7 @@ pub struct OwnFactors {
     /// What the user decided about codes by e-mail and SMS.
     pub message_codes: MessageCodes,
     /// When the pool's own authenticator was stopped for a new one that nobody has confirmed yet. The pool
-    /// still lists it as on (COGNITO.md §4.4).
+    /// still lists it as on (cognito.md §4.4).
     pub pool_totp_stopped_at: Option<Timestamp>,
 }
 

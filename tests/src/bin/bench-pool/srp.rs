@@ -1,4 +1,4 @@
-//! The client's half of SRP, from COGNITO.md §3.7: written apart from the pool's own, so that a
+//! The client's half of SRP, from cognito.md §3.7: written apart from the pool's own, so that a
 //! fault in one shows.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Writes BENCHMARKS.md and its picture from the figures of one machine.
+//! Writes docs/reference/benchmarks.md and its picture from the figures of one machine.
 
 mod aims;
 mod bill;
@@ -64,9 +64,9 @@ fn main() -> Result<()> {
             warmPairs => shown(init.pointer("/0/warmInvocations").unwrap_or_default()),
         },
     )?;
-    fs::write(workspace().join("BENCHMARKS.md"), page)?;
-    picture::draw(&init, &workspace().join("docs/benchmarks.svg"))?;
-    writeln!(stdout(), "BENCHMARKS.md and docs/benchmarks.svg are written")?;
+    fs::write(workspace().join("docs/reference/benchmarks.md"), page)?;
+    picture::draw(&init, &workspace().join("docs/reference/benchmarks.svg"))?;
+    writeln!(stdout(), "docs/reference/benchmarks.md and docs/reference/benchmarks.svg are written")?;
     Ok(())
 }
 

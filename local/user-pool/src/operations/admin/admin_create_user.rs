@@ -92,7 +92,7 @@ async fn create(pools: &UserPools, pool: &Pool, input: &Input, password: &str) -
         validation_data,
         metadata: input.client_metadata.as_ref(),
     };
-    // Its booleans count for nothing here (COGNITO.md §1.5).
+    // Its booleans count for nothing here (cognito.md §1.5).
     pre_sign_up(pools, pool, event).await?;
     let now = pools.now();
     let user = User {

@@ -1,4 +1,4 @@
-//! `AssociateSoftwareToken`: a new seed, which replaces the old one at once (COGNITO.md §4.4).
+//! `AssociateSoftwareToken`: a new seed, which replaces the old one at once (cognito.md §4.4).
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The rules of `SetUserMFAPreference` and `AdminSetUserMFAPreference` (COGNITO.md §4.5).
+//! The rules of `SetUserMFAPreference` and `AdminSetUserMFAPreference` (cognito.md §4.5).
 
 use serde::Deserialize;
 

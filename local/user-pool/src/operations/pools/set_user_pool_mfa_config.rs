@@ -78,7 +78,7 @@ fn check_sms(settings: &MfaSettings, pool: &Pool) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// COGNITO.md §4.1: a plan above Lite, a sender of the pool's own, another way to recover.
+/// cognito.md §4.1: a plan above Lite, a sender of the pool's own, another way to recover.
 fn check_email(settings: &MfaSettings, pool: &Pool) -> Result<(), ApiError> {
     if settings.email.is_none() {
         return Ok(());

@@ -60,7 +60,7 @@ fn check(settings: &mut PoolSettings) -> Result<(), ApiError> {
     check_lambda_config(&mut settings.lambda_config)
 }
 
-/// COGNITO.md §4.9
+/// cognito.md §4.9
 fn check_tier(settings: &PoolSettings) -> Result<(), ApiError> {
     let tier = &settings.user_pool_tier;
     let protected = settings.user_pool_add_ons.as_ref().is_some_and(UserPoolAddOns::is_on);

@@ -105,7 +105,7 @@ pub(crate) async fn pre_sign_up(
     })
 }
 
-/// The user is confirmed already; an error only reaches the caller (COGNITO.md §1.6).
+/// The user is confirmed already; an error only reaches the caller (cognito.md §1.6).
 pub(crate) async fn post_confirmation(
     pools: &UserPools,
     pool: &Pool,

@@ -1,4 +1,4 @@
-//! The list of COGNITO.md §4.3, line by line.
+//! The list of cognito.md §4.3, line by line.
 
 use rstest::rstest;
 

@@ -1,4 +1,4 @@
-//! The client's half of SRP, written from COGNITO.md §3.7 for the tests alone.
+//! The client's half of SRP, written from cognito.md §3.7 for the tests alone.
 
 use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;

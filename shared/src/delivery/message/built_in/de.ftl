@@ -1,4 +1,4 @@
-# Deutsch. Variables: docs/MESSAGES.md.
+# Deutsch. Variables: docs/operators/messages.md.
 #
 # Texts that end in -sms stay inside GSM 03.38: umlauts and ß are in it, typographic quotes are not.
 

@@ -1,4 +1,4 @@
-# English. Variables: docs/MESSAGES.md.
+# English. Variables: docs/operators/messages.md.
 #
 # Texts that end in -sms stay inside GSM 03.38 (straight apostrophes, no dashes): one segment has 160
 # of its characters, but 70 of any others.

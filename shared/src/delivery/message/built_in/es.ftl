@@ -1,4 +1,4 @@
-# Español. Variables: docs/MESSAGES.md.
+# Español. Variables: docs/operators/messages.md.
 #
 # Texts that end in -sms stay inside GSM 03.38: é ñ ¿ ¡ are in it, á í ó ú are not. Hence "clave",
 # where e-mails say "código".

@@ -1,4 +1,4 @@
-# Français. Variables: docs/MESSAGES.md.
+# Français. Variables: docs/operators/messages.md.
 #
 # Texts that end in -sms stay inside GSM 03.38: é è à ù are in it, ê ç î and ’ are not. Never "de"
 # before the app's name: it would have to become "d’" before a vowel.

@@ -1,4 +1,4 @@
-# Português. Variables: docs/MESSAGES.md.
+# Português. Variables: docs/operators/messages.md.
 #
 # Texts that end in -sms stay inside GSM 03.38: é is in it, á ã ç í ó ú are not. Words without them
 # are chosen; only "codigo" goes without its accent, as is usual in SMS.

@@ -1,4 +1,4 @@
-# 简体中文. Variables: docs/MESSAGES.md.
+# 简体中文. Variables: docs/operators/messages.md.
 #
 # A segment has 70 characters, 33 of which may go to the line for autofill: no caution in SMS.
 
