@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use subtle::{Choice, ConstantTimeEq};
+use tokio::sync::OnceCell;
 
 use super::{
     Act, Answer, Answered, AppClient, AppClients, Ask, Challenge, Challenges, Chosen, Comparison, Effect,
@@ -22,7 +23,7 @@ use crate::{
     delivery::{CodeParcel, Courier, Destination, Parcel, Recipient},
     factors::{
         otpauth_uri,
-        own::{DeviceStatement, Seeds, TotpMatch, TotpSeed},
+        own::{DeviceStatement, SealedSeed, Seeds, TotpMatch, TotpSeed},
     },
     kernel::{Clock, EmailAddress, Entropy, HashKey, OneTimeCode, OwnFactor, PhoneNumber, PortError, UserId},
     telemetry::Metric,
@@ -31,6 +32,8 @@ use crate::{
 /// Wrong answers in a row by name that cost no wait.
 const FREE_STRIKES: u32 = 5;
 const DAY_SECONDS: i64 = 24 * 60 * 60;
+/// The user of the decoy seed. No pool has this `sub`.
+const DECOY_USER: &str = "decoy";
 
 /// Who signs in, as a trigger's event tells.
 #[derive(Clone)]
@@ -698,13 +701,14 @@ impl Hints {
 pub struct Verifier {
     sign_ins: SignIns,
     seeds: Arc<dyn Seeds>,
+    decoy_seed: OnceCell<SealedSeed>,
     key: HashKey,
     enrolments: Enrolments,
 }
 
 impl Verifier {
     pub fn new(sign_ins: SignIns, seeds: Arc<dyn Seeds>, key: HashKey, enrolments: Enrolments) -> Self {
-        Self { sign_ins, seeds, key, enrolments }
+        Self { sign_ins, seeds, decoy_seed: OnceCell::new(), key, enrolments }
     }
 
     /// Whether the answer proves a factor. One write; a second one if it does. `private` reads Create's
@@ -731,7 +735,7 @@ impl Verifier {
         let is_by_name = !round.proven.is_anything();
         let Place::User(user) = &answer.place else {
             if comparison.factor == OwnFactor::Totp {
-                self.call_the_seeds_key_all_the_same(&round.nonce).await?;
+                self.open_by_name(None).await?;
             }
             return Ok(false);
         };
@@ -817,12 +821,23 @@ impl Verifier {
         Ok(proved != Proved::Refused)
     }
 
-    /// Takes as long for a name that has no authenticator as for one that has, in one call.
-    async fn call_the_seeds_key_all_the_same(&self, nonce: &Nonce) -> Result<(), PortError> {
-        let (Ok(user), Some(seed)) = (UserId::parse(nonce.as_str()), TotpSeed::from_bytes(&[0; 20])) else {
-            return Ok(());
-        };
-        self.seeds.seal(&user, &seed).await.map(drop)
+    /// Opens the seed of an authenticator, or a decoy seed where the name has no authenticator.
+    ///
+    /// A known name and an unknown one cost the same calls: one `Decrypt`, and in a new execution
+    /// environment one `Encrypt` that seals the decoy.
+    async fn open_by_name(
+        &self,
+        found: Option<(&UserId, &SealedSeed)>,
+    ) -> Result<Option<TotpSeed>, PortError> {
+        let decoy_user = UserId::parse(DECOY_USER)
+            .map_err(|_| PortError::new("seeds", "the user of the decoy seed is invalid"))?;
+        let decoy = self
+            .decoy_seed
+            .get_or_try_init(|| async { self.seeds.seal(&decoy_user, &TotpSeed::decoy()).await })
+            .await?;
+        let (user, sealed) = found.unwrap_or((&decoy_user, decoy));
+        let seed = self.seeds.open(user, sealed).await?;
+        Ok(found.is_some().then_some(seed))
     }
 
     fn answer(&self, who: &SigningIn<'_>, hints: &Hints, said: &Said) -> Answer {
@@ -907,7 +922,7 @@ impl Verifier {
         let is_by_name = !round.proven.is_anything();
         match said {
             Said::Code(OwnFactor::Totp, code) if is_by_name => {
-                self.compare_totp_by_name(user, record, kept, code, now).await
+                self.compare_totp_by_name(user, kept, code, now).await
             }
             Said::Code(OwnFactor::Totp, code) => self.compare_totp(user, kept, code, now).await,
             Said::Code(_, code) => Ok(self.is_sent(record, code).then_some(Spends::Nothing)),
@@ -929,21 +944,16 @@ impl Verifier {
         }
     }
 
-    /// Compares with the newest authenticator only, so that one guess is as good at any account. One call
-    /// of the seeds' key, whether there is an authenticator or not.
+    /// Compares with the newest authenticator only, so that one guess is as good at any account.
     async fn compare_totp_by_name(
         &self,
         user: &UserId,
-        record: &Record,
         kept: &Kept,
         code: &OneTimeCode,
         now: Timestamp,
     ) -> Result<Option<Spends>, PortError> {
-        let Some(authenticator) = kept.factors.newest_confirmed() else {
-            self.call_the_seeds_key_all_the_same(&record.nonce).await?;
-            return Ok(None);
-        };
-        let seed = self.seeds.open(user, &authenticator.seed).await?;
+        let newest = kept.factors.newest_confirmed().map(|found| (user, &found.seed));
+        let Some(seed) = self.open_by_name(newest).await? else { return Ok(None) };
         Ok(match seed.check(code, now, kept.factors.last_step) {
             TotpMatch::Right(step) => Some(Spends::Step(step)),
             TotpMatch::Used | TotpMatch::Wrong => None,

@@ -39,6 +39,11 @@ impl TotpSeed {
         Ok(Self(seed))
     }
 
+    /// Returns the seed that is opened where a name has no authenticator. It proves nothing.
+    pub fn decoy() -> Self {
+        Self(Zeroizing::new([0; SEED_BYTES]))
+    }
+
     /// None for anything but 20 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Some(Self(Zeroizing::new(bytes.try_into().ok()?)))
