@@ -31,6 +31,9 @@ pub(crate) enum Part {
     /// Every journey of a user while an earlier revision's functions and the present ones serve one table, as during
     /// a deploy; and recorded events through either. Only when named: builds the functions of `--base` as well
     Versions,
+    /// Whether a sign-in by name takes longer for an account than for an unknown name. Only when named: builds the
+    /// functions and the local cloud with optimisation
+    Speed,
     /// Our reader of sealed codes beside AWS's own. Only when named: AWS's takes long to build
     Oracle,
 }
@@ -44,7 +47,7 @@ impl Part {
         match self {
             Self::Lambda => &[Prerequisite::Python, Prerequisite::PythonVenv],
             Self::Rust | Self::Faults | Self::Versions | Self::Oracle => &[],
-            Self::Journeys | Self::Browser => &[Prerequisite::Node, Prerequisite::Npm],
+            Self::Journeys | Self::Browser | Self::Speed => &[Prerequisite::Node, Prerequisite::Npm],
             Self::Lint | Self::Clients => {
                 &[Prerequisite::Node, Prerequisite::Npm, Prerequisite::Python, Prerequisite::PythonVenv]
             }
@@ -111,6 +114,12 @@ fn run_parts(parts: &[Part], base: Option<&str>, steps: &mut Steps) -> Result<()
     if parts.contains(&Part::Journeys) {
         steps.run("npm packages", tools::install_npm_packages)?;
         steps.run("journeys", || succeed(&mut npm("journeys", local)))?;
+    }
+    if parts.contains(&Part::Speed) {
+        steps.run("npm packages", tools::install_npm_packages)?;
+        let optimised = steps.run("optimised build", workspace::build_optimised_local)?;
+        let local = optimised.get("local").context("the build made no binary `local`")?;
+        steps.run("time of known and unknown names", || succeed(&mut npm("speed", local)))?;
     }
     if parts.contains(&Part::Browser) {
         steps.run("npm packages", tools::install_npm_packages)?;

@@ -14,6 +14,10 @@ pub(crate) fn root() -> &'static Path {
     package.parent().unwrap_or(package)
 }
 
+/// The profile that is as optimised as a release, without the minutes of fat link-time optimisation: for what is
+/// measured and not deployed.
+pub(crate) const OPTIMISED: &str = "bench-pool";
+
 /// Packages outside the workspace, each with a lock of its own.
 pub(crate) const OUTSIDE: [&str; 2] = ["shared/fuzz", "tests/esdk-oracle"];
 
@@ -74,8 +78,18 @@ pub(crate) fn build(arguments: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
 /// Chosen by binary, not by package: so dependencies get the features that the whole workspace asks
 /// for, as under `cargo lambda`, and nothing is compiled twice.
 pub(crate) fn build_local() -> Result<BTreeMap<String, PathBuf>> {
+    build_local_with(&[])
+}
+
+/// Builds the same with optimisation, for measurements of time.
+pub(crate) fn build_optimised_local() -> Result<BTreeMap<String, PathBuf>> {
+    build_local_with(&["--profile", OPTIMISED])
+}
+
+fn build_local_with(options: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     let functions = functions()?;
-    let mut arguments = vec!["--bin", "local"];
+    let mut arguments = options.to_vec();
+    arguments.extend(["--bin", "local"]);
     for function in &functions {
         arguments.extend(["--bin", function]);
     }

@@ -8,16 +8,13 @@ use crate::prerequisite::{self, Prerequisite};
 use crate::steps::{Steps, succeed};
 use crate::{tools, workspace};
 
-/// As optimised as a release, without the minutes of fat link-time optimisation.
-const PROFILE: &str = "bench-pool";
-
 /// Builds the local cloud and the load generator, installs the peer, and measures both in one run.
 pub(super) fn run(folder: &Path) -> Result<()> {
     prerequisite::check(&[Prerequisite::Python, Prerequisite::PythonVenv])?;
     let mut steps = Steps::default();
     let peer = steps.run("the peer, in an environment of its own", tools::install_peer)?;
     let built = steps.run("the local cloud and the load generator", || {
-        workspace::build(&["--profile", PROFILE, "--bin", "local", "--bin", "bench-pool"])
+        workspace::build(&["--profile", workspace::OPTIMISED, "--bin", "local", "--bin", "bench-pool"])
     })?;
     let binary = |name: &str| built.get(name).with_context(|| format!("the build made no binary `{name}`"));
     let (local, load) = (binary("local")?, binary("bench-pool")?);

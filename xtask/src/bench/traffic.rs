@@ -8,10 +8,6 @@ use anyhow::{Context, Result};
 use crate::steps::{Steps, succeed};
 use crate::workspace;
 
-/// As optimised as a release, without the minutes of fat link-time optimisation: for what is not ours to
-/// deploy.
-const PROFILE: &str = "bench-pool";
-
 pub(super) fn calls(folder: &Path) -> Result<()> {
     walk(folder, "bench-calls", &[], "calls.json")
 }
@@ -39,7 +35,7 @@ fn walk(folder: &Path, program: &str, arguments: &[&str], json: &str) -> Result<
 
 /// A program, with the local cloud beside it.
 fn built(program: &str) -> Result<PathBuf> {
-    let built = workspace::build(&["--profile", PROFILE, "--bin", "local", "--bin", program])?;
+    let built = workspace::build(&["--profile", workspace::OPTIMISED, "--bin", "local", "--bin", program])?;
     built.get(program).cloned().with_context(|| format!("the build made no binary `{program}`"))
 }
 
