@@ -10,6 +10,7 @@ mod generate;
 mod ops;
 mod prerequisite;
 mod prose;
+mod references;
 mod sbom;
 mod steps;
 mod test;

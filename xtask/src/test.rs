@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use crate::prerequisite::{self, Prerequisite};
 use crate::steps::{Checked, Steps, succeed};
-use crate::{prose, tools, versions, workspace};
+use crate::{prose, references, tools, versions, workspace};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
@@ -147,6 +147,8 @@ fn lint(steps: &mut Steps) -> Result<()> {
         Ok(())
     })?;
     steps.run("style of the documents", || prose::check(workspace::root()))?;
+    steps
+        .run("links, citations and named tests of the documents", || references::check(workspace::root()))?;
     steps.run("locks of the packages outside the workspace", || {
         for outside in workspace::OUTSIDE {
             let manifest = format!("{outside}/Cargo.toml");
