@@ -1,69 +1,38 @@
 //! Finds words in documents that the style of CONTRIBUTING.md does not allow.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-/// Each hides who does something. Name the user, the operator, the function or the caller instead.
-const BANNED: [&str; 5] = ["whoever", "nobody", "somebody", "of ours", "leads nowhere"];
+use crate::references;
 
-/// Documents that are still to be rewritten. Remove a document from here when it is clean; never add one.
-const PENDING: [&str; 3] =
-    ["docs/architecture.md", "docs/reference/cold-starts.md", "docs/reference/table.md"];
+/// Some hide who does something: name the user, the operator, the function or the caller. The others are riddles.
+const BANNED: [&str; 9] = [
+    "whoever",
+    "nobody",
+    "somebody",
+    "anybody",
+    "of ours",
+    "is none",
+    "goes by",
+    "stands for",
+    "leads nowhere",
+];
 
 /// Also read as prose: users read it.
 const MESSAGES: &str = "shared/src/delivery/message/built_in/en.ftl";
 
-/// Checks the documents at the root, those in `docs/` and the English messages.
+/// Checks every Markdown file of the project and the English messages.
 pub(crate) fn check(root: &Path) -> Result<()> {
-    let mut files = documents(root, "")?;
-    let mut folders = vec!["docs/".to_owned()];
-    while let Some(folder) = folders.pop() {
-        files.extend(documents(root, &folder)?);
-        folders.extend(subfolders(root, &folder)?);
-    }
-    files.push(MESSAGES.to_owned());
+    let is_prose =
+        |path: &str| path == MESSAGES || Path::new(path).extension().is_some_and(|end| end == "md");
     let mut problems = Vec::new();
-    for file in &files {
-        let text = fs::read_to_string(root.join(file)).with_context(|| file.clone())?;
-        let found = find(&text);
-        match (PENDING.contains(&file.as_str()), found.is_empty()) {
-            (true, true) => problems.push(format!("{file}: is clean, remove it from PENDING")),
-            (false, false) => {
-                problems.extend(found.iter().map(|(line, word)| format!("{file}:{line}: avoid “{word}”")));
-            }
-            (true, false) | (false, true) => {}
-        }
+    for (path, text) in references::read(root, Path::new(""))?.iter().filter(|(path, _)| is_prose(path)) {
+        problems.extend(find(text).iter().map(|(line, word)| format!("{path}:{line}: avoid “{word}”")));
     }
-    for missing in PENDING.iter().filter(|pending| !files.iter().any(|file| file == *pending)) {
-        problems.push(format!("{missing}: does not exist, remove it from PENDING"));
-    }
+    problems.sort();
     ensure!(problems.is_empty(), "style, see CONTRIBUTING.md:\n{}", problems.join("\n"));
     Ok(())
-}
-
-fn documents(root: &Path, folder: &str) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in root.join(folder).read_dir().with_context(|| root.join(folder).display().to_string())? {
-        let name = entry?.file_name();
-        if Path::new(&name).extension().is_some_and(|end| end == "md") {
-            names.push(format!("{folder}{}", name.display()));
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn subfolders(root: &Path, folder: &str) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in root.join(folder).read_dir()? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            names.push(format!("{folder}{}/", entry.file_name().display()));
-        }
-    }
-    Ok(names)
 }
 
 /// Returns each banned word with its line. Code, inline and in blocks, is not prose.
@@ -92,6 +61,8 @@ fn has(line: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -102,32 +73,26 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_refused_unless_it_is_pending() {
-        let root = std::env::temp_dir().join(format!("prose-{}", std::process::id()));
+    fn documents_in_every_folder_and_messages_are_read() {
+        let root = tempfile::tempdir().unwrap();
         let write = |file: &str, text: &str| {
-            let path = root.join(file);
+            let path = root.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        for pending in PENDING {
-            write(pending, "Nobody.\n");
-        }
         write(MESSAGES, "a = b\n");
         write("docs/a/b/new.md", "The operator decides.\n");
-        check(&root).unwrap();
+        check(root.path()).unwrap();
 
         write("docs/a/b/new.md", "Fine.\nSomebody decides.\n");
-        write("docs/architecture.md", "Clean.\n");
-        let mut problems = check(&root).unwrap_err().to_string();
-        fs::remove_file(root.join("docs/architecture.md")).unwrap();
-        problems.push_str(&check(&root).unwrap_err().to_string());
-        fs::remove_dir_all(&root).unwrap();
-        for expected in [
+        write("README.md", "It goes by name.\n");
+        write(MESSAGES, "a = Nobody\n");
+        let problems = check(root.path()).unwrap_err().to_string();
+        let expected = [
+            "README.md:1: avoid “goes by”",
             "docs/a/b/new.md:2: avoid “somebody”",
-            "docs/architecture.md: is clean, remove it from PENDING",
-            "docs/architecture.md: does not exist, remove it from PENDING",
-        ] {
-            assert!(problems.contains(expected), "{problems}");
-        }
+            "en.ftl:1: avoid “nobody”",
+        ];
+        assert!(expected.iter().all(|one| problems.contains(one)), "{problems}");
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
 }
 
 /// Returns the texts below `folder` with their paths from `root`.
-fn read(root: &Path, folder: &Path) -> Result<Vec<(String, String)>> {
+pub(crate) fn read(root: &Path, folder: &Path) -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     for entry in root.join(folder).read_dir().with_context(|| folder.display().to_string())? {
         let entry = entry?;

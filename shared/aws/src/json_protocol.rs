@@ -1,6 +1,6 @@
 //! Services that speak AWS JSON: an operation is a signed `POST` with the input as JSON, its name in a header.
 //!
-//! Why not the SDK's clients: docs/architecture.md, "Decisions". Signature, TLS and connections are the SDK's own
+//! Why not the SDK's clients: docs/decisions/003-own-aws-json-client.md. Signature, TLS and connections are the SDK's own
 //! parts, and its clients are the oracle of what is sent (`tests/json_protocol.rs`).
 
 use std::{

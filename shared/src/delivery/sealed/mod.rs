@@ -1,6 +1,6 @@
 //! Reading the codes that Cognito seals for custom senders: AWS Encryption SDK messages of one frame
 //! (cognito.md §2). A reader of our own instead of the SDK, because only decryption of a few bytes
-//! under one pinned key is needed; figures in docs/architecture.md.
+//! under one pinned key is needed; docs/decisions/024-sealed-code-reader.md has the figures.
 //!
 //! Everything that is not exactly such a message is refused: other suites, several frames, trailing
 //! bytes, a key other than the pinned one, a pool other than ours.
