@@ -1,4 +1,5 @@
-//! Checks that what documents refer to exists: links, anchors, cited documents and sections, named tests.
+//! Checks that what documents refer to exists: links, anchors, cited documents and sections, named tests. Each document
+//! is reachable from README.md.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -41,6 +42,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
                 .extend(found.into_iter().map(|what| format!("{path}:{}: {what} does not exist", index + 1)));
         }
     }
+    problems.extend(unreachable(&documents));
     problems.extend(missing_tests(&files));
     problems.sort();
     ensure!(problems.is_empty(), "documents refer to what does not exist:\n{}", problems.join("\n"));
@@ -130,6 +132,22 @@ fn broken(
     }
     let has_anchor = || documents.get(path.to_str()?).map(|document| document.anchors.contains(anchor));
     (!anchor.is_empty() && has_anchor() != Some(true)).then_some("no such heading")
+}
+
+/// Returns the documents to which no chain of links leads from README.md.
+fn unreachable(documents: &HashMap<&str, Document>) -> Vec<String> {
+    let mut found = vec![PathBuf::from("README.md")];
+    let mut next = 0;
+    while let Some(from) = found.get(next).and_then(|path| path.to_str()) {
+        let links = documents.get(from).map_or(&[][..], |document| &document.links);
+        let targets = links.iter().filter_map(|(_, target)| resolve(from, target.split('#').next()?));
+        let new: Vec<_> = targets.filter(|path| !found.contains(path)).collect();
+        found.extend(new);
+        next += 1;
+    }
+    let is_new =
+        |path: &&&str| documents.contains_key("README.md") && !found.iter().any(|one| one == Path::new(path));
+    documents.keys().filter(is_new).map(|path| format!("{path}: no link leads here from README.md")).collect()
 }
 
 /// Returns the path of a link in `from`, from the project's root.
@@ -269,6 +287,17 @@ mod tests {
              docs/a/b.md:2: ../p.rs#L1: no such heading\n\
              docs/a/p.md:3: ../x.svg: no such file\n\
              docs/a/p.md:3: b.md#two-words-1: no such heading"
+        );
+    }
+
+    #[test]
+    fn every_document_is_reached_from_the_readme() {
+        let readme = ("README.md", "[a](docs/a.md#a)");
+        let a = ("docs/a.md", "# A\n[b](b/b.md) [web](https://example.com)");
+        assert_eq!(problems(&[readme, a, ("docs/b/b.md", "# B\n[a](../a.md)")]), "");
+        assert_eq!(
+            problems(&[readme, a, ("docs/b/b.md", ""), ("docs/c.md", "[c](c.md)")]),
+            "docs/c.md: no link leads here from README.md"
         );
     }
 

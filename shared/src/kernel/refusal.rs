@@ -333,6 +333,15 @@ mod tests {
     }
 
     #[test]
+    fn the_errors_document_has_every_refusal() {
+        let document = include_str!("../../../docs/app-developers/errors.md");
+        for refusal in Refusal::ALL {
+            let row = format!("| {} | `{}` | {} |", refusal.status(), refusal.code(), refusal.text());
+            assert!(document.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn codes_are_unique_and_texts_fit_cognitos_sentence() {
         let codes: BTreeSet<_> = Refusal::ALL.iter().map(|refusal| refusal.code()).collect();
         assert_eq!(codes.len(), Refusal::ALL.len());
