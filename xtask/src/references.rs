@@ -12,6 +12,9 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 const SKIPPED: [&str; 4] = ["target", "node_modules", "corpus", "artifacts"];
 const TEXTS: [&str; 11] =
     ["rs", "js", "mjs", "py", "toml", "yaml", "json", "ftl", "cedarschema", "jinja", "md"];
+/// Inline code that begins with one of these is a path.
+const FOLDERS: [&str; 9] =
+    ["docs", "events", "functions", "infra", "local", "ops", "shared", "tests", "xtask"];
 /// These two files cite documents that do not exist, in their tests.
 const WITHOUT_CITATIONS: [&str; 2] = ["xtask/src/prose.rs", "xtask/src/references.rs"];
 /// The document whose sections are cited by number.
@@ -34,6 +37,8 @@ pub(crate) fn check(root: &Path) -> Result<()> {
                 broken(root, &documents, path, target).map(|why| format!("{path}:{line}: {target}: {why}")),
             );
         }
+        let missing = document.code.iter().filter(|(_, code)| is_file(code) && !root.join(code).exists());
+        problems.extend(missing.map(|(line, code)| format!("{path}:{line}: {code} does not exist")));
     }
     for (path, text) in files.iter().filter(|(path, _)| !WITHOUT_CITATIONS.contains(&path.as_str())) {
         for (index, line) in text.lines().enumerate() {
@@ -75,6 +80,8 @@ struct Document {
     anchors: HashSet<String>,
     /// Each with its line.
     links: Vec<(usize, String)>,
+    /// Inline code, each with its line.
+    code: Vec<(usize, String)>,
 }
 
 impl Document {
@@ -82,6 +89,10 @@ impl Document {
         let mut document = Self::default();
         let mut heading: Option<String> = None;
         for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
+            let line = || text.get(..range.start).unwrap_or_default().matches('\n').count() + 1;
+            if let Event::Code(code) = &event {
+                document.code.push((line(), code.to_string()));
+            }
             match event {
                 Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
                 Event::End(TagEnd::Heading(_)) => {
@@ -95,8 +106,7 @@ impl Document {
                     }
                 }
                 Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-                    let before = text.get(..range.start).unwrap_or_default();
-                    document.links.push((before.matches('\n').count() + 1, dest_url.into_string()));
+                    document.links.push((line(), dest_url.into_string()));
                 }
                 _ => {}
             }
@@ -112,6 +122,13 @@ impl Document {
         let numbered = (1..).map(|number| format!("{anchor}-{number}"));
         [anchor.clone()].into_iter().chain(numbered).find(|one| !self.anchors.contains(one)).unwrap_or(anchor)
     }
+}
+
+/// Returns whether inline code is the path of a file of the project.
+fn is_file(code: &str) -> bool {
+    let is_path = code.chars().all(|letter| letter.is_ascii_alphanumeric() || "/-_.".contains(letter));
+    let (folder, name) = (code.split('/').next(), code.rsplit('/').next());
+    is_path && folder.is_some_and(|one| FOLDERS.contains(&one)) && name.is_some_and(|name| name.contains('.'))
 }
 
 /// Returns why a link leads to nothing, or `None` if it leads to something or out of the project.
@@ -287,6 +304,15 @@ mod tests {
              docs/a/b.md:2: ../p.rs#L1: no such heading\n\
              docs/a/p.md:3: ../x.svg: no such file\n\
              docs/a/p.md:3: b.md#two-words-1: no such heading"
+        );
+    }
+
+    #[test]
+    fn paths_in_code_are_files() {
+        let text = "`shared/a.rs` `shared/b.rs`\n`shared/target/` `shared/<name>.rs` `/shared/c.rs` `application/d.json`\n";
+        assert_eq!(
+            problems(&[("docs/a.md", text), ("shared/a.rs", "")]),
+            "docs/a.md:1: shared/b.rs does not exist"
         );
     }
 
