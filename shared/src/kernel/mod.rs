@@ -11,6 +11,7 @@ mod port_error;
 mod refusal;
 mod rule_message;
 mod token;
+mod typed;
 mod user;
 
 pub use address::{EmailAddress, InvalidEmail, InvalidPhone, PhoneNumber};
@@ -24,4 +25,5 @@ pub use port_error::PortError;
 pub use refusal::Refusal;
 pub use rule_message::{InvalidMessage, RuleMessage};
 pub use token::AccessToken;
+pub(crate) use typed::symbols;
 pub use user::{InvalidUser, UserId};

@@ -1,6 +1,6 @@
 use zeroize::Zeroizing;
 
-use crate::kernel::{Entropy, HashKey, PortError, UserId};
+use crate::kernel::{Entropy, HashKey, PortError, UserId, symbols};
 
 /// Crockford's alphabet: no I, L, O and U.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -37,24 +37,17 @@ impl RecoveryCode {
         Ok(Self(code))
     }
 
-    /// What somebody typed or pasted.
+    /// Reads what a user typed or pasted.
     pub fn parse(typed: &str) -> Result<Self, InvalidRecoveryCode> {
         // Longer than a code with any grouping: not worth reading.
         if typed.len() > 256 {
             return Err(InvalidRecoveryCode);
         }
         let mut code = Zeroizing::new(String::with_capacity(LENGTH));
-        for character in typed.chars() {
-            // Full-width forms are their ASCII twins.
-            let character = match u32::from(character) {
-                full_width @ 0xFF01..=0xFF5E => char::from_u32(full_width - 0xFEE0).unwrap_or(character),
-                _ => character,
-            };
+        for character in symbols(typed) {
             match character.to_ascii_uppercase() {
                 'O' => code.push('0'),
                 'I' | 'L' => code.push('1'),
-                '-' => {}
-                blank if blank.is_whitespace() => {}
                 symbol if u8::try_from(symbol).is_ok_and(|symbol| ALPHABET.contains(&symbol)) => {
                     if code.len() == LENGTH {
                         return Err(InvalidRecoveryCode);
