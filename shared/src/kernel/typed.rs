@@ -13,7 +13,7 @@ const SEPARATORS: GeneralCategoryGroup = GeneralCategoryGroup::Separator
 
 /// Returns the symbols of a code: a decimal digit of any script as its ASCII digit, a full-width letter as its ASCII
 /// letter, all else as it is. Separators are left out.
-pub fn symbols(typed: &str) -> impl Iterator<Item = char> {
+pub(crate) fn symbols(typed: &str) -> impl Iterator<Item = char> {
     typed.chars().filter(|character| !is_separator(*character)).map(plain)
 }
 
