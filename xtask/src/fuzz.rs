@@ -125,7 +125,7 @@ fn cargo_fuzz_run(cargo_fuzz: &Path, folder: &Path, target: Target) -> Command {
     command
 }
 
-/// Passes on what libFuzzer says, and sums it up. What the code under test prints, metrics above all, is nobody's.
+/// Passes on what libFuzzer says, and sums it up. Drops what the code under test prints, metrics above all.
 fn watch(target: Target, command: &mut Command) -> Result<()> {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().context("cargo-fuzz")?;
     let said = child.stderr.take().context("cargo-fuzz: no output")?;

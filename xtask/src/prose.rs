@@ -1,5 +1,6 @@
 //! Finds words in documents that the style of CONTRIBUTING.md does not allow.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -22,17 +23,63 @@ const BANNED: [&str; 9] = [
 /// Also read as prose: users read it.
 const MESSAGES: &str = "shared/src/delivery/message/built_in/en.ftl";
 
-/// Checks every Markdown file of the project and the English messages.
+/// How many banned words the comments below each folder may still have. Lower a number when you rewrite comments;
+/// never raise one.
+const COMMENTS: [(&str, usize); 5] =
+    [("infra/", 13), ("local/", 53), ("ops/", 15), ("shared/", 275), ("tests/", 68)];
+/// These name the banned words.
+const WITHOUT_COMMENTS: [&str; 1] = ["xtask/src/prose.rs"];
+
+/// Checks every Markdown file of the project, the English messages, and comments.
 pub(crate) fn check(root: &Path) -> Result<()> {
     let is_prose =
         |path: &str| path == MESSAGES || Path::new(path).extension().is_some_and(|end| end == "md");
     let mut problems = Vec::new();
-    for (path, text) in references::read(root, Path::new(""))?.iter().filter(|(path, _)| is_prose(path)) {
+    let files = references::read(root, Path::new(""))?;
+    for (path, text) in files.iter().filter(|(path, _)| is_prose(path)) {
         problems.extend(find(text).iter().map(|(line, word)| format!("{path}:{line}: avoid “{word}”")));
     }
     problems.sort();
+    problems.extend(comments(&files));
     ensure!(problems.is_empty(), "style, see CONTRIBUTING.md:\n{}", problems.join("\n"));
     Ok(())
+}
+
+/// Returns the folders whose comments have more banned words than they may.
+fn comments(files: &[(String, String)]) -> Vec<String> {
+    let mut found: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (path, text) in files.iter().filter(|(path, _)| !WITHOUT_COMMENTS.contains(&path.as_str())) {
+        let folder = path.find('/').and_then(|end| path.get(..=end)).unwrap_or_default();
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| is_comment(path, line)) {
+            let line = line.to_lowercase();
+            let words = BANNED.into_iter().filter(|word| has(&line, word));
+            found
+                .entry(folder)
+                .or_default()
+                .extend(words.map(|word| format!("{path}:{}: {word}", index + 1)));
+        }
+    }
+    let allowed = |folder| COMMENTS.into_iter().find(|(one, _)| *one == folder).map_or(0, |(_, count)| count);
+    let too_many = found.into_iter().filter(|(folder, words)| words.len() > allowed(*folder));
+    too_many
+        .map(|(folder, words)| {
+            format!(
+                "comments below {folder}: {} words to avoid, at most {}:\n{}",
+                words.len(),
+                allowed(folder),
+                words.join("\n")
+            )
+        })
+        .collect()
+}
+
+fn is_comment(path: &str, line: &str) -> bool {
+    let marks: &[&str] = match Path::new(path).extension().and_then(|end| end.to_str()) {
+        Some("rs" | "js" | "mjs" | "cedarschema") => &["//", "* "],
+        Some("py" | "toml" | "yaml" | "ftl") => &["#"],
+        _ => &[],
+    };
+    marks.iter().any(|mark| line.trim_start().starts_with(mark))
 }
 
 /// Returns each banned word with its line. Code, inline and in blocks, is not prose.
@@ -70,6 +117,26 @@ mod tests {
         let text = "Whoever has it.\nNobody's.\n```\nnobody\n```\n`somebody` and a table of\nA case of ours leads nowhere.\n";
         assert_eq!(find(text), [(1, "whoever"), (2, "nobody"), (7, "of ours"), (7, "leads nowhere")]);
         assert_eq!(find("The caller has it. A list of courses. Rows of hours."), []);
+    }
+
+    #[test]
+    fn comments_have_no_more_banned_words_than_before() {
+        let files = |count: usize| {
+            let text = "let nobody = 1;\n/// Nobody's, whoever asks.\n".repeat(count);
+            [("ops/src/a.rs".to_owned(), text), ("b/c.yaml".to_owned(), "# Fine.\na: whoever\n".to_owned())]
+        };
+        let allowed = COMMENTS.into_iter().find(|(folder, _)| *folder == "ops/").unwrap().1;
+        assert_eq!(comments(&files(allowed / 2)), Vec::<String>::new());
+        let problems = comments(&files(allowed / 2 + 1));
+        assert!(
+            problems.concat().contains("ops/src/a.rs:2: whoever\nops/src/a.rs:2: nobody"),
+            "{problems:?}"
+        );
+        let elsewhere = [("new/a.rs".to_owned(), "// Somebody.\n".to_owned())];
+        assert_eq!(
+            comments(&elsewhere),
+            ["comments below new/: 1 words to avoid, at most 0:\nnew/a.rs:1: somebody"]
+        );
     }
 
     #[test]

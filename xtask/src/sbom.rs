@@ -46,7 +46,7 @@ fn collect(target: &str, folder: &Path) -> Result<()> {
     for function in workspace::functions()? {
         let source = workspace::root().join("functions").join(&function).join(format!("{WRITTEN}.json"));
         let text = fs::read_to_string(&source).with_context(|| source.display().to_string())?;
-        // Our own packages are named by where they lie, which is nobody's business.
+        // Our own packages are named by their path on this machine, which does not belong into the document.
         let text = text.replace(&*workspace::root().to_string_lossy(), "/cognito-mfa");
         let listed = listed(&serde_json::from_str(&text)?);
         let built_from = built_from(&function, target)?;

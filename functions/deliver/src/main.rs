@@ -1,4 +1,4 @@
-//! Sends what functions of ours hand over: notices, and codes of custom challenges.
+//! Sends the messages that our other functions enqueue: notices, and codes of custom challenges.
 
 use shared::{init, trigger::serve_parcels};
 use shared_aws::{Aws, AwsSettings, DeliverSettings, deliver};
