@@ -3,7 +3,7 @@
 //!
 //! What its role does not allow a function is denied: by actions, resources and conditions of the template's policies.
 //!
-//! Whoever signs a request names an access key. The Lambda host gives each function a key of its own,
+//! The signature of a request names an access key. The Lambda host gives each function a key of its own,
 //! as Lambda gives each role its own credentials, so a call's signature says which function made it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,7 +96,7 @@ impl Calls {
         None
     }
 
-    /// At each of its actions: nobody is asked which it was.
+    /// Records the denial at each action of the call, without a search for the denied one.
     fn add_denied(&self, call: Call) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let of_function = seen.entry(call.function).or_default();
@@ -169,7 +169,7 @@ async fn note(State(calls): State<Arc<Calls>>, request: Request, next: Next) -> 
         calls.add_denied(call);
         return answer;
     }
-    // Noted before the answer is there: whoever has it sees the call.
+    // Recorded before the answer is sent, so that a caller with an answer finds its call here.
     let Some(metered) = call.of_table().and_then(|operation| metered(operation, &body)) else {
         calls.add(call, Units::default());
         return next.run(Request::from_parts(head, Body::from(body))).await;
@@ -226,7 +226,7 @@ fn metered(operation: &str, body: &Bytes) -> Option<Bytes> {
     Some(input.to_string().into())
 }
 
-/// What an answer says of its price, and the answer as it would be had nobody asked.
+/// Splits an answer into its consumed capacity and the answer without it.
 fn without_capacity(is_read: bool, status: StatusCode, body: Bytes) -> (Units, Bytes) {
     if status == StatusCode::BAD_REQUEST && !is_read {
         // A write that its condition refuses is billed as if it had been done; the answer has no figure, and

@@ -62,7 +62,7 @@ impl DynamoDb {
         Router::new().fallback(forward).with_state(Inner { address: self.address, client, restore })
     }
 
-    /// Closes the database once nobody uses it any more.
+    /// Closes the database when its last user is gone.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
     }

@@ -54,7 +54,7 @@ impl Endpoints {
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder)?;
             }
-            // Renamed into place: whoever waits for the file never reads half of it.
+            // Renamed into place, so that a process that waits for the file never reads half of it.
             let beside = path.with_extension("new");
             fs::write(&beside, serde_json::to_vec_pretty(self)?)?;
             fs::rename(&beside, path)

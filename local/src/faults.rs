@@ -1,5 +1,5 @@
 //! Faults to switch on while the cloud runs: a function or a service that is slow, fails,
-//! throttles or answers what nobody can read.
+//! throttles or returns an unreadable answer.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -35,7 +35,7 @@ pub enum Failure {
     Fails,
     /// Too many requests.
     Throttles,
-    /// Answers as if all were well, with what nobody can read.
+    /// Returns a success with an unreadable body.
     Malformed,
 }
 
@@ -52,7 +52,7 @@ impl Faults {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The default fault is none.
+    /// By default there is no fault.
     pub fn set(&self, target: &str, fault: Fault) {
         let mut faults = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if fault == Fault::default() {

@@ -1,4 +1,4 @@
-//! The local cloud: what stands for AWS on a laptop, in one process.
+//! The local cloud: replaces AWS on a laptop, in one process.
 //!
 //! Rooms: `template` reads what is deployed, `gateway` is the HTTP API, `user_pool` and `functions`
 //! join the two crates that hold Cognito and Lambda, `lambda_api` shows how functions are deployed, `dynamodb`, `kms` and `messaging` are the
@@ -68,7 +68,7 @@ async fn serve(args: &Args) -> Result<()> {
             SignInWith::Phone => "+12025550100",
         })
     };
-    // Whoever closed stdout does not want to read it.
+    // A closed stdout is no error: its reader does not want the text.
     let _closed = io::stdout().write_all(announcement.as_bytes());
     let _closed = io::stdout().flush();
     tokio::select! {

@@ -95,7 +95,7 @@ impl ports::Outbox for Outbox {
             kept.pop_front();
         }
         kept.push_back(delivered.clone());
-        // Nobody listening is fine.
+        // The channel may have no subscriber.
         let _listeners = self.news.send(delivered);
     }
 }

@@ -29,8 +29,8 @@ pub struct Setup<'a> {
 pub struct Known {
     pub user_pool_id: String,
     pub clients: Clients,
-    /// Checks passwords before an account is recovered. Nobody signs in with it, so it is not among those
-    /// that are told. None in a state from before there was one.
+    /// Checks passwords before an account is recovered. Users do not sign in with it, so the
+    /// endpoints file does not list it. `None` in a state that an earlier version wrote.
     pub recovery: Option<Client>,
     pub sign_in_with: SignInWith,
 }

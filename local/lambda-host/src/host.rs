@@ -101,7 +101,7 @@ impl LambdaHost {
         Ok(host)
     }
 
-    /// Ends every function process now, whoever still holds the host.
+    /// Ends every function process now, even if other code still holds the host.
     pub fn stop(&self) {
         self.group.end();
     }

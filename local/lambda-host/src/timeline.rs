@@ -29,7 +29,7 @@ pub struct Record {
     pub init: Option<Duration>,
     pub duration: Duration,
     pub request: Bytes,
-    /// The response body, or why there is none.
+    /// The response body, or the reason for its absence.
     pub response: Result<Bytes, String>,
     /// `errorType`, or the Invoke API's exception.
     pub error: Option<String>,
@@ -92,7 +92,7 @@ impl Timeline {
 impl Lambda for Timeline {
     async fn run(&self, request: Request) -> Result<Invocation, InvokeError> {
         let (lambda, kept) = (Arc::clone(&self.lambda), Arc::clone(&self.kept));
-        // A task of its own: what nobody waits for any more is recorded too.
+        // A task of its own records the invocation even if its caller has stopped waiting.
         let recorded = tokio::spawn(async move {
             let began = ambient::now();
             let outcome = lambda.run(request.clone()).await;
@@ -139,7 +139,7 @@ impl Kept {
             records.latest.pop_front();
         }
         records.latest.push_back(record.clone());
-        // Under the lock, so that subscribers see the numbers in order. Nobody listening is fine.
+        // Under the lock, so that subscribers see the numbers in order. The channel may have no subscriber.
         let _listeners = self.news.send(record);
     }
 }

@@ -45,7 +45,7 @@ const MODULES: &[(&str, &str)] = &modules![
 ];
 
 pub(super) fn router(endpoints: &Endpoints) -> Router<Arc<Console>> {
-    // Beside the console it talks to the pool and to the API, and to nobody else.
+    // Beside the console, the page talks only to the pool and to the API.
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
          connect-src 'self' {} {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -124,7 +124,7 @@ async fn set_switches(
     StatusCode::NO_CONTENT
 }
 
-/// Stands for the browser that comes back to the pool's domain from a provider.
+/// Simulates a browser that returns from a provider to the pool's domain.
 async fn federated_sign_in(
     State(console): State<Arc<Console>>,
     Json(told): Json<FederatedSignIn>,

@@ -31,7 +31,7 @@ pub(super) struct Authorized {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// 401, and what is wrong with the token; `None`: there is none.
+    /// 401, and the fault of the token. `None` if the request has no token.
     Unauthorized(Option<&'static str>),
     /// 403: the route asks for one of these scopes.
     Forbidden(String),

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::ambient::unique_id;
 
 const KEY_LEN: usize = 32;
-/// First byte of every ciphertext of ours.
+/// First byte of every ciphertext of this key store.
 const CIPHERTEXT_VERSION: u8 = 1;
 /// A key id as it stands in a ciphertext: a UUID in text.
 const ID_LEN: usize = 36;

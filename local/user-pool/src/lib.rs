@@ -1,5 +1,5 @@
 //! A Cognito user pool on its own wire protocol (AWS JSON 1.1), for laptops and tests.
-//! It stands for AWS: `docs/reference/cognito.md` is its reference, and it knows no function of this project.
+//! Its behaviour follows `docs/reference/cognito.md`, and it knows no function of this project.
 //!
 //! Rooms: `protocol` (framing, errors, parameter validation) hands an operation's input to its file
 //! in `operations`; `sign_in` holds the state machines of a sign-in; `triggers` calls functions;

@@ -93,7 +93,7 @@ pub trait DataKeys: Send + Sync {
         context: &BTreeMap<String, String>,
     ) -> Result<DataKey, DataKeyFault>;
 
-    /// KMS `CreateGrant`, in the name of whoever sets a pool's `KMSKeyID`: the right to ask for such keys
+    /// KMS `CreateGrant`, in the name of the caller who sets a pool's `KMSKeyID`: the right to ask for such keys
     /// from then on (cognito.md §2.1). Where it is refused the pool keeps its setting, and no code goes out.
     fn grant(&self, key_arn: &str, context: &BTreeMap<String, String>);
 }

@@ -16,7 +16,7 @@ pub struct Switches {
     /// After Cognito's own MFA in `CUSTOM_AUTH` with SRP, Define is asked again, as the guide says;
     /// off: tokens come at once, as seen in 2019.
     pub define_after_mfa: bool,
-    /// A remembered device stands for e-mail MFA as well as for SMS and TOTP.
+    /// A remembered device replaces e-mail MFA as well as SMS and TOTP.
     pub remembered_device_replaces_email_mfa: bool,
     /// Pool with MFA on, whose only address is the one account recovery uses first, and no TOTP: the
     /// sign-in fails, as the guide's list says; off: `MFA_SETUP` is offered.

@@ -1,4 +1,4 @@
-// The key of a trusted browser: made by WebCrypto, kept in IndexedDB, and never to be read by anybody.
+// The key of a trusted browser: WebCrypto makes it, IndexedDB keeps it, and no script can read it.
 // It can only sign.
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256" };

@@ -20,8 +20,8 @@ import { signUp } from "./sign-up.js";
 import { trustedDevices } from "./trusted-devices.js";
 
 /**
- * A screen has an `id`, a `title`, `forUsers` if it needs somebody signed in or `forNobody` if who is
- * signed in has no use for it, and `show(place)`.
+ * A screen has an `id`, a `title` and `show(place)`. It has `forUsers` if it needs a signed-in user, and
+ * `forNobody` if a signed-in user has no use for it.
  * What it shows goes to `place`; `place.go(id)` leaves it for another screen.
  */
 const custom = hasCustomAuth ? [ownAuthenticators, recoveryCodes, trustedDevices] : [];
@@ -62,7 +62,7 @@ async function show() {
   topics();
   document.title = `${screen.title} · Demo app`;
   by("screen-title").textContent = screen.title;
-  // A screen that was left may still be at work; it then writes where nobody looks.
+  // A screen that the user has left may still be running. It then writes into an invisible place.
   const place = element("div", { id: "place" });
   place.go = (id) => {
     if (!place.isConnected) return;

@@ -1,4 +1,4 @@
-// The local cloud's outbox stands for the user's phone and mailbox.
+// The local cloud's outbox replaces the user's phone and mailbox.
 
 const TRIES = 60;
 const WAIT = 100;

@@ -45,8 +45,8 @@ export function removeSeeds(account) {
 }
 
 /**
- * A code that was not given before. A code is good once, and one step of clock drift is accepted: so
- * the second code is the next step's, and nobody has to wait.
+ * Returns a code that was not returned before. A code works once, and one step of clock drift is
+ * accepted. So the second code is that of the next step, and the user does not wait.
  */
 export async function nextCode(account, kind) {
   const all = kept();

@@ -26,8 +26,8 @@ pub(crate) struct TakeoverNotification<'a> {
     pub(crate) feedback_token: &'a Secret,
 }
 
-/// Verified or not, the user's address gets it; without one there is nobody to tell. The sign-in
-/// goes its way whatever comes of it.
+/// Notifies the user at the e-mail address, verified or not. Does nothing for a user without an address.
+/// The sign-in continues whatever the result.
 pub(crate) async fn notify_of_takeover(pools: &UserPools, notification: &TakeoverNotification<'_>) {
     let Some(to) = notification.user.attribute("email") else {
         return;

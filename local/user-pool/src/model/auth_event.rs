@@ -63,7 +63,7 @@ pub(crate) struct Feedback {
 }
 
 impl AuthEvent {
-    /// The shape `AuthEventType`. Where in the world the address is, nobody here knows.
+    /// The shape `AuthEventType`. The location of the address is unknown here.
     pub(crate) fn describe(&self) -> Value {
         let answers: Vec<_> = self
             .answers

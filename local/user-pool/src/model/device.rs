@@ -1,4 +1,4 @@
-//! A device that `ConfirmDevice` made known: its SRP verifier stands for a second factor.
+//! A device that `ConfirmDevice` made known: its SRP verifier replaces a second factor.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

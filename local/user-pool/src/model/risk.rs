@@ -173,7 +173,7 @@ impl RiskSettings {
         Ok(())
     }
 
-    /// What is to be done at a level; the default is to block and to tell nobody.
+    /// Returns the response to a risk level; the default blocks and notifies no user.
     pub(crate) fn response(&self, level: RiskLevel) -> Response {
         let Some(AccountTakeover { actions, .. }) = &self.account_takeover else {
             return Response { notify: false, event_action: EventAction::Block };

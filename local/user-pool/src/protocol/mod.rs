@@ -68,8 +68,8 @@ fn parse(body: &[u8]) -> Result<Value, ApiError> {
     }
 }
 
-/// What the signature of a call tells of its caller. Signatures themselves aren't checked: whoever
-/// reaches this port may administer the pool.
+/// What the signature of a call tells of its caller. Signatures themselves are not checked: a caller
+/// who reaches this port may administer the pool.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Caller {
     /// Whose pools `CreateUserPool` and `ListUserPools` mean.

@@ -12,7 +12,7 @@ use crate::srp::{Exchange, Identity};
 
 impl Turn<'_> {
     /// A key that names no device of the user's fails the sign-in; clients then forget it and begin
-    /// again. Of somebody who isn't there nothing is said.
+    /// again. For an unknown user nothing is revealed.
     pub(super) fn take_device_key(&mut self, key: Option<&str>) -> Result<(), ApiError> {
         let (Some(key), Some(user)) = (key, &self.user) else {
             return Ok(());

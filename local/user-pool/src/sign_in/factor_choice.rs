@@ -74,8 +74,8 @@ pub(crate) fn choose(situation: &Situation) -> Choice {
     }
 }
 
-/// What a risky sign-in is asked for (cognito.md §4.9): as always, and where that is nothing, any
-/// factor the user has. `Nothing`: there is none.
+/// What a risky sign-in is asked for (cognito.md §4.9): as always. If that is nothing, any
+/// factor of the user. `Nothing` if the user has no factor.
 pub(crate) fn choose_despite_preference(situation: &Situation) -> Choice {
     match (choose(situation), situation.pool) {
         (Choice::Nothing, MfaState::Optional) => {}

@@ -2,7 +2,7 @@
 //! comes back to the pool's domain from a provider, is not built: who a provider has vouched for is told.
 //!
 //! ```text
-//! identity of nobody → PreSignUp_ExternalProvider → a user <Provider>_<subject> → PostConfirmation → tokens
+//! unknown identity → PreSignUp_ExternalProvider → a user <Provider>_<subject> → PostConfirmation → tokens
 //! identity of a user, the provider's own or one it was linked with
 //!                    → PreAuthentication → PostAuthentication → tokens
 //! ```
@@ -103,7 +103,7 @@ impl UserPools {
             validation_data: Some(json!({})),
             metadata: None,
         };
-        // Nobody has to confirm a provider's user: only whether it fails counts.
+        // A provider's user needs no confirmation, so only a failure of the trigger matters.
         pre_sign_up(self, pool, event).await?;
         let now = self.now();
         let identity = json!([{

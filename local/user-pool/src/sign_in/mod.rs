@@ -70,7 +70,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// What the open password or device exchange goes by.
+    /// Returns the secret block that names the open password or device exchange.
     fn secret_block(&self) -> Option<&[u8]> {
         match &self.stage {
             Stage::PasswordVerifier(exchange) | Stage::DevicePasswordVerifier(exchange) => {
@@ -81,7 +81,7 @@ impl Attempt {
     }
 }
 
-/// Who signs in. Whoever isn't there is played on, to look the same.
+/// The user who signs in. For an unknown user the sign-in continues, so that both look alike.
 #[derive(Clone)]
 pub(crate) enum Subject {
     Known { sub: String },
@@ -170,7 +170,7 @@ struct Turn<'a> {
     pools: &'a UserPools,
     pool: Arc<Pool>,
     client: Arc<Client>,
-    /// `None`: somebody who isn't there.
+    /// `None` for an unknown user.
     user: Option<Arc<User>>,
     attempt: Attempt,
     /// `clientMetadata` of triggers: of `RespondToAuthChallenge` only (cognito.md §1.4).

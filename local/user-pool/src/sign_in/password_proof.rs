@@ -32,7 +32,7 @@ pub(super) async fn check_password(pools: &UserPools, initiation: &Initiation) -
     turn.password_checked(right).await
 }
 
-/// The server's half of SRP, for whoever isn't there as well.
+/// The server's half of SRP, for unknown users as well.
 pub(super) fn exchange(turn: &Turn<'_>, srp_a: &str) -> Result<Exchange, ApiError> {
     let PasswordVerifier { salt, verifier } = turn.verifier();
     let identity = password::identity(&turn.pool, turn.srp_name().as_str());

@@ -21,7 +21,7 @@ pub(crate) struct Response {
     pub(crate) metadata: Option<Metadata>,
 }
 
-/// `ChallengeResponses`: strings, as the protocol has checked. Members nobody asked for are let be.
+/// `ChallengeResponses`: strings, as the protocol has checked. Unknown members are ignored.
 pub(crate) struct Answers(pub(crate) Metadata);
 
 impl Answers {

@@ -19,7 +19,7 @@ enum Kind {
 }
 
 impl Name {
-    /// The username itself, or an address that stands for it.
+    /// The username itself, or an address that is an alias of it.
     pub(super) fn is_username(&self) -> bool {
         matches!(self.kind, Kind::Username | Kind::UsernameAttribute(_))
     }
@@ -35,7 +35,7 @@ impl Name {
 /// Under which names `user` is to be found.
 pub(super) fn names(pool: &Pool, user: &User) -> Vec<Name> {
     let mut names = vec![Name { kind: Kind::Username, normalized: pool.normalize(&user.username) }];
-    // Nobody signs in by the address of a provider's user: a pool may have an account with it besides
+    // The address of a provider's user is no sign-in name: another account of the pool may have it
     // [inferred].
     if user.status == UserStatus::ExternalProvider {
         return names;

@@ -38,7 +38,7 @@ impl Store {
         Ok(held.users.values().map(Arc::clone).collect())
     }
 
-    /// A name or alias of somebody else's is `UsernameExists` or `AliasExists`.
+    /// A name or alias of another user is `UsernameExists` or `AliasExists`.
     pub(crate) fn insert_user(&self, pool: &str, user: User) -> Result<Arc<User>, ApiError> {
         let mut state = self.write();
         let held = state.pools.get_mut(pool).ok_or_else(|| ApiError::pool_not_found(pool))?;
@@ -76,7 +76,7 @@ impl Store {
         Ok(result)
     }
 
-    /// Takes verified aliases away from whoever has them, for `ForceAliasCreation`.
+    /// Takes verified aliases away from their present owners, for `ForceAliasCreation`.
     pub(crate) fn release_alias(
         &self,
         pool: &str,

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::protocol::error::ApiError;
 use crate::store::Store;
 
-/// Made or loaded by whoever needs them first; the others wait for it.
+/// The first operation that needs the keys makes or loads them; the others wait.
 pub(crate) type KeyCell = Arc<OnceLock<Result<Arc<PoolKeys>, KeyFault>>>;
 
 pub(crate) struct PoolKeys {

@@ -1,4 +1,4 @@
-//! Every built operation with every kind of bad input: the right exception, never a fault of ours.
+//! Every built operation with every kind of bad input: the right exception, never an internal error.
 
 use std::collections::BTreeMap;
 

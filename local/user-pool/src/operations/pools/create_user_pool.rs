@@ -50,7 +50,7 @@ fn run(pools: &UserPools, caller: Caller, input: Input) -> Result<Value, ApiErro
     Ok(json!({"UserPool": described}))
 }
 
-/// Begins with the signing keys; whoever needs them first waits for them.
+/// Starts to make the signing keys. An operation that needs them earlier waits for them.
 fn make_keys(pools: &UserPools, id: String) {
     let (store, cell) = (Arc::clone(&pools.store), pools.key_cell(&id));
     tokio::task::spawn_blocking(move || {

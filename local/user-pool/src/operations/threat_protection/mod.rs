@@ -39,7 +39,7 @@ struct NewFeedback<'a> {
     event_id: &'a str,
     value: &'a str,
     provider: &'static str,
-    /// Of the notification, from whoever isn't an administrator.
+    /// The token of the notification, from a caller who is not an administrator.
     token: Option<&'a str>,
 }
 

@@ -1,4 +1,4 @@
-//! `UpdateAuthEventFeedback`: by whoever holds the notification's token.
+//! `UpdateAuthEventFeedback`: for a caller with the token of a notification.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

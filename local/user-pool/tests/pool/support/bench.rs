@@ -29,7 +29,7 @@ impl Clock for ManualClock {
 
 type Handler = Arc<dyn Fn(Value) -> Result<Value, FunctionFault> + Send + Sync>;
 
-/// A function is a closure from event to answer; whoever isn't named returns the event unchanged.
+/// A function is a closure from event to answer; a function without a closure returns the event unchanged.
 #[derive(Default)]
 pub(crate) struct FakeFunctions {
     handlers: Mutex<HashMap<String, Handler>>,
