@@ -128,7 +128,7 @@ describe('by Cognito’s own ways', () => {
   });
 });
 
-// The functions one by one, as Cognito calls them: so that there is a proof nobody has redeemed.
+// The functions one by one, as Cognito calls them: so that a proof remains that no request has redeemed.
 describe('with the proof of somebody or something else', () => {
   const source = {
     'define-auth-challenge': 'DefineAuthChallenge_Authentication',

@@ -1,4 +1,4 @@
-// Whose token opens a changing route: nobody's but the user's own, good and whole. The routes come from the
+// A changing route opens only for the user's own valid token. The routes come from the
 // OpenAPI document, so that a new one is covered without a line here.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

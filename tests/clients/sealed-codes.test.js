@@ -35,7 +35,7 @@ before(async () => {
     Pool: { Type: 'AWS::Cognito::UserPool', Properties: { LambdaConfig: triggers } },
   };
   writeFileSync(template, JSON.stringify({ Transform: 'AWS::Serverless-2016-10-31', Resources: resources }));
-  // Stands for the sender: keeps the event.
+  // Replaces the sender and keeps the event.
   let keep;
   sealed = new Promise((event) => (keep = event));
   functions = createServer(async (request, response) => {

@@ -1,5 +1,5 @@
 // Custom mode of the demo app in a real headless Chromium: codes by message, a first authenticator set up in
-// the sign-in, a trusted browser whose key nobody can read, recovery codes after a lost phone.
+// the sign-in, a trusted browser whose key no script can read, recovery codes after a lost phone.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
@@ -11,7 +11,7 @@ import { templateWith } from '../harness/policy.js';
 import { PASSWORD, createUser } from '../harness/user.js';
 
 const folder = temporaryFolder();
-// Nobody waits a minute for another code here.
+// This test does not wait a minute for another code.
 const policy = `
   [governor]
   cool_down_seconds = 1

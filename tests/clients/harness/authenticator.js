@@ -21,8 +21,8 @@ export class Authenticator {
   }
 
   /**
-   * A code that was not used before. A time step is good once, and one step of clock drift is
-   * accepted: so the second code is the next step's, and nobody has to wait.
+   * Returns a code that was not used before. A time step works once, and one step of clock drift is
+   * accepted. So the second code is that of the next step, and the test does not wait.
    */
   next() {
     const current = Math.floor(Date.now() / PERIOD);

@@ -44,7 +44,7 @@ export async function startCloud(flags = ['--memory']) {
     exited.then(({ code }) => fail(new Error(`local ended with ${code}: ${output.stderr.join('\n')}`)));
   });
   const readyAfter = performance.now() - started;
-  // A cloud that nobody stops must not keep the test process from ending.
+  // A cloud that a test forgot to stop must not keep the test process from ending.
   for (const handle of [child, child.stdout, child.stderr]) handle.unref();
   return new Cloud(child, exited, output, JSON.parse(readFileSync(path, 'utf8')), readyAfter);
 }

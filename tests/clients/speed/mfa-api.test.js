@@ -1,5 +1,5 @@
-// What a user of the MFA API waits for at the local gateway, beside Cognito's own call and the way to a
-// function and back, which a route that asks nobody takes too.
+// The time that a user of the MFA API waits at the local gateway, beside Cognito's own call and the way to a
+// function and back. A route without calls shows that way.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 

@@ -84,7 +84,7 @@ test('a sign-in with SRP and a TOTP code takes at most 50 ms beside the clientâ€
 /** What full sign-ins wait for the pool, each beside requests that take the same way and do next to nothing. */
 async function signIns() {
   const rounds = [];
-  // One user a sign-in: a code works once, and nobody wants to wait for the next one.
+  // One user a sign-in: a code works once, and the test does not wait for the next one.
   for (let round = 0; round < SIGN_INS; round += 1) {
     const { username, authenticator, token } = await userWithTotp();
     const requests = await timed(async () => {

@@ -55,8 +55,8 @@ test('a known and an unknown name take the same time', { timeout: 540_000 }, asy
   assert.ok(Math.abs(known - unknown) < Math.max(LIMIT_MS, known * LIMIT_PART, Math.abs(known - others)));
 });
 
-/** The functions with a `deliver` that does nothing: on AWS it runs elsewhere, here it would take the
- * processor from the answer that is measured, and more of it where there is somebody to deliver to. */
+/** The functions with a `deliver` that does nothing. On AWS it runs elsewhere. Here it would take the
+ * processor from the measured answer, and more of it if there is a message to deliver. */
 function idleDeliver() {
   const functions = join(folder.path, 'functions');
   mkdirSync(functions);
