@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use shared::{factors::own::OwnFactorStore as _, sign_in::SignInLedger as _};
+use shared::{factors::custom::CustomFactorStore as _, sign_in::SignInLedger as _};
 
 use crate::aws::Aws;
 use crate::ending::Ending;

@@ -7,9 +7,9 @@
 //! Dependencies run shells → capabilities → kernel.
 
 pub mod admin;
+pub mod api_limits;
 pub mod assurance;
 pub mod audit;
-pub mod calls;
 pub mod config;
 pub mod custom_auth;
 pub mod delivery;

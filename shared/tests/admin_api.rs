@@ -18,14 +18,14 @@ use shared::{
     assurance::{Evidence, RecordedSignIn, SignInRecords},
     audit::{Action, AuditTrail, Entry, SupportEvent},
     config::Policy,
-    delivery::{Notice, Parcel},
-    factors::own::{Change, OwnFactorStore, RecoveryHash},
+    delivery::{Notice, OutboundMessage},
+    factors::custom::{Change, CustomFactorStore, RecoveryHash},
     http::admin_api,
-    kernel::{Factor, PortError, UserId},
+    kernel::{PoolFactor, PortError, UserId},
     recovery::PoolMfa,
 };
 use shared_testkit::{
-    InMemoryAccounts, InMemoryCourier, InMemoryTable, InMemoryUserPool, ManualClock, SeededEntropy,
+    InMemoryAccounts, InMemoryMessageQueue, InMemoryTable, InMemoryUserPool, ManualClock, SeededEntropy,
 };
 use tower::ServiceExt;
 
@@ -47,18 +47,18 @@ const CHANGES: [(&str, &str); 6] = [
 struct Api {
     accounts: Arc<InMemoryAccounts>,
     table: Arc<InMemoryTable>,
-    courier: Arc<InMemoryCourier>,
+    queue: Arc<InMemoryMessageQueue>,
     clock: Arc<ManualClock>,
     pool: Arc<InMemoryUserPool>,
     router: axum::Router,
 }
 
 /// Alex is an administrator with these factors; Sam has an authenticator app.
-fn api(factors: &[Factor]) -> Api {
+fn api(factors: &[PoolFactor]) -> Api {
     api_with(factors, "")
 }
 
-fn api_with(factors: &[Factor], more_policy: &str) -> Api {
+fn api_with(factors: &[PoolFactor], more_policy: &str) -> Api {
     api_on(factors, more_policy, None)
 }
 
@@ -72,34 +72,34 @@ impl AuditTrail for NoTrail {
     }
 }
 
-fn api_on(factors: &[Factor], more_policy: &str, trail: Option<Arc<dyn AuditTrail>>) -> Api {
+fn api_on(factors: &[PoolFactor], more_policy: &str, trail: Option<Arc<dyn AuditTrail>>) -> Api {
     let accounts = Arc::new(InMemoryAccounts::default());
     accounts.add("alex", "x", factors);
-    accounts.add("sam", "x", &[Factor::Totp]);
-    accounts.add("kim", "x", &[Factor::Totp]);
+    accounts.add("sam", "x", &[PoolFactor::Totp]);
+    accounts.add("kim", "x", &[PoolFactor::Totp]);
     for name in ["alex", "kim"] {
         accounts.change(name, |user| user.groups = BTreeSet::from(["helpers".to_owned()]));
     }
     let pool = Arc::new(InMemoryUserPool::new(UserId::parse(ADMIN).unwrap()).with_factors(factors));
-    let (table, courier) = (Arc::new(InMemoryTable::default()), Arc::new(InMemoryCourier::default()));
+    let (table, queue) = (Arc::new(InMemoryTable::default()), Arc::new(InMemoryMessageQueue::default()));
     let clock = Arc::new(ManualClock::at(SIGNED_IN_AT + SignedDuration::from_mins(1)));
     let ports = SupportPorts {
         pool: pool.clone(),
         accounts: accounts.clone(),
-        own: table.clone(),
+        custom: table.clone(),
         sign_ins: table.clone(),
         ledger: table.clone(),
         items: table.clone(),
         audit: trail.unwrap_or_else(|| table.clone()),
         calls: table.clone(),
-        courier: courier.clone(),
+        queue: queue.clone(),
         clock: clock.clone(),
         entropy: Arc::new(SeededEntropy::new(5)),
     };
     let policy = format!("[admin]\ngroups = ['helpers']\n{more_policy}");
     let policy = Policy::read(Some(&policy)).unwrap().admin;
     record(&table, SIGNED_IN_AT, !factors.is_empty());
-    Api { accounts, table, courier, clock, pool, router: admin_api(Arc::new(Support::new(policy, ports))) }
+    Api { accounts, table, queue, clock, pool, router: admin_api(Arc::new(Support::new(policy, ports))) }
 }
 
 /// A sign-in of the administrator.
@@ -184,17 +184,17 @@ impl Api {
     }
 
     fn notices(&self) -> Vec<Notice> {
-        let notice = |parcel: Parcel| match parcel {
-            Parcel::Notice(notice) => Some(notice.notice),
-            Parcel::Code(_) | Parcel::Recovery(_) | Parcel::Dummy => None,
+        let notice = |message: OutboundMessage| match message {
+            OutboundMessage::Notification(notice) => Some(notice.notice),
+            OutboundMessage::ChallengeCode(_) | OutboundMessage::Recovery(_) | OutboundMessage::Decoy => None,
         };
-        self.courier.taken().into_iter().filter_map(notice).collect()
+        self.queue.taken().into_iter().filter_map(notice).collect()
     }
 }
 
 #[tokio::test]
 async fn a_user_is_found_with_everything_that_proves() {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     let (status, found) = api.look("find", "sam").await;
     assert_eq!(status, 200);
     assert_eq!(
@@ -213,7 +213,7 @@ async fn a_user_is_found_with_everything_that_proves() {
 #[tokio::test]
 async fn every_change_is_written_down_with_who_and_why_and_told() {
     for (method, operation) in CHANGES {
-        let api = api(&[Factor::Totp]);
+        let api = api(&[PoolFactor::Totp]);
         let (status, answer) = api.call(method, &path(operation), body(operation)).await;
         assert!(matches!(status, 200 | 204), "{operation}: {answer}");
         let entries = api.table.audit();
@@ -228,26 +228,26 @@ async fn every_change_is_written_down_with_who_and_why_and_told() {
 
 #[tokio::test]
 async fn a_reset_leaves_nothing_that_a_lost_phone_held() {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     let sam = UserId::parse("sub-sam").unwrap();
-    let codes = Change { recovery: Some([RecoveryHash::kept("hash")].into()), ..Change::default() };
+    let codes = Change { recovery: Some([RecoveryHash::from_stored("hash")].into()), ..Change::default() };
     api.table.change(&sam, 0, &codes).await.unwrap();
     let (status, left) = api.call("POST", &path("mfa-reset"), body("mfa-reset")).await;
     assert_eq!((status, left), (200, json!({ "enabled": [], "preferred": null })));
     let user = api.accounts.user("sam");
     assert_eq!((user.sessions, user.devices), (0, 0));
-    assert!(api.table.own_factors(&sam).await.unwrap().recovery.is_empty());
+    assert!(api.table.custom_factors(&sam).await.unwrap().recovery.is_empty());
     // In a pool that requires a factor and knows no other of the user: never a success that changed nothing.
-    let stuck = self::api(&[Factor::Totp]);
-    stuck.accounts.set_rules(PoolMfa::On, Some(Factor::Email), false);
-    stuck.accounts.change("sam", |user| user.account.addresses = [Factor::Email].into());
+    let stuck = self::api(&[PoolFactor::Totp]);
+    stuck.accounts.set_rules(PoolMfa::On, Some(PoolFactor::Email), false);
+    stuck.accounts.change("sam", |user| user.account.addresses = [PoolFactor::Email].into());
     let refused = stuck.refusal("POST", "mfa-reset", body("mfa-reset")).await;
     assert_eq!(refused, "factor-not-changeable");
 }
 
 #[tokio::test]
 async fn the_preference_and_the_number_are_changed_and_the_rest_stays() {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     let asked = json!({ "user": "sam", "sms": "PREFERRED", "reason": "lost her phone" });
     let (status, after) = api.call("PUT", &path("preference"), asked).await;
     assert_eq!((status, after), (200, json!({ "enabled": ["SMS", "TOTP"], "preferred": "SMS" })));
@@ -264,7 +264,7 @@ async fn the_preference_and_the_number_are_changed_and_the_rest_stays() {
 
 #[tokio::test]
 async fn the_trail_is_read_by_time() {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     api.call("POST", &path("unlock"), body("unlock")).await;
     api.clock.advance(SignedDuration::from_mins(1));
     api.call("POST", &path("unlock"), body("unlock")).await;
@@ -298,7 +298,7 @@ async fn the_trail_is_read_by_time() {
 #[case::not_a_line(json!({ "reason": "a\nb" }))]
 #[tokio::test]
 async fn without_a_reason_nothing_is_changed(#[case] given: Value) {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     for (method, operation) in CHANGES {
         let mut asked = body(operation);
         asked.as_object_mut().unwrap().remove("reason");
@@ -311,7 +311,7 @@ async fn without_a_reason_nothing_is_changed(#[case] given: Value) {
 
 #[tokio::test]
 async fn administrators_do_not_touch_each_other_nor_themselves() {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     for (method, operation) in CHANGES {
         for user in ["alex", "kim"] {
             let refused = api.refusal(method, operation, body_for(user, operation)).await;
@@ -337,15 +337,15 @@ async fn nobody_else_gets_anywhere() {
             (json!({ "cognito:groups": "[helpers]", "scope": "openid" }), "access-token-needed"),
             (json!({ "cognito:groups": "[helpers]", "sub": "sub-other" }), "not-signed-in"),
         ] {
-            let api = api(&[Factor::Totp]);
+            let api = api(&[PoolFactor::Totp]);
             let (_, problem) = api.call_with(method, &url, body(), &claims).await;
             assert_eq!(problem["code"], expected, "{url} {claims}");
             checked += 1;
         }
         // Taken out of the group since the token was issued; the token revoked; no second factor.
-        let left = api(&[Factor::Totp]);
+        let left = api(&[PoolFactor::Totp]);
         left.accounts.change("alex", |user| user.groups.clear());
-        let revoked = api(&[Factor::Totp]);
+        let revoked = api(&[PoolFactor::Totp]);
         revoked.pool.revoke();
         let plain = api(&[]);
         for (api, expected) in
@@ -355,7 +355,7 @@ async fn nobody_else_gets_anywhere() {
             assert_eq!(problem["code"], expected, "{url}");
             checked += 1;
         }
-        let late = api(&[Factor::Totp]);
+        let late = api(&[PoolFactor::Totp]);
         late.clock.advance(SignedDuration::from_mins(5));
         let (status, answer) = late.call_with(method, &url, body(), &member).await;
         if LOOKS.contains(&operation) {
@@ -385,8 +385,8 @@ async fn look(api: &Api, claims: Value) -> String {
 #[tokio::test]
 async fn a_factor_turned_on_after_the_sign_in_does_not_let_its_token_in() {
     let api = api(&[]);
-    api.pool.set_factors(&[Factor::Totp]);
-    api.accounts.change("alex", |user| user.account.profile.factors.enabled = [Factor::Totp].into());
+    api.pool.set_factors(&[PoolFactor::Totp]);
+    api.accounts.change("alex", |user| user.account.profile.factors.enabled = [PoolFactor::Totp].into());
     assert_eq!(look(&api, json!({})).await, "second-factor-needed");
     for (method, operation) in CHANGES {
         let refused = api.refusal(method, operation, body(operation)).await;
@@ -407,7 +407,7 @@ async fn a_factor_turned_on_after_the_sign_in_does_not_let_its_token_in() {
 
 #[tokio::test]
 async fn a_sign_in_of_which_nothing_is_known_is_none_with_a_second_factor() {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     assert_eq!(look(&api, json!({})).await, "200");
     for minutes in [-2, 2] {
         let other = SIGNED_IN_AT + SignedDuration::from_mins(minutes);
@@ -438,8 +438,8 @@ const NAMES: [&str; 8] = [
 #[tokio::test]
 async fn a_name_is_one_user_whatever_stands_in_it() {
     for name in NAMES {
-        let api = api(&[Factor::Totp]);
-        api.accounts.add(name, "x", &[Factor::Totp]);
+        let api = api(&[PoolFactor::Totp]);
+        api.accounts.add(name, "x", &[PoolFactor::Totp]);
         let sub = api.accounts.user(name).account.profile.user.as_str().to_owned();
         let (status, found) = api.look("find", name).await;
         assert_eq!((status, &found["username"], &found["sub"]), (200, &json!(name), &json!(sub)), "{found}");
@@ -450,7 +450,10 @@ async fn a_name_is_one_user_whatever_stands_in_it() {
         let of: BTreeSet<_> = api.table.audit().iter().map(|entry| entry.user.as_str().to_owned()).collect();
         assert_eq!(of, BTreeSet::from([sub, ADMIN.to_owned()]), "{name}");
         let sam = api.accounts.user("sam");
-        assert!(sam.sessions > 0 && sam.account.profile.factors.enabled.contains(&Factor::Totp), "{name}");
+        assert!(
+            sam.sessions > 0 && sam.account.profile.factors.enabled.contains(&PoolFactor::Totp),
+            "{name}"
+        );
     }
 }
 
@@ -463,7 +466,7 @@ async fn a_name_is_one_user_whatever_stands_in_it() {
 #[case::too_long(json!("漢".repeat(129)))]
 #[tokio::test]
 async fn what_is_no_name_is_said_to_be_none(#[case] user: Value) {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     for (method, operation) in CHANGES.into_iter().chain(LOOKS.map(|look| ("POST", look))) {
         let mut asked = body(operation);
         asked["user"] = user.clone();
@@ -476,7 +479,7 @@ async fn what_is_no_name_is_said_to_be_none(#[case] user: Value) {
 /// What the paths were that had a name in them: whatever function is behind them does nothing.
 #[tokio::test]
 async fn a_path_names_nobody() {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     for (method, operation) in CHANGES {
         for named in ["sam", "sub-sam", "sub-sam%2Fmfa-reset%3Fx@example.org", "..", "%2e%2e", "find"] {
             let path = format!("/admin/users/{named}/{operation}");
@@ -489,7 +492,7 @@ async fn a_path_names_nobody() {
 
 #[tokio::test]
 async fn a_look_is_written_down_with_who_looked() {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     assert_eq!(api.look("find", "sam").await.0, 200);
     assert_eq!(api.look("audit", "kim").await.0, 200);
     assert_eq!(api.look("find", "none").await.0, 404);
@@ -498,7 +501,7 @@ async fn a_look_is_written_down_with_who_looked() {
     assert_eq!(api.looks(), expected);
     assert_eq!(api.table.audit().len(), 2, "one line a look");
     // What can't be written down is not shown.
-    let api = api_on(&[Factor::Totp], "", Some(Arc::new(NoTrail)));
+    let api = api_on(&[PoolFactor::Totp], "", Some(Arc::new(NoTrail)));
     for operation in LOOKS {
         let (status, answer) = api.look(operation, "sam").await;
         assert_eq!((status, &answer["code"]), (503, &json!("temporarily-unavailable")), "{operation}");
@@ -521,7 +524,7 @@ async fn a_member_of_a_group_is_changed_only_if_all_groups_are_helped(
     #[case] expected: u16,
 ) {
     for (method, operation) in CHANGES {
-        let api = api_with(&[Factor::Totp], policy);
+        let api = api_with(&[PoolFactor::Totp], policy);
         let groups = groups.iter().map(|&group| group.to_owned()).collect();
         api.accounts.change("sam", |user| user.groups = groups);
         let (status, answer) = api.call(method, &path(operation), body(operation)).await;
@@ -538,7 +541,7 @@ async fn a_member_of_a_group_is_changed_only_if_all_groups_are_helped(
 async fn an_administrator_asks_for_so_much_in_an_hour() {
     let left = 3600 - (SIGNED_IN_AT.as_second() + 60) % 3600;
     let policy = "looks_per_hour = 3\nchanges_per_hour = 2\nmax_sign_in_age_seconds = 300";
-    let api = api_with(&[Factor::Totp], policy);
+    let api = api_with(&[PoolFactor::Totp], policy);
     let too_many = (429, json!("too-many-requests"), json!(left));
     let problem =
         |(status, answer): (u16, Value)| (status, answer["code"].clone(), answer["retryAfter"].clone());
@@ -569,7 +572,7 @@ async fn an_administrator_asks_for_so_much_in_an_hour() {
 /// Of many at once no more are done than there is room for.
 #[tokio::test]
 async fn racing_calls_are_counted_one_by_one() {
-    let api = api_with(&[Factor::Totp], "looks_per_hour = 5\nchanges_per_hour = 4");
+    let api = api_with(&[PoolFactor::Totp], "looks_per_hour = 5\nchanges_per_hour = 4");
     let looks = futures::future::join_all((0..20).map(|_| api.look("find", "sam"))).await;
     assert_eq!(looks.iter().filter(|(status, _)| *status == 200).count(), 5);
     let unlock = || async { api.call("POST", &path("unlock"), body("unlock")).await };
@@ -580,7 +583,7 @@ async fn racing_calls_are_counted_one_by_one() {
 /// Somebody who is no administrator uses up no limit and leaves no line.
 #[tokio::test]
 async fn a_call_that_is_refused_before_is_not_counted() {
-    let api = api_with(&[Factor::Totp], "looks_per_hour = 1");
+    let api = api_with(&[PoolFactor::Totp], "looks_per_hour = 1");
     for _ in 0..3 {
         let (status, _) = api.call_with("POST", &path("find"), body("find"), &json!({})).await;
         assert_eq!(status, 403);
@@ -590,11 +593,11 @@ async fn a_call_that_is_refused_before_is_not_counted() {
 
 #[tokio::test]
 async fn a_number_that_is_set_ends_the_trust_in_devices() {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     let sam = UserId::parse("sub-sam").unwrap();
-    let trusted = || async { api.table.own_factors(&sam).await.unwrap() };
-    let before = trusted().await.generation;
+    let trusted = || async { api.table.custom_factors(&sam).await.unwrap() };
+    let before = trusted().await.factor_epoch;
     let (status, _) = api.call("PUT", &path("phone-number"), body("phone-number")).await;
     assert_eq!(status, 204);
-    assert_ne!(trusted().await.generation, before);
+    assert_ne!(trusted().await.factor_epoch, before);
 }

@@ -20,20 +20,20 @@ use jiff::{SignedDuration, Timestamp};
 use shared::{
     assurance::{Evidence, PasswordRecovery},
     config::Policy,
-    custom_auth::{AppClients, CustomAuthSettings, Defined, Gate},
+    custom_auth::{AppClients, CustomAuthSettings, DefineDecision, TokenDecision},
     factors::{
-        Access, AppClientDirectory, Contacts, DeviceId, DeviceRegistry, FactorState, Factors,
-        FriendlyDeviceName, GuardPorts, NativeFactors, PoolDevice, PreferenceChange, Profile, Setting,
-        SignedIn, TotpSecret, TotpVerification, UserPoolFault,
-        own::{
-            Authenticator, Change, FactorId, MessageCodeSetting, OwnFactorStore, OwnFactors, PoolFactorNote,
-            RecoveryCode, Seeds, SelfService, TotpSeed,
+        AppClientDirectory, Contacts, DeviceId, DeviceRegistry, FactorChangeGuard, FactorChangePorts,
+        FactorState, FriendlyDeviceName, NativeFactors, PoolDevice, PoolFactorService, PreferenceChange,
+        Profile, Setting, SignedIn, TotpSecret, TotpVerification, UserPoolFault,
+        custom::{
+            Authenticator, Change, CustomFactorService, CustomFactorStore, CustomFactors, FactorId,
+            MessageCodeSetting, PoolFactorNote, RecoveryCode, Seeds, TotpSeed,
         },
     },
-    kernel::{AccessToken, Clock, EmailAddress, Factor, OneTimeCode, PhoneNumber, UserId},
+    kernel::{AccessToken, Clock, EmailAddress, OneTimeCode, PhoneNumber, PoolFactor, UserId},
 };
 use shared_testkit::{
-    CUSTOM, CustomAuthStage, CustomSignIn, InMemoryCourier, InMemorySeeds, InMemoryTable, NATIVE,
+    CUSTOM, CustomAuthStage, CustomSignIn, InMemoryMessageQueue, InMemorySeeds, InMemoryTable, NATIVE,
     SeededEntropy, Snapshot,
 };
 
@@ -151,8 +151,8 @@ impl NativeFactors for Pool {
                 locale: None,
             },
             factors: FactorState {
-                enabled: if is_on { [Factor::Totp].into() } else { [].into() },
-                preferred: is_on.then_some(Factor::Totp),
+                enabled: if is_on { [PoolFactor::Totp].into() } else { [].into() },
+                preferred: is_on.then_some(PoolFactor::Totp),
             },
         })
     }
@@ -196,13 +196,13 @@ struct Walk {
     table: Arc<InMemoryTable>,
     stage: CustomAuthStage,
     pool: Arc<Pool>,
-    own: SelfService,
-    factors: Factors,
+    custom: CustomFactorService,
+    factors: PoolFactorService,
     user: UserId,
     owner: Owner,
     holds: Holds,
     /// What there was before the attacker came.
-    before: OwnFactors,
+    before: CustomFactors,
     steps: usize,
     tokens: usize,
 }
@@ -220,22 +220,24 @@ async fn walk(owner: Owner, holds: Holds) -> Walk {
     let clients = AppClients::parse(&format!("native={NATIVE},custom={CUSTOM}"), &custom_auth).unwrap();
     let clients: Arc<dyn AppClientDirectory> =
         Arc::new(CustomAuthSettings { policy: custom_auth, clients, recovery: RECOVERY });
-    let guard = GuardPorts { own: table.clone(), records: table.clone(), clients, devices: pool.clone() };
-    let access = Arc::new(Access::new(
+    let guard =
+        FactorChangePorts { custom: table.clone(), records: table.clone(), clients, devices: pool.clone() };
+    let access = Arc::new(FactorChangeGuard::new(
         pool.clone(),
         guard,
         table.clone(),
-        Arc::new(InMemoryCourier::default()),
+        Arc::new(InMemoryMessageQueue::default()),
         stage.clock.clone(),
         Arc::new(SeededEntropy::new(3)),
         &policy,
     ));
     let key = stage.key.clone();
-    let own = SelfService::new(access.clone(), table.clone(), Arc::new(InMemorySeeds), key, &policy);
-    let factors = Factors::new(access, table.clone(), &policy);
+    let custom =
+        CustomFactorService::new(access.clone(), table.clone(), Arc::new(InMemorySeeds), key, &policy);
+    let factors = PoolFactorService::new(access, table.clone(), &policy);
     set_up(&table, &stage, &user, owner).await;
-    let before = table.own_factors(&user).await.unwrap();
-    Walk { table, stage, pool, own, factors, user, owner, holds, before, steps: 0, tokens: 0 }
+    let before = table.custom_factors(&user).await.unwrap();
+    Walk { table, stage, pool, custom, factors, user, owner, holds, before, steps: 0, tokens: 0 }
 }
 
 /// Gives the owner what they have, and a completed sign-in.
@@ -259,8 +261,8 @@ async fn set_up(table: &InMemoryTable, stage: &CustomAuthStage, user: &UserId, o
             sign_in.begin(stage).await;
             sign_in.answer(stage, "sms").await;
             let code = stage.code().await.unwrap();
-            assert_eq!(sign_in.answer(stage, &code).await, Defined::IssueTokens);
-            assert!(stage.token(user, CUSTOM, None).await.is_open());
+            assert_eq!(sign_in.answer(stage, &code).await, DefineDecision::IssueTokens);
+            assert!(stage.token(user, CUSTOM, None).await.is_granted());
         }
         Owner::PoolAuthenticator => {
             table.note_pool_factor(user, PoolFactorNote::On(stage.clock.now())).await.unwrap();
@@ -334,13 +336,13 @@ impl Walk {
         }
         let mut defined = sign_in.begin(&self.stage).await;
         for _ in 0..8 {
-            if defined != Defined::Challenge {
+            if defined != DefineDecision::Challenge {
                 break;
             }
             let Some(answer) = self.answer(world, &sign_in).await else { return };
             defined = sign_in.answer(&self.stage, &answer).await;
         }
-        if defined == Defined::IssueTokens {
+        if defined == DefineDecision::IssueTokens {
             let gate = self.stage.token(&user, CUSTOM, None).await;
             self.take(world, CUSTOM, &gate);
         }
@@ -373,8 +375,8 @@ impl Walk {
         }
     }
 
-    fn take(&mut self, world: &mut World, client: &'static str, gate: &Gate) {
-        if let Gate::Open(admitted) = gate {
+    fn take(&mut self, world: &mut World, client: &'static str, gate: &TokenDecision) {
+        if let TokenDecision::Granted(admitted) = gate {
             self.tokens += 1;
             let evidence = admitted.evidence.unwrap();
             world.token = Some(Token { client, evidence, at: world.now });
@@ -393,30 +395,33 @@ impl Walk {
         };
         match operation {
             Operation::MintRecoveryCodes => {
-                if let Ok(codes) = self.own.replace_recovery_codes(&caller).await {
+                if let Ok(codes) = self.custom.replace_recovery_codes(&caller).await {
                     world.codes = codes.readable().map(|code| code.to_string()).collect();
                 }
             }
             Operation::AddAuthenticator => {
                 let name = FriendlyDeviceName::parse("Mine").unwrap();
-                let Ok((id, enrolment)) = self.own.start_authenticator(&caller, name).await else { return };
+                let Ok((id, enrolment)) = self.custom.start_authenticator(&caller, name).await else {
+                    return;
+                };
                 let secret = enrolment.secret.expose().as_bytes().to_vec();
                 let seed = data_encoding::BASE32_NOPAD.decode(&secret).unwrap();
                 let code = OneTimeCode::parse_totp(&totp(&seed, world.now)).unwrap();
-                if self.own.confirm_authenticator(&caller, &id, &code).await.is_ok() {
+                if self.custom.confirm_authenticator(&caller, &id, &code).await.is_ok() {
                     world.seeds.push(seed);
                 }
             }
             Operation::RemoveAuthenticator => {
                 let id = FactorId::parse(&"a".repeat(32)).unwrap();
-                let _ = self.own.remove_authenticator(&caller, &id).await;
+                let _ = self.custom.remove_authenticator(&caller, &id).await;
             }
             Operation::KeepMessages => {
                 let on = Some(MessageCodeSetting::On);
-                let _ = self.own.set_message_codes(&caller, on, on).await;
+                let _ = self.custom.set_message_codes(&caller, on, on).await;
             }
             _ => {
-                let request = [(Factor::Totp, Setting::Disabled), (Factor::Sms, Setting::Enabled)].into();
+                let request =
+                    [(PoolFactor::Totp, Setting::Disabled), (PoolFactor::Sms, Setting::Enabled)].into();
                 let _ = self.factors.set_preference(&caller, &request, None).await;
             }
         }
@@ -435,7 +440,7 @@ impl Walk {
             assert!(token.client != CUSTOM || independent >= 2, "{owner:?} {holds:?} {path:?}: tokens");
         }
         if independent < 2 {
-            let kept = self.table.own_factors(&self.user).await.unwrap();
+            let kept = self.table.custom_factors(&self.user).await.unwrap();
             let before = &self.before;
             let is_same = kept.authenticators == before.authenticators
                 && kept.recovery == before.recovery

@@ -16,16 +16,16 @@ use data_encoding::BASE64URL_NOPAD;
 use jiff::SignedDuration;
 use shared::{
     assurance::{Evidence, PasswordRecovery},
-    custom_auth::{Challenges, Defined, Gate, NAME_ONLY_TOTP_TRIES, Place},
-    delivery::Parcel,
+    custom_auth::{Challenges, DefineDecision, NAME_ONLY_TOTP_ATTEMPTS, StateKey, TokenDecision},
+    delivery::OutboundMessage,
     factors::{
         FriendlyDeviceName,
-        own::{
-            Authenticator, Change, DEVICE_TRUST, DeviceKey, DeviceStatement, FactorId, OwnFactorStore,
+        custom::{
+            Authenticator, Change, CustomFactorStore, DEVICE_TRUST, DeviceKey, DeviceStatement, FactorId,
             RecoveryCode, Seeds, TotpSeed, TrustedDevice,
         },
     },
-    kernel::{Clock, OneTimeCode, OwnFactor, UserId},
+    kernel::{Clock, CustomFactor, OneTimeCode, UserId},
 };
 use shared_testkit::{
     CUSTOM, CustomAuthStage, CustomSignIn, InMemorySeeds, InMemoryTable, NATIVE, SeededEntropy,
@@ -53,7 +53,7 @@ fn other_than(code: &str) -> String {
 }
 
 async fn change(table: &InMemoryTable, user: &UserId, change: Change) {
-    let seen = table.own_factors(user).await.unwrap().revision;
+    let seen = table.custom_factors(user).await.unwrap().revision;
     table.change(user, seen, &change).await.unwrap();
 }
 
@@ -64,7 +64,7 @@ async fn add_authenticator(
     seed: &[u8],
     now: jiff::Timestamp,
 ) {
-    let mut authenticators = table.own_factors(user).await.unwrap().authenticators;
+    let mut authenticators = table.custom_factors(user).await.unwrap().authenticators;
     let seed = InMemorySeeds.seal(user, &TotpSeed::from_bytes(seed).unwrap()).await.unwrap();
     let name = FriendlyDeviceName::parse("Phone").unwrap();
     let added = Authenticator { name, seed, created_at: now, is_confirmed: true };
@@ -88,21 +88,21 @@ async fn an_e_mail_code_signs_in_and_a_proof_is_redeemed_once() {
     let (_, stage) = stage(PASSWORDLESS);
     let alex = user("alex");
     let mut sign_in = CustomSignIn::without_password("alex", Some(&alex));
-    assert_eq!(sign_in.begin(&stage).await, Defined::Challenge);
+    assert_eq!(sign_in.begin(&stage).await, DefineDecision::Challenge);
     assert_eq!(
         sign_in.public["factors"], "email,sms,totp,recovery-code,trusted-device",
         "what the client counts"
     );
-    assert!(stage.courier.taken().is_empty(), "begin sends nothing");
-    assert_eq!(sign_in.answer(&stage, "EMAIL").await, Defined::Challenge);
+    assert!(stage.queue.taken().is_empty(), "begin sends nothing");
+    assert_eq!(sign_in.answer(&stage, "EMAIL").await, DefineDecision::Challenge);
     let code = stage.code().await.unwrap();
-    assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::NotProven);
-    assert_eq!(sign_in.answer(&stage, &code).await, Defined::IssueTokens);
-    assert!(stage.token(&alex, NATIVE, None).await.is_open(), "no factor of ours is set up");
-    assert_eq!(stage.token(&user("sam"), CUSTOM, None).await, Gate::NotProven);
-    assert_eq!(stage.token(&alex, "other", None).await, Gate::UnknownClient);
-    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
-    assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::NotProven);
+    assert_eq!(stage.token(&alex, CUSTOM, None).await, TokenDecision::NotProven);
+    assert_eq!(sign_in.answer(&stage, &code).await, DefineDecision::IssueTokens);
+    assert!(stage.token(&alex, NATIVE, None).await.is_granted(), "no factor of ours is set up");
+    assert_eq!(stage.token(&user("sam"), CUSTOM, None).await, TokenDecision::NotProven);
+    assert_eq!(stage.token(&alex, "other", None).await, TokenDecision::UnknownClient);
+    assert!(stage.token(&alex, CUSTOM, None).await.is_granted());
+    assert_eq!(stage.token(&alex, CUSTOM, None).await, TokenDecision::NotProven);
 }
 
 /// The figures that the issue asks for.
@@ -153,16 +153,16 @@ async fn an_authenticators_code_works_at_once_or_after_a_choice_and_each_step_on
     add_authenticator(&table, &alex, "b", other_seed, stage.clock.now()).await;
     let begun = async || {
         let mut sign_in = CustomSignIn::with_password("alex", &alex);
-        assert_eq!(sign_in.begin(&stage).await, Defined::Challenge);
+        assert_eq!(sign_in.begin(&stage).await, DefineDecision::Challenge);
         sign_in
     };
     let mut at_once = begun().await;
     assert_eq!(at_once.public["factors"], "totp", "stronger than a message");
-    assert_eq!(at_once.answer(&stage, &totp(&stage, SEED, 0)).await, Defined::IssueTokens);
-    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
+    assert_eq!(at_once.answer(&stage, &totp(&stage, SEED, 0)).await, DefineDecision::IssueTokens);
+    assert!(stage.token(&alex, CUSTOM, None).await.is_granted());
 
     let mut replayed = begun().await;
-    assert_eq!(replayed.answer(&stage, "totp").await, Defined::Challenge);
+    assert_eq!(replayed.answer(&stage, "totp").await, DefineDecision::Challenge);
     assert_eq!(replayed.public["codeLength"], "6");
     for (seed, steps, why) in [
         (SEED, 0, "used"),
@@ -170,11 +170,15 @@ async fn an_authenticators_code_works_at_once_or_after_a_choice_and_each_step_on
         (SEED, -1, "older than the last one"),
         (SEED, 2, "too early"),
     ] {
-        assert_eq!(replayed.answer(&stage, &totp(&stage, seed, steps)).await, Defined::Challenge, "{why}");
+        assert_eq!(
+            replayed.answer(&stage, &totp(&stage, seed, steps)).await,
+            DefineDecision::Challenge,
+            "{why}"
+        );
     }
-    assert_eq!(replayed.answer(&stage, &totp(&stage, other_seed, 1)).await, Defined::IssueTokens);
-    assert!(stage.courier.taken().is_empty());
-    assert_eq!(stage.token(&alex, NATIVE, None).await, Gate::NotProven, "no factor of Cognito's");
+    assert_eq!(replayed.answer(&stage, &totp(&stage, other_seed, 1)).await, DefineDecision::IssueTokens);
+    assert!(stage.queue.taken().is_empty());
+    assert_eq!(stage.token(&alex, NATIVE, None).await, TokenDecision::NotProven, "no factor of Cognito's");
 }
 
 #[tokio::test]
@@ -184,12 +188,12 @@ async fn a_recovery_code_works_once() {
     let code = RecoveryCode::generate(&SeededEntropy::new(7)).unwrap();
     let hashes = [code.hash(&stage.key, &alex)].into();
     change(&table, &alex, Change { recovery: Some(hashes), ..Change::default() }).await;
-    for expected in [Defined::IssueTokens, Defined::Challenge] {
+    for expected in [DefineDecision::IssueTokens, DefineDecision::Challenge] {
         let mut sign_in = CustomSignIn::with_password("alex", &alex);
         sign_in.begin(&stage).await;
         assert_eq!(sign_in.answer(&stage, &code.readable()).await, expected);
     }
-    assert_eq!(table.own_factors(&alex).await.unwrap().recovery, [].into());
+    assert_eq!(table.custom_factors(&alex).await.unwrap().recovery, [].into());
 }
 
 struct Device {
@@ -227,14 +231,14 @@ async fn a_trusted_device_stands_for_the_second_factor_and_for_nothing_else() {
     let device = Device::trusted(&table, &alex, &stage).await;
     let begun = async |user: &UserId| {
         let mut sign_in = CustomSignIn::with_password("name", user);
-        assert_eq!(sign_in.begin(&stage).await, Defined::Challenge);
+        assert_eq!(sign_in.begin(&stage).await, DefineDecision::Challenge);
         sign_in
     };
     let mut sign_in = begun(&alex).await;
     assert_eq!(sign_in.public["factors"], "email,sms,trusted-device");
     let signed = device.sign(&sign_in.public["nonce"], &alex, CUSTOM);
-    assert_eq!(sign_in.answer(&stage, &signed).await, Defined::IssueTokens);
-    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
+    assert_eq!(sign_in.answer(&stage, &signed).await, DefineDecision::IssueTokens);
+    assert!(stage.token(&alex, CUSTOM, None).await.is_granted());
 
     let mut accepted = 0;
     for _ in 0..1_000 {
@@ -244,8 +248,8 @@ async fn a_trusted_device_stands_for_the_second_factor_and_for_nothing_else() {
     }
     println!("1,000 replays of a signature: {accepted} accepted");
     assert_eq!(accepted, 0);
-    let locked = table.read(&Place::User(alex.clone())).await.unwrap();
-    assert_eq!(locked.tally.failures.values().max(), Some(&100), "and the device is locked");
+    let locked = table.read(&StateKey::User(alex.clone())).await.unwrap();
+    assert_eq!(locked.failure_counts.failures.values().max(), Some(&100), "and the device is locked");
 
     let (table, stage) = self::stage("");
     let device = Device::trusted(&table, &alex, &stage).await;
@@ -257,11 +261,11 @@ async fn a_trusted_device_stands_for_the_second_factor_and_for_nothing_else() {
         device.sign(&nonce, &sam, CUSTOM),
         device.sign(&nonce, &alex, NATIVE),
     ] {
-        assert_eq!(sign_in.answer(&stage, &other).await, Defined::Challenge, "not what was signed");
+        assert_eq!(sign_in.answer(&stage, &other).await, DefineDecision::Challenge, "not what was signed");
     }
     table.revoke_devices(&alex).await.unwrap();
     let late = device.sign(&nonce, &alex, CUSTOM);
-    assert_eq!(sign_in.answer(&stage, &late).await, Defined::Challenge, "the device is gone");
+    assert_eq!(sign_in.answer(&stage, &late).await, DefineDecision::Challenge, "the device is gone");
 }
 
 #[tokio::test]
@@ -272,9 +276,9 @@ async fn a_device_is_dead_after_its_time_and_alone_it_signs_nobody_in() {
     let mut sign_in = CustomSignIn::without_password("alex", Some(&alex));
     sign_in.begin(&stage).await;
     let signed = device.sign(&sign_in.public["nonce"], &alex, CUSTOM);
-    assert_eq!(sign_in.answer(&stage, &signed).await, Defined::Challenge, "more must be proven");
+    assert_eq!(sign_in.answer(&stage, &signed).await, DefineDecision::Challenge, "more must be proven");
     assert_eq!(sign_in.public["factors"], "email,sms");
-    assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::NotProven);
+    assert_eq!(stage.token(&alex, CUSTOM, None).await, TokenDecision::NotProven);
 
     stage.clock.advance(DEVICE_TRUST);
     let mut later = CustomSignIn::with_password("alex", &alex);
@@ -291,12 +295,12 @@ async fn two_factors_where_the_policy_asks_for_two() {
     sign_in.begin(&stage).await;
     sign_in.answer(&stage, "email").await;
     let code = stage.code().await.unwrap();
-    assert_eq!(sign_in.answer(&stage, &code).await, Defined::Challenge);
+    assert_eq!(sign_in.answer(&stage, &code).await, DefineDecision::Challenge);
     assert_eq!(sign_in.public["factors"], "sms,totp", "what was proven is not offered again");
-    assert_eq!(sign_in.answer(&stage, &code).await, Defined::Challenge, "a code works once");
-    assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::NotProven);
-    assert_eq!(sign_in.answer(&stage, &totp(&stage, SEED, 0)).await, Defined::IssueTokens);
-    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
+    assert_eq!(sign_in.answer(&stage, &code).await, DefineDecision::Challenge, "a code works once");
+    assert_eq!(stage.token(&alex, CUSTOM, None).await, TokenDecision::NotProven);
+    assert_eq!(sign_in.answer(&stage, &totp(&stage, SEED, 0)).await, DefineDecision::IssueTokens);
+    assert!(stage.token(&alex, CUSTOM, None).await.is_granted());
 }
 
 #[tokio::test]
@@ -309,19 +313,19 @@ async fn a_code_ends_and_another_may_be_asked_for() {
     let code = stage.code().await.unwrap();
     assert_eq!((sign_in.public["expiresIn"].as_str(), sign_in.public["canResendIn"].as_str()), ("180", "60"));
     sign_in.answer(&stage, "RESEND").await;
-    assert_eq!(stage.courier.taken().len(), 1, "too early");
+    assert_eq!(stage.queue.taken().len(), 1, "too early");
     stage.clock.advance(seconds(180));
-    assert_eq!(sign_in.answer(&stage, &code).await, Defined::Challenge, "it has ended");
+    assert_eq!(sign_in.answer(&stage, &code).await, DefineDecision::Challenge, "it has ended");
     assert_eq!(sign_in.public["attemptsLeft"], "5");
     sign_in.answer(&stage, "RESEND").await;
     let another = stage.code().await.unwrap();
-    assert_eq!(sign_in.answer(&stage, &another).await, Defined::IssueTokens);
+    assert_eq!(sign_in.answer(&stage, &another).await, DefineDecision::IssueTokens);
 }
 
 #[tokio::test]
 async fn an_older_code_works_where_the_policy_keeps_it() {
     for (policy, expected) in
-        [("resend = 'keep'", Defined::IssueTokens), ("resend = 'replace'", Defined::Challenge)]
+        [("resend = 'keep'", DefineDecision::IssueTokens), ("resend = 'replace'", DefineDecision::Challenge)]
     {
         let (_, stage) = stage(&format!("[custom_auth]\n{policy}\n{PASSWORDLESS}"));
         let mut sign_in = CustomSignIn::without_password("alex", Some(&user("alex")));
@@ -349,8 +353,8 @@ async fn repeated_deliveries_change_nothing() {
     }
     sign_in.answer(&stage, "email").await;
     sign_in.create(&stage).await;
-    let parcels = stage.courier.taken();
-    assert!(parcels.len() > 1 && parcels.iter().all(|parcel| *parcel == parcels[0]), "one identity");
+    let messages = stage.queue.taken();
+    assert!(messages.len() > 1 && messages.iter().all(|message| *message == messages[0]), "one identity");
     let code = stage.code().await.unwrap();
     for _ in 0..3 {
         assert!(!sign_in.verify(&stage, &other_than(&code), None).await);
@@ -361,9 +365,9 @@ async fn repeated_deliveries_change_nothing() {
     for _ in 0..3 {
         assert!(sign_in.verify(&stage, &code, None).await);
     }
-    assert_eq!(sign_in.answer(&stage, &code).await, Defined::IssueTokens);
-    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
-    assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::NotProven, "one sign-in");
+    assert_eq!(sign_in.answer(&stage, &code).await, DefineDecision::IssueTokens);
+    assert!(stage.token(&alex, CUSTOM, None).await.is_granted());
+    assert_eq!(stage.token(&alex, CUSTOM, None).await, TokenDecision::NotProven, "one sign-in");
 }
 
 #[tokio::test]
@@ -412,10 +416,10 @@ async fn wrong_codes_by_name_lock_nobody_out_who_knows_the_password() {
         sign_in.begin(&stage).await;
         for _ in 0..5 {
             tried += 1;
-            let before = table.read(&Place::User(alex.clone())).await.unwrap();
+            let before = table.read(&StateKey::User(alex.clone())).await.unwrap();
             sign_in.answer(&stage, "000000").await;
-            let after = table.read(&Place::User(alex.clone())).await.unwrap();
-            compared += u32::from(before.tally.by_name != after.tally.by_name);
+            let after = table.read(&StateKey::User(alex.clone())).await.unwrap();
+            compared += u32::from(before.failure_counts.by_name != after.failure_counts.by_name);
         }
         stage.clock.advance(seconds(1));
     }
@@ -427,7 +431,7 @@ async fn wrong_codes_by_name_lock_nobody_out_who_knows_the_password() {
         assert!(sign_in.public["factors"].contains("totp"), "no factor is locked");
         sign_in.answer(&stage, "email").await;
         if let Some(code) = stage.code().await {
-            signed_in += u32::from(sign_in.answer(&stage, &code).await == Defined::IssueTokens);
+            signed_in += u32::from(sign_in.answer(&stage, &code).await == DefineDecision::IssueTokens);
         }
     }
     println!(
@@ -453,13 +457,13 @@ async fn a_factor_is_off_after_a_hundred_failures_beside_another_until_another_s
         }
         stage.clock.advance(seconds(181));
     }
-    assert_eq!(open.answer(&stage, &totp(&stage, SEED, 0)).await, Defined::Challenge, "opened before");
+    assert_eq!(open.answer(&stage, &totp(&stage, SEED, 0)).await, DefineDecision::Challenge, "opened before");
     let mut sign_in = CustomSignIn::with_password("alex", &alex);
     sign_in.begin(&stage).await;
     assert_eq!(sign_in.public["factors"], "email,sms", "off");
     sign_in.answer(&stage, "email").await;
     let code = stage.code().await.unwrap();
-    assert_eq!(sign_in.answer(&stage, &code).await, Defined::IssueTokens);
+    assert_eq!(sign_in.answer(&stage, &code).await, DefineDecision::IssueTokens);
     let mut sign_in = CustomSignIn::with_password("alex", &alex);
     sign_in.begin(&stage).await;
     assert_eq!(sign_in.public["factors"], "email,sms,totp", "back, by a sign-in with another");
@@ -487,13 +491,13 @@ async fn sign_ins_that_lead_nowhere_look_like_all_others() {
             }
             seen.push(format!("{public:?}"));
         }
-        let parcels = stage.courier.taken();
+        let messages = stage.queue.taken();
         assert_eq!(
-            parcels.last().is_some_and(|parcel| matches!(parcel, Parcel::Code(_))),
+            messages.last().is_some_and(|message| matches!(message, OutboundMessage::ChallengeCode(_))),
             has_code,
             "{name}"
         );
-        (seen, calls, parcels.len())
+        (seen, calls, messages.len())
     };
     let (known, known_calls, sent) = course("alex", Some(&alex), true).await;
     assert_eq!(known.iter().filter(|step| *step == "Fail").count(), 1);
@@ -528,10 +532,10 @@ fn default_stage() -> (Arc<InMemoryTable>, CustomAuthStage) {
     (table, stage)
 }
 
-fn evidence(gate: &Gate) -> Option<Evidence> {
+fn evidence(gate: &TokenDecision) -> Option<Evidence> {
     match gate {
-        Gate::Open(admitted) => admitted.evidence,
-        Gate::UnknownClient | Gate::NotProven => None,
+        TokenDecision::Granted(admitted) => admitted.evidence,
+        TokenDecision::UnknownClient | TokenDecision::NotProven => None,
     }
 }
 
@@ -541,34 +545,38 @@ async fn a_user_without_a_counted_factor_sets_one_up_in_the_sign_in() {
     let (table, stage) = default_stage();
     let alex = user("alex");
     let mut sign_in = CustomSignIn::with_password("alex", &alex).without_phone();
-    assert_eq!(sign_in.begin(&stage).await, Defined::Challenge);
+    assert_eq!(sign_in.begin(&stage).await, DefineDecision::Challenge);
     assert_eq!((sign_in.public["step"].as_str(), sign_in.public["factors"].as_str()), ("begin", "email"));
-    assert_eq!(sign_in.answer(&stage, "email").await, Defined::Challenge);
+    assert_eq!(sign_in.answer(&stage, "email").await, DefineDecision::Challenge);
     let code = stage.code().await.unwrap();
-    assert_eq!(sign_in.answer(&stage, &code).await, Defined::Challenge);
-    assert_eq!(stage.token(&alex, CUSTOM, None).await, Gate::NotProven, "the e-mail code is not enough");
+    assert_eq!(sign_in.answer(&stage, &code).await, DefineDecision::Challenge);
+    assert_eq!(
+        stage.token(&alex, CUSTOM, None).await,
+        TokenDecision::NotProven,
+        "the e-mail code is not enough"
+    );
     assert_eq!(sign_in.public["step"], "enrol");
     let secret = sign_in.public["secret"].clone();
     assert!(sign_in.public["uri"].starts_with("otpauth://totp/Example:alex%40example.com?secret="));
     let seed = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
     let wrong = other_than(&totp(&stage, &seed, 0));
-    assert_eq!(sign_in.answer(&stage, &wrong).await, Defined::Challenge);
+    assert_eq!(sign_in.answer(&stage, &wrong).await, DefineDecision::Challenge);
     assert_eq!((&sign_in.public["secret"], sign_in.public["attemptsLeft"].as_str()), (&secret, "4"));
     let right = totp(&stage, &seed, 0);
-    assert_eq!(sign_in.answer(&stage, &right).await, Defined::IssueTokens);
+    assert_eq!(sign_in.answer(&stage, &right).await, DefineDecision::IssueTokens);
     let issued = evidence(&stage.token(&alex, CUSTOM, None).await).unwrap();
     assert_eq!(issued, Evidence::UNKNOWN, "a factor set up in a sign-in is no evidence for it");
     assert_eq!(table.audit().len(), 1);
     assert!(
-        stage.courier.taken().iter().any(|parcel| matches!(parcel, Parcel::Notice(_))),
+        stage.queue.taken().iter().any(|message| matches!(message, OutboundMessage::Notification(_))),
         "the owner is told"
     );
 
     let mut next = CustomSignIn::with_password("alex", &alex);
     next.begin(&stage).await;
     assert_eq!(next.public["factors"], "totp");
-    assert_eq!(next.answer(&stage, &right).await, Defined::Challenge, "a code is good once");
-    assert_eq!(next.answer(&stage, &totp(&stage, &seed, 1)).await, Defined::IssueTokens);
+    assert_eq!(next.answer(&stage, &right).await, DefineDecision::Challenge, "a code is good once");
+    assert_eq!(next.answer(&stage, &totp(&stage, &seed, 1)).await, DefineDecision::IssueTokens);
     let issued = evidence(&stage.token(&alex, CUSTOM, None).await).unwrap();
     assert_eq!((issued.level, issued.second_factor_at), (2, Some(stage.clock.now())));
 }
@@ -581,14 +589,14 @@ async fn no_second_first_factor_is_set_up_and_a_closed_client_fails() {
         let mut sign_in = CustomSignIn::with_password("alex", &alex).without_phone();
         sign_in.begin(stage).await
     };
-    assert_eq!(begun(&stage).await, Defined::Challenge);
+    assert_eq!(begun(&stage).await, DefineDecision::Challenge);
     change(&table, &alex, Change { had_factor: Some(true), ..Change::default() }).await;
-    assert_eq!(begun(&stage).await, Defined::Fail, "removed past us, say");
+    assert_eq!(begun(&stage).await, DefineDecision::Fail, "removed past us, say");
     change(&table, &alex, Change::reset()).await;
-    assert_eq!(begun(&stage).await, Defined::Challenge, "an administrator has reset the user");
+    assert_eq!(begun(&stage).await, DefineDecision::Challenge, "an administrator has reset the user");
     let closed =
         CustomAuthStage::with("[custom_auth.clients.custom]\nenrolment = 'closed'", &table, 1, BY_EMAIL);
-    assert_eq!(begun(&closed).await, Defined::Fail);
+    assert_eq!(begun(&closed).await, DefineDecision::Fail);
 }
 
 /// Of two who set up a first factor at a time one does; the other's secret is worth nothing.
@@ -607,9 +615,9 @@ async fn a_first_factor_is_set_up_once() {
     };
     let ((mut one, seed), (mut other, other_seed)) = (at_secret().await, at_secret().await);
     assert_ne!(seed, other_seed);
-    assert_eq!(one.answer(&stage, &totp(&stage, &seed, 0)).await, Defined::IssueTokens);
-    assert_ne!(other.answer(&stage, &totp(&stage, &other_seed, 0)).await, Defined::IssueTokens);
-    assert_eq!(table.own_factors(&alex).await.unwrap().confirmed().count(), 1);
+    assert_eq!(one.answer(&stage, &totp(&stage, &seed, 0)).await, DefineDecision::IssueTokens);
+    assert_ne!(other.answer(&stage, &totp(&stage, &other_seed, 0)).await, DefineDecision::IssueTokens);
+    assert_eq!(table.custom_factors(&alex).await.unwrap().confirmed().count(), 1);
 }
 
 #[tokio::test]
@@ -627,15 +635,17 @@ async fn codes_by_name_of_an_authenticator_are_compared_sixteen_times_a_year() {
     for _ in 0..60 * 24 {
         for _ in 0..3 {
             let sign_in = begun().await;
-            let before = table.read(&Place::User(alex.clone())).await.unwrap().tally.name_only_totp;
+            let before =
+                table.read(&StateKey::User(alex.clone())).await.unwrap().failure_counts.name_only_totp;
             sign_in.verify(&stage, &other_than(&totp(&stage, SEED, 0)), None).await;
-            let after = table.read(&Place::User(alex.clone())).await.unwrap().tally.name_only_totp;
+            let after =
+                table.read(&StateKey::User(alex.clone())).await.unwrap().failure_counts.name_only_totp;
             compared += u32::from(before != after);
         }
         stage.clock.advance(SignedDuration::from_hours(1));
     }
     println!("4,320 sign-ins by name: {compared} codes compared");
-    assert_eq!(compared, NAME_ONLY_TOTP_TRIES);
+    assert_eq!(compared, NAME_ONLY_TOTP_ATTEMPTS);
     let sign_in = begun().await;
     assert!(!sign_in.verify(&stage, &totp(&stage, SEED, 0), None).await, "the right one neither");
     table.forgive_failures(&alex).await.unwrap();
@@ -651,12 +661,12 @@ async fn holding_all_slots_keeps_no_owner_out() {
     for _ in 0..30 {
         let mut thief = CustomSignIn::with_password("alex", &alex);
         thief.begin(&stage).await;
-        assert_eq!(thief.answer(&stage, "totp").await, Defined::Challenge);
+        assert_eq!(thief.answer(&stage, "totp").await, DefineDecision::Challenge);
     }
     let mut owner = CustomSignIn::with_password("alex", &alex);
     owner.begin(&stage).await;
-    assert_eq!(owner.answer(&stage, &totp(&stage, SEED, 0)).await, Defined::IssueTokens);
-    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
+    assert_eq!(owner.answer(&stage, &totp(&stage, SEED, 0)).await, DefineDecision::IssueTokens);
+    assert!(stage.token(&alex, CUSTOM, None).await.is_granted());
 }
 
 /// A password and a mailbox at a client that takes an e-mail code: no more guesses at the authenticator.
@@ -671,14 +681,14 @@ async fn a_pass_at_a_weak_client_forgives_nothing_for_a_strong_one() {
         let mut guess = CustomSignIn::with_password("alex", &alex);
         guess.begin(&stage).await;
         guess.answer(&stage, "000000").await;
-        let mut pass = CustomSignIn::with_password("alex", &alex);
-        pass.begin(&stage).await;
-        pass.answer(&stage, "email").await;
+        let mut grant = CustomSignIn::with_password("alex", &alex);
+        grant.begin(&stage).await;
+        grant.answer(&stage, "email").await;
         let code = stage.code().await.unwrap();
-        assert_eq!(pass.answer(&stage, &code).await, Defined::IssueTokens);
+        assert_eq!(grant.answer(&stage, &code).await, DefineDecision::IssueTokens);
     }
-    let kept = table.read(&Place::User(alex)).await.unwrap();
-    assert_eq!(kept.tally.failures.get(&OwnFactor::Totp), Some(&3));
+    let kept = table.read(&StateKey::User(alex)).await.unwrap();
+    assert_eq!(kept.failure_counts.failures.get(&CustomFactor::Totp), Some(&3));
 }
 
 /// Drawn codes: every digit as likely as any other, at every place.
@@ -688,14 +698,16 @@ fn a_million_codes_are_unbiased() {
     let mut seen = [[0_u32; 10]; 6];
     for _ in 0..1_000_000 {
         let code = OneTimeCode::draw(&entropy, 6).unwrap();
-        for (place, digit) in code.expose().bytes().enumerate() {
-            seen[place][usize::from(digit - b'0')] += 1;
+        for (position, digit) in code.expose().bytes().enumerate() {
+            seen[position][usize::from(digit - b'0')] += 1;
         }
     }
-    for (place, digits) in seen.iter().enumerate() {
+    for (position, digits) in seen.iter().enumerate() {
         let chi_square: f64 =
             digits.iter().map(|count| (f64::from(*count) - 100_000.0).powi(2) / 100_000.0).sum();
-        println!("place {place}: chi-square {chi_square:.2} (9 degrees of freedom, 99.9 % below 27.88)");
+        println!(
+            "position {position}: chi-square {chi_square:.2} (9 degrees of freedom, 99.9 % below 27.88)"
+        );
         assert!(digits.iter().all(|count| *count > 0) && chi_square < 27.88, "{digits:?}");
     }
 }

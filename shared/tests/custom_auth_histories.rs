@@ -17,8 +17,11 @@ use jiff::Timestamp;
 use shared::{
     assurance::PasswordRecovery,
     config::Policy,
-    custom_auth::{Ask, Next, Nonce, Proven, Record, Requirements, Round, Seat, SessionItem, next},
-    kernel::OwnFactor::{self, EmailCode, SmsCode, Totp, TrustedDevice},
+    custom_auth::{
+        ChallengeSlot, ChallengeState, NextStep, Nonce, Proven, Requirements, RoundPrompt, RoundState,
+        SessionItem, next,
+    },
+    kernel::CustomFactor::{self, EmailCode, SmsCode, Totp, TrustedDevice},
 };
 
 const DEPTH: usize = 6;
@@ -49,8 +52,8 @@ const NAMES: [&str; 17] = [
 struct Custom {
     result: bool,
     /// None: which factor?
-    asked: Option<OwnFactor>,
-    recorded: Option<OwnFactor>,
+    asked: Option<CustomFactor>,
+    recorded: Option<CustomFactor>,
     metadata: Metadata,
 }
 
@@ -71,26 +74,26 @@ enum Symbol {
 }
 
 /// `at_once`: what is proven without a choice before.
-fn symbols(at_once: OwnFactor) -> Vec<Symbol> {
+fn symbols(at_once: CustomFactor) -> Vec<Symbol> {
     let cognito =
         NAMES.into_iter().flat_map(|name| [true, false].map(|result| Symbol::Cognito { name, result }));
-    let own = |result, asked, recorded| Custom { result, asked, recorded, metadata: Metadata::Own };
+    let custom = |result, asked, recorded| Custom { result, asked, recorded, metadata: Metadata::Own };
     let mut ours = vec![
-        own(false, None, None),
-        own(true, None, Some(at_once)),
-        own(false, Some(EmailCode), None),
-        own(true, Some(EmailCode), Some(EmailCode)),
-        own(true, Some(Totp), Some(Totp)),
+        custom(false, None, None),
+        custom(true, None, Some(at_once)),
+        custom(false, Some(EmailCode), None),
+        custom(true, Some(EmailCode), Some(EmailCode)),
+        custom(true, Some(Totp), Some(Totp)),
         // Session and record disagree.
-        own(true, None, None),
-        own(false, None, Some(at_once)),
-        own(true, Some(EmailCode), None),
-        own(true, Some(EmailCode), Some(Totp)),
-        own(false, Some(EmailCode), Some(EmailCode)),
+        custom(true, None, None),
+        custom(false, None, Some(at_once)),
+        custom(true, Some(EmailCode), None),
+        custom(true, Some(EmailCode), Some(Totp)),
+        custom(false, Some(EmailCode), Some(EmailCode)),
     ];
     for metadata in [Metadata::Null, Metadata::Garbage, Metadata::OtherSignIn, Metadata::Boasting] {
         for result in [true, false] {
-            ours.push(Custom { metadata, ..own(result, None, result.then_some(at_once)) });
+            ours.push(Custom { metadata, ..custom(result, None, result.then_some(at_once)) });
         }
     }
     cognito.chain(ours.into_iter().map(Symbol::Ours)).collect()
@@ -101,9 +104,9 @@ fn symbols(at_once: OwnFactor) -> Vec<Symbol> {
 struct History {
     symbols: Vec<Symbol>,
     metadata: Vec<Option<String>>,
-    recorded: BTreeMap<u32, OwnFactor>,
-    native: BTreeSet<OwnFactor>,
-    own: BTreeSet<OwnFactor>,
+    recorded: BTreeMap<u32, CustomFactor>,
+    native: BTreeSet<CustomFactor>,
+    custom: BTreeSet<CustomFactor>,
 }
 
 impl History {
@@ -134,7 +137,7 @@ impl History {
                 if let (true, true, Some(factor)) = (custom.result, is_own, custom.recorded)
                     && custom.asked.is_none_or(|asked| asked == factor)
                 {
-                    after.own.insert(factor);
+                    after.custom.insert(factor);
                 }
             }
         }
@@ -145,30 +148,32 @@ impl History {
 
     fn metadata(&self, custom: Custom, at: u32) -> Option<String> {
         let nonce = |digit: &str| Nonce::parse(&digit.repeat(32)).unwrap();
-        let mut round = Round {
+        let mut round = RoundState {
             nonce: nonce("a"),
-            seat: Some(Seat::ALL[0]),
-            generation: 0,
+            slot: Some(ChallengeSlot::ALL[0]),
+            factor_epoch: 0,
             proven: Proven {
                 password: self.password(),
                 native: self.native.clone(),
-                own: self.own.clone(),
+                custom: self.custom.clone(),
                 enrolled: false,
             },
-            offered: OwnFactor::ALL.into(),
-            ask: custom.asked.map_or(Ask::Begin, |factor| Ask::Code { factor, round: at }),
+            offered: CustomFactor::ALL.into(),
+            ask: custom
+                .asked
+                .map_or(RoundPrompt::Begin, |factor| RoundPrompt::Code { factor, round_index: at }),
         };
         match custom.metadata {
             Metadata::Null => return None,
             Metadata::Garbage => return Some("OTP-123456".into()),
             Metadata::OtherSignIn => round.nonce = nonce("b"),
-            Metadata::Boasting => round.proven.own.extend(OwnFactor::ALL),
+            Metadata::Boasting => round.proven.custom.extend(CustomFactor::ALL),
             Metadata::Own => {}
         }
         Some(round.text())
     }
 
-    fn next(&self, requirements: &Requirements) -> Next {
+    fn next(&self, requirements: &Requirements) -> NextStep {
         let items: Vec<_> = self
             .symbols
             .iter()
@@ -181,7 +186,7 @@ impl History {
                 SessionItem { name, result, metadata: metadata.as_deref() }
             })
             .collect();
-        let record = Record {
+        let record = ChallengeState {
             nonce: Nonce::parse(&"a".repeat(32)).unwrap(),
             client: "client".into(),
             until: Timestamp::MAX,
@@ -203,7 +208,7 @@ struct Sample {
 }
 
 impl Sample {
-    fn at_once(&self) -> OwnFactor {
+    fn at_once(&self) -> CustomFactor {
         if self.rule.contains("trusted_device = true") { TrustedDevice } else { Totp }
     }
 }
@@ -212,13 +217,13 @@ fn is_password_first(history: &History) -> bool {
     history.password()
 }
 
-fn counts(history: &History, kinds: &[OwnFactor]) -> usize {
-    let has = |factor: &&OwnFactor| history.native.contains(factor) || history.own.contains(factor);
+fn counts(history: &History, kinds: &[CustomFactor]) -> usize {
+    let has = |factor: &&CustomFactor| history.native.contains(factor) || history.custom.contains(factor);
     kinds.iter().filter(has).count()
 }
 
 fn has_device(history: &History) -> bool {
-    history.own.contains(&TrustedDevice)
+    history.custom.contains(&TrustedDevice)
 }
 
 const SAMPLES: [Sample; 5] = [
@@ -273,15 +278,15 @@ fn walk(
     found: &mut Found,
 ) {
     found.tried += 1;
-    let deserves = (sample.is_enough)(history) && !history.own.is_empty();
+    let deserves = (sample.is_enough)(history) && !history.custom.is_empty();
     match history.next(requirements) {
-        Next::IssueTokens(_) => {
+        NextStep::IssueTokens(_) => {
             found.issued += 1;
             if !deserves {
                 found.violations.push(format!("{:?}", history.symbols));
             }
         }
-        Next::Fail(why) if is_for_good(why) => {
+        NextStep::Fail(why) if is_for_good(why) => {
             // The machine reads from the first member on and stops at the first that does not hold.
             let left = u32::try_from(DEPTH - history.symbols.len()).unwrap();
             let below: u64 = (1..=left).map(|depth| u64::try_from(symbols.len()).unwrap().pow(depth)).sum();
@@ -299,9 +304,15 @@ fn walk(
 }
 
 /// Whether nothing that follows can mend it.
-fn is_for_good(why: shared::custom_auth::Why) -> bool {
-    use shared::custom_auth::Why;
-    matches!(why, Why::UnexpectedChallenge | Why::NotPassed | Why::ForeignRound | Why::NotRecorded)
+fn is_for_good(why: shared::custom_auth::FailReason) -> bool {
+    use shared::custom_auth::FailReason;
+    matches!(
+        why,
+        FailReason::UnexpectedChallenge
+            | FailReason::NotPassed
+            | FailReason::ForeignRound
+            | FailReason::NotRecorded
+    )
 }
 
 fn requirements(rule: &str) -> Requirements {
@@ -352,7 +363,7 @@ fn a_session_that_failed_for_good_stays_failed() {
         let symbols = symbols(sample.at_once());
         let requirements = requirements(sample.rule);
         let fails = |history: &History| match history.next(&requirements) {
-            Next::Fail(why) => is_for_good(why),
+            NextStep::Fail(why) => is_for_good(why),
             _ => false,
         };
         for first in &symbols {

@@ -16,8 +16,9 @@ use serde_json::json;
 use shared::{
     config::{self, Policy},
     delivery::{
-        Carrier, Chain, ChallengeCodes, CodeParcel, Deliver, Dependencies, Destination, DispatchSettings,
-        Email, Failure, Notice, NoticeParcel, Outcome, Parcel, Provider, ProviderFault, Recipient, Sms,
+        ChallengeCode, ChallengeCodes, ChannelProviders, Destination, Email, Notice, Notification,
+        OutboundMessage, Provider, ProviderChain, ProviderFault, QueueConsumer, Recipient, SendFailure,
+        SendOutcome, SenderDependencies, SenderSettings, Sms,
     },
     kernel::{EmailAddress, OneTimeCode, PhoneNumber, PortError, Refusal, UserId},
     trigger::accept,
@@ -76,7 +77,7 @@ struct Codes {
 
 #[async_trait]
 impl ChallengeCodes for Codes {
-    async fn draw(&self, _: &CodeParcel) -> Result<Option<OneTimeCode>, PortError> {
+    async fn draw(&self, _: &ChallengeCode) -> Result<Option<OneTimeCode>, PortError> {
         let code = 246_810 + self.drawn.fetch_add(1, Ordering::Relaxed);
         Ok(OneTimeCode::parse(&code.to_string()).ok().filter(|_| !self.is_over))
     }
@@ -86,7 +87,7 @@ struct House {
     sent: Arc<Sent>,
     table: Arc<InMemoryTable>,
     codes: Arc<Codes>,
-    deliver: Deliver,
+    deliver: QueueConsumer,
 }
 
 fn house(codes: Codes) -> House {
@@ -97,10 +98,10 @@ fn house(codes: Codes) -> House {
         "MFA_HASH_KEY" => Some("k".repeat(64)),
         _ => None,
     };
-    let settings = config::load(&lookup, DispatchSettings::read_for_parcels).unwrap();
+    let settings = config::load(&lookup, SenderSettings::read_for_queue).unwrap();
     let entropy = Arc::new(SeededEntropy::new(1));
-    let dependencies = Dependencies {
-        claims: table.clone(),
+    let dependencies = SenderDependencies {
+        leases: table.clone(),
         keys: None,
         budgets: table.clone(),
         addresses: None,
@@ -109,10 +110,12 @@ fn house(codes: Codes) -> House {
         entropy: entropy.clone(),
     };
     let policy = Policy::default().delivery;
-    let sms = Carrier::Sms(Chain::new(vec![sent.clone()], policy.sms.clone(), entropy.clone()));
-    let email = Carrier::Email(Chain::new(vec![sent.clone()], policy.email.clone(), entropy));
-    let dispatch = |carrier| settings.dispatch(dependencies.clone(), carrier);
-    let deliver = Deliver::new(dispatch(sms), dispatch(email)).with_codes(codes.clone());
+    let sms =
+        ChannelProviders::Sms(ProviderChain::new(vec![sent.clone()], policy.sms.clone(), entropy.clone()));
+    let email =
+        ChannelProviders::Email(ProviderChain::new(vec![sent.clone()], policy.email.clone(), entropy));
+    let sender = |providers| settings.sender(dependencies.clone(), providers);
+    let deliver = QueueConsumer::new(sender(sms), sender(email)).with_codes(codes.clone());
     House { sent, table, codes, deliver }
 }
 
@@ -134,16 +137,22 @@ fn by_sms() -> Destination {
     Destination::Sms(PhoneNumber::parse("+4915123456789").unwrap())
 }
 
-fn notice(id: u128, notice: Notice, to: Recipient) -> Parcel {
+fn notice(id: u128, notice: Notice, to: Recipient) -> OutboundMessage {
     let id = uuid::Uuid::from_u128(id);
-    Parcel::Notice(NoticeParcel { id, notice, name: Some("Alex's <phone>".into()), at: NOW, to })
+    OutboundMessage::Notification(Notification {
+        id,
+        notice,
+        name: Some("Alex's <phone>".into()),
+        at: NOW,
+        to,
+    })
 }
 
-fn code(sending: u32, to: Recipient) -> CodeParcel {
-    CodeParcel {
+fn code(send_attempt: u32, to: Recipient) -> ChallengeCode {
+    ChallengeCode {
         nonce: "6f".repeat(16),
-        round: 3,
-        sending,
+        round_index: 3,
+        send_attempt,
         client_id: "client".into(),
         to,
         expires_at: NOW + SignedDuration::from_mins(7),
@@ -155,8 +164,8 @@ async fn a_notice_arrives_once_in_the_users_language() {
     let house = house(Codes::default());
     let mail = notice(1, Notice::AuthenticatorAdded, to(by_email(), "de"));
     let text = notice(2, Notice::TrustedDeviceAdded, to(by_sms(), "en-GB"));
-    for parcel in [&mail, &text] {
-        let overlapping = join_all((0..20).map(|_| house.deliver.handle(parcel))).await;
+    for message in [&mail, &text] {
+        let overlapping = join_all((0..20).map(|_| house.deliver.handle(message))).await;
         assert!(overlapping.iter().all(Result::is_ok));
     }
     let sent = house.sent.all();
@@ -178,9 +187,13 @@ async fn notices_do_not_wait_and_make_nothing_wait() {
     let house = house(Codes::default());
     let notices: Vec<_> = (0..5).map(|id| notice(id, Notice::FactorsChanged, to(by_email(), "en"))).collect();
     join_all(notices.iter().map(|notice| house.deliver.handle(notice))).await;
-    for sending in 1..=5 {
-        house.deliver.handle(&Parcel::Code(code(sending, to(by_email(), "en")))).await.unwrap();
-        tokio::time::advance(std::time::Duration::from_mins(1 << (sending - 1))).await;
+    for send_attempt in 1..=5 {
+        house
+            .deliver
+            .handle(&OutboundMessage::ChallengeCode(code(send_attempt, to(by_email(), "en"))))
+            .await
+            .unwrap();
+        tokio::time::advance(std::time::Duration::from_mins(1 << (send_attempt - 1))).await;
     }
     let sent = house.sent.all();
     let codes = sent.iter().filter(|(_, text)| text.contains("sign-in code")).count();
@@ -201,15 +214,15 @@ async fn budgets_hold_for_notices_too() {
 #[tokio::test(start_paused = true)]
 async fn a_code_is_drawn_when_it_is_sent_and_once() {
     let house = house(Codes::default());
-    let parcel = Parcel::Code(code(1, to(by_sms(), "en")));
-    let overlapping = join_all((0..50).map(|_| house.deliver.handle(&parcel))).await;
+    let message = OutboundMessage::ChallengeCode(code(1, to(by_sms(), "en")));
+    let overlapping = join_all((0..50).map(|_| house.deliver.handle(&message))).await;
     assert!(overlapping.iter().all(Result::is_ok));
     let expected = "246810 is your Example sign-in code. Valid for 7 minutes. Never share it.";
     assert_eq!(house.sent.all(), [("+4915123456789".to_owned(), expected.to_owned())]);
     assert_eq!(house.codes.drawn.load(Ordering::Relaxed), 1);
     // The next one of the same round is another message.
     tokio::time::advance(std::time::Duration::from_mins(1)).await;
-    house.deliver.handle(&Parcel::Code(code(2, to(by_sms(), "en")))).await.unwrap();
+    house.deliver.handle(&OutboundMessage::ChallengeCode(code(2, to(by_sms(), "en")))).await.unwrap();
     assert!(house.sent.all()[1].1.starts_with("246811 is your Example sign-in code. Valid for 6 minutes."));
 }
 
@@ -220,9 +233,9 @@ async fn a_code_is_drawn_when_it_is_sent_and_once() {
 async fn what_is_worth_nothing_is_not_sent(#[case] is_over: bool, #[case] minutes: u64) {
     let house = house(Codes { is_over, ..Codes::default() });
     tokio::time::advance(std::time::Duration::from_mins(minutes)).await;
-    house.deliver.handle(&Parcel::Code(code(1, to(by_email(), "en")))).await.unwrap();
+    house.deliver.handle(&OutboundMessage::ChallengeCode(code(1, to(by_email(), "en")))).await.unwrap();
     assert!(house.sent.all().is_empty());
-    assert_eq!(house.table.outcomes(), [Outcome::Failed(Failure::Expired)]);
+    assert_eq!(house.table.outcomes(), [SendOutcome::Failed(SendFailure::Expired)]);
     assert_eq!(house.codes.drawn.load(Ordering::Relaxed), u32::from(is_over));
 }
 

@@ -26,8 +26,9 @@ use shared::{
     audit::Action,
     config::{self, Policy},
     delivery::{
-        Addresses, Carrier, Chain, Claim, Claims, DataKeyCiphertext, DataKeys, DeliveryId, Dependencies,
-        DispatchSettings, Email, Failure, Found, NotSent, Outcome, Provider, ProviderFault, Sms,
+        ChannelProviders, DataKeyCiphertext, DataKeys, DeliveryId, Email, FoundUser, Lease, NotSent,
+        Provider, ProviderChain, ProviderFault, SendFailure, SendLeases, SendOutcome, SenderDependencies,
+        SenderSettings, Sms, VerifiedEmails,
     },
     kernel::{EmailAddress, PortError, Refusal, UserId},
     trigger::{CustomSender, answer},
@@ -113,35 +114,35 @@ impl DataKeys for World {
 }
 
 #[async_trait]
-impl Claims for World {
-    async fn claim(&self, id: &DeliveryId, now: Timestamp, until: Timestamp) -> Result<Claim, PortError> {
+impl SendLeases for World {
+    async fn acquire(&self, id: &DeliveryId, now: Timestamp, until: Timestamp) -> Result<Lease, PortError> {
         self.reach(Step::BeforeClaim).await;
-        let claim = self.table.claim(id, now, until).await;
+        let lease = self.table.acquire(id, now, until).await;
         self.reach(Step::AfterClaim).await;
-        claim
+        lease
     }
 
-    async fn settle(
+    async fn complete(
         &self,
         id: &DeliveryId,
         attempt: u32,
-        outcome: Outcome,
+        outcome: SendOutcome,
         now: Timestamp,
     ) -> Result<(), PortError> {
         self.reach(Step::BeforeNote).await;
-        self.table.settle(id, attempt, outcome, now).await?;
+        self.table.complete(id, attempt, outcome, now).await?;
         self.reach(Step::AfterNote).await;
         Ok(())
     }
 }
 
 #[async_trait]
-impl Addresses for World {
-    async fn verified_email(&self, user_name: &str) -> Result<Option<Found>, PortError> {
+impl VerifiedEmails for World {
+    async fn verified_email(&self, user_name: &str) -> Result<Option<FoundUser>, PortError> {
         assert_eq!(user_name, NAME_OF_NO_ID, "the user of the fact USER_NAME");
         let user = UserId::parse("a1b2c3d4-5678-40ab-9cde-f0123456789a").unwrap();
         let email = EmailAddress::parse("alex@example.com").unwrap();
-        Ok(Some(Found { user, email, locale: Some("de".to_owned()) }))
+        Ok(Some(FoundUser { user, email, locale: Some("de".to_owned()) }))
     }
 }
 
@@ -195,7 +196,7 @@ impl Provider<Email> for Scripted {
     }
 }
 
-fn settings(policy: Policy) -> DispatchSettings {
+fn settings(policy: Policy) -> SenderSettings {
     let arn = keys()["kms_key_arn"].as_str().unwrap().to_owned();
     let lookup = |name: &str| match name {
         "MFA_USER_POOL_ID" => Some(POOL.to_owned()),
@@ -203,14 +204,14 @@ fn settings(policy: Policy) -> DispatchSettings {
         "MFA_HASH_KEY" => Some("k".repeat(64)),
         _ => None,
     };
-    let mut settings = config::load(&lookup, DispatchSettings::read).unwrap();
+    let mut settings = config::load(&lookup, SenderSettings::read).unwrap();
     settings.policy = policy;
     settings
 }
 
-fn dependencies(world: &Arc<World>, clock: &Arc<TokioClock>) -> Dependencies {
-    Dependencies {
-        claims: world.clone(),
+fn dependencies(world: &Arc<World>, clock: &Arc<TokioClock>) -> SenderDependencies {
+    SenderDependencies {
+        leases: world.clone(),
         keys: Some(world.clone()),
         budgets: world.table.clone(),
         addresses: Some(world.clone()),
@@ -232,15 +233,16 @@ fn senders(first: Behaviour, second: Behaviour) -> Senders {
     let policy = Policy::default();
     let entropy = Arc::new(SeededEntropy::new(2));
     let scripted = |name, behaviour| Arc::new(Scripted(name, behaviour, world.clone()));
-    let sms = Chain::new(
+    let sms = ProviderChain::new(
         vec![scripted("first", first), scripted("second", second)],
         policy.delivery.sms.clone(),
         entropy.clone(),
     );
-    let email = Chain::new(vec![scripted("mail", first)], policy.delivery.email.clone(), entropy);
-    let sender =
-        |carrier| CustomSender::new(settings(policy.clone()).dispatch(dependencies(&world, &clock), carrier));
-    Senders { sms: sender(Carrier::Sms(sms)), email: sender(Carrier::Email(email)), world }
+    let email = ProviderChain::new(vec![scripted("mail", first)], policy.delivery.email.clone(), entropy);
+    let sender = |providers| {
+        CustomSender::new(settings(policy.clone()).sender(dependencies(&world, &clock), providers))
+    };
+    Senders { sms: sender(ChannelProviders::Sms(sms)), email: sender(ChannelProviders::Email(email)), world }
 }
 
 fn working() -> Senders {
@@ -361,7 +363,7 @@ async fn a_withheld_message_stays_withheld_in_a_repeated_attempt() {
     answer(&senders.sms, held_off).await.unwrap();
     assert_eq!(senders.world.sent().len(), 1);
     let reasons: Vec<_> = senders.world.table.outcomes();
-    assert!(reasons.contains(&Outcome::Refused(NotSent::CoolDown)), "{reasons:?}");
+    assert!(reasons.contains(&SendOutcome::Refused(NotSent::CoolDown)), "{reasons:?}");
 }
 
 /// Nobody waits for a code that never went out.
@@ -370,7 +372,7 @@ async fn a_send_that_is_ended_by_its_deadline_is_given_back() {
     let senders = working();
     *senders.world.stop.lock().unwrap() = Some(Step::InKms);
     answer(&senders.sms, event("CustomSMSSender_SignUp")).await.unwrap();
-    assert_eq!(senders.world.table.outcomes(), [Outcome::Failed(Failure::Unavailable)]);
+    assert_eq!(senders.world.table.outcomes(), [SendOutcome::Failed(SendFailure::Unavailable)]);
     answer(&senders.sms, event("CustomSMSSender_ResendCode")).await.unwrap();
     assert_eq!(senders.world.sent().len(), 1, "no cool-down");
 }
@@ -378,23 +380,23 @@ async fn a_send_that_is_ended_by_its_deadline_is_given_back() {
 #[rstest]
 #[case::the_first_hangs(Behaviour::Hangs, Behaviour::Takes, Ok("second"))]
 #[case::the_first_fails(Behaviour::Fails, Behaviour::Takes, Ok("second"))]
-#[case::all_hang(Behaviour::Hangs, Behaviour::Hangs, Err(Failure::NoProvider))]
-#[case::all_fail(Behaviour::Fails, Behaviour::Fails, Err(Failure::NoProvider))]
-#[case::rejected(Behaviour::Rejects, Behaviour::Takes, Err(Failure::AddressRejected))]
-#[case::opted_out(Behaviour::OptedOut, Behaviour::Takes, Err(Failure::OptedOut))]
+#[case::all_hang(Behaviour::Hangs, Behaviour::Hangs, Err(SendFailure::NoProvider))]
+#[case::all_fail(Behaviour::Fails, Behaviour::Fails, Err(SendFailure::NoProvider))]
+#[case::rejected(Behaviour::Rejects, Behaviour::Takes, Err(SendFailure::AddressRejected))]
+#[case::opted_out(Behaviour::OptedOut, Behaviour::Takes, Err(SendFailure::OptedOut))]
 #[tokio::test(start_paused = true)]
 async fn a_failed_send_is_a_record_and_no_error(
     #[case] first: Behaviour,
     #[case] second: Behaviour,
-    #[case] ends: Result<&'static str, Failure>,
+    #[case] ends: Result<&'static str, SendFailure>,
 ) {
     let senders = senders(first, second);
     let started = Instant::now();
     answer(&senders.sms, event("CustomSMSSender_Authentication")).await.unwrap();
     assert!(started.elapsed() <= Duration::from_secs(5), "{:?}", started.elapsed());
     let outcome = match ends {
-        Ok(provider) => Outcome::Sent { provider },
-        Err(failure) => Outcome::Failed(failure),
+        Ok(provider) => SendOutcome::Sent { provider },
+        Err(failure) => SendOutcome::Failed(failure),
     };
     assert_eq!(senders.world.table.outcomes(), [outcome]);
     assert_eq!(senders.world.sent().len(), usize::from(ends.is_ok()));
@@ -417,7 +419,7 @@ async fn a_code_that_is_no_longer_good_is_dropped() {
     sleep(Duration::from_mins(3)).await;
     answer(&senders.sms, given).await.unwrap();
     assert_eq!(senders.world.sent(), []);
-    assert_eq!(senders.world.table.outcomes(), [Outcome::Failed(Failure::Expired)]);
+    assert_eq!(senders.world.table.outcomes(), [SendOutcome::Failed(SendFailure::Expired)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -429,14 +431,16 @@ async fn what_cannot_be_opened_or_has_no_address_is_not_sent() {
     tampered["request"]["code"] = json!(code);
     let mut nowhere = event("CustomSMSSender_SignUp");
     nowhere["request"]["userAttributes"]["phone_number"] = json!("not a number");
-    for (given, failure) in
-        [(other_pool, Failure::Unreadable), (tampered, Failure::Unreadable), (nowhere, Failure::NoAddress)]
-    {
+    for (given, failure) in [
+        (other_pool, SendFailure::Unreadable),
+        (tampered, SendFailure::Unreadable),
+        (nowhere, SendFailure::NoAddress),
+    ] {
         let senders = working();
         // No e-mail address stands in for a phone number.
         answer(&senders.sms, given).await.unwrap();
         assert_eq!(senders.world.sent(), []);
-        assert_eq!(senders.world.table.outcomes(), [Outcome::Failed(failure)]);
+        assert_eq!(senders.world.table.outcomes(), [SendOutcome::Failed(failure)]);
     }
 }
 
@@ -445,7 +449,7 @@ async fn a_dead_key_service_is_a_record_and_a_dead_table_an_error() {
     let senders = working();
     senders.world.kms_fails.store(true, Ordering::Relaxed);
     answer(&senders.sms, event("CustomSMSSender_SignUp")).await.unwrap();
-    assert_eq!(senders.world.table.outcomes(), [Outcome::Failed(Failure::Unavailable)]);
+    assert_eq!(senders.world.table.outcomes(), [SendOutcome::Failed(SendFailure::Unavailable)]);
 
     let senders = working();
     senders.world.table.fail();

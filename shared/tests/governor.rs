@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use shared::{
     config::{Policy, load},
     delivery::{
-        Completed, Country, Demand, Destination, Governor, GovernorRules, NotSent, Notice, Purpose, Receipt,
-        Scope, Verdict,
+        AdmissionDecision, AdmissionReceipt, AdmissionRequest, BudgetScope, Completion, Country, Destination,
+        Governor, GovernorRules, NotSent, Notice, Purpose,
     },
     kernel::{Clock, EmailAddress, HashKey, PhoneNumber, UserId},
 };
@@ -36,36 +36,36 @@ impl House {
         self.clock.advance(SignedDuration::from_secs(seconds));
     }
 
-    async fn admit(&self, demand: &Demand) -> Verdict {
-        self.governor.admit(&next_delivery(), demand, self.clock.now()).await.unwrap()
+    async fn admit(&self, admission: &AdmissionRequest) -> AdmissionDecision {
+        self.governor.admit(&next_delivery(), admission, self.clock.now()).await.unwrap()
     }
 
-    async fn receipt(&self, demand: &Demand) -> Receipt {
-        match self.admit(demand).await {
-            Verdict::Admitted(receipt) => receipt,
+    async fn receipt(&self, admission: &AdmissionRequest) -> AdmissionReceipt {
+        match self.admit(admission).await {
+            AdmissionDecision::Admitted(receipt) => receipt,
             other => panic!("{other:?}"),
         }
     }
 
-    async fn reason(&self, demand: &Demand) -> NotSent {
-        match self.admit(demand).await {
-            Verdict::Withheld(withheld) => withheld.reason,
+    async fn reason(&self, admission: &AdmissionRequest) -> NotSent {
+        match self.admit(admission).await {
+            AdmissionDecision::Withheld(withheld) => withheld.reason,
             other => panic!("{other:?}"),
         }
     }
 
-    async fn verified(&self, demand: &Demand) -> bool {
-        let completed = Completed {
-            user: demand.user.clone(),
-            destination: demand.destination.clone(),
+    async fn verified(&self, admission: &AdmissionRequest) -> bool {
+        let completed = Completion {
+            user: admission.user.clone(),
+            destination: admission.destination.clone(),
             is_verified: true,
         };
-        self.governor.settle(&completed, self.clock.now()).await.unwrap().is_some()
+        self.governor.record_completion(&completed, self.clock.now()).await.unwrap().is_some()
     }
 }
 
-fn sign_up(user: &str, number: &str) -> Demand {
-    Demand {
+fn sign_up(user: &str, number: &str) -> AdmissionRequest {
+    AdmissionRequest {
         user: UserId::parse(user).unwrap(),
         destination: Destination::Sms(PhoneNumber::parse(number).unwrap()),
         is_verified: false,
@@ -73,8 +73,8 @@ fn sign_up(user: &str, number: &str) -> Demand {
     }
 }
 
-fn second_factor(user: &str, number: &str) -> Demand {
-    Demand { is_verified: true, purpose: Purpose::Authentication, ..sign_up(user, number) }
+fn second_factor(user: &str, number: &str) -> AdmissionRequest {
+    AdmissionRequest { is_verified: true, purpose: Purpose::Authentication, ..sign_up(user, number) }
 }
 
 const ALEX: &str = "+4915123456789";
@@ -92,10 +92,10 @@ async fn where_nobody_enters_a_code_sending_stops_and_verified_numbers_go_on() {
         assert!(receipt.is_unverified);
         assert_eq!(receipt.origin.prefix.as_deref(), Some("491512"));
     }
-    let Verdict::Withheld(withheld) = house.admit(&sign_up("newcomer", &range(100))).await else {
+    let AdmissionDecision::Withheld(withheld) = house.admit(&sign_up("newcomer", &range(100))).await else {
         panic!("the range is exhausted")
     };
-    assert_eq!(withheld.reason, NotSent::NothingVerified(Scope::NumberRange));
+    assert_eq!(withheld.reason, NotSent::NothingVerified(BudgetScope::NumberRange));
     assert_eq!(withheld.origin.country, Country::parse("DE").ok());
     house.receipt(&sign_up("neighbour", "+4915129999999")).await;
     house.receipt(&second_factor("honest", &range(200))).await;
@@ -107,8 +107,8 @@ async fn a_verification_pays_back_its_codes_and_earns_more_once() {
     let first = sign_up("alex", &range(1));
     house.receipt(&first).await;
     house.wait(60);
-    house.receipt(&Demand { purpose: Purpose::ResendCode, ..first.clone() }).await;
-    let blocked = NotSent::NothingVerified(Scope::NumberRange);
+    house.receipt(&AdmissionRequest { purpose: Purpose::ResendCode, ..first.clone() }).await;
+    let blocked = NotSent::NothingVerified(BudgetScope::NumberRange);
     assert_eq!(house.reason(&sign_up("sam", &range(2))).await, blocked);
 
     assert!(house.verified(&first).await);
@@ -122,8 +122,8 @@ async fn a_verification_pays_back_its_codes_and_earns_more_once() {
 #[tokio::test]
 async fn only_the_number_that_got_the_codes_pays_them_back() {
     let house = House::new(|_| {});
-    let demand = sign_up("alex", ALEX);
-    house.receipt(&demand).await;
+    let admission = sign_up("alex", ALEX);
+    house.receipt(&admission).await;
     let other = sign_up("alex", "+4915129999999");
     assert!(!house.verified(&other).await);
 }
@@ -131,29 +131,37 @@ async fn only_the_number_that_got_the_codes_pays_them_back() {
 #[tokio::test]
 async fn a_verification_without_a_trigger_is_seen_at_the_next_code() {
     let house = House::new(|policy| policy.sms.number_range.unverified = 1);
-    house.receipt(&Demand { purpose: Purpose::VerifyUserAttribute, ..sign_up("alex", &range(1)) }).await;
-    assert_eq!(house.reason(&sign_up("sam", &range(2))).await, NotSent::NothingVerified(Scope::NumberRange));
+    house
+        .receipt(&AdmissionRequest { purpose: Purpose::VerifyUserAttribute, ..sign_up("alex", &range(1)) })
+        .await;
+    assert_eq!(
+        house.reason(&sign_up("sam", &range(2))).await,
+        NotSent::NothingVerified(BudgetScope::NumberRange)
+    );
     house.wait(3600);
     house.receipt(&second_factor("alex", &range(1))).await;
     house.receipt(&sign_up("sam", &range(2))).await;
 }
 
-/// They leave the user's correspondence as it is, and with it the debt.
+/// They leave the user's history as it is, and with it the debt.
 #[tokio::test]
 async fn notices_pay_nothing_back() {
     let house = House::new(|policy| policy.sms.number_range.unverified = 1);
-    house.receipt(&Demand { purpose: Purpose::VerifyUserAttribute, ..sign_up("alex", &range(1)) }).await;
-    let notice = Demand { purpose: Purpose::Notice(Notice::NewDevice), ..second_factor("alex", &range(1)) };
+    house
+        .receipt(&AdmissionRequest { purpose: Purpose::VerifyUserAttribute, ..sign_up("alex", &range(1)) })
+        .await;
+    let notice =
+        AdmissionRequest { purpose: Purpose::Notice(Notice::NewDevice), ..second_factor("alex", &range(1)) };
     for _ in 0..3 {
         house.receipt(&notice).await;
-        let blocked = NotSent::NothingVerified(Scope::NumberRange);
+        let blocked = NotSent::NothingVerified(BudgetScope::NumberRange);
         assert_eq!(house.reason(&sign_up("sam", &range(2))).await, blocked);
     }
     assert!(house.verified(&second_factor("alex", &range(1))).await, "once, and then");
     for index in 2..4 {
         house.receipt(&sign_up(&format!("user-{index}"), &range(index))).await;
     }
-    let blocked = NotSent::NothingVerified(Scope::NumberRange);
+    let blocked = NotSent::NothingVerified(BudgetScope::NumberRange);
     assert_eq!(house.reason(&sign_up("sam", &range(5))).await, blocked, "1 and 1 earned");
 }
 
@@ -168,7 +176,7 @@ async fn half_of_every_budget_is_for_established_numbers() {
     for index in 0..4 {
         house.receipt(&second_factor(&format!("young-{index}"), &range(index))).await;
     }
-    let used_up = NotSent::BudgetUsedUp(Scope::Country);
+    let used_up = NotSent::BudgetUsedUp(BudgetScope::Country);
     assert_eq!(house.reason(&second_factor("young", &range(50))).await, used_up);
     assert_eq!(house.reason(&sign_up("new", &range(60))).await, used_up);
     house.receipt(&second_factor("alex", ALEX)).await;
@@ -180,10 +188,10 @@ async fn who_knows_only_the_name_uses_up_no_second_factor() {
     let second_factor = second_factor("alex", ALEX);
     house.receipt(&second_factor).await;
     house.wait(24 * 3600);
-    let forgotten = Demand { purpose: Purpose::ForgotPassword, ..second_factor.clone() };
+    let forgotten = AdmissionRequest { purpose: Purpose::ForgotPassword, ..second_factor.clone() };
     let mut sent = 0;
     for _ in 0..1000 {
-        sent += u32::from(matches!(house.admit(&forgotten).await, Verdict::Admitted(_)));
+        sent += u32::from(matches!(house.admit(&forgotten).await, AdmissionDecision::Admitted(_)));
         house.wait(20);
     }
     assert_eq!(sent, 10, "the open half of a day");
@@ -204,20 +212,20 @@ async fn a_refused_message_leaves_nothing_counted() {
 #[tokio::test]
 async fn of_racing_demands_of_one_user_one_is_sent() {
     let house = House::new(|_| {});
-    let demand = sign_up("alex", ALEX);
-    let racing = futures::future::join_all((0..50).map(|_| house.admit(&demand))).await;
-    let sent = racing.iter().filter(|verdict| matches!(verdict, Verdict::Admitted(_))).count();
+    let admission = sign_up("alex", ALEX);
+    let racing = futures::future::join_all((0..50).map(|_| house.admit(&admission))).await;
+    let sent = racing.iter().filter(|verdict| matches!(verdict, AdmissionDecision::Admitted(_))).count();
     assert_eq!(sent, 1);
 }
 
 #[tokio::test]
 async fn what_no_provider_took_is_forgotten() {
     let house = House::new(|policy| policy.sms.destination.unverified = 1);
-    let demand = sign_up("alex", ALEX);
-    let receipt = house.receipt(&demand).await;
-    assert_eq!(house.reason(&demand).await, NotSent::CoolDown);
-    house.governor.give_back(receipt).await;
-    house.receipt(&demand).await;
+    let admission = sign_up("alex", ALEX);
+    let receipt = house.receipt(&admission).await;
+    assert_eq!(house.reason(&admission).await, NotSent::CoolDown);
+    house.governor.release(receipt).await;
+    house.receipt(&admission).await;
 }
 
 /// The first attempt died, and the second finds nobody who sends: what the first one counted stays, but the user need
@@ -225,14 +233,14 @@ async fn what_no_provider_took_is_forgotten() {
 #[tokio::test]
 async fn what_no_provider_took_of_a_second_attempt_holds_nobody_off() {
     let house = House::new(|_| {});
-    for demand in [second_factor("alex", ALEX), sign_up("sam", "+447400123456")] {
+    for admission in [second_factor("alex", ALEX), sign_up("sam", "+447400123456")] {
         let delivery = next_delivery();
-        let attempt = async || house.governor.admit(&delivery, &demand, house.clock.now()).await.unwrap();
-        assert!(matches!(attempt().await, Verdict::Admitted(_)));
-        let Verdict::Admitted(receipt) = attempt().await else { panic!("the same delivery") };
-        assert_eq!(house.reason(&demand).await, NotSent::CoolDown);
-        house.governor.give_back(receipt).await;
-        house.receipt(&demand).await;
+        let attempt = async || house.governor.admit(&delivery, &admission, house.clock.now()).await.unwrap();
+        assert!(matches!(attempt().await, AdmissionDecision::Admitted(_)));
+        let AdmissionDecision::Admitted(receipt) = attempt().await else { panic!("the same delivery") };
+        assert_eq!(house.reason(&admission).await, NotSent::CoolDown);
+        house.governor.release(receipt).await;
+        house.receipt(&admission).await;
     }
 }
 
@@ -242,30 +250,36 @@ async fn who_asks_again_for_what_was_admitted_last_is_counted_once() {
     let (first, again) = (next_delivery(), sign_up("alex", ALEX));
     for _ in 0..3 {
         let verdict = house.governor.admit(&first, &again, house.clock.now()).await.unwrap();
-        assert!(matches!(verdict, Verdict::Admitted(receipt) if receipt.is_unverified));
+        assert!(matches!(verdict, AdmissionDecision::Admitted(receipt) if receipt.is_unverified));
     }
     house.wait(60);
-    assert_eq!(house.reason(&again).await, NotSent::NothingVerified(Scope::Destination), "another delivery");
+    assert_eq!(
+        house.reason(&again).await,
+        NotSent::NothingVerified(BudgetScope::Destination),
+        "another delivery"
+    );
 
     // Others may ask in the meantime: theirs is a row of its own.
     house.wait(900);
     let (mine, code) = (next_delivery(), second_factor("alex", ALEX));
     let asked = async || house.governor.admit(&mine, &code, house.clock.now()).await.unwrap();
-    assert!(matches!(asked().await, Verdict::Admitted(_)));
-    house.receipt(&Demand { purpose: Purpose::ForgotPassword, ..code.clone() }).await;
-    assert!(matches!(asked().await, Verdict::Admitted(_)));
+    assert!(matches!(asked().await, AdmissionDecision::Admitted(_)));
+    house.receipt(&AdmissionRequest { purpose: Purpose::ForgotPassword, ..code.clone() }).await;
+    assert!(matches!(asked().await, AdmissionDecision::Admitted(_)));
 
     // What was never admitted, or given back, is asked about like any other.
-    let other = Demand { purpose: Purpose::ForgotPassword, ..sign_up("sam", "+4915123450000") };
+    let other = AdmissionRequest { purpose: Purpose::ForgotPassword, ..sign_up("sam", "+4915123450000") };
     let receipt = house.receipt(&other).await;
     let (held_off, now) = (next_delivery(), house.clock.now());
     for _ in 0..2 {
         let verdict = house.governor.admit(&held_off, &other, now).await.unwrap();
-        assert!(matches!(verdict, Verdict::Withheld(withheld) if withheld.reason == NotSent::CoolDown));
+        assert!(
+            matches!(verdict, AdmissionDecision::Withheld(withheld) if withheld.reason == NotSent::CoolDown)
+        );
     }
-    house.governor.give_back(receipt).await;
+    house.governor.release(receipt).await;
     let verdict = house.governor.admit(&held_off, &other, now).await.unwrap();
-    assert!(matches!(verdict, Verdict::Admitted(_)));
+    assert!(matches!(verdict, AdmissionDecision::Admitted(_)));
 }
 
 #[tokio::test]
@@ -274,26 +288,26 @@ async fn a_dry_run_reports_and_sends() {
         policy.governor.dry_run = true;
         policy.sms.allowed_countries = vec!["DE".into()];
     });
-    let Verdict::Reported(withheld) = house.admit(&sign_up("alex", "+447400123456")).await else {
+    let AdmissionDecision::DryRun(withheld) = house.admit(&sign_up("alex", "+447400123456")).await else {
         panic!("reported")
     };
     assert_eq!(withheld.reason, NotSent::CountryNotAllowed);
     house.receipt(&sign_up("alex", ALEX)).await;
-    assert!(matches!(house.admit(&sign_up("alex", ALEX)).await, Verdict::Reported(_)));
+    assert!(matches!(house.admit(&sign_up("alex", ALEX)).await, AdmissionDecision::DryRun(_)));
 }
 
 #[tokio::test]
 async fn an_email_has_a_cool_down_and_budgets_but_no_country() {
     let house = House::new(|policy| policy.email.destination.unverified = 2);
-    let demand = |user: &str| Demand {
+    let admission = |user: &str| AdmissionRequest {
         destination: Destination::Email(EmailAddress::parse("alex@example.com").unwrap()),
         ..sign_up(user, ALEX)
     };
-    assert_eq!(house.receipt(&demand("a")).await.origin.country, None);
-    assert_eq!(house.reason(&demand("a")).await, NotSent::CoolDown);
-    house.receipt(&demand("b")).await;
-    let blocked = NotSent::NothingVerified(Scope::Destination);
-    assert_eq!(house.reason(&demand("c")).await, blocked, "nobody is flooded with mail");
+    assert_eq!(house.receipt(&admission("a")).await.origin.country, None);
+    assert_eq!(house.reason(&admission("a")).await, NotSent::CoolDown);
+    house.receipt(&admission("b")).await;
+    let blocked = NotSent::NothingVerified(BudgetScope::Destination);
+    assert_eq!(house.reason(&admission("c")).await, blocked, "nobody is flooded with mail");
 }
 
 #[tokio::test]

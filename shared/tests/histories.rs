@@ -37,8 +37,8 @@ fn back_off() {
 }
 
 #[test]
-fn own_factors() {
-    told(|telling, table| histories::own_factors(telling, table));
+fn custom_factors() {
+    told(|telling, table| histories::custom_factors(telling, table));
 }
 
 #[test]
@@ -57,6 +57,6 @@ fn call_counts() {
 }
 
 #[test]
-fn address_codes() {
-    told(|telling, table| histories::address_codes(telling, table));
+fn verification_requests() {
+    told(|telling, table| histories::verification_requests(telling, table));
 }

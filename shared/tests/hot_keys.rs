@@ -19,8 +19,9 @@ use jiff::Timestamp;
 use shared::{
     config::{BudgetPolicy, Policy, load},
     delivery::{
-        Booked, Booking, Budgets, Channel, Charge, Correspondence, Counter, Counts, Debt, Demand,
-        Destination, Governor, GovernorRules, Purpose, Repayment, Scope,
+        AdmissionRequest, BudgetCounter, BudgetCounts, BudgetScope, Budgets, Channel, CounterIncrement,
+        Credit, Destination, Governor, GovernorRules, Purpose, Reservation, ReservationOutcome, SendHistory,
+        UnverifiedCodes,
     },
     kernel::{HashKey, PhoneNumber, PortError, UserId},
 };
@@ -33,52 +34,61 @@ const KEY_LIMIT: f64 = 1_000.0;
 const DRAWN: u64 = 100_000;
 const SHARDS: u8 = 4;
 
-/// Counts charges by counter, and lets everything pass.
+/// Counts increments by counter, and lets everything pass.
 #[derive(Default)]
-struct Tally(Mutex<HashMap<Counter, u64>>);
+struct Tally(Mutex<HashMap<BudgetCounter, u64>>);
 
 #[async_trait]
 impl Budgets for Tally {
-    async fn correspondence(&self, _: &UserId, _: Channel) -> Result<Correspondence, PortError> {
-        Ok(Correspondence::default())
+    async fn history(&self, _: &UserId, _: Channel) -> Result<SendHistory, PortError> {
+        Ok(SendHistory::default())
     }
 
-    async fn look_up(
+    async fn read(
         &self,
         _: &UserId,
         _: Channel,
         _: u8,
-        counters: &[Counter],
-    ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
-        Ok((Correspondence::default(), vec![None; counters.len()]))
+        counters: &[BudgetCounter],
+    ) -> Result<(SendHistory, Vec<Option<BudgetCounts>>), PortError> {
+        Ok((SendHistory::default(), vec![None; counters.len()]))
     }
 
-    async fn swap(
+    async fn swap_history(
         &self,
         _: &UserId,
         _: Channel,
-        _: &Correspondence,
-        _: &Correspondence,
+        _: &SendHistory,
+        _: &SendHistory,
     ) -> Result<bool, PortError> {
         Ok(true)
     }
 
-    async fn settle(&self, _: &UserId, _: Channel, _: Timestamp, _: bool) -> Result<Option<Debt>, PortError> {
+    async fn record_completion(
+        &self,
+        _: &UserId,
+        _: Channel,
+        _: Timestamp,
+        _: bool,
+    ) -> Result<Option<UnverifiedCodes>, PortError> {
         Ok(None)
     }
 
-    async fn book(&self, booking: &Booking<'_>) -> Result<Booked, PortError> {
-        for charge in booking.charges {
-            *self.0.lock().unwrap().entry(charge.counter.clone()).or_default() += 1;
+    async fn reserve(&self, reservation: &Reservation<'_>) -> Result<ReservationOutcome, PortError> {
+        for increment in reservation.increments {
+            *self.0.lock().unwrap().entry(increment.counter.clone()).or_default() += 1;
         }
-        Ok(Booked { swapped: Ok(true), charges: booking.charges.iter().map(|_| Ok(Ok(()))).collect() })
+        Ok(ReservationOutcome {
+            swapped: Ok(true),
+            increments: reservation.increments.iter().map(|_| Ok(Ok(()))).collect(),
+        })
     }
 
-    async fn give_back(&self, _: &Charge) -> Result<(), PortError> {
+    async fn release_increment(&self, _: &CounterIncrement) -> Result<(), PortError> {
         Ok(())
     }
 
-    async fn repay(&self, _: &Repayment) -> Result<(), PortError> {
+    async fn credit(&self, _: &Credit) -> Result<(), PortError> {
         Ok(())
     }
 }
@@ -108,7 +118,7 @@ fn number(index: u64) -> PhoneNumber {
 }
 
 /// Writes a second of the hottest counter of each scope.
-async fn hottest(shards: u8) -> BTreeMap<Scope, f64> {
+async fn hottest(shards: u8) -> BTreeMap<BudgetScope, f64> {
     let mut policy = Policy::default();
     let wide = |shards| BudgetPolicy { per_hour: u32::MAX, per_day: u32::MAX, unverified: u32::MAX, shards };
     policy.sms.number_prefix = wide(shards);
@@ -120,13 +130,13 @@ async fn hottest(shards: u8) -> BTreeMap<Scope, f64> {
     let now = Timestamp::from_second(1_772_409_600).unwrap();
     for draw in 0..DRAWN {
         let index = draw * (USERS / DRAWN);
-        let demand = Demand {
+        let admission = AdmissionRequest {
             user: UserId::parse(&format!("user-{index}")).unwrap(),
             destination: Destination::Sms(number(index)),
             is_verified: true,
             purpose: Purpose::Authentication,
         };
-        governor.admit(&next_delivery(), &demand, now).await.unwrap();
+        governor.admit(&next_delivery(), &admission, now).await.unwrap();
     }
     let mut hottest = BTreeMap::new();
     for (counter, count) in tally.0.lock().unwrap().iter() {
@@ -144,7 +154,7 @@ async fn four_shards_carry_a_hundred_million_users() {
     for (scope, most) in &one {
         println!("  {:<14} {most:>6.0}, in {SHARDS} shards {:>6.0}", scope.name(), four.get(scope).unwrap());
     }
-    let is_hot = |found: &BTreeMap<Scope, f64>| found.values().any(|most| *most > KEY_LIMIT);
+    let is_hot = |found: &BTreeMap<BudgetScope, f64>| found.values().any(|most| *most > KEY_LIMIT);
     assert!(is_hot(&one), "one counter for all is more than a key takes: the shards have a reason");
     assert!(!is_hot(&four), "{four:?}");
 }

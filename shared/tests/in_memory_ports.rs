@@ -48,7 +48,7 @@ async fn audit_trail() {
 async fn budgets() {
     contract::budgets(&InMemoryTable::default()).await;
     contract::bookings(&InMemoryTable::default()).await;
-    contract::correspondence(&InMemoryTable::default()).await;
+    contract::history(&InMemoryTable::default()).await;
 }
 
 #[tokio::test]
@@ -57,8 +57,8 @@ async fn claims() {
 }
 
 #[tokio::test]
-async fn own_factors() {
-    contract::own_factors(&InMemoryTable::default()).await;
+async fn custom_factors() {
+    contract::custom_factors(&InMemoryTable::default()).await;
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn recovery() {
     contract::recovery_codes(&table, &table).await;
     contract::user_items(&table, &table, &table).await;
     contract::sign_in_records(&table).await;
-    contract::address_codes(&table).await;
+    contract::verification_requests(&table).await;
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ fn links(accounts: &[(&str, &str)]) -> Arc<InMemoryLinks> {
 fn trigger(policy: &str, links: &Arc<InMemoryLinks>) -> PreSignUp {
     let policy = Policy::read(Some(&format!("[sign_up]\n{policy}"))).unwrap().sign_up;
     let linking = Linking::new(policy.link_providers.clone(), links.clone());
-    PreSignUp::new(policy, None, None, Arc::new(SystemClock)).linking(linking)
+    PreSignUp::new(policy, None, None, Arc::new(SystemClock)).with_linking(linking)
 }
 
 fn event(source: &str, user_name: &str, verified: &str) -> Value {

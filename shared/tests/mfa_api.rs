@@ -22,21 +22,24 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use serde_json::{Value, json};
 use shared::{
+    api_limits::{IdempotentRequests, RateLimiter},
     assurance::{Evidence, PasswordRecovery, RecordedSignIn, SignInRecords},
     audit::Action,
-    calls::{CallLimits, Repetitions},
     config::Policy,
     custom_auth::{AppClients, CustomAuthSettings},
-    delivery::{Budgets, Channel, Correspondence, Destination, Notice, Parcel, Sent},
+    delivery::{Budgets, Channel, Destination, LastSend, Notice, OutboundMessage, SendHistory},
     factors::{
-        Access, Activity, Addresses, CodeWaits, DeviceId, Factors, GuardPorts, PoolDevice, RememberedDevices,
-        own::{Change, Changed, OwnFactorStore, OwnFactors, PoolFactorNote, SelfService},
+        ActivityService, AddressService, DeviceId, DeviceService, FactorChangeGuard, FactorChangePorts,
+        PoolDevice, PoolFactorService, ResendCooldown,
+        custom::{
+            Change, ChangeOutcome, CustomFactorService, CustomFactorStore, CustomFactors, PoolFactorNote,
+        },
     },
     http::{MfaServices, mfa_api},
-    kernel::{EmailAddress, Factor, HashKey, PortError, UserId},
+    kernel::{EmailAddress, HashKey, PoolFactor, PortError, UserId},
 };
 use shared_testkit::{
-    InMemoryCourier, InMemorySeeds, InMemoryTable, InMemoryUserPool, ManualClock, SeededEntropy,
+    InMemoryMessageQueue, InMemorySeeds, InMemoryTable, InMemoryUserPool, ManualClock, SeededEntropy,
 };
 use tower::ServiceExt;
 
@@ -50,53 +53,54 @@ struct Api {
     pool: Arc<InMemoryUserPool>,
     table: Arc<InMemoryTable>,
     clock: Arc<ManualClock>,
-    courier: Arc<InMemoryCourier>,
+    queue: Arc<InMemoryMessageQueue>,
     router: axum::Router,
 }
 
-fn api(factors: &[Factor]) -> Api {
+fn api(factors: &[PoolFactor]) -> Api {
     let table = Arc::new(InMemoryTable::default());
     api_with(factors, table.clone(), table)
 }
 
-fn api_with(factors: &[Factor], table: Arc<InMemoryTable>, store: Arc<dyn OwnFactorStore>) -> Api {
+fn api_with(factors: &[PoolFactor], table: Arc<InMemoryTable>, store: Arc<dyn CustomFactorStore>) -> Api {
     let pool = Arc::new(InMemoryUserPool::new(UserId::parse(SUB).unwrap()).with_factors(factors));
     let clock = Arc::new(ManualClock::at(SIGNED_IN_AT + SignedDuration::from_mins(1)));
-    let courier = Arc::new(InMemoryCourier::default());
+    let queue = Arc::new(InMemoryMessageQueue::default());
     let policy = Policy::default();
     let entropy = Arc::new(SeededEntropy::new(1));
-    let access = Access::new(
+    let access = FactorChangeGuard::new(
         pool.clone(),
-        GuardPorts {
-            own: store.clone(),
+        FactorChangePorts {
+            custom: store.clone(),
             records: table.clone(),
             clients: Arc::new(clients(&policy)),
             devices: pool.clone(),
         },
         table.clone(),
-        courier.clone(),
+        queue.clone(),
         clock.clone(),
         entropy,
         &policy,
     );
     let access = Arc::new(access);
     let hash_key = HashKey::new(&[7; 32]);
-    let own = SelfService::new(access.clone(), store.clone(), Arc::new(InMemorySeeds), hash_key, &policy);
-    let waits = CodeWaits::new(table.clone(), table.clone(), clock.clone(), &policy.governor);
+    let custom =
+        CustomFactorService::new(access.clone(), store.clone(), Arc::new(InMemorySeeds), hash_key, &policy);
+    let waits = ResendCooldown::new(table.clone(), table.clone(), clock.clone(), &policy.governor);
     let services = MfaServices {
-        addresses: Arc::new(Addresses::new(access.clone(), pool.clone(), store.clone(), waits)),
-        devices: Arc::new(RememberedDevices::new(access.clone(), pool.clone(), table.clone())),
-        activity: Arc::new(Activity::new(access.clone(), table.clone())),
-        factors: Arc::new(Factors::new(access, store, &policy)),
-        own: Arc::new(own),
-        limits: Arc::new(CallLimits::new(table.clone(), clock.clone(), HashKey::new(&[7; 32]), &policy)),
-        repetitions: Arc::new(Repetitions::new(
+        addresses: Arc::new(AddressService::new(access.clone(), pool.clone(), store.clone(), waits)),
+        devices: Arc::new(DeviceService::new(access.clone(), pool.clone(), table.clone())),
+        activity: Arc::new(ActivityService::new(access.clone(), table.clone())),
+        factors: Arc::new(PoolFactorService::new(access, store, &policy)),
+        custom: Arc::new(custom),
+        limits: Arc::new(RateLimiter::new(table.clone(), clock.clone(), HashKey::new(&[7; 32]), &policy)),
+        idempotency: Arc::new(IdempotentRequests::new(
             table.clone(),
             clock.clone(),
             Arc::new(SeededEntropy::new(17)),
         )),
     };
-    Api { pool, table, clock, courier, router: mfa_api(services) }
+    Api { pool, table, clock, queue, router: mfa_api(services) }
 }
 
 /// The client of the sample events is a custom one. E-mail resets passwords.
@@ -184,11 +188,11 @@ async fn read(response: Response<Body>) -> (u16, Value) {
 
 #[tokio::test]
 async fn the_overview_says_what_is_on() {
-    let (status, body) = api(&[Factor::Totp, Factor::Sms]).call("GET", "/mfa", None).await;
+    let (status, body) = api(&[PoolFactor::Totp, PoolFactor::Sms]).call("GET", "/mfa", None).await;
     assert_eq!(status, 200);
-    let own = json!({ "authenticators": [], "recoveryCodes": { "left": 0 }, "trustedDevices": [] });
+    let custom = json!({ "authenticators": [], "recoveryCodes": { "left": 0 }, "trustedDevices": [] });
     let with_own = |mut native: Value| {
-        native.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        native.as_object_mut().unwrap().extend(custom.as_object().unwrap().clone());
         native
     };
     let expected = json!({ "enabled": ["SMS", "TOTP"], "preferred": "TOTP", "totp": { "enabled": true, "replacing": false } });
@@ -232,14 +236,14 @@ async fn an_authenticator_is_set_up_and_made_the_preferred_factor() {
         [
             Action::TotpStarted { replace: false },
             Action::TotpVerified,
-            Action::PreferenceChanged { factor: Factor::Totp, enabled: true, preferred: true },
+            Action::PreferenceChanged { factor: PoolFactor::Totp, enabled: true, preferred: true },
         ]
     );
 }
 
 #[tokio::test]
 async fn whoever_has_an_authenticator_loses_it_only_by_asking_for_it() {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     for body in [None, Some(json!({})), Some(json!({ "replace": false })), Some(json!({ "replace": null }))] {
         let (status, body) = api.call("POST", "/mfa/totp", body).await;
         assert_eq!((status, body["code"].as_str()), (409, Some("totp-already-set-up")));
@@ -259,7 +263,7 @@ async fn whoever_has_an_authenticator_loses_it_only_by_asking_for_it() {
 #[case::off(json!({ "totp": "DISABLED" }), json!({ "sms": "ENABLED", "totp": "DISABLED", "email": "DISABLED" }), 1)]
 #[tokio::test]
 async fn preferences(#[case] request: Value, #[case] after: Value, #[case] writes: usize) {
-    let api = api(&[Factor::Totp, Factor::Sms]);
+    let api = api(&[PoolFactor::Totp, PoolFactor::Sms]);
     assert_eq!(api.call("PUT", "/mfa/preference", Some(request)).await, (200, after.clone()));
     assert_eq!(api.call("GET", "/mfa/preference", None).await, (200, after.clone()));
     assert_eq!(api.pool.calls().iter().filter(|call| **call == "SetUserMFAPreference").count(), writes);
@@ -276,7 +280,7 @@ async fn preferences(#[case] request: Value, #[case] after: Value, #[case] write
 #[case::none("NOMFA", json!({ "sms": "DISABLED", "totp": "DISABLED", "email": "DISABLED" }))]
 #[tokio::test]
 async fn the_words_of_amplify_5(#[case] word: &str, #[case] after: Value) {
-    let api = api(&[Factor::Sms, Factor::Totp]);
+    let api = api(&[PoolFactor::Sms, PoolFactor::Totp]);
     assert_eq!(api.call("PUT", "/mfa/preference", Some(json!({ "preferredMFA": word }))).await, (200, after));
     for body in [json!({ "preferredMFA": word, "sms": "ENABLED" }), json!({ "preferredMFA": "EMAIL" })] {
         let (status, problem) = api.call("PUT", "/mfa/preference", Some(body)).await;
@@ -286,7 +290,7 @@ async fn the_words_of_amplify_5(#[case] word: &str, #[case] after: Value) {
 
 #[tokio::test]
 async fn of_two_tabs_the_later_one_looks_again() {
-    let api = api(&[Factor::Totp, Factor::Sms]);
+    let api = api(&[PoolFactor::Totp, PoolFactor::Sms]);
     let put = async |if_match: &str, body: Value| {
         api.call_with(("PUT", "/mfa/preference"), &[("if-match", if_match)], Some(body)).await
     };
@@ -311,8 +315,11 @@ async fn of_two_tabs_the_later_one_looks_again() {
 #[tokio::test]
 async fn of_two_tabs_at_the_same_moment_one_is_first() {
     let table = Arc::new(InMemoryTable::default());
-    let api =
-        api_with(&[Factor::Totp, Factor::Sms], table.clone(), Arc::new(Contested(table, AtomicU32::new(1))));
+    let api = api_with(
+        &[PoolFactor::Totp, PoolFactor::Sms],
+        table.clone(),
+        Arc::new(Contested(table, AtomicU32::new(1))),
+    );
     let seen = api.tag().await;
     let body = json!({ "sms": "PREFERRED" });
     let (status, _, problem) =
@@ -323,7 +330,7 @@ async fn of_two_tabs_at_the_same_moment_one_is_first() {
 
 #[tokio::test]
 async fn without_the_table_a_preference_is_shown_and_has_no_tag() {
-    let api = api(&[Factor::Sms]);
+    let api = api(&[PoolFactor::Sms]);
     api.table.fail();
     let (status, headers, _) = api.call_with(("GET", "/mfa/preference"), &[], None).await;
     assert_eq!((status, headers.contains_key("etag")), (200, false));
@@ -332,7 +339,7 @@ async fn without_the_table_a_preference_is_shown_and_has_no_tag() {
 /// The old authenticator is stopped, the new one was never confirmed, and the pool still lists it as on.
 #[tokio::test]
 async fn a_replacement_that_was_abandoned_was_told_before_and_is_shown() {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     assert_eq!(api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await.0, 200);
     assert_eq!(api.notices(), [(Notice::AuthenticatorReplaced, None)]);
     let shown = async || api.call("GET", "/mfa", None).await.1["totp"].clone();
@@ -412,7 +419,7 @@ async fn every_answer_names_its_request() {
 
 #[tokio::test]
 async fn preferences_that_cannot_be() {
-    let api = api(&[Factor::Sms]);
+    let api = api(&[PoolFactor::Sms]);
     let (status, body) =
         api.call("PUT", "/mfa/preference", Some(json!({ "sms": "PREFERRED", "totp": "PREFERRED" }))).await;
     assert_eq!((status, body["code"].as_str()), (409, Some("two-preferred-factors")));
@@ -541,7 +548,7 @@ async fn bad_input(
     #[case] code: &str,
     #[case] member: Option<&str>,
 ) {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     let mut event = event("access-token", method, path, body);
     let headers = event["headers"].as_object_mut().unwrap();
     headers.remove("content-type");
@@ -587,7 +594,7 @@ const ROUTES: [(&str, &str, Option<&str>); 16] = [
 #[tokio::test]
 async fn only_the_users_own_access_token_opens_a_route() {
     for (method, path, body) in ROUTES {
-        let api = api(&[Factor::Totp]);
+        let api = api(&[PoolFactor::Totp]);
         let refused =
             [("no-authorizer", "not-signed-in"), ("id-token-must-be-refused", "access-token-needed")];
         for (file, code) in refused {
@@ -618,7 +625,7 @@ async fn only_the_users_own_access_token_opens_a_route() {
 
 #[tokio::test]
 async fn a_change_needs_a_fresh_sign_in_and_a_look_does_not() {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     api.clock.advance(SignedDuration::from_mins(4));
     assert_eq!(
         api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await.0,
@@ -703,15 +710,15 @@ impl Api {
     }
 
     fn notices(&self) -> Vec<(Notice, Option<String>)> {
-        let notice = |parcel: Parcel| match parcel {
-            Parcel::Notice(parcel) => {
-                assert!(matches!(parcel.to.destination, Destination::Email(_)) && parcel.to.is_verified);
-                assert_eq!(parcel.to.locales, ["de"]);
-                (parcel.notice, parcel.name)
+        let notice = |message: OutboundMessage| match message {
+            OutboundMessage::Notification(message) => {
+                assert!(matches!(message.to.destination, Destination::Email(_)) && message.to.is_verified);
+                assert_eq!(message.to.locales, ["de"]);
+                (message.notice, message.name)
             }
             other => panic!("{other:?}"),
         };
-        self.courier.taken().into_iter().map(notice).collect()
+        self.queue.taken().into_iter().map(notice).collect()
     }
 
     async fn trust(&self) -> (u16, Value) {
@@ -769,7 +776,7 @@ async fn several_authenticators_each_with_a_name() {
     );
     let audit: Vec<_> = api.table.audit().iter().map(|entry| entry.action).collect();
     let events = audit.iter().map(|action| match action {
-        Action::OwnFactor { event, id: Some(_) } => event.name(),
+        Action::CustomFactor { event, id: Some(_) } => event.name(),
         other => panic!("{other:?}"),
     });
     assert_eq!(
@@ -832,7 +839,7 @@ async fn five_authenticators_and_no_more_but_what_nobody_finished_makes_room() {
 
 #[tokio::test]
 async fn recovery_codes_are_shown_once_and_kept_as_hashes() {
-    use shared::factors::own::RecoveryCode;
+    use shared::factors::custom::RecoveryCode;
     let api = api(&[]);
     assert_eq!(api.call("GET", "/mfa/recovery-codes", None).await, (200, json!({ "left": 0 })));
     let (status, body) = api.call("POST", "/mfa/recovery-codes", None).await;
@@ -845,7 +852,7 @@ async fn recovery_codes_are_shown_once_and_kept_as_hashes() {
     assert_eq!(api.call("GET", "/mfa/recovery-codes", None).await, (200, json!({ "left": 10 })));
 
     let user = UserId::parse(SUB).unwrap();
-    let kept = api.table.own_factors(&user).await.unwrap();
+    let kept = api.table.custom_factors(&user).await.unwrap();
     let hashes: std::collections::BTreeSet<_> = codes
         .iter()
         .map(|code| RecoveryCode::parse(&code.to_lowercase()).unwrap().hash(&HashKey::new(&[7; 32]), &user))
@@ -854,9 +861,9 @@ async fn recovery_codes_are_shown_once_and_kept_as_hashes() {
 
     let (_, again) = api.call("POST", "/mfa/recovery-codes", None).await;
     assert_ne!(again["codes"], body["codes"]);
-    let replaced = api.table.own_factors(&user).await.unwrap();
+    let replaced = api.table.custom_factors(&user).await.unwrap();
     assert!(replaced.recovery.len() == 10 && replaced.recovery.is_disjoint(&hashes), "earlier ones are gone");
-    assert!(replaced.generation > kept.generation);
+    assert!(replaced.factor_epoch > kept.factor_epoch);
     assert_eq!(api.notices(), [(Notice::RecoveryCodesReplaced, None), (Notice::RecoveryCodesReplaced, None)]);
 }
 
@@ -932,7 +939,7 @@ async fn no_factor_changes_without_a_fresh_second_factor_of_this_sign_in() {
     let at = |seconds: i64| json!((SIGNED_IN_AT.as_second() + seconds).to_string());
     let mut refused = 0;
     for change in changes() {
-        let api = api(&[Factor::Totp]);
+        let api = api(&[PoolFactor::Totp]);
         for (claims, code) in [
             (json!({}), "second-factor-required"),
             (json!({ "mfa_level": "1" }), "second-factor-required"),
@@ -949,7 +956,7 @@ async fn no_factor_changes_without_a_fresh_second_factor_of_this_sign_in() {
             assert_eq!((status, found.as_str()), (401, code), "{} {} {claims}", change.0, change.1);
             refused += 1;
         }
-        assert!(api.table.audit().is_empty() && api.courier.taken().is_empty(), "{}", change.1);
+        assert!(api.table.audit().is_empty() && api.queue.taken().is_empty(), "{}", change.1);
         let proven = json!({ "mfa_level": "2", "mfa_at": at(0) });
         assert_ne!(api.call_as(&change, &proven).await.0, 401, "{} {}", change.0, change.1);
     }
@@ -960,7 +967,7 @@ async fn no_factor_changes_without_a_fresh_second_factor_of_this_sign_in() {
 /// Another sign-in of the user's, or one at another client, is no evidence for a token that says nothing.
 #[tokio::test]
 async fn a_token_without_claims_goes_by_the_record_of_its_own_sign_in() {
-    let api = api(&[Factor::Totp]);
+    let api = api(&[PoolFactor::Totp]);
     let user = UserId::parse(SUB).unwrap();
     let change = ("POST", "/mfa/recovery-codes", json!({}));
     let record = async |seconds: i64, client: &str, level| {
@@ -1003,10 +1010,10 @@ async fn a_first_factor_is_set_up_by_its_rules() {
 #[rstest]
 #[case::authenticator_added(&[], "authenticator")]
 #[case::codes_replaced(&[], "codes")]
-#[case::preference(&[Factor::Totp, Factor::Sms], "preference")]
-#[case::native_replaced(&[Factor::Totp], "replace")]
+#[case::preference(&[PoolFactor::Totp, PoolFactor::Sms], "preference")]
+#[case::native_replaced(&[PoolFactor::Totp], "replace")]
 #[tokio::test]
-async fn a_change_of_factors_ends_the_trust(#[case] factors: &[Factor], #[case] change: &str) {
+async fn a_change_of_factors_ends_the_trust(#[case] factors: &[PoolFactor], #[case] change: &str) {
     let api = api(factors);
     assert_eq!(api.trust().await.0, 201);
     let (id, _) = api.start("Phone").await;
@@ -1027,8 +1034,8 @@ async fn a_change_of_factors_ends_the_trust(#[case] factors: &[Factor], #[case] 
 
 #[tokio::test]
 async fn who_replaces_the_pools_authenticator_is_told_before() {
-    let api = api(&[Factor::Totp]);
-    api.courier.fail();
+    let api = api(&[PoolFactor::Totp]);
+    api.queue.fail();
     let (status, _) = api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await;
     assert_eq!(status, 503);
     assert!(!api.pool.calls().contains(&"AssociateSoftwareToken"), "untold, the old one is not stopped");
@@ -1061,7 +1068,7 @@ async fn bad_input_for_own_factors(
     let api = api(&[]);
     let (answered, problem) = api.call(method, path, Some(body)).await;
     assert_eq!((answered, problem["path"].as_str().unwrap_or_default()), (status, member), "{problem}");
-    assert!(api.table.audit().is_empty() && api.courier.taken().is_empty(), "nothing changed");
+    assert!(api.table.audit().is_empty() && api.queue.taken().is_empty(), "nothing changed");
 }
 
 /// The private half may not even be sent by mistake.
@@ -1078,12 +1085,12 @@ async fn a_private_key_is_refused() {
 struct Contested(Arc<InMemoryTable>, AtomicU32);
 
 #[async_trait]
-impl OwnFactorStore for Contested {
-    async fn own_factors(&self, user: &UserId) -> Result<OwnFactors, PortError> {
-        self.0.own_factors(user).await
+impl CustomFactorStore for Contested {
+    async fn custom_factors(&self, user: &UserId) -> Result<CustomFactors, PortError> {
+        self.0.custom_factors(user).await
     }
 
-    async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<Changed, PortError> {
+    async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<ChangeOutcome, PortError> {
         let is_lost = self.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         if is_lost.is_ok() {
             self.0.revoke_devices(user).await?;
@@ -1095,12 +1102,12 @@ impl OwnFactorStore for Contested {
         self.0.revoke_devices(user).await
     }
 
-    async fn stop_pool_totp(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {
-        self.0.stop_pool_totp(user, at).await
+    async fn mark_pool_totp_replaced(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {
+        self.0.mark_pool_totp_replaced(user, at).await
     }
 
-    async fn pool_totp_works(&self, user: &UserId) -> Result<(), PortError> {
-        self.0.pool_totp_works(user).await
+    async fn mark_pool_totp_active(&self, user: &UserId) -> Result<(), PortError> {
+        self.0.mark_pool_totp_active(user).await
     }
 
     async fn note_pool_factor(&self, user: &UserId, note: PoolFactorNote) -> Result<(), PortError> {
@@ -1145,7 +1152,9 @@ async fn an_address_is_set_up_and_the_old_one_is_told_before(
     let before = api.pool.calls().len();
     assert_eq!(api.call("POST", path, Some(body)).await, (200, json!({ "status": "CODE_SENT" })));
     assert_eq!(api.pool.calls()[before..], [&["GetUser"], calls].concat());
-    let Some(Parcel::Notice(told)) = api.courier.taken().first().cloned() else { panic!("nothing was told") };
+    let Some(OutboundMessage::Notification(told)) = api.queue.taken().first().cloned() else {
+        panic!("nothing was told")
+    };
     assert_eq!(told.notice, Notice::AddressChanged);
     assert_eq!(told.to.destination, Destination::Email(EmailAddress::parse("alex@example.com").unwrap()));
 
@@ -1171,24 +1180,24 @@ async fn an_address_is_set_up_and_the_old_one_is_told_before(
 async fn a_code_to_an_address_waits_as_long_as_the_governor_does() {
     let api = api(&[]);
     let user = UserId::parse(SUB).unwrap();
-    let sent = Sent { at: api.now() - SignedDuration::from_secs(50), row: 2, delivery: None };
-    let after = Correspondence { version: 1, for_signed_in: Some(sent), ..Correspondence::default() };
-    let before = Correspondence::default();
-    assert!(api.table.swap(&user, Channel::Email, &before, &after).await.unwrap());
+    let sent = LastSend { at: api.now() - SignedDuration::from_secs(50), streak: 2, delivery: None };
+    let after = SendHistory { version: 1, authenticated: Some(sent), ..SendHistory::default() };
+    let before = SendHistory::default();
+    assert!(api.table.swap_history(&user, Channel::Email, &before, &after).await.unwrap());
     let (_, headers, _) = api.call_with(("POST", "/mfa/email/code"), &[], None).await;
     assert_eq!(headers["retry-after"], "70", "of 120 s");
     let body = json!({ "email": "new@example.com" });
     assert_eq!(api.call("POST", "/mfa/email", Some(body.clone())).await.0, 429);
-    assert!(api.courier.taken().is_empty(), "nothing is changed, nobody is told");
+    assert!(api.queue.taken().is_empty(), "nothing is changed, nobody is told");
     let phone = json!({ "phoneNumber": "+12025550123" });
     assert_eq!(api.call("POST", "/mfa/phone-number", Some(phone)).await.0, 200, "another channel");
     api.clock.advance(SignedDuration::from_secs(70));
     assert_eq!(api.call("POST", "/mfa/email", Some(body.clone())).await.0, 200);
     // As the sender notes it. A code that was entered is waited for no longer.
-    let before = api.table.correspondence(&user, Channel::Email).await.unwrap();
-    let sent = Sent { at: api.now(), row: 3, delivery: None };
-    let after = Correspondence { version: before.version + 1, for_signed_in: Some(sent), ..before.clone() };
-    assert!(api.table.swap(&user, Channel::Email, &before, &after).await.unwrap());
+    let before = api.table.history(&user, Channel::Email).await.unwrap();
+    let sent = LastSend { at: api.now(), streak: 3, delivery: None };
+    let after = SendHistory { version: before.version + 1, authenticated: Some(sent), ..before.clone() };
+    assert!(api.table.swap_history(&user, Channel::Email, &before, &after).await.unwrap());
     let code = json!({ "code": InMemoryUserPool::CODE });
     assert_eq!(api.call("POST", "/mfa/email", Some(body.clone())).await.0, 429);
     assert_eq!(
@@ -1216,7 +1225,7 @@ async fn of_racing_asks_for_a_code_one_is_passed_on_and_what_fails_takes_no_time
 #[tokio::test]
 async fn an_address_that_can_t_be_told_of_is_not_changed() {
     let api = api(&[]);
-    api.courier.fail();
+    api.queue.fail();
     let body = json!({ "email": "new@example.com" });
     assert_eq!(api.call("POST", "/mfa/email", Some(body)).await.0, 503);
     assert!(!api.pool.calls().contains(&"UpdateUserAttributes"));
@@ -1365,7 +1374,7 @@ async fn no_route_opens_for_a_token_that_is_not_the_users_own_access_token() {
     let mut refused = 0;
     for (name, spoil) in &spoilt {
         for (method, path, body) in &operations {
-            let api = api(&[Factor::Totp]);
+            let api = api(&[PoolFactor::Totp]);
             api.pool.add_device(device(THIS, 15));
             let body = body.as_ref().map(Value::to_string);
             let mut event = event("access-token", method, path, body.as_deref());
@@ -1381,7 +1390,7 @@ async fn no_route_opens_for_a_token_that_is_not_the_users_own_access_token() {
         }
     }
     for (method, path, body) in operations.iter().filter(|(method, ..)| method != "GET") {
-        let api = api(&[Factor::Totp]);
+        let api = api(&[PoolFactor::Totp]);
         api.pool.revoke();
         let (status, _) = api.call(method, path, body.clone()).await;
         assert_eq!(status, 401, "revoked: {method} {path}");

@@ -15,18 +15,18 @@ use serde_json::{Value, json};
 use shared::{
     audit::{Action, RecoveryEvent},
     config::Policy,
-    delivery::{Channel, MailedRecovery, Notice, Parcel, RecoveryParcel},
+    delivery::{Channel, MailedRecovery, Notice, OutboundMessage, RecoveryNotification},
     factors::{
         FriendlyDeviceName,
-        own::{Authenticator, Change, FactorId, OwnFactorStore, RecoveryCode, SealedSeed},
+        custom::{Authenticator, Change, CustomFactorStore, FactorId, RecoveryCode, SealedSeed},
     },
     http::{RecoveryFrontSettings, recovery_api},
-    kernel::{Clock as _, Factor, HashKey, UserId},
+    kernel::{Clock as _, HashKey, PoolFactor, UserId},
     recovery::{Answer, Ask, CaseSecret, Desk, PoolMfa, Recovery, RecoveryPorts, RecoverySettings, State},
     sign_in::SignInLedger,
     trigger::decide,
 };
-use shared_testkit::{InMemoryAccounts, InMemoryCourier, InMemoryTable, ManualClock, SeededEntropy};
+use shared_testkit::{InMemoryAccounts, InMemoryMessageQueue, InMemoryTable, ManualClock, SeededEntropy};
 use tower::ServiceExt;
 
 const OLD: &str = "Correct-Horse-9";
@@ -35,7 +35,7 @@ const NEW: &str = "Better-Horse-10";
 struct Stage {
     accounts: Arc<InMemoryAccounts>,
     table: Arc<InMemoryTable>,
-    courier: Arc<InMemoryCourier>,
+    queue: Arc<InMemoryMessageQueue>,
     clock: Arc<ManualClock>,
     desk: Arc<Recovery>,
     codes: Vec<String>,
@@ -58,13 +58,13 @@ fn alex() -> UserId {
 }
 
 /// Alex has a password, these factors, ten recovery codes and an authenticator of ours.
-async fn stage(factors: &[Factor]) -> Stage {
+async fn stage(factors: &[PoolFactor]) -> Stage {
     stage_with(factors, "").await
 }
 
-async fn stage_with(factors: &[Factor], policy: &str) -> Stage {
+async fn stage_with(factors: &[PoolFactor], policy: &str) -> Stage {
     let (accounts, table) = (Arc::new(InMemoryAccounts::default()), Arc::new(InMemoryTable::default()));
-    let courier = Arc::new(InMemoryCourier::default());
+    let queue = Arc::new(InMemoryMessageQueue::default());
     let clock = Arc::new(ManualClock::at(Timestamp::from_second(1_767_323_045).unwrap()));
     let entropy = Arc::new(SeededEntropy::new(3));
     accounts.add("alex", OLD, factors);
@@ -93,15 +93,15 @@ async fn stage_with(factors: &[Factor], policy: &str) -> Stage {
         codes: table.clone(),
         passwords: accounts.clone(),
         accounts: accounts.clone(),
-        own: table.clone(),
+        custom: table.clone(),
         history: table.clone(),
         audit: table.clone(),
-        courier: courier.clone(),
+        queue: queue.clone(),
         clock: clock.clone(),
         entropy,
     };
     let codes = codes.iter().map(|code| code.readable().to_string()).collect();
-    Stage { accounts, table, courier, clock, desk: Arc::new(Recovery::new(settings, ports)), codes }
+    Stage { accounts, table, queue, clock, desk: Arc::new(Recovery::new(settings, ports)), codes }
 }
 
 fn refusal(answer: &Answer) -> &str {
@@ -151,13 +151,14 @@ impl Stage {
     }
 
     fn notices(&self) -> Vec<(Notice, Channel, uuid::Uuid)> {
-        let notice = |parcel: Parcel| match parcel {
-            Parcel::Notice(notice) | Parcel::Recovery(RecoveryParcel { notice, .. }) => {
+        let notice = |message: OutboundMessage| match message {
+            OutboundMessage::Notification(notice)
+            | OutboundMessage::Recovery(RecoveryNotification { notice, .. }) => {
                 Some((notice.notice, notice.to.destination.channel(), notice.id))
             }
-            Parcel::Code(_) | Parcel::Dummy => None,
+            OutboundMessage::ChallengeCode(_) | OutboundMessage::Decoy => None,
         };
-        self.courier.taken().into_iter().filter_map(notice).collect()
+        self.queue.taken().into_iter().filter_map(notice).collect()
     }
 
     fn events(&self) -> Vec<RecoveryEvent> {
@@ -171,7 +172,7 @@ impl Stage {
 
 #[tokio::test]
 async fn an_account_is_recovered_by_password_and_code() {
-    let stage = stage(&[Factor::Totp]).await;
+    let stage = stage(&[PoolFactor::Totp]).await;
     let secret = stage.open("alex", OLD).await;
     assert_eq!(refusal(&stage.finish(&secret, NEW).await), "recovery-not-proven");
     assert_eq!(
@@ -183,7 +184,7 @@ async fn an_account_is_recovered_by_password_and_code() {
     assert_eq!(refusal(&stage.finish(&secret, OLD).await), "password-reused");
     assert_eq!(refusal(&stage.finish(&secret, "short").await), "password-not-accepted");
     assert_eq!(stage.accounts.user("alex").password, OLD);
-    assert!(stage.accounts.user("alex").account.profile.factors.enabled.contains(&Factor::Totp));
+    assert!(stage.accounts.user("alex").account.profile.factors.enabled.contains(&PoolFactor::Totp));
 
     stage.accounts.calls();
     assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::Recovered));
@@ -194,9 +195,9 @@ async fn an_account_is_recovered_by_password_and_code() {
     let user = stage.accounts.user("alex");
     assert_eq!((user.password.as_str(), user.sessions, user.devices), (NEW, 0, 0));
     assert!(user.account.profile.factors.enabled.is_empty());
-    let own = stage.table.own_factors(&alex()).await.unwrap();
-    assert!(own.authenticators.is_empty() && own.devices.is_empty() && own.generation > 0);
-    assert_eq!(own.recovery.len(), 9, "the other codes stay");
+    let custom = stage.table.custom_factors(&alex()).await.unwrap();
+    assert!(custom.authenticators.is_empty() && custom.devices.is_empty() && custom.factor_epoch > 0);
+    assert_eq!(custom.recovery.len(), 9, "the other codes stay");
     let told: Vec<_> = stage.notices().into_iter().map(|(notice, channel, _)| (notice, channel)).collect();
     assert_eq!(
         told,
@@ -219,7 +220,7 @@ async fn an_account_is_recovered_by_password_and_code() {
 async fn whatever_fails_it_is_finished_by_asking_again() {
     let mut calls = 0;
     loop {
-        let stage = stage(&[Factor::Totp]).await;
+        let stage = stage(&[PoolFactor::Totp]).await;
         let secret = stage.proven().await;
         stage.accounts.fail_after(Some(calls));
         let first = stage
@@ -250,7 +251,7 @@ async fn whatever_fails_it_is_finished_by_asking_again() {
 /// What needs no password is finished without the opener.
 #[tokio::test]
 async fn after_the_password_it_goes_on_by_itself() {
-    let stage = stage(&[Factor::Totp]).await;
+    let stage = stage(&[PoolFactor::Totp]).await;
     let secret = stage.proven().await;
     // AdminGetUser, InitiateAuth, AdminSetUserPassword; then nothing works.
     stage.accounts.fail_after(Some(3));
@@ -268,7 +269,7 @@ async fn after_the_password_it_goes_on_by_itself() {
 
 #[tokio::test]
 async fn a_case_that_leads_nowhere_looks_and_takes_the_same() {
-    let stage = stage(&[Factor::Totp]).await;
+    let stage = stage(&[PoolFactor::Totp]).await;
     stage.accounts.add("plain", OLD, &[]);
     stage.accounts.calls();
     let mut seen = Vec::new();
@@ -286,7 +287,7 @@ async fn a_case_that_leads_nowhere_looks_and_takes_the_same() {
     for other in &seen[1..] {
         assert_eq!(*other, seen[0]);
     }
-    assert_eq!(stage.courier.taken().len(), 4, "as many parcels, most of them for nobody");
+    assert_eq!(stage.queue.taken().len(), 4, "as many parcels, most of them for nobody");
     assert_eq!(stage.notices().len(), 1);
     // Not even the right code helps where the password was not right.
     let secret = stage.open("plain", OLD).await;
@@ -295,7 +296,7 @@ async fn a_case_that_leads_nowhere_looks_and_takes_the_same() {
 
 #[tokio::test]
 async fn a_thousand_wrong_codes_are_five_comparisons() {
-    let stage = stage(&[Factor::Totp]).await;
+    let stage = stage(&[PoolFactor::Totp]).await;
     let wrong = stage.codes[9].replace(|c| c != '-', "7");
     let (mut opened, mut entered) = (0, 0);
     while entered < 1_000 {
@@ -317,7 +318,7 @@ async fn a_thousand_wrong_codes_are_five_comparisons() {
     // Beyond the limit not even the right one is looked at.
     let secret = stage.open("alex", OLD).await;
     assert_eq!(refusal(&stage.code(&secret, &stage.codes[0]).await), "code-wrong");
-    assert_eq!(stage.table.own_factors(&alex()).await.unwrap().recovery.len(), 10);
+    assert_eq!(stage.table.custom_factors(&alex()).await.unwrap().recovery.len(), 10);
     assert_eq!(stage.notices().len(), 5, "the owner was told each time the password was looked at");
     stage.clock.advance(SignedDuration::from_hours(1));
     stage.proven().await;
@@ -326,7 +327,7 @@ async fn a_thousand_wrong_codes_are_five_comparisons() {
 /// The owner, who was told, has only to change the password.
 #[tokio::test]
 async fn another_password_meanwhile_ends_a_case() {
-    let stage = stage(&[Factor::Totp]).await;
+    let stage = stage(&[PoolFactor::Totp]).await;
     let secret = stage.proven().await;
     stage.accounts.change("alex", |user| user.password = "Owners-Horse-11".into());
     assert_eq!(refusal(&stage.finish(&secret, NEW).await), "password-wrong");
@@ -339,7 +340,7 @@ async fn another_password_meanwhile_ends_a_case() {
 
 #[tokio::test]
 async fn a_case_ends_in_time_and_can_be_cancelled() {
-    let stage = stage(&[Factor::Totp]).await;
+    let stage = stage(&[PoolFactor::Totp]).await;
     let secret = stage.proven().await;
     assert_eq!(status(&stage.ask(Ask::Cancel { secret: secret.clone() }).await), Some(State::Cancelled));
     assert_eq!(refusal(&stage.finish(&secret, NEW).await), "recovery-ended");
@@ -352,16 +353,16 @@ async fn a_case_ends_in_time_and_can_be_cancelled() {
 
 #[tokio::test]
 async fn where_the_pool_requires_a_factor_another_stands_in_or_an_operator_looks() {
-    for (recovery, expected) in [(Some(Factor::Email), State::Recovered), (None, State::Recovered)] {
-        let stage = stage(&[Factor::Totp]).await;
+    for (recovery, expected) in [(Some(PoolFactor::Email), State::Recovered), (None, State::Recovered)] {
+        let stage = stage(&[PoolFactor::Totp]).await;
         stage.accounts.set_rules(PoolMfa::On, recovery, false);
         let secret = stage.proven().await;
         assert_eq!(status(&stage.finish(&secret, NEW).await), Some(expected));
-        assert_eq!(stage.accounts.user("alex").account.profile.factors.preferred, Some(Factor::Sms));
+        assert_eq!(stage.accounts.user("alex").account.profile.factors.preferred, Some(PoolFactor::Sms));
     }
-    let stage = stage(&[Factor::Totp]).await;
-    stage.accounts.set_rules(PoolMfa::On, Some(Factor::Email), false);
-    stage.accounts.change("alex", |user| user.account.addresses = [Factor::Email].into());
+    let stage = stage(&[PoolFactor::Totp]).await;
+    stage.accounts.set_rules(PoolMfa::On, Some(PoolFactor::Email), false);
+    stage.accounts.change("alex", |user| user.account.addresses = [PoolFactor::Email].into());
     let secret = stage.proven().await;
     assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::NeedsOperator));
     assert_eq!(stage.accounts.user("alex").password, NEW, "the stolen one is worth nothing all the same");
@@ -370,7 +371,7 @@ async fn where_the_pool_requires_a_factor_another_stands_in_or_an_operator_looks
 
 #[tokio::test]
 async fn success_is_said_only_after_reading_it_back() {
-    let stage = stage(&[Factor::Totp]).await;
+    let stage = stage(&[PoolFactor::Totp]).await;
     stage.accounts.ignore_changes();
     let secret = stage.proven().await;
     assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::NeedsOperator));
@@ -379,7 +380,7 @@ async fn success_is_said_only_after_reading_it_back() {
 
 #[tokio::test]
 async fn a_lost_number_is_turned_off_where_it_may_be() {
-    let stage = stage(&[Factor::Sms]).await;
+    let stage = stage(&[PoolFactor::Sms]).await;
     let secret = stage.proven().await;
     assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::Recovered));
     assert!(stage.accounts.user("alex").account.profile.factors.enabled.is_empty());
@@ -416,7 +417,7 @@ struct Api {
 }
 
 async fn api() -> Api {
-    let stage = stage(&[Factor::Totp]).await;
+    let stage = stage(&[PoolFactor::Totp]).await;
     let lookup = |name: &str| (name == "MFA_HASH_KEY").then(|| "k".repeat(32));
     let settings = shared::config::load(&lookup, RecoveryFrontSettings::read).unwrap();
     let front = settings.front(stage.desk.clone(), stage.table.clone(), stage.clock.clone());
@@ -544,17 +545,17 @@ impl Stage {
 
     fn has_old_password_and_factor(&self) -> bool {
         let user = self.accounts.user("alex");
-        user.password == OLD && user.account.profile.factors.enabled.contains(&Factor::Totp)
+        user.password == OLD && user.account.profile.factors.enabled.contains(&PoolFactor::Totp)
     }
 }
 
 #[tokio::test]
 async fn by_policy_a_mailed_code_recovers_after_three_days() {
-    let closed = stage(&[Factor::Totp]).await;
+    let closed = stage(&[PoolFactor::Totp]).await;
     let secret = closed.open("alex", OLD).await;
     assert_eq!(refusal(&closed.mail(&secret).await), "recovery-closed", "off by default");
 
-    let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+    let stage = stage_with(&[PoolFactor::Totp], BY_MAIL).await;
     let secret = stage.waiting().await;
     let told: Vec<_> = stage.notices().into_iter().map(|(notice, channel, _)| (notice, channel)).collect();
     let waiting = Notice::RecoveryWaiting;
@@ -575,7 +576,7 @@ async fn by_policy_a_mailed_code_recovers_after_three_days() {
         [RecoveryEvent::Opened, RecoveryEvent::Waiting, RecoveryEvent::Begun, RecoveryEvent::Recovered];
     assert_eq!(stage.events(), events);
     // The mailed code of one case is none of another.
-    stage.accounts.change("alex", |user| user.account.profile.factors.enabled = [Factor::Totp].into());
+    stage.accounts.change("alex", |user| user.account.profile.factors.enabled = [PoolFactor::Totp].into());
     let other = stage.open("alex", NEW).await;
     stage.mail(&other).await;
     stage.clock.advance(WAIT);
@@ -588,7 +589,7 @@ async fn by_policy_a_mailed_code_recovers_after_three_days() {
 #[tokio::test]
 async fn a_sign_in_ends_the_wait_before_the_code_and_after_it() {
     for after_code in [false, true] {
-        let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+        let stage = stage_with(&[PoolFactor::Totp], BY_MAIL).await;
         // Before the wait began: that is no word on it.
         stage.table.complete(&alex(), stage.clock_now()).await.unwrap();
         stage.clock.advance(SignedDuration::from_secs(1));
@@ -613,7 +614,7 @@ async fn a_sign_in_ends_the_wait_before_the_code_and_after_it() {
 
 #[tokio::test]
 async fn the_owner_s_link_ends_the_wait_and_no_other_does() {
-    let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+    let stage = stage_with(&[PoolFactor::Totp], BY_MAIL).await;
     let secret = stage.waiting().await;
     let other = stage.waiting().await;
     let case = |secret: &str| CaseSecret::parse(secret).unwrap().key(&hash_key()).as_str().to_owned();
@@ -661,7 +662,7 @@ async fn not_within_a_week_of_a_reset_or_a_change() {
         ("no word on it", hidden, week, false),
         ("no mailbox", moved, week, false),
     ] {
-        let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+        let stage = stage_with(&[PoolFactor::Totp], BY_MAIL).await;
         touch(&stage, stage.clock_now() - ago);
         let secret = stage.waiting().await;
         assert_eq!(stage.notices().len(), if is_real { 3 } else { 1 }, "{name}");
@@ -672,7 +673,7 @@ async fn not_within_a_week_of_a_reset_or_a_change() {
     }
     // During the wait.
     for (name, touch) in [("reset", reset), ("change", change)] {
-        let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+        let stage = stage_with(&[PoolFactor::Totp], BY_MAIL).await;
         let secret = stage.waiting().await;
         stage.clock.advance(WAIT);
         touch(&stage, stage.clock_now() - SignedDuration::from_hours(1));
@@ -683,19 +684,19 @@ async fn not_within_a_week_of_a_reset_or_a_change() {
 
 #[tokio::test]
 async fn a_wait_that_leads_nowhere_looks_and_takes_the_same() {
-    let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+    let stage = stage_with(&[PoolFactor::Totp], BY_MAIL).await;
     let mut seen = Vec::new();
     for (name, password) in [("alex", OLD), ("alex", "wrong"), ("nobody", OLD)] {
         let secret = stage.open(name, password).await;
         stage.accounts.calls();
-        let before = stage.courier.taken().len();
+        let before = stage.queue.taken().len();
         let mut answers = vec![stage.mail(&secret).await, stage.mailed_code(&secret).await];
-        let parcels = stage.courier.taken().len() - before;
+        let messages = stage.queue.taken().len() - before;
         stage.clock.advance(WAIT);
         for _ in 0..6 {
             answers.push(stage.code(&secret, &stage.codes[9].replace(|c| c != '-', "7")).await);
         }
-        seen.push((stage.accounts.calls(), parcels, answers));
+        seen.push((stage.accounts.calls(), messages, answers));
         stage.clock.advance(-WAIT);
     }
     for other in &seen[1..] {
@@ -707,12 +708,12 @@ async fn a_wait_that_leads_nowhere_looks_and_takes_the_same() {
     assert_eq!(refusal(&stage.mailed_code(&nowhere).await), "code-wrong", "the password was not right");
 }
 
-/// Every call to Cognito, and every parcel, fails once: asked again it is one wait, told once.
+/// Every call to Cognito, and every message, fails once: asked again it is one wait, told once.
 #[tokio::test]
 async fn a_wait_that_failed_half_way_is_begun_by_asking_again() {
     let mut calls = 0;
     loop {
-        let stage = stage_with(&[Factor::Totp], BY_MAIL).await;
+        let stage = stage_with(&[PoolFactor::Totp], BY_MAIL).await;
         let secret = stage.open("alex", OLD).await;
         stage.accounts.fail_after(Some(calls));
         let first = stage.desk.ask(&Ask::Mail { secret: secret.clone(), page: PAGE.into() }).await;

@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 use shared::{
     assurance::{PasswordRecovery, RecordedSignIn, SignInRecords},
     config::Policy,
-    custom_auth::{AppClients, CustomAuthSettings, Defined, Gate, LastGate, NativeEnrolment},
-    factors::own::{OwnFactorStore, PoolFactorNote},
+    custom_auth::{
+        AppClients, CustomAuthSettings, DefineDecision, NativeEnrolment, TokenDecision, TokenGate,
+    },
+    factors::custom::{CustomFactorStore, PoolFactorNote},
     kernel::{Clock as _, PortError, Refusal, UserId},
     trigger::{PreTokenGeneration, SignInRecorder, answer},
 };
@@ -54,7 +56,7 @@ fn trigger(
     let clients = AppClients::parse(clients, &custom_auth).unwrap();
     let recovery = PasswordRecovery { email: true, sms: false };
     let settings = CustomAuthSettings { policy: custom_auth, clients, recovery };
-    let gate = LastGate::new(settings, table.clone(), table.clone(), Arc::new(Natives), clock.clone());
+    let gate = TokenGate::new(settings, table.clone(), table.clone(), Arc::new(Natives), clock.clone());
     PreTokenGeneration::new(gate, tokens, SignInRecorder::new(admin.groups, table.clone(), clock))
 }
 
@@ -110,7 +112,7 @@ async fn what_a_sign_in_proved_is_in_its_own_tokens_and_in_no_refreshed_ones() {
     sign_in.begin(&stage).await;
     sign_in.answer(&stage, "sms").await;
     let code = stage.code().await.unwrap();
-    assert_eq!(sign_in.answer(&stage, &code).await, Defined::IssueTokens);
+    assert_eq!(sign_in.answer(&stage, &code).await, DefineDecision::IssueTokens);
     table.sign_in_calls();
     let issued = answer(&trigger, event("2", "TokenGeneration_Authentication", CUSTOM)).await.unwrap();
     assert_eq!(table.sign_in_calls(), 1);
@@ -219,26 +221,26 @@ async fn a_covered_user_gets_no_tokens_natively_without_a_factor_that_was_on_bef
     let table = Arc::new(InMemoryTable::default());
     let stage = CustomAuthStage::new(POLICY, &table);
     let alex = UserId::parse("alex").unwrap();
-    assert!(stage.token(&alex, NATIVE, None).await.is_open(), "nobody covers a new user");
+    assert!(stage.token(&alex, NATIVE, None).await.is_granted(), "nobody covers a new user");
     let mut sign_in = CustomSignIn::without_password("alex", Some(&alex));
     sign_in.begin(&stage).await;
     sign_in.answer(&stage, "email").await;
     let code = stage.code().await.unwrap();
     sign_in.answer(&stage, &code).await;
-    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
+    assert!(stage.token(&alex, CUSTOM, None).await.is_granted());
     assert_eq!(
         stage.token(&alex, NATIVE, None).await,
-        Gate::NotProven,
+        TokenDecision::NotProven,
         "an e-mail code is enough to be covered"
     );
     // MFA_SETUP in a pool that requires MFA, or Cognito's own API: on, but not before this sign-in.
     stage.natives.set(true);
     for _ in 0..2 {
-        assert_eq!(stage.token(&alex, NATIVE, None).await, Gate::NotProven);
+        assert_eq!(stage.token(&alex, NATIVE, None).await, TokenDecision::NotProven);
     }
     // Turned on through the MFA API, with a proof.
     table.note_pool_factor(&alex, PoolFactorNote::On(stage.clock.now())).await.unwrap();
-    assert!(stage.token(&alex, NATIVE, None).await.is_open());
+    assert!(stage.token(&alex, NATIVE, None).await.is_granted());
     stage.natives.set(false);
-    assert_eq!(stage.token(&alex, NATIVE, None).await, Gate::NotProven, "turned off past us");
+    assert_eq!(stage.token(&alex, NATIVE, None).await, TokenDecision::NotProven, "turned off past us");
 }

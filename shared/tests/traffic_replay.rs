@@ -1,5 +1,5 @@
 //! What the governor is worth: a week of honest traffic, replayed with and without a flood of 20,000
-//! pumping demands in it. Deterministic: seeded, and the time is the replay's own.
+//! pumping requests in it. Deterministic: seeded, and the time is the replay's own.
 //!
 //! Honest people sign up, sign in with a second factor, forget passwords and change numbers, in the
 //! countries and operators' prefixes of a service whose home market is Germany; they lose messages,
@@ -24,8 +24,8 @@ use jiff::Timestamp;
 use shared::{
     config::{Policy, load},
     delivery::{
-        Completed, Demand, Destination, Governor, GovernorRules, NotSent, NumberType, Numbering, Purpose,
-        Scope, Verdict,
+        AdmissionDecision, AdmissionRequest, BudgetScope, Completion, Destination, Governor, GovernorRules,
+        NotSent, NumberType, Numbering, Purpose,
     },
     kernel::{HashKey, PhoneNumber, UserId},
 };
@@ -307,7 +307,7 @@ impl Figures {
     }
 }
 
-/// A demand of the flood, the n-th.
+/// A request of the flood, the n-th.
 type Fraud = fn(&mut Seeded, i64) -> (String, PhoneNumber, Purpose);
 
 struct Replay {
@@ -426,9 +426,9 @@ impl Replay {
         self.figures
     }
 
-    async fn admit(&self, second: i64, demand: &Demand) -> Verdict {
+    async fn admit(&self, second: i64, admission: &AdmissionRequest) -> AdmissionDecision {
         let now = Timestamp::from_second(START + second).unwrap();
-        self.governor.admit(&next_delivery(), demand, now).await.unwrap()
+        self.governor.admit(&next_delivery(), admission, now).await.unwrap()
     }
 
     async fn ask(&mut self, second: i64, index: usize) {
@@ -443,7 +443,7 @@ impl Replay {
             Wish::ChangedNumber => (errand.number.clone(), false),
             _ => (person.number.clone(), true),
         };
-        let demand = Demand {
+        let admission = AdmissionRequest {
             user: person.user.clone(),
             destination: Destination::Sms(number.clone()),
             is_verified: person.is_verified && is_own,
@@ -458,7 +458,7 @@ impl Replay {
         let is_flooded = number.expose().starts_with(OWN_PREFIX.trim_end_matches('#'))
             && (FLOOD_START..FLOOD_START + DAY).contains(&second);
         let is_counted = second >= 0;
-        let verdict = self.admit(second, &demand).await;
+        let verdict = self.admit(second, &admission).await;
 
         let errand = self.errands.get_mut(index).unwrap();
         errand.tries += 1;
@@ -471,7 +471,7 @@ impl Replay {
             }
         }
         match verdict {
-            Verdict::Admitted(_) => {
+            AdmissionDecision::Admitted(_) => {
                 let arrives = !self.seeded.one_in(25);
                 errand.has_code |= arrives;
                 if arrives && errand.is_serious {
@@ -486,7 +486,7 @@ impl Replay {
                     self.at(again, Happening::Ask(index));
                 }
             }
-            Verdict::Withheld(withheld) => {
+            AdmissionDecision::Withheld(withheld) => {
                 let too_early = withheld.reason == NotSent::CoolDown;
                 if is_counted {
                     self.figures.too_early += u32::from(too_early);
@@ -508,7 +508,7 @@ impl Replay {
                     }
                 }
             }
-            Verdict::Reported(_) => unreachable!("no dry run"),
+            AdmissionDecision::DryRun(_) => unreachable!("no dry run"),
         }
     }
 
@@ -523,13 +523,13 @@ impl Replay {
         person.is_verified = true;
         // The verification of an attribute runs no trigger.
         if wish != Wish::ChangedNumber {
-            let completed = Completed {
+            let completed = Completion {
                 user: person.user.clone(),
                 destination: Destination::Sms(number),
                 is_verified: true,
             };
             let now = Timestamp::from_second(START + second).unwrap();
-            self.governor.settle(&completed, now).await.unwrap();
+            self.governor.record_completion(&completed, now).await.unwrap();
         }
         if wish == Wish::SignUp && person.is_newcomer {
             for _ in 0..self.seeded.below(3) {
@@ -544,18 +544,18 @@ impl Replay {
     async fn defraud(&mut self, second: i64, index: i64) {
         let Some(fraud) = self.fraud else { return };
         let (user, number, purpose) = fraud(&mut self.flood_seeded, index);
-        let demand = Demand {
+        let admission = AdmissionRequest {
             user: UserId::parse(&user).unwrap(),
             destination: Destination::Sms(number),
             is_verified: false,
             purpose,
         };
-        match self.admit(second, &demand).await {
-            Verdict::Admitted(_) => self.figures.fraud_paid += 1,
-            Verdict::Withheld(withheld) => {
+        match self.admit(second, &admission).await {
+            AdmissionDecision::Admitted(_) => self.figures.fraud_paid += 1,
+            AdmissionDecision::Withheld(withheld) => {
                 *self.figures.fraud_withheld.entry(withheld.reason).or_default() += 1;
             }
-            Verdict::Reported(_) => unreachable!("no dry run"),
+            AdmissionDecision::DryRun(_) => unreachable!("no dry run"),
         }
     }
 }
@@ -591,14 +591,14 @@ async fn one_wide_prefix() {
     let figures = replay("one prefix, 10^7 numbers, the busiest of honest users", Some(fraud)).await;
     assert!(figures.fraud_share() < 0.02);
     figures.hold_second_factors();
-    let prefix_only = NotSent::NothingVerified(Scope::NumberPrefix);
+    let prefix_only = NotSent::NothingVerified(BudgetScope::NumberPrefix);
     for (_, reason) in figures.blocked_by.keys() {
         assert!([NotSent::CoolDown, prefix_only].contains(reason), "{reason:?}");
     }
     assert!(figures.blocked_share() < 0.01);
 }
 
-/// Forty accounts, a new number in every demand, from all over the world.
+/// Forty accounts, a new number in every request, from all over the world.
 #[tokio::test]
 async fn rotating_numbers() {
     let fraud: Fraud = |seeded, index| {
@@ -609,7 +609,7 @@ async fn rotating_numbers() {
     figures.hold();
 }
 
-/// A new user in every demand, for sixty numbers of six ranges, one in the honest users' prefix.
+/// A new user in every request, for sixty numbers of six ranges, one in the honest users' prefix.
 #[tokio::test]
 async fn rotating_users() {
     let fraud: Fraud = |_, index| {

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use shared::{
     audit::Action,
     config::{self, Policy, RecoveryClient},
-    custom_auth::{CustomAuthSettings, LastGate, NativeEnrolment},
-    delivery::{Courier, Destination, Governor, GovernorSettings, Notice, Parcel},
+    custom_auth::{CustomAuthSettings, NativeEnrolment, TokenGate},
+    delivery::{Destination, Governor, GovernorSettings, MessageQueue, Notice, OutboundMessage},
     factors::{
         FriendlyDeviceName,
-        own::{DeviceKey, FactorId, OwnFactorStore as _, TrustedDevice},
+        custom::{CustomFactorStore as _, DeviceKey, FactorId, TrustedDevice},
     },
     kernel::{EmailAddress, PortError, Refusal, UserId},
     rules::{Question, Rules, Verdict},
@@ -24,7 +24,7 @@ use shared::{
         PostAuthentication, PostConfirmation, PreAuthentication, PreTokenGeneration, SignInRecorder, answer,
     },
 };
-use shared_testkit::{InMemoryCourier, InMemoryTable, ManualClock, SeededEntropy};
+use shared_testkit::{InMemoryMessageQueue, InMemoryTable, ManualClock, SeededEntropy};
 
 const SUB: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
 const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
@@ -112,14 +112,15 @@ async fn the_client_of_recoveries_counts_nothing_and_gets_no_token_whatever_it_i
         event
     };
     let recovery = || RecoveryClient::of("recovery");
-    let pre = pre_authentication(&table, "").sparing(recovery());
-    let post = post_authentication(&table).sparing(recovery());
+    let pre = pre_authentication(&table, "").with_recovery_client(recovery());
+    let post = post_authentication(&table).with_recovery_client(recovery());
     let lookup = |name: &str| (name == "MFA_APP_CLIENTS").then(|| "native=recovery,other=web".to_owned());
     let settings = config::load(&lookup, CustomAuthSettings::read).unwrap();
     let clock = Arc::new(ManualClock::at(NOW));
-    let gate = LastGate::new(settings, table.clone(), table.clone(), Arc::new(Enrolled), clock.clone());
+    let gate = TokenGate::new(settings, table.clone(), table.clone(), Arc::new(Enrolled), clock.clone());
     let recorder = SignInRecorder::new(Vec::new(), table.clone(), clock);
-    let gate = PreTokenGeneration::new(gate.closed_to(recovery()), Policy::default().tokens, recorder);
+    let gate =
+        PreTokenGeneration::new(gate.with_recovery_client(recovery()), Policy::default().tokens, recorder);
 
     let subject = Subject::User(user.clone());
     answer(&pre, at("PreAuthentication_Authentication", "recovery")).await.unwrap();
@@ -198,8 +199,8 @@ impl SignInLedger for Hangs {
 }
 
 #[async_trait::async_trait]
-impl Courier for Hangs {
-    async fn hand_over(&self, _: &Parcel) -> Result<(), shared::kernel::PortError> {
+impl MessageQueue for Hangs {
+    async fn enqueue(&self, _: &OutboundMessage) -> Result<(), shared::kernel::PortError> {
         std::future::pending().await
     }
 }
@@ -236,8 +237,8 @@ async fn a_confirmation_is_kept_once_and_a_reset_password_starts_the_count_anew(
     }
     assert_eq!(table.record(&user, NOW).await.unwrap(), Recorded::Before);
 
-    let kept = table.own_factors(&user).await.unwrap();
-    assert_eq!(kept.generation, 0, "a sign-up changes nothing that proves");
+    let kept = table.custom_factors(&user).await.unwrap();
+    assert_eq!(kept.factor_epoch, 0, "a sign-up changes nothing that proves");
     let device = TrustedDevice {
         name: FriendlyDeviceName::parse("Laptop").unwrap(),
         key: DeviceKey::from_coordinates(
@@ -257,9 +258,9 @@ async fn a_confirmation_is_kept_once_and_a_reset_password_starts_the_count_anew(
     table.count_attempt(&subject, NOW).await.unwrap();
     answer(&trigger, event("PostConfirmation_ConfirmForgotPassword")).await.unwrap();
     assert_eq!(table.count_attempt(&subject, NOW).await.unwrap(), 1);
-    let after = table.own_factors(&user).await.unwrap();
+    let after = table.custom_factors(&user).await.unwrap();
     assert!(after.devices.is_empty(), "a new password ends the trust in devices");
-    assert_eq!(after.generation, 2, "and every sign-in under way");
+    assert_eq!(after.factor_epoch, 2, "and every sign-in under way");
 }
 
 #[tokio::test]
@@ -279,13 +280,13 @@ async fn a_new_device_is_noted_and_a_known_one_is_not() {
 #[tokio::test]
 async fn a_user_is_told_of_a_new_device_once_at_a_verified_address() {
     let (table, user) = parts();
-    let (courier, clock) = (Arc::<InMemoryCourier>::default(), Arc::new(ManualClock::at(NOW)));
+    let (queue, clock) = (Arc::<InMemoryMessageQueue>::default(), Arc::new(ManualClock::at(NOW)));
     let entropy = Arc::new(SeededEntropy::new(1));
     let post = PostAuthentication::new(
         table.clone(),
         governor(&table),
         table.clone(),
-        Some(courier.clone()),
+        Some(queue.clone()),
         clock.clone(),
         entropy,
     );
@@ -298,16 +299,16 @@ async fn a_user_is_told_of_a_new_device_once_at_a_verified_address() {
     };
     signs_in(false, "true").await;
     signs_in(true, "false").await;
-    assert!(courier.taken().is_empty());
+    assert!(queue.taken().is_empty());
     // Cognito may deliver one event three times.
     for _ in 0..3 {
         signs_in(true, "true").await;
     }
-    let told: Vec<_> = courier.taken().into_iter().collect();
+    let told: Vec<_> = queue.taken().into_iter().collect();
     let notices: Vec<_> = told
         .iter()
-        .map(|parcel| match parcel {
-            Parcel::Notice(notice) => notice,
+        .map(|message| match message {
+            OutboundMessage::Notification(notice) => notice,
             other => panic!("{other:?}"),
         })
         .collect();
@@ -319,7 +320,7 @@ async fn a_user_is_told_of_a_new_device_once_at_a_verified_address() {
     assert_eq!(notice.to.locales, ["de"]);
     clock.advance(SignedDuration::from_mins(1));
     signs_in(true, "true").await;
-    let Some(Parcel::Notice(later)) = courier.taken().pop() else { panic!("a notice") };
+    let Some(OutboundMessage::Notification(later)) = queue.taken().pop() else { panic!("a notice") };
     assert_ne!(later.id, notice.id, "another sign-in");
 }
 
@@ -328,7 +329,7 @@ async fn a_user_is_told_of_a_new_device_once_at_a_verified_address() {
 #[tokio::test(start_paused = true)]
 async fn a_completed_sign_up_is_welcomed_where_policy_says_so() {
     let (table, user) = parts();
-    let courier = Arc::<InMemoryCourier>::default();
+    let queue = Arc::<InMemoryMessageQueue>::default();
     let confirms = async |trigger: &PostConfirmation, source: &str, verified: &str| {
         let mut given = event(source);
         given["request"]["userAttributes"]["email_verified"] = verified.into();
@@ -336,27 +337,29 @@ async fn a_completed_sign_up_is_welcomed_where_policy_says_so() {
         assert_eq!(answer(trigger, given.clone()).await.unwrap(), given);
     };
     confirms(&post_confirmation(&table), "PostConfirmation_ConfirmSignUp", "true").await;
-    let welcoming = post_confirmation(&table).welcoming(Some(courier.clone()));
+    let welcoming = post_confirmation(&table).with_welcome(Some(queue.clone()));
     confirms(&welcoming, "PostConfirmation_ConfirmSignUp", "false").await;
     confirms(&welcoming, "PostConfirmation_ConfirmForgotPassword", "true").await;
-    assert!(courier.taken().is_empty(), "{:?}", courier.taken());
+    assert!(queue.taken().is_empty(), "{:?}", queue.taken());
     for _ in 0..3 {
         confirms(&welcoming, "PostConfirmation_ConfirmSignUp", "true").await;
     }
-    let mut parcels = courier.taken();
-    assert_eq!(parcels.len(), 3);
-    parcels.dedup();
-    let [Parcel::Notice(notice)] = parcels.as_slice() else { panic!("one message: {parcels:?}") };
+    let mut messages = queue.taken();
+    assert_eq!(messages.len(), 3);
+    messages.dedup();
+    let [OutboundMessage::Notification(notice)] = messages.as_slice() else {
+        panic!("one message: {messages:?}")
+    };
     assert_eq!(
         (notice.notice, &notice.to.user, &notice.to.locales),
         (Notice::Welcome, &user, &vec!["de".into()])
     );
     assert_eq!(notice.to.destination, Destination::Email(EmailAddress::parse("alex@example.com").unwrap()));
-    // Best effort: a courier that fails or hangs fails no confirmation.
-    courier.fail();
+    // Best effort: a queue that fails or hangs fails no confirmation.
+    queue.fail();
     confirms(&welcoming, "PostConfirmation_ConfirmSignUp", "true").await;
     let started = tokio::time::Instant::now();
-    let hanging = post_confirmation(&table).welcoming(Some(Arc::new(Hangs)));
+    let hanging = post_confirmation(&table).with_welcome(Some(Arc::new(Hangs)));
     confirms(&hanging, "PostConfirmation_ConfirmSignUp", "true").await;
     assert_eq!(started.elapsed().as_millis(), 2_500);
 }

@@ -164,7 +164,7 @@ fn the_rooms_of_the_core_depend_downwards() {
     const CAPABILITIES: &[&str] = &[
         "admin",
         "audit",
-        "calls",
+        "api_limits",
         "custom_auth",
         "delivery",
         "factors",
@@ -175,7 +175,7 @@ fn the_rooms_of_the_core_depend_downwards() {
         "tokens",
     ];
     const SHELLS: &[&str] = &["http", "trigger"];
-    // The audit trail, messages, the courier, the user's own factors, accounts and attempts are reached through
+    // The audit trail, messages, the queue, the user's own factors, accounts and attempts are reached through
     // their ports.
     const THROUGH_PORTS: &[(&str, &str)] = &[
         ("factors", "audit"),
@@ -189,7 +189,7 @@ fn the_rooms_of_the_core_depend_downwards() {
         ("recovery", "factors"),
         ("recovery", "sign_in"),
         ("admin", "audit"),
-        ("admin", "calls"),
+        ("admin", "api_limits"),
         ("admin", "custom_auth"),
         ("admin", "delivery"),
         ("admin", "factors"),

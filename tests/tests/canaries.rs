@@ -70,7 +70,7 @@ async fn sing(mut environment: BTreeMap<String, String>) -> usize {
             } else if function.is_api() {
                 requests(&event.payload)
             } else {
-                vec![parcel(event.payload)]
+                vec![message(event.payload)]
             };
             for sent in sent {
                 let invocation = host.invoke(function.name, &sent).await.unwrap();
@@ -124,8 +124,8 @@ fn trigger(mut event: Value) -> Value {
     event
 }
 
-/// A parcel in which everything that users and clients bring is a canary.
-fn parcel(mut event: Value) -> Value {
+/// A message in which everything that users and clients bring is a canary.
+fn message(mut event: Value) -> Value {
     for (pointer, value) in [
         ("/name", "canary"),
         ("/nonce", "canary"),

@@ -8,9 +8,9 @@ use end_to_end::{stacks, workspace};
 use local::template::{Account, Deployment, Function, Given, Template};
 use serde_json::Value as Json;
 use shared::assurance::{PasswordRecovery, level};
-use shared::config::{Enrolment, FirstStep, Policy};
+use shared::config::{EnrolmentPolicy, FirstStep, Policy};
 use shared::custom_auth::{AppClient, AppClients, Proven, Requirements};
-use shared::kernel::OwnFactor;
+use shared::kernel::CustomFactor;
 
 const ACCOUNT: Account = Account { region: "us-east-1", id: "111122223333" };
 /// The parameters that say what kind of pool it is. A rule of the template asks for an identity as well.
@@ -86,21 +86,21 @@ fn recovery_of(pool: &Json) -> PasswordRecovery {
     PasswordRecovery { email: names.contains("verified_email"), sms: names.contains("verified_phone_number") }
 }
 
-fn proven(password: bool, own: &[OwnFactor]) -> Proven {
-    Proven { password, own: own.iter().copied().collect(), ..Proven::default() }
+fn proven(password: bool, own: &[CustomFactor]) -> Proven {
+    Proven { password, custom: own.iter().copied().collect(), ..Proven::default() }
 }
 
 /// A user with a verified e-mail address and nothing else can sign in, and a channel alone is not enough.
 fn assert_sign_in(requirements: &Requirements, recovery: PasswordRecovery, case: &str) {
     assert_eq!(requirements.first, FirstStep::Password, "{case}: a code alone begins nothing");
-    let (password, mailbox) = (proven(true, &[]), [OwnFactor::EmailCode].into());
-    let with_authenticator = [OwnFactor::EmailCode, OwnFactor::Totp].into();
-    let enrols = requirements.enrolment == Enrolment::AtSignIn
+    let (password, mailbox) = (proven(true, &[]), [CustomFactor::EmailCode].into());
+    let with_authenticator = [CustomFactor::EmailCode, CustomFactor::Totp].into();
+    let enrols = requirements.enrolment == EnrolmentPolicy::AtSignIn
         && requirements.can_be_met(&with_authenticator, &password)
-        && requirements.are_met(&Proven { enrolled: true, ..proven(true, &[OwnFactor::EmailCode]) });
+        && requirements.are_met(&Proven { enrolled: true, ..proven(true, &[CustomFactor::EmailCode]) });
     assert!(requirements.can_be_met(&mailbox, &password) || enrols, "{case}: no way in by e-mail");
-    assert!(requirements.are_met(&proven(true, &[OwnFactor::Totp])), "{case}: and the next time");
-    for channel in [OwnFactor::EmailCode, OwnFactor::SmsCode] {
+    assert!(requirements.are_met(&proven(true, &[CustomFactor::Totp])), "{case}: and the next time");
+    for channel in [CustomFactor::EmailCode, CustomFactor::SmsCode] {
         // A thief with the channel has the password only if the channel resets it.
         let stolen = proven(recovery.resets_by(channel), &[channel]);
         assert_eq!(level(&stolen.proofs(), recovery), 1, "{case}: {channel:?}");

@@ -90,7 +90,7 @@ async fn the_mfa_api_answers_a_user_who_has_just_signed_in() {
     );
 }
 
-/// A notice arrives once, however often its parcel comes; what is no parcel is not tried again.
+/// A notice arrives once, however often its message comes; what is no message is not tried again.
 #[tokio::test]
 async fn deliver_sends_every_notice_once() {
     let stage = Stage::set().await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::{
-    custom_auth::{Creator, CustomAuthSettings, SignIns},
+    custom_auth::{ChallengeCreator, CustomAuthSettings, SignIns},
     init,
     kernel::{SystemClock, SystemEntropy},
     trigger::{CreateAuthChallenge, serve},
@@ -18,8 +18,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         ((settings, key, deliver, environment.policy().totp), AwsSettings::read(environment))
     })?;
     let aws = Aws::new(aws)?;
-    let (table, courier) = (Arc::new(Table::new(&aws)), Arc::new(DeliverFunction::new(&aws, deliver)));
+    let (table, queue) = (Arc::new(Table::new(&aws)), Arc::new(DeliverFunction::new(&aws, deliver)));
     let sign_ins = SignIns::new(settings, table, Arc::new(SystemClock));
-    let creator = Creator::new(sign_ins, courier, Arc::new(SystemEntropy), key, &totp.issuer);
+    let creator = ChallengeCreator::new(sign_ins, queue, Arc::new(SystemEntropy), key, &totp.issuer);
     serve(CreateAuthChallenge::new(creator)).await
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::{
     config::RecoveryClient,
-    delivery::{Carrier, Chain, DispatchSettings},
+    delivery::{ChannelProviders, ProviderChain, SenderSettings},
     init,
     trigger::{CustomSender, serve},
 };
@@ -13,14 +13,15 @@ use shared_aws::{Aws, AwsSettings, Directory, EmailSettings, delivery_dependenci
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let (settings, email, recovery, aws) = init(|environment| {
-        let (settings, email) = (DispatchSettings::read(environment), EmailSettings::read(environment));
+        let (settings, email) = (SenderSettings::read(environment), EmailSettings::read(environment));
         (settings, email, RecoveryClient::read(environment), AwsSettings::read(environment))
     })?;
     let aws = Aws::new(aws)?;
     let mut dependencies = delivery_dependencies(&aws);
     dependencies.addresses = Some(Arc::new(Directory::new(&aws, &settings.user_pool_id)));
     let providers = email_providers(&aws, &email, &settings.policy.delivery);
-    let chain = Chain::new(providers, settings.policy.delivery.email.clone(), dependencies.entropy.clone());
-    let dispatch = settings.dispatch(dependencies, Carrier::Email(chain));
-    serve(CustomSender::new(dispatch).sparing(recovery)).await
+    let chain =
+        ProviderChain::new(providers, settings.policy.delivery.email.clone(), dependencies.entropy.clone());
+    let sender = settings.sender(dependencies, ChannelProviders::Email(chain));
+    serve(CustomSender::new(sender).with_recovery_client(recovery)).await
 }

@@ -2,7 +2,7 @@
 
 use shared::{
     config::RecoveryClient,
-    delivery::{Carrier, Chain, DispatchSettings},
+    delivery::{ChannelProviders, ProviderChain, SenderSettings},
     init,
     trigger::{CustomSender, serve},
 };
@@ -11,12 +11,17 @@ use shared_aws::{Aws, AwsSettings, SmsSettings, delivery_dependencies, sms_provi
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let (settings, sms, recovery, aws) = init(|environment| {
-        let (settings, sms) = (DispatchSettings::read(environment), SmsSettings::read(environment));
+        let (settings, sms) = (SenderSettings::read(environment), SmsSettings::read(environment));
         (settings, sms, RecoveryClient::read(environment), AwsSettings::read(environment))
     })?;
     let aws = Aws::new(aws)?;
     let dependencies = delivery_dependencies(&aws);
     let providers = sms_providers(&aws, &sms, &settings.policy.delivery);
-    let chain = Chain::new(providers, settings.policy.delivery.sms.clone(), dependencies.entropy.clone());
-    serve(CustomSender::new(settings.dispatch(dependencies, Carrier::Sms(chain))).sparing(recovery)).await
+    let chain =
+        ProviderChain::new(providers, settings.policy.delivery.sms.clone(), dependencies.entropy.clone());
+    serve(
+        CustomSender::new(settings.sender(dependencies, ChannelProviders::Sms(chain)))
+            .with_recovery_client(recovery),
+    )
+    .await
 }

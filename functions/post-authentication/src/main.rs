@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::{
     config::RecoveryClient,
-    delivery::{Courier, GovernorSettings},
+    delivery::{GovernorSettings, MessageQueue},
     init,
     kernel::{SystemClock, SystemEntropy},
     trigger::{PostAuthentication, serve},
@@ -22,8 +22,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let aws = Aws::new(aws)?;
     let table = Arc::new(Table::new(&aws));
     let governor = governor.governor(table.clone());
-    let courier = tells.then(|| Arc::new(DeliverFunction::new(&aws, deliver)) as Arc<dyn Courier>);
+    let queue = tells.then(|| Arc::new(DeliverFunction::new(&aws, deliver)) as Arc<dyn MessageQueue>);
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let trigger = PostAuthentication::new(table.clone(), governor, table, courier, clock, entropy);
-    serve(trigger.sparing(recovery)).await
+    let trigger = PostAuthentication::new(table.clone(), governor, table, queue, clock, entropy);
+    serve(trigger.with_recovery_client(recovery)).await
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::{
-    delivery::{Courier, GovernorSettings},
+    delivery::{GovernorSettings, MessageQueue},
     init,
     kernel::SystemClock,
     sign_up::UniqueSettings,
@@ -24,7 +24,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (table, clock) = (Arc::new(Table::new(&aws)), Arc::new(SystemClock));
     let governor = governor.governor(table.clone());
     let unique = unique.map(|unique| unique.addresses(table.clone()));
-    let courier = welcomes.then(|| Arc::new(DeliverFunction::new(&aws, deliver)) as Arc<dyn Courier>);
+    let queue = welcomes.then(|| Arc::new(DeliverFunction::new(&aws, deliver)) as Arc<dyn MessageQueue>);
     let trigger = PostConfirmation::new(table.clone(), table.clone(), table, governor, unique, clock);
-    serve(trigger.welcoming(courier).forgetting_devices(Arc::new(PoolAccounts::new(&aws, &pool)))).await
+    serve(trigger.with_welcome(queue).with_device_reset(Arc::new(PoolAccounts::new(&aws, &pool)))).await
 }

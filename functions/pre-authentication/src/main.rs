@@ -18,5 +18,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         (guard, rules, RecoveryClient::read(environment), AwsSettings::read(environment))
     })?;
     let guard = guard.guard(Arc::new(Table::new(&Aws::new(aws)?)));
-    serve(PreAuthentication::new(guard, rules, Arc::new(SystemClock)).sparing(recovery)).await
+    serve(PreAuthentication::new(guard, rules, Arc::new(SystemClock)).with_recovery_client(recovery)).await
 }

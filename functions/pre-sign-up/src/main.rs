@@ -25,5 +25,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     };
     let unique = unique.map(|unique| unique.addresses(Arc::new(Table::new(&aws))));
     let linking = Linking::new(providers, Arc::new(PoolLinks::new(&aws)));
-    serve(PreSignUp::new(policy, rules, unique, clock).linking(linking)).await
+    serve(PreSignUp::new(policy, rules, unique, clock).with_linking(linking)).await
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::{
     config::RecoveryClient,
-    custom_auth::{CustomAuthSettings, LastGate},
+    custom_auth::{CustomAuthSettings, TokenGate},
     init,
     kernel::SystemClock,
     trigger::{PreTokenGeneration, SignInRecorder, serve},
@@ -20,8 +20,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     })?;
     let (aws, clock) = (Aws::new(aws)?, Arc::new(SystemClock));
     let (table, natives) = (Arc::new(Table::new(&aws)), Arc::new(Directory::new(&aws, &pool)));
-    let gate =
-        LastGate::new(settings, table.clone(), table.clone(), natives, clock.clone()).closed_to(recovery);
+    let gate = TokenGate::new(settings, table.clone(), table.clone(), natives, clock.clone())
+        .with_recovery_client(recovery);
     let recorder = SignInRecorder::new(policy.admin.groups, table, clock);
     serve(PreTokenGeneration::new(gate, policy.tokens, recorder)).await
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::{
-    custom_auth::{CustomAuthSettings, Enrolments, SignIns, Verifier},
+    custom_auth::{AnswerVerifier, CustomAuthSettings, SignInEnrolment, SignIns},
     init,
     kernel::SystemClock,
     trigger::{VerifyAuthChallengeResponse, serve},
@@ -19,7 +19,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     })?;
     let aws = Aws::new(aws)?;
     let (table, seeds) = (Arc::new(Table::new(&aws)), Arc::new(SeedKey::new(&aws, seeds)));
-    let enrolments = Enrolments::new(table.clone(), Arc::new(DeliverFunction::new(&aws, deliver)));
+    let enrolments = SignInEnrolment::new(table.clone(), Arc::new(DeliverFunction::new(&aws, deliver)));
     let sign_ins = SignIns::new(settings, table, Arc::new(SystemClock));
-    serve(VerifyAuthChallengeResponse::new(Verifier::new(sign_ins, seeds, key, enrolments))).await
+    serve(VerifyAuthChallengeResponse::new(AnswerVerifier::new(sign_ins, seeds, key, enrolments))).await
 }

@@ -13,7 +13,7 @@ use dynoxide::{Database, ImportOptions};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::{
-    custom_auth::Defined,
+    custom_auth::DefineDecision,
     delivery::GovernorSettings,
     kernel::{SystemEntropy, UserId},
     sign_in::SignInSettings,
@@ -90,9 +90,9 @@ async fn costs(users: usize) -> Vec<(&'static str, Spent)> {
     sign_in.begin(&stage).await;
     sign_in.answer(&stage, "email").await;
     let code = stage.code().await.unwrap();
-    assert_eq!(sign_in.answer(&stage, &code).await, Defined::IssueTokens);
+    assert_eq!(sign_in.answer(&stage, &code).await, DefineDecision::IssueTokens);
     costs.push(("custom challenges, an e-mail code", taken()));
-    assert!(stage.token(&user, CUSTOM, None).await.is_open());
+    assert!(stage.token(&user, CUSTOM, None).await.is_granted());
     costs.push(("pre-token-generation, custom client", taken()));
     costs
 }

@@ -12,7 +12,7 @@ use aws_sdk_cognitoidentityprovider::{
 use jiff::Timestamp;
 use shared::{
     factors::{Contacts, FactorState, PreferenceChange, Profile},
-    kernel::{EmailAddress, Factor, PhoneNumber, PortError, UserId},
+    kernel::{EmailAddress, PhoneNumber, PoolFactor, PortError, UserId},
     recovery::{Account, Accounts, Password, PasswordSet, PoolMfa, PoolRules, PreferenceSet},
 };
 
@@ -79,8 +79,11 @@ impl Accounts for PoolAccounts {
         let verified = |name, flag| attribute(name).filter(|_| attribute(flag) == Some("true"));
         let id = attribute("sub").and_then(|sub| UserId::parse(sub).ok());
         let id = id.ok_or_else(|| PortError::new(OPERATION, "the answer holds no sub"))?;
-        let enabled =
-            user.user_mfa_setting_list().iter().filter_map(|name| Factor::from_cognito_name(name)).collect();
+        let enabled = user
+            .user_mfa_setting_list()
+            .iter()
+            .filter_map(|name| PoolFactor::from_cognito_name(name))
+            .collect();
         let profile = Profile {
             user: id,
             account: attribute("email").or(attribute("phone_number")).unwrap_or(user.username()).to_owned(),
@@ -93,10 +96,10 @@ impl Accounts for PoolAccounts {
             },
             factors: FactorState {
                 enabled,
-                preferred: user.preferred_mfa_setting().and_then(Factor::from_cognito_name),
+                preferred: user.preferred_mfa_setting().and_then(PoolFactor::from_cognito_name),
             },
         };
-        let addresses = [(Factor::Sms, "phone_number"), (Factor::Email, "email")];
+        let addresses = [(PoolFactor::Sms, "phone_number"), (PoolFactor::Email, "email")];
         let has_address = |(factor, name)| attribute(name).map(|_| factor);
         Ok(Some(Account {
             profile,
@@ -186,13 +189,13 @@ impl Accounts for PoolAccounts {
             // Both booleans, always: Cognito reads an absent one as `false` (cognito.md §4.5).
             let (enabled, preferred) = (block.enabled, block.preferred);
             call = match factor {
-                Factor::Sms => call.sms_mfa_settings(
+                PoolFactor::Sms => call.sms_mfa_settings(
                     SmsMfaSettingsType::builder().enabled(enabled).preferred_mfa(preferred).build(),
                 ),
-                Factor::Totp => call.software_token_mfa_settings(
+                PoolFactor::Totp => call.software_token_mfa_settings(
                     SoftwareTokenMfaSettingsType::builder().enabled(enabled).preferred_mfa(preferred).build(),
                 ),
-                Factor::Email => call.email_mfa_settings(
+                PoolFactor::Email => call.email_mfa_settings(
                     EmailMfaSettingsType::builder().enabled(enabled).preferred_mfa(preferred).build(),
                 ),
             };
@@ -213,9 +216,9 @@ impl Accounts for PoolAccounts {
         let mfa = mfa.map_err(port_error("cognito.GetUserPoolMfaConfig"))?;
         let totp = mfa.software_token_mfa_configuration().is_some_and(SoftwareTokenMfaConfigType::enabled);
         let offered = [
-            (Factor::Sms, mfa.sms_mfa_configuration().is_some()),
-            (Factor::Totp, totp),
-            (Factor::Email, mfa.email_mfa_configuration().is_some()),
+            (PoolFactor::Sms, mfa.sms_mfa_configuration().is_some()),
+            (PoolFactor::Totp, totp),
+            (PoolFactor::Email, mfa.email_mfa_configuration().is_some()),
         ];
         let mechanisms = pool
             .user_pool()
@@ -235,8 +238,8 @@ impl Accounts for PoolAccounts {
                 .map(|(factor, _)| factor)
                 .collect(),
             recovery: first.and_then(|mechanism| match mechanism.name() {
-                RecoveryOptionNameType::VerifiedEmail => Some(Factor::Email),
-                RecoveryOptionNameType::VerifiedPhoneNumber => Some(Factor::Sms),
+                RecoveryOptionNameType::VerifiedEmail => Some(PoolFactor::Email),
+                RecoveryOptionNameType::VerifiedPhoneNumber => Some(PoolFactor::Sms),
                 _ => None,
             }),
         })

@@ -33,13 +33,13 @@ pub fn support(aws: &Aws, settings: AdminSettings) -> Support {
     let ports = SupportPorts {
         pool: Arc::new(UserPool::new(aws)),
         accounts: Arc::new(PoolAccounts::new(aws, &settings.user_pool_id)),
-        own: table.clone(),
+        custom: table.clone(),
         sign_ins: table.clone(),
         ledger: table.clone(),
         items: table.clone(),
         calls: table.clone(),
         audit: table,
-        courier: Arc::new(DeliverFunction::new(aws, settings.deliver)),
+        queue: Arc::new(DeliverFunction::new(aws, settings.deliver)),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use aws_sdk_cognitoidentityprovider::{Client, error::ProvideErrorMetadata};
 use shared::{
     custom_auth::NativeEnrolment,
-    delivery::{Addresses, Found},
+    delivery::{FoundUser, VerifiedEmails},
     kernel::{EmailAddress, PortError, UserId},
 };
 
@@ -27,8 +27,8 @@ impl Directory {
 }
 
 #[async_trait]
-impl Addresses for Directory {
-    async fn verified_email(&self, user_name: &str) -> Result<Option<Found>, PortError> {
+impl VerifiedEmails for Directory {
+    async fn verified_email(&self, user_name: &str) -> Result<Option<FoundUser>, PortError> {
         let call = self.client.admin_get_user().user_pool_id(&self.user_pool_id).username(user_name);
         let user = match call.send().await {
             Ok(user) => user,
@@ -41,7 +41,7 @@ impl Addresses for Directory {
             attribute("email").filter(|_| is_verified).and_then(|email| EmailAddress::parse(email).ok());
         let user = attribute("sub").and_then(|sub| UserId::parse(sub).ok());
         let locale = attribute("locale").map(str::to_owned);
-        Ok(user.zip(email).map(|(user, email)| Found { user, email, locale }))
+        Ok(user.zip(email).map(|(user, email)| FoundUser { user, email, locale }))
     }
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use shared::{
-    calls::{CallLimits, Repetitions},
+    api_limits::{IdempotentRequests, RateLimiter},
     config::{Environment, Policy},
     custom_auth::CustomAuthSettings,
     factors::{
-        Access, Activity, Addresses, CodeWaits, Factors, GuardPorts, RememberedDevices,
-        own::{OwnFactorStore, SelfService},
+        ActivityService, AddressService, DeviceService, FactorChangeGuard, FactorChangePorts,
+        PoolFactorService, ResendCooldown,
+        custom::{CustomFactorService, CustomFactorStore},
     },
     http::MfaServices,
     kernel::{HashKey, SystemClock, SystemEntropy},
@@ -45,12 +46,12 @@ impl MfaSettings {
 pub fn mfa_services(aws: &Aws, settings: MfaSettings) -> MfaServices {
     let MfaSettings { policy, clients, hash_key, challenge_key, seeds, deliver } = settings;
     let table = Arc::new(Table::new(aws));
-    let store: Arc<dyn OwnFactorStore> = table.clone();
+    let store: Arc<dyn CustomFactorStore> = table.clone();
     let pool = Arc::new(UserPool::new(aws));
-    let access = Arc::new(Access::new(
+    let access = Arc::new(FactorChangeGuard::new(
         pool.clone(),
-        GuardPorts {
-            own: store.clone(),
+        FactorChangePorts {
+            custom: store.clone(),
             records: table.clone(),
             clients: Arc::new(clients),
             devices: pool.clone(),
@@ -61,18 +62,18 @@ pub fn mfa_services(aws: &Aws, settings: MfaSettings) -> MfaServices {
         Arc::new(SystemEntropy),
         &policy,
     ));
-    let limits = CallLimits::new(table.clone(), Arc::new(SystemClock), hash_key, &policy);
-    let repetitions = Repetitions::new(table.clone(), Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let factors = Factors::new(access.clone(), store.clone(), &policy);
+    let limits = RateLimiter::new(table.clone(), Arc::new(SystemClock), hash_key, &policy);
+    let idempotency = IdempotentRequests::new(table.clone(), Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let factors = PoolFactorService::new(access.clone(), store.clone(), &policy);
     let seeds = Arc::new(SeedKey::new(aws, seeds));
-    let waits = CodeWaits::new(table.clone(), table.clone(), Arc::new(SystemClock), &policy.governor);
+    let waits = ResendCooldown::new(table.clone(), table.clone(), Arc::new(SystemClock), &policy.governor);
     MfaServices {
-        addresses: Arc::new(Addresses::new(access.clone(), pool.clone(), store.clone(), waits)),
-        devices: Arc::new(RememberedDevices::new(access.clone(), pool, table.clone())),
-        activity: Arc::new(Activity::new(access.clone(), table)),
+        addresses: Arc::new(AddressService::new(access.clone(), pool.clone(), store.clone(), waits)),
+        devices: Arc::new(DeviceService::new(access.clone(), pool, table.clone())),
+        activity: Arc::new(ActivityService::new(access.clone(), table)),
         factors: Arc::new(factors),
-        own: Arc::new(SelfService::new(access, store, seeds, challenge_key, &policy)),
+        custom: Arc::new(CustomFactorService::new(access, store, seeds, challenge_key, &policy)),
         limits: Arc::new(limits),
-        repetitions: Arc::new(repetitions),
+        idempotency: Arc::new(idempotency),
     }
 }

@@ -9,7 +9,7 @@ use aws_sdk_cognitoidentityprovider::{
 };
 use shared::{
     config::{Environment, RecoveryClient},
-    kernel::{Factor, PortError},
+    kernel::{PoolFactor, PortError},
     recovery::{Password, Passwords},
 };
 
@@ -77,7 +77,7 @@ impl Passwords for PasswordClient {
         &self,
         user_name: &str,
         password: &Password,
-    ) -> Result<Option<BTreeSet<Factor>>, PortError> {
+    ) -> Result<Option<BTreeSet<PoolFactor>>, PortError> {
         let call = self
             .client
             .initiate_auth()
@@ -106,14 +106,14 @@ impl Passwords for PasswordClient {
         };
         let parameter = |name: &str| answer.challenge_parameters().and_then(|all| all.get(name));
         Ok(match answer.challenge_name() {
-            Some(ChallengeNameType::SmsMfa) => Some([Factor::Sms].into()),
-            Some(ChallengeNameType::EmailOtp) => Some([Factor::Email].into()),
-            Some(ChallengeNameType::SoftwareTokenMfa) => Some([Factor::Totp].into()),
+            Some(ChallengeNameType::SmsMfa) => Some([PoolFactor::Sms].into()),
+            Some(ChallengeNameType::EmailOtp) => Some([PoolFactor::Email].into()),
+            Some(ChallengeNameType::SoftwareTokenMfa) => Some([PoolFactor::Totp].into()),
             Some(ChallengeNameType::SelectMfaType) => {
                 // A list in a text (cognito.md §3.4).
                 let names = parameter("MFAS_CAN_CHOOSE").and_then(|text| serde_json::from_str(text).ok());
                 let names: Vec<String> = names.unwrap_or_default();
-                Some(names.iter().filter_map(|name| Factor::from_cognito_name(name)).collect())
+                Some(names.iter().filter_map(|name| PoolFactor::from_cognito_name(name)).collect())
             }
             // A password to be changed, a factor to be set up: no second factor stands behind it.
             _ => None,

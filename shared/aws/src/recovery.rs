@@ -51,10 +51,10 @@ pub fn recovery(aws: &Aws, settings: RecoveryWorkerSettings) -> Option<Recovery>
         codes: table.clone(),
         passwords: Arc::new(PasswordClient::new(aws, passwords?)),
         accounts: Arc::new(PoolAccounts::new(aws, &user_pool_id)),
-        own: table.clone(),
+        custom: table.clone(),
         history: table.clone(),
         audit: table,
-        courier: Arc::new(DeliverFunction::new(aws, deliver)),
+        queue: Arc::new(DeliverFunction::new(aws, deliver)),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };

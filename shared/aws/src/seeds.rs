@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use shared::{
     config::Environment,
-    factors::own::{SealedSeed, Seeds, TotpSeed},
+    factors::custom::{SealedSeed, Seeds, TotpSeed},
     kernel::{PortError, UserId},
 };
 

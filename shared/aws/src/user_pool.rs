@@ -17,7 +17,7 @@ use shared::{
         FriendlyDeviceName, NativeFactors, PoolDevice, PreferenceChange, Profile, TotpSecret,
         TotpVerification, UserPoolFault,
     },
-    kernel::{AccessToken, EmailAddress, Factor, OneTimeCode, PhoneNumber, PortError, UserId},
+    kernel::{AccessToken, EmailAddress, OneTimeCode, PhoneNumber, PoolFactor, PortError, UserId},
 };
 
 use crate::{Aws, fault::port_error};
@@ -65,9 +65,9 @@ impl NativeFactors for UserPool {
                 enabled: answer
                     .user_mfa_setting_list()
                     .iter()
-                    .filter_map(|name| Factor::from_cognito_name(name))
+                    .filter_map(|name| PoolFactor::from_cognito_name(name))
                     .collect(),
-                preferred: answer.preferred_mfa_setting().and_then(Factor::from_cognito_name),
+                preferred: answer.preferred_mfa_setting().and_then(PoolFactor::from_cognito_name),
             },
         })
     }
@@ -124,13 +124,13 @@ impl NativeFactors for UserPool {
             // Both booleans, always: Cognito reads an absent one as `false` (cognito.md §4.5).
             let (enabled, preferred) = (block.enabled, block.preferred);
             call = match factor {
-                Factor::Sms => call.sms_mfa_settings(
+                PoolFactor::Sms => call.sms_mfa_settings(
                     SmsMfaSettingsType::builder().enabled(enabled).preferred_mfa(preferred).build(),
                 ),
-                Factor::Totp => call.software_token_mfa_settings(
+                PoolFactor::Totp => call.software_token_mfa_settings(
                     SoftwareTokenMfaSettingsType::builder().enabled(enabled).preferred_mfa(preferred).build(),
                 ),
-                Factor::Email => call.email_mfa_settings(
+                PoolFactor::Email => call.email_mfa_settings(
                     EmailMfaSettingsType::builder().enabled(enabled).preferred_mfa(preferred).build(),
                 ),
             };

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use shared::{
-    custom_auth::{Defined, Gate},
+    custom_auth::{DefineDecision, TokenDecision},
     kernel::UserId,
 };
 use shared_aws::{Aws, AwsSettings, Table};
@@ -46,13 +46,17 @@ async fn each_step_takes_no_more_requests_than_promised() {
     taken();
     assert!(sign_in.verify(&stage, &code, None).await);
     count("Verify, right", 2);
-    assert_eq!(sign_in.answer(&stage, &code).await, Defined::IssueTokens);
+    assert_eq!(sign_in.answer(&stage, &code).await, DefineDecision::IssueTokens);
     taken();
     sign_in.define(&stage).await;
     count("Define, last", 1);
-    assert!(stage.token(&alex, CUSTOM, None).await.is_open());
+    assert!(stage.token(&alex, CUSTOM, None).await.is_granted());
     count("pre-token, custom client", 1);
-    assert_eq!(stage.token(&alex, NATIVE, None).await, Gate::NotProven, "covered by the custom client");
+    assert_eq!(
+        stage.token(&alex, NATIVE, None).await,
+        TokenDecision::NotProven,
+        "covered by the custom client"
+    );
     count("pre-token, native client", 1);
     println!("requests to DynamoDB: {}", steps.join("; "));
 

@@ -34,10 +34,11 @@ use serde_json::{Map, Value, json};
 use shared::{
     audit::AuditLog as _,
     delivery::{
-        Booking, Budgets as _, Channel, Charge, Claims, Correspondence, Counter, Counts, DataKeyCiphertext,
-        DataKeys as _, DeliveryId, Limits, Provider as _, Scope, Sms, SmsText, Standing,
+        BudgetCounter, BudgetCounts, BudgetLimits, BudgetScope, Budgets as _, Channel, CounterIncrement,
+        DataKeyCiphertext, DataKeys as _, DeliveryId, Provider as _, Reservation, SendHistory, SendLeases,
+        Sms, SmsText, TrustLevel,
     },
-    factors::own::{SealedSeed, Seeds as _, TotpSeed},
+    factors::custom::{SealedSeed, Seeds as _, TotpSeed},
     kernel::{PhoneNumber, UserId},
     sign_up::{AddressClaims, AddressKey, ClaimPlace, ClaimsReview as _},
 };
@@ -388,37 +389,38 @@ async fn say_everything(endpoint: &str) {
     let table = Table::new(&aws);
     let id = DeliveryId::new("us-east-1_Example", "alex", "CustomSMSSender_Authentication", "EVENT");
     // Answered without an item, these end as faults; what they say is what counts here.
-    let _unread = Claims::claim(&table, &id, now, now).await;
-    table.correspondence(&user, Channel::Sms).await.unwrap();
+    let _unread = SendLeases::acquire(&table, &id, now, now).await;
+    table.history(&user, Channel::Sms).await.unwrap();
     let (before, after) = (
-        Correspondence { version: 3, ..Correspondence::default() },
-        Correspondence { version: 4, ..Correspondence::default() },
+        SendHistory { version: 3, ..SendHistory::default() },
+        SendHistory { version: 4, ..SendHistory::default() },
     );
-    table.swap(&user, Channel::Sms, &before, &after).await.unwrap();
-    let counter = |name: &str| Counter {
+    table.swap_history(&user, Channel::Sms, &before, &after).await.unwrap();
+    let counter = |name: &str| BudgetCounter {
         channel: Channel::Sms,
-        scope: Scope::User,
+        scope: BudgetScope::User,
         name: name.to_owned(),
         shard: 0,
         day: date(2026, 1, 2),
     };
-    table.look_up(&user, Channel::Sms, 9, &[counter("a1b2"), counter("all")]).await.unwrap();
-    let limits = Limits { per_hour: 5, per_day: 9, open_per_hour: 5, open_per_day: 9, unverified: 4 };
-    let charge = |name: &str, seen| Charge {
+    table.read(&user, Channel::Sms, 9, &[counter("a1b2"), counter("all")]).await.unwrap();
+    let limits = BudgetLimits { per_hour: 5, per_day: 9, open_per_hour: 5, open_per_day: 9, unverified: 4 };
+    let increment = |name: &str, seen| CounterIncrement {
         counter: counter(name),
         hour: 9,
-        standing: Standing::Unverified,
+        trust: TrustLevel::Unverified,
         limits,
         seen,
     };
-    let charges = [charge("a1b2", None), charge("all", Some(Counts { day: 1, ..Counts::default() }))];
-    let booking = Booking {
+    let increments =
+        [increment("a1b2", None), increment("all", Some(BudgetCounts { day: 1, ..BudgetCounts::default() }))];
+    let reservation = Reservation {
         user: &user,
         channel: Channel::Sms,
-        correspondence: Some((&before, &after)),
-        charges: &charges,
+        history: Some((&before, &after)),
+        increments: &increments,
     };
-    table.book(&booking).await.unwrap();
+    table.reserve(&reservation).await.unwrap();
     table.newest(&user, None, 3).await.unwrap();
     table.release(&AddressKey::new("hash".to_owned()), &user).await.unwrap();
     let place = ClaimPlace { pk: "ADDRESS#a".to_owned(), sk: "CLAIM".to_owned() };

@@ -6,8 +6,11 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    delivery::{Claim, Claims, Demand, Destination, GovernorSettings, NotSent, Purpose, Verdict},
-    factors::own::{Change, Changed, OwnFactorStore as _, RecoveryHash},
+    delivery::{
+        AdmissionDecision, AdmissionRequest, Destination, GovernorSettings, Lease, NotSent, Purpose,
+        SendLeases,
+    },
+    factors::custom::{Change, ChangeOutcome, CustomFactorStore as _, RecoveryHash},
     kernel::{PhoneNumber, UserId},
     recovery::{Case, CaseKey, Cases as _, Swapped},
 };
@@ -31,19 +34,19 @@ async fn a_claim_is_granted_to_whoever_took_it() {
     let (id, until) = (next_delivery(), NOW + SignedDuration::from_secs(6));
     served.lose_answer_to_write("UpdateItem");
     let started = Instant::now();
-    let granted = Claims::claim(&*table, &id, NOW, until).await.unwrap();
-    assert_eq!(granted, Claim::Granted { attempt: 1, first_seen: NOW });
+    let granted = SendLeases::acquire(&*table, &id, NOW, until).await.unwrap();
+    assert_eq!(granted, Lease::Acquired { attempt: 1, first_seen: NOW });
     assert!(started.elapsed() < Duration::from_secs(2), "nobody waits for a lease of their own");
     assert_eq!(served.spent().requests, 2, "the answer was lost");
-    let other = Claims::claim(&*table, &id, NOW, until).await.unwrap();
-    assert_eq!(other, Claim::Held { until }, "somebody else");
+    let other = SendLeases::acquire(&*table, &id, NOW, until).await.unwrap();
+    assert_eq!(other, Lease::Held { until }, "somebody else");
 }
 
 #[tokio::test]
 async fn a_message_that_was_booked_is_admitted() {
     let (served, deployed, table) = stage().await;
     let governor = deployed.read(GovernorSettings::read).governor(table);
-    let demand = Demand {
+    let admission = AdmissionRequest {
         user: UserId::parse("alex").unwrap(),
         destination: Destination::Sms(PhoneNumber::parse("+4915123456789").unwrap()),
         is_verified: true,
@@ -57,10 +60,11 @@ async fn a_message_that_was_booked_is_admitted() {
         let admitted = next_delivery();
         served.spent();
         served.lose_answer_to_write("BatchExecuteStatement");
-        let verdict = governor.admit(&admitted, &demand, now).await.unwrap();
-        assert!(matches!(verdict, Verdict::Admitted(_)), "{verdict:?}");
+        let verdict = governor.admit(&admitted, &admission, now).await.unwrap();
+        assert!(matches!(verdict, AdmissionDecision::Admitted(_)), "{verdict:?}");
         assert_eq!(served.spent().requests, requests);
-        let Verdict::Withheld(withheld) = governor.admit(&next_delivery(), &demand, now).await.unwrap()
+        let AdmissionDecision::Withheld(withheld) =
+            governor.admit(&next_delivery(), &admission, now).await.unwrap()
         else {
             panic!("another message, at once")
         };
@@ -74,16 +78,16 @@ async fn a_change_of_factors_is_done_by_whoever_wrote_it() {
     let (served, _deployed, table) = stage().await;
     let user = UserId::parse("alex").unwrap();
     let recovery =
-        |code: &str| Change { recovery: Some([RecoveryHash::kept(code)].into()), ..Change::default() };
+        |code: &str| Change { recovery: Some([RecoveryHash::from_stored(code)].into()), ..Change::default() };
     for (seen, code) in [(0, "one"), (1, "two")] {
         served.lose_answer_to_write("UpdateItem");
-        assert_eq!(table.change(&user, seen, &recovery(code)).await.unwrap(), Changed::Done);
+        assert_eq!(table.change(&user, seen, &recovery(code)).await.unwrap(), ChangeOutcome::Done);
         assert_eq!(served.spent().requests, 2, "the answer was lost");
         // The very same, of somebody else who saw what this one saw.
-        assert_eq!(table.change(&user, seen, &recovery(code)).await.unwrap(), Changed::Overtaken);
+        assert_eq!(table.change(&user, seen, &recovery(code)).await.unwrap(), ChangeOutcome::Overtaken);
         served.spent();
     }
-    assert_eq!(table.own_factors(&user).await.unwrap().revision, 2);
+    assert_eq!(table.custom_factors(&user).await.unwrap().revision, 2);
 }
 
 #[tokio::test]

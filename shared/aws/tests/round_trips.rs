@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::{
     config::Environment,
-    delivery::{Demand, Destination, GovernorSettings, Purpose, Verdict},
+    delivery::{AdmissionDecision, AdmissionRequest, Destination, GovernorSettings, Purpose},
     kernel::{Clock as _, PhoneNumber, SystemEntropy, UserId},
     sign_in::{Attempt, SignInLedger as _, SignInSettings, Subject},
     sign_up::UniqueSettings,
@@ -150,7 +150,7 @@ async fn a_message_is_read_once_and_counted_in_one_request() {
     let stage = Stage::set().await;
     let governor = stage.read(GovernorSettings::read).governor(stage.table());
     let asked = async |user: &str, last: &str, after: i64| {
-        let demand = Demand {
+        let admission = AdmissionRequest {
             user: UserId::parse(user).unwrap(),
             destination: Destination::Sms(PhoneNumber::parse(&format!("+1206555{last}")).unwrap()),
             is_verified: true,
@@ -158,12 +158,12 @@ async fn a_message_is_read_once_and_counted_in_one_request() {
         };
         let now = stage.clock.now() + SignedDuration::from_secs(after);
         stage.served.spent();
-        let verdict = governor.admit(&next_delivery(), &demand, now).await.unwrap();
+        let verdict = governor.admit(&next_delivery(), &admission, now).await.unwrap();
         let Spent { requests, read_units, write_units } = stage.served.spent();
-        (matches!(verdict, Verdict::Admitted(_)), (requests, read_units, write_units))
+        (matches!(verdict, AdmissionDecision::Admitted(_)), (requests, read_units, write_units))
     };
-    // The user's correspondence, and six counters: user, destination, range, prefix, country, all. All of a
-    // user without correspondence and of counters that are not there cost what the others do.
+    // The user's history, and six counters: user, destination, range, prefix, country, all. All of a
+    // user without history and of counters that are not there cost what the others do.
     let each = (true, (2, 4.0, 7.0));
     assert_eq!(asked("alex", "0101", 0).await, each, "the day's first");
     assert_eq!(asked("sam", "0102", 1).await, each);

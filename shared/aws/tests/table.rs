@@ -62,8 +62,8 @@ fn histories_of_back_off() {
 }
 
 #[test]
-fn histories_of_own_factors() {
-    told(|telling, table| histories::own_factors(telling, table));
+fn histories_of_custom_factors() {
+    told(|telling, table| histories::custom_factors(telling, table));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn histories_of_call_counts() {
 
 #[test]
 fn histories_of_address_codes() {
-    told(|telling, table| histories::address_codes(telling, table));
+    told(|telling, table| histories::verification_requests(telling, table));
 }
 
 fn items(db: &Database, pk: &str, sk_prefix: &str) -> Vec<Value> {
@@ -170,9 +170,9 @@ async fn budgets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn correspondence() {
+async fn history() {
     let (table, db) = table().await;
-    contract::correspondence(&table).await;
+    contract::history(&table).await;
     let kept = &items(&db, "USER#codes-alex", "CODES#sms")[0];
     assert_eq!(kept["ttl"]["N"], (80 + 90 * 86_400).to_string(), "until 90 days after the last message");
     assert_eq!(kept["v"]["N"], "1");
@@ -186,7 +186,7 @@ async fn recoveries() {
     contract::recovery_codes(&table, &table).await;
     contract::user_items(&table, &table, &table).await;
     contract::sign_in_records(&table).await;
-    contract::address_codes(&table).await;
+    contract::verification_requests(&table).await;
     let line = &items(&db, "AUDIT#items-sam", "")[0];
     assert_eq!((&line["by"]["S"], &line["reason"]["S"]), (&json!("items-sam"), &json!("ticket 17")));
     let case = &items(&db, "RECOVERY#00000000000000000000000000000001", "CASE")[0];
@@ -228,9 +228,9 @@ async fn claims() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn own_factors() {
+async fn custom_factors() {
     let (table, db) = table().await;
-    contract::own_factors(&table).await;
+    contract::custom_factors(&table).await;
     let item = &items(&db, "USER#own-sam", "FACTORS")[0];
     assert_eq!(item["v"]["N"], "1", "every item carries its schema version");
     assert!(item.get("ttl").is_none(), "what proves is kept");
@@ -240,8 +240,8 @@ async fn own_factors() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_proof_of_own_factors() {
     use shared::{
-        factors::own::{LastProof, OwnFactorStore as _},
-        kernel::OwnFactor,
+        factors::custom::{CustomFactorStore as _, LastProof},
+        kernel::CustomFactor,
     };
     let (table, db) = table().await;
     let item = json!({
@@ -257,11 +257,11 @@ async fn the_last_proof_of_own_factors() {
         },
     });
     db.put_item(serde_json::from_value(item).unwrap()).unwrap();
-    let kept = table.own_factors(&UserId::parse("alex").unwrap()).await.unwrap();
+    let kept = table.custom_factors(&UserId::parse("alex").unwrap()).await.unwrap();
     let expected = LastProof {
         at: jiff::Timestamp::from_second(1_767_323_045).unwrap(),
-        factors: [OwnFactor::Totp].into(),
-        native: [OwnFactor::SmsCode].into(),
+        factors: [CustomFactor::Totp].into(),
+        native: [CustomFactor::SmsCode].into(),
         client: "client".into(),
     };
     assert_eq!(kept.last_proof, Some(expected));

@@ -39,7 +39,7 @@ impl Automaton {
         Ok(Target::Node(id))
     }
 
-    /// The bytes `shared/src/delivery/governor/numbers.rs` walks: nodes one after the other, the root
+    /// The bytes `shared/src/delivery/toll_fraud/numbers.rs` walks: nodes one after the other, the root
     /// last. A node is its value, then the ten digits in runs of one target: the run's last digit in
     /// the low half of a byte, in the high half 0 for a leaf (its value in one byte follows) or 1 for
     /// a node (its offset in three bytes, big-endian).

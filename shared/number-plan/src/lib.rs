@@ -19,7 +19,7 @@ use regex_automata::util::primitives::StateID;
 const LONGEST: usize = 15;
 
 /// The table's file, from the workspace's root.
-pub const FILE: &str = "shared/src/delivery/governor/numbers.bin";
+pub const FILE: &str = "shared/src/delivery/toll_fraud/numbers.bin";
 
 /// The table, and what it holds.
 #[derive(Debug)]

@@ -5,16 +5,16 @@ use serde_json::{Map, Value};
 
 use super::{Claims, Reason, UserItems, UserName};
 use crate::{
+    api_limits::{RateCounter, RateCounts, RateWindow},
     assurance::{Evidence, RECORD_LIFE, SAME_SIGN_IN, SECOND_FACTOR_LEVEL, SignInRecords},
     audit::{Action, AuditTrail, Authority, Entry, SupportEvent},
-    calls::{CallCounts, Counter, Window},
     config::SupportPolicy,
-    delivery::{Courier, Notice, NoticeParcel, Parcel},
+    delivery::{MessageQueue, Notice, Notification, OutboundMessage},
     factors::{
         FactorFault, FactorState, NativeFactors, PreferenceRequest, SignedIn,
-        own::{Change, Changed, OwnFactorStore, OwnFactors, PoolFactorNote},
+        custom::{Change, ChangeOutcome, CustomFactorStore, CustomFactors, PoolFactorNote},
     },
-    kernel::{Clock, Entropy, Factor, PhoneNumber, PortError, Refusal, UserId},
+    kernel::{Clock, Entropy, PhoneNumber, PoolFactor, PortError, Refusal, UserId},
     recovery::{Account, Accounts, PreferenceSet, lost, remove},
     sign_in::SignInLedger,
     telemetry,
@@ -29,13 +29,13 @@ pub struct SupportPorts {
     /// With the administrator's own token.
     pub pool: Arc<dyn NativeFactors>,
     pub accounts: Arc<dyn Accounts>,
-    pub own: Arc<dyn OwnFactorStore>,
+    pub custom: Arc<dyn CustomFactorStore>,
     pub sign_ins: Arc<dyn SignInRecords>,
     pub ledger: Arc<dyn SignInLedger>,
     pub items: Arc<dyn UserItems>,
     pub audit: Arc<dyn AuditTrail>,
-    pub calls: Arc<dyn CallCounts>,
-    pub courier: Arc<dyn Courier>,
+    pub calls: Arc<dyn RateCounts>,
+    pub queue: Arc<dyn MessageQueue>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
@@ -58,7 +58,7 @@ pub struct Support {
 pub struct Found {
     pub account: Account,
     pub groups: BTreeSet<String>,
-    pub own: OwnFactors,
+    pub custom: CustomFactors,
 }
 
 impl Support {
@@ -69,8 +69,8 @@ impl Support {
     pub async fn find(&self, caller: &Claims, name: &UserName) -> Result<Found, FactorFault> {
         let account = self.look(caller, name, SupportEvent::UserViewed).await?;
         let groups = self.ports.accounts.groups(user_name(&account)).await?;
-        let own = self.ports.own.own_factors(&account.profile.user).await?;
-        Ok(Found { account, groups, own })
+        let custom = self.ports.custom.custom_factors(&account.profile.user).await?;
+        Ok(Found { account, groups, custom })
     }
 
     /// Returns the user's lines of the audit trail, the one of this look among them.
@@ -126,7 +126,7 @@ impl Support {
             return Ok(account.profile.factors);
         }
         let entry = self.note(caller, &account.profile.user, SupportEvent::PreferenceChanged, reason).await?;
-        self.ports.own.revoke_devices(&account.profile.user).await?;
+        self.ports.custom.revoke_devices(&account.profile.user).await?;
         let name = user_name(&account);
         if self.ports.accounts.set_preference(name, &change).await? == PreferenceSet::NotSetUp {
             return Err(Refusal::FactorNotSetUp.into());
@@ -138,7 +138,7 @@ impl Support {
         } else {
             PoolFactorNote::On(self.ports.clock.now())
         };
-        self.ports.own.note_pool_factor(&account.profile.user, note).await?;
+        self.ports.custom.note_pool_factor(&account.profile.user, note).await?;
         if change.holds_in(&after) { Ok(after) } else { Err(Refusal::FactorNotChangeable.into()) }
     }
 
@@ -153,7 +153,7 @@ impl Support {
     ) -> Result<(), FactorFault> {
         let account = self.target(caller, name).await?;
         let entry = self.note(caller, &account.profile.user, SupportEvent::PhoneNumberSet, reason).await?;
-        self.ports.own.revoke_devices(&account.profile.user).await?;
+        self.ports.custom.revoke_devices(&account.profile.user).await?;
         self.ports.accounts.set_phone_number(user_name(&account), number).await?;
         // At the addresses from before.
         self.tell(&account, &entry).await;
@@ -165,7 +165,7 @@ impl Support {
         let account = self.target(caller, name).await?;
         let entry = self.note(caller, &account.profile.user, SupportEvent::Unlocked, reason).await?;
         self.ports.ledger.reset(&account.profile.user).await?;
-        self.ports.own.forgive_failures(&account.profile.user).await?;
+        self.ports.custom.forgive_failures(&account.profile.user).await?;
         self.tell(&account, &entry).await;
         Ok(())
     }
@@ -180,7 +180,7 @@ impl Support {
         let account = self.target(caller, name).await?;
         let entry = self.note(caller, &account.profile.user, SupportEvent::DevicesForgotten, reason).await?;
         self.ports.accounts.forget_devices(user_name(&account)).await?;
-        self.ports.own.revoke_devices(&account.profile.user).await?;
+        self.ports.custom.revoke_devices(&account.profile.user).await?;
         self.tell(&account, &entry).await;
         Ok(())
     }
@@ -255,7 +255,7 @@ impl Support {
         event: SupportEvent,
     ) -> Result<Account, FactorFault> {
         self.admit(caller).await?;
-        let looks = Counter::AdminLooks(caller.signed_in.user.clone());
+        let looks = RateCounter::AdminLooks(caller.signed_in.user.clone());
         self.count(&looks, self.policy.looks_per_hour).await?;
         let account = self.account(name).await?;
         self.write_down(caller, &account.profile.user, event, None).await?;
@@ -270,7 +270,7 @@ impl Support {
             return Err(FactorFault::Stale { max_age });
         }
         self.admit(caller).await?;
-        let changes = Counter::AdminChanges(caller.signed_in.user.clone());
+        let changes = RateCounter::AdminChanges(caller.signed_in.user.clone());
         self.count(&changes, self.policy.changes_per_hour).await?;
         let account = self.account(name).await?;
         let is_self = account.profile.user == caller.signed_in.user;
@@ -285,8 +285,8 @@ impl Support {
     }
 
     /// Counts a call in its hour, if there is room.
-    async fn count(&self, counter: &Counter, most: u32) -> Result<(), FactorFault> {
-        let hour = Window::hour(self.ports.clock.now());
+    async fn count(&self, counter: &RateCounter, most: u32) -> Result<(), FactorFault> {
+        let hour = RateWindow::hour(self.ports.clock.now());
         let is_counted = self.ports.calls.count(counter, hour.start, most).await?;
         if is_counted { Ok(()) } else { Err(FactorFault::Later { wait: hour.left }) }
     }
@@ -330,9 +330,9 @@ impl Support {
 
     async fn forget_own(&self, user: &UserId) -> Result<(), FactorFault> {
         for _ in 0..LOOKS {
-            let seen = self.ports.own.own_factors(user).await?;
+            let seen = self.ports.custom.custom_factors(user).await?;
             let change = Change::reset();
-            if self.ports.own.change(user, seen.revision, &change).await? == Changed::Done {
+            if self.ports.custom.change(user, seen.revision, &change).await? == ChangeOutcome::Done {
                 return Ok(());
             }
         }
@@ -346,8 +346,14 @@ impl Support {
             return;
         };
         let notice = Notice::ChangedBySupport;
-        let parcel = Parcel::Notice(NoticeParcel { id: entry.id, notice, name: None, at: entry.at, to });
-        if let Err(fault) = self.ports.courier.hand_over(&parcel).await {
+        let message = OutboundMessage::Notification(Notification {
+            id: entry.id,
+            notice,
+            name: None,
+            at: entry.at,
+            to,
+        });
+        if let Err(fault) = self.ports.queue.enqueue(&message).await {
             telemetry::dependency_failed(&fault);
         }
     }
@@ -359,7 +365,7 @@ fn user_name(account: &Account) -> &str {
 
 impl Found {
     /// The pool's factors that are on.
-    pub fn enabled(&self) -> impl Iterator<Item = Factor> {
+    pub fn enabled(&self) -> impl Iterator<Item = PoolFactor> {
         self.account.profile.factors.enabled.iter().copied()
     }
 }

@@ -33,7 +33,7 @@ pub enum ClientKind {
 
 /// What is known of the user's factors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Standing {
+pub struct FactorCoverage {
     /// The user has, or once had, a factor that counts.
     pub has_factor: bool,
     /// The user has custom factors, or has completed a sign-in at a custom client.
@@ -50,7 +50,7 @@ pub struct ChangeRequest {
     /// `auth_time`.
     pub signed_in_at: Timestamp,
     pub client: ClientKind,
-    pub standing: Standing,
+    pub coverage: FactorCoverage,
     pub now: Timestamp,
     pub max_age: Duration,
 }
@@ -69,7 +69,7 @@ pub enum Decision {
 /// Decides whether a sign-in's evidence is enough for a change (docs/security/assurance.md, "What each operation
 /// requires" and "First enrolment").
 pub fn decide(request: &ChangeRequest) -> Decision {
-    let ChangeRequest { change, evidence, client, standing, .. } = *request;
+    let ChangeRequest { change, evidence, client, coverage, .. } = *request;
     let is_fresh = |at: Timestamp| request.now.duration_since(at).unsigned_abs() <= request.max_age;
     let is_custom =
         matches!(change, ChangeKind::NewAuthenticator | ChangeKind::RecoveryCodes | ChangeKind::CustomFactor);
@@ -80,11 +80,11 @@ pub fn decide(request: &ChangeRequest) -> Decision {
         // A factor of the pool that a thief of the password has set up at Cognito must not lead to custom
         // factors of a user whom a custom client asks for something else.
         let is_asked_for_more =
-            standing.is_covered || (change != ChangeKind::RecoveryCodes && standing.has_counted_channel);
+            coverage.is_covered || (change != ChangeKind::RecoveryCodes && coverage.has_counted_channel);
         let is_detour = is_custom && !matches!(client, ClientKind::Custom { .. }) && is_asked_for_more;
         return if is_detour { Decision::SecondFactorRequired } else { Decision::Allowed };
     }
-    if standing.has_factor || (is_custom && standing.has_counted_channel) {
+    if coverage.has_factor || (is_custom && coverage.has_counted_channel) {
         return Decision::SecondFactorRequired;
     }
     if !is_fresh(request.signed_in_at) {
@@ -143,7 +143,7 @@ mod tests {
                 evidence,
                 signed_in_at: at(age),
                 client,
-                standing: Standing { has_factor, is_covered, has_counted_channel },
+                coverage: FactorCoverage { has_factor, is_covered, has_counted_channel },
                 now: at(0),
                 max_age: MAX_AGE,
             },
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_user_with_a_factor_changes_nothing_without_a_fresh_second_factor() {
         let mut tried = 0;
-        for request in requests().filter(|request| request.standing.has_factor) {
+        for request in requests().filter(|request| request.coverage.has_factor) {
             tried += 1;
             if decide(&request) == Decision::Allowed {
                 assert_eq!(request.evidence.second_factor_at, Some(at(0)), "{request:?}");
@@ -191,7 +191,7 @@ mod tests {
         assert!(!allowed.is_empty());
         for request in allowed {
             assert_eq!(request.client, ClientKind::Custom { may_enrol: true });
-            assert!(!request.standing.has_factor && !request.standing.has_counted_channel);
+            assert!(!request.coverage.has_factor && !request.coverage.has_counted_channel);
             assert_eq!(request.signed_in_at, at(0));
         }
     }

@@ -50,19 +50,19 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::kernel::OwnFactor;
+    use crate::kernel::CustomFactor;
 
     #[test]
     fn a_device_raises_the_level_and_is_no_second_factor() {
         let at = Timestamp::from_second(1_767_323_045).unwrap();
         let recovery = PasswordRecovery { email: true, sms: false };
-        let of = |factors: &[OwnFactor]| {
+        let of = |factors: &[CustomFactor]| {
             let factors = factors.iter().copied().collect();
             Evidence::of(&Proofs { password: true, factors, remembered_device: false }, recovery, at)
         };
-        assert_eq!(of(&[OwnFactor::TrustedDevice]), Evidence { level: 2, second_factor_at: None });
-        assert_eq!(of(&[OwnFactor::EmailCode, OwnFactor::TrustedDevice]).second_factor_at, None);
-        assert_eq!(of(&[OwnFactor::Totp]), Evidence { level: 2, second_factor_at: Some(at) });
+        assert_eq!(of(&[CustomFactor::TrustedDevice]), Evidence { level: 2, second_factor_at: None });
+        assert_eq!(of(&[CustomFactor::EmailCode, CustomFactor::TrustedDevice]).second_factor_at, None);
+        assert_eq!(of(&[CustomFactor::Totp]), Evidence { level: 2, second_factor_at: Some(at) });
         let remembered = Proofs { password: true, remembered_device: true, ..Proofs::default() };
         assert_eq!(Evidence::of(&remembered, recovery, at), Evidence { level: 2, second_factor_at: None });
     }

@@ -10,11 +10,11 @@ mod records;
 
 use std::collections::BTreeSet;
 
-pub use change::{ChangeKind, ChangeRequest, ClientKind, Decision, Standing, decide};
+pub use change::{ChangeKind, ChangeRequest, ClientKind, Decision, FactorCoverage, decide};
 pub use evidence::{Evidence, LEVEL_CLAIM, SECOND_FACTOR_AT_CLAIM, SECOND_FACTOR_LEVEL};
 pub use records::{RECORD_LIFE, RecordedSignIn, SAME_SIGN_IN, SignInRecords, weakest};
 
-use crate::{config::Environment, kernel::OwnFactor};
+use crate::{config::Environment, kernel::CustomFactor};
 
 /// What kind of thing a factor proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,11 +28,11 @@ pub enum FactorClass {
 }
 
 /// Returns the class of a factor.
-pub fn class_of(factor: OwnFactor) -> FactorClass {
+pub fn class_of(factor: CustomFactor) -> FactorClass {
     match factor {
-        OwnFactor::EmailCode | OwnFactor::SmsCode => FactorClass::Channel,
-        OwnFactor::Totp | OwnFactor::TrustedDevice => FactorClass::Possession,
-        OwnFactor::RecoveryCode => FactorClass::Backup,
+        CustomFactor::EmailCode | CustomFactor::SmsCode => FactorClass::Channel,
+        CustomFactor::Totp | CustomFactor::TrustedDevice => FactorClass::Possession,
+        CustomFactor::RecoveryCode => FactorClass::Backup,
     }
 }
 
@@ -80,11 +80,11 @@ impl PasswordRecovery {
     }
 
     /// Whether a code of this factor goes to a channel that resets the password.
-    pub fn resets_by(self, factor: OwnFactor) -> bool {
+    pub fn resets_by(self, factor: CustomFactor) -> bool {
         match factor {
-            OwnFactor::EmailCode => self.email,
-            OwnFactor::SmsCode => self.sms,
-            OwnFactor::Totp | OwnFactor::RecoveryCode | OwnFactor::TrustedDevice => false,
+            CustomFactor::EmailCode => self.email,
+            CustomFactor::SmsCode => self.sms,
+            CustomFactor::Totp | CustomFactor::RecoveryCode | CustomFactor::TrustedDevice => false,
         }
     }
 }
@@ -94,7 +94,7 @@ impl PasswordRecovery {
 pub struct Proofs {
     pub password: bool,
     /// Cognito's factors and custom factors alike.
-    pub factors: BTreeSet<OwnFactor>,
+    pub factors: BTreeSet<CustomFactor>,
     /// A device that Cognito remembers stood in for its own factor.
     pub remembered_device: bool,
 }
@@ -120,7 +120,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use OwnFactor::{EmailCode, RecoveryCode, SmsCode, Totp, TrustedDevice};
+    use CustomFactor::{EmailCode, RecoveryCode, SmsCode, Totp, TrustedDevice};
 
     const BY_EMAIL: PasswordRecovery = PasswordRecovery { email: true, sms: false };
 
@@ -136,7 +136,7 @@ mod tests {
     #[case::password_mailbox_and_authenticator(true, &[EmailCode, Totp], 2)]
     #[case::password_and_device(true, &[TrustedDevice], 2)]
     #[case::nothing(false, &[], 0)]
-    fn independent_proofs(#[case] password: bool, #[case] factors: &[OwnFactor], #[case] expected: u8) {
+    fn independent_proofs(#[case] password: bool, #[case] factors: &[CustomFactor], #[case] expected: u8) {
         let proofs =
             Proofs { password, factors: factors.iter().copied().collect(), remembered_device: false };
         assert_eq!(level(&proofs, BY_EMAIL), expected);
@@ -147,7 +147,7 @@ mod tests {
         let all: Vec<Proofs> = (0..64_u32)
             .map(|bits| Proofs {
                 password: bits & 1 > 0,
-                factors: OwnFactor::ALL
+                factors: CustomFactor::ALL
                     .into_iter()
                     .enumerate()
                     .filter(|(at, _)| bits & (2 << at) > 0)

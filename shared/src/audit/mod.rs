@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::kernel::{Clock, Entropy, Factor, PortError, UserId};
+use crate::kernel::{Clock, Entropy, PoolFactor, PortError, UserId};
 
 /// One line of the trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +33,12 @@ pub enum Action {
     },
     TotpVerified,
     PreferenceChanged {
-        factor: Factor,
+        factor: PoolFactor,
         enabled: bool,
         preferred: bool,
     },
     /// Something about a factor of ours; `id` names the authenticator or device.
-    OwnFactor {
+    CustomFactor {
         event: FactorEvent,
         id: Option<uuid::Uuid>,
     },
@@ -197,7 +197,7 @@ pub struct Line {
     pub at: Timestamp,
     /// Its name, those of older versions included.
     pub action: String,
-    pub factor: Option<Factor>,
+    pub factor: Option<PoolFactor>,
 }
 
 /// Reads the trail.

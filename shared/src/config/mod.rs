@@ -13,7 +13,7 @@ pub use check::{check_policy, line_of};
 pub use environment::{Environment, process_environment};
 pub use policy::{
     AccessTokenPolicy, ApiPolicy, AppClientPolicy, AuditPolicy, BudgetPolicy, ClaimsPolicy,
-    ClientTokensPolicy, CustomAuthPolicy, DeliveryPolicy, EmailPolicy, Enrolment, FactorChangePolicy,
+    ClientTokensPolicy, CustomAuthPolicy, DeliveryPolicy, EmailPolicy, EnrolmentPolicy, FactorChangePolicy,
     FirstStep, GovernorPolicy, MFA_METHODS, MessageValidity, MessagesPolicy, Policy, ProviderPolicy,
     RecoveryPolicy, RequirementPolicy, Resend, SELF_SERVICE_SCOPE, SignInPolicy, SignUpPolicy, SmsPolicy,
     SupportPolicy, TokensPolicy, TotpPolicy, UniquePolicy,

@@ -2,20 +2,20 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::Ask;
+use super::RoundPrompt;
 use crate::{
-    factors::own::{FactorId, RecoveryCode},
-    kernel::{OneTimeCode, OwnFactor},
+    factors::custom::{FactorId, RecoveryCode},
+    kernel::{CustomFactor, OneTimeCode},
 };
 
 /// A client's `ANSWER`, read as what the round asks for. Whatever else is none.
 #[derive(Clone)]
-pub(super) enum Said {
-    Factor(OwnFactor),
+pub(super) enum Answer {
+    Factor(CustomFactor),
     Resend,
     Back,
     /// Of a message or of an authenticator app.
-    Code(OwnFactor, OneTimeCode),
+    Code(CustomFactor, OneTimeCode),
     Recovery(RecoveryCode),
     Device {
         id: FactorId,
@@ -23,42 +23,42 @@ pub(super) enum Said {
     },
 }
 
-impl Said {
+impl Answer {
     /// Longer than any answer; a device's signature has 64 bytes.
     const LONGEST: usize = 1024;
 
-    pub(super) fn parse(text: &str, ask: Ask, offers: impl Fn(OwnFactor) -> bool) -> Option<Self> {
+    pub(super) fn parse(text: &str, ask: RoundPrompt, offers: impl Fn(CustomFactor) -> bool) -> Option<Self> {
         if text.len() > Self::LONGEST {
             return None;
         }
         let text = text.trim();
         match ask {
-            Ask::Begin => {
+            RoundPrompt::Begin => {
                 let name = text.to_ascii_lowercase();
-                let said = OwnFactor::from_name(&name)
+                let answer = CustomFactor::from_name(&name)
                     // A device signs at once.
-                    .filter(|factor| *factor != OwnFactor::TrustedDevice)
+                    .filter(|factor| *factor != CustomFactor::TrustedDevice)
                     .map(Self::Factor)
-                    .or_else(|| Self::proof(OwnFactor::TrustedDevice, text))
-                    .or_else(|| Self::proof(OwnFactor::Totp, text))
-                    .or_else(|| Self::proof(OwnFactor::RecoveryCode, text))?;
-                offers(said.factor()?).then_some(said)
+                    .or_else(|| Self::proof(CustomFactor::TrustedDevice, text))
+                    .or_else(|| Self::proof(CustomFactor::Totp, text))
+                    .or_else(|| Self::proof(CustomFactor::RecoveryCode, text))?;
+                offers(answer.factor()?).then_some(answer)
             }
-            Ask::Enrol { .. } => Self::proof(OwnFactor::Totp, text),
-            Ask::Code { .. } if text.eq_ignore_ascii_case("RESEND") => Some(Self::Resend),
-            Ask::Code { .. } if text.eq_ignore_ascii_case("BACK") => Some(Self::Back),
-            Ask::Code { factor, .. } => Self::proof(factor, text),
+            RoundPrompt::Enrol { .. } => Self::proof(CustomFactor::Totp, text),
+            RoundPrompt::Code { .. } if text.eq_ignore_ascii_case("RESEND") => Some(Self::Resend),
+            RoundPrompt::Code { .. } if text.eq_ignore_ascii_case("BACK") => Some(Self::Back),
+            RoundPrompt::Code { factor, .. } => Self::proof(factor, text),
         }
     }
 
-    fn proof(factor: OwnFactor, text: &str) -> Option<Self> {
+    fn proof(factor: CustomFactor, text: &str) -> Option<Self> {
         match factor {
-            OwnFactor::EmailCode | OwnFactor::SmsCode => {
+            CustomFactor::EmailCode | CustomFactor::SmsCode => {
                 OneTimeCode::parse(text).ok().map(|code| Self::Code(factor, code))
             }
-            OwnFactor::Totp => OneTimeCode::parse_totp(text).ok().map(|code| Self::Code(factor, code)),
-            OwnFactor::RecoveryCode => RecoveryCode::parse(text).ok().map(Self::Recovery),
-            OwnFactor::TrustedDevice => {
+            CustomFactor::Totp => OneTimeCode::parse_totp(text).ok().map(|code| Self::Code(factor, code)),
+            CustomFactor::RecoveryCode => RecoveryCode::parse(text).ok().map(Self::Recovery),
+            CustomFactor::TrustedDevice => {
                 let signed: Signed = serde_json::from_str(text).ok()?;
                 Some(Self::Device {
                     id: FactorId::parse(&signed.device).ok()?,
@@ -69,11 +69,11 @@ impl Said {
     }
 
     /// The factor that is chosen or proven.
-    pub(super) fn factor(&self) -> Option<OwnFactor> {
+    pub(super) fn factor(&self) -> Option<CustomFactor> {
         match self {
             Self::Factor(factor) | Self::Code(factor, _) => Some(*factor),
-            Self::Recovery(_) => Some(OwnFactor::RecoveryCode),
-            Self::Device { .. } => Some(OwnFactor::TrustedDevice),
+            Self::Recovery(_) => Some(CustomFactor::RecoveryCode),
+            Self::Device { .. } => Some(CustomFactor::TrustedDevice),
             Self::Resend | Self::Back => None,
         }
     }
@@ -86,9 +86,9 @@ struct Signed {
     signature: String,
 }
 
-impl std::fmt::Debug for Said {
+impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Said(..)")
+        f.write_str("Answer(..)")
     }
 }
 
@@ -98,13 +98,13 @@ mod tests {
 
     use super::*;
 
-    fn kind(text: &str, ask: Ask) -> String {
-        match Said::parse(text, ask, |_| true) {
+    fn kind(text: &str, ask: RoundPrompt) -> String {
+        match Answer::parse(text, ask, |_| true) {
             None => "nothing".into(),
-            Some(Said::Factor(factor)) => format!("chooses {}", factor.name()),
-            Some(Said::Resend) => "resend".into(),
-            Some(Said::Back) => "back".into(),
-            Some(said) => format!("proves {}", said.factor().unwrap().name()),
+            Some(Answer::Factor(factor)) => format!("chooses {}", factor.name()),
+            Some(Answer::Resend) => "resend".into(),
+            Some(Answer::Back) => "back".into(),
+            Some(answer) => format!("proves {}", answer.factor().unwrap().name()),
         }
     }
 
@@ -123,25 +123,29 @@ mod tests {
     #[case("RESEND", "nothing")]
     #[case("", "nothing")]
     fn to_which_factor(#[case] text: &str, #[case] expected: &str) {
-        assert_eq!(kind(text, Ask::Begin), expected);
+        assert_eq!(kind(text, RoundPrompt::Begin), expected);
     }
 
     #[rstest]
-    #[case(OwnFactor::EmailCode, "123456", "proves email")]
-    #[case(OwnFactor::EmailCode, "sms", "nothing")]
-    #[case(OwnFactor::EmailCode, DEVICE, "nothing")]
-    #[case(OwnFactor::SmsCode, "１２３４５６", "proves sms")]
-    #[case(OwnFactor::Totp, "1234567", "nothing")]
-    #[case(OwnFactor::RecoveryCode, "123456", "nothing")]
-    #[case(OwnFactor::RecoveryCode, "back", "back")]
-    #[case(OwnFactor::SmsCode, "Resend", "resend")]
-    fn to_a_factor_that_is_pinned(#[case] factor: OwnFactor, #[case] text: &str, #[case] expected: &str) {
-        assert_eq!(kind(text, Ask::Code { factor, round: 1 }), expected);
+    #[case(CustomFactor::EmailCode, "123456", "proves email")]
+    #[case(CustomFactor::EmailCode, "sms", "nothing")]
+    #[case(CustomFactor::EmailCode, DEVICE, "nothing")]
+    #[case(CustomFactor::SmsCode, "１２３４５６", "proves sms")]
+    #[case(CustomFactor::Totp, "1234567", "nothing")]
+    #[case(CustomFactor::RecoveryCode, "123456", "nothing")]
+    #[case(CustomFactor::RecoveryCode, "back", "back")]
+    #[case(CustomFactor::SmsCode, "Resend", "resend")]
+    fn to_a_factor_that_is_pinned(#[case] factor: CustomFactor, #[case] text: &str, #[case] expected: &str) {
+        assert_eq!(kind(text, RoundPrompt::Code { factor, round_index: 1 }), expected);
     }
 
     #[test]
     fn what_was_not_offered_is_nothing() {
-        assert!(Said::parse("sms", Ask::Begin, |factor| factor == OwnFactor::EmailCode).is_none());
-        assert!(Said::parse("123456", Ask::Begin, |factor| factor == OwnFactor::EmailCode).is_none());
+        assert!(
+            Answer::parse("sms", RoundPrompt::Begin, |factor| factor == CustomFactor::EmailCode).is_none()
+        );
+        assert!(
+            Answer::parse("123456", RoundPrompt::Begin, |factor| factor == CustomFactor::EmailCode).is_none()
+        );
     }
 }

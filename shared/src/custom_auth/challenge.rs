@@ -8,29 +8,30 @@ use subtle::{Choice, ConstantTimeEq};
 use tokio::sync::OnceCell;
 
 use super::{
-    Act, Answer, Answered, AppClient, AppClients, Ask, Challenge, Challenges, Chosen, Comparison, Effect,
-    Kept, Next, Nonce, Opening, Pass, Place, Proof, Proved, Proven, Record, Requirements, Round,
-    STRIKES_TO_LOCK, Seat, SessionItem, Spends, Strike, Why,
-    answer::Said,
-    enrolment::{Enrolments, derived_seed},
+    AnswerAction, AnswerEffect, AnswerOutcome, AnswerWrite, AppClient, AppClients, Challenge, ChallengeSlot,
+    ChallengeState, Challenges, ChosenFactor, Comparison, ConsumedCredential, FAILURES_TO_LOCK, FailReason,
+    FailureScope, NextStep, Nonce, Proof, ProofOutcome, Proven, Requirements, RoundPrompt, RoundState,
+    SessionItem, SlotClaim, SlotKind, StateKey, TokenGrant, UserSignInState,
+    answer::Answer,
+    enrolment::{SignInEnrolment, derived_seed},
     next,
 };
 use crate::{
     assurance::{FactorClass, PasswordRecovery, SECOND_FACTOR_LEVEL, class_of, level},
-    config::{
-        AppClientPolicy, CustomAuthPolicy, Enrolment as EnrolmentPolicy, Environment, FirstStep, Resend,
-    },
-    delivery::{CodeParcel, Courier, Destination, Parcel, Recipient},
+    config::{AppClientPolicy, CustomAuthPolicy, EnrolmentPolicy, Environment, FirstStep, Resend},
+    delivery::{ChallengeCode, Destination, MessageQueue, OutboundMessage, Recipient},
     factors::{
+        custom::{DeviceStatement, SealedSeed, Seeds, TotpCheck, TotpSeed},
         otpauth_uri,
-        own::{DeviceStatement, SealedSeed, Seeds, TotpMatch, TotpSeed},
     },
-    kernel::{Clock, EmailAddress, Entropy, HashKey, OneTimeCode, OwnFactor, PhoneNumber, PortError, UserId},
+    kernel::{
+        Clock, CustomFactor, EmailAddress, Entropy, HashKey, OneTimeCode, PhoneNumber, PortError, UserId,
+    },
     telemetry::Metric,
 };
 
 /// Wrong answers in a row by name that cost no wait.
-const FREE_STRIKES: u32 = 5;
+const FREE_FAILURES: u32 = 5;
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 /// The user of the decoy seed. No pool has this `sub`.
 const DECOY_USER: &str = "decoy";
@@ -58,7 +59,7 @@ impl std::fmt::Debug for SigningIn<'_> {
 
 /// What Define answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Defined {
+pub enum DefineDecision {
     Password,
     NewPassword,
     Challenge,
@@ -68,7 +69,7 @@ pub enum Defined {
 
 /// What Create answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Created {
+pub struct CreatedChallenge {
     /// For the client.
     pub public: Vec<(&'static str, String)>,
     /// For Verify in this round.
@@ -102,8 +103,8 @@ impl CustomAuthSettings {
         self.clients.custom().any(|policy| {
             let requirements = Requirements::new(policy, [], self.recovery);
             policy.first == FirstStep::Password
-                && ((has_email && requirements.counts(OwnFactor::EmailCode))
-                    || (has_phone && requirements.counts(OwnFactor::SmsCode)))
+                && ((has_email && requirements.counts(CustomFactor::EmailCode))
+                    || (has_phone && requirements.counts(CustomFactor::SmsCode)))
         })
     }
 }
@@ -130,24 +131,24 @@ impl SignIns {
     /// Decides what is next. One read.
     pub async fn define(
         &self,
-        who: &SigningIn<'_>,
+        request: &SigningIn<'_>,
         session: &[SessionItem<'_>],
-    ) -> Result<Defined, PortError> {
-        let Some(client) = self.client(who.client_id) else {
+    ) -> Result<DefineDecision, PortError> {
+        let Some(client) = self.client(request.client_id) else {
             tracing::warn!("app client has no custom challenges");
-            return Ok(Defined::Fail);
+            return Ok(DefineDecision::Fail);
         };
-        let view = self.view(who, client, session).await?;
-        Ok(match view.next(session, who) {
-            Next::Password => Defined::Password,
-            Next::NewPassword => Defined::NewPassword,
-            Next::Begin(_) | Next::Prove(..) | Next::Enrol(_) => Defined::Challenge,
-            // Without a seat nothing was ever compared.
-            Next::IssueTokens(_) if view.user().is_none() => Defined::Fail,
-            Next::IssueTokens(_) => Defined::IssueTokens,
-            Next::Fail(why) => {
+        let view = self.view(request, client, session).await?;
+        Ok(match view.next(session, request) {
+            NextStep::Password => DefineDecision::Password,
+            NextStep::NewPassword => DefineDecision::NewPassword,
+            NextStep::Begin(_) | NextStep::Prove(..) | NextStep::Enrol(_) => DefineDecision::Challenge,
+            // Without a slot nothing was ever compared.
+            NextStep::IssueTokens(_) if view.user().is_none() => DefineDecision::Fail,
+            NextStep::IssueTokens(_) => DefineDecision::IssueTokens,
+            NextStep::Fail(why) => {
                 tracing::info!(why = why.name(), "custom sign-in ended");
-                Defined::Fail
+                DefineDecision::Fail
             }
         })
     }
@@ -155,16 +156,16 @@ impl SignIns {
     /// What there is to know about a sign-in at this point of its session.
     async fn view(
         &self,
-        who: &SigningIn<'_>,
+        request: &SigningIn<'_>,
         client: &AppClientPolicy,
         session: &[SessionItem<'_>],
-    ) -> Result<View, PortError> {
+    ) -> Result<SignInView, PortError> {
         let last = last_round(session);
-        let place = place(who.user.as_ref(), who.user_name, last.as_ref());
-        let kept = self.challenges.read(&place).await?;
-        let groups = kept.groups.iter().map(String::as_str);
+        let state_key = state_key(request.user.as_ref(), request.user_name, last.as_ref());
+        let user_state = self.challenges.read(&state_key).await?;
+        let groups = user_state.groups.iter().map(String::as_str);
         let requirements = Requirements::new(client, groups, self.settings.recovery);
-        Ok(View { place, kept, requirements, last, now: self.clock.now() })
+        Ok(SignInView { state_key, user_state, requirements, last, now: self.clock.now() })
     }
 }
 
@@ -174,197 +175,206 @@ impl std::fmt::Debug for SignIns {
     }
 }
 
-fn last_round(session: &[SessionItem<'_>]) -> Option<Round> {
-    session.last().and_then(|item| item.metadata).and_then(Round::parse)
+fn last_round(session: &[SessionItem<'_>]) -> Option<RoundState> {
+    session.last().and_then(|item| item.metadata).and_then(RoundState::parse)
 }
 
 /// A sign-in that leads nowhere is kept apart from the user, so that it can be neither told from others
 /// by its course nor in anybody's way.
-fn place(user: Option<&UserId>, user_name: &str, last: Option<&Round>) -> Place {
+fn state_key(user: Option<&UserId>, user_name: &str, last: Option<&RoundState>) -> StateKey {
     use sha2::{Digest, Sha256};
     match (user, last) {
-        (Some(user), None | Some(Round { seat: Some(_), .. })) => Place::User(user.clone()),
-        (_, Some(round)) => Place::Apart(round.nonce.clone()),
+        (Some(user), None | Some(RoundState { slot: Some(_), .. })) => StateKey::User(user.clone()),
+        (_, Some(round)) => StateKey::Decoy(round.nonce.clone()),
         (None, None) => {
             let shard = Sha256::digest(user_name.as_bytes()).first().copied().unwrap_or_default();
-            Place::Nobody { shard }
+            StateKey::UnknownName { shard }
         }
     }
 }
 
 /// A sign-in as one read shows it.
-struct View {
-    place: Place,
-    kept: Kept,
+struct SignInView {
+    state_key: StateKey,
+    user_state: UserSignInState,
     requirements: Requirements,
-    last: Option<Round>,
+    last: Option<RoundState>,
     now: Timestamp,
 }
 
-impl View {
-    /// Decides what is next: the state machine's answer, and where it asks which factor, whether the user
+impl SignInView {
+    /// Decides what is next: the state machine's write, and where it asks which factor, whether the user
     /// has one that will do, or sets one up.
-    fn next(&self, session: &[SessionItem<'_>], who: &SigningIn<'_>) -> Next {
-        let record = self.record(who.client_id);
-        match next(session, record, &self.requirements, who.must_change_password) {
-            Next::Begin(challenge) if challenge.proven.is_anything() && self.user().is_some() => {
-                self.begin_or_enrol(challenge, who)
+    fn next(&self, session: &[SessionItem<'_>], request: &SigningIn<'_>) -> NextStep {
+        let challenge_state = self.challenge_state(request.client_id);
+        match next(session, challenge_state, &self.requirements, request.must_change_password) {
+            NextStep::Begin(challenge) if challenge.proven.is_anything() && self.user().is_some() => {
+                self.begin_or_enrol(challenge, request)
             }
             next => next,
         }
     }
 
-    fn begin_or_enrol(&self, challenge: Challenge, who: &SigningIn<'_>) -> Next {
+    fn begin_or_enrol(&self, challenge: Challenge, request: &SigningIn<'_>) -> NextStep {
         let proven = &challenge.proven;
-        if self.requirements.can_be_met(&self.enrolled(who), proven) {
-            return Next::Begin(challenge);
+        if self.requirements.can_be_met(&self.enrolled(request), proven) {
+            return NextStep::Begin(challenge);
         }
-        if !self.may_enrol(who, proven) {
-            return Next::Fail(Why::NoUsableFactor);
+        if !self.may_enrol(request, proven) {
+            return NextStep::Fail(FailReason::NoUsableFactor);
         }
-        if Self::has_proven_a_channel(who, proven) {
-            return Next::Enrol(challenge);
+        if Self::has_proven_a_channel(request, proven) {
+            return NextStep::Enrol(challenge);
         }
         // Wrong codes that turn a channel off must not make its proof needless.
-        if self.channels_before_enrolment(who, proven).is_empty() {
-            return Next::Fail(Why::NoUsableFactor);
+        if self.channels_before_enrolment(request, proven).is_empty() {
+            return NextStep::Fail(FailReason::NoUsableFactor);
         }
-        Next::Begin(challenge)
+        NextStep::Begin(challenge)
     }
 
     /// Whether a code to an address was entered, or the user has no address that could be proven.
-    fn has_proven_a_channel(who: &SigningIn<'_>, proven: &Proven) -> bool {
-        let is_channel = |factor: &OwnFactor| class_of(*factor) == FactorClass::Channel;
-        proven.methods().iter().any(is_channel) || (who.email.is_none() && who.phone.is_none())
+    fn has_proven_a_channel(request: &SigningIn<'_>, proven: &Proven) -> bool {
+        let is_channel = |factor: &CustomFactor| class_of(*factor) == FactorClass::Channel;
+        proven.methods().iter().any(is_channel) || (request.email.is_none() && request.phone.is_none())
     }
 
     /// Whether the user sets up a first authenticator in this sign-in: the policy lets them, they never had
     /// a factor that counts, and with it they fulfil the policy from then on.
-    fn may_enrol(&self, who: &SigningIn<'_>, proven: &Proven) -> bool {
-        let mut enrolled = self.enrolled(who);
-        enrolled.insert(OwnFactor::Totp);
+    fn may_enrol(&self, request: &SigningIn<'_>, proven: &Proven) -> bool {
+        let mut enrolled = self.enrolled(request);
+        enrolled.insert(CustomFactor::Totp);
         self.requirements.enrolment == EnrolmentPolicy::AtSignIn
-            && !self.kept.factors.has_ever_counted()
+            && !self.user_state.factors.has_ever_counted()
             && self.requirements.can_be_met(&enrolled, proven)
     }
 
     /// Returns the addresses of which one is proven before a first factor is set up, although it does not
     /// count: a person who knows nothing but the password can't set one up.
-    fn channels_before_enrolment(&self, who: &SigningIn<'_>, proven: &Proven) -> BTreeSet<OwnFactor> {
-        if Self::has_proven_a_channel(who, proven) {
+    fn channels_before_enrolment(&self, request: &SigningIn<'_>, proven: &Proven) -> BTreeSet<CustomFactor> {
+        if Self::has_proven_a_channel(request, proven) {
             return BTreeSet::new();
         }
-        let strikes = |factor| self.kept.tally.failures.get(&factor).copied().unwrap_or_default();
-        let has = |factor: &OwnFactor| match factor {
-            OwnFactor::EmailCode => who.email.is_some(),
-            OwnFactor::SmsCode => who.phone.is_some(),
-            OwnFactor::Totp | OwnFactor::RecoveryCode | OwnFactor::TrustedDevice => false,
+        let failures =
+            |factor| self.user_state.failure_counts.failures.get(&factor).copied().unwrap_or_default();
+        let has = |factor: &CustomFactor| match factor {
+            CustomFactor::EmailCode => request.email.is_some(),
+            CustomFactor::SmsCode => request.phone.is_some(),
+            CustomFactor::Totp | CustomFactor::RecoveryCode | CustomFactor::TrustedDevice => false,
         };
-        OwnFactor::ALL
+        CustomFactor::ALL
             .into_iter()
-            .filter(|factor| has(factor) && strikes(*factor) < STRIKES_TO_LOCK)
+            .filter(|factor| has(factor) && failures(*factor) < FAILURES_TO_LOCK)
             .collect()
     }
 
     /// Returns what is offered to prove next.
-    fn offered(&self, who: &SigningIn<'_>, proven: &Proven) -> BTreeSet<OwnFactor> {
+    fn offered(&self, request: &SigningIn<'_>, proven: &Proven) -> BTreeSet<CustomFactor> {
         // While only a name is known, everybody is shown the same.
         if !proven.is_anything() {
             return self.requirements.offered_by_name();
         }
-        let enrolled = self.enrolled(who);
+        let enrolled = self.enrolled(request);
         if self.requirements.can_be_met(&enrolled, proven) {
             self.requirements.useful(&enrolled, proven)
         } else {
-            self.channels_before_enrolment(who, proven)
+            self.channels_before_enrolment(request, proven)
         }
     }
 
-    fn record(&self, client_id: &str) -> Option<&Record> {
+    fn challenge_state(&self, client_id: &str) -> Option<&ChallengeState> {
         let nonce = &self.last.as_ref()?.nonce;
-        self.kept.record(nonce).filter(|record| record.client == client_id)
+        self.user_state.challenge_state(nonce).filter(|challenge_state| challenge_state.client == client_id)
     }
 
     fn user(&self) -> Option<&UserId> {
-        match &self.place {
-            Place::User(user) => Some(user),
-            Place::Nobody { .. } | Place::Apart(_) => None,
+        match &self.state_key {
+            StateKey::User(user) => Some(user),
+            StateKey::UnknownName { .. } | StateKey::Decoy(_) => None,
         }
     }
 
     /// Factors that the user has, and that are not locked.
-    fn enrolled(&self, who: &SigningIn<'_>) -> BTreeSet<OwnFactor> {
-        let factors = &self.kept.factors;
+    fn enrolled(&self, request: &SigningIn<'_>) -> BTreeSet<CustomFactor> {
+        let factors = &self.user_state.factors;
         let has_authenticator = factors.confirmed().next().is_some();
         // A passwordless client has no stronger first step that a code could be weaker than.
         let keep_weaker = self.requirements.keep_weaker
             || self.requirements.first == FirstStep::Passwordless
             || !self.can_do_without_messages();
         let offers = |factor| factors.message_codes.offers(factor, has_authenticator, keep_weaker);
-        let has = |factor: &OwnFactor| match factor {
-            OwnFactor::EmailCode => who.email.is_some() && offers(*factor),
-            OwnFactor::SmsCode => who.phone.is_some() && offers(*factor),
-            OwnFactor::Totp => has_authenticator,
-            OwnFactor::RecoveryCode => !factors.recovery.is_empty() && !factors.recovery_only,
-            OwnFactor::TrustedDevice => factors.trusted(self.now).next().is_some(),
+        let has = |factor: &CustomFactor| match factor {
+            CustomFactor::EmailCode => request.email.is_some() && offers(*factor),
+            CustomFactor::SmsCode => request.phone.is_some() && offers(*factor),
+            CustomFactor::Totp => has_authenticator,
+            CustomFactor::RecoveryCode => !factors.recovery.is_empty() && !factors.recovery_only,
+            CustomFactor::TrustedDevice => factors.trusted(self.now).next().is_some(),
         };
-        let strikes = |factor| self.kept.tally.failures.get(&factor).copied().unwrap_or_default();
-        OwnFactor::ALL
+        let failures =
+            |factor| self.user_state.failure_counts.failures.get(&factor).copied().unwrap_or_default();
+        CustomFactor::ALL
             .into_iter()
-            .filter(|factor| has(factor) && strikes(*factor) < STRIKES_TO_LOCK)
+            .filter(|factor| has(factor) && failures(*factor) < FAILURES_TO_LOCK)
             .collect()
     }
 
     /// Whether the user's stronger factors fulfil the policy beside the password, locked ones included: a
     /// lock must not bring weaker factors back.
     fn can_do_without_messages(&self) -> bool {
-        let factors = &self.kept.factors;
-        let has = |factor: &OwnFactor| match factor {
-            OwnFactor::EmailCode | OwnFactor::SmsCode => false,
-            OwnFactor::Totp => factors.confirmed().next().is_some(),
-            OwnFactor::RecoveryCode => !factors.recovery.is_empty() && !factors.recovery_only,
-            OwnFactor::TrustedDevice => factors.trusted(self.now).next().is_some(),
+        let factors = &self.user_state.factors;
+        let has = |factor: &CustomFactor| match factor {
+            CustomFactor::EmailCode | CustomFactor::SmsCode => false,
+            CustomFactor::Totp => factors.confirmed().next().is_some(),
+            CustomFactor::RecoveryCode => !factors.recovery.is_empty() && !factors.recovery_only,
+            CustomFactor::TrustedDevice => factors.trusted(self.now).next().is_some(),
         };
-        let strong = OwnFactor::ALL.into_iter().filter(has).collect();
+        let strong = CustomFactor::ALL.into_iter().filter(has).collect();
         self.requirements.can_be_met(&strong, &Proven { password: true, ..Proven::default() })
     }
 
-    /// A seat; none if the limits for sign-ins by name are reached. A sign-in that proved something takes
-    /// the seat of the one that is idle for longest if there is no free one.
-    fn free_seat(&self, proven: &Proven, by_name_per_day: u32) -> Option<Seat> {
-        let is_by_name = !proven.is_anything();
-        let tally = &self.kept.tally;
-        let must_wait = tally.not_before.is_some_and(|end| self.now < end);
-        let is_used_up = tally.day == day(self.now) && tally.begun >= by_name_per_day;
-        if is_by_name && (must_wait || is_used_up) {
+    /// A slot; none if the limits for sign-ins by name are reached. A sign-in that proved something takes
+    /// the slot of the one that is idle for longest if there is no free one.
+    fn free_seat(&self, proven: &Proven, by_name_per_day: u32) -> Option<ChallengeSlot> {
+        let is_name_only = !proven.is_anything();
+        let failure_counts = &self.user_state.failure_counts;
+        let must_wait = failure_counts.not_before.is_some_and(|end| self.now < end);
+        let is_used_up = failure_counts.day == day(self.now) && failure_counts.begun >= by_name_per_day;
+        if is_name_only && (must_wait || is_used_up) {
             return None;
         }
-        let until = |seat: &Seat| self.kept.records.get(seat).map(|record| record.until);
+        let until = |slot: &ChallengeSlot| {
+            self.user_state.challenge_states.get(slot).map(|challenge_state| challenge_state.until)
+        };
         // The one that is free for longest: a late repetition may still look for its sign-in in the others.
-        Seat::ALL
+        ChallengeSlot::ALL
             .into_iter()
-            .filter(|seat| seat.is_by_name == is_by_name)
-            .filter(|seat| !is_by_name || until(seat).is_none_or(|until| until <= self.now))
+            .filter(|slot| slot.kind == SlotKind::of(proven))
+            .filter(|slot| !is_name_only || until(slot).is_none_or(|until| until <= self.now))
             .min_by_key(until)
     }
 }
 
-impl View {
+impl SignInView {
     /// What Verify has to know of this round.
-    fn hints(&self, who: &SigningIn<'_>, round: &Round, at: u32) -> Hints {
-        Hints {
+    fn parameters(
+        &self,
+        request: &SigningIn<'_>,
+        round: &RoundState,
+        round_index: u32,
+    ) -> PrivateChallengeParameters {
+        PrivateChallengeParameters {
             round: round.clone(),
-            at,
+            round_index,
             most: self.requirements.wrong_answers(),
-            is_taken: self.record(who.client_id).is_some(),
-            is_first_of_day: self.kept.tally.day != day(self.now),
-            strikes: self.kept.tally.by_name,
-            opens_totp_window: !self.kept.tally.has_open_totp_window(self.now),
+            is_taken: self.challenge_state(request.client_id).is_some(),
+            is_first_of_day: self.user_state.failure_counts.day != day(self.now),
+            failures: self.user_state.failure_counts.by_name,
+            opens_totp_window: !self.user_state.failure_counts.has_open_totp_window(self.now),
             evicts: round
-                .seat
-                .and_then(|seat| self.kept.records.get(&seat))
-                .filter(|record| self.now < record.until)
-                .map(|record| record.nonce.clone()),
+                .slot
+                .and_then(|slot| self.user_state.challenge_states.get(&slot))
+                .filter(|challenge_state| self.now < challenge_state.until)
+                .map(|challenge_state| challenge_state.nonce.clone()),
         }
     }
 }
@@ -379,53 +389,58 @@ fn after(now: Timestamp, seconds: u32) -> Timestamp {
 }
 
 /// Makes challenges and hands their codes over to be sent.
-pub struct Creator {
+pub struct ChallengeCreator {
     sign_ins: SignIns,
-    courier: Arc<dyn Courier>,
+    queue: Arc<dyn MessageQueue>,
     entropy: Arc<dyn Entropy>,
     key: HashKey,
     issuer: String,
 }
 
-impl Creator {
+impl ChallengeCreator {
     /// `issuer`: what an authenticator app calls the service.
     pub fn new(
         sign_ins: SignIns,
-        courier: Arc<dyn Courier>,
+        queue: Arc<dyn MessageQueue>,
         entropy: Arc<dyn Entropy>,
         key: HashKey,
         issuer: &str,
     ) -> Self {
-        Self { sign_ins, courier, entropy, key, issuer: issuer.to_owned() }
+        Self { sign_ins, queue, entropy, key, issuer: issuer.to_owned() }
     }
 
-    /// Makes the challenge that is next; none if none is. One read; one parcel where a code is to go out.
+    /// Makes the challenge that is next; none if none is. One read; one message where a code is to go out.
     pub async fn create(
         &self,
-        who: &SigningIn<'_>,
+        request: &SigningIn<'_>,
         session: &[SessionItem<'_>],
-    ) -> Result<Option<Created>, PortError> {
-        let Some(client) = self.sign_ins.client(who.client_id) else { return Ok(None) };
-        let view = self.sign_ins.view(who, client, session).await?;
-        let at = u32::try_from(session.len()).unwrap_or(u32::MAX);
-        match view.next(session, who) {
-            Next::Begin(challenge) => self.begin(&view, who, challenge, at).map(Some),
-            Next::Prove(factor, challenge) => {
-                let chosen = view.record(who.client_id).and_then(|record| record.chosen);
+    ) -> Result<Option<CreatedChallenge>, PortError> {
+        let Some(client) = self.sign_ins.client(request.client_id) else { return Ok(None) };
+        let view = self.sign_ins.view(request, client, session).await?;
+        let round_index = u32::try_from(session.len()).unwrap_or(u32::MAX);
+        match view.next(session, request) {
+            NextStep::Begin(challenge) => self.begin(&view, request, challenge, round_index).map(Some),
+            NextStep::Prove(factor, challenge) => {
+                let chosen = view
+                    .challenge_state(request.client_id)
+                    .and_then(|challenge_state| challenge_state.chosen);
                 match (chosen.filter(|chosen| chosen.factor == factor), &challenge.last) {
                     (Some(chosen), Some(last)) => {
-                        let effect =
-                            view.record(who.client_id).and_then(|record| record.effects.get(&(at - 1)));
-                        if matches!(effect, Some(Effect::Chose(_) | Effect::Resent)) {
-                            self.hand_over(&view, who, &last.nonce, chosen).await?;
+                        let effect = view
+                            .challenge_state(request.client_id)
+                            .and_then(|challenge_state| challenge_state.effects.get(&(round_index - 1)));
+                        if matches!(effect, Some(AnswerEffect::Chose(_) | AnswerEffect::Resent)) {
+                            self.enqueue_code(&view, request, &last.nonce, chosen).await?;
                         }
-                        Ok(Some(self.code(&view, who, last, &challenge.proven, chosen, at)))
+                        Ok(Some(self.code(&view, request, last, &challenge.proven, chosen, round_index)))
                     }
-                    _ => self.begin(&view, who, challenge, at).map(Some),
+                    _ => self.begin(&view, request, challenge, round_index).map(Some),
                 }
             }
-            Next::Enrol(challenge) => self.enrol(&view, who, challenge, at).map(Some),
-            Next::Password | Next::NewPassword | Next::IssueTokens(_) | Next::Fail(_) => Ok(None),
+            NextStep::Enrol(challenge) => self.enrol(&view, request, challenge, round_index).map(Some),
+            NextStep::Password | NextStep::NewPassword | NextStep::IssueTokens(_) | NextStep::Fail(_) => {
+                Ok(None)
+            }
         }
     }
 
@@ -433,12 +448,12 @@ impl Creator {
     /// Cognito's session and nowhere else, so a wrong code leaves the secret as it is.
     fn enrol(
         &self,
-        view: &View,
-        who: &SigningIn<'_>,
+        view: &SignInView,
+        request: &SigningIn<'_>,
         challenge: Challenge,
-        at: u32,
-    ) -> Result<Created, PortError> {
-        let salt = if let Some(Ask::Enrol { salt }) = challenge.last.as_ref().map(|last| last.ask) {
+        round_index: u32,
+    ) -> Result<CreatedChallenge, PortError> {
+        let salt = if let Some(RoundPrompt::Enrol { salt }) = challenge.last.as_ref().map(|last| last.ask) {
             salt
         } else {
             let mut salt = [0; 16];
@@ -446,60 +461,66 @@ impl Creator {
             u128::from_be_bytes(salt)
         };
         let round = match challenge.last {
-            Some(last) => Round {
-                offered: [OwnFactor::Totp].into(),
+            Some(last) => RoundState {
+                offered: [CustomFactor::Totp].into(),
                 proven: challenge.proven,
-                ask: Ask::Enrol { salt },
+                ask: RoundPrompt::Enrol { salt },
                 ..last
             },
-            None => Round {
+            None => RoundState {
                 nonce: Nonce::draw(self.entropy.as_ref())?,
-                seat: view.free_seat(&challenge.proven, self.sign_ins.settings.policy.by_name_per_day),
-                generation: view.kept.factors.generation,
-                offered: [OwnFactor::Totp].into(),
+                slot: view.free_seat(&challenge.proven, self.sign_ins.settings.policy.by_name_per_day),
+                factor_epoch: view.user_state.factors.factor_epoch,
+                offered: [CustomFactor::Totp].into(),
                 proven: challenge.proven,
-                ask: Ask::Enrol { salt },
+                ask: RoundPrompt::Enrol { salt },
             },
         };
         let Some(seed) = view.user().and_then(|user| derived_seed(&self.key, user, &round.nonce, salt))
         else {
             return Err(PortError::new("enrolment", "no seed could be derived"));
         };
-        let account = who.email.as_ref().map_or_else(|| who.user_name.to_owned(), EmailAddress::expose);
-        let made = view.record(who.client_id).map_or(0, |record| record.comparisons);
+        let account =
+            request.email.as_ref().map_or_else(|| request.user_name.to_owned(), EmailAddress::expose);
+        let made =
+            view.challenge_state(request.client_id).map_or(0, |challenge_state| challenge_state.comparisons);
         let public = vec![
             ("step", "enrol".to_owned()),
-            ("factors", OwnFactor::Totp.name().to_owned()),
-            ("factor", OwnFactor::Totp.name().to_owned()),
+            ("factors", CustomFactor::Totp.name().to_owned()),
+            ("factor", CustomFactor::Totp.name().to_owned()),
             ("nonce", round.nonce.as_str().to_owned()),
             ("secret", seed.secret().expose().to_owned()),
             ("uri", otpauth_uri(&seed.secret(), &self.issuer, &account).to_string()),
             ("codeLength", "6".to_owned()),
             ("attemptsLeft", view.requirements.wrong_answers().saturating_sub(made).to_string()),
         ];
-        Ok(Created { public, private: view.hints(who, &round, at).write(), metadata: round.text() })
+        Ok(CreatedChallenge {
+            public,
+            private: view.parameters(request, &round, round_index).write(),
+            metadata: round.text(),
+        })
     }
 
     /// Which factor? Nothing is sent.
     fn begin(
         &self,
-        view: &View,
-        who: &SigningIn<'_>,
+        view: &SignInView,
+        request: &SigningIn<'_>,
         challenge: Challenge,
-        at: u32,
-    ) -> Result<Created, PortError> {
+        round_index: u32,
+    ) -> Result<CreatedChallenge, PortError> {
         let Challenge { proven, last } = challenge;
         let requirements = &view.requirements;
-        let is_taken = view.record(who.client_id).is_some();
+        let is_taken = view.challenge_state(request.client_id).is_some();
         let round = match last {
-            // On its way: seat and generation stay.
-            Some(last) if is_taken || last.seat.is_none() => Round {
+            // On its way: slot and generation stay.
+            Some(last) if is_taken || last.slot.is_none() => RoundState {
                 offered: match view.user() {
-                    Some(_) => view.offered(who, &proven),
+                    Some(_) => view.offered(request, &proven),
                     None => last.offered.clone(),
                 },
                 proven,
-                ask: Ask::Begin,
+                ask: RoundPrompt::Begin,
                 ..last
             },
             last => {
@@ -510,23 +531,23 @@ impl Creator {
                 // Without a password proven, a user without a usable factor looks like an unknown name.
                 let can_succeed = view.user().is_some()
                     && (proven.is_anything()
-                        || requirements.can_be_met(&view.enrolled(who), &proven)
-                        || view.may_enrol(who, &proven));
-                let seat = view
+                        || requirements.can_be_met(&view.enrolled(request), &proven)
+                        || view.may_enrol(request, &proven));
+                let slot = view
                     .free_seat(&proven, self.sign_ins.settings.policy.by_name_per_day)
                     .filter(|_| can_succeed);
-                if can_succeed && seat.is_none() {
+                if can_succeed && slot.is_none() {
                     tracing::warn!("sign-in throttled, decoy challenge issued");
                     Metric::ChallengeThrottled.emit();
                 }
-                let offered = view.offered(who, &proven);
-                Round {
+                let offered = view.offered(request, &proven);
+                RoundState {
                     nonce,
-                    seat,
-                    generation: view.kept.factors.generation,
+                    slot,
+                    factor_epoch: view.user_state.factors.factor_epoch,
                     proven,
                     offered,
-                    ask: Ask::Begin,
+                    ask: RoundPrompt::Begin,
                 }
             }
         };
@@ -536,27 +557,32 @@ impl Creator {
             ("factors", names.join(",")),
             ("nonce", round.nonce.as_str().to_owned()),
         ];
-        Ok(Created { public, private: view.hints(who, &round, at).write(), metadata: round.text() })
+        Ok(CreatedChallenge {
+            public,
+            private: view.parameters(request, &round, round_index).write(),
+            metadata: round.text(),
+        })
     }
 
     /// The proof of the factor that was chosen.
     fn code(
         &self,
-        view: &View,
-        who: &SigningIn<'_>,
-        last: &Round,
+        view: &SignInView,
+        request: &SigningIn<'_>,
+        last: &RoundState,
         proven: &Proven,
-        chosen: Chosen,
-        at: u32,
-    ) -> Created {
+        chosen: ChosenFactor,
+        round_index: u32,
+    ) -> CreatedChallenge {
         let policy = &self.sign_ins.settings.policy;
-        let round = Round {
+        let round = RoundState {
             proven: proven.clone(),
-            ask: Ask::Code { factor: chosen.factor, round: chosen.round },
+            ask: RoundPrompt::Code { factor: chosen.factor, round_index: chosen.round_index },
             ..last.clone()
         };
         let left = |end: Timestamp| end.duration_since(view.now).as_secs().max(0).to_string();
-        let made = view.record(who.client_id).map_or(0, |record| record.comparisons);
+        let made =
+            view.challenge_state(request.client_id).map_or(0, |challenge_state| challenge_state.comparisons);
         let names: Vec<_> = round.offered.iter().map(|factor| factor.name()).collect();
         let mut public = vec![
             ("step", "code".to_owned()),
@@ -567,63 +593,67 @@ impl Creator {
             ("attemptsLeft", view.requirements.wrong_answers().saturating_sub(made).to_string()),
         ];
         match chosen.factor {
-            OwnFactor::EmailCode | OwnFactor::SmsCode => public.extend([
-                ("destination", self.shown_destination(who, chosen.factor)),
+            CustomFactor::EmailCode | CustomFactor::SmsCode => public.extend([
+                ("destination", self.shown_destination(request, chosen.factor)),
                 ("codeLength", policy.code_digits.to_string()),
                 ("canResendIn", left(after(chosen.sent_at, policy.resend_after_seconds))),
             ]),
-            OwnFactor::Totp => public.push(("codeLength", "6".to_owned())),
-            OwnFactor::RecoveryCode | OwnFactor::TrustedDevice => {}
+            CustomFactor::Totp => public.push(("codeLength", "6".to_owned())),
+            CustomFactor::RecoveryCode | CustomFactor::TrustedDevice => {}
         }
-        Created { public, private: view.hints(who, &round, at).write(), metadata: round.text() }
+        CreatedChallenge {
+            public,
+            private: view.parameters(request, &round, round_index).write(),
+            metadata: round.text(),
+        }
     }
 
-    /// Hands the code over to be drawn and sent. Where nothing can come of it, a dummy takes the same way.
-    async fn hand_over(
+    /// Hands the code over to be drawn and sent. Where nothing can come of it, a decoy takes the same way.
+    async fn enqueue_code(
         &self,
-        view: &View,
-        who: &SigningIn<'_>,
+        view: &SignInView,
+        request: &SigningIn<'_>,
         nonce: &Nonce,
-        chosen: Chosen,
+        chosen: ChosenFactor,
     ) -> Result<(), PortError> {
         let destination = match chosen.factor {
-            OwnFactor::EmailCode => who.email.clone().map(Destination::Email),
-            OwnFactor::SmsCode => who.phone.clone().map(Destination::Sms),
-            OwnFactor::Totp | OwnFactor::RecoveryCode | OwnFactor::TrustedDevice => return Ok(()),
+            CustomFactor::EmailCode => request.email.clone().map(Destination::Email),
+            CustomFactor::SmsCode => request.phone.clone().map(Destination::Sms),
+            CustomFactor::Totp | CustomFactor::RecoveryCode | CustomFactor::TrustedDevice => return Ok(()),
         };
-        let parcel = match (view.user(), destination) {
-            (Some(user), Some(destination)) => Parcel::Code(CodeParcel {
+        let message = match (view.user(), destination) {
+            (Some(user), Some(destination)) => OutboundMessage::ChallengeCode(ChallengeCode {
                 nonce: nonce.as_str().to_owned(),
-                round: chosen.round,
-                sending: chosen.sending,
-                client_id: who.client_id.to_owned(),
+                round_index: chosen.round_index,
+                send_attempt: chosen.send_attempt,
+                client_id: request.client_id.to_owned(),
                 to: Recipient {
                     user: user.clone(),
-                    user_name: who.user_name.to_owned(),
+                    user_name: request.user_name.to_owned(),
                     destination,
                     is_verified: true,
-                    locales: who.locales.iter().map(|&locale| locale.to_owned()).collect(),
+                    locales: request.locales.iter().map(|&locale| locale.to_owned()).collect(),
                 },
                 expires_at: chosen.expires_at,
             }),
-            _ => Parcel::Dummy,
+            _ => OutboundMessage::Decoy,
         };
-        self.courier.hand_over(&parcel).await
+        self.queue.enqueue(&message).await
     }
 
     /// Masked. For a name that is no user's: what was typed, if it is an address, or else something that
     /// is the same whenever this name is typed.
-    fn shown_destination(&self, who: &SigningIn<'_>, factor: OwnFactor) -> String {
+    fn shown_destination(&self, request: &SigningIn<'_>, factor: CustomFactor) -> String {
         let invented = |from: &[u8; 2]| {
-            let hash = self.key.hash("invented-destination", &[who.user_name.as_bytes(), from]);
+            let hash = self.key.hash("invented-destination", &[request.user_name.as_bytes(), from]);
             let bytes = data_encoding::HEXLOWER.decode(hash.as_bytes()).unwrap_or_default();
             let letter = |at: usize| char::from(b'a' + bytes.get(at).copied().unwrap_or_default() % 26);
             let digits = bytes.iter().skip(2).take(4).map(|byte| char::from(b'0' + byte % 10)).collect();
             (letter(0), letter(1), digits)
         };
-        if factor == OwnFactor::SmsCode {
-            let typed = PhoneNumber::parse(who.user_name).ok();
-            who.phone.clone().or(typed).map_or_else(
+        if factor == CustomFactor::SmsCode {
+            let typed = PhoneNumber::parse(request.user_name).ok();
+            request.phone.clone().or(typed).map_or_else(
                 || {
                     let (_, _, digits): (_, _, String) = invented(b"to");
                     format!("+*******{digits}")
@@ -632,8 +662,8 @@ impl Creator {
                 |number| format!("+*******{}", last_four(&number)),
             )
         } else {
-            let typed = EmailAddress::parse(who.user_name).ok();
-            who.email.clone().or(typed).map_or_else(
+            let typed = EmailAddress::parse(request.user_name).ok();
+            request.email.clone().or(typed).map_or_else(
                 || {
                     let (local, domain, _): (_, _, String) = invented(b"to");
                     format!("{local}***@{domain}***")
@@ -644,40 +674,40 @@ impl Creator {
     }
 }
 
-impl std::fmt::Debug for Creator {
+impl std::fmt::Debug for ChallengeCreator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Creator").field("sign_ins", &self.sign_ins).finish_non_exhaustive()
+        f.debug_struct("ChallengeCreator").field("sign_ins", &self.sign_ins).finish_non_exhaustive()
     }
 }
 
 /// What Create tells Verify of the same round. The client never has it.
-struct Hints {
-    round: Round,
+struct PrivateChallengeParameters {
+    round: RoundState,
     /// The number of session items: with the nonce, the identity of the round.
-    at: u32,
+    round_index: u32,
     /// Wrong answers until the sign-in ends.
     most: u32,
-    /// The sign-in has its seat already.
+    /// The sign-in has its slot already.
     is_taken: bool,
     /// None was begun by name on this day.
     is_first_of_day: bool,
     /// Wrong answers in a row by name.
-    strikes: u32,
+    failures: u32,
     /// No window of counting wrong authenticator codes by name is open.
     opens_totp_window: bool,
-    /// The sign-in that has the seat, and makes room.
+    /// The sign-in that has the slot, and makes room.
     evicts: Option<Nonce>,
 }
 
-impl Hints {
+impl PrivateChallengeParameters {
     fn write(&self) -> Vec<(&'static str, String)> {
         vec![
             ("round", self.round.text()),
-            ("at", self.at.to_string()),
+            ("at", self.round_index.to_string()),
             ("most", self.most.to_string()),
             ("taken", self.is_taken.to_string()),
             ("first", self.is_first_of_day.to_string()),
-            ("strikes", self.strikes.to_string()),
+            ("strikes", self.failures.to_string()),
             ("opens-totp-window", self.opens_totp_window.to_string()),
             ("evicts", self.evicts.as_ref().map_or("-", Nonce::as_str).to_owned()),
         ]
@@ -685,12 +715,12 @@ impl Hints {
 
     fn parse<'a>(private: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
         Some(Self {
-            round: Round::parse(private("round")?)?,
-            at: private("at")?.parse().ok()?,
+            round: RoundState::parse(private("round")?)?,
+            round_index: private("at")?.parse().ok()?,
             most: private("most")?.parse().ok()?,
             is_taken: private("taken")?.parse().ok()?,
             is_first_of_day: private("first")?.parse().ok()?,
-            strikes: private("strikes")?.parse().ok()?,
+            failures: private("strikes")?.parse().ok()?,
             opens_totp_window: private("opens-totp-window")?.parse().ok()?,
             evicts: private("evicts").and_then(Nonce::parse),
         })
@@ -698,16 +728,16 @@ impl Hints {
 }
 
 /// Compares answers.
-pub struct Verifier {
+pub struct AnswerVerifier {
     sign_ins: SignIns,
     seeds: Arc<dyn Seeds>,
     decoy_seed: OnceCell<SealedSeed>,
     key: HashKey,
-    enrolments: Enrolments,
+    enrolments: SignInEnrolment,
 }
 
-impl Verifier {
-    pub fn new(sign_ins: SignIns, seeds: Arc<dyn Seeds>, key: HashKey, enrolments: Enrolments) -> Self {
+impl AnswerVerifier {
+    pub fn new(sign_ins: SignIns, seeds: Arc<dyn Seeds>, key: HashKey, enrolments: SignInEnrolment) -> Self {
         Self { sign_ins, seeds, decoy_seed: OnceCell::new(), key, enrolments }
     }
 
@@ -715,117 +745,117 @@ impl Verifier {
     /// private parameters, `named` is what the client calls its sign-in.
     pub async fn verify<'a>(
         &self,
-        who: &SigningIn<'_>,
+        request: &SigningIn<'_>,
         private: impl Fn(&str) -> Option<&'a str>,
-        said: &str,
+        answer: &str,
         named: Option<&str>,
     ) -> Result<bool, PortError> {
-        let Some(client) = self.sign_ins.client(who.client_id) else { return Ok(false) };
-        let Some(hints) = Hints::parse(private) else { return Ok(false) };
-        let round = &hints.round;
-        let Some(said) = Said::parse(said, round.ask, |factor| round.offered.contains(&factor)) else {
+        let Some(client) = self.sign_ins.client(request.client_id) else { return Ok(false) };
+        let Some(parameters) = PrivateChallengeParameters::parse(private) else { return Ok(false) };
+        let round = &parameters.round;
+        let Some(answer) = Answer::parse(answer, round.ask, |factor| round.offered.contains(&factor)) else {
             return Ok(false);
         };
-        let answer = self.answer(who, &hints, &said);
-        let kept = match self.sign_ins.challenges.answer(&answer).await? {
-            Answered::Taken(kept) | Answered::Repeated(kept) => kept,
-            Answered::Refused => return Ok(false),
+        let write = self.answer_write(request, &parameters, &answer);
+        let user_state = match self.sign_ins.challenges.answer(&write).await? {
+            AnswerOutcome::Taken(user_state) | AnswerOutcome::Repeated(user_state) => user_state,
+            AnswerOutcome::Refused => return Ok(false),
         };
-        let Act::Compare(comparison) = &answer.act else { return Ok(false) };
-        let is_by_name = !round.proven.is_anything();
-        let Place::User(user) = &answer.place else {
-            if comparison.factor == OwnFactor::Totp {
-                self.open_by_name(None).await?;
+        let AnswerAction::Compare(comparison) = &write.action else { return Ok(false) };
+        let is_name_only = !round.proven.is_anything();
+        let StateKey::User(user) = &write.state_key else {
+            if comparison.factor == CustomFactor::Totp {
+                self.open_for_name(None).await?;
             }
             return Ok(false);
         };
-        let Some(record) = kept.record(&round.nonce) else { return Ok(false) };
+        let Some(challenge_state) = user_state.challenge_state(&round.nonce) else { return Ok(false) };
         // The same answer to the same round was right before: what it was compared with is used up.
-        if record.proven.get(&hints.at) == Some(&comparison.factor) {
+        if challenge_state.proven.get(&parameters.round_index) == Some(&comparison.factor) {
             return Ok(true);
         }
-        if let Ask::Enrol { salt } = round.ask {
-            return self.enrol(who, user, &answer, &hints, (&kept, &said, salt)).await;
+        if let RoundPrompt::Enrol { salt } = round.ask {
+            return self.enrol(request, user, &write, &parameters, (&user_state, &answer, salt)).await;
         }
-        let compared = self.compare(user, who.client_id, round, &kept, &said, answer.now).await?;
-        let Some(spends) = compared else { return Ok(false) };
+        let compared = self.compare(user, request.client_id, round, &user_state, &answer, write.now).await?;
+        let Some(consumes) = compared else { return Ok(false) };
         let proven = round.proven.with(comparison.factor);
         let recovery = self.sign_ins.settings.recovery;
-        let requirements = Requirements::new(client, kept.groups.iter().map(String::as_str), recovery);
+        let requirements = Requirements::new(client, user_state.groups.iter().map(String::as_str), recovery);
         let has_second_factor = level(&proven.proofs(), recovery) >= SECOND_FACTOR_LEVEL;
-        let pass = requirements.are_met(&proven).then(|| Pass {
-            client: who.client_id.to_owned(),
+        let grant = requirements.are_met(&proven).then(|| TokenGrant {
+            client: request.client_id.to_owned(),
             is_named: named == Some(round.nonce.as_str()),
             proven,
         });
         let proof = Proof {
             user: user.clone(),
-            seat: answer.seat,
-            nonce: answer.nonce.clone(),
-            round: hints.at,
+            slot: write.slot,
+            nonce: write.nonce.clone(),
+            round_index: parameters.round_index,
             factor: comparison.factor,
-            generation: round.generation,
-            spends,
-            forgives_name: is_by_name,
-            forgives_all: pass.is_some() && has_second_factor,
+            factor_epoch: round.factor_epoch,
+            consumes,
+            forgives_name: is_name_only,
+            forgives_all: grant.is_some() && has_second_factor,
             enrols: None,
-            now: answer.now,
-            pass,
+            now: write.now,
+            grant,
         };
-        Ok(self.sign_ins.challenges.prove(&proof).await? != Proved::Refused)
+        Ok(self.sign_ins.challenges.prove(&proof).await? != ProofOutcome::Refused)
     }
 
     /// Compares a code of an authenticator that is being set up, and makes it the user's first factor. The
     /// sign-in ends with it.
     async fn enrol(
         &self,
-        who: &SigningIn<'_>,
+        request: &SigningIn<'_>,
         user: &UserId,
-        answer: &Answer,
-        hints: &Hints,
-        (kept, said, salt): (&Kept, &Said, u128),
+        write: &AnswerWrite,
+        parameters: &PrivateChallengeParameters,
+        (user_state, answer, salt): (&UserSignInState, &Answer, u128),
     ) -> Result<bool, PortError> {
-        let round = &hints.round;
-        let Said::Code(_, code) = said else { return Ok(false) };
-        if kept.factors.has_ever_counted() {
+        let round = &parameters.round;
+        let Answer::Code(_, code) = answer else { return Ok(false) };
+        if user_state.factors.has_ever_counted() {
             return Ok(false);
         }
         let Some(seed) = derived_seed(&self.key, user, &round.nonce, salt) else { return Ok(false) };
-        let TotpMatch::Right(step) = seed.check(code, answer.now, kept.factors.last_step) else {
+        let TotpCheck::Right(step) = seed.check(code, write.now, user_state.factors.last_step) else {
             return Ok(false);
         };
         let sealed = self.seeds.seal(user, &seed).await?;
-        let enrols = self.enrolments.begin(user, &round.nonce, sealed, answer.now).await?;
+        let enrols = self.enrolments.begin(user, &round.nonce, sealed, write.now).await?;
         let proof = Proof {
             user: user.clone(),
-            seat: answer.seat,
-            nonce: answer.nonce.clone(),
-            round: hints.at,
-            factor: OwnFactor::Totp,
-            generation: round.generation,
-            spends: Spends::Step(step),
+            slot: write.slot,
+            nonce: write.nonce.clone(),
+            round_index: parameters.round_index,
+            factor: CustomFactor::Totp,
+            factor_epoch: round.factor_epoch,
+            consumes: ConsumedCredential::Step(step),
             forgives_name: false,
             forgives_all: false,
             enrols: Some(enrols),
-            now: answer.now,
-            pass: Some(Pass {
-                client: who.client_id.to_owned(),
+            now: write.now,
+            grant: Some(TokenGrant {
+                client: request.client_id.to_owned(),
                 is_named: false,
                 proven: Proven { enrolled: true, ..round.proven.clone() },
             }),
         };
         let proved = self.sign_ins.challenges.prove(&proof).await?;
-        if proved == Proved::Done {
-            self.enrolments.tell(who, &round.nonce, answer.now).await;
+        if proved == ProofOutcome::Done {
+            self.enrolments.tell(request, &round.nonce, write.now).await;
         }
-        Ok(proved != Proved::Refused)
+        Ok(proved != ProofOutcome::Refused)
     }
 
     /// Opens the seed of an authenticator, or a decoy seed where the name has no authenticator.
     ///
     /// A known name and an unknown one cost the same calls: one `Decrypt`, and in a new execution
     /// environment one `Encrypt` that seals the decoy.
-    async fn open_by_name(
+    async fn open_for_name(
         &self,
         found: Option<(&UserId, &SealedSeed)>,
     ) -> Result<Option<TotpSeed>, PortError> {
@@ -840,71 +870,83 @@ impl Verifier {
         Ok(found.is_some().then_some(seed))
     }
 
-    fn answer(&self, who: &SigningIn<'_>, hints: &Hints, said: &Said) -> Answer {
-        let (round, policy) = (&hints.round, &self.sign_ins.settings.policy);
+    fn answer_write(
+        &self,
+        request: &SigningIn<'_>,
+        parameters: &PrivateChallengeParameters,
+        answer: &Answer,
+    ) -> AnswerWrite {
+        let (round, policy) = (&parameters.round, &self.sign_ins.settings.policy);
         let now = self.sign_ins.clock.now();
-        let is_by_name = !round.proven.is_anything();
+        let is_name_only = !round.proven.is_anything();
         let asked = match round.ask {
-            Ask::Begin | Ask::Enrol { .. } => None,
-            Ask::Code { round, .. } => Some(round),
+            RoundPrompt::Begin | RoundPrompt::Enrol { .. } => None,
+            RoundPrompt::Code { round_index, .. } => Some(round_index),
         };
-        let strike = if is_by_name {
-            let next = hints.strikes.saturating_add(1);
-            Strike::ByName {
+        let failure_scope = if is_name_only {
+            let next = parameters.failures.saturating_add(1);
+            FailureScope::NameOnly {
                 not_before: back_off(policy, next).map(|seconds| after(now, seconds)),
-                opens_totp_window: hints.opens_totp_window,
+                opens_totp_window: parameters.opens_totp_window,
             }
         } else {
-            Strike::Factor
+            FailureScope::Factor
         };
-        let act = match (said, asked) {
-            (Said::Factor(factor), _) => Act::Choose(*factor),
-            (Said::Resend, Some(asked)) => {
+        let action = match (answer, asked) {
+            (Answer::Factor(factor), _) => AnswerAction::Choose(*factor),
+            (Answer::Resend, Some(asked)) => {
                 let wait = SignedDuration::from_secs(policy.resend_after_seconds.into());
-                Act::Resend { asked, not_after: now.saturating_sub(wait).unwrap_or(now) }
+                AnswerAction::Resend { asked, not_after: now.saturating_sub(wait).unwrap_or(now) }
             }
-            (Said::Back | Said::Resend, _) => Act::Back { asked: asked.unwrap_or_default() },
-            (Said::Code(..) | Said::Recovery(_) | Said::Device { .. }, asked) => Act::Compare(Comparison {
-                factor: said.factor().unwrap_or(OwnFactor::EmailCode),
-                asked,
-                most: hints.most,
-                strike,
-            }),
+            (Answer::Back | Answer::Resend, _) => AnswerAction::Back { asked: asked.unwrap_or_default() },
+            (Answer::Code(..) | Answer::Recovery(_) | Answer::Device { .. }, asked) => {
+                AnswerAction::Compare(Comparison {
+                    factor: answer.factor().unwrap_or(CustomFactor::EmailCode),
+                    asked,
+                    most: parameters.most,
+                    failure_scope,
+                })
+            }
         };
-        let user = who.user.as_ref().filter(|_| round.seat.is_some());
+        let user = request.user.as_ref().filter(|_| round.slot.is_some());
         // What leads nowhere counts towards nothing.
-        let opening = (!hints.is_taken).then_some(if is_by_name && user.is_some() {
-            Opening::ByName { day: day(now), is_first: hints.is_first_of_day, most: policy.by_name_per_day }
+        let claim = (!parameters.is_taken).then_some(if is_name_only && user.is_some() {
+            SlotClaim::NameOnly {
+                day: day(now),
+                is_first: parameters.is_first_of_day,
+                most: policy.by_name_per_day,
+            }
         } else {
-            Opening::Proven { evicts: hints.evicts.clone() }
+            SlotClaim::Identified { evicts: parameters.evicts.clone() }
         });
-        Answer {
-            place: user.map_or_else(|| Place::Apart(round.nonce.clone()), |user| Place::User(user.clone())),
-            seat: round.seat.unwrap_or(Seat { is_by_name, index: 0 }),
+        AnswerWrite {
+            state_key: user
+                .map_or_else(|| StateKey::Decoy(round.nonce.clone()), |user| StateKey::User(user.clone())),
+            slot: round.slot.unwrap_or(ChallengeSlot { kind: SlotKind::of(&round.proven), index: 0 }),
             nonce: round.nonce.clone(),
-            client: who.client_id.to_owned(),
-            round: hints.at,
-            digest: self.digest(round, hints.at, said),
+            client: request.client_id.to_owned(),
+            round_index: parameters.round_index,
+            digest: self.digest(round, parameters.round_index, answer),
             now,
             until: after(now, policy.code_seconds),
-            opening,
-            act,
+            claim,
+            action,
         }
     }
 
     /// Tells one answer from another without keeping either.
-    fn digest(&self, round: &Round, at: u32, said: &Said) -> String {
-        let hash = |kind: &str, answer: &[u8]| {
+    fn digest(&self, round: &RoundState, round_index: u32, answer: &Answer) -> String {
+        let hash = |kind: &str, text: &[u8]| {
             let nonce = round.nonce.as_str().as_bytes();
-            self.key.hash("challenge-answer", &[nonce, &at.to_be_bytes(), kind.as_bytes(), answer])
+            self.key.hash("challenge-answer", &[nonce, &round_index.to_be_bytes(), kind.as_bytes(), text])
         };
-        match said {
-            Said::Factor(factor) => hash("factor", factor.name().as_bytes()),
-            Said::Resend => hash("resend", &[]),
-            Said::Back => hash("back", &[]),
-            Said::Code(factor, code) => hash(factor.name(), code.expose().as_bytes()),
-            Said::Recovery(code) => hash("recovery", code.readable().as_bytes()),
-            Said::Device { id, signature } => hash(id.as_str(), signature),
+        match answer {
+            Answer::Factor(factor) => hash("factor", factor.name().as_bytes()),
+            Answer::Resend => hash("resend", &[]),
+            Answer::Back => hash("back", &[]),
+            Answer::Code(factor, code) => hash(factor.name(), code.expose().as_bytes()),
+            Answer::Recovery(code) => hash("recovery", code.readable().as_bytes()),
+            Answer::Device { id, signature } => hash(id.as_str(), signature),
         }
     }
 
@@ -913,92 +955,96 @@ impl Verifier {
         &self,
         user: &UserId,
         client_id: &str,
-        round: &Round,
-        kept: &Kept,
-        said: &Said,
+        round: &RoundState,
+        user_state: &UserSignInState,
+        answer: &Answer,
         now: Timestamp,
-    ) -> Result<Option<Spends>, PortError> {
-        let Some(record) = kept.record(&round.nonce) else { return Ok(None) };
-        let is_by_name = !round.proven.is_anything();
-        match said {
-            Said::Code(OwnFactor::Totp, code) if is_by_name => {
-                self.compare_totp_by_name(user, kept, code, now).await
+    ) -> Result<Option<ConsumedCredential>, PortError> {
+        let Some(challenge_state) = user_state.challenge_state(&round.nonce) else { return Ok(None) };
+        let is_name_only = !round.proven.is_anything();
+        match answer {
+            Answer::Code(CustomFactor::Totp, code) if is_name_only => {
+                self.compare_totp_name_only(user, user_state, code, now).await
             }
-            Said::Code(OwnFactor::Totp, code) => self.compare_totp(user, kept, code, now).await,
-            Said::Code(_, code) => Ok(self.is_sent(record, code).then_some(Spends::Nothing)),
-            Said::Recovery(_) if kept.factors.recovery_only => Ok(None),
-            Said::Recovery(code) => {
+            Answer::Code(CustomFactor::Totp, code) => self.compare_totp(user, user_state, code, now).await,
+            Answer::Code(_, code) => {
+                Ok(self.is_sent(challenge_state, code).then_some(ConsumedCredential::Nothing))
+            }
+            Answer::Recovery(_) if user_state.factors.recovery_only => Ok(None),
+            Answer::Recovery(code) => {
                 let hash = code.hash(&self.key, user);
-                let is_it = kept.factors.recovery.iter().fold(Choice::from(0), |found, kept| {
-                    found | kept.as_str().as_bytes().ct_eq(hash.as_str().as_bytes())
+                let is_it = user_state.factors.recovery.iter().fold(Choice::from(0), |found, stored| {
+                    found | stored.as_str().as_bytes().ct_eq(hash.as_str().as_bytes())
                 });
-                Ok(bool::from(is_it).then_some(Spends::Recovery(hash)))
+                Ok(bool::from(is_it).then_some(ConsumedCredential::Recovery(hash)))
             }
-            Said::Device { id, signature } => {
-                let statement = DeviceStatement { nonce: record.nonce.as_str(), user, client_id };
-                let device = kept.factors.trusted_device(id, now);
+            Answer::Device { id, signature } => {
+                let statement = DeviceStatement { nonce: challenge_state.nonce.as_str(), user, client_id };
+                let device = user_state.factors.trusted_device(id, now);
                 let is_it = device.is_some_and(|device| device.key.verify(&statement, signature));
-                Ok(is_it.then(|| Spends::Device(id.clone())))
+                Ok(is_it.then(|| ConsumedCredential::Device(id.clone())))
             }
-            Said::Factor(_) | Said::Resend | Said::Back => Ok(None),
+            Answer::Factor(_) | Answer::Resend | Answer::Back => Ok(None),
         }
     }
 
     /// Compares with the newest authenticator only, so that one guess is as good at any account.
-    async fn compare_totp_by_name(
+    async fn compare_totp_name_only(
         &self,
         user: &UserId,
-        kept: &Kept,
+        user_state: &UserSignInState,
         code: &OneTimeCode,
         now: Timestamp,
-    ) -> Result<Option<Spends>, PortError> {
-        let newest = kept.factors.newest_confirmed().map(|found| (user, &found.seed));
-        let Some(seed) = self.open_by_name(newest).await? else { return Ok(None) };
-        Ok(match seed.check(code, now, kept.factors.last_step) {
-            TotpMatch::Right(step) => Some(Spends::Step(step)),
-            TotpMatch::Used | TotpMatch::Wrong => None,
+    ) -> Result<Option<ConsumedCredential>, PortError> {
+        let newest = user_state.factors.newest_confirmed().map(|found| (user, &found.seed));
+        let Some(seed) = self.open_for_name(newest).await? else { return Ok(None) };
+        Ok(match seed.check(code, now, user_state.factors.last_step) {
+            TotpCheck::Right(step) => Some(ConsumedCredential::Step(step)),
+            TotpCheck::Used | TotpCheck::Wrong => None,
         })
     }
 
     async fn compare_totp(
         &self,
         user: &UserId,
-        kept: &Kept,
+        user_state: &UserSignInState,
         code: &OneTimeCode,
         now: Timestamp,
-    ) -> Result<Option<Spends>, PortError> {
-        let sealed = kept.factors.confirmed().map(|(_, found)| self.seeds.open(user, &found.seed));
+    ) -> Result<Option<ConsumedCredential>, PortError> {
+        let sealed = user_state.factors.confirmed().map(|(_, found)| self.seeds.open(user, &found.seed));
         let mut step = None;
         for seed in join_all(sealed).await {
-            if let TotpMatch::Right(found) = seed?.check(code, now, kept.factors.last_step) {
+            if let TotpCheck::Right(found) = seed?.check(code, now, user_state.factors.last_step) {
                 step = Some(found);
             }
         }
-        Ok(step.map(Spends::Step))
+        Ok(step.map(ConsumedCredential::Step))
     }
 
     /// Whether the code is one that was sent and still counts.
-    fn is_sent(&self, record: &Record, code: &OneTimeCode) -> bool {
-        let Some(chosen) = record.chosen else { return false };
-        let counts = |sending: u32| match self.sign_ins.settings.policy.resend {
-            Resend::Replace => sending == chosen.sending,
+    fn is_sent(&self, challenge_state: &ChallengeState, code: &OneTimeCode) -> bool {
+        let Some(chosen) = challenge_state.chosen else { return false };
+        let counts = |send_attempt: u32| match self.sign_ins.settings.policy.resend {
+            Resend::Replace => send_attempt == chosen.send_attempt,
             Resend::Keep => true,
         };
-        let found = (1..=chosen.sending).filter(|sending| counts(*sending)).fold(
+        let found = (1..=chosen.send_attempt).filter(|send_attempt| counts(*send_attempt)).fold(
             Choice::from(0),
-            |found, sending| {
-                let hash = code_hash(&self.key, &record.nonce, chosen.round, sending, code);
-                let kept = record.codes.get(&(chosen.round, sending)).map(String::as_bytes);
-                found | kept.unwrap_or_default().ct_eq(hash.as_bytes())
+            |found, send_attempt| {
+                let hash =
+                    code_hash(&self.key, &challenge_state.nonce, chosen.round_index, send_attempt, code);
+                let user_state =
+                    challenge_state.codes.get(&(chosen.round_index, send_attempt)).map(String::as_bytes);
+                found | user_state.unwrap_or_default().ct_eq(hash.as_bytes())
             },
         );
         found.into()
     }
 }
 
-impl std::fmt::Debug for Verifier {
+impl std::fmt::Debug for AnswerVerifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Verifier").field("sign_ins", &self.sign_ins).finish_non_exhaustive()
+        f.debug_struct("AnswerVerifier").field("sign_ins", &self.sign_ins).finish_non_exhaustive()
     }
 }
 
@@ -1006,12 +1052,16 @@ impl std::fmt::Debug for Verifier {
 pub(super) fn code_hash(
     key: &HashKey,
     nonce: &Nonce,
-    round: u32,
-    sending: u32,
+    round_index: u32,
+    send_attempt: u32,
     code: &OneTimeCode,
 ) -> String {
-    let parts: [&[u8]; 4] =
-        [nonce.as_str().as_bytes(), &round.to_be_bytes(), &sending.to_be_bytes(), code.expose().as_bytes()];
+    let parts: [&[u8]; 4] = [
+        nonce.as_str().as_bytes(),
+        &round_index.to_be_bytes(),
+        &send_attempt.to_be_bytes(),
+        code.expose().as_bytes(),
+    ];
     key.hash("challenge-code", &parts)
 }
 
@@ -1021,8 +1071,8 @@ fn last_four(number: &PhoneNumber) -> &str {
 }
 
 /// Seconds to wait after so many wrong answers in a row.
-fn back_off(policy: &CustomAuthPolicy, strikes: u32) -> Option<u32> {
-    let beyond = strikes.checked_sub(FREE_STRIKES)?;
+fn back_off(policy: &CustomAuthPolicy, failures: u32) -> Option<u32> {
+    let beyond = failures.checked_sub(FREE_FAILURES)?;
     let seconds = policy.back_off_seconds.saturating_mul(1_u32.checked_shl(beyond).unwrap_or(u32::MAX));
     Some(seconds.min(policy.back_off_max_seconds))
 }

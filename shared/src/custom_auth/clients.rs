@@ -1,5 +1,5 @@
 use super::{AppClient, CustomAuthSettings};
-use crate::{assurance::ClientKind, config::Enrolment, factors::AppClientDirectory};
+use crate::{assurance::ClientKind, config::EnrolmentPolicy, factors::AppClientDirectory};
 
 impl AppClientDirectory for CustomAuthSettings {
     fn kind(&self, client_id: &str) -> ClientKind {
@@ -7,7 +7,7 @@ impl AppClientDirectory for CustomAuthSettings {
             None => ClientKind::Unknown,
             Some(AppClient::Native) => ClientKind::Native,
             Some(AppClient::Custom(policy)) => {
-                ClientKind::Custom { may_enrol: policy.enrolment == Enrolment::AtSignIn }
+                ClientKind::Custom { may_enrol: policy.enrolment == EnrolmentPolicy::AtSignIn }
             }
         }
     }

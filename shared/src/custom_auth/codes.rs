@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{Challenges, CodeHash, Nonce, challenge::code_hash};
 use crate::{
-    delivery::{ChallengeCodes, CodeParcel},
+    delivery::{ChallengeCode, ChallengeCodes},
     kernel::{Entropy, HashKey, OneTimeCode, PortError},
 };
 
@@ -26,15 +26,15 @@ impl DrawnCodes {
 
 #[async_trait]
 impl ChallengeCodes for DrawnCodes {
-    async fn draw(&self, parcel: &CodeParcel) -> Result<Option<OneTimeCode>, PortError> {
-        let Some(nonce) = Nonce::parse(&parcel.nonce) else { return Ok(None) };
+    async fn draw(&self, message: &ChallengeCode) -> Result<Option<OneTimeCode>, PortError> {
+        let Some(nonce) = Nonce::parse(&message.nonce) else { return Ok(None) };
         let code = OneTimeCode::draw(self.entropy.as_ref(), self.digits)?;
-        let hash = code_hash(&self.key, &nonce, parcel.round, parcel.sending, &code);
+        let hash = code_hash(&self.key, &nonce, message.round_index, message.send_attempt, &code);
         let kept = CodeHash {
-            user: parcel.to.user.clone(),
+            user: message.to.user.clone(),
             nonce,
-            round: parcel.round,
-            sending: parcel.sending,
+            round_index: message.round_index,
+            send_attempt: message.send_attempt,
             hash,
         };
         Ok(self.challenges.keep_code(&kept).await?.then_some(code))

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use super::{Nonce, SigningIn};
 use crate::{
     audit::{Action, AuditTrail, Entry, FactorEvent},
-    delivery::{Courier, Destination, Notice, NoticeParcel, Parcel, Recipient},
+    delivery::{Destination, MessageQueue, Notice, Notification, OutboundMessage, Recipient},
     factors::{
         FriendlyDeviceName,
-        own::{Authenticator, FactorId, SealedSeed, TotpSeed},
+        custom::{Authenticator, FactorId, SealedSeed, TotpSeed},
     },
     kernel::{HashKey, PortError, UserId},
     telemetry,
@@ -28,14 +28,14 @@ pub(super) fn derived_seed(key: &HashKey, user: &UserId, nonce: &Nonce, salt: u1
 }
 
 /// Writes down that a first authenticator is set up in a sign-in, and tells the user.
-pub struct Enrolments {
+pub struct SignInEnrolment {
     audit: Arc<dyn AuditTrail>,
-    courier: Arc<dyn Courier>,
+    queue: Arc<dyn MessageQueue>,
 }
 
-impl Enrolments {
-    pub fn new(audit: Arc<dyn AuditTrail>, courier: Arc<dyn Courier>) -> Self {
-        Self { audit, courier }
+impl SignInEnrolment {
+    pub fn new(audit: Arc<dyn AuditTrail>, queue: Arc<dyn MessageQueue>) -> Self {
+        Self { audit, queue }
     }
 
     /// Appends the audit line, and returns the authenticator to be kept. Identities are the sign-in's, so
@@ -51,30 +51,30 @@ impl Enrolments {
         let id = FactorId::parse(nonce.as_str()).map_err(broken)?;
         let name = FriendlyDeviceName::parse(NAME).map_err(|_| PortError::new("enrolment", "no name"))?;
         let event = FactorEvent::AuthenticatorConfirmed;
-        let action = Action::OwnFactor { event, id: Some(id.uuid()) };
+        let action = Action::CustomFactor { event, id: Some(id.uuid()) };
         let entry = Entry { id: line_id(nonce, now), user: user.clone(), at: now, action, by: None };
         self.audit.append(&entry).await?;
         Ok((id, Authenticator { name, seed, created_at: now, is_confirmed: true }))
     }
 
     /// Has the user told at a verified address. The factor is set up already: a fault is the operator's.
-    pub(super) async fn tell(&self, who: &SigningIn<'_>, nonce: &Nonce, now: Timestamp) {
-        let email = who.email.clone().map(Destination::Email);
-        let destination = email.or_else(|| who.phone.clone().map(Destination::Sms));
-        let (Some(user), Some(destination)) = (&who.user, destination) else {
+    pub(super) async fn tell(&self, request: &SigningIn<'_>, nonce: &Nonce, now: Timestamp) {
+        let email = request.email.clone().map(Destination::Email);
+        let destination = email.or_else(|| request.phone.clone().map(Destination::Sms));
+        let (Some(user), Some(destination)) = (&request.user, destination) else {
             tracing::info!("the user has no verified address to be told at");
             return;
         };
         let to = Recipient {
             user: user.clone(),
-            user_name: who.user_name.to_owned(),
+            user_name: request.user_name.to_owned(),
             destination,
             is_verified: true,
-            locales: who.locales.iter().map(|&locale| locale.to_owned()).collect(),
+            locales: request.locales.iter().map(|&locale| locale.to_owned()).collect(),
         };
         let (id, name) = (line_id(nonce, now), Some(NAME.to_owned()));
-        let parcel = NoticeParcel { id, notice: Notice::AuthenticatorAdded, name, at: now, to };
-        if let Err(fault) = self.courier.hand_over(&Parcel::Notice(parcel)).await {
+        let message = Notification { id, notice: Notice::AuthenticatorAdded, name, at: now, to };
+        if let Err(fault) = self.queue.enqueue(&OutboundMessage::Notification(message)).await {
             telemetry::dependency_failed(&fault);
         }
     }
@@ -89,9 +89,9 @@ fn line_id(nonce: &Nonce, now: Timestamp) -> uuid::Uuid {
     uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid()
 }
 
-impl std::fmt::Debug for Enrolments {
+impl std::fmt::Debug for SignInEnrolment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Enrolments")
+        f.write_str("SignInEnrolment")
     }
 }
 

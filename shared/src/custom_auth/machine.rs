@@ -30,11 +30,11 @@
 //! false, and prove nothing. Whether it did must stand in Cognito's session and in our record: each alone
 //! is worth nothing.
 
-use super::{Ask, Effect, Nonce, Proven, Record, Requirements, Round};
-use crate::{config::FirstStep, kernel::OwnFactor};
+use super::{AnswerEffect, ChallengeState, Nonce, Proven, Requirements, RoundPrompt, RoundState};
+use crate::{config::FirstStep, kernel::CustomFactor};
 
 /// Custom challenges in one sign-in; more would not fit into Cognito's session either.
-pub const MOST_ROUNDS: usize = 16;
+pub const MAX_ROUNDS: usize = 16;
 
 /// One member of `session` (cognito.md §1.12).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,18 +46,18 @@ pub struct SessionItem<'a> {
 
 /// What is next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
+pub enum NextStep {
     /// The password, by SRP.
     Password,
     NewPassword,
     /// Which factor?
     Begin(Challenge),
     /// The proof of this one.
-    Prove(OwnFactor, Challenge),
+    Prove(CustomFactor, Challenge),
     /// A first authenticator app.
     Enrol(Challenge),
     IssueTokens(Proven),
-    Fail(Why),
+    Fail(FailReason),
 }
 
 /// Of a sign-in that goes on.
@@ -65,12 +65,12 @@ pub enum Next {
 pub struct Challenge {
     pub proven: Proven,
     /// The last of our rounds; none before the first.
-    pub last: Option<Round>,
+    pub last: Option<RoundState>,
 }
 
 /// Why a sign-in ends. For operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
+pub enum FailReason {
     /// A custom challenge before the password, at a client that asks for it.
     PasswordNeeded,
     /// A name that is not known, or not at this place.
@@ -87,7 +87,7 @@ pub enum Why {
     NoUsableFactor,
 }
 
-impl Why {
+impl FailReason {
     pub fn name(self) -> &'static str {
         match self {
             Self::PasswordNeeded => "password-needed",
@@ -104,7 +104,7 @@ impl Why {
 
 /// How far a session got before our own challenges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
+enum SessionPhase {
     Empty,
     SrpBegun,
     Password,
@@ -116,86 +116,113 @@ enum Phase {
 
 /// A session that holds together, read from its first member to its last.
 #[derive(Debug, Clone)]
-struct Progress {
-    phase: Phase,
+struct SessionProgress {
+    phase: SessionPhase,
     proven: Proven,
     nonce: Option<Nonce>,
-    last: Option<(u32, Round)>,
+    last: Option<(u32, RoundState)>,
     rounds: usize,
 }
 
-impl Progress {
-    fn read(session: &[SessionItem<'_>], record: Option<&Record>) -> Result<Self, Why> {
-        let begin =
-            Self { phase: Phase::Empty, proven: Proven::default(), nonce: None, last: None, rounds: 0 };
-        session.iter().zip(0_u32..).try_fold(begin, |before, (item, at)| before.then(item, at, record))
+impl SessionProgress {
+    fn read(
+        session: &[SessionItem<'_>],
+        challenge_state: Option<&ChallengeState>,
+    ) -> Result<Self, FailReason> {
+        let begin = Self {
+            phase: SessionPhase::Empty,
+            proven: Proven::default(),
+            nonce: None,
+            last: None,
+            rounds: 0,
+        };
+        session
+            .iter()
+            .zip(0_u32..)
+            .try_fold(begin, |before, (item, round_index)| before.then(item, round_index, challenge_state))
     }
 
     /// With the member `at` this place.
-    fn then(mut self, item: &SessionItem<'_>, at: u32, record: Option<&Record>) -> Result<Self, Why> {
+    fn then(
+        mut self,
+        item: &SessionItem<'_>,
+        round_index: u32,
+        challenge_state: Option<&ChallengeState>,
+    ) -> Result<Self, FailReason> {
         let native = match item.name {
-            "SRP_A" if self.phase == Phase::Empty => {
-                self.phase = Phase::SrpBegun;
+            "SRP_A" if self.phase == SessionPhase::Empty => {
+                self.phase = SessionPhase::SrpBegun;
                 None
             }
-            "PASSWORD_VERIFIER" if self.phase == Phase::SrpBegun => {
-                self.phase = Phase::Password;
+            "PASSWORD_VERIFIER" if self.phase == SessionPhase::SrpBegun => {
+                self.phase = SessionPhase::Password;
                 self.proven.password = item.result;
                 None
             }
-            "NEW_PASSWORD_REQUIRED" if self.phase == Phase::Password => {
-                self.phase = Phase::NewPassword;
+            "NEW_PASSWORD_REQUIRED" if self.phase == SessionPhase::Password => {
+                self.phase = SessionPhase::NewPassword;
                 None
             }
-            "SMS_MFA" => Some(Some(OwnFactor::SmsCode)),
-            "EMAIL_OTP" => Some(Some(OwnFactor::EmailCode)),
-            "SOFTWARE_TOKEN_MFA" => Some(Some(OwnFactor::Totp)),
+            "SMS_MFA" => Some(Some(CustomFactor::SmsCode)),
+            "EMAIL_OTP" => Some(Some(CustomFactor::EmailCode)),
+            "SOFTWARE_TOKEN_MFA" => Some(Some(CustomFactor::Totp)),
             // A remembered device stands for Cognito's own factors, and for none of ours.
             "DEVICE_SRP_AUTH" | "DEVICE_PASSWORD_VERIFIER" => Some(None),
-            "CUSTOM_CHALLENGE" => return self.then_custom(item, at, record),
-            _ => return Err(Why::UnexpectedChallenge),
+            "CUSTOM_CHALLENGE" => return self.then_custom(item, round_index, challenge_state),
+            _ => return Err(FailReason::UnexpectedChallenge),
         };
         if !item.result {
-            return Err(Why::NotPassed);
+            return Err(FailReason::NotPassed);
         }
         if let Some(factor) = native {
-            if !matches!(self.phase, Phase::Password | Phase::NewPassword | Phase::Native) {
-                return Err(Why::UnexpectedChallenge);
+            if !matches!(
+                self.phase,
+                SessionPhase::Password | SessionPhase::NewPassword | SessionPhase::Native
+            ) {
+                return Err(FailReason::UnexpectedChallenge);
             }
-            self.phase = Phase::Native;
+            self.phase = SessionPhase::Native;
             self.proven.native.extend(factor);
         }
         Ok(self)
     }
 
-    fn then_custom(mut self, item: &SessionItem<'_>, at: u32, record: Option<&Record>) -> Result<Self, Why> {
-        if self.phase == Phase::SrpBegun {
-            return Err(Why::UnexpectedChallenge);
+    fn then_custom(
+        mut self,
+        item: &SessionItem<'_>,
+        round_index: u32,
+        challenge_state: Option<&ChallengeState>,
+    ) -> Result<Self, FailReason> {
+        if self.phase == SessionPhase::SrpBegun {
+            return Err(FailReason::UnexpectedChallenge);
         }
-        let round = item.metadata.and_then(Round::parse).ok_or(Why::ForeignRound)?;
+        let round = item.metadata.and_then(RoundState::parse).ok_or(FailReason::ForeignRound)?;
         let is_ours = match (&self.nonce, round.ask) {
             // The first one asks which factor, or sets one up.
-            (None, ask) => matches!(ask, Ask::Begin | Ask::Enrol { .. }),
-            (Some(nonce), Ask::Begin | Ask::Enrol { .. }) => *nonce == round.nonce,
-            (Some(nonce), Ask::Code { round: since, .. }) => *nonce == round.nonce && since <= at,
+            (None, ask) => matches!(ask, RoundPrompt::Begin | RoundPrompt::Enrol { .. }),
+            (Some(nonce), RoundPrompt::Begin | RoundPrompt::Enrol { .. }) => *nonce == round.nonce,
+            (Some(nonce), RoundPrompt::Code { round_index: since, .. }) => {
+                *nonce == round.nonce && since <= round_index
+            }
         };
         if !is_ours || round.proven != self.proven {
-            return Err(Why::ForeignRound);
+            return Err(FailReason::ForeignRound);
         }
-        let record = record.filter(|record| record.nonce == round.nonce);
-        let recorded = record.and_then(|record| record.proven.get(&at).copied());
+        let challenge_state = challenge_state.filter(|challenge_state| challenge_state.nonce == round.nonce);
+        let recorded =
+            challenge_state.and_then(|challenge_state| challenge_state.proven.get(&round_index).copied());
         match (item.result, recorded, round.ask) {
-            (true, Some(factor), Ask::Begin) => self.proven = self.proven.with(factor),
-            (true, Some(factor), Ask::Code { factor: asked, .. }) if factor == asked => {
+            (true, Some(factor), RoundPrompt::Begin) => self.proven = self.proven.with(factor),
+            (true, Some(factor), RoundPrompt::Code { factor: asked, .. }) if factor == asked => {
                 self.proven = self.proven.with(factor);
             }
-            (true, Some(OwnFactor::Totp), Ask::Enrol { .. }) => self.proven.enrolled = true,
+            (true, Some(CustomFactor::Totp), RoundPrompt::Enrol { .. }) => self.proven.enrolled = true,
             (false, None, _) => {}
-            _ => return Err(Why::NotRecorded),
+            _ => return Err(FailReason::NotRecorded),
         }
-        self.phase = Phase::Custom;
+        self.phase = SessionPhase::Custom;
         self.nonce = Some(round.nonce.clone());
-        self.last = Some((at, round));
+        self.last = Some((round_index, round));
         self.rounds += 1;
         Ok(self)
     }
@@ -204,42 +231,45 @@ impl Progress {
 /// What is next in a sign-in with this `session` and `record`.
 pub fn next(
     session: &[SessionItem<'_>],
-    record: Option<&Record>,
+    challenge_state: Option<&ChallengeState>,
     requirements: &Requirements,
     must_change_password: bool,
-) -> Next {
-    let progress = match Progress::read(session, record) {
+) -> NextStep {
+    let progress = match SessionProgress::read(session, challenge_state) {
         Ok(progress) => progress,
-        Err(why) => return Next::Fail(why),
+        Err(why) => return NextStep::Fail(why),
     };
     let may_begin = requirements.first == FirstStep::Passwordless || progress.proven.password;
     match progress.phase {
-        Phase::SrpBegun => return Next::Password,
-        Phase::Password if must_change_password => return Next::NewPassword,
-        _ if !may_begin => return Next::Fail(Why::PasswordNeeded),
+        SessionPhase::SrpBegun => return NextStep::Password,
+        SessionPhase::Password if must_change_password => return NextStep::NewPassword,
+        _ if !may_begin => return NextStep::Fail(FailReason::PasswordNeeded),
         _ => {}
     }
     if requirements.are_met(&progress.proven) {
-        return Next::IssueTokens(progress.proven);
+        return NextStep::IssueTokens(progress.proven);
     }
-    if progress.rounds >= MOST_ROUNDS {
-        return Next::Fail(Why::TooManyRounds);
+    if progress.rounds >= MAX_ROUNDS {
+        return NextStep::Fail(FailReason::TooManyRounds);
     }
-    let Some((at, round)) = progress.last else {
-        return Next::Begin(Challenge { proven: progress.proven, last: None });
+    let Some((round_index, round)) = progress.last else {
+        return NextStep::Begin(Challenge { proven: progress.proven, last: None });
     };
-    let record = record.filter(|record| record.nonce == round.nonce);
-    if record.is_some_and(|record| record.comparisons >= requirements.wrong_answers()) {
-        return Next::Fail(Why::OutOfTries);
+    let challenge_state = challenge_state.filter(|challenge_state| challenge_state.nonce == round.nonce);
+    if challenge_state
+        .is_some_and(|challenge_state| challenge_state.comparisons >= requirements.wrong_answers())
+    {
+        return NextStep::Fail(FailReason::OutOfTries);
     }
-    let effect = record.and_then(|record| record.effects.get(&at).copied());
+    let effect =
+        challenge_state.and_then(|challenge_state| challenge_state.effects.get(&round_index).copied());
     let is_proven = progress.proven != round.proven;
     let challenge = Challenge { proven: progress.proven, last: Some(round.clone()) };
     match (effect, round.ask) {
-        (Some(Effect::Chose(factor)), Ask::Begin) => Next::Prove(factor, challenge),
-        (Some(Effect::Back), _) | (_, Ask::Begin) => Next::Begin(challenge),
-        _ if is_proven => Next::Begin(challenge),
-        (_, Ask::Enrol { .. }) => Next::Enrol(challenge),
-        (_, Ask::Code { factor, .. }) => Next::Prove(factor, challenge),
+        (Some(AnswerEffect::Chose(factor)), RoundPrompt::Begin) => NextStep::Prove(factor, challenge),
+        (Some(AnswerEffect::Back), _) | (_, RoundPrompt::Begin) => NextStep::Begin(challenge),
+        _ if is_proven => NextStep::Begin(challenge),
+        (_, RoundPrompt::Enrol { .. }) => NextStep::Enrol(challenge),
+        (_, RoundPrompt::Code { factor, .. }) => NextStep::Prove(factor, challenge),
     }
 }

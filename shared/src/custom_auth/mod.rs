@@ -1,8 +1,8 @@
 //! Custom challenges: real MFA where Cognito has none, with factors that are ours.
 //!
 //! [`next`] is the pure state machine; its diagram is in its module's docs. A sign-in's identity is the
-//! [`Nonce`] that its first round draws; what survives between rounds is a [`Round`] inside Cognito's
-//! session, which the client can't read, and a [`Record`] in the table, beside the user's own factors:
+//! [`Nonce`] that its first round draws; what survives between rounds is a [`RoundState`] inside Cognito's
+//! session, which the client can't read, and a [`ChallengeState`] in the table, beside the user's own factors:
 //! one read tells a step everything, and whatever must be atomic is one write on one item.
 
 mod answer;
@@ -10,25 +10,29 @@ mod challenge;
 mod clients;
 mod codes;
 mod enrolment;
-mod gate;
 mod machine;
 mod port;
-mod record;
 mod requirement;
-mod round;
+mod round_state;
+mod state;
 mod strength;
+mod token_gate;
 
-pub use challenge::{Created, Creator, CustomAuthSettings, Defined, SignIns, SigningIn, Verifier};
-pub use codes::DrawnCodes;
-pub use enrolment::Enrolments;
-pub use gate::{Admitted, Gate, LastGate, NativeSteps, TokenKind, TokenRequest};
-pub use machine::{Challenge, MOST_ROUNDS, Next, SessionItem, Why, next};
-pub use port::{
-    Act, Answer, Answered, Challenges, CodeHash, Comparison, MOST_SENDINGS, NAME_ONLY_TOTP_TRIES,
-    NAME_ONLY_TOTP_WINDOW, NativeEnrolment, Opening, PROOF_LIFE, Pass, Place, Proof, Proved, REPEAT,
-    Redeemed, Redemption, STRIKES_TO_LOCK, Spends, Strike, UNNAMED_PROOF_LIFE,
+pub use challenge::{
+    AnswerVerifier, ChallengeCreator, CreatedChallenge, CustomAuthSettings, DefineDecision, SignIns,
+    SigningIn,
 };
-pub use record::{Chosen, Effect, Kept, Record, Tally};
+pub use codes::DrawnCodes;
+pub use enrolment::SignInEnrolment;
+pub use machine::{Challenge, FailReason, MAX_ROUNDS, NextStep, SessionItem, next};
+pub use port::{
+    AnswerAction, AnswerOutcome, AnswerWrite, Challenges, CodeHash, Comparison, ConsumedCredential,
+    FAILURES_TO_LOCK, FailureScope, GrantRedemption, MAX_SEND_ATTEMPTS, NAME_ONLY_TOTP_ATTEMPTS,
+    NAME_ONLY_TOTP_WINDOW, NativeEnrolment, PROOF_LIFE, Proof, ProofOutcome, REPEAT, RedeemedGrant,
+    SlotClaim, StateKey, TokenGrant, UNNAMED_PROOF_LIFE,
+};
 pub use requirement::{AppClient, AppClients, Proven, Requirements};
-pub use round::{Ask, Nonce, Round, Seat};
+pub use round_state::{ChallengeSlot, Nonce, RoundPrompt, RoundState, SlotKind};
+pub use state::{AnswerEffect, ChallengeState, ChosenFactor, FailureCounts, UserSignInState};
 pub use strength::{Weakness, weaknesses};
+pub use token_gate::{NativeSteps, TokenDecision, TokenGate, TokenGranted, TokenKind, TokenRequest};

@@ -3,24 +3,24 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Effect, Kept, Nonce, Proven, Seat};
+use super::{AnswerEffect, ChallengeSlot, Nonce, Proven, UserSignInState};
 use crate::{
-    factors::own::{Authenticator, FactorId, RecoveryHash, TotpStep},
-    kernel::{OwnFactor, PortError, UserId},
+    factors::custom::{Authenticator, FactorId, RecoveryHash, TotpStep},
+    kernel::{CustomFactor, PortError, UserId},
 };
 
 /// Wrong answers in a row, each beside another proven factor, after which a factor is off until a
 /// sign-in with another one succeeds.
-pub const STRIKES_TO_LOCK: u32 = 100;
+pub const FAILURES_TO_LOCK: u32 = 100;
 /// Wrong authenticator codes that are compared by name alone in one [`NAME_ONLY_TOTP_WINDOW`].
 ///
 /// Each comparison accepts three of a million codes, of one authenticator. Any 365 days touch at most two
 /// windows, so they have a chance of at most 2 × 16 × 3 / 1,000,000 < 1 / 10,000.
-pub const NAME_ONLY_TOTP_TRIES: u32 = 16;
+pub const NAME_ONLY_TOTP_ATTEMPTS: u32 = 16;
 /// One window of that count.
 pub const NAME_ONLY_TOTP_WINDOW: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// Codes that may be sent for one choice of a factor.
-pub const MOST_SENDINGS: u32 = 5;
+pub const MAX_SEND_ATTEMPTS: u32 = 5;
 /// A proof that nobody has redeemed by then is worth nothing.
 pub const PROOF_LIFE: SignedDuration = SignedDuration::from_secs(60);
 /// The same for one whose sign-in the client does not name: nothing then tells it from another sign-in of
@@ -32,42 +32,42 @@ pub const UNNAMED_PROOF_LIFE: SignedDuration = SignedDuration::from_secs(15);
 pub const REPEAT: (SignedDuration, u32) = (SignedDuration::from_secs(10), 3);
 /// Where the state of a sign-in is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum StateKey {
     /// With the user's own factors.
     User(UserId),
     /// Nowhere yet, for a name that is no user's: one of 256 places where nothing ever is, so that both
     /// take a read.
-    Nobody { shard: u8 },
+    UnknownName { shard: u8 },
     /// By itself: a sign-in that leads nowhere.
-    Apart(Nonce),
+    Decoy(Nonce),
 }
 
 /// A client's answer to a round. It is counted before anything is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    pub place: Place,
-    pub seat: Seat,
+pub struct AnswerWrite {
+    pub state_key: StateKey,
+    pub slot: ChallengeSlot,
     pub nonce: Nonce,
     /// App client id.
     pub client: String,
-    pub round: u32,
+    pub round_index: u32,
     /// Keyed hash of what was answered.
     pub digest: String,
     pub now: Timestamp,
-    /// Until then the seat is taken, and a code for what is chosen is good.
+    /// Until then the slot is taken, and a code for what is chosen is good.
     pub until: Timestamp,
-    /// The first answer of a sign-in takes the seat.
-    pub opening: Option<Opening>,
-    pub act: Act,
+    /// The first answer of a sign-in takes the slot.
+    pub claim: Option<SlotClaim>,
+    pub action: AnswerAction,
 }
 
 /// What an answer does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Act {
+pub enum AnswerAction {
     /// The next round, `round + 1`, asks for this factor.
-    Choose(OwnFactor),
+    Choose(CustomFactor),
     /// Of the factor that is asked for since `asked`: refused if the last code was sent after
-    /// `not_after`, or [`MOST_SENDINGS`] were.
+    /// `not_after`, or [`MAX_SEND_ATTEMPTS`] were.
     Resend {
         asked: u32,
         not_after: Timestamp,
@@ -78,13 +78,13 @@ pub enum Act {
     Compare(Comparison),
 }
 
-impl Act {
-    pub fn effect(&self) -> Effect {
+impl AnswerAction {
+    pub fn effect(&self) -> AnswerEffect {
         match self {
-            Self::Choose(factor) => Effect::Chose(*factor),
-            Self::Resend { .. } => Effect::Resent,
-            Self::Back { .. } => Effect::Back,
-            Self::Compare(comparison) => Effect::Compared(comparison.factor),
+            Self::Choose(factor) => AnswerEffect::Chose(*factor),
+            Self::Resend { .. } => AnswerEffect::Resent,
+            Self::Back { .. } => AnswerEffect::Back,
+            Self::Compare(comparison) => AnswerEffect::Compared(comparison.factor),
         }
     }
 }
@@ -92,43 +92,43 @@ impl Act {
 /// A comparison that is about to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
-    pub factor: OwnFactor,
+    pub factor: CustomFactor,
     /// The round that asked first; none for what is answered to "which factor?" at once.
     pub asked: Option<u32>,
     /// Comparisons since something was proven last.
     pub most: u32,
-    pub strike: Strike,
+    pub failure_scope: FailureScope,
 }
 
 /// Against what a wrong answer counts. It is taken back if the answer is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strike {
+pub enum FailureScope {
     /// Sign-ins of which nothing is known but a name: none begins before then. `opens_totp_window`: no
     /// window of [`NAME_ONLY_TOTP_WINDOW`] was open when the sign-in was read.
-    ByName { not_before: Option<Timestamp>, opens_totp_window: bool },
+    NameOnly { not_before: Option<Timestamp>, opens_totp_window: bool },
     /// The factor itself, because another was proven.
     Factor,
 }
 
-/// What taking a seat counts against.
+/// What taking a slot counts against.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Opening {
+pub enum SlotClaim {
     /// Sign-ins by name a UTC day (days since the epoch). `is_first` says what was read: another day's
     /// count, or none.
-    ByName { day: i64, is_first: bool, most: u32 },
-    /// `evicts`: the sign-in that has the seat and makes room, if all seats were taken. A person with the
+    NameOnly { day: i64, is_first: bool, most: u32 },
+    /// `evicts`: the sign-in that has the slot and makes room, if all slots were taken. A person with the
     /// password can't keep the owner out by holding them.
-    Proven { evicts: Option<Nonce> },
+    Identified { evicts: Option<Nonce> },
 }
 
 /// What became of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answered {
+pub enum AnswerOutcome {
     /// Taken and counted; this is what there is now.
-    Taken(Kept),
+    Taken(UserSignInState),
     /// The same answer to the same round was taken before.
-    Repeated(Kept),
-    /// Not taken: another answer was, the tries are used up, the code has run out, the seat is another
+    Repeated(UserSignInState),
+    /// Not taken: another answer was, the tries are used up, the code has run out, the slot is another
     /// sign-in's, the factor is locked, or a limit is reached.
     Refused,
 }
@@ -138,13 +138,13 @@ pub enum Answered {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
     pub user: UserId,
-    pub seat: Seat,
+    pub slot: ChallengeSlot,
     pub nonce: Nonce,
-    pub round: u32,
-    pub factor: OwnFactor,
+    pub round_index: u32,
+    pub factor: CustomFactor,
     /// Of the user's factors, when the sign-in began: if it is another now, nothing is proven.
-    pub generation: u64,
-    pub spends: Spends,
+    pub factor_epoch: u64,
+    pub consumes: ConsumedCredential,
     /// Whether wrong answers by name are forgiven.
     pub forgives_name: bool,
     /// Two independent proofs were made: wrong answers with every factor are forgiven, and the user is noted
@@ -154,13 +154,13 @@ pub struct Proof {
     /// happens in this one: it counts from now on, and what was begun with the factors of before is over.
     pub enrols: Option<(FactorId, Authenticator)>,
     pub now: Timestamp,
-    /// All that the policy asks for is proven with this: the seat is free.
-    pub pass: Option<Pass>,
+    /// All that the policy asks for is proven with this: the slot is free.
+    pub grant: Option<TokenGrant>,
 }
 
 /// What a right answer uses up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Spends {
+pub enum ConsumedCredential {
     Nothing,
     Step(TotpStep),
     Recovery(RecoveryHash),
@@ -170,7 +170,7 @@ pub enum Spends {
 
 /// What the last gate asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pass {
+pub struct TokenGrant {
     /// App client id.
     pub client: String,
     pub proven: Proven,
@@ -180,7 +180,7 @@ pub struct Pass {
 
 /// What became of a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proved {
+pub enum ProofOutcome {
     Done,
     /// The same round has proven the same before.
     Before,
@@ -190,7 +190,7 @@ pub enum Proved {
 
 /// A request for tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Redemption {
+pub struct GrantRedemption {
     pub user: UserId,
     /// App client id.
     pub client: String,
@@ -203,7 +203,7 @@ pub struct Redemption {
 
 /// A proof that tokens are issued for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Redeemed {
+pub struct RedeemedGrant {
     pub proven: Proven,
     /// When the last factor was proven.
     pub at: Timestamp,
@@ -214,27 +214,27 @@ pub struct Redeemed {
 pub struct CodeHash {
     pub user: UserId,
     pub nonce: Nonce,
-    pub round: u32,
-    pub sending: u32,
+    pub round_index: u32,
+    pub send_attempt: u32,
     pub hash: String,
 }
 
 /// Keeps running sign-ins.
 ///
 /// Contract: `read` is one consistent read. Every other method is one conditional write, but
-/// `keep_code`, which looks for the seat before. Of racing answers to one round one is taken; together
+/// `keep_code`, which looks for the slot before. Of racing answers to one round one is taken; together
 /// they are never compared more often than `most`. Of racing proofs one is done. A proof is redeemed by
 /// one request for tokens, or by up to three that name it.
 #[async_trait]
 pub trait Challenges: Send + Sync {
-    async fn read(&self, place: &Place) -> Result<Kept, PortError>;
+    async fn read(&self, state_key: &StateKey) -> Result<UserSignInState, PortError>;
 
-    async fn answer(&self, answer: &Answer) -> Result<Answered, PortError>;
+    async fn answer(&self, answer: &AnswerWrite) -> Result<AnswerOutcome, PortError>;
 
-    async fn prove(&self, proof: &Proof) -> Result<Proved, PortError>;
+    async fn prove(&self, proof: &Proof) -> Result<ProofOutcome, PortError>;
 
     /// What was proven, if tokens may be issued for it: at this client, lately, once.
-    async fn redeem(&self, redemption: &Redemption) -> Result<Option<Redeemed>, PortError>;
+    async fn redeem(&self, redemption: &GrantRedemption) -> Result<Option<RedeemedGrant>, PortError>;
 
     /// Keeps the hash in the place of one of the same sending. False where the sign-in no longer waits
     /// for it.

@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     assurance::{PasswordRecovery, Proofs},
-    config::{AppClientPolicy, CustomAuthPolicy, Enrolment, FirstStep, RequirementPolicy},
-    kernel::OwnFactor,
+    config::{AppClientPolicy, CustomAuthPolicy, EnrolmentPolicy, FirstStep, RequirementPolicy},
+    kernel::CustomFactor,
 };
 
 /// What has been proven in one sign-in so far.
@@ -11,9 +11,9 @@ use crate::{
 pub struct Proven {
     pub password: bool,
     /// By Cognito's own MFA: codes that it sent or an authenticator that it knows.
-    pub native: BTreeSet<OwnFactor>,
+    pub native: BTreeSet<CustomFactor>,
     /// In our challenges.
-    pub own: BTreeSet<OwnFactor>,
+    pub custom: BTreeSet<CustomFactor>,
     /// A first factor was set up in this sign-in. It lets the user in, once, and is no evidence.
     pub enrolled: bool,
 }
@@ -21,12 +21,12 @@ pub struct Proven {
 impl Proven {
     /// Whether more is known of who it is than a name.
     pub fn is_anything(&self) -> bool {
-        self.password || !self.native.is_empty() || !self.own.is_empty()
+        self.password || !self.native.is_empty() || !self.custom.is_empty()
     }
 
     /// All factors, whoever asked for them.
-    pub fn methods(&self) -> BTreeSet<OwnFactor> {
-        self.native.union(&self.own).copied().collect()
+    pub fn methods(&self) -> BTreeSet<CustomFactor> {
+        self.native.union(&self.custom).copied().collect()
     }
 
     /// What this is worth to the assurance model.
@@ -36,9 +36,9 @@ impl Proven {
 
     /// With one more factor of ours.
     #[must_use]
-    pub fn with(&self, factor: OwnFactor) -> Self {
+    pub fn with(&self, factor: CustomFactor) -> Self {
         let mut proven = self.clone();
-        proven.own.insert(factor);
+        proven.custom.insert(factor);
         proven
     }
 }
@@ -47,9 +47,9 @@ impl Proven {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Requirement {
     factors: usize,
-    kinds: BTreeSet<OwnFactor>,
+    kinds: BTreeSet<CustomFactor>,
     /// As the policy lists them, those included that count for nothing beside the password.
-    listed: BTreeSet<OwnFactor>,
+    listed: BTreeSet<CustomFactor>,
     trusted_device: bool,
     wrong_answers: u32,
 }
@@ -57,7 +57,7 @@ struct Requirement {
 impl Requirement {
     fn new(policy: &RequirementPolicy, first: FirstStep, recovery: PasswordRecovery) -> Self {
         // Beside a password, a code to the channel that resets it proves nothing more.
-        let is_contained = |factor: &OwnFactor| {
+        let is_contained = |factor: &CustomFactor| {
             first == FirstStep::Password && !policy.recovery_channel_counts && recovery.resets_by(*factor)
         };
         Self {
@@ -69,19 +69,24 @@ impl Requirement {
         }
     }
 
-    fn counts(&self, factor: OwnFactor) -> bool {
-        if factor == OwnFactor::TrustedDevice { self.trusted_device } else { self.kinds.contains(&factor) }
+    fn counts(&self, factor: CustomFactor) -> bool {
+        if factor == CustomFactor::TrustedDevice { self.trusted_device } else { self.kinds.contains(&factor) }
     }
 
-    fn lists(&self, factor: OwnFactor) -> bool {
-        if factor == OwnFactor::TrustedDevice { self.trusted_device } else { self.listed.contains(&factor) }
+    fn lists(&self, factor: CustomFactor) -> bool {
+        if factor == CustomFactor::TrustedDevice {
+            self.trusted_device
+        } else {
+            self.listed.contains(&factor)
+        }
     }
 
     fn is_met(&self, proven: &Proven) -> bool {
-        let codes: BTreeSet<_> = proven.native.union(&proven.own).filter(|factor| factor.is_code()).collect();
+        let codes: BTreeSet<_> =
+            proven.native.union(&proven.custom).filter(|factor| factor.is_code()).collect();
         let counted = codes.iter().filter(|factor| self.kinds.contains(factor)).count();
         // A device is something that a browser has: alone it says nothing of the user.
-        let has_device = proven.own.contains(&OwnFactor::TrustedDevice);
+        let has_device = proven.custom.contains(&CustomFactor::TrustedDevice);
         let is_alone = codes.is_empty() && !proven.password;
         counted + usize::from(self.trusted_device && has_device && !is_alone) >= self.factors
     }
@@ -91,7 +96,7 @@ impl Requirement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirements {
     pub first: FirstStep,
-    pub enrolment: Enrolment,
+    pub enrolment: EnrolmentPolicy,
     /// Whether codes by e-mail and SMS stay on offer beside a confirmed authenticator.
     pub keep_weaker: bool,
     rules: Vec<Requirement>,
@@ -114,38 +119,38 @@ impl Requirements {
     /// Whether that is enough for tokens. At least one factor of ours is: only our own challenges leave
     /// the proof that the last gate asks for. A first factor that was set up in this sign-in is enough.
     pub fn are_met(&self, proven: &Proven) -> bool {
-        proven.enrolled || (!proven.own.is_empty() && self.rules.iter().all(|rule| rule.is_met(proven)))
+        proven.enrolled || (!proven.custom.is_empty() && self.rules.iter().all(|rule| rule.is_met(proven)))
     }
 
     /// Of the `enrolled` factors those that bring the user further.
-    pub fn useful(&self, enrolled: &BTreeSet<OwnFactor>, proven: &Proven) -> BTreeSet<OwnFactor> {
+    pub fn useful(&self, enrolled: &BTreeSet<CustomFactor>, proven: &Proven) -> BTreeSet<CustomFactor> {
         let open: Vec<_> = self.rules.iter().filter(|rule| !rule.is_met(proven)).collect();
-        let counts = |factor: &OwnFactor| {
+        let counts = |factor: &CustomFactor| {
             // All rules are met by Cognito's own factors: any of the listed kinds will do, for our proof.
             if open.is_empty() {
                 return self.rules.iter().any(|rule| rule.lists(*factor));
             }
             open.iter().any(|rule| rule.counts(*factor))
         };
-        enrolled.iter().copied().filter(|factor| !proven.own.contains(factor) && counts(factor)).collect()
+        enrolled.iter().copied().filter(|factor| !proven.custom.contains(factor) && counts(factor)).collect()
     }
 
     /// Whether the `enrolled` factors can be enough at all.
-    pub fn can_be_met(&self, enrolled: &BTreeSet<OwnFactor>, proven: &Proven) -> bool {
+    pub fn can_be_met(&self, enrolled: &BTreeSet<CustomFactor>, proven: &Proven) -> bool {
         let mut all = proven.clone();
-        all.own.extend(self.useful(enrolled, proven));
+        all.custom.extend(self.useful(enrolled, proven));
         self.are_met(&all)
     }
 
     /// Returns what is offered while only a name is known: the client's kinds, whoever the user is. What a
     /// user has enrolled would tell which names exist.
-    pub fn offered_by_name(&self) -> BTreeSet<OwnFactor> {
-        let counts = |factor: &OwnFactor| self.rules.first().is_some_and(|rule| rule.counts(*factor));
-        OwnFactor::ALL.into_iter().filter(counts).collect()
+    pub fn offered_by_name(&self) -> BTreeSet<CustomFactor> {
+        let counts = |factor: &CustomFactor| self.rules.first().is_some_and(|rule| rule.counts(*factor));
+        CustomFactor::ALL.into_iter().filter(counts).collect()
     }
 
     /// Whether a client's policy counts codes of this channel.
-    pub fn counts(&self, factor: OwnFactor) -> bool {
+    pub fn counts(&self, factor: CustomFactor) -> bool {
         self.rules.first().is_some_and(|rule| rule.counts(factor))
     }
 
@@ -229,8 +234,8 @@ mod tests {
         Requirements::new(&policy.clients["custom"], ["admins"], NO_RECOVERY)
     }
 
-    fn proven(password: bool, own: &[OwnFactor]) -> Proven {
-        Proven { password, own: own.iter().copied().collect(), ..Proven::default() }
+    fn proven(password: bool, custom: &[CustomFactor]) -> Proven {
+        Proven { password, custom: custom.iter().copied().collect(), ..Proven::default() }
     }
 
     #[test]
@@ -241,21 +246,21 @@ mod tests {
             Requirements::new(&policy.clients["custom"], [], recovery)
         };
         let by_email = PasswordRecovery { email: true, sms: false };
-        let (email, sms) = (proven(true, &[OwnFactor::EmailCode]), proven(true, &[OwnFactor::SmsCode]));
+        let (email, sms) = (proven(true, &[CustomFactor::EmailCode]), proven(true, &[CustomFactor::SmsCode]));
         assert!(!read("", by_email).are_met(&email));
         assert!(read("", by_email).are_met(&sms));
         assert!(!read("", PasswordRecovery::default()).are_met(&sms));
         assert!(read("recovery_channel_counts = true", by_email).are_met(&email));
-        assert!(read("first = 'passwordless'", by_email).are_met(&proven(false, &[OwnFactor::EmailCode])));
+        assert!(read("first = 'passwordless'", by_email).are_met(&proven(false, &[CustomFactor::EmailCode])));
     }
 
     #[test]
     fn a_device_counts_beside_something_else_only() {
         let one = requirements("factors = 1\ntrusted_device = true");
-        let device = [OwnFactor::TrustedDevice];
+        let device = [CustomFactor::TrustedDevice];
         assert!(!one.are_met(&proven(false, &device)));
         assert!(one.are_met(&proven(true, &device)));
-        assert!(one.are_met(&proven(false, &[OwnFactor::EmailCode, OwnFactor::TrustedDevice])));
+        assert!(one.are_met(&proven(false, &[CustomFactor::EmailCode, CustomFactor::TrustedDevice])));
         assert!(!requirements("trusted_device = false").are_met(&proven(true, &device)));
     }
 
@@ -263,29 +268,33 @@ mod tests {
     fn the_rules_of_groups_come_on_top() {
         let both =
             requirements("factors = 1\ngroups.admins.factors = 2\ngroups.admins.kinds = ['totp', 'sms']");
-        assert!(!both.are_met(&proven(true, &[OwnFactor::EmailCode])));
-        assert!(!both.are_met(&proven(true, &[OwnFactor::EmailCode, OwnFactor::Totp])));
-        assert!(both.are_met(&proven(true, &[OwnFactor::SmsCode, OwnFactor::Totp])));
-        let enrolled = OwnFactor::ALL.into_iter().collect();
-        let useful = both.useful(&enrolled, &proven(true, &[OwnFactor::SmsCode]));
-        assert_eq!(useful, [OwnFactor::Totp].into(), "what brings the user further");
+        assert!(!both.are_met(&proven(true, &[CustomFactor::EmailCode])));
+        assert!(!both.are_met(&proven(true, &[CustomFactor::EmailCode, CustomFactor::Totp])));
+        assert!(both.are_met(&proven(true, &[CustomFactor::SmsCode, CustomFactor::Totp])));
+        let enrolled = CustomFactor::ALL.into_iter().collect();
+        let useful = both.useful(&enrolled, &proven(true, &[CustomFactor::SmsCode]));
+        assert_eq!(useful, [CustomFactor::Totp].into(), "what brings the user further");
         assert!(both.can_be_met(&enrolled, &proven(true, &[])));
-        assert!(!both.can_be_met(&[OwnFactor::EmailCode, OwnFactor::Totp].into(), &proven(true, &[])));
+        assert!(!both.can_be_met(&[CustomFactor::EmailCode, CustomFactor::Totp].into(), &proven(true, &[])));
     }
 
     #[test]
     fn cognitos_own_factors_count_as_what_they_are_and_never_alone() {
         let two = requirements("factors = 2\nkinds = ['email', 'totp']");
-        let native = |factor, own: &[OwnFactor]| Proven { native: [factor].into(), ..proven(true, own) };
-        assert!(two.are_met(&native(OwnFactor::Totp, &[OwnFactor::EmailCode])));
-        assert!(!two.are_met(&native(OwnFactor::SmsCode, &[OwnFactor::EmailCode])), "not a kind that counts");
+        let native =
+            |factor, custom: &[CustomFactor]| Proven { native: [factor].into(), ..proven(true, custom) };
+        assert!(two.are_met(&native(CustomFactor::Totp, &[CustomFactor::EmailCode])));
         assert!(
-            !two.are_met(&native(OwnFactor::EmailCode, &[OwnFactor::EmailCode])),
+            !two.are_met(&native(CustomFactor::SmsCode, &[CustomFactor::EmailCode])),
+            "not a kind that counts"
+        );
+        assert!(
+            !two.are_met(&native(CustomFactor::EmailCode, &[CustomFactor::EmailCode])),
             "one factor, proven twice"
         );
         let one = requirements("factors = 1");
-        assert!(!one.are_met(&native(OwnFactor::Totp, &[])), "the last gate would find no proof");
-        assert!(!one.useful(&[OwnFactor::EmailCode].into(), &native(OwnFactor::Totp, &[])).is_empty());
+        assert!(!one.are_met(&native(CustomFactor::Totp, &[])), "the last gate would find no proof");
+        assert!(!one.useful(&[CustomFactor::EmailCode].into(), &native(CustomFactor::Totp, &[])).is_empty());
     }
 
     #[test]

@@ -3,12 +3,12 @@ use std::collections::BTreeSet;
 use super::{Proven, Requirements};
 use crate::{
     assurance::PasswordRecovery,
-    config::{AppClientPolicy, CustomAuthPolicy, Enrolment, FirstStep},
-    factors::own::MessageCodes,
-    kernel::OwnFactor,
+    config::{AppClientPolicy, CustomAuthPolicy, EnrolmentPolicy, FirstStep},
+    factors::custom::MessageCodes,
+    kernel::CustomFactor,
 };
 
-const CHANNELS: [OwnFactor; 2] = [OwnFactor::EmailCode, OwnFactor::SmsCode];
+const CHANNELS: [CustomFactor; 2] = [CustomFactor::EmailCode, CustomFactor::SmsCode];
 
 /// Says what a policy makes weak or impossible at a client, or for a group there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,17 +50,17 @@ pub fn weaknesses(policy: &CustomAuthPolicy, recovery: PasswordRecovery) -> Vec<
 /// Looks at a user with a password, a verified e-mail address and a verified phone number.
 fn weakness(client: &AppClientPolicy, requirements: &Requirements) -> Option<Weakness> {
     let proven = Proven { password: true, ..Proven::default() };
-    let can = |factors: BTreeSet<OwnFactor>| requirements.can_be_met(&factors, &proven);
-    let with_authenticator = || CHANNELS.into_iter().chain([OwnFactor::Totp]);
-    if !can(OwnFactor::ALL.into_iter().filter(|factor| factor.is_code()).collect()) {
+    let can = |factors: BTreeSet<CustomFactor>| requirements.can_be_met(&factors, &proven);
+    let with_authenticator = || CHANNELS.into_iter().chain([CustomFactor::Totp]);
+    if !can(CustomFactor::ALL.into_iter().filter(|factor| factor.is_code()).collect()) {
         return Some(Weakness::NoWayIn);
     }
-    let enrols = client.enrolment == Enrolment::AtSignIn && can(with_authenticator().collect());
+    let enrols = client.enrolment == EnrolmentPolicy::AtSignIn && can(with_authenticator().collect());
     if !can(CHANNELS.into()) && !enrols {
         return Some(Weakness::NoFirstFactor);
     }
     let keep_weaker = client.keep_weaker || client.first == FirstStep::Passwordless;
-    let stays = |factor: &OwnFactor| MessageCodes::default().offers(*factor, true, keep_weaker);
+    let stays = |factor: &CustomFactor| MessageCodes::default().offers(*factor, true, keep_weaker);
     (!can(with_authenticator().filter(stays).collect())).then_some(Weakness::AuthenticatorLocksOut)
 }
 

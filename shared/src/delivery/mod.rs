@@ -1,35 +1,37 @@
-//! A message's way to the user: from the event with a sealed code, or from a parcel of ours, to one
+//! A message's way to the user: from the event with a sealed code, or from a message of ours, to one
 //! message, through whichever provider answers.
 
-mod claims;
-mod courier;
-mod deliver;
-mod dispatch;
-mod governor;
 mod message;
-mod provider;
+mod provider_chain;
 mod purpose;
+mod queue;
+mod queue_consumer;
 mod sealed;
+mod send_leases;
+mod sender;
+mod toll_fraud;
 
-pub use claims::{Claim, Claims, DeliveryId, Failure, Outcome};
-pub use courier::{
-    ChallengeCodes, CodeParcel, Courier, InvalidParcel, MailedRecovery, NoticeParcel, Parcel, Recipient,
-    RecoveryParcel,
-};
-pub use deliver::Deliver;
-pub use dispatch::{
-    Addresses, Carrier, CodeSource, Dependencies, Dispatch, DispatchSettings, Found, SendRequest,
-};
-pub use governor::{
-    Asker, Booked, Booking, Budgets, Charge, Completed, Correspondence, Counter, Country, Counts, Debt,
-    Demand, Destination, Governor, GovernorRules, GovernorSettings, InvalidCountry, Limits, NotSent,
-    NumberType, Numbering, Origin, Receipt, Refused, Repayment, Scope, Sent, Standing, Verdict, Window,
-    Withheld,
-};
 pub use message::{
     CognitoPlaceholders, CognitoTexts, Content, EmailText, Encoding, Finding, Messages, Segments, Severity,
     SmsText, check,
 };
-pub use provider::{Chain, Email, Exhausted, Provider, ProviderFault, Sms};
+pub use provider_chain::{Email, Provider, ProviderChain, ProviderChainFault, ProviderFault, Sms};
 pub use purpose::{Channel, Notice, Purpose};
+pub use queue::{
+    ChallengeCode, ChallengeCodes, InvalidOutboundMessage, MailedRecovery, MessageQueue, Notification,
+    OutboundMessage, Recipient, RecoveryNotification,
+};
+pub use queue_consumer::QueueConsumer;
 pub use sealed::{DataKeyCiphertext, DataKeys, Plaintext, Unreadable, Unseal, UnsealFault};
+pub use send_leases::{DeliveryId, Lease, SendFailure, SendLeases, SendOutcome};
+pub use sender::{
+    ChannelProviders, CodeSource, FoundUser, SendRequest, Sender, SenderDependencies, SenderSettings,
+    VerifiedEmails,
+};
+pub use toll_fraud::{
+    AdmissionDecision, AdmissionReceipt, AdmissionRequest, BudgetCounter, BudgetCounts, BudgetLimits,
+    BudgetRefusal, BudgetScope, BudgetWindow, Budgets, Completion, CounterIncrement, Country, Credit,
+    Destination, Governor, GovernorRules, GovernorSettings, InvalidCountry, LastSend, NotSent, NumberOrigin,
+    NumberType, Numbering, Requester, Reservation, ReservationOutcome, SendHistory, TrustLevel,
+    UnverifiedCodes, Withheld,
+};

@@ -1,16 +1,16 @@
 use std::sync::Arc;
 
-use super::{Access, FactorFault, SignedIn};
+use super::{FactorChangeGuard, FactorFault, SignedIn};
 use crate::audit::{AuditLog, Line};
 
 /// What happened to a user's factors, as the user may see it.
-pub struct Activity {
-    access: Arc<Access>,
+pub struct ActivityService {
+    access: Arc<FactorChangeGuard>,
     log: Arc<dyn AuditLog>,
 }
 
-impl Activity {
-    pub fn new(access: Arc<Access>, log: Arc<dyn AuditLog>) -> Self {
+impl ActivityService {
+    pub fn new(access: Arc<FactorChangeGuard>, log: Arc<dyn AuditLog>) -> Self {
         Self { access, log }
     }
 
@@ -31,8 +31,8 @@ impl Activity {
     }
 }
 
-impl std::fmt::Debug for Activity {
+impl std::fmt::Debug for ActivityService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Activity")
+        f.write_str("ActivityService")
     }
 }

@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Access, CodeWaits, FactorFault, Profile, SignedIn, UserPoolFault, own::OwnFactorStore};
+use super::{
+    FactorChangeGuard, FactorFault, Profile, ResendCooldown, SignedIn, UserPoolFault,
+    custom::CustomFactorStore,
+};
 use crate::{
     assurance::ChangeKind,
     audit::{Action, FactorEvent},
@@ -40,21 +43,21 @@ pub enum AddressVerification {
 }
 
 /// Setting up an e-mail address or a phone number, of which e-mail and SMS are made factors.
-pub struct Addresses {
-    access: Arc<Access>,
+pub struct AddressService {
+    access: Arc<FactorChangeGuard>,
     book: Arc<dyn AddressBook>,
-    own: Arc<dyn OwnFactorStore>,
-    waits: CodeWaits,
+    custom: Arc<dyn CustomFactorStore>,
+    waits: ResendCooldown,
 }
 
-impl Addresses {
+impl AddressService {
     pub fn new(
-        access: Arc<Access>,
+        access: Arc<FactorChangeGuard>,
         book: Arc<dyn AddressBook>,
-        own: Arc<dyn OwnFactorStore>,
-        waits: CodeWaits,
+        custom: Arc<dyn CustomFactorStore>,
+        waits: ResendCooldown,
     ) -> Self {
-        Self { access, book, own, waits }
+        Self { access, book, custom, waits }
     }
 
     /// Puts `to` in the place of the address there was, and has a code sent to it. Before that the old
@@ -85,7 +88,7 @@ impl Addresses {
             Channel::Sms => FactorEvent::PhoneNumberChanged,
             Channel::Email => FactorEvent::EmailChanged,
         };
-        let entry = self.access.note(caller, Action::OwnFactor { event, id: None }).await?;
+        let entry = self.access.note(caller, Action::CustomFactor { event, id: None }).await?;
         let told = old
             .map(|destination| Recipient {
                 user: profile.user.clone(),
@@ -96,7 +99,7 @@ impl Addresses {
             })
             .or_else(|| profile.recipient());
         self.access.tell_at(told, &entry, Notice::AddressChanged, None).await?;
-        self.own.revoke_devices(&caller.user).await?;
+        self.custom.revoke_devices(&caller.user).await?;
         if !self.book.change(&caller.token, to).await? {
             self.book.send_code(&caller.token, channel).await?;
         }
@@ -109,7 +112,7 @@ impl Addresses {
         self.access.profile_for_change(caller, ChangeKind::Address).await?;
         let send = async {
             let event = FactorEvent::AddressCodeSent;
-            self.access.note(caller, Action::OwnFactor { event, id: None }).await?;
+            self.access.note(caller, Action::CustomFactor { event, id: None }).await?;
             Ok(self.book.send_code(&caller.token, channel).await?)
         };
         self.waits.apart(&caller.user, channel, send).await
@@ -137,7 +140,7 @@ impl Addresses {
             Channel::Email => FactorEvent::EmailVerified,
         };
         // Done already: a missing line does not undo it.
-        match self.access.note(caller, Action::OwnFactor { event, id: None }).await {
+        match self.access.note(caller, Action::CustomFactor { event, id: None }).await {
             Ok(entry) => self.access.tell_afterwards(&profile, &entry, Notice::AddressChanged, None).await,
             Err(fault) => telemetry::dependency_failed(&fault),
         }
@@ -145,8 +148,8 @@ impl Addresses {
     }
 }
 
-impl std::fmt::Debug for Addresses {
+impl std::fmt::Debug for AddressService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Addresses")
+        f.write_str("AddressService")
     }
 }

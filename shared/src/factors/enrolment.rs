@@ -56,7 +56,7 @@ impl FriendlyDeviceName {
 }
 
 /// What an authenticator app needs, in every form a client may want.
-pub struct Enrolment {
+pub struct TotpEnrolment {
     pub secret: TotpSecret,
     /// `otpauth://totp/Issuer:account?secret=…&issuer=Issuer`, every part percent-encoded. Cognito's
     /// parameters (SHA-1, 6 digits, 30 s) are the format's defaults and stay out.
@@ -67,14 +67,14 @@ pub struct Enrolment {
     pub png: Zeroizing<String>,
 }
 
-/// Returns the URI that authenticator apps read from a QR code: see [`Enrolment::uri`].
+/// Returns the URI that authenticator apps read from a QR code: see [`TotpEnrolment::uri`].
 pub fn otpauth_uri(secret: &TotpSecret, issuer: &str, account: &str) -> Zeroizing<String> {
     let encode = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
     let (issuer, account) = (encode(issuer), encode(account));
     Zeroizing::new(format!("otpauth://totp/{issuer}:{account}?secret={}&issuer={issuer}", secret.expose()))
 }
 
-impl Enrolment {
+impl TotpEnrolment {
     pub fn new(secret: TotpSecret, issuer: &str, account: &str) -> Result<Self, PortError> {
         let uri = otpauth_uri(&secret, issuer, account);
         let symbol = QrCode::with_error_correction_level(uri.as_bytes(), EcLevel::M)
@@ -85,7 +85,7 @@ impl Enrolment {
     }
 }
 
-impl std::fmt::Debug for Enrolment {
+impl std::fmt::Debug for TotpEnrolment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Enrolment(..)")
     }
@@ -147,8 +147,8 @@ mod tests {
 
     const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 
-    fn enrolment(issuer: &str, account: &str) -> Enrolment {
-        Enrolment::new(TotpSecret::new(SECRET.into()), issuer, account).unwrap()
+    fn enrolment(issuer: &str, account: &str) -> TotpEnrolment {
+        TotpEnrolment::new(TotpSecret::new(SECRET.into()), issuer, account).unwrap()
     }
 
     #[test]

@@ -1,26 +1,26 @@
-//! A signed-in user's factors: those of the user pool, and [`own`], those that are ours.
+//! A signed-in user's factors: those of the user pool, and [`custom`], those that are ours.
 
-mod access;
 mod activity;
 mod address;
-mod code_waits;
+mod change_guard;
+pub mod custom;
+mod devices;
 mod enrolment;
-pub mod own;
+mod pool_factor_service;
 mod port;
 mod preference;
-mod remembered;
-mod use_cases;
+mod resend_cooldown;
 
-pub use access::{Access, AppClientDirectory, FactorFault, GuardPorts, SignedIn};
-pub use activity::Activity;
-pub use address::{AddressBook, AddressVerification, Addresses};
-pub use code_waits::{AddressCodes, CodeWaits};
-pub use enrolment::{Enrolment, FriendlyDeviceName, InvalidDeviceName, TotpSecret, otpauth_uri};
+pub use activity::ActivityService;
+pub use address::{AddressBook, AddressService, AddressVerification};
+pub use change_guard::{AppClientDirectory, FactorChangeGuard, FactorChangePorts, FactorFault, SignedIn};
+pub use devices::{
+    DeviceId, DeviceLabels, DeviceRegistry, DeviceService, InvalidDeviceId, PoolDevice, RememberedDevice,
+};
+pub use enrolment::{FriendlyDeviceName, InvalidDeviceName, TotpEnrolment, TotpSecret, otpauth_uri};
+pub use pool_factor_service::PoolFactorService;
 pub use port::{Contacts, NativeFactors, Profile, TotpVerification, UserPoolFault};
 pub use preference::{
     Block, FactorState, PreferenceChange, PreferenceRequest, PreferenceTag, PreferredMfa, Setting,
 };
-pub use remembered::{
-    DeviceId, DeviceLabels, DeviceRegistry, InvalidDeviceId, PoolDevice, RememberedDevice, RememberedDevices,
-};
-pub use use_cases::Factors;
+pub use resend_cooldown::{ResendCooldown, VerificationRequests};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{Factor, Refusal};
+use crate::kernel::{PoolFactor, Refusal};
 
 /// Amplify's words (cognito.md §7.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,12 +25,12 @@ pub enum Setting {
 /// What the pool says is on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FactorState {
-    pub enabled: BTreeSet<Factor>,
-    pub preferred: Option<Factor>,
+    pub enabled: BTreeSet<PoolFactor>,
+    pub preferred: Option<PoolFactor>,
 }
 
 /// What the user asks for. A factor that is not named stays as it is.
-pub type PreferenceRequest = BTreeMap<Factor, Setting>;
+pub type PreferenceRequest = BTreeMap<PoolFactor, Setting>;
 
 /// A state at one moment, as an entity tag (RFC 9110 §8.8.3): another one after every change that was made
 /// through us, and whenever the pool says something else.
@@ -45,7 +45,7 @@ impl PreferenceTag {
             Setting::Disabled => 'D',
             Setting::Enabled | Setting::NotPreferred => 'E',
         };
-        let [sms, totp, email] = Factor::ALL.map(letter);
+        let [sms, totp, email] = PoolFactor::ALL.map(letter);
         Self(format!("\"{revision}-{sms}{totp}{email}\""))
     }
 
@@ -63,7 +63,7 @@ impl PreferenceTag {
 /// The blocks to send. Empty: all is as asked already.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PreferenceChange {
-    pub blocks: BTreeMap<Factor, Block>,
+    pub blocks: BTreeMap<PoolFactor, Block>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub struct Block {
 
 impl FactorState {
     /// How `factor` reads in Amplify's words.
-    pub fn setting(&self, factor: Factor) -> Setting {
+    pub fn setting(&self, factor: PoolFactor) -> Setting {
         match self.block(factor) {
             Block { preferred: true, .. } => Setting::Preferred,
             Block { enabled: true, .. } => Setting::Enabled,
@@ -82,14 +82,14 @@ impl FactorState {
         }
     }
 
-    fn block(&self, factor: Factor) -> Block {
+    fn block(&self, factor: PoolFactor) -> Block {
         Block { enabled: self.enabled.contains(&factor), preferred: self.preferred == Some(factor) }
     }
 
     /// The blocks that turn this state into the one asked for.
     pub fn plan(&self, request: &PreferenceRequest) -> Result<PreferenceChange, Refusal> {
         let takes_the_mark = takes_the_mark(request)?;
-        let target = |factor: Factor| {
+        let target = |factor: PoolFactor| {
             let now = self.block(factor);
             match request.get(&factor) {
                 Some(Setting::Preferred) => Block { enabled: true, preferred: true },
@@ -101,7 +101,7 @@ impl FactorState {
                 None => Block { enabled: now.enabled, preferred: now.preferred && takes_the_mark.is_none() },
             }
         };
-        let blocks = Factor::ALL
+        let blocks = PoolFactor::ALL
             .into_iter()
             .map(|factor| (factor, target(factor)))
             .filter(|(factor, block)| *block != self.block(*factor))
@@ -111,7 +111,7 @@ impl FactorState {
 }
 
 /// The factor that is to be preferred. Two can't be, whatever the state is.
-pub(super) fn takes_the_mark(request: &PreferenceRequest) -> Result<Option<Factor>, Refusal> {
+pub(super) fn takes_the_mark(request: &PreferenceRequest) -> Result<Option<PoolFactor>, Refusal> {
     let mut preferred = request.iter().filter(|(_, setting)| **setting == Setting::Preferred);
     let takes_the_mark = preferred.next().map(|(factor, _)| *factor);
     if preferred.next().is_some() { Err(Refusal::TwoPreferredFactors) } else { Ok(takes_the_mark) }
@@ -132,9 +132,9 @@ impl PreferredMfa {
     /// The same in the words of v6.
     pub fn request(self) -> PreferenceRequest {
         match self {
-            Self::Totp => PreferenceRequest::from([(Factor::Totp, Setting::Preferred)]),
-            Self::Sms => PreferenceRequest::from([(Factor::Sms, Setting::Preferred)]),
-            Self::NoMfa => Factor::ALL.map(|factor| (factor, Setting::Disabled)).into(),
+            Self::Totp => PreferenceRequest::from([(PoolFactor::Totp, Setting::Preferred)]),
+            Self::Sms => PreferenceRequest::from([(PoolFactor::Sms, Setting::Preferred)]),
+            Self::NoMfa => PoolFactor::ALL.map(|factor| (factor, Setting::Disabled)).into(),
         }
     }
 }
@@ -170,14 +170,14 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use Factor::{Email, Sms, Totp};
+    use PoolFactor::{Email, Sms, Totp};
     use Setting::{Disabled, Enabled, NotPreferred, Preferred};
 
-    fn state(enabled: &[Factor], preferred: Option<Factor>) -> FactorState {
+    fn state(enabled: &[PoolFactor], preferred: Option<PoolFactor>) -> FactorState {
         FactorState { enabled: enabled.iter().copied().collect(), preferred }
     }
 
-    fn request(settings: &[(Factor, Setting)]) -> PreferenceRequest {
+    fn request(settings: &[(PoolFactor, Setting)]) -> PreferenceRequest {
         settings.iter().copied().collect()
     }
 
@@ -192,10 +192,10 @@ mod tests {
     #[case::enabled_and_the_mark_moves(&[Sms, Totp], Some(Sms), &[(Sms, Enabled), (Totp, Preferred)], &[(Sms, true, false), (Totp, true, true)])]
     #[case::nothing_asked(&[Sms, Email], Some(Email), &[], &[])]
     fn only_what_changes_is_sent(
-        #[case] enabled: &[Factor],
-        #[case] preferred: Option<Factor>,
-        #[case] settings: &[(Factor, Setting)],
-        #[case] blocks: &[(Factor, bool, bool)],
+        #[case] enabled: &[PoolFactor],
+        #[case] preferred: Option<PoolFactor>,
+        #[case] settings: &[(PoolFactor, Setting)],
+        #[case] blocks: &[(PoolFactor, bool, bool)],
     ) {
         let change = state(enabled, preferred).plan(&request(settings)).unwrap();
         let expected = blocks.iter().map(|(factor, enabled, preferred)| {
@@ -237,11 +237,11 @@ mod tests {
             mark in prop::option::of(0..3_usize),
             settings in prop::array::uniform3(any_setting()),
         ) {
-            let enabled = Factor::ALL.into_iter().zip(on).filter(|(_, on)| *on).map(|(factor, _)| factor);
-            let mut before = FactorState { enabled: enabled.collect(), preferred: mark.map(|index| Factor::ALL[index]) };
+            let enabled = PoolFactor::ALL.into_iter().zip(on).filter(|(_, on)| *on).map(|(factor, _)| factor);
+            let mut before = FactorState { enabled: enabled.collect(), preferred: mark.map(|index| PoolFactor::ALL[index]) };
             before.preferred = before.preferred.filter(|factor| before.enabled.contains(factor));
             let asked: PreferenceRequest =
-                Factor::ALL.into_iter().zip(settings).filter_map(|(factor, setting)| Some((factor, setting?))).collect();
+                PoolFactor::ALL.into_iter().zip(settings).filter_map(|(factor, setting)| Some((factor, setting?))).collect();
             let Ok(change) = before.plan(&asked) else {
                 prop_assert!(asked.values().filter(|setting| **setting == Preferred).count() > 1);
                 return Ok(());

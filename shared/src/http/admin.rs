@@ -17,7 +17,7 @@ use super::{Problem, body::Body, shell::with_shell, signed_in::claims};
 use crate::{
     admin::{Claims, Found, Reason, Support, UserName},
     factors::{FactorState, PreferenceRequest, Setting, SignedIn},
-    kernel::{Factor, PhoneNumber, Refusal},
+    kernel::{PhoneNumber, PoolFactor, Refusal},
 };
 
 type Desk = State<Arc<Support>>;
@@ -56,8 +56,8 @@ struct UserView {
 
 #[derive(Debug, Serialize)]
 struct FactorsView {
-    enabled: Vec<Factor>,
-    preferred: Option<Factor>,
+    enabled: Vec<PoolFactor>,
+    preferred: Option<PoolFactor>,
 }
 
 impl From<FactorState> for FactorsView {
@@ -67,7 +67,7 @@ impl From<FactorState> for FactorsView {
 }
 
 impl From<Found> for UserView {
-    fn from(Found { account, groups, own }: Found) -> Self {
+    fn from(Found { account, groups, custom }: Found) -> Self {
         let profile = account.profile;
         let name = |name: &crate::factors::FriendlyDeviceName| name.as_str().to_owned();
         Self {
@@ -79,9 +79,9 @@ impl From<Found> for UserView {
             email: profile.contacts.email.map(|email| email.to_string()),
             phone_number: profile.contacts.phone_number.map(|number| number.to_string()),
             factors: profile.factors.into(),
-            authenticators: own.confirmed().map(|(_, found)| name(&found.name)).collect(),
-            recovery_codes_left: own.recovery_codes_left(),
-            trusted_devices: own.devices.values().map(|device| name(&device.name)).collect(),
+            authenticators: custom.confirmed().map(|(_, found)| name(&found.name)).collect(),
+            recovery_codes_left: custom.recovery_codes_left(),
+            trusted_devices: custom.devices.values().map(|device| name(&device.name)).collect(),
         }
     }
 }
@@ -125,7 +125,8 @@ async fn set_preference(
     mut body: Body,
 ) -> Result<Json<FactorsView>, Problem> {
     let mut request = PreferenceRequest::new();
-    for (factor, name) in [(Factor::Sms, "sms"), (Factor::Totp, "totp"), (Factor::Email, "email")] {
+    for (factor, name) in [(PoolFactor::Sms, "sms"), (PoolFactor::Totp, "totp"), (PoolFactor::Email, "email")]
+    {
         if let Some(setting) = body.optional::<Setting>(name)? {
             request.insert(factor, setting);
         }

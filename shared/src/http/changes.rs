@@ -11,7 +11,10 @@ use lambda_http::request::RequestContext;
 
 use super::{Problem, shell::MAX_BODY_BYTES};
 use crate::{
-    calls::{Admission, Begun, CallLimits, IdempotencyKey, Remembered, Repetitions, RequestHash},
+    api_limits::{
+        Idempotency, IdempotencyKey, IdempotentRequests, RateDecision, RateLimiter, RequestHash,
+        StoredResponse,
+    },
     factors::{FactorFault, SignedIn},
     kernel::{PortError, Refusal},
     telemetry,
@@ -25,55 +28,55 @@ pub(super) struct Repeatable;
 
 /// Around every route: changes are counted, and a POST with an `Idempotency-Key` is done once.
 pub(super) async fn admit(
-    State(limits): State<Arc<CallLimits>>,
-    State(repetitions): State<Arc<Repetitions>>,
+    State(limits): State<Arc<RateLimiter>>,
+    State(idempotency): State<Arc<IdempotentRequests>>,
     request: Request,
     next: Next,
 ) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;
     }
-    change(&limits, &repetitions, request, next).await.unwrap_or_else(IntoResponse::into_response)
+    change(&limits, &idempotency, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn change(
-    limits: &CallLimits,
-    repetitions: &Repetitions,
+    limits: &RateLimiter,
+    idempotency: &IdempotentRequests,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
     let user = SignedIn::from_request_parts(&mut parts, &()).await?.user;
     match limits.admit(&user, address(&parts)).await.map_err(FactorFault::from)? {
-        Admission::Admitted => {}
-        Admission::Later { wait } => return Err(Problem::later(wait)),
+        RateDecision::Admitted => {}
+        RateDecision::Later { wait } => return Err(Problem::later(wait)),
     }
     let Some(key) = idempotency_key(&parts)? else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
     let bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Refusal::BodyTooLarge)?;
     let asked = RequestHash::new(parts.method.as_str(), parts.uri.path(), &bytes);
-    let holder = match repetitions.begin(&user, &key, &asked).await.map_err(FactorFault::from)? {
-        Begun::First(holder) => holder,
-        Begun::Repeated(ended) => return again(ended),
-        Begun::OtherRequest => return Err(Refusal::IdempotencyKeyReused.into()),
-        Begun::Running => return Err(Refusal::RequestRunning.into()),
+    let holder = match idempotency.begin(&user, &key, &asked).await.map_err(FactorFault::from)? {
+        Idempotency::First(holder) => holder,
+        Idempotency::Repeated(ended) => return again(ended),
+        Idempotency::OtherRequest => return Err(Refusal::IdempotencyKeyReused.into()),
+        Idempotency::Running => return Err(Refusal::RequestRunning.into()),
     };
     let (response, ended) = end(next.run(Request::from_parts(parts, Body::from(bytes))).await).await;
     // Done already: at worst the key is free again when its lease is over.
-    if let Err(fault) = repetitions.end(&user, &key, &holder, ended).await {
+    if let Err(fault) = idempotency.end(&user, &key, &holder, ended).await {
         telemetry::dependency_failed(&fault);
     }
     Ok(response)
 }
 
 /// What is remembered of an answer: nothing of a refusal, and of what may hold a secret only its status.
-async fn end(response: Response) -> (Response, Option<Remembered>) {
+async fn end(response: Response) -> (Response, Option<StoredResponse>) {
     let status = response.status();
     if !status.is_success() {
         return (response, None);
     }
-    let mut ended = Remembered { status: status.as_u16(), answer: None };
+    let mut ended = StoredResponse { status: status.as_u16(), answer: None };
     if response.extensions().get::<Repeatable>().is_none() {
         return (response, Some(ended));
     }
@@ -90,7 +93,7 @@ async fn end(response: Response) -> (Response, Option<Remembered>) {
     }
 }
 
-fn again(ended: Remembered) -> Result<Response, Problem> {
+fn again(ended: StoredResponse) -> Result<Response, Problem> {
     let answer = ended.answer.ok_or(Refusal::AnswerShownOnce)?;
     let status = StatusCode::from_u16(ended.status).unwrap_or(StatusCode::OK);
     let json = HeaderValue::from_static("application/json");

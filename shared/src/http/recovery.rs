@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{Origin, Problem, body::Body, shell::with_shell};
 use crate::{
     config::{Environment, RecoveryPolicy},
-    factors::own::RecoveryCode,
+    factors::custom::RecoveryCode,
     kernel::{Clock, HashKey, PortError, Refusal},
     recovery::{Answer, Ask, CaseSecret, Desk, Password, Standing, Tries, Trying},
     telemetry,

@@ -4,7 +4,7 @@
 //!          code right          new password             every step done
 //!  Open ───────────────▶ Proven ───────────▶ Working ───────────────▶ Over: Recovered
 //!   │ │                    │                 Password → Sessions →      Over: NeedsOperator
-//!   │ └── five comparisons │                 Devices → OwnFactors →
+//!   │ └── five comparisons │                 Devices → CustomFactors →
 //!   │     or out of time   │ out of time     Factor → Notices
 //!   ▼          ▼           ▼
 //!  cancelled: Over       nothing more can be done with it
@@ -27,7 +27,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::PasswordMark;
-use crate::kernel::{Factor, Refusal, UserId};
+use crate::kernel::{PoolFactor, Refusal, UserId};
 
 /// Codes compared a case.
 const MOST_COMPARISONS: u32 = 5;
@@ -71,7 +71,7 @@ pub enum Phase {
 pub struct Work {
     pub step: Step,
     /// The factors that are lost.
-    pub lost: BTreeSet<Factor>,
+    pub lost: BTreeSet<PoolFactor>,
     pub ids: RunIds,
     pub began_at: Timestamp,
     /// Why the factor can't be removed.
@@ -115,8 +115,8 @@ pub enum Step {
     /// Devices that Cognito remembers.
     Devices,
     /// Authenticators of ours, trusted devices.
-    OwnFactors,
-    Factor,
+    CustomFactors,
+    PoolFactor,
     Notices,
 }
 
@@ -139,7 +139,7 @@ pub enum HandOver {
 
 impl Step {
     pub const ALL: [Self; 6] =
-        [Self::Password, Self::Sessions, Self::Devices, Self::OwnFactors, Self::Factor, Self::Notices];
+        [Self::Password, Self::Sessions, Self::Devices, Self::CustomFactors, Self::PoolFactor, Self::Notices];
 
     /// As it is kept.
     pub fn name(self) -> &'static str {
@@ -147,8 +147,8 @@ impl Step {
             Self::Password => "password",
             Self::Sessions => "sessions",
             Self::Devices => "devices",
-            Self::OwnFactors => "own-factors",
-            Self::Factor => "factor",
+            Self::CustomFactors => "own-factors",
+            Self::PoolFactor => "factor",
             Self::Notices => "notices",
         }
     }
@@ -243,7 +243,7 @@ impl Case {
     }
 
     /// From here on it is finished, whatever dies meanwhile.
-    pub fn begin(&self, lost: BTreeSet<Factor>, ids: RunIds, now: Timestamp) -> Result<Self, Refusal> {
+    pub fn begin(&self, lost: BTreeSet<PoolFactor>, ids: RunIds, now: Timestamp) -> Result<Self, Refusal> {
         match self.phase {
             Phase::Proven if !self.is_expired(now) => {}
             Phase::Open | Phase::Waiting(_) if !self.is_expired(now) => {
@@ -329,7 +329,7 @@ mod tests {
     fn case(is_real: bool) -> Case {
         let user = UserId::parse("alex").unwrap();
         let expires_at = Timestamp::from_second(1_800).unwrap();
-        Case::open(user, "alex".into(), is_real.then(|| PasswordMark::kept("mark")), expires_at)
+        Case::open(user, "alex".into(), is_real.then(|| PasswordMark::from_stored("mark")), expires_at)
     }
 
     proptest! {
@@ -344,7 +344,7 @@ mod tests {
                 let after = match event {
                     Event::Compare => case.compare(now).inspect(|_| compared += 1),
                     Event::RightCode => case.proven(now).inspect(|_| right = true),
-                    Event::Begin => case.begin([Factor::Totp].into(), ids(), now),
+                    Event::Begin => case.begin([PoolFactor::Totp].into(), ids(), now),
                     Event::StepDone(hand_over) => {
                         let reason = hand_over.then_some(HandOver::StillThere);
                         case.step_done(reason).inspect(|_| if let Phase::InProgress(work) = &before.phase {
@@ -381,9 +381,9 @@ mod tests {
     #[test]
     fn a_reason_to_hand_over_is_not_forgotten() {
         let now = Timestamp::UNIX_EPOCH;
-        let mut case = case(true).proven(now).unwrap().begin([Factor::Totp].into(), ids(), now).unwrap();
+        let mut case = case(true).proven(now).unwrap().begin([PoolFactor::Totp].into(), ids(), now).unwrap();
         for step in Step::ALL {
-            let reason = (step == Step::Factor).then_some(HandOver::NoOtherFactor);
+            let reason = (step == Step::PoolFactor).then_some(HandOver::NoOtherFactor);
             case = case.step_done(reason).unwrap();
         }
         assert_eq!(case.phase, Phase::Over(Ending::NeedsOperator(HandOver::NoOtherFactor)));

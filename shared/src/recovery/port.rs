@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use super::{Case, CaseKey, Password, PoolRules};
 use crate::{
-    factors::{PreferenceChange, Profile, own::RecoveryHash},
-    kernel::{Factor, PhoneNumber, PortError, UserId},
+    factors::{PreferenceChange, Profile, custom::RecoveryHash},
+    kernel::{PhoneNumber, PoolFactor, PortError, UserId},
 };
 
 /// Keeps cases.
@@ -78,7 +78,7 @@ pub trait Passwords: Send + Sync {
         &self,
         user_name: &str,
         password: &Password,
-    ) -> Result<Option<BTreeSet<Factor>>, PortError>;
+    ) -> Result<Option<BTreeSet<PoolFactor>>, PortError>;
 }
 
 /// A user of the pool, as an administrator sees them.
@@ -89,7 +89,7 @@ pub struct Account {
     pub status: String,
     pub is_enabled: bool,
     /// Factors that the user has an address for, verified or not.
-    pub addresses: BTreeSet<Factor>,
+    pub addresses: BTreeSet<PoolFactor>,
     /// `UserLastModifiedDate`: an address, a password or whatever else of the user was changed then.
     pub modified_at: Option<Timestamp>,
 }

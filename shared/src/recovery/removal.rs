@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::HandOver;
 use crate::{
     factors::{FactorState, PreferenceChange, Setting},
-    kernel::Factor,
+    kernel::PoolFactor,
 };
 
 /// Whether the pool asks for a second factor.
@@ -20,9 +20,9 @@ pub enum PoolMfa {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolRules {
     pub mfa: PoolMfa,
-    pub offered: BTreeSet<Factor>,
+    pub offered: BTreeSet<PoolFactor>,
     /// Whose address passwords are recovered with first: no second factor goes there.
-    pub recovery: Option<Factor>,
+    pub recovery: Option<PoolFactor>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +36,9 @@ pub enum Removal {
 
 /// Which factors a user has lost of whom Cognito `asked` for these: the authenticator app, if there is
 /// one, else whatever is on.
-pub fn lost(state: &FactorState, asked: &BTreeSet<Factor>) -> BTreeSet<Factor> {
+pub fn lost(state: &FactorState, asked: &BTreeSet<PoolFactor>) -> BTreeSet<PoolFactor> {
     let all: BTreeSet<_> = state.enabled.union(asked).copied().collect();
-    if all.contains(&Factor::Totp) { [Factor::Totp].into() } else { all }
+    if all.contains(&PoolFactor::Totp) { [PoolFactor::Totp].into() } else { all }
 }
 
 /// What to ask of Cognito. `addresses`: of the factors that the user has an address for; `can_delete`:
@@ -46,25 +46,25 @@ pub fn lost(state: &FactorState, asked: &BTreeSet<Factor>) -> BTreeSet<Factor> {
 pub fn plan(
     rules: &PoolRules,
     state: &FactorState,
-    lost: &BTreeSet<Factor>,
-    addresses: &BTreeSet<Factor>,
+    lost: &BTreeSet<PoolFactor>,
+    addresses: &BTreeSet<PoolFactor>,
     can_delete: bool,
 ) -> Removal {
-    if lost.contains(&Factor::Totp) && can_delete {
+    if lost.contains(&PoolFactor::Totp) && can_delete {
         return Removal::DeleteTotp;
     }
     let asked = match rules.mfa {
         PoolMfa::Off => return Removal::Nothing,
         PoolMfa::Optional => lost.iter().map(|factor| (*factor, Setting::Disabled)).collect(),
         PoolMfa::On => {
-            let is_eligible = |factor: &Factor| {
-                *factor != Factor::Totp
+            let is_eligible = |factor: &PoolFactor| {
+                *factor != PoolFactor::Totp
                     && !lost.contains(factor)
                     && rules.offered.contains(factor)
                     && addresses.contains(factor)
                     && rules.recovery != Some(*factor)
             };
-            match Factor::ALL.into_iter().find(is_eligible) {
+            match PoolFactor::ALL.into_iter().find(is_eligible) {
                 Some(factor) => [(factor, Setting::Preferred)].into(),
                 None => return Removal::HandOver(HandOver::NoOtherFactor),
             }
@@ -82,9 +82,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use Factor::{Email, Sms, Totp};
+    use PoolFactor::{Email, Sms, Totp};
 
-    fn state(enabled: &[Factor]) -> FactorState {
+    fn state(enabled: &[PoolFactor]) -> FactorState {
         FactorState { enabled: enabled.iter().copied().collect(), preferred: enabled.first().copied() }
     }
 
@@ -93,17 +93,27 @@ mod tests {
     #[case::an_app_that_is_not_listed(&[], &[Totp, Sms], &[Totp])]
     #[case::a_number(&[Sms], &[Sms], &[Sms])]
     #[case::both_addresses(&[Sms, Email], &[Sms, Email], &[Sms, Email])]
-    fn what_is_lost(#[case] enabled: &[Factor], #[case] asked: &[Factor], #[case] expected: &[Factor]) {
+    fn what_is_lost(
+        #[case] enabled: &[PoolFactor],
+        #[case] asked: &[PoolFactor],
+        #[case] expected: &[PoolFactor],
+    ) {
         let asked = asked.iter().copied().collect();
         assert_eq!(lost(&state(enabled), &asked), expected.iter().copied().collect());
     }
 
-    fn rules(mfa: PoolMfa, recovery: Option<Factor>) -> PoolRules {
-        PoolRules { mfa, offered: Factor::ALL.into(), recovery }
+    fn rules(mfa: PoolMfa, recovery: Option<PoolFactor>) -> PoolRules {
+        PoolRules { mfa, offered: PoolFactor::ALL.into(), recovery }
     }
 
-    fn planned(rules: &PoolRules, enabled: &[Factor], lost: &[Factor], has: &[Factor], del: bool) -> Removal {
-        let set = |factors: &[Factor]| factors.iter().copied().collect::<BTreeSet<_>>();
+    fn planned(
+        rules: &PoolRules,
+        enabled: &[PoolFactor],
+        lost: &[PoolFactor],
+        has: &[PoolFactor],
+        del: bool,
+    ) -> Removal {
+        let set = |factors: &[PoolFactor]| factors.iter().copied().collect::<BTreeSet<_>>();
         plan(rules, &state(enabled), &set(lost), &set(has), del)
     }
 
@@ -133,9 +143,9 @@ mod tests {
     #[case::no_address(&[], None, None)]
     #[case::only_the_recovery_address(&[Email], Some(Email), None)]
     fn else_where_a_factor_is_required_an_eligible_address_stands_in(
-        #[case] has: &[Factor],
-        #[case] recovery: Option<Factor>,
-        #[case] expected: Option<Factor>,
+        #[case] has: &[PoolFactor],
+        #[case] recovery: Option<PoolFactor>,
+        #[case] expected: Option<PoolFactor>,
     ) {
         let removal = planned(&rules(PoolMfa::On, recovery), &[Totp], &[Totp], has, false);
         match (removal, expected) {

@@ -81,7 +81,7 @@ impl CaseKey {
 
 impl PasswordMark {
     /// As it was kept.
-    pub fn kept(mark: impl Into<String>) -> Self {
+    pub fn from_stored(mark: impl Into<String>) -> Self {
         Self(mark.into())
     }
 

@@ -13,13 +13,14 @@ use crate::{
     audit::{Action, AuditTrail, Entry, RecoveryEvent},
     config::{Environment, RecoveryPolicy},
     delivery::{
-        Courier, Destination, MailedRecovery, Notice, NoticeParcel, Parcel, Recipient, RecoveryParcel,
+        Destination, MailedRecovery, MessageQueue, Notice, Notification, OutboundMessage, Recipient,
+        RecoveryNotification,
     },
     factors::{
         Contacts,
-        own::{Change, Changed, OwnFactorStore, RecoveryCode},
+        custom::{Change, ChangeOutcome, CustomFactorStore, RecoveryCode},
     },
-    kernel::{Clock, Entropy, Factor, HashKey, PortError, Refusal},
+    kernel::{Clock, Entropy, HashKey, PoolFactor, PortError, Refusal},
     sign_in::SignInHistory,
     telemetry::Metric,
 };
@@ -59,10 +60,10 @@ pub struct RecoveryPorts {
     pub codes: Arc<dyn RecoveryCodes>,
     pub passwords: Arc<dyn Passwords>,
     pub accounts: Arc<dyn Accounts>,
-    pub own: Arc<dyn OwnFactorStore>,
+    pub custom: Arc<dyn CustomFactorStore>,
     pub history: Arc<dyn SignInHistory>,
     pub audit: Arc<dyn AuditTrail>,
-    pub courier: Arc<dyn Courier>,
+    pub queue: Arc<dyn MessageQueue>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
@@ -141,16 +142,16 @@ impl Recovery {
 
     /// The owner is told that somebody knows the password; where there is none, nobody is told as long.
     async fn note_opened(&self, account: Option<&Account>) -> Result<(), PortError> {
-        let Some(account) = account else { return self.ports.courier.hand_over(&Parcel::Dummy).await };
+        let Some(account) = account else { return self.ports.queue.enqueue(&OutboundMessage::Decoy).await };
         let action = Action::Recovery { event: RecoveryEvent::Opened };
         let user = account.profile.user.clone();
         let entry = Entry::new(self.ports.clock.as_ref(), self.ports.entropy.as_ref(), user, action)?;
-        let parcel = match account.profile.recipient() {
+        let message = match account.profile.recipient() {
             Some(to) => notice(Notice::RecoveryStarted, entry.id, entry.at, to),
-            None => Parcel::Dummy,
+            None => OutboundMessage::Decoy,
         };
         let (noted, told) =
-            futures::join!(self.ports.audit.append(&entry), self.ports.courier.hand_over(&parcel));
+            futures::join!(self.ports.audit.append(&entry), self.ports.queue.enqueue(&message));
         noted?;
         told
     }
@@ -224,10 +225,10 @@ impl Recovery {
         let account = self.ports.accounts.find(name).await?;
         let account = account.filter(|account| wait.is_real && account.profile.user == case.user);
         let contacts = account.as_ref().map(|account| account.profile.contacts.clone()).unwrap_or_default();
-        let parcel = |id, destination: Option<Destination>| match destination {
-            None => Parcel::Dummy,
-            Some(destination) => Parcel::Recovery(RecoveryParcel {
-                notice: NoticeParcel {
+        let message = |id, destination: Option<Destination>| match destination {
+            None => OutboundMessage::Decoy,
+            Some(destination) => OutboundMessage::Recovery(RecoveryNotification {
+                notice: Notification {
                     id,
                     notice: Notice::RecoveryWaiting,
                     name: None,
@@ -239,8 +240,8 @@ impl Recovery {
                 wait_hours: self.settings.policy.email.wait_hours,
             }),
         };
-        let email = parcel(wait.ids.email, contacts.email.clone().map(Destination::Email));
-        let sms = parcel(wait.ids.sms, contacts.phone_number.clone().map(Destination::Sms));
+        let email = message(wait.ids.email, contacts.email.clone().map(Destination::Email));
+        let sms = message(wait.ids.sms, contacts.phone_number.clone().map(Destination::Sms));
         let at = case.waits_since.unwrap_or(now);
         let noted = async {
             if account.is_some() {
@@ -250,8 +251,8 @@ impl Recovery {
             }
         };
         let told = async {
-            self.ports.courier.hand_over(&email).await?;
-            self.ports.courier.hand_over(&sms).await
+            self.ports.queue.enqueue(&email).await?;
+            self.ports.queue.enqueue(&sms).await
         };
         let (noted, told) = futures::join!(noted, told);
         noted?;
@@ -299,8 +300,8 @@ impl Recovery {
 
     /// The owner's link. Nothing but that it is theirs is asked.
     async fn stop(&self, key: &CaseKey, mark: &str) -> Result<Answer, RecoveryFault> {
-        let own = MailedRecovery::new(self.settings.recovery_key.clone(), key.as_str()).mark();
-        if !bool::from(own.as_bytes().ct_eq(mark.as_bytes())) {
+        let expected = MailedRecovery::new(self.settings.recovery_key.clone(), key.as_str()).mark();
+        if !bool::from(expected.as_bytes().ct_eq(mark.as_bytes())) {
             return Err(Refusal::RecoveryNotFound.into());
         }
         let now = self.now();
@@ -346,7 +347,7 @@ impl Recovery {
         let most = self.settings.policy.tries_user_per_hour;
         let is_admitted = self.ports.tries.admit(&Trying::Code { of: case.user.clone() }, most, now).await?;
         // Read in every case: the calls must not tell one account from another.
-        let can_work = self.ports.own.own_factors(&case.user).await?.recovery_codes_work();
+        let can_work = self.ports.custom.custom_factors(&case.user).await?.recovery_codes_work();
         let user = if is_admitted && can_work { case.user.clone() } else { key.nobody()? };
         if !is_admitted {
             Metric::RecoveryThrottled.emit();
@@ -437,8 +438,8 @@ impl Recovery {
                 (Step::Password, Some(password)) => self.set_password(&case, work, password).await?,
                 (Step::Sessions, _) => self.ports.accounts.sign_out(&case.user_name).await?,
                 (Step::Devices, _) => drop(self.ports.accounts.forget_devices(&case.user_name).await?),
-                (Step::OwnFactors, _) => self.forget_own(&case).await?,
-                (Step::Factor, _) => handed_over = self.remove_factor(&case, work).await?,
+                (Step::CustomFactors, _) => self.forget_own(&case).await?,
+                (Step::PoolFactor, _) => handed_over = self.remove_factor(&case, work).await?,
                 (Step::Notices, _) => self.tell(&case, work).await?,
             }
             let after = case.step_done(handed_over)?;
@@ -467,10 +468,10 @@ impl Recovery {
     /// The lost phone most likely held our authenticators too, and no device is trusted from before.
     async fn forget_own(&self, case: &Case) -> Result<(), RecoveryFault> {
         for _ in 0..LOOKS {
-            let seen = self.ports.own.own_factors(&case.user).await?;
+            let seen = self.ports.custom.custom_factors(&case.user).await?;
             // The recovery codes that are left stay. They are no reason to refuse a new first authenticator.
             let change = Change { recovery: None, ..Change::reset() };
-            if self.ports.own.change(&case.user, seen.revision, &change).await? == Changed::Done {
+            if self.ports.custom.change(&case.user, seen.revision, &change).await? == ChangeOutcome::Done {
                 return Ok(());
             }
         }
@@ -495,7 +496,7 @@ impl Recovery {
         let sms = contacts.phone_number.clone().map(|number| (work.ids.sms, Destination::Sms(number)));
         for (id, destination) in email.into_iter().chain(sms) {
             let to = recipient(case, &contacts, destination);
-            self.ports.courier.hand_over(&notice(Notice::AccountRecovered, id, work.began_at, to)).await?;
+            self.ports.queue.enqueue(&notice(Notice::AccountRecovered, id, work.began_at, to)).await?;
         }
         match work.handed_over {
             None => Metric::Recovered.emit(),
@@ -631,7 +632,7 @@ impl Desk for Recovery {
 pub async fn remove(
     accounts: &dyn Accounts,
     account: &Account,
-    lost: &BTreeSet<Factor>,
+    lost: &BTreeSet<PoolFactor>,
 ) -> Result<Option<HandOver>, PortError> {
     let name = &account.profile.contacts.user_name;
     let rules = accounts.rules().await?;
@@ -654,7 +655,7 @@ pub async fn remove(
     let after = accounts.find(name).await?.map(|account| account.profile.factors).unwrap_or_default();
     let is_gone = match &removal {
         Removal::Change(change) => change.holds_in(&after),
-        _ => !after.enabled.contains(&Factor::Totp),
+        _ => !after.enabled.contains(&PoolFactor::Totp),
     };
     Ok((!is_gone).then_some(HandOver::StillThere))
 }
@@ -673,8 +674,8 @@ fn recipient(case: &Case, contacts: &Contacts, destination: Destination) -> Reci
     }
 }
 
-fn notice(notice: Notice, id: uuid::Uuid, at: Timestamp, to: Recipient) -> Parcel {
-    Parcel::Notice(NoticeParcel { id, notice, name: None, at, to })
+fn notice(notice: Notice, id: uuid::Uuid, at: Timestamp, to: Recipient) -> OutboundMessage {
+    OutboundMessage::Notification(Notification { id, notice, name: None, at, to })
 }
 
 impl std::fmt::Debug for Recovery {

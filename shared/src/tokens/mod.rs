@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     assurance::Evidence,
     config::{ClaimsPolicy, ClientTokensPolicy, MFA_METHODS, SELF_SERVICE_SCOPE, TokensPolicy},
-    kernel::{OwnFactor, PortError},
+    kernel::{CustomFactor, PortError},
 };
 
 /// What a version of the trigger can change (cognito.md §1.9).
@@ -31,7 +31,7 @@ pub struct Issuing<'a> {
     /// The user's.
     pub attributes: BTreeMap<&'a str, &'a str>,
     /// Where it is known.
-    pub methods: Option<&'a BTreeSet<OwnFactor>>,
+    pub methods: Option<&'a BTreeSet<CustomFactor>>,
     /// What this sign-in is worth. Access tokens say it.
     pub evidence: Option<Evidence>,
     /// `groupConfiguration`, as the event has it.
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn version_1_changes_the_id_token_in_texts() {
-        let methods = [OwnFactor::Totp, OwnFactor::EmailCode].into();
+        let methods = [CustomFactor::Totp, CustomFactor::EmailCode].into();
         let groups =
             json!({ "groupsToOverride": ["admins"], "iamRolesToOverride": [], "preferredRole": null });
         let issuing =
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn version_2_changes_both_tokens_and_scopes() {
-        let methods = [OwnFactor::Totp, OwnFactor::EmailCode].into();
+        let methods = [CustomFactor::Totp, CustomFactor::EmailCode].into();
         let groups = json!({ "groupsToOverride": ["admins"], "future": 1 });
         let issuing =
             Issuing { methods: Some(&methods), groups: Some(&groups), ..issuing(TokenVersion::V2, "web") };
@@ -256,7 +256,7 @@ mod tests {
             let other =
                 Issuing { groups: Some(&groups), methods: Some(&methods), ..issuing(version, "other") };
             assert_eq!(policy(POLICY).overrides(&other).unwrap(), Map::new());
-            let methods = [OwnFactor::Totp].into();
+            let methods = [CustomFactor::Totp].into();
             let proven = Issuing { methods: Some(&methods), ..issuing(version, "other") };
             let silent = policy("[tokens]\nmfa_methods = false");
             assert_eq!(silent.overrides(&proven).unwrap(), Map::new());

@@ -1,14 +1,14 @@
 use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault, signing_in};
-use crate::custom_auth::Creator;
+use crate::custom_auth::ChallengeCreator;
 
 /// Makes the next custom challenge (cognito.md §1.13).
 #[derive(Debug)]
-pub struct CreateAuthChallenge(Creator);
+pub struct CreateAuthChallenge(ChallengeCreator);
 
 impl CreateAuthChallenge {
-    pub fn new(creator: Creator) -> Self {
+    pub fn new(creator: ChallengeCreator) -> Self {
         Self(creator)
     }
 }

@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 use super::{Event, Trigger, TriggerFault};
 use crate::{
     config::RecoveryClient,
-    delivery::{Channel, CodeSource, DeliveryId, Destination, Dispatch, Purpose, SendRequest},
+    delivery::{Channel, CodeSource, DeliveryId, Destination, Purpose, SendRequest, Sender},
     kernel::{EmailAddress, PhoneNumber, UserId},
 };
 
@@ -11,18 +11,18 @@ use crate::{
 /// away, and an error makes Lambda try again.
 #[derive(Debug)]
 pub struct CustomSender {
-    dispatch: Dispatch,
+    sender: Sender,
     recovery: RecoveryClient,
 }
 
 impl CustomSender {
-    pub fn new(dispatch: Dispatch) -> Self {
-        Self { dispatch, recovery: RecoveryClient::default() }
+    pub fn new(sender: Sender) -> Self {
+        Self { sender, recovery: RecoveryClient::default() }
     }
 
     /// Codes of this client are answered by nobody: none is sent.
     #[must_use]
-    pub fn sparing(self, recovery: RecoveryClient) -> Self {
+    pub fn with_recovery_client(self, recovery: RecoveryClient) -> Self {
         Self { recovery, ..self }
     }
 }
@@ -32,8 +32,8 @@ impl Trigger for CustomSender {
         if self.recovery.is(event.client_id()) {
             return Ok(Map::new());
         }
-        if let Some(request) = request(event, self.dispatch.channel()) {
-            self.dispatch.handle(&request).await?;
+        if let Some(request) = request(event, self.sender.channel()) {
+            self.sender.handle(&request).await?;
         } else {
             // Nothing tells this request from the next: it could not be sent once.
             tracing::error!("event has neither a code nor an event id");

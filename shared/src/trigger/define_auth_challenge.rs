@@ -1,7 +1,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Event, Trigger, TriggerFault, signing_in};
-use crate::custom_auth::{Defined, SignIns};
+use crate::custom_auth::{DefineDecision, SignIns};
 
 /// Decides what is next in a sign-in by custom challenges (cognito.md §1.12).
 #[derive(Debug)]
@@ -17,16 +17,16 @@ impl Trigger for DefineAuthChallenge {
     async fn handle(&self, event: Event<'_>) -> Result<Map<String, Value>, TriggerFault> {
         let defined = self.0.define(&signing_in(event), &event.session()).await?;
         let challenge = match defined {
-            Defined::Password => Some("PASSWORD_VERIFIER"),
-            Defined::NewPassword => Some("NEW_PASSWORD_REQUIRED"),
-            Defined::Challenge => Some("CUSTOM_CHALLENGE"),
-            Defined::IssueTokens | Defined::Fail => None,
+            DefineDecision::Password => Some("PASSWORD_VERIFIER"),
+            DefineDecision::NewPassword => Some("NEW_PASSWORD_REQUIRED"),
+            DefineDecision::Challenge => Some("CUSTOM_CHALLENGE"),
+            DefineDecision::IssueTokens | DefineDecision::Fail => None,
         };
         // One of the three, never two: all are said, so that none is left as it came.
         Ok(Map::from_iter([
             ("challengeName".to_owned(), json!(challenge)),
-            ("issueTokens".to_owned(), json!(defined == Defined::IssueTokens)),
-            ("failAuthentication".to_owned(), json!(defined == Defined::Fail)),
+            ("issueTokens".to_owned(), json!(defined == DefineDecision::IssueTokens)),
+            ("failAuthentication".to_owned(), json!(defined == DefineDecision::Fail)),
         ]))
     }
 }

@@ -9,7 +9,7 @@ mod custom_message;
 mod custom_sender;
 mod define_auth_challenge;
 mod event;
-mod parcels;
+mod outbound_messages;
 mod post_authentication;
 mod post_confirmation;
 mod pre_authentication;
@@ -26,7 +26,7 @@ pub use custom_message::CustomMessage;
 pub use custom_sender::CustomSender;
 pub use define_auth_challenge::DefineAuthChallenge;
 pub use event::Event;
-pub use parcels::{accept, serve_parcels};
+pub use outbound_messages::{accept, serve_outbound_messages};
 pub use post_authentication::PostAuthentication;
 pub use post_confirmation::PostConfirmation;
 pub use pre_authentication::PreAuthentication;
@@ -43,7 +43,7 @@ use jiff::Timestamp;
 
 use crate::{
     custom_auth::SigningIn,
-    delivery::{Completed, Destination, Governor},
+    delivery::{Completion, Destination, Governor},
     kernel::{EmailAddress, PhoneNumber, PortError, UserId},
     telemetry::{self, Metric},
 };
@@ -72,15 +72,15 @@ async fn codes_arrived(
 ) -> Result<(), PortError> {
     let phone = event.attribute("phone_number").and_then(|number| PhoneNumber::parse(number).ok());
     let email = event.attribute("email").and_then(|email| EmailAddress::parse(email).ok());
-    let completed = |destination, verified| Completed {
+    let completed = |destination, verified| Completion {
         user: user.clone(),
         destination,
         is_verified: event.attribute(verified) == Some("true"),
     };
     let by_sms = phone.map(|number| completed(Destination::Sms(number), "phone_number_verified"));
     let by_email = email.map(|address| completed(Destination::Email(address), "email_verified"));
-    let settle = async |completed: Option<Completed>| match completed {
-        Some(completed) => governor.settle(&completed, now).await,
+    let settle = async |completed: Option<Completion>| match completed {
+        Some(completed) => governor.record_completion(&completed, now).await,
         None => Ok(None),
     };
     let (by_sms, by_email) = futures::join!(settle(by_sms), settle(by_email));

@@ -7,7 +7,7 @@ use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
 use crate::{
     audit::{Action, AuditTrail, Entry},
     config::RecoveryClient,
-    delivery::{Courier, Destination, Governor, Notice, NoticeParcel, Parcel, Recipient},
+    delivery::{Destination, Governor, MessageQueue, Notice, Notification, OutboundMessage, Recipient},
     kernel::{Clock, EmailAddress, Entropy, PortError, UserId},
     sign_in::{SignInLedger, new_device_id},
 };
@@ -20,28 +20,28 @@ pub struct PostAuthentication {
     ledger: Arc<dyn SignInLedger>,
     governor: Governor,
     trail: Arc<dyn AuditTrail>,
-    courier: Option<Arc<dyn Courier>>,
+    queue: Option<Arc<dyn MessageQueue>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     recovery: RecoveryClient,
 }
 
 impl PostAuthentication {
-    /// Without a `courier` nobody is told of new devices.
+    /// Without a `queue` nobody is told of new devices.
     pub fn new(
         ledger: Arc<dyn SignInLedger>,
         governor: Governor,
         trail: Arc<dyn AuditTrail>,
-        courier: Option<Arc<dyn Courier>>,
+        queue: Option<Arc<dyn MessageQueue>>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { ledger, governor, trail, courier, clock, entropy, recovery: RecoveryClient::default() }
+        Self { ledger, governor, trail, queue, clock, entropy, recovery: RecoveryClient::default() }
     }
 
     /// At this client nobody completes a sign-in: the last gate refuses tokens afterwards.
     #[must_use]
-    pub fn sparing(self, recovery: RecoveryClient) -> Self {
+    pub fn with_recovery_client(self, recovery: RecoveryClient) -> Self {
         Self { recovery, ..self }
     }
 
@@ -63,8 +63,8 @@ impl PostAuthentication {
         now: Timestamp,
     ) -> Result<(), PortError> {
         let email = event.attribute("email").filter(|_| event.attribute("email_verified") == Some("true"));
-        let (Some(courier), true, Some(email)) = (
-            &self.courier,
+        let (Some(queue), true, Some(email)) = (
+            &self.queue,
             event.flag("newDeviceUsed"),
             email.and_then(|email| EmailAddress::parse(email).ok()),
         ) else {
@@ -78,8 +78,8 @@ impl PostAuthentication {
             locales: event.locales().into_iter().map(ToOwned::to_owned).collect(),
         };
         let id = new_device_id(user, event.client_id(), now);
-        let parcel = NoticeParcel { id, notice: Notice::NewDevice, name: None, at: now, to };
-        courier.hand_over(&Parcel::Notice(parcel)).await
+        let message = Notification { id, notice: Notice::NewDevice, name: None, at: now, to };
+        queue.enqueue(&OutboundMessage::Notification(message)).await
     }
 }
 
@@ -97,7 +97,7 @@ impl Trigger for PostAuthentication {
             best_effort("sign_in.complete", LIMIT, self.ledger.complete(&user, now)),
             best_effort("delivery.settle", LIMIT, codes_arrived(&self.governor, &user, event, now)),
             best_effort("audit.append", LIMIT, self.note_new_device(&user, event)),
-            best_effort("courier.hand_over", LIMIT, self.tell_of_new_device(&user, event, now)),
+            best_effort("queue.enqueue", LIMIT, self.tell_of_new_device(&user, event, now)),
         );
         Ok(Map::new())
     }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
 use crate::{
-    delivery::{Courier, Destination, Governor, Notice, NoticeParcel, Parcel, Recipient},
-    factors::own::OwnFactorStore,
+    delivery::{Destination, Governor, MessageQueue, Notice, Notification, OutboundMessage, Recipient},
+    factors::custom::CustomFactorStore,
     kernel::{Clock, EmailAddress, PhoneNumber, PortError, UserId},
     recovery::Accounts,
     sign_in::SignInLedger,
@@ -21,10 +21,10 @@ const LIMIT: Duration = Duration::from_millis(2_500);
 pub struct PostConfirmation {
     confirmed: Arc<dyn ConfirmedUsers>,
     ledger: Arc<dyn SignInLedger>,
-    own_factors: Arc<dyn OwnFactorStore>,
+    custom_factors: Arc<dyn CustomFactorStore>,
     governor: Governor,
     unique: Option<UniqueAddresses>,
-    courier: Option<Arc<dyn Courier>>,
+    queue: Option<Arc<dyn MessageQueue>>,
     accounts: Option<Arc<dyn Accounts>>,
     clock: Arc<dyn Clock>,
 }
@@ -33,17 +33,17 @@ impl PostConfirmation {
     pub fn new(
         confirmed: Arc<dyn ConfirmedUsers>,
         ledger: Arc<dyn SignInLedger>,
-        own_factors: Arc<dyn OwnFactorStore>,
+        custom_factors: Arc<dyn CustomFactorStore>,
         governor: Governor,
         unique: Option<UniqueAddresses>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { confirmed, ledger, own_factors, governor, unique, courier: None, accounts: None, clock }
+        Self { confirmed, ledger, custom_factors, governor, unique, queue: None, accounts: None, clock }
     }
 
     /// Has the pool forget the user's devices when the password is reset.
     #[must_use]
-    pub fn forgetting_devices(self, accounts: Arc<dyn Accounts>) -> Self {
+    pub fn with_device_reset(self, accounts: Arc<dyn Accounts>) -> Self {
         Self { accounts: Some(accounts), ..self }
     }
 
@@ -54,10 +54,10 @@ impl PostConfirmation {
         }
     }
 
-    /// With a `courier`, whoever has completed a sign-up is welcomed.
+    /// With a `queue`, whoever has completed a sign-up is welcomed.
     #[must_use]
-    pub fn welcoming(self, courier: Option<Arc<dyn Courier>>) -> Self {
-        Self { courier, ..self }
+    pub fn with_welcome(self, queue: Option<Arc<dyn MessageQueue>>) -> Self {
+        Self { queue, ..self }
     }
 
     /// By e-mail to a verified address only: an unverified one could be anybody's. Handed over again with
@@ -65,8 +65,8 @@ impl PostConfirmation {
     async fn welcome(&self, user: &UserId, event: Event<'_>, now: Timestamp) -> Result<(), PortError> {
         let email =
             event.attribute("email").filter(|_| event.attribute("email_verified").is_some_and(is_true));
-        let (Some(courier), Some(email)) =
-            (&self.courier, email.and_then(|email| EmailAddress::parse(email).ok()))
+        let (Some(queue), Some(email)) =
+            (&self.queue, email.and_then(|email| EmailAddress::parse(email).ok()))
         else {
             return Ok(());
         };
@@ -78,8 +78,8 @@ impl PostConfirmation {
             locales: event.locales().into_iter().map(ToOwned::to_owned).collect(),
         };
         let id = welcome_id(user);
-        let parcel = NoticeParcel { id, notice: Notice::Welcome, name: None, at: now, to };
-        courier.hand_over(&Parcel::Notice(parcel)).await
+        let message = Notification { id, notice: Notice::Welcome, name: None, at: now, to };
+        queue.enqueue(&OutboundMessage::Notification(message)).await
     }
 
     /// Makes the sign-up's claim on its verified addresses firm.
@@ -103,7 +103,7 @@ impl Trigger for PostConfirmation {
                     best_effort("sign_up.record", LIMIT, self.confirmed.record(&user, now)),
                     best_effort("delivery.settle", LIMIT, codes_arrived(&self.governor, &user, event, now)),
                     best_effort("sign_up.keep_addresses", LIMIT, self.keep_addresses(&user, event, now)),
-                    best_effort("courier.hand_over", LIMIT, self.welcome(&user, event, now)),
+                    best_effort("queue.enqueue", LIMIT, self.welcome(&user, event, now)),
                 );
                 if recorded == Some(Recorded::First) {
                     tracing::info!("sign-up confirmed");
@@ -114,7 +114,7 @@ impl Trigger for PostConfirmation {
             ("PostConfirmation_ConfirmForgotPassword", Some(user)) => {
                 futures::join!(
                     best_effort("sign_in.reset", LIMIT, self.ledger.password_reset(&user, now)),
-                    best_effort("factors.revoke", LIMIT, self.own_factors.revoke_devices(&user)),
+                    best_effort("factors.revoke", LIMIT, self.custom_factors.revoke_devices(&user)),
                     best_effort("pool.forget_devices", LIMIT, self.forget_devices(event.user_name())),
                     best_effort("delivery.settle", LIMIT, codes_arrived(&self.governor, &user, event, now)),
                 );

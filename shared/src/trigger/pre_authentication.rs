@@ -30,7 +30,7 @@ impl PreAuthentication {
 
     /// Attempts at this client are no sign-ins and are not counted; recovery has limits of its own.
     #[must_use]
-    pub fn sparing(self, recovery: RecoveryClient) -> Self {
+    pub fn with_recovery_client(self, recovery: RecoveryClient) -> Self {
         Self { recovery, ..self }
     }
 }

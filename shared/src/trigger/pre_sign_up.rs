@@ -34,7 +34,7 @@ impl PreSignUp {
 
     /// Links first sign-ins through an identity provider with accounts that are there.
     #[must_use]
-    pub fn linking(self, linking: Linking) -> Self {
+    pub fn with_linking(self, linking: Linking) -> Self {
         Self { linking: Some(linking), ..self }
     }
 

@@ -7,7 +7,7 @@ use super::{Event, Trigger, TriggerFault};
 use crate::{
     assurance::{Evidence, RecordedSignIn, SignInRecords},
     config::TokensPolicy,
-    custom_auth::{Gate, LastGate, NativeSteps, TokenKind, TokenRequest},
+    custom_auth::{NativeSteps, TokenDecision, TokenGate, TokenKind, TokenRequest},
     kernel::{Clock, PortError, Refusal, UserId},
     tokens::{Issuing, TokenVersion},
 };
@@ -16,13 +16,13 @@ use crate::{
 /// error, not.
 #[derive(Debug)]
 pub struct PreTokenGeneration {
-    gate: LastGate,
+    gate: TokenGate,
     policy: TokensPolicy,
     recorder: SignInRecorder,
 }
 
 impl PreTokenGeneration {
-    pub fn new(gate: LastGate, policy: TokensPolicy, recorder: SignInRecorder) -> Self {
+    pub fn new(gate: TokenGate, policy: TokensPolicy, recorder: SignInRecorder) -> Self {
         Self { gate, policy, recorder }
     }
 }
@@ -83,9 +83,9 @@ impl Trigger for PreTokenGeneration {
             named: event.client_metadata("nonce"),
         };
         let admitted = match self.gate.admit(&request).await? {
-            Gate::Open(admitted) => admitted,
-            Gate::UnknownClient => return Err(Refusal::AppClientUnknown.into()),
-            Gate::NotProven => return Err(Refusal::SignInIncomplete.into()),
+            TokenDecision::Granted(admitted) => admitted,
+            TokenDecision::UnknownClient => return Err(Refusal::AppClientUnknown.into()),
+            TokenDecision::NotProven => return Err(Refusal::SignInIncomplete.into()),
         };
         if let (Some(user), Some(evidence)) = (&request.user, admitted.evidence) {
             self.recorder.record(user, &request, event.token_version(), evidence).await?;

@@ -6,7 +6,7 @@ use std::{
 use async_trait::async_trait;
 use shared::{
     factors::{Contacts, FactorState, PreferenceChange, Profile},
-    kernel::{EmailAddress, Factor, PhoneNumber, PortError, UserId},
+    kernel::{EmailAddress, PhoneNumber, PoolFactor, PortError, UserId},
     recovery::{Account, Accounts, Password, PasswordSet, Passwords, PoolMfa, PoolRules, PreferenceSet},
 };
 
@@ -43,7 +43,7 @@ impl Default for InMemoryAccounts {
     fn default() -> Self {
         Self(Mutex::new(State {
             users: BTreeMap::new(),
-            rules: PoolRules { mfa: PoolMfa::Optional, offered: Factor::ALL.into(), recovery: None },
+            rules: PoolRules { mfa: PoolMfa::Optional, offered: PoolFactor::ALL.into(), recovery: None },
             can_delete: true,
             ignores_changes: false,
             calls_left: None,
@@ -55,7 +55,7 @@ impl Default for InMemoryAccounts {
 impl InMemoryAccounts {
     /// A user with these factors on, the first of them preferred, a verified e-mail address, a session and
     /// a remembered device.
-    pub fn add(&self, name: &str, password: &str, factors: &[Factor]) {
+    pub fn add(&self, name: &str, password: &str, factors: &[PoolFactor]) {
         // An id is ASCII.
         let id = if name.is_ascii() { name.to_owned() } else { format!("of-{}", name.chars().count()) };
         let contacts = Contacts {
@@ -73,7 +73,7 @@ impl InMemoryAccounts {
                 preferred: factors.first().copied(),
             },
         };
-        let addresses = [Factor::Sms, Factor::Email].into();
+        let addresses = [PoolFactor::Sms, PoolFactor::Email].into();
         let account = Account {
             profile,
             status: "CONFIRMED".into(),
@@ -100,7 +100,7 @@ impl InMemoryAccounts {
         change(self.lock().users.get_mut(name).expect("a user who was added"));
     }
 
-    pub fn set_rules(&self, mfa: PoolMfa, recovery: Option<Factor>, can_delete: bool) {
+    pub fn set_rules(&self, mfa: PoolMfa, recovery: Option<PoolFactor>, can_delete: bool) {
         let mut state = self.lock();
         state.rules = PoolRules { mfa, recovery, ..state.rules.clone() };
         state.can_delete = can_delete;
@@ -171,8 +171,8 @@ impl Accounts for InMemoryAccounts {
         let (can_delete, ignores) = (state.can_delete, state.ignores_changes);
         let factors = &mut known(&mut state, user_name)?.account.profile.factors;
         if can_delete && !ignores {
-            factors.enabled.remove(&Factor::Totp);
-            factors.preferred = factors.preferred.filter(|factor| *factor != Factor::Totp);
+            factors.enabled.remove(&PoolFactor::Totp);
+            factors.preferred = factors.preferred.filter(|factor| *factor != PoolFactor::Totp);
         }
         Ok(can_delete)
     }
@@ -185,8 +185,8 @@ impl Accounts for InMemoryAccounts {
         let mut state = self.call("AdminSetUserMFAPreference")?;
         let ignores = state.ignores_changes;
         let user = known(&mut state, user_name)?;
-        let is_set_up = |factor: &Factor| {
-            *factor != Factor::Totp || user.account.profile.factors.enabled.contains(factor)
+        let is_set_up = |factor: &PoolFactor| {
+            *factor != PoolFactor::Totp || user.account.profile.factors.enabled.contains(factor)
         };
         if change.blocks.iter().any(|(factor, block)| block.enabled && !is_set_up(factor)) {
             return Ok(PreferenceSet::NotSetUp);
@@ -218,7 +218,7 @@ impl Passwords for InMemoryAccounts {
         &self,
         user_name: &str,
         password: &Password,
-    ) -> Result<Option<BTreeSet<Factor>>, PortError> {
+    ) -> Result<Option<BTreeSet<PoolFactor>>, PortError> {
         let state = self.call("InitiateAuth")?;
         let user = state.users.get(user_name).filter(|user| user.account.is_enabled);
         let is_right = user.filter(|user| user.password == password.expose());

@@ -8,27 +8,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt as _, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    audit::{Action, AuditLog, AuditTrail, Entry, FactorEvent},
-    calls::{
-        CallCounts, Claim as RequestClaim, Counter as CallCounter, Holder, IdempotencyKey, Remembered,
-        RequestHash, Requests, Settled,
+    api_limits::{
+        IdempotencyKey, IdempotencyStore, KeyClaim, KeyHolder, KeyRelease, RateCounter, RateCounts,
+        RequestHash, StoredResponse,
     },
+    audit::{Action, AuditLog, AuditTrail, Entry, FactorEvent},
     config::Policy,
     delivery::{
-        Booking, Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt, DeliveryId,
-        Destination, Failure, Limits, Outcome, Refused, Repayment, Scope, Sent, Standing,
+        BudgetCounter, BudgetCounts, BudgetLimits, BudgetRefusal, BudgetScope, Budgets, Channel,
+        CounterIncrement, Credit, DeliveryId, Destination, LastSend, Lease, Reservation, SendFailure,
+        SendHistory, SendLeases, SendOutcome, TrustLevel, UnverifiedCodes,
     },
     factors::{
-        AddressBook, AddressCodes, AddressVerification, Block, DeviceId, DeviceLabels, DeviceRegistry,
-        FactorState, FriendlyDeviceName, NativeFactors, PreferenceChange, TotpSecret, TotpVerification,
-        UserPoolFault,
-        own::{
-            Authenticator, Change, Changed, DeviceKey, FactorId, MessageCodeSetting, MessageCodes,
-            OwnFactorStore, OwnFactors, PoolFactorNote, RecoveryHash, SealedSeed, Seeds, TotpSeed,
+        AddressBook, AddressVerification, Block, DeviceId, DeviceLabels, DeviceRegistry, FactorState,
+        FriendlyDeviceName, NativeFactors, PreferenceChange, TotpSecret, TotpVerification, UserPoolFault,
+        VerificationRequests,
+        custom::{
+            Authenticator, Change, ChangeOutcome, CustomFactorStore, CustomFactors, DeviceKey, FactorId,
+            MessageCodeSetting, MessageCodes, PoolFactorNote, RecoveryHash, SealedSeed, Seeds, TotpSeed,
             TrustedDevice,
         },
     },
-    kernel::{AccessToken, EmailAddress, Factor, OneTimeCode, PhoneNumber, UserId},
+    kernel::{AccessToken, EmailAddress, OneTimeCode, PhoneNumber, PoolFactor, UserId},
     sign_in::{Attempt, BackOff, History, SignInHistory, SignInLedger, Subject},
     sign_up::{
         AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimPlace, ClaimsReview, ConfirmedUsers,
@@ -313,41 +314,41 @@ pub async fn federated_links(port: &dyn FederatedLinks, user_pool_id: &str) {
 }
 
 /// A delivery is handled by one at a time, again after whoever died, and by nobody once it is over.
-pub async fn claims(port: &dyn Claims) {
+pub async fn claims(port: &dyn SendLeases) {
     let id = |request| DeliveryId::new("pool", "alex", "CustomSMSSender_SignUp", request);
     let start = Timestamp::from_millisecond(1_767_323_045_123).expect("a time within range");
     let lease = SignedDuration::from_millis(6_001);
     let after =
         |milliseconds| start.saturating_add(SignedDuration::from_millis(milliseconds)).expect("in range");
     let claim = async |id: &DeliveryId, now: Timestamp| {
-        port.claim(id, now, now.saturating_add(lease).expect("in range")).await.expect("works")
+        port.acquire(id, now, now.saturating_add(lease).expect("in range")).await.expect("works")
     };
-    let granted = |attempt| Claim::Granted { attempt, first_seen: start };
+    let granted = |attempt| Lease::Acquired { attempt, first_seen: start };
 
     let one = id("racing");
     let racing = join_all((0..RACING).map(|_| claim(&one, start))).await;
     let won = racing.iter().filter(|claim| **claim == granted(1)).count();
-    let held = racing.iter().filter(|claim| **claim == Claim::Held { until: after(6_001) }).count();
+    let held = racing.iter().filter(|claim| **claim == Lease::Held { until: after(6_001) }).count();
     assert_eq!((won, held), (1, RACING - 1), "one of {RACING} racing claims is granted");
     assert_eq!(claim(&id("another"), start).await, granted(1), "deliveries do not share");
 
-    assert_eq!(claim(&one, after(6_000)).await, Claim::Held { until: after(6_001) });
+    assert_eq!(claim(&one, after(6_000)).await, Lease::Held { until: after(6_001) });
     let racing = join_all((0..RACING).map(|_| claim(&one, after(6_001)))).await;
     let won = racing.iter().filter(|claim| **claim == granted(2)).count();
     assert_eq!(won, 1, "whoever does not settle in time is followed by one");
 
-    let failed = Outcome::Failed(Failure::NoProvider);
-    port.settle(&one, 1, failed, after(6_100)).await.expect("works");
+    let failed = SendOutcome::Failed(SendFailure::NoProvider);
+    port.complete(&one, 1, failed, after(6_100)).await.expect("works");
     let held = claim(&one, after(6_200)).await;
-    assert_eq!(held, Claim::Held { until: after(12_002) }, "who lost the claim can't end it by failing");
-    port.settle(&one, 2, failed, after(6_300)).await.expect("works");
-    assert_eq!(claim(&one, after(60_000)).await, Claim::Settled);
+    assert_eq!(held, Lease::Held { until: after(12_002) }, "who lost the claim can't end it by failing");
+    port.complete(&one, 2, failed, after(6_300)).await.expect("works");
+    assert_eq!(claim(&one, after(60_000)).await, Lease::Completed);
 
     let two = id("sent by who lost it");
     assert_eq!(claim(&two, start).await, granted(1));
     assert_eq!(claim(&two, after(7_000)).await, granted(2));
-    port.settle(&two, 1, Outcome::Sent { provider: "sns" }, after(7_100)).await.expect("works");
-    assert_eq!(claim(&two, after(60_000)).await, Claim::Settled, "a message that was sent is sent");
+    port.complete(&two, 1, SendOutcome::Sent { provider: "sns" }, after(7_100)).await.expect("works");
+    assert_eq!(claim(&two, after(60_000)).await, Lease::Completed, "a message that was sent is sent");
 }
 
 /// An entry is kept once and never changed. `count` tells how many the user has.
@@ -371,8 +372,8 @@ pub async fn audit_log<T: AuditTrail + AuditLog>(port: &T) {
     let actions = [
         Action::TotpStarted { replace: false },
         Action::TotpVerified,
-        Action::PreferenceChanged { factor: Factor::Totp, enabled: true, preferred: true },
-        Action::OwnFactor { event: FactorEvent::EmailVerified, id: None },
+        Action::PreferenceChanged { factor: PoolFactor::Totp, enabled: true, preferred: true },
+        Action::CustomFactor { event: FactorEvent::EmailVerified, id: None },
         Action::NewDeviceUsed,
     ];
     assert_eq!(port.newest(&alex, None, 9).await.expect("works"), []);
@@ -393,7 +394,7 @@ pub async fn audit_log<T: AuditTrail + AuditLog>(port: &T) {
     let expected =
         ["new-device-used", "email-verified", "preference-changed", "totp-verified", "totp-started"];
     assert_eq!(names, expected, "the newest first, each once");
-    assert_eq!(seen.iter().filter_map(|line| line.factor).collect::<Vec<_>>(), [Factor::Totp]);
+    assert_eq!(seen.iter().filter_map(|line| line.factor).collect::<Vec<_>>(), [PoolFactor::Totp]);
     assert_eq!(seen.last().map(|line| line.at), Some(Timestamp::UNIX_EPOCH));
     assert_eq!(port.newest(&sam, None, 9).await.expect("works"), [], "users do not share");
 }
@@ -420,32 +421,36 @@ pub async fn device_labels(port: &dyn DeviceLabels) {
     assert_eq!(port.labels(&sam).await.expect("works"), BTreeMap::new(), "users do not share");
 }
 
-/// Racing charges never pass a limit; what is given or paid back makes room again.
+/// Racing increments never pass a limit; what is given or paid back makes room again.
 pub async fn budgets(port: &dyn Budgets) {
-    const ROOMY: Limits =
-        Limits { per_hour: 900, per_day: 900, open_per_hour: 900, open_per_day: 900, unverified: 900 };
+    use TrustLevel::{Established, Unverified, Verified};
+    const ROOMY: BudgetLimits =
+        BudgetLimits { per_hour: 900, per_day: 900, open_per_hour: 900, open_per_day: 900, unverified: 900 };
     let day = jiff::civil::date(2026, 3, 1);
-    let charge = |name: &str, standing, limits| Charge {
-        counter: Counter { channel: Channel::Sms, scope: Scope::Country, name: name.into(), shard: 0, day },
+    let (channel, scope) = (Channel::Sms, BudgetScope::Country);
+    let counter = |name: &str| BudgetCounter { channel, scope, name: name.into(), shard: 0, day };
+    let increment = |name: &str, trust, limits| CounterIncrement {
+        counter: counter(name),
         hour: 9,
-        standing,
+        trust,
         limits,
         seen: None,
     };
-    let charge_one = async |charge: &Charge| {
+    let charge_one = async |increment: &CounterIncrement| {
         let nobody = user("codes-nobody");
-        let charges = std::slice::from_ref(charge);
-        let booking = Booking { user: &nobody, channel: Channel::Sms, correspondence: None, charges };
-        let booked = port.book(&booking).await.expect("works");
+        let increments = std::slice::from_ref(increment);
+        let reservation = Reservation { user: &nobody, channel: Channel::Sms, history: None, increments };
+        let booked = port.reserve(&reservation).await.expect("works");
         assert!(booked.swapped.expect("works"), "there is nothing to swap");
-        booked.charges.into_iter().next().expect("an outcome for each charge").expect("works")
+        booked.increments.into_iter().next().expect("an outcome for each charge").expect("works")
     };
-    let taken_of = async |racing, charge: &Charge| {
+    let taken_of = async |racing, increment: &CounterIncrement| {
         let racing = stream::iter((0..racing).map(|index: usize| async move {
             // Whatever was seen, only the way differs.
-            let some = Counts { day: 1, open_day: 1, hour: 1, open_hour: 1, unverified: 1 };
-            let seen = [None, Some(Counts::default()), Some(some)].into_iter().cycle().nth(index).flatten();
-            charge_one(&Charge { seen, ..charge.clone() }).await
+            let some = BudgetCounts { day: 1, open_day: 1, hour: 1, open_hour: 1, unverified: 1 };
+            let seen =
+                [None, Some(BudgetCounts::default()), Some(some)].into_iter().cycle().nth(index).flatten();
+            charge_one(&CounterIncrement { seen, ..increment.clone() }).await
         }));
         let outcomes: Vec<_> = racing.buffer_unordered(RACING).collect().await;
         let refused: BTreeSet<_> = outcomes
@@ -455,43 +460,44 @@ pub async fn budgets(port: &dyn Budgets) {
             .collect();
         (outcomes.iter().filter(|outcome| outcome.is_ok()).count(), refused.into_iter().next())
     };
-    let taken = async |charge: &Charge| taken_of(20, charge).await;
+    let taken = async |increment: &CounterIncrement| taken_of(20, increment).await;
     let used_up = || Some("UsedUp".to_owned());
 
-    let standings = [Standing::Unverified, Standing::Verified, Standing::Established];
-    for (name, standing) in ["AA", "AB", "AC"].into_iter().zip(standings) {
-        let by_hour = charge(name, standing, Limits { per_hour: 7, ..ROOMY });
-        assert_eq!(taken_of(200, &by_hour).await, (7, used_up()), "of 200 in an hour, {standing:?}");
-        let next_hour = Charge { hour: 10, limits: Limits { per_day: 12, ..ROOMY }, ..by_hour.clone() };
+    let standings = [Unverified, Verified, Established];
+    for (name, trust) in ["AA", "AB", "AC"].into_iter().zip(standings) {
+        let by_hour = increment(name, trust, BudgetLimits { per_hour: 7, ..ROOMY });
+        assert_eq!(taken_of(200, &by_hour).await, (7, used_up()), "of 200 in an hour, {trust:?}");
+        let next_hour =
+            CounterIncrement { hour: 10, limits: BudgetLimits { per_day: 12, ..ROOMY }, ..by_hour.clone() };
         assert_eq!(taken(&next_hour).await, (5, used_up()), "an hour later, the day's rest");
-        port.give_back(&next_hour).await.expect("works");
+        port.release_increment(&next_hour).await.expect("works");
         assert_eq!(taken(&next_hour).await, (1, used_up()), "what is given back is there again");
-        let other_shard = Counter { shard: 1, ..by_hour.counter.clone() };
-        let next_day = Counter { day: jiff::civil::date(2026, 3, 2), ..by_hour.counter.clone() };
-        let other_channel = Counter { channel: Channel::Email, ..by_hour.counter.clone() };
-        let other_scope = Counter { scope: Scope::NumberPrefix, ..by_hour.counter.clone() };
+        let other_shard = BudgetCounter { shard: 1, ..by_hour.counter.clone() };
+        let next_day = BudgetCounter { day: jiff::civil::date(2026, 3, 2), ..by_hour.counter.clone() };
+        let other_channel = BudgetCounter { channel: Channel::Email, ..by_hour.counter.clone() };
+        let other_scope = BudgetCounter { scope: BudgetScope::NumberPrefix, ..by_hour.counter.clone() };
         for counter in [other_shard, next_day, other_channel, other_scope] {
-            let other = Charge { counter, ..by_hour.clone() };
+            let other = CounterIncrement { counter, ..by_hour.clone() };
             assert_eq!(charge_one(&other).await, Ok(()), "counters do not share");
         }
     }
 
-    let open = Limits { per_hour: 10, open_per_hour: 4, ..ROOMY };
-    assert_eq!(taken(&charge("AD", Standing::Verified, open)).await, (4, used_up()));
-    assert_eq!(taken(&charge("AD", Standing::Unverified, open)).await, (0, used_up()));
-    assert_eq!(taken(&charge("AD", Standing::Established, open)).await, (6, used_up()), "the reserve");
-    let open = Limits { per_day: 10, open_per_day: 3, ..ROOMY };
-    assert_eq!(taken(&charge("AE", Standing::Established, open)).await, (10, used_up()), "and all of it");
+    let open = BudgetLimits { per_hour: 10, open_per_hour: 4, ..ROOMY };
+    assert_eq!(taken(&increment("AD", Verified, open)).await, (4, used_up()));
+    assert_eq!(taken(&increment("AD", Unverified, open)).await, (0, used_up()));
+    assert_eq!(taken(&increment("AD", Established, open)).await, (6, used_up()), "the reserve");
+    let open = BudgetLimits { per_day: 10, open_per_day: 3, ..ROOMY };
+    assert_eq!(taken(&increment("AE", Established, open)).await, (10, used_up()), "and all of it");
 
-    let unverified = charge("AF", Standing::Unverified, Limits { unverified: 7, ..ROOMY });
+    let unverified = increment("AF", Unverified, BudgetLimits { unverified: 7, ..ROOMY });
     let nothing_verified = || Some("NothingVerified".to_owned());
     assert_eq!(taken(&unverified).await, (7, nothing_verified()));
-    assert_eq!(taken(&charge("AF", Standing::Verified, ROOMY)).await, (20, None), "met by floods only");
-    port.give_back(&unverified).await.expect("works");
+    assert_eq!(taken(&increment("AF", Verified, ROOMY)).await, (20, None), "met by floods only");
+    port.release_increment(&unverified).await.expect("works");
     assert_eq!(taken(&unverified).await, (1, nothing_verified()));
-    let repay = async |codes, most_credit| {
-        let repayment = Repayment { counter: unverified.counter.clone(), codes, most_credit };
-        port.repay(&repayment).await.expect("works");
+    let repay = async |codes, max_credit| {
+        let credit = Credit { counter: unverified.counter.clone(), codes, max_credit };
+        port.credit(&credit).await.expect("works");
     };
     repay(3, 2).await;
     assert_eq!(taken(&unverified).await, (3, nothing_verified()), "paid back");
@@ -499,135 +505,147 @@ pub async fn budgets(port: &dyn Budgets) {
     assert_eq!(taken(&unverified).await, (9, nothing_verified()), "credit up to its most");
     repay(10, 2).await;
     assert_eq!(taken(&unverified).await, (0, nothing_verified()), "and not beyond");
-    assert_eq!(charge_one(&unverified).await, Err(Refused::NothingVerified));
-    let nowhere = Counter { name: "AG".into(), ..unverified.counter.clone() };
-    port.repay(&Repayment { counter: nowhere.clone(), codes: 5, most_credit: 9 }).await.expect("works");
-    let nowhere = Charge { counter: nowhere, ..unverified };
+    assert_eq!(charge_one(&unverified).await, Err(BudgetRefusal::NothingVerified));
+    let nowhere = BudgetCounter { name: "AG".into(), ..unverified.counter.clone() };
+    port.credit(&Credit { counter: nowhere.clone(), codes: 5, max_credit: 9 }).await.expect("works");
+    let nowhere = CounterIncrement { counter: nowhere, ..unverified };
     assert_eq!(taken(&nowhere).await.0, 7, "where nothing was sent, nothing is earned");
     for (name, none) in [
-        ("AH", Limits { per_day: 0, ..ROOMY }),
-        ("AI", Limits { per_hour: 0, ..ROOMY }),
-        ("AJ", Limits { open_per_day: 0, ..ROOMY }),
-        ("AK", Limits { open_per_hour: 0, ..ROOMY }),
-        ("AL", Limits { unverified: 0, ..ROOMY }),
+        ("AH", BudgetLimits { per_day: 0, ..ROOMY }),
+        ("AI", BudgetLimits { per_hour: 0, ..ROOMY }),
+        ("AJ", BudgetLimits { open_per_day: 0, ..ROOMY }),
+        ("AK", BudgetLimits { open_per_hour: 0, ..ROOMY }),
+        ("AL", BudgetLimits { unverified: 0, ..ROOMY }),
     ] {
-        assert_eq!(taken(&charge(name, Standing::Unverified, none)).await.0, 0, "nothing is not one: {name}");
+        assert_eq!(taken(&increment(name, Unverified, none)).await.0, 0, "nothing is not one: {name}");
     }
 }
 
-/// A booking's parts stand alone: what one refuses keeps no other from being written, and of racing
+/// A reservation's parts stand alone: what one refuses keeps no other from being written, and of racing
 /// bookings one swaps while all are counted.
 pub async fn bookings(port: &dyn Budgets) {
-    const ONE: Limits = Limits { per_hour: 1, per_day: 1, open_per_hour: 1, open_per_day: 1, unverified: 1 };
-    const MANY: Limits =
-        Limits { per_hour: 900, per_day: 900, open_per_hour: 900, open_per_day: 900, unverified: 900 };
+    const ONE: BudgetLimits =
+        BudgetLimits { per_hour: 1, per_day: 1, open_per_hour: 1, open_per_day: 1, unverified: 1 };
+    const MANY: BudgetLimits =
+        BudgetLimits { per_hour: 900, per_day: 900, open_per_hour: 900, open_per_day: 900, unverified: 900 };
     let (alex, channel, day) = (user("booked-alex"), Channel::Sms, jiff::civil::date(2026, 3, 1));
-    let charge = |scope, limits, seen| Charge {
-        counter: Counter { channel, scope, name: "booked".into(), shard: 0, day },
+    let increment = |scope, limits, seen| CounterIncrement {
+        counter: BudgetCounter { channel, scope, name: "booked".into(), shard: 0, day },
         hour: 9,
-        standing: Standing::Verified,
+        trust: TrustLevel::Verified,
         limits,
         seen,
     };
-    let charges = [
-        charge(Scope::User, MANY, None),
-        charge(Scope::Destination, ONE, None),
-        charge(Scope::Country, ONE, Some(Counts::default())),
-        charge(Scope::All, MANY, Some(Counts::default())),
+    let increments = [
+        increment(BudgetScope::User, MANY, None),
+        increment(BudgetScope::Destination, ONE, None),
+        increment(BudgetScope::Country, ONE, Some(BudgetCounts::default())),
+        increment(BudgetScope::All, MANY, Some(BudgetCounts::default())),
     ];
     let at = |second| {
         let at = Timestamp::from_second(second).expect("a time");
-        Some(Sent { at, row: 1, delivery: None })
+        Some(LastSend { at, streak: 1, delivery: None })
     };
-    let empty = Correspondence::default();
-    let first = Correspondence { version: 1, for_anybody: at(10), settled_at: None, ..empty.clone() };
+    let empty = SendHistory::default();
+    let first = SendHistory { version: 1, anonymous: at(10), completed_at: None, ..empty.clone() };
     let verified = Some(("hash".to_owned(), Timestamp::UNIX_EPOCH));
     let second =
-        Correspondence { version: 2, for_signed_in: at(20), for_anybody: None, verified, ..first.clone() };
+        SendHistory { version: 2, authenticated: at(20), anonymous: None, verified, ..first.clone() };
     for (round, (before, after)) in [(&empty, &first), (&first, &second)].into_iter().enumerate() {
-        let booking =
-            Booking { user: &alex, channel, correspondence: Some((before, after)), charges: &charges };
-        let racing = join_all((0..RACING).map(|_| port.book(&booking))).await;
+        let reservation =
+            Reservation { user: &alex, channel, history: Some((before, after)), increments: &increments };
+        let racing = join_all((0..RACING).map(|_| port.reserve(&reservation))).await;
         let booked: Vec<_> = racing.into_iter().map(|booked| booked.expect("works")).collect();
         let swaps = booked.iter().filter(|booked| *booked.swapped.as_ref().expect("works")).count();
         assert_eq!(swaps, 1, "of {RACING} from one state");
-        assert_eq!(port.correspondence(&alex, channel).await.expect("works"), *after);
+        assert_eq!(port.history(&alex, channel).await.expect("works"), *after);
         let counted = |index: usize| {
-            let outcomes = booked.iter().filter_map(|booked| booked.charges.get(index));
+            let outcomes = booked.iter().filter_map(|booked| booked.increments.get(index));
             outcomes.filter(|outcome| outcome.as_ref().expect("works").is_ok()).count()
         };
         let once = usize::from(round == 0);
         assert_eq!([0, 1, 2, 3].map(counted), [RACING, once, once, RACING]);
     }
-    let counters = charges.map(|charge| charge.counter);
-    let elsewhere = counters.clone().map(|counter| Counter { shard: 1, ..counter });
+    let counters = increments.map(|increment| increment.counter);
+    let elsewhere = counters.clone().map(|counter| BudgetCounter { shard: 1, ..counter });
     let all = [counters, elsewhere].concat();
-    let (correspondence, seen) = port.look_up(&alex, channel, 9, &all).await.expect("works");
-    assert_eq!(correspondence, second);
-    let counts = |all| Some(Counts { day: all, open_day: all, hour: all, open_hour: all, unverified: 0 });
+    let (history, seen) = port.read(&alex, channel, 9, &all).await.expect("works");
+    assert_eq!(history, second);
+    let counts =
+        |all| Some(BudgetCounts { day: all, open_day: all, hour: all, open_hour: all, unverified: 0 });
     assert_eq!(seen, [counts(100), counts(1), counts(1), counts(100), None, None, None, None]);
     let first = all.get(..1).expect("some");
-    let (_, seen) = port.look_up(&user("booked-sam"), channel, 10, first).await.expect("works");
-    let day = Counts { hour: 0, open_hour: 0, ..counts(100).expect("counts") };
+    let (_, seen) = port.read(&user("booked-sam"), channel, 10, first).await.expect("works");
+    let day = BudgetCounts { hour: 0, open_hour: 0, ..counts(100).expect("counts") };
     assert_eq!(seen, [Some(day)], "of another hour");
 }
 
-/// A correspondence comes back as it was kept; of racing changes one succeeds; a debt is taken once.
-pub async fn correspondence(port: &dyn Budgets) {
+/// A history comes back as it was kept; of racing changes one succeeds; unverified codes is taken once.
+pub async fn history(port: &dyn Budgets) {
     let (alex, sms) = (user("codes-alex"), Channel::Sms);
-    let kept = async || port.correspondence(&alex, sms).await.expect("works");
-    let empty = Correspondence::default();
+    let kept = async || port.history(&alex, sms).await.expect("works");
+    let empty = SendHistory::default();
     let at = |second| Timestamp::from_second(second).expect("a time");
     assert_eq!(kept().await, empty);
-    assert_eq!(port.settle(&alex, sms, at(1), true).await.expect("works"), None);
+    assert_eq!(port.record_completion(&alex, sms, at(1), true).await.expect("works"), None);
     assert_eq!(kept().await, empty, "nothing was sent: nothing is kept");
 
-    let first = Correspondence {
+    let first = SendHistory {
         version: 1,
-        for_anybody: Some(Sent { at: at(10), row: 1, delivery: None }),
-        ..Correspondence::default()
+        anonymous: Some(LastSend { at: at(10), streak: 1, delivery: None }),
+        ..SendHistory::default()
     };
-    let won = async |before: &Correspondence, after: &Correspondence| {
-        let racing = join_all((0..RACING).map(|_| port.swap(&alex, sms, before, after))).await;
+    let won = async |before: &SendHistory, after: &SendHistory| {
+        let racing = join_all((0..RACING).map(|_| port.swap_history(&alex, sms, before, after))).await;
         racing.into_iter().filter(|outcome| matches!(outcome, Ok(true))).count()
     };
     assert_eq!(won(&empty, &first).await, 1, "of {RACING} racing first messages one is sent");
     assert_eq!(kept().await, first);
-    let debt = Debt { destination: "hash".into(), day: jiff::civil::date(2026, 3, 1), codes: 2 };
-    let full = Correspondence {
+    let unverified_codes =
+        UnverifiedCodes { destination: "hash".into(), day: jiff::civil::date(2026, 3, 1), codes: 2 };
+    let full = SendHistory {
         version: 2,
         verified: Some(("other".into(), at(5))),
-        for_anybody: Some(Sent { at: at(70), row: 2, delivery: Some(next_delivery()) }),
-        for_signed_in: Some(Sent { at: at(80), row: 3, delivery: Some(next_delivery()) }),
-        settled_at: Some(at(60)),
-        debt: Some(debt.clone()),
+        anonymous: Some(LastSend { at: at(70), streak: 2, delivery: Some(next_delivery()) }),
+        authenticated: Some(LastSend { at: at(80), streak: 3, delivery: Some(next_delivery()) }),
+        completed_at: Some(at(60)),
+        unverified_codes: Some(unverified_codes.clone()),
     };
     assert_eq!(won(&first, &full).await, 1);
     assert_eq!(kept().await, full);
-    assert!(!port.swap(&alex, sms, &first, &empty).await.expect("works"), "that was before");
+    assert!(!port.swap_history(&alex, sms, &first, &empty).await.expect("works"), "that was before");
 
-    assert_eq!(port.settle(&alex, sms, at(90), false).await.expect("works"), None, "not asked for");
-    let racing = join_all((0..RACING).map(|_| port.settle(&alex, sms, at(100), true))).await;
-    let seen: Vec<_> = racing.into_iter().filter_map(|debt| debt.expect("works")).collect();
-    assert_eq!(seen, [debt], "taken once");
+    assert_eq!(
+        port.record_completion(&alex, sms, at(90), false).await.expect("works"),
+        None,
+        "not asked for"
+    );
+    let racing = join_all((0..RACING).map(|_| port.record_completion(&alex, sms, at(100), true))).await;
+    let seen: Vec<_> =
+        racing.into_iter().filter_map(|unverified_codes| unverified_codes.expect("works")).collect();
+    assert_eq!(seen, [unverified_codes], "taken once");
     let settled = kept().await;
     assert!(settled.version > full.version, "whoever read it before must read again");
-    let expected =
-        Correspondence { version: settled.version, settled_at: Some(at(100)), debt: None, ..full.clone() };
+    let expected = SendHistory {
+        version: settled.version,
+        completed_at: Some(at(100)),
+        unverified_codes: None,
+        ..full.clone()
+    };
     assert_eq!(settled, expected);
-    assert!(!port.swap(&alex, sms, &full, &first).await.expect("works"));
-    assert_eq!(port.correspondence(&alex, Channel::Email).await.expect("works"), empty, "a channel each");
-    assert_eq!(port.correspondence(&user("codes-sam"), sms).await.expect("works"), empty);
+    assert!(!port.swap_history(&alex, sms, &full, &first).await.expect("works"));
+    assert_eq!(port.history(&alex, Channel::Email).await.expect("works"), empty, "a channel each");
+    assert_eq!(port.history(&user("codes-sam"), sms).await.expect("works"), empty);
 }
 
 /// Of racing calls as many are counted as may be, each kind apart and each window anew.
-pub async fn call_counts(port: &dyn CallCounts) {
+pub async fn call_counts(port: &dyn RateCounts) {
     let minute = |start| Timestamp::from_second(start).expect("a time");
     for counter in [
-        CallCounter::User(user("calls-alex")),
-        CallCounter::AdminLooks(user("calls-alex")),
-        CallCounter::AdminChanges(user("calls-alex")),
-        CallCounter::Address("calls-hash".into()),
+        RateCounter::User(user("calls-alex")),
+        RateCounter::AdminLooks(user("calls-alex")),
+        RateCounter::AdminChanges(user("calls-alex")),
+        RateCounter::Address("calls-hash".into()),
     ] {
         let racing = join_all((0..RACING).map(|_| port.count(&counter, minute(60), 7))).await;
         let counted = racing.into_iter().filter(|outcome| matches!(outcome, Ok(true))).count();
@@ -636,71 +654,71 @@ pub async fn call_counts(port: &dyn CallCounts) {
         assert!(port.count(&counter, minute(60), 8).await.expect("works"), "what is refused is not counted");
         assert!(port.count(&counter, minute(120), 1).await.expect("works"), "the next minute");
     }
-    let other = CallCounter::User(user("calls-sam"));
+    let other = RateCounter::User(user("calls-sam"));
     assert!(port.count(&other, minute(60), 1).await.expect("works"), "users do not share");
 }
 
 /// Of racing claims one is granted; the others see what was asked, and how it ended.
-pub async fn requests(port: &dyn Requests) {
+pub async fn requests(port: &dyn IdempotencyStore) {
     let at = |second| Timestamp::from_second(second).expect("a time");
     let key = |text| IdempotencyKey::parse(text).expect("a key");
     let (alex, sam) = (user("requests-alex"), user("requests-sam"));
     let asked = RequestHash::new("POST", "/mfa/totp", b"{}");
     let other = RequestHash::new("POST", "/mfa/totp", b"");
     let entropy = SeededEntropy::new(11);
-    let draw = || Holder::draw(&entropy).expect("works");
-    let claim_as = async |holder: &Holder, user: &UserId, request: &RequestHash, now| {
+    let draw = || KeyHolder::draw(&entropy).expect("works");
+    let claim_as = async |holder: &KeyHolder, user: &UserId, request: &RequestHash, now| {
         port.claim(user, &key("a"), holder, request, at(now), at(now + 35)).await.expect("works")
     };
     let claim = async |user: &UserId, request: &RequestHash, now| claim_as(&draw(), user, request, now).await;
     let holders: Vec<_> = (0..RACING).map(|_| draw()).collect();
     let racing = join_all(holders.iter().map(|holder| claim_as(holder, &alex, &asked, 100))).await;
-    assert_eq!(racing.iter().filter(|claim| **claim == RequestClaim::Granted).count(), 1);
-    let running = RequestClaim::Taken { request: asked.clone(), ended: None };
+    assert_eq!(racing.iter().filter(|claim| **claim == KeyClaim::Granted).count(), 1);
+    let running = KeyClaim::Taken { request: asked.clone(), ended: None };
     assert_eq!(racing.iter().filter(|claim| **claim == running).count(), RACING - 1);
-    let won = racing.iter().zip(&holders).find(|(claim, _)| **claim == RequestClaim::Granted);
+    let won = racing.iter().zip(&holders).find(|(claim, _)| **claim == KeyClaim::Granted);
     let first = won.expect("one is granted").1;
-    assert_eq!(claim_as(first, &alex, &asked, 101).await, RequestClaim::Granted, "its own, said again");
-    assert_eq!(claim(&sam, &other, 100).await, RequestClaim::Granted, "users do not share");
+    assert_eq!(claim_as(first, &alex, &asked, 101).await, KeyClaim::Granted, "its own, said again");
+    assert_eq!(claim(&sam, &other, 100).await, KeyClaim::Granted, "users do not share");
     assert_eq!(claim(&alex, &other, 135).await, running, "it is the first one's");
     let second = draw();
     let overtaken = claim_as(&second, &alex, &asked, 136).await;
-    assert_eq!(overtaken, RequestClaim::Granted, "the claim has run out");
+    assert_eq!(overtaken, KeyClaim::Granted, "the claim has run out");
 
     // Whoever outlived their claim neither ends nor frees another's.
-    let late = Remembered { status: 200, answer: Some("late".to_owned()) };
-    let settle = async |holder: &Holder, ended: &Remembered| {
-        port.settle(&alex, &key("a"), holder, ended, at(1_000)).await.expect("works")
+    let late = StoredResponse { status: 200, answer: Some("late".to_owned()) };
+    let settle = async |holder: &KeyHolder, ended: &StoredResponse| {
+        port.store_response(&alex, &key("a"), holder, ended, at(1_000)).await.expect("works")
     };
-    let release = async |holder: &Holder| port.release(&alex, &key("a"), holder).await.expect("works");
-    assert_eq!(settle(first, &late).await, Settled::TakenOver);
+    let release = async |holder: &KeyHolder| port.release(&alex, &key("a"), holder).await.expect("works");
+    assert_eq!(settle(first, &late).await, KeyRelease::TakenOver);
     assert_eq!(claim(&alex, &asked, 137).await, running, "not ended");
-    assert_eq!(release(first).await, Settled::TakenOver);
+    assert_eq!(release(first).await, KeyRelease::TakenOver);
     assert_eq!(claim(&alex, &asked, 137).await, running, "not free");
-    let nobody = port.settle(&alex, &key("none"), first, &late, at(1_000)).await.expect("works");
-    assert_eq!(nobody, Settled::TakenOver, "nobody has that key");
+    let nobody = port.store_response(&alex, &key("none"), first, &late, at(1_000)).await.expect("works");
+    assert_eq!(nobody, KeyRelease::TakenOver, "nobody has that key");
 
     for (status, answer) in [(204, None), (201, Some("{}".to_owned()))] {
-        let ended = Remembered { status, answer };
-        assert_eq!(settle(&second, &ended).await, Settled::Done);
-        let seen = RequestClaim::Taken { request: asked.clone(), ended: Some(ended) };
+        let ended = StoredResponse { status, answer };
+        assert_eq!(settle(&second, &ended).await, KeyRelease::Done);
+        let seen = KeyClaim::Taken { request: asked.clone(), ended: Some(ended) };
         assert_eq!(claim(&alex, &other, 999).await, seen);
     }
     let third = draw();
-    assert_eq!(claim_as(&third, &alex, &other, 1_000).await, RequestClaim::Granted, "forgotten");
-    let anew = RequestClaim::Taken { request: other.clone(), ended: None };
+    assert_eq!(claim_as(&third, &alex, &other, 1_000).await, KeyClaim::Granted, "forgotten");
+    let anew = KeyClaim::Taken { request: other.clone(), ended: None };
     assert_eq!(claim(&alex, &asked, 1_001).await, anew, "nothing is left of before");
-    assert_eq!(release(&third).await, Settled::Done);
-    assert_eq!(claim(&alex, &asked, 1_002).await, RequestClaim::Granted, "given back");
+    assert_eq!(release(&third).await, KeyRelease::Done);
+    assert_eq!(claim(&alex, &asked, 1_002).await, KeyClaim::Granted, "given back");
 }
 
 /// A user's own factors come back as they were written; of racing changes one is done; a step is used up
 /// once; revoked devices are gone.
-pub async fn own_factors(port: &dyn OwnFactorStore) {
+pub async fn custom_factors(port: &dyn CustomFactorStore) {
     let (alex, sam) = (user("own-alex"), user("own-sam"));
-    let kept = async |user: &UserId| port.own_factors(user).await.expect("works");
+    let kept = async |user: &UserId| port.custom_factors(user).await.expect("works");
     let change = async |seen, change: &Change| port.change(&alex, seen, change).await.expect("works");
-    assert_eq!(kept(&alex).await, OwnFactors::default(), "nothing is set up");
+    assert_eq!(kept(&alex).await, CustomFactors::default(), "nothing is set up");
 
     let at = |second| Timestamp::from_second(second).expect("a time");
     let id = |digit: char| FactorId::parse(&String::from(digit).repeat(32)).expect("an id");
@@ -713,10 +731,10 @@ pub async fn own_factors(port: &dyn OwnFactorStore) {
     };
     let start = Change { authenticators: Some([(id('a'), phone.clone())].into()), ..Change::default() };
     let racing = join_all((0..RACING).map(|_| port.change(&alex, 0, &start))).await;
-    let done = racing.into_iter().filter(|outcome| matches!(outcome, Ok(Changed::Done))).count();
+    let done = racing.into_iter().filter(|outcome| matches!(outcome, Ok(ChangeOutcome::Done))).count();
     assert_eq!(done, 1, "of {RACING} racing changes one is done");
-    let mut expected = OwnFactors::default().changed(&start);
-    assert_eq!((expected.revision, expected.generation), (1, 0), "nothing proves yet");
+    let mut expected = CustomFactors::default().changed(&start);
+    assert_eq!((expected.revision, expected.factor_epoch), (1, 0), "nothing proves yet");
     assert_eq!(kept(&alex).await, expected);
 
     let confirm = Change {
@@ -725,13 +743,13 @@ pub async fn own_factors(port: &dyn OwnFactorStore) {
         is_new_generation: true,
         ..Change::default()
     };
-    assert_eq!(change(0, &confirm).await, Changed::Overtaken, "what was read is out of date");
-    assert_eq!(change(1, &confirm).await, Changed::Done);
+    assert_eq!(change(0, &confirm).await, ChangeOutcome::Overtaken, "what was read is out of date");
+    assert_eq!(change(1, &confirm).await, ChangeOutcome::Done);
     expected = expected.changed(&confirm);
     assert_eq!(kept(&alex).await, expected);
     for step in [6, 7] {
         let replayed = Change { step: Some(step), ..confirm.clone() };
-        assert_eq!(change(2, &replayed).await, Changed::Overtaken, "step {step} is used up");
+        assert_eq!(change(2, &replayed).await, ChangeOutcome::Overtaken, "step {step} is used up");
     }
     assert_eq!(kept(&alex).await, expected, "nothing is written");
 
@@ -746,7 +764,7 @@ pub async fn own_factors(port: &dyn OwnFactorStore) {
         created_at: at(20),
         expires_at: at(30),
     };
-    let hashes = |names: [&str; 2]| names.map(|name| RecoveryHash::kept(name.repeat(16)));
+    let hashes = |names: [&str; 2]| names.map(|name| RecoveryHash::from_stored(name.repeat(16)));
     let full = Change {
         devices: Some([(id('b'), laptop)].into()),
         recovery: Some(hashes(["01", "02"]).into()),
@@ -754,7 +772,7 @@ pub async fn own_factors(port: &dyn OwnFactorStore) {
         is_new_generation: true,
         ..Change::default()
     };
-    assert_eq!(change(2, &full).await, Changed::Done);
+    assert_eq!(change(2, &full).await, ChangeOutcome::Done);
     expected = expected.changed(&full);
     assert_eq!(kept(&alex).await, expected);
 
@@ -762,16 +780,16 @@ pub async fn own_factors(port: &dyn OwnFactorStore) {
     assert!(racing.iter().all(Result::is_ok));
     let racing = u64::try_from(RACING).expect("a small number");
     expected.devices.clear();
-    (expected.generation, expected.revision) = (expected.generation + racing, expected.revision + racing);
+    (expected.factor_epoch, expected.revision) = (expected.factor_epoch + racing, expected.revision + racing);
     assert_eq!(kept(&alex).await, expected, "whoever read it before must read again");
 
-    port.stop_pool_totp(&alex, at(40)).await.expect("works");
-    (expected.generation, expected.revision) = (expected.generation + 1, expected.revision + 1);
-    let stopped = OwnFactors { pool_totp_stopped_at: Some(at(40)), ..expected.clone() };
+    port.mark_pool_totp_replaced(&alex, at(40)).await.expect("works");
+    (expected.factor_epoch, expected.revision) = (expected.factor_epoch + 1, expected.revision + 1);
+    let stopped = CustomFactors { pool_totp_stopped_at: Some(at(40)), ..expected.clone() };
     assert_eq!(kept(&alex).await, stopped, "trust ends with the authenticator");
-    port.pool_totp_works(&alex).await.expect("works");
+    port.mark_pool_totp_active(&alex).await.expect("works");
     assert_eq!(kept(&alex).await, expected);
-    port.pool_totp_works(&sam).await.expect("nothing to note, and that is no fault");
+    port.mark_pool_totp_active(&sam).await.expect("nothing to note, and that is no fault");
 
     let empty = Change {
         authenticators: Some([].into()),
@@ -779,33 +797,34 @@ pub async fn own_factors(port: &dyn OwnFactorStore) {
         devices: Some([].into()),
         ..Change::default()
     };
-    assert_eq!(change(expected.revision, &empty).await, Changed::Done);
+    assert_eq!(change(expected.revision, &empty).await, ChangeOutcome::Done);
     assert_eq!(kept(&alex).await, expected.changed(&empty));
 
-    assert_eq!(kept(&sam).await, OwnFactors::default(), "users do not share");
+    assert_eq!(kept(&sam).await, CustomFactors::default(), "users do not share");
     port.revoke_devices(&sam).await.expect("works");
-    let revoked = OwnFactors { generation: 1, revision: 1, ..OwnFactors::default() };
+    let revoked = CustomFactors { factor_epoch: 1, revision: 1, ..CustomFactors::default() };
     assert_eq!(kept(&sam).await, revoked, "a generation begins where nothing is set up");
 
     pool_factor_notes(port).await;
 }
 
 /// What is noted of the pool's factors, and what begins anew.
-async fn pool_factor_notes(port: &dyn OwnFactorStore) {
-    let kept = async |user: &UserId| port.own_factors(user).await.expect("works");
+async fn pool_factor_notes(port: &dyn CustomFactorStore) {
+    let kept = async |user: &UserId| port.custom_factors(user).await.expect("works");
     let at = |second| Timestamp::from_second(second).expect("a time");
     let kim = user("own-kim");
     port.note_pool_factor(&kim, PoolFactorNote::On(at(50))).await.expect("works");
     port.note_pool_factor(&kim, PoolFactorNote::On(at(60))).await.expect("works");
-    let known = OwnFactors { pool_factor_since: Some(at(50)), had_factor: true, ..OwnFactors::default() };
+    let known =
+        CustomFactors { pool_factor_since: Some(at(50)), had_factor: true, ..CustomFactors::default() };
     assert_eq!(kept(&kim).await, known, "since the first time");
     port.note_pool_factor(&kim, PoolFactorNote::Missing).await.expect("works");
-    assert_eq!(kept(&kim).await, OwnFactors { pool_factor_since: None, ..known.clone() });
+    assert_eq!(kept(&kim).await, CustomFactors { pool_factor_since: None, ..known.clone() });
     port.note_pool_factor(&kim, PoolFactorNote::On(at(70))).await.expect("works");
     port.note_pool_factor(&kim, PoolFactorNote::TurnedOff).await.expect("works");
-    assert_eq!(kept(&kim).await, OwnFactors::default(), "by right: the user may begin anew");
+    assert_eq!(kept(&kim).await, CustomFactors::default(), "by right: the user may begin anew");
     let codes = Change {
-        recovery: Some([RecoveryHash::kept("0".repeat(32))].into()),
+        recovery: Some([RecoveryHash::from_stored("0".repeat(32))].into()),
         had_factor: Some(true),
         ..Change::default()
     };
@@ -820,7 +839,7 @@ async fn pool_factor_notes(port: &dyn OwnFactorStore) {
     assert_eq!(kept(&kim).await.message_codes, settings);
     port.note_pool_factor(&kim, PoolFactorNote::On(at(90))).await.expect("works");
     port.change(&kim, left.revision + 1, &Change::reset()).await.expect("works");
-    let reset = OwnFactors { generation: 1, revision: left.revision + 2, ..OwnFactors::default() };
+    let reset = CustomFactors { factor_epoch: 1, revision: left.revision + 2, ..CustomFactors::default() };
     assert_eq!(kept(&kim).await, reset, "nothing is left");
 }
 
@@ -849,7 +868,7 @@ pub async fn native_factors(
     revoke: impl AsyncFnOnce(),
 ) {
     let totp = |enabled, preferred| PreferenceChange {
-        blocks: [(Factor::Totp, Block { enabled, preferred })].into(),
+        blocks: [(PoolFactor::Totp, Block { enabled, preferred })].into(),
     };
     let factors = async || port.profile(token).await.expect("a valid token").factors;
     let verify = async |code: &OneTimeCode| port.verify_totp(token, code, None).await.expect("a valid token");
@@ -872,7 +891,7 @@ pub async fn native_factors(
     );
     assert_eq!(factors().await, FactorState::default(), "registered is not yet asked for");
 
-    let on = FactorState { enabled: [Factor::Totp].into(), preferred: Some(Factor::Totp) };
+    let on = FactorState { enabled: [PoolFactor::Totp].into(), preferred: Some(PoolFactor::Totp) };
     port.set_preference(token, &totp(true, true)).await.expect("a verified authenticator");
     assert_eq!(factors().await, on);
     port.set_preference(token, &PreferenceChange::default()).await.expect("nothing asked");
@@ -889,7 +908,7 @@ pub async fn native_factors(
 }
 
 /// Of racing asks one takes a channel; it is free after its time, or when that very taking is given back.
-pub async fn address_codes(port: &dyn AddressCodes) {
+pub async fn verification_requests(port: &dyn VerificationRequests) {
     let (alex, sam) = (user("address-codes-alex"), user("address-codes-sam"));
     let at = |millisecond| Timestamp::from_millisecond(millisecond).expect("a time");
     let take = async |user: &UserId, channel, now| {

@@ -12,27 +12,28 @@ use shared::{
     audit::AuditTrail,
     config::Policy,
     custom_auth::{
-        AppClients, Challenges, Creator, CustomAuthSettings, Defined, DrawnCodes, Enrolments, Gate, LastGate,
-        NativeEnrolment, NativeSteps, SessionItem, SignIns, SigningIn, TokenKind, TokenRequest, Verifier,
+        AnswerVerifier, AppClients, ChallengeCreator, Challenges, CustomAuthSettings, DefineDecision,
+        DrawnCodes, NativeEnrolment, NativeSteps, SessionItem, SignInEnrolment, SignIns, SigningIn,
+        TokenDecision, TokenGate, TokenKind, TokenRequest,
     },
-    delivery::{ChallengeCodes, Parcel},
-    factors::own::{OwnFactorStore, Seeds},
+    delivery::{ChallengeCodes, OutboundMessage},
+    factors::custom::{CustomFactorStore, Seeds},
     kernel::{EmailAddress, HashKey, PhoneNumber, PortError, UserId},
 };
 
-use crate::{InMemoryCourier, InMemorySeeds, ManualClock, SeededEntropy};
+use crate::{InMemoryMessageQueue, InMemorySeeds, ManualClock, SeededEntropy};
 
 /// Everything that a sign-in by custom challenges goes through, over any ports.
 #[derive(Debug)]
 pub struct CustomAuthStage {
     pub clock: Arc<ManualClock>,
-    pub courier: Arc<InMemoryCourier>,
+    pub queue: Arc<InMemoryMessageQueue>,
     pub natives: Arc<Natives>,
     pub key: HashKey,
     sign_ins: SignIns,
-    creator: Creator,
-    verifier: Verifier,
-    gate: LastGate,
+    creator: ChallengeCreator,
+    verifier: AnswerVerifier,
+    gate: TokenGate,
     codes: DrawnCodes,
 }
 
@@ -61,7 +62,7 @@ impl CustomAuthStage {
     /// `policy`: an operator's overrides. No channel resets passwords.
     pub fn new<T>(policy: &str, table: &Arc<T>) -> Self
     where
-        T: Challenges + OwnFactorStore + AuditTrail + 'static,
+        T: Challenges + CustomFactorStore + AuditTrail + 'static,
     {
         Self::with(policy, table, 1, PasswordRecovery { email: false, sms: false })
     }
@@ -69,7 +70,7 @@ impl CustomAuthStage {
     /// Draws other numbers than a stage with another seed. `recovery`: the channels that reset passwords.
     pub fn with<T>(policy: &str, table: &Arc<T>, seed: u64, recovery: PasswordRecovery) -> Self
     where
-        T: Challenges + OwnFactorStore + AuditTrail + 'static,
+        T: Challenges + CustomFactorStore + AuditTrail + 'static,
     {
         let challenges: Arc<dyn Challenges> = table.clone();
         let policy = Policy::read(Some(policy)).expect("a policy").custom_auth;
@@ -77,18 +78,24 @@ impl CustomAuthStage {
             AppClients::parse(&format!("native={NATIVE},custom={CUSTOM}"), &policy).expect("clients");
         let settings = CustomAuthSettings { policy, clients, recovery };
         let now = Timestamp::from_second(1_767_323_045).expect("a time");
-        let (clock, courier) = (Arc::new(ManualClock::at(now)), Arc::new(InMemoryCourier::default()));
+        let (clock, queue) = (Arc::new(ManualClock::at(now)), Arc::new(InMemoryMessageQueue::default()));
         let entropy = Arc::new(SeededEntropy::new(seed));
         let key = HashKey::new("k".repeat(64).as_bytes());
         let sign_ins = || SignIns::new(settings.clone(), challenges.clone(), clock.clone());
         let seeds: Arc<dyn Seeds> = Arc::new(InMemorySeeds);
         let natives = Arc::new(Natives::default());
-        let enrolments = Enrolments::new(table.clone(), courier.clone());
+        let enrolments = SignInEnrolment::new(table.clone(), queue.clone());
         Self {
             sign_ins: sign_ins(),
-            creator: Creator::new(sign_ins(), courier.clone(), entropy.clone(), key.clone(), "Example"),
-            verifier: Verifier::new(sign_ins(), seeds, key.clone(), enrolments),
-            gate: LastGate::new(
+            creator: ChallengeCreator::new(
+                sign_ins(),
+                queue.clone(),
+                entropy.clone(),
+                key.clone(),
+                "Example",
+            ),
+            verifier: AnswerVerifier::new(sign_ins(), seeds, key.clone(), enrolments),
+            gate: TokenGate::new(
                 settings.clone(),
                 challenges.clone(),
                 table.clone(),
@@ -98,23 +105,23 @@ impl CustomAuthStage {
             natives,
             codes: DrawnCodes::new(challenges.clone(), entropy, key.clone(), settings.policy.code_digits),
             clock,
-            courier,
+            queue,
             key,
         }
     }
 
-    /// The code of the newest parcel, as `deliver` draws it; none for a dummy, or where nobody waits.
+    /// The code of the newest message, as `deliver` draws it; none for a decoy, or where nobody waits.
     pub async fn code(&self) -> Option<String> {
-        match self.courier.taken().last() {
-            Some(Parcel::Code(parcel)) => {
-                let code = self.codes.draw(parcel).await.expect("works");
+        match self.queue.taken().last() {
+            Some(OutboundMessage::ChallengeCode(message)) => {
+                let code = self.codes.draw(message).await.expect("works");
                 code.map(|code| code.expose().to_owned())
             }
             _ => None,
         }
     }
 
-    pub async fn token(&self, user: &UserId, client_id: &str, named: Option<&str>) -> Gate {
+    pub async fn token(&self, user: &UserId, client_id: &str, named: Option<&str>) -> TokenDecision {
         let request = TokenRequest {
             client_id,
             user: Some(user.clone()),
@@ -193,7 +200,7 @@ impl CustomSignIn {
             .collect()
     }
 
-    pub async fn define(&self, stage: &CustomAuthStage) -> Defined {
+    pub async fn define(&self, stage: &CustomAuthStage) -> DefineDecision {
         stage.sign_ins.define(&self.who(), &self.items()).await.expect("works")
     }
 
@@ -214,20 +221,20 @@ impl CustomSignIn {
     }
 
     /// Answers, and asks for what is next as Cognito does.
-    pub async fn answer(&mut self, stage: &CustomAuthStage, answer: &str) -> Defined {
+    pub async fn answer(&mut self, stage: &CustomAuthStage, answer: &str) -> DefineDecision {
         let result = self.verify(stage, answer, None).await;
         self.session.push(("CUSTOM_CHALLENGE".into(), result, Some(self.metadata.clone())));
         let defined = self.define(stage).await;
-        if defined == Defined::Challenge {
+        if defined == DefineDecision::Challenge {
             assert!(self.create(stage).await, "Define said so");
         }
         defined
     }
 
     /// Begins: the first challenge.
-    pub async fn begin(&mut self, stage: &CustomAuthStage) -> Defined {
+    pub async fn begin(&mut self, stage: &CustomAuthStage) -> DefineDecision {
         let defined = self.define(stage).await;
-        if defined == Defined::Challenge {
+        if defined == DefineDecision::Challenge {
             assert!(self.create(stage).await, "Define said so");
         }
         defined

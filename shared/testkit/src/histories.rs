@@ -13,27 +13,28 @@ use proptest::{
     test_runner::{Config, TestCaseError, TestRunner},
 };
 use shared::{
-    calls::{
-        CallCounts, Claim as RequestClaim, Counter as CallCounter, Holder, IdempotencyKey, Remembered,
-        RequestHash, Requests, Settled,
+    api_limits::{
+        IdempotencyKey, IdempotencyStore, KeyClaim, KeyHolder, KeyRelease, RateCounter, RateCounts,
+        RequestHash, StoredResponse,
     },
     config::Policy,
     custom_auth::{
-        Act, Answer, Answered, Challenges, Comparison, Nonce, Opening, PROOF_LIFE, Pass, Place, Proof,
-        Proved, Proven, REPEAT, Redemption, Seat, Spends, Strike, UNNAMED_PROOF_LIFE,
+        AnswerAction, AnswerOutcome, AnswerWrite, ChallengeSlot, Challenges, Comparison, ConsumedCredential,
+        FailureScope, GrantRedemption, Nonce, PROOF_LIFE, Proof, ProofOutcome, Proven, REPEAT, SlotClaim,
+        SlotKind, StateKey, TokenGrant, UNNAMED_PROOF_LIFE,
     },
     delivery::{
-        Booking, Budgets, Channel, Charge, Claim, Claims, Counter, Counts, DeliveryId, Failure, Limits,
-        Outcome, Repayment, Scope, Standing,
+        BudgetCounter, BudgetCounts, BudgetLimits, BudgetScope, Budgets, Channel, CounterIncrement, Credit,
+        DeliveryId, Lease, Reservation, SendFailure, SendLeases, SendOutcome, TrustLevel,
     },
     factors::{
-        AddressCodes, FriendlyDeviceName,
-        own::{
-            Authenticator, Change, Changed, DEVICE_TRUST, DeviceKey, FactorId, MOST_AUTHENTICATORS,
-            OwnFactorStore, OwnFactors, RecoveryHash, SealedSeed, TrustedDevice,
+        FriendlyDeviceName, VerificationRequests,
+        custom::{
+            Authenticator, Change, ChangeOutcome, CustomFactorStore, CustomFactors, DEVICE_TRUST, DeviceKey,
+            FactorId, MOST_AUTHENTICATORS, RecoveryHash, SealedSeed, TrustedDevice,
         },
     },
-    kernel::{OwnFactor, PortError, UserId},
+    kernel::{CustomFactor, PortError, UserId},
     sign_in::{Attempt, BackOff, SignInLedger, Subject},
     sign_up::{AddressClaim, AddressClaims, AddressKey, CandidateKey, DAY, FirmClaim, HOLD, HOLDS_A_DAY},
 };
@@ -95,13 +96,13 @@ enum RequestStep {
 }
 
 /// A key is one holder's until its claim runs out, is given back or its memory ends; only the holder ends it.
-pub fn requests(telling: Telling<'_>, port: &dyn Requests) {
+pub fn requests(telling: Telling<'_>, port: &dyn IdempotencyStore) {
     const MEMORY: i64 = 100;
     struct Kept {
         holder: usize,
         asked: usize,
         until: i64,
-        ended: Option<Remembered>,
+        ended: Option<StoredResponse>,
     }
     let step = prop_oneof![
         4 => (0..3_usize, 0..2_usize, 1..=40_i64).prop_map(|(holder, asked, lease)| RequestStep::Claim(holder, asked, lease)),
@@ -110,12 +111,12 @@ pub fn requests(telling: Telling<'_>, port: &dyn Requests) {
         3 => pause(SignedDuration::from_secs(40)).prop_map(RequestStep::Wait),
     ];
     let entropy = SeededEntropy::new(17);
-    let holders = [(); 3].map(|()| Holder::draw(&entropy).expect("works"));
+    let holders = [(); 3].map(|()| KeyHolder::draw(&entropy).expect("works"));
     let asked = [&b"one"[..], b"two"].map(|body| RequestHash::new("POST", "/mfa/totp", body));
     let key = IdempotencyKey::parse("a").expect("a key");
     let holder_of = |holder: usize| holders.get(holder).expect("one of them");
     let request_of = |request: usize| asked.get(request).expect("one of them");
-    let outcome = |is_theirs| if is_theirs { Settled::Done } else { Settled::TakenOver };
+    let outcome = |is_theirs| if is_theirs { KeyRelease::Done } else { KeyRelease::TakenOver };
     telling.of(prop::collection::vec(step, 1..30), async |number, steps| {
         let user = user("told-requests", number);
         let (mut kept, mut now) = (None::<Kept>, 0);
@@ -133,7 +134,7 @@ pub fn requests(telling: Telling<'_>, port: &dyn Requests) {
                     );
                     let claim = works(claim.await)?;
                     let others = kept.as_ref().filter(|kept| now < kept.until && kept.holder != holder);
-                    let expected = others.map_or(RequestClaim::Granted, |kept| RequestClaim::Taken {
+                    let expected = others.map_or(KeyClaim::Granted, |kept| KeyClaim::Taken {
                         request: request_of(kept.asked).clone(),
                         ended: kept.ended.clone(),
                     });
@@ -143,13 +144,15 @@ pub fn requests(telling: Telling<'_>, port: &dyn Requests) {
                     prop_assert_eq!(claim, expected);
                 }
                 RequestStep::Settle(holder, is_shown) => {
-                    let ended = Remembered { status: 200, answer: is_shown.then(|| format!("of {holder}")) };
+                    let ended =
+                        StoredResponse { status: 200, answer: is_shown.then(|| format!("of {holder}")) };
                     // Whoever has ended or given back their own does not end it again.
                     let is_over = |kept: &Kept| kept.ended.is_some() || kept.until == i64::MIN;
                     if kept.as_ref().is_some_and(is_over) {
                         continue;
                     }
-                    let settled = port.settle(&user, &key, holder_of(holder), &ended, at(now + MEMORY));
+                    let settled =
+                        port.store_response(&user, &key, holder_of(holder), &ended, at(now + MEMORY));
                     let settled = works(settled.await)?;
                     let theirs = kept.as_mut().filter(|kept| kept.holder == holder);
                     prop_assert_eq!(settled, outcome(theirs.is_some()));
@@ -176,7 +179,7 @@ pub fn requests(telling: Telling<'_>, port: &dyn Requests) {
 #[derive(Debug, Clone, Copy)]
 enum DeliveryStep {
     /// For so many seconds.
-    Claim(i64),
+    Acquire(i64),
     /// By the holder so many attempts ago, as sent or not.
     Settle(u32, bool),
     Wait(i64),
@@ -184,9 +187,9 @@ enum DeliveryStep {
 
 /// One holder at a time, numbered; what is settled is granted to nobody, and only the last holder, or a message
 /// that was sent, settles.
-pub fn deliveries(telling: Telling<'_>, port: &dyn Claims) {
+pub fn deliveries(telling: Telling<'_>, port: &dyn SendLeases) {
     let step = prop_oneof![
-        4 => (1..=40_i64).prop_map(DeliveryStep::Claim),
+        4 => (1..=40_i64).prop_map(DeliveryStep::Acquire),
         1 => (0..3_u32, any::<bool>()).prop_map(|(ago, is_sent)| DeliveryStep::Settle(ago, is_sent)),
         3 => pause(SignedDuration::from_secs(40)).prop_map(DeliveryStep::Wait),
     ];
@@ -197,16 +200,16 @@ pub fn deliveries(telling: Telling<'_>, port: &dyn Claims) {
         for step in steps {
             match step {
                 DeliveryStep::Wait(seconds) => now += seconds,
-                DeliveryStep::Claim(lease) => {
-                    let claim = works(port.claim(&id, at(now), at(now + lease)).await)?;
+                DeliveryStep::Acquire(lease) => {
+                    let claim = works(port.acquire(&id, at(now), at(now + lease)).await)?;
                     let expected = if is_settled {
-                        Claim::Settled
+                        Lease::Completed
                     } else if first_seen.is_some() && now < until {
-                        Claim::Held { until: at(until) }
+                        Lease::Held { until: at(until) }
                     } else {
                         (attempts, until) = (attempts + 1, now + lease);
                         let first_seen = at(*first_seen.get_or_insert(now));
-                        Claim::Granted { attempt: attempts, first_seen }
+                        Lease::Acquired { attempt: attempts, first_seen }
                     };
                     prop_assert_eq!(claim, expected);
                 }
@@ -214,11 +217,11 @@ pub fn deliveries(telling: Telling<'_>, port: &dyn Claims) {
                 DeliveryStep::Settle(ago, _) if attempts <= ago => {}
                 DeliveryStep::Settle(ago, is_sent) => {
                     let outcome = if is_sent {
-                        Outcome::Sent { provider: "sns" }
+                        SendOutcome::Sent { provider: "sns" }
                     } else {
-                        Outcome::Failed(Failure::NoProvider)
+                        SendOutcome::Failed(SendFailure::NoProvider)
                     };
-                    works(port.settle(&id, attempts - ago, outcome, at(now)).await)?;
+                    works(port.complete(&id, attempts - ago, outcome, at(now)).await)?;
                     is_settled |= is_sent || ago == 0;
                 }
             }
@@ -359,13 +362,13 @@ enum FactorStep {
     TrustDevice,
     RemoveDevice,
     Revoke,
-    StopPoolTotp,
+    MarkPoolTotpReplaced,
     Wait(i64),
 }
 
 /// Whatever is done in whatever order: what can prove never changes without a new generation, and no trusted
 /// device outlives one; only who has read the last revision writes; a step is used up once.
-pub fn own_factors(telling: Telling<'_>, port: &dyn OwnFactorStore) {
+pub fn custom_factors(telling: Telling<'_>, port: &dyn CustomFactorStore) {
     let id = || prop::sample::select(vec!['a', 'b', 'c', 'd', 'e', 'f']);
     let step = prop_oneof![
         4 => id().prop_map(FactorStep::Start),
@@ -375,13 +378,13 @@ pub fn own_factors(telling: Telling<'_>, port: &dyn OwnFactorStore) {
         2 => Just(FactorStep::TrustDevice),
         1 => Just(FactorStep::RemoveDevice),
         1 => Just(FactorStep::Revoke),
-        1 => Just(FactorStep::StopPoolTotp),
+        1 => Just(FactorStep::MarkPoolTotpReplaced),
         2 => (0..1_000_i64).prop_map(FactorStep::Wait),
     ];
     let steps = prop::collection::vec((step, prop::bool::weighted(0.1)), 1..40);
     telling.of(steps, async |number, steps| {
         let user = user("told-factors", number);
-        let (mut kept, mut now) = (OwnFactors::default(), at(0));
+        let (mut kept, mut now) = (CustomFactors::default(), at(0));
         let mut started = std::collections::BTreeSet::new();
         for (step, is_stale) in steps {
             let before = kept.clone();
@@ -393,12 +396,12 @@ pub fn own_factors(telling: Telling<'_>, port: &dyn OwnFactorStore) {
                 // Ids are drawn, and so never used again.
                 FactorStep::Start(digit) if !started.insert(digit) => continue,
                 FactorStep::Revoke => works(port.revoke_devices(&user).await)?,
-                FactorStep::StopPoolTotp => works(port.stop_pool_totp(&user, now).await)?,
+                FactorStep::MarkPoolTotpReplaced => works(port.mark_pool_totp_replaced(&user, now).await)?,
                 _ => {}
             }
             let change = asked(step, &before, now);
             let mut is_written = true;
-            if !matches!(step, FactorStep::Revoke | FactorStep::StopPoolTotp) {
+            if !matches!(step, FactorStep::Revoke | FactorStep::MarkPoolTotpReplaced) {
                 // What the rules refuse is not asked for.
                 let Some(change) = &change else { continue };
                 let is_stale = is_stale && before.revision > 0;
@@ -407,9 +410,12 @@ pub fn own_factors(telling: Telling<'_>, port: &dyn OwnFactorStore) {
                     change.step.is_some_and(|step| before.last_step.is_some_and(|last| step <= last));
                 is_written = !is_stale && !is_used_up;
                 let changed = works(port.change(&user, seen, change).await)?;
-                prop_assert_eq!(changed, if is_written { Changed::Done } else { Changed::Overtaken });
+                prop_assert_eq!(
+                    changed,
+                    if is_written { ChangeOutcome::Done } else { ChangeOutcome::Overtaken }
+                );
             }
-            kept = works(port.own_factors(&user).await)?;
+            kept = works(port.custom_factors(&user).await)?;
             if !is_written {
                 prop_assert_eq!(&kept, &before, "nothing is written");
                 continue;
@@ -424,7 +430,7 @@ pub fn own_factors(telling: Telling<'_>, port: &dyn OwnFactorStore) {
 }
 
 /// The change that a step of a user makes of what they have read; none where the rules refuse it.
-fn asked(step: FactorStep, before: &OwnFactors, now: Timestamp) -> Option<Change> {
+fn asked(step: FactorStep, before: &CustomFactors, now: Timestamp) -> Option<Change> {
     let name = |text| FriendlyDeviceName::parse(text).expect("a name");
     match step {
         FactorStep::Start(digit) => {
@@ -442,7 +448,7 @@ fn asked(step: FactorStep, before: &OwnFactors, now: Timestamp) -> Option<Change
         }
         FactorStep::Remove(digit) => before.remove_authenticator(&id_of(digit)).ok(),
         FactorStep::RecoveryCodes(code) => {
-            let hash = RecoveryHash::kept(format!("{code:032x}"));
+            let hash = RecoveryHash::from_stored(format!("{code:032x}"));
             Some(before.replace_recovery_codes([hash].into(), false))
         }
         FactorStep::TrustDevice => {
@@ -457,7 +463,7 @@ fn asked(step: FactorStep, before: &OwnFactors, now: Timestamp) -> Option<Change
             before.register_device(id_of('9'), device, now).ok()
         }
         FactorStep::RemoveDevice => before.remove_device(&id_of('9')).ok(),
-        FactorStep::Revoke | FactorStep::StopPoolTotp | FactorStep::Wait(_) => None,
+        FactorStep::Revoke | FactorStep::MarkPoolTotpReplaced | FactorStep::Wait(_) => None,
     }
 }
 
@@ -466,22 +472,23 @@ fn id_of(digit: char) -> FactorId {
 }
 
 /// What holds of every step that was written.
-fn as_promised(step: FactorStep, before: &OwnFactors, kept: &OwnFactors) -> Told {
+fn as_promised(step: FactorStep, before: &CustomFactors, kept: &CustomFactors) -> Told {
     prop_assert_eq!(kept.revision, before.revision + 1);
     prop_assert!(kept.authenticators.len() <= MOST_AUTHENTICATORS);
     prop_assert!(kept.last_step >= before.last_step);
-    let proves = |factors: &OwnFactors| {
+    let proves = |factors: &CustomFactors| {
         let confirmed: Vec<_> = factors.confirmed().map(|(id, _)| id.clone()).collect();
         (confirmed, factors.recovery.clone())
     };
-    if proves(kept) != proves(before) || matches!(step, FactorStep::Revoke | FactorStep::StopPoolTotp) {
-        prop_assert_eq!(kept.generation, before.generation + 1, "what can prove is another");
+    if proves(kept) != proves(before) || matches!(step, FactorStep::Revoke | FactorStep::MarkPoolTotpReplaced)
+    {
+        prop_assert_eq!(kept.factor_epoch, before.factor_epoch + 1, "what can prove is another");
         prop_assert!(kept.devices.is_empty(), "no device outlives what it stood beside");
     }
     if kept.devices != before.devices {
-        prop_assert_eq!(kept.generation, before.generation + 1);
+        prop_assert_eq!(kept.factor_epoch, before.factor_epoch + 1);
     }
-    if kept.generation == before.generation {
+    if kept.factor_epoch == before.factor_epoch {
         prop_assert_eq!(proves(kept), proves(before));
     }
     // A step that is used up is one that a confirmation showed.
@@ -508,7 +515,7 @@ enum TokenStep {
 /// Tokens for nothing but the last proof: soon, at its client, while nothing that proves has changed; once, or
 /// three times in a row for who names the sign-in.
 #[expect(clippy::too_many_lines, reason = "one history, step by step")]
-pub fn redemptions<P: Challenges + OwnFactorStore>(telling: Telling<'_>, port: &P) {
+pub fn redemptions<P: Challenges + CustomFactorStore>(telling: Telling<'_>, port: &P) {
     const CLIENT: &str = "client";
     #[derive(Debug)]
     struct Redeemable {
@@ -530,8 +537,12 @@ pub fn redemptions<P: Challenges + OwnFactorStore>(telling: Telling<'_>, port: &
     telling.of(prop::collection::vec(step, 1..25), async |number, steps| {
         let user = user("told-tokens", number);
         let (mut proof, mut sign_ins, mut now) = (None::<Redeemable>, 0, 0);
-        let proven =
-            Proven { password: true, native: [].into(), own: [OwnFactor::Totp].into(), enrolled: false };
+        let proven = Proven {
+            password: true,
+            native: [].into(),
+            custom: [CustomFactor::Totp].into(),
+            enrolled: false,
+        };
         for step in steps {
             match step {
                 TokenStep::Wait(seconds) => now += seconds,
@@ -541,44 +552,48 @@ pub fn redemptions<P: Challenges + OwnFactorStore>(telling: Telling<'_>, port: &
                 }
                 TokenStep::Prove(is_named) => {
                     sign_ins += 1;
-                    let generation = works(port.own_factors(&user).await)?.generation;
-                    let comparison =
-                        Comparison { factor: OwnFactor::Totp, asked: None, most: 5, strike: Strike::Factor };
-                    let answer = Answer {
-                        place: Place::User(user.clone()),
-                        seat: Seat { is_by_name: false, index: 0 },
+                    let factor_epoch = works(port.custom_factors(&user).await)?.factor_epoch;
+                    let comparison = Comparison {
+                        factor: CustomFactor::Totp,
+                        asked: None,
+                        most: 5,
+                        failure_scope: FailureScope::Factor,
+                    };
+                    let answer = AnswerWrite {
+                        state_key: StateKey::User(user.clone()),
+                        slot: ChallengeSlot { kind: SlotKind::Identified, index: 0 },
                         nonce: nonce(sign_ins),
                         client: CLIENT.into(),
-                        round: 2,
+                        round_index: 2,
                         digest: "digest".into(),
                         now: at(now),
                         until: at(now + 180),
-                        opening: Some(Opening::Proven { evicts: None }),
-                        act: Act::Compare(comparison),
+                        claim: Some(SlotClaim::Identified { evicts: None }),
+                        action: AnswerAction::Compare(comparison),
                     };
                     let answered = works(port.answer(&answer).await)?;
-                    prop_assert!(matches!(answered, Answered::Taken(_)), "{:?}", answered);
-                    let pass = Pass { client: CLIENT.into(), proven: proven.clone(), is_named };
+                    prop_assert!(matches!(answered, AnswerOutcome::Taken(_)), "{:?}", answered);
+                    let grant = TokenGrant { client: CLIENT.into(), proven: proven.clone(), is_named };
                     let completed = Proof {
                         user: user.clone(),
-                        seat: answer.seat,
+                        slot: answer.slot,
                         nonce: answer.nonce.clone(),
-                        round: 2,
-                        factor: OwnFactor::Totp,
-                        generation,
-                        spends: Spends::Nothing,
+                        round_index: 2,
+                        factor: CustomFactor::Totp,
+                        factor_epoch,
+                        consumes: ConsumedCredential::Nothing,
                         forgives_name: false,
                         forgives_all: false,
                         enrols: None,
                         now: at(now),
-                        pass: Some(pass),
+                        grant: Some(grant),
                     };
-                    prop_assert_eq!(works(port.prove(&completed).await)?, Proved::Done);
+                    prop_assert_eq!(works(port.prove(&completed).await)?, ProofOutcome::Done);
                     proof = Some(Redeemable { sign_in: sign_ins, is_named, at: now, taken: Vec::new() });
                 }
                 TokenStep::Redeem(ago, is_there) => {
                     let named = ago.map(|ago| sign_ins.saturating_sub(ago));
-                    let redemption = Redemption {
+                    let redemption = GrantRedemption {
                         user: user.clone(),
                         client: if is_there { CLIENT } else { "other" }.into(),
                         nonce: named.map(nonce),
@@ -618,19 +633,19 @@ pub fn redemptions<P: Challenges + OwnFactorStore>(telling: Telling<'_>, port: &
 enum BudgetStep {
     LookUp,
     /// In one of two hours, by what was seen last.
-    Charge(usize, Standing, Limits),
-    /// Of the charges that were taken, one.
+    Increment(usize, TrustLevel, BudgetLimits),
+    /// Of the increments that were taken, one.
     GiveBack(prop::sample::Index),
     Repay(u32, u32),
 }
 
-/// A charge is taken if the limits let it pass, whatever had been seen before: nothing, what is long over, or
+/// An increment is taken if the limits let it pass, whatever had been seen before: nothing, what is long over, or
 /// what is.
 pub fn budgets(telling: Telling<'_>, port: &dyn Budgets) {
     const HOURS: [u8; 2] = [9, 10];
     let limit = || prop_oneof![1 => Just(0), 4 => 1..6_u32, 2 => Just(90)];
     let limits = (limit(), limit(), limit(), limit(), limit()).prop_map(
-        |(per_hour, per_day, open_per_hour, open_per_day, unverified)| Limits {
+        |(per_hour, per_day, open_per_hour, open_per_day, unverified)| BudgetLimits {
             per_hour,
             per_day,
             open_per_hour,
@@ -638,63 +653,68 @@ pub fn budgets(telling: Telling<'_>, port: &dyn Budgets) {
             unverified,
         },
     );
-    let standing =
-        prop::sample::select(vec![Standing::Unverified, Standing::Verified, Standing::Established]);
+    let trust =
+        prop::sample::select(vec![TrustLevel::Unverified, TrustLevel::Verified, TrustLevel::Established]);
     let step = prop_oneof![
         2 => Just(BudgetStep::LookUp),
-        6 => (0..HOURS.len(), standing, limits).prop_map(|(hour, standing, limits)| BudgetStep::Charge(hour, standing, limits)),
+        6 => (0..HOURS.len(), trust, limits).prop_map(|(hour, trust, limits)| BudgetStep::Increment(hour, trust, limits)),
         2 => any::<prop::sample::Index>().prop_map(BudgetStep::GiveBack),
         1 => (1..5_u32, 0..4_u32).prop_map(|(codes, most)| BudgetStep::Repay(codes, most)),
     ];
     telling.of(prop::collection::vec(step, 1..40), async |number, steps| {
         let (user, channel) = (user("told-budgets", number), Channel::Sms);
         let day = jiff::civil::date(2026, 3, 1);
-        let counter =
-            Counter { channel, scope: Scope::Country, name: format!("told-{number}"), shard: 0, day };
-        let (mut kept, mut seen) = ([None::<Counts>; 2], [None::<Counts>; 2]);
-        let mut taken = Vec::<Charge>::new();
+        let counter = BudgetCounter {
+            channel,
+            scope: BudgetScope::Country,
+            name: format!("told-{number}"),
+            shard: 0,
+            day,
+        };
+        let (mut kept, mut seen) = ([None::<BudgetCounts>; 2], [None::<BudgetCounts>; 2]);
+        let mut taken = Vec::<CounterIncrement>::new();
         for step in steps {
             match step {
                 BudgetStep::LookUp => {
                     for (hour, (kept, seen)) in HOURS.into_iter().zip(kept.iter().zip(&mut seen)) {
                         let counters = std::slice::from_ref(&counter);
-                        let (_, found) = works(port.look_up(&user, channel, hour, counters).await)?;
+                        let (_, found) = works(port.read(&user, channel, hour, counters).await)?;
                         *seen = found.into_iter().next().flatten();
                         prop_assert_eq!(*seen, *kept);
                     }
                 }
-                BudgetStep::Charge(at, standing, limits) => {
+                BudgetStep::Increment(at, trust, limits) => {
                     let hour = *HOURS.get(at).expect("an hour");
                     let seen = seen.get(at).copied().flatten();
-                    let charge = Charge { counter: counter.clone(), hour, standing, limits, seen };
-                    let charges = std::slice::from_ref(&charge);
-                    let booking = Booking { user: &user, channel, correspondence: None, charges };
-                    let booked = works(port.book(&booking).await)?.charges.into_iter().next();
+                    let increment = CounterIncrement { counter: counter.clone(), hour, trust, limits, seen };
+                    let increments = std::slice::from_ref(&increment);
+                    let reservation = Reservation { user: &user, channel, history: None, increments };
+                    let booked = works(port.reserve(&reservation).await)?.increments.into_iter().next();
                     let answer = works(booked.expect("an outcome for each charge"))?;
                     let before = kept.get(at).copied().flatten().unwrap_or_default();
-                    let expected = limits.refuses(&before, standing).map_or(Ok(()), Err);
+                    let expected = limits.refuses(&before, trust).map_or(Ok(()), Err);
                     prop_assert_eq!(answer, expected);
                     if answer.is_ok() {
-                        count(&mut kept, at, standing, 1);
-                        taken.push(charge);
+                        count(&mut kept, at, trust, 1);
+                        taken.push(increment);
                     }
                 }
                 BudgetStep::GiveBack(_) if taken.is_empty() => {}
                 BudgetStep::GiveBack(index) => {
-                    let charge = taken.swap_remove(index.index(taken.len()));
-                    works(port.give_back(&charge).await)?;
-                    let at = HOURS.iter().position(|hour| *hour == charge.hour).expect("an hour");
-                    count(&mut kept, at, charge.standing, -1);
+                    let increment = taken.swap_remove(index.index(taken.len()));
+                    works(port.release_increment(&increment).await)?;
+                    let at = HOURS.iter().position(|hour| *hour == increment.hour).expect("an hour");
+                    count(&mut kept, at, increment.trust, -1);
                 }
                 // Whoever pays back had codes to an unverified number counted.
                 BudgetStep::Repay(..)
-                    if !taken.iter().any(|charge| charge.standing == Standing::Unverified) => {}
-                BudgetStep::Repay(codes, most_credit) => {
-                    let repayment = Repayment { counter: counter.clone(), codes, most_credit };
-                    works(port.repay(&repayment).await)?;
+                    if !taken.iter().any(|increment| increment.trust == TrustLevel::Unverified) => {}
+                BudgetStep::Repay(codes, max_credit) => {
+                    let credit = Credit { counter: counter.clone(), codes, max_credit };
+                    works(port.credit(&credit).await)?;
                     for counts in kept.iter_mut().flatten() {
                         let left = counts.unverified - i64::from(codes);
-                        if left >= -i64::from(most_credit) {
+                        if left >= -i64::from(max_credit) {
                             counts.unverified = left;
                         }
                     }
@@ -706,27 +726,27 @@ pub fn budgets(telling: Telling<'_>, port: &dyn Budgets) {
 }
 
 /// One more, or one less, in the hour at `at`; what counts by the day stands in both hours.
-fn count(kept: &mut [Option<Counts>; 2], at: usize, standing: Standing, one: i32) {
+fn count(kept: &mut [Option<BudgetCounts>; 2], at: usize, trust: TrustLevel, one: i32) {
     let add =
         |count: &mut u32, counts: bool| *count = count.saturating_add_signed(if counts { one } else { 0 });
-    let is_open = standing < Standing::Established;
+    let is_open = trust < TrustLevel::Established;
     for (hour, counts) in kept.iter_mut().enumerate() {
         let counts = counts.get_or_insert_default();
         add(&mut counts.day, true);
         add(&mut counts.open_day, is_open);
         add(&mut counts.hour, hour == at);
         add(&mut counts.open_hour, hour == at && is_open);
-        counts.unverified += i64::from(if standing == Standing::Unverified { one } else { 0 });
+        counts.unverified += i64::from(if trust == TrustLevel::Unverified { one } else { 0 });
     }
 }
 
 // ---- Calls of a minute, codes to an address -------------------------------------------------------------
 
 /// In each minute as many calls are counted as may be, whatever was allowed before.
-pub fn call_counts(telling: Telling<'_>, port: &dyn CallCounts) {
+pub fn call_counts(telling: Telling<'_>, port: &dyn RateCounts) {
     let step = (0..2_usize, 0..6_u32);
     telling.of(prop::collection::vec(step, 1..30), async |number, steps| {
-        let counter = CallCounter::User(user("told-calls", number));
+        let counter = RateCounter::User(user("told-calls", number));
         let mut sums = [0_u32; 2];
         for (minute, most) in steps {
             let start = at(i64::try_from(minute).expect("small") * 60);
@@ -749,7 +769,7 @@ enum AddressCodeStep {
 }
 
 /// A channel is free again after the wait, and at once where the very taking is given back.
-pub fn address_codes(telling: Telling<'_>, port: &dyn AddressCodes) {
+pub fn verification_requests(telling: Telling<'_>, port: &dyn VerificationRequests) {
     let step = prop_oneof![
         3 => (0..=60_i64).prop_map(AddressCodeStep::Take),
         1 => any::<bool>().prop_map(AddressCodeStep::GiveBack),

@@ -8,20 +8,23 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use shared::{
     admin::UserItems,
+    api_limits::{
+        IdempotencyKey, IdempotencyStore, KeyClaim, KeyHolder, KeyRelease, RateCounter, RateCounts,
+        RequestHash, StoredResponse,
+    },
     assurance::{RecordedSignIn, SignInRecords},
     audit::{Action, AuditLog, AuditTrail, Entry, Line},
-    calls::{
-        CallCounts, Claim as RequestClaim, Counter as CallCounter, Holder, IdempotencyKey, Remembered,
-        RequestHash, Requests, Settled,
-    },
-    custom_auth::Place,
+    custom_auth::StateKey,
     delivery::{
-        Booked, Booking, Budgets, Channel, Charge, Claim, Claims, Correspondence, Counter, Counts, Debt,
-        DeliveryId, Outcome, Refused, Repayment, Standing,
+        BudgetCounter, BudgetCounts, BudgetRefusal, Budgets, Channel, CounterIncrement, Credit, DeliveryId,
+        Lease, Reservation, ReservationOutcome, SendHistory, SendLeases, SendOutcome, TrustLevel,
+        UnverifiedCodes,
     },
     factors::{
-        AddressCodes, DeviceId, DeviceLabels, FriendlyDeviceName,
-        own::{Change, Changed, LastProof, OwnFactorStore, OwnFactors, PoolFactorNote, RecoveryHash},
+        DeviceId, DeviceLabels, FriendlyDeviceName, VerificationRequests,
+        custom::{
+            Change, ChangeOutcome, CustomFactorStore, CustomFactors, LastProof, PoolFactorNote, RecoveryHash,
+        },
     },
     kernel::{PortError, UserId},
     recovery::{Case, CaseKey, Cases, RecoveryCodes, Spent, Swapped, Tries, Trying},
@@ -51,7 +54,7 @@ pub(crate) struct State {
     failing: bool,
     /// Reads and writes of sign-ins.
     pub(crate) calls: u32,
-    pub(crate) sign_ins: HashMap<Place, SignInState>,
+    pub(crate) sign_ins: HashMap<StateKey, SignInState>,
     confirmed: HashMap<UserId, Timestamp>,
     attempts: HashMap<Subject, (u32, Timestamp)>,
     addresses: HashMap<AddressKey, Address>,
@@ -60,13 +63,13 @@ pub(crate) struct State {
     resets: HashMap<UserId, Timestamp>,
     audit: Vec<Entry>,
     claims: HashMap<DeliveryId, Claimed>,
-    correspondence: HashMap<(UserId, Channel), Correspondence>,
-    counters: HashMap<Counter, Day>,
-    pub(crate) own_factors: HashMap<UserId, OwnFactors>,
+    history: HashMap<(UserId, Channel), SendHistory>,
+    counters: HashMap<BudgetCounter, Day>,
+    pub(crate) custom_factors: HashMap<UserId, CustomFactors>,
     labels: HashMap<UserId, BTreeMap<DeviceId, FriendlyDeviceName>>,
     recorded_sign_ins: Vec<(UserId, RecordedSignIn)>,
-    address_codes: HashMap<(UserId, Channel), Timestamp>,
-    counted: HashMap<(CallCounter, Timestamp), u32>,
+    verification_requests: HashMap<(UserId, Channel), Timestamp>,
+    counted: HashMap<(RateCounter, Timestamp), u32>,
     requests: HashMap<(UserId, IdempotencyKey), Request>,
     cases: HashMap<CaseKey, Case>,
     tries: HashMap<Trying, Vec<Timestamp>>,
@@ -77,9 +80,9 @@ pub(crate) struct State {
 #[derive(Debug, Clone)]
 struct Request {
     hash: RequestHash,
-    holder: Holder,
+    holder: KeyHolder,
     until: Timestamp,
-    ended: Option<Remembered>,
+    ended: Option<StoredResponse>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -98,7 +101,7 @@ struct Claimed {
     attempts: u32,
     first_seen: Timestamp,
     until: Timestamp,
-    outcome: Option<Outcome>,
+    outcome: Option<SendOutcome>,
 }
 
 /// A counter's day.
@@ -112,9 +115,9 @@ struct Day {
 }
 
 impl Day {
-    fn counts(&self, hour: u8) -> Counts {
+    fn counts(&self, hour: u8) -> BudgetCounts {
         let (in_hour, open_in_hour) = self.hours.get(&hour).copied().unwrap_or_default();
-        Counts {
+        BudgetCounts {
             day: self.all,
             open_day: self.open,
             hour: in_hour,
@@ -123,13 +126,13 @@ impl Day {
         }
     }
 
-    fn count(&mut self, charge: &Charge, add: fn(u32) -> u32, unverified: i64) {
-        let (in_hour, open_in_hour) = self.hours.entry(charge.hour).or_default();
+    fn count(&mut self, increment: &CounterIncrement, add: fn(u32) -> u32, unverified: i64) {
+        let (in_hour, open_in_hour) = self.hours.entry(increment.hour).or_default();
         (self.all, *in_hour) = (add(self.all), add(*in_hour));
-        if charge.standing < Standing::Established {
+        if increment.trust < TrustLevel::Established {
             (self.open, *open_in_hour) = (add(self.open), add(*open_in_hour));
         }
-        if charge.standing == Standing::Unverified {
+        if increment.trust == TrustLevel::Unverified {
             self.unverified += unverified;
         }
     }
@@ -156,7 +159,7 @@ impl InMemoryTable {
     }
 
     /// How every delivery ended that did.
-    pub fn outcomes(&self) -> Vec<Outcome> {
+    pub fn outcomes(&self) -> Vec<SendOutcome> {
         self.lock().claims.values().filter_map(|claimed| claimed.outcome).collect()
     }
 
@@ -171,7 +174,7 @@ impl InMemoryTable {
 
     /// As the last gate of custom sign-ins notes it.
     pub fn note_proof(&self, user: &UserId, proof: LastProof) {
-        self.lock().own_factors.entry(user.clone()).or_default().last_proof = Some(proof);
+        self.lock().custom_factors.entry(user.clone()).or_default().last_proof = Some(proof);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -398,7 +401,7 @@ fn name(action: Action) -> &'static str {
         Action::TotpStarted { .. } => "totp-started",
         Action::TotpVerified => "totp-verified",
         Action::PreferenceChanged { .. } => "preference-changed",
-        Action::OwnFactor { event, .. } => event.name(),
+        Action::CustomFactor { event, .. } => event.name(),
         Action::NewDeviceUsed => "new-device-used",
         Action::Recovery { event } => event.name(),
         Action::Support { event } => event.name(),
@@ -454,32 +457,32 @@ impl DeviceLabels for InMemoryTable {
 
 #[async_trait]
 impl Budgets for InMemoryTable {
-    async fn correspondence(&self, user: &UserId, channel: Channel) -> Result<Correspondence, PortError> {
-        Ok(self.state()?.correspondence.get(&(user.clone(), channel)).cloned().unwrap_or_default())
+    async fn history(&self, user: &UserId, channel: Channel) -> Result<SendHistory, PortError> {
+        Ok(self.state()?.history.get(&(user.clone(), channel)).cloned().unwrap_or_default())
     }
 
-    async fn look_up(
+    async fn read(
         &self,
         user: &UserId,
         channel: Channel,
         hour: u8,
-        counters: &[Counter],
-    ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
-        let correspondence = self.correspondence(user, channel).await?;
+        counters: &[BudgetCounter],
+    ) -> Result<(SendHistory, Vec<Option<BudgetCounts>>), PortError> {
+        let history = Budgets::history(self, user, channel).await?;
         let state = self.state()?;
         let seen = counters.iter().map(|counter| Some(state.counters.get(counter)?.counts(hour))).collect();
-        Ok((correspondence, seen))
+        Ok((history, seen))
     }
 
-    async fn swap(
+    async fn swap_history(
         &self,
         user: &UserId,
         channel: Channel,
-        before: &Correspondence,
-        after: &Correspondence,
+        before: &SendHistory,
+        after: &SendHistory,
     ) -> Result<bool, PortError> {
         let mut state = self.state()?;
-        let kept = state.correspondence.entry((user.clone(), channel)).or_default();
+        let kept = state.history.entry((user.clone(), channel)).or_default();
         if kept.version != before.version {
             return Ok(false);
         }
@@ -487,41 +490,44 @@ impl Budgets for InMemoryTable {
         Ok(true)
     }
 
-    async fn settle(
+    async fn record_completion(
         &self,
         user: &UserId,
         channel: Channel,
         at: Timestamp,
-        takes_debt: bool,
-    ) -> Result<Option<Debt>, PortError> {
+        takes_unverified_codes: bool,
+    ) -> Result<Option<UnverifiedCodes>, PortError> {
         let mut state = self.state()?;
-        let Some(kept) = state.correspondence.get_mut(&(user.clone(), channel)) else { return Ok(None) };
-        kept.settled_at = Some(at);
+        let Some(kept) = state.history.get_mut(&(user.clone(), channel)) else { return Ok(None) };
+        kept.completed_at = Some(at);
         kept.version += 1;
-        Ok(if takes_debt { kept.debt.take() } else { None })
+        Ok(if takes_unverified_codes { kept.unverified_codes.take() } else { None })
     }
 
-    async fn book(&self, booking: &Booking<'_>) -> Result<Booked, PortError> {
-        let Booking { user, channel, correspondence, charges } = *booking;
-        let swapped = match correspondence {
-            Some((before, after)) => Budgets::swap(self, user, channel, before, after).await,
+    async fn reserve(&self, reservation: &Reservation<'_>) -> Result<ReservationOutcome, PortError> {
+        let Reservation { user, channel, history, increments } = *reservation;
+        let swapped = match history {
+            Some((before, after)) => Budgets::swap_history(self, user, channel, before, after).await,
             None => Ok(true),
         };
-        Ok(Booked { swapped, charges: charges.iter().map(|charge| self.charge(charge)).collect() })
+        Ok(ReservationOutcome {
+            swapped,
+            increments: increments.iter().map(|increment| self.increment(increment)).collect(),
+        })
     }
 
-    async fn give_back(&self, charge: &Charge) -> Result<(), PortError> {
-        if let Some(day) = self.state()?.counters.get_mut(&charge.counter) {
-            day.count(charge, |count| count - 1, -1);
+    async fn release_increment(&self, increment: &CounterIncrement) -> Result<(), PortError> {
+        if let Some(day) = self.state()?.counters.get_mut(&increment.counter) {
+            day.count(increment, |count| count - 1, -1);
         }
         Ok(())
     }
 
-    async fn repay(&self, repayment: &Repayment) -> Result<(), PortError> {
+    async fn credit(&self, credit: &Credit) -> Result<(), PortError> {
         let mut state = self.state()?;
-        if let Some(day) = state.counters.get_mut(&repayment.counter) {
-            let left = day.unverified - i64::from(repayment.codes);
-            if left >= -i64::from(repayment.most_credit) {
+        if let Some(day) = state.counters.get_mut(&credit.counter) {
+            let left = day.unverified - i64::from(credit.codes);
+            if left >= -i64::from(credit.max_credit) {
                 day.unverified = left;
             }
         }
@@ -530,44 +536,44 @@ impl Budgets for InMemoryTable {
 }
 
 impl InMemoryTable {
-    fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
+    fn increment(&self, increment: &CounterIncrement) -> Result<Result<(), BudgetRefusal>, PortError> {
         let mut state = self.state()?;
-        let counted = state.counters.get(&charge.counter).map(|day| day.counts(charge.hour));
-        if let Some(refused) = charge.limits.refuses(&counted.unwrap_or_default(), charge.standing) {
+        let counted = state.counters.get(&increment.counter).map(|day| day.counts(increment.hour));
+        if let Some(refused) = increment.limits.refuses(&counted.unwrap_or_default(), increment.trust) {
             return Ok(Err(refused));
         }
-        state.counters.entry(charge.counter.clone()).or_default().count(charge, |count| count + 1, 1);
+        state.counters.entry(increment.counter.clone()).or_default().count(increment, |count| count + 1, 1);
         Ok(Ok(()))
     }
 }
 
 #[async_trait]
-impl Claims for InMemoryTable {
-    async fn claim(&self, id: &DeliveryId, now: Timestamp, until: Timestamp) -> Result<Claim, PortError> {
+impl SendLeases for InMemoryTable {
+    async fn acquire(&self, id: &DeliveryId, now: Timestamp, until: Timestamp) -> Result<Lease, PortError> {
         let mut state = self.state()?;
         let new = Claimed { attempts: 0, first_seen: now, until: now, outcome: None };
         let claimed = state.claims.entry(id.clone()).or_insert(new);
         if claimed.outcome.is_some() {
-            return Ok(Claim::Settled);
+            return Ok(Lease::Completed);
         }
         if now < claimed.until {
-            return Ok(Claim::Held { until: claimed.until });
+            return Ok(Lease::Held { until: claimed.until });
         }
         claimed.attempts += 1;
         claimed.until = until;
-        Ok(Claim::Granted { attempt: claimed.attempts, first_seen: claimed.first_seen })
+        Ok(Lease::Acquired { attempt: claimed.attempts, first_seen: claimed.first_seen })
     }
 
-    async fn settle(
+    async fn complete(
         &self,
         id: &DeliveryId,
         attempt: u32,
-        outcome: Outcome,
+        outcome: SendOutcome,
         _: Timestamp,
     ) -> Result<(), PortError> {
         let mut state = self.state()?;
         let Some(claimed) = state.claims.get_mut(id) else { return Ok(()) };
-        let is_sent = |outcome: &Outcome| matches!(outcome, Outcome::Sent { .. });
+        let is_sent = |outcome: &SendOutcome| matches!(outcome, SendOutcome::Sent { .. });
         let counts = if is_sent(&outcome) {
             !claimed.outcome.as_ref().is_some_and(is_sent)
         } else {
@@ -581,8 +587,8 @@ impl Claims for InMemoryTable {
 }
 
 #[async_trait]
-impl CallCounts for InMemoryTable {
-    async fn count(&self, counter: &CallCounter, start: Timestamp, most: u32) -> Result<bool, PortError> {
+impl RateCounts for InMemoryTable {
+    async fn count(&self, counter: &RateCounter, start: Timestamp, most: u32) -> Result<bool, PortError> {
         let mut state = self.state()?;
         let calls = state.counted.entry((counter.clone(), start)).or_default();
         let is_counted = *calls < most;
@@ -592,89 +598,89 @@ impl CallCounts for InMemoryTable {
 }
 
 #[async_trait]
-impl Requests for InMemoryTable {
+impl IdempotencyStore for InMemoryTable {
     async fn claim(
         &self,
         user: &UserId,
         key: &IdempotencyKey,
-        holder: &Holder,
+        holder: &KeyHolder,
         request: &RequestHash,
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<RequestClaim, PortError> {
+    ) -> Result<KeyClaim, PortError> {
         let mut state = self.state()?;
         let key = (user.clone(), key.clone());
         if let Some(kept) = state.requests.get(&key)
             && now < kept.until
             && kept.holder != *holder
         {
-            return Ok(RequestClaim::Taken { request: kept.hash.clone(), ended: kept.ended.clone() });
+            return Ok(KeyClaim::Taken { request: kept.hash.clone(), ended: kept.ended.clone() });
         }
         let claimed = Request { hash: request.clone(), holder: holder.clone(), until, ended: None };
         state.requests.insert(key, claimed);
-        Ok(RequestClaim::Granted)
+        Ok(KeyClaim::Granted)
     }
 
-    async fn settle(
+    async fn store_response(
         &self,
         user: &UserId,
         key: &IdempotencyKey,
-        holder: &Holder,
-        ended: &Remembered,
+        holder: &KeyHolder,
+        ended: &StoredResponse,
         until: Timestamp,
-    ) -> Result<Settled, PortError> {
+    ) -> Result<KeyRelease, PortError> {
         let mut state = self.state()?;
         let kept = state.requests.get_mut(&(user.clone(), key.clone()));
-        let Some(kept) = kept.filter(|kept| kept.holder == *holder) else { return Ok(Settled::TakenOver) };
+        let Some(kept) = kept.filter(|kept| kept.holder == *holder) else { return Ok(KeyRelease::TakenOver) };
         (kept.ended, kept.until) = (Some(ended.clone()), until);
-        Ok(Settled::Done)
+        Ok(KeyRelease::Done)
     }
 
     async fn release(
         &self,
         user: &UserId,
         key: &IdempotencyKey,
-        holder: &Holder,
-    ) -> Result<Settled, PortError> {
+        holder: &KeyHolder,
+    ) -> Result<KeyRelease, PortError> {
         let mut state = self.state()?;
         let kept = state.requests.get_mut(&(user.clone(), key.clone()));
-        let Some(kept) = kept.filter(|kept| kept.holder == *holder) else { return Ok(Settled::TakenOver) };
+        let Some(kept) = kept.filter(|kept| kept.holder == *holder) else { return Ok(KeyRelease::TakenOver) };
         kept.until = Timestamp::UNIX_EPOCH;
-        Ok(Settled::Done)
+        Ok(KeyRelease::Done)
     }
 }
 
 #[async_trait]
-impl OwnFactorStore for InMemoryTable {
-    async fn own_factors(&self, user: &UserId) -> Result<OwnFactors, PortError> {
-        Ok(self.state()?.own_factors.get(user).cloned().unwrap_or_default())
+impl CustomFactorStore for InMemoryTable {
+    async fn custom_factors(&self, user: &UserId) -> Result<CustomFactors, PortError> {
+        Ok(self.state()?.custom_factors.get(user).cloned().unwrap_or_default())
     }
 
-    async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<Changed, PortError> {
+    async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<ChangeOutcome, PortError> {
         let mut state = self.state()?;
-        let kept = state.own_factors.entry(user.clone()).or_default();
+        let kept = state.custom_factors.entry(user.clone()).or_default();
         let is_used_up = change.step.is_some_and(|step| kept.last_step.is_some_and(|last| step <= last));
         if kept.revision != seen || is_used_up {
-            return Ok(Changed::Overtaken);
+            return Ok(ChangeOutcome::Overtaken);
         }
         *kept = kept.changed(change);
-        if let Some(sign_ins) = state.sign_ins.get_mut(&Place::User(user.clone())) {
+        if let Some(sign_ins) = state.sign_ins.get_mut(&StateKey::User(user.clone())) {
             sign_ins.forgive_factors(&change.forgives);
         }
-        Ok(Changed::Done)
+        Ok(ChangeOutcome::Done)
     }
 
     async fn revoke_devices(&self, user: &UserId) -> Result<(), PortError> {
         let mut state = self.state()?;
-        let kept = state.own_factors.entry(user.clone()).or_default();
+        let kept = state.custom_factors.entry(user.clone()).or_default();
         kept.devices.clear();
-        (kept.generation, kept.revision) = (kept.generation + 1, kept.revision + 1);
+        (kept.factor_epoch, kept.revision) = (kept.factor_epoch + 1, kept.revision + 1);
         Ok(())
     }
 
-    async fn stop_pool_totp(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {
+    async fn mark_pool_totp_replaced(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {
         self.revoke_devices(user).await?;
-        self.state()?.own_factors.entry(user.clone()).or_default().pool_totp_stopped_at = Some(at);
+        self.state()?.custom_factors.entry(user.clone()).or_default().pool_totp_stopped_at = Some(at);
         Ok(())
     }
 
@@ -682,20 +688,20 @@ impl OwnFactorStore for InMemoryTable {
         let mut state = self.state()?;
         match note {
             PoolFactorNote::On(since) => {
-                let kept = state.own_factors.entry(user.clone()).or_default();
+                let kept = state.custom_factors.entry(user.clone()).or_default();
                 if kept.pool_factor_since.is_none() {
                     (kept.pool_factor_since, kept.had_factor) = (Some(since), true);
                 }
             }
             PoolFactorNote::Missing => {
-                if let Some(kept) = state.own_factors.get_mut(user)
+                if let Some(kept) = state.custom_factors.get_mut(user)
                     && kept.pool_factor_since.take().is_some()
                 {
                     kept.had_factor = true;
                 }
             }
             PoolFactorNote::TurnedOff => {
-                if let Some(kept) = state.own_factors.get_mut(user) {
+                if let Some(kept) = state.custom_factors.get_mut(user) {
                     kept.pool_factor_since = None;
                     if kept.authenticators.is_empty() && kept.recovery.is_empty() {
                         kept.had_factor = false;
@@ -708,14 +714,14 @@ impl OwnFactorStore for InMemoryTable {
 
     async fn forgive_failures(&self, user: &UserId) -> Result<(), PortError> {
         let mut state = self.state()?;
-        if let Some(sign_ins) = state.sign_ins.get_mut(&Place::User(user.clone())) {
+        if let Some(sign_ins) = state.sign_ins.get_mut(&StateKey::User(user.clone())) {
             sign_ins.forgive();
         }
         Ok(())
     }
 
-    async fn pool_totp_works(&self, user: &UserId) -> Result<(), PortError> {
-        if let Some(kept) = self.state()?.own_factors.get_mut(user) {
+    async fn mark_pool_totp_active(&self, user: &UserId) -> Result<(), PortError> {
+        if let Some(kept) = self.state()?.custom_factors.get_mut(user) {
             kept.pool_totp_stopped_at = None;
         }
         Ok(())
@@ -764,7 +770,7 @@ impl RecoveryCodes for InMemoryTable {
     async fn spend(&self, user: &UserId, hash: &RecoveryHash, case: &CaseKey) -> Result<Spent, PortError> {
         let mut state = self.state()?;
         let mine = (hash.clone(), case.clone());
-        if state.own_factors.get_mut(user).is_some_and(|factors| factors.recovery.remove(hash)) {
+        if state.custom_factors.get_mut(user).is_some_and(|factors| factors.recovery.remove(hash)) {
             state.spent.insert(user.clone(), mine);
             return Ok(Spent::Done);
         }
@@ -803,7 +809,7 @@ impl UserItems for InMemoryTable {
 
     async fn erase(&self, user: &UserId) -> Result<usize, PortError> {
         let mut state = self.state()?;
-        let factors = state.own_factors.remove(user).map_or(0, |_| 1);
+        let factors = state.custom_factors.remove(user).map_or(0, |_| 1);
         let attempts = state.attempts.remove(&Subject::User(user.clone())).map_or(0, |_| 1);
         Ok(factors + attempts)
     }
@@ -835,7 +841,7 @@ impl SignInRecords for InMemoryTable {
 }
 
 #[async_trait]
-impl AddressCodes for InMemoryTable {
+impl VerificationRequests for InMemoryTable {
     async fn take(
         &self,
         user: &UserId,
@@ -845,18 +851,18 @@ impl AddressCodes for InMemoryTable {
     ) -> Result<bool, PortError> {
         let mut state = self.state()?;
         let key = (user.clone(), channel);
-        if state.address_codes.get(&key).is_some_and(|asked_at| *asked_at > free_since) {
+        if state.verification_requests.get(&key).is_some_and(|asked_at| *asked_at > free_since) {
             return Ok(false);
         }
-        state.address_codes.insert(key, now);
+        state.verification_requests.insert(key, now);
         Ok(true)
     }
 
     async fn give_back(&self, user: &UserId, channel: Channel, taken_at: Timestamp) -> Result<(), PortError> {
         let mut state = self.state()?;
         let key = (user.clone(), channel);
-        if state.address_codes.get(&key) == Some(&taken_at) {
-            state.address_codes.remove(&key);
+        if state.verification_requests.get(&key) == Some(&taken_at) {
+            state.verification_requests.remove(&key);
         }
         Ok(())
     }

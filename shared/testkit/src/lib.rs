@@ -6,11 +6,11 @@
 mod accounts_in_memory;
 mod challenges_in_memory;
 pub mod contract;
-mod courier_in_memory;
 mod custom_sign_in;
 pub mod histories;
 mod in_memory;
 mod links_in_memory;
+mod message_queue_in_memory;
 mod pool_in_memory;
 mod sealed_codes;
 mod seeds_in_memory;
@@ -18,10 +18,10 @@ mod served_table;
 mod sources;
 
 pub use accounts_in_memory::InMemoryAccounts;
-pub use courier_in_memory::InMemoryCourier;
 pub use custom_sign_in::{CUSTOM, CustomAuthStage, CustomSignIn, NATIVE, Natives};
 pub use in_memory::{InMemoryTable, Snapshot};
 pub use links_in_memory::InMemoryLinks;
+pub use message_queue_in_memory::InMemoryMessageQueue;
 pub use pool_in_memory::InMemoryUserPool;
 pub use sealed_codes::{SampleDataKeys, SealedSample, foreign_samples, sealed_samples};
 pub use seeds_in_memory::InMemorySeeds;

@@ -11,7 +11,7 @@ use shared::{
         FriendlyDeviceName, NativeFactors, PoolDevice, PreferenceChange, Profile, TotpSecret,
         TotpVerification, UserPoolFault,
     },
-    kernel::{AccessToken, EmailAddress, Factor, OneTimeCode, PortError, UserId},
+    kernel::{AccessToken, EmailAddress, OneTimeCode, PoolFactor, PortError, UserId},
 };
 
 /// One user of a pool, in memory. The right TOTP code is always [`InMemoryUserPool::CODE`].
@@ -47,20 +47,20 @@ impl InMemoryUserPool {
 
     /// Turns `factors` on, the first of them preferred.
     #[must_use]
-    pub fn with_factors(self, factors: &[Factor]) -> Self {
+    pub fn with_factors(self, factors: &[PoolFactor]) -> Self {
         {
             let mut state = self.lock();
             state.factors = FactorState {
                 enabled: factors.iter().copied().collect::<BTreeSet<_>>(),
                 preferred: factors.first().copied(),
             };
-            state.verified = factors.contains(&Factor::Totp);
+            state.verified = factors.contains(&PoolFactor::Totp);
         }
         self
     }
 
     /// As `SetUserMFAPreference` at Cognito itself, of which nobody hears.
-    pub fn set_factors(&self, factors: &[Factor]) {
+    pub fn set_factors(&self, factors: &[PoolFactor]) {
         let mut state = self.lock();
         state.factors.enabled = factors.iter().copied().collect();
         state.factors.preferred = factors.first().copied();
@@ -205,7 +205,7 @@ impl NativeFactors for InMemoryUserPool {
 
     async fn set_preference(&self, _: &AccessToken, change: &PreferenceChange) -> Result<(), UserPoolFault> {
         let mut state = self.call("SetUserMFAPreference")?;
-        let turns_totp_on = change.blocks.get(&Factor::Totp).is_some_and(|block| block.enabled);
+        let turns_totp_on = change.blocks.get(&PoolFactor::Totp).is_some_and(|block| block.enabled);
         if turns_totp_on && !state.verified {
             return Err(UserPoolFault::FactorNotSetUp);
         }

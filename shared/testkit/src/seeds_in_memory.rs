@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use shared::{
-    factors::own::{SealedSeed, Seeds, TotpSeed},
+    factors::custom::{SealedSeed, Seeds, TotpSeed},
     kernel::{PortError, UserId},
 };
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// Another one each time.
 pub fn next_delivery() -> DeliveryId {
     static DRAWN: AtomicU64 = AtomicU64::new(0);
-    DeliveryId::kept(format!("delivery-{}", DRAWN.fetch_add(1, Ordering::Relaxed)))
+    DeliveryId::from_stored(format!("delivery-{}", DRAWN.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// A clock that moves only when told.

@@ -18,20 +18,21 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use shared::{
     admin::{Support, SupportPorts},
+    api_limits::{IdempotentRequests, RateLimiter},
     assurance::{Evidence, PasswordRecovery, RecordedSignIn, SignInRecords as _},
-    calls::{CallLimits, Repetitions},
     config::{self, Policy},
     custom_auth::{AppClients, CustomAuthSettings},
     factors::{
-        Access, Activity, Addresses, CodeWaits, Factors, GuardPorts, RememberedDevices,
-        own::{Change, OwnFactorStore as _, RecoveryCode, SelfService},
+        ActivityService, AddressService, DeviceService, FactorChangeGuard, FactorChangePorts,
+        PoolFactorService, ResendCooldown,
+        custom::{Change, CustomFactorService, CustomFactorStore as _, RecoveryCode},
     },
     http::{MfaServices, RecoveryFrontSettings, admin_api, mfa_api, recovery_api},
-    kernel::{Factor, HashKey, Refusal, UserId},
+    kernel::{HashKey, PoolFactor, Refusal, UserId},
     recovery::{Recovery, RecoveryPorts, RecoverySettings},
 };
 use shared_testkit::{
-    InMemoryAccounts, InMemoryCourier, InMemorySeeds, InMemoryTable, InMemoryUserPool, ManualClock,
+    InMemoryAccounts, InMemoryMessageQueue, InMemorySeeds, InMemoryTable, InMemoryUserPool, ManualClock,
     SeededEntropy,
 };
 use tower::ServiceExt as _;
@@ -73,13 +74,13 @@ struct Stage {
 fn stage() -> Stage {
     let user = UserId::parse(USER).expect("a user");
     let policy = &*POLICY;
-    let (table, courier) = (Arc::new(InMemoryTable::default()), Arc::new(InMemoryCourier::default()));
-    let pool = Arc::new(InMemoryUserPool::new(user.clone()).with_factors(&[Factor::Totp]));
+    let (table, queue) = (Arc::new(InMemoryTable::default()), Arc::new(InMemoryMessageQueue::default()));
+    let pool = Arc::new(InMemoryUserPool::new(user.clone()).with_factors(&[PoolFactor::Totp]));
     let clock = Arc::new(ManualClock::at(SIGNED_IN_AT + SignedDuration::from_mins(1)));
     let entropy = Arc::new(SeededEntropy::new(1));
     let accounts = Arc::new(InMemoryAccounts::default());
-    accounts.add("alex", PASSWORD, &[Factor::Totp]);
-    accounts.add("sam", PASSWORD, &[Factor::Totp]);
+    accounts.add("alex", PASSWORD, &[PoolFactor::Totp]);
+    accounts.add("sam", PASSWORD, &[PoolFactor::Totp]);
     accounts.change("alex", |alex| {
         alex.groups = BTreeSet::from(["helpers".to_owned()]);
     });
@@ -94,8 +95,8 @@ fn stage() -> Stage {
     let custom_auth = policy.custom_auth.clone();
     let clients = AppClients::parse(&format!("custom={CLIENT}"), &custom_auth).expect("clients");
     let clients = CustomAuthSettings { policy: custom_auth, clients, recovery: PasswordRecovery::default() };
-    let guard = GuardPorts {
-        own: table.clone(),
+    let guard = FactorChangePorts {
+        custom: table.clone(),
         records: table.clone(),
         clients: Arc::new(clients),
         devices: pool.clone(),
@@ -105,39 +106,40 @@ fn stage() -> Stage {
     let change = Change { recovery: Some([code.hash(&key(), &sam)].into()), ..Change::default() };
     table.change(&sam, 0, &change).now_or_never().expect("no wait").expect("changed");
 
-    let access = Access::new(
+    let access = FactorChangeGuard::new(
         pool.clone(),
         guard,
         table.clone(),
-        courier.clone(),
+        queue.clone(),
         clock.clone(),
         entropy.clone(),
         policy,
     );
     let access = Arc::new(access);
-    let own = SelfService::new(access.clone(), table.clone(), Arc::new(InMemorySeeds), key(), policy);
-    let waits = CodeWaits::new(table.clone(), table.clone(), clock.clone(), &policy.governor);
+    let custom =
+        CustomFactorService::new(access.clone(), table.clone(), Arc::new(InMemorySeeds), key(), policy);
+    let waits = ResendCooldown::new(table.clone(), table.clone(), clock.clone(), &policy.governor);
     let mfa = mfa_api(MfaServices {
-        addresses: Arc::new(Addresses::new(access.clone(), pool.clone(), table.clone(), waits)),
-        devices: Arc::new(RememberedDevices::new(access.clone(), pool.clone(), table.clone())),
-        activity: Arc::new(Activity::new(access.clone(), table.clone())),
-        factors: Arc::new(Factors::new(access, table.clone(), policy)),
-        own: Arc::new(own),
-        limits: Arc::new(CallLimits::new(table.clone(), clock.clone(), key(), policy)),
-        repetitions: Arc::new(Repetitions::new(table.clone(), clock.clone(), entropy.clone())),
+        addresses: Arc::new(AddressService::new(access.clone(), pool.clone(), table.clone(), waits)),
+        devices: Arc::new(DeviceService::new(access.clone(), pool.clone(), table.clone())),
+        activity: Arc::new(ActivityService::new(access.clone(), table.clone())),
+        factors: Arc::new(PoolFactorService::new(access, table.clone(), policy)),
+        custom: Arc::new(custom),
+        limits: Arc::new(RateLimiter::new(table.clone(), clock.clone(), key(), policy)),
+        idempotency: Arc::new(IdempotentRequests::new(table.clone(), clock.clone(), entropy.clone())),
     });
     let admin = admin_api(Arc::new(Support::new(
         policy.admin.clone(),
         SupportPorts {
             pool,
             accounts: accounts.clone(),
-            own: table.clone(),
+            custom: table.clone(),
             sign_ins: table.clone(),
             ledger: table.clone(),
             items: table.clone(),
             audit: table.clone(),
             calls: table.clone(),
-            courier: courier.clone(),
+            queue: queue.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
         },
@@ -148,10 +150,10 @@ fn stage() -> Stage {
         codes: table.clone(),
         passwords: accounts.clone(),
         accounts,
-        own: table.clone(),
+        custom: table.clone(),
         history: table.clone(),
         audit: table.clone(),
-        courier,
+        queue,
         clock: clock.clone(),
         entropy,
     };

@@ -17,12 +17,15 @@ use serde_json::{Value, json};
 use shared::{
     config::{self, Environment, Policy},
     custom_auth::{
-        Creator, CustomAuthSettings, DrawnCodes, Enrolments, LastGate, NativeEnrolment, SignIns, Verifier,
+        AnswerVerifier, ChallengeCreator, CustomAuthSettings, DrawnCodes, NativeEnrolment, SignInEnrolment,
+        SignIns, TokenGate,
     },
-    delivery::{ChallengeCodes as _, GovernorSettings, Messages, Parcel},
+    delivery::{ChallengeCodes as _, GovernorSettings, Messages, OutboundMessage},
     factors::{
         FriendlyDeviceName,
-        own::{Authenticator, Change, FactorId, OwnFactorStore as _, RecoveryCode, Seeds as _, TotpSeed},
+        custom::{
+            Authenticator, Change, CustomFactorStore as _, FactorId, RecoveryCode, Seeds as _, TotpSeed,
+        },
     },
     kernel::{HashKey, PortError, Refusal, UserId},
     sign_in::SignInSettings,
@@ -33,7 +36,7 @@ use shared::{
         VerifyAuthChallengeResponse, answer,
     },
 };
-use shared_testkit::{InMemoryCourier, InMemorySeeds, InMemoryTable, ManualClock, SeededEntropy};
+use shared_testkit::{InMemoryMessageQueue, InMemorySeeds, InMemoryTable, ManualClock, SeededEntropy};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -102,9 +105,9 @@ struct Stage {
     create: CreateAuthChallenge,
     verify: VerifyAuthChallengeResponse,
     last_gate: PreTokenGeneration,
-    courier: Arc<InMemoryCourier>,
+    queue: Arc<InMemoryMessageQueue>,
     codes: DrawnCodes,
-    /// Parcels that were opened.
+    /// Messages that were opened.
     opened: usize,
     code: String,
     recovery: String,
@@ -127,7 +130,7 @@ fn stage() -> Stage {
     let table = Arc::new(InMemoryTable::default());
     let clock = Arc::new(ManualClock::at(Timestamp::from_second(1_767_323_045).expect("a time")));
     let entropy = Arc::new(SeededEntropy::new(1));
-    let courier = Arc::new(InMemoryCourier::default());
+    let queue = Arc::new(InMemoryMessageQueue::default());
     let user = UserId::parse(USER).expect("a user");
     let recovery = RecoveryCode::generate(entropy.as_ref()).expect("a code");
     let seed = TotpSeed::generate(entropy.as_ref()).expect("a seed");
@@ -158,19 +161,19 @@ fn stage() -> Stage {
     );
     let natives = Arc::new(NoNatives);
     let gate =
-        LastGate::new(settings.custom_auth.clone(), table.clone(), table.clone(), natives, clock.clone());
-    let enrolments = Enrolments::new(table.clone(), courier.clone());
-    let verifier = Verifier::new(sign_ins(), Arc::new(InMemorySeeds), key(), enrolments);
+        TokenGate::new(settings.custom_auth.clone(), table.clone(), table.clone(), natives, clock.clone());
+    let enrolments = SignInEnrolment::new(table.clone(), queue.clone());
+    let verifier = AnswerVerifier::new(sign_ins(), Arc::new(InMemorySeeds), key(), enrolments);
     let recorder = SignInRecorder::new(Vec::new(), table.clone(), clock.clone());
     Stage {
         pre_sign_up: PreSignUp::new(settings.policy.sign_up.clone(), None, unique(), clock.clone()),
         pre_authentication: PreAuthentication::new(guard, None, clock.clone()),
-        post_confirmation: confirmation.welcoming(Some(courier.clone())),
+        post_confirmation: confirmation.with_welcome(Some(queue.clone())),
         post_authentication: PostAuthentication::new(
             table.clone(),
             governor(),
             table.clone(),
-            Some(courier.clone()),
+            Some(queue.clone()),
             clock.clone(),
             entropy.clone(),
         ),
@@ -184,14 +187,14 @@ fn stage() -> Stage {
         ),
         opened: 0,
         code: String::new(),
-        create: CreateAuthChallenge::new(Creator::new(
+        create: CreateAuthChallenge::new(ChallengeCreator::new(
             sign_ins(),
-            courier.clone(),
+            queue.clone(),
             entropy,
             key(),
             "Example",
         )),
-        courier,
+        queue,
         verify: VerifyAuthChallengeResponse::new(verifier),
         last_gate: PreTokenGeneration::new(gate, settings.policy.tokens.clone(), recorder),
         recovery: recovery.readable().to_string(),
@@ -295,7 +298,7 @@ impl Stage {
             self.challenge = answered["response"].clone();
             self.made.push(self.challenge["challengeMetadata"].clone());
         }
-        self.open_parcels();
+        self.open_messages();
         if takes("VerifyAuthChallengeResponse_") {
             let answered = ask(&self.verify, event);
             self.judge_verify(event, answered.as_ref());
@@ -307,16 +310,16 @@ impl Stage {
     }
 
     /// As `deliver` does: a code is drawn as it is sent.
-    fn open_parcels(&mut self) {
-        let parcels = self.courier.taken();
-        for parcel in parcels.iter().skip(self.opened) {
-            if let Parcel::Code(parcel) = parcel
-                && let Some(code) = block_on(self.codes.draw(parcel)).expect("drawn")
+    fn open_messages(&mut self) {
+        let messages = self.queue.taken();
+        for message in messages.iter().skip(self.opened) {
+            if let OutboundMessage::ChallengeCode(message) = message
+                && let Some(code) = block_on(self.codes.draw(message)).expect("drawn")
             {
                 code.expose().clone_into(&mut self.code);
             }
         }
-        self.opened = parcels.len();
+        self.opened = messages.len();
     }
 
     /// Where Cognito puts its code in, every text of ours has the place for it.

@@ -12,7 +12,10 @@ use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use shared::{
     config::{DeliveryPolicy, Environment},
     custom_auth::DrawnCodes,
-    delivery::{Carrier, Chain, DataKeys, Deliver, Dependencies, DispatchSettings, Email, Provider, Sms},
+    delivery::{
+        ChannelProviders, DataKeys, Email, Provider, ProviderChain, QueueConsumer, SenderDependencies,
+        SenderSettings, Sms,
+    },
     kernel::{HashKey, SystemClock, SystemEntropy},
 };
 
@@ -67,13 +70,13 @@ impl EmailSettings {
 }
 
 /// What a sender of either channel asks.
-pub fn delivery_dependencies(aws: &Aws) -> Dependencies {
+pub fn delivery_dependencies(aws: &Aws) -> SenderDependencies {
     dependencies_at(&Arc::new(Table::new(aws)), Some(Arc::new(Kms::new(aws))))
 }
 
-fn dependencies_at(table: &Arc<Table>, keys: Option<Arc<dyn DataKeys>>) -> Dependencies {
-    Dependencies {
-        claims: table.clone(),
+fn dependencies_at(table: &Arc<Table>, keys: Option<Arc<dyn DataKeys>>) -> SenderDependencies {
+    SenderDependencies {
+        leases: table.clone(),
         keys,
         budgets: table.clone(),
         addresses: None,
@@ -86,7 +89,7 @@ fn dependencies_at(table: &Arc<Table>, keys: Option<Arc<dyn DataKeys>>) -> Depen
 /// What `deliver` is set up with: both channels, and nothing that is sealed.
 #[derive(Debug)]
 pub struct DeliverSettings {
-    dispatch: DispatchSettings,
+    sender: SenderSettings,
     sms: SmsSettings,
     email: EmailSettings,
     challenge_key: HashKey,
@@ -96,7 +99,7 @@ pub struct DeliverSettings {
 impl DeliverSettings {
     pub fn read(environment: &mut Environment<'_>) -> Self {
         Self {
-            dispatch: DispatchSettings::read_for_parcels(environment),
+            sender: SenderSettings::read_for_queue(environment),
             sms: SmsSettings::read(environment),
             email: EmailSettings::read(environment),
             challenge_key: environment.challenge_key(),
@@ -105,18 +108,22 @@ impl DeliverSettings {
     }
 }
 
-/// Sends parcels by both channels, and draws the codes of custom challenges.
-pub fn deliver(aws: &Aws, settings: &DeliverSettings) -> Deliver {
+/// Sends messages by both channels, and draws the codes of custom challenges.
+pub fn deliver(aws: &Aws, settings: &DeliverSettings) -> QueueConsumer {
     let table = Arc::new(Table::new(aws));
     let dependencies = dependencies_at(&table, None);
-    let (policy, entropy) = (&settings.dispatch.policy.delivery, &dependencies.entropy);
-    let sms = Chain::new(sms_providers(aws, &settings.sms, policy), policy.sms.clone(), entropy.clone());
-    let email =
-        Chain::new(email_providers(aws, &settings.email, policy), policy.email.clone(), entropy.clone());
-    let dispatch = |carrier| settings.dispatch.dispatch(dependencies.clone(), carrier);
-    let digits = settings.dispatch.policy.custom_auth.code_digits;
+    let (policy, entropy) = (&settings.sender.policy.delivery, &dependencies.entropy);
+    let sms =
+        ProviderChain::new(sms_providers(aws, &settings.sms, policy), policy.sms.clone(), entropy.clone());
+    let email = ProviderChain::new(
+        email_providers(aws, &settings.email, policy),
+        policy.email.clone(),
+        entropy.clone(),
+    );
+    let sender = |providers| settings.sender.sender(dependencies.clone(), providers);
+    let digits = settings.sender.policy.custom_auth.code_digits;
     let codes = DrawnCodes::new(table, entropy.clone(), settings.challenge_key.clone(), digits);
-    Deliver::new(dispatch(Carrier::Sms(sms)), dispatch(Carrier::Email(email)))
+    QueueConsumer::new(sender(ChannelProviders::Sms(sms)), sender(ChannelProviders::Email(email)))
         .with_codes(Arc::new(codes))
         .with_recoveries(settings.recovery_key.clone())
 }

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use shared::{
     audit::{Action, AuditLog, AuditTrail, Authority, Entry, Line},
-    kernel::{Factor, PortError, UserId},
+    kernel::{PoolFactor, PortError, UserId},
 };
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ impl AuditTrail for Table {
                 .item("factor", text(factor.cognito_name()))
                 .item("enabled", bool(enabled))
                 .item("preferred", bool(preferred)),
-            Action::OwnFactor { event, id } => {
+            Action::CustomFactor { event, id } => {
                 let put = put.item("action", text(event.name()));
                 match id {
                     Some(id) => put.item("id", text(id.simple().to_string())),
@@ -100,7 +100,7 @@ fn read_line(item: &Item) -> Option<Line> {
         id: Uuid::try_parse(id).ok()?,
         at: Timestamp::from_second(whole(item, "at")?).ok()?,
         action: item.get("action")?.as_s()?.clone(),
-        factor: factor.and_then(|name| Factor::from_cognito_name(name)),
+        factor: factor.and_then(|name| PoolFactor::from_cognito_name(name)),
     })
 }
 

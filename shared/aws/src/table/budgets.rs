@@ -2,8 +2,8 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use shared::{
     delivery::{
-        Booked, Booking, Budgets, Channel, Charge, Correspondence, Counter, Counts, Debt, DeliveryId,
-        Refused, Repayment, Sent, Standing,
+        BudgetCounter, BudgetCounts, BudgetRefusal, Budgets, Channel, CounterIncrement, Credit, DeliveryId,
+        LastSend, Reservation, ReservationOutcome, SendHistory, TrustLevel, UnverifiedCodes,
     },
     kernel::{PortError, UserId},
 };
@@ -13,47 +13,47 @@ use super::{
     seconds, text, user_key, version, whole,
 };
 
-/// A day's counters are kept until the day after the next: late repayments, and operators, want them.
+/// A day's counters are kept until the day after the next: late credits, and operators, want them.
 const COUNTER_LIFE: SignedDuration = SignedDuration::from_hours(72);
 /// After this long without a code a number has to become established anew.
-const CORRESPONDENCE_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
+const HISTORY_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 #[async_trait]
 impl Budgets for Table {
-    async fn correspondence(&self, user: &UserId, channel: Channel) -> Result<Correspondence, PortError> {
+    async fn history(&self, user: &UserId, channel: Channel) -> Result<SendHistory, PortError> {
         let found = self
             .get_item()
             .key("pk", user_key(user))
-            .key("sk", correspondence_key(channel))
+            .key("sk", history_key(channel))
             .consistent_read()
             .send()
             .await
             .map_err(port_error("dynamodb.GetItem"))?;
-        Ok(found.item.as_ref().map(read_correspondence).unwrap_or_default())
+        Ok(found.item.as_ref().map(read_history).unwrap_or_default())
     }
 
-    async fn look_up(
+    async fn read(
         &self,
         user: &UserId,
         channel: Channel,
         hour: u8,
-        counters: &[Counter],
-    ) -> Result<(Correspondence, Vec<Option<Counts>>), PortError> {
-        self.look_up_at_once(user, channel, hour, counters).await
+        counters: &[BudgetCounter],
+    ) -> Result<(SendHistory, Vec<Option<BudgetCounts>>), PortError> {
+        self.read_in_one_request(user, channel, hour, counters).await
     }
 
-    async fn swap(
+    async fn swap_history(
         &self,
         user: &UserId,
         channel: Channel,
-        before: &Correspondence,
-        after: &Correspondence,
+        before: &SendHistory,
+        after: &SendHistory,
     ) -> Result<bool, PortError> {
         let mut put = self
             .put_item()
-            .whole_item(write_correspondence(after))
+            .whole_item(write_history(after))
             .item("pk", user_key(user))
-            .item("sk", correspondence_key(channel));
+            .item("sk", history_key(channel));
         put = if before.version == 0 {
             put.condition_expression("attribute_not_exists(pk)")
         } else {
@@ -67,18 +67,18 @@ impl Budgets for Table {
         }
     }
 
-    async fn settle(
+    async fn record_completion(
         &self,
         user: &UserId,
         channel: Channel,
         at: Timestamp,
-        takes_debt: bool,
-    ) -> Result<Option<Debt>, PortError> {
-        let removal = if takes_debt { " REMOVE debt_to, debt_day, debt_codes" } else { "" };
+        takes_unverified_codes: bool,
+    ) -> Result<Option<UnverifiedCodes>, PortError> {
+        let removal = if takes_unverified_codes { " REMOVE debt_to, debt_day, debt_codes" } else { "" };
         let updated = self
             .update_item()
             .key("pk", user_key(user))
-            .key("sk", correspondence_key(channel))
+            .key("sk", history_key(channel))
             .update_expression(format!("SET settled_at = :at, v = :v ADD revision :one{removal}"))
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":at", seconds(at))
@@ -88,18 +88,22 @@ impl Budgets for Table {
             .send()
             .await;
         match updated {
-            Ok(updated) => Ok(updated.attributes.as_ref().filter(|_| takes_debt).and_then(read_debt)),
+            Ok(updated) => Ok(updated
+                .attributes
+                .as_ref()
+                .filter(|_| takes_unverified_codes)
+                .and_then(read_unverified_codes)),
             Err(fault) if condition_failed(&fault) => Ok(None),
             Err(fault) => Err(port_error("dynamodb.UpdateItem")(fault)),
         }
     }
 
-    async fn book(&self, booking: &Booking<'_>) -> Result<Booked, PortError> {
-        self.book_at_once(booking).await
+    async fn reserve(&self, reservation: &Reservation<'_>) -> Result<ReservationOutcome, PortError> {
+        self.reserve_in_one_request(reservation).await
     }
 
-    async fn give_back(&self, charge: &Charge) -> Result<(), PortError> {
-        let given = self.count(charge, -1).condition_expression("attribute_exists(pk)").send().await;
+    async fn release_increment(&self, increment: &CounterIncrement) -> Result<(), PortError> {
+        let given = self.count(increment, -1).condition_expression("attribute_exists(pk)").send().await;
         match given {
             Ok(_) => Ok(()),
             Err(fault) if condition_failed(&fault) => Ok(()),
@@ -107,14 +111,14 @@ impl Budgets for Table {
         }
     }
 
-    async fn repay(&self, repayment: &Repayment) -> Result<(), PortError> {
-        let codes = i64::from(repayment.codes);
+    async fn credit(&self, credit: &Credit) -> Result<(), PortError> {
+        let codes = i64::from(credit.codes);
         let repaid = self
-            .counter_item(&repayment.counter)
+            .counter_item(&credit.counter)
             .update_expression("ADD owed :repaid")
             .condition_expression("owed >= :least")
             .expression_attribute_values(":repaid", number(-codes))
-            .expression_attribute_values(":least", number(codes - i64::from(repayment.most_credit)))
+            .expression_attribute_values(":least", number(codes - i64::from(credit.max_credit)))
             .send()
             .await;
         match repaid {
@@ -128,10 +132,13 @@ impl Budgets for Table {
 
 impl Table {
     /// Counts one message, also where there is nothing to count on yet, unless the limits refuse it.
-    pub(super) async fn charge(&self, charge: &Charge) -> Result<Result<(), Refused>, PortError> {
-        let mut update = self.count(charge, 1);
+    pub(super) async fn increment(
+        &self,
+        increment: &CounterIncrement,
+    ) -> Result<Result<(), BudgetRefusal>, PortError> {
+        let mut update = self.count(increment, 1);
         let mut room = Vec::new();
-        for (index, Count { name, limit, .. }) in counts_of(charge).into_iter().enumerate() {
+        for (index, Count { name, limit, .. }) in counts_of(increment).into_iter().enumerate() {
             let below = format!("{name} < :limit{index}");
             // What is not there counts as 0, which a limit of 0 refuses.
             let is_room =
@@ -144,57 +151,57 @@ impl Table {
         match updated {
             Ok(_) => Ok(Ok(())),
             Err(Fault::ConditionFailed(kept)) => {
-                let counts = kept.map(|item| read_counts(&item, charge.hour)).unwrap_or_default();
-                Ok(Err(charge.limits.refuses(&counts, charge.standing).unwrap_or(Refused::UsedUp)))
+                let counts = kept.map(|item| read_counts(&item, increment.hour)).unwrap_or_default();
+                Ok(Err(increment.limits.refuses(&counts, increment.trust).unwrap_or(BudgetRefusal::UsedUp)))
             }
             Err(fault) => Err(port_error("dynamodb.UpdateItem")(fault)),
         }
     }
 
-    fn counter_item(&self, counter: &Counter) -> Operation<'_> {
+    fn counter_item(&self, counter: &BudgetCounter) -> Operation<'_> {
         let [pk, sk] = counter_key(counter);
         self.update_item().key("pk", pk).key("sk", sk)
     }
 
-    /// Adds `one` to everything that the charge's standing is counted in.
-    fn count(&self, charge: &Charge, one: i64) -> Operation<'_> {
-        let added: Vec<_> = counts_of(charge).iter().map(|count| format!("{} :one", count.name)).collect();
-        self.counter_item(&charge.counter)
+    /// Adds `one` to everything that the increment's trust is counted in.
+    fn count(&self, increment: &CounterIncrement, one: i64) -> Operation<'_> {
+        let added: Vec<_> = counts_of(increment).iter().map(|count| format!("{} :one", count.name)).collect();
+        self.counter_item(&increment.counter)
             .update_expression(format!("SET v = :v, #ttl = :ttl ADD {}", added.join(", ")))
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":v", version())
-            .expression_attribute_values(":ttl", seconds(end_of_life(charge.counter.day)))
+            .expression_attribute_values(":ttl", seconds(end_of_life(increment.counter.day)))
             .expression_attribute_values(":one", number(one))
     }
 }
 
-pub(super) fn counter_key(counter: &Counter) -> [AttributeValue; 2] {
-    let Counter { channel, scope, name, shard, day } = counter;
+pub(super) fn counter_key(counter: &BudgetCounter) -> [AttributeValue; 2] {
+    let BudgetCounter { channel, scope, name, shard, day } = counter;
     [text(format!("SENT#{}#{}#{name}#{shard}", channel.name(), scope.name())), text(day.to_string())]
 }
 
-/// One attribute of a counter that a charge is counted in.
+/// One attribute of a counter that an increment is counted in.
 pub(super) struct Count {
     pub name: String,
     pub limit: u32,
     pub seen: i64,
 }
 
-/// What the charge's standing is counted in.
-pub(super) fn counts_of(charge: &Charge) -> Vec<Count> {
-    let (limits, seen) = (&charge.limits, charge.seen.unwrap_or_default());
+/// What the increment's trust is counted in.
+pub(super) fn counts_of(increment: &CounterIncrement) -> Vec<Count> {
+    let (limits, seen) = (&increment.limits, increment.seen.unwrap_or_default());
     let count = |name: String, limit, seen| Count { name, limit, seen };
     let mut counts = vec![
         count("d".to_owned(), limits.per_day, seen.day.into()),
-        count(hour(charge.hour), limits.per_hour, seen.hour.into()),
+        count(hour(increment.hour), limits.per_hour, seen.hour.into()),
     ];
-    if charge.standing < Standing::Established {
+    if increment.trust < TrustLevel::Established {
         counts.extend([
             count("od".to_owned(), limits.open_per_day, seen.open_day.into()),
-            count(open_hour(charge.hour), limits.open_per_hour, seen.open_hour.into()),
+            count(open_hour(increment.hour), limits.open_per_hour, seen.open_hour.into()),
         ]);
     }
-    if charge.standing == Standing::Unverified {
+    if increment.trust == TrustLevel::Unverified {
         counts.push(count("owed".to_owned(), limits.unverified, seen.unverified));
     }
     counts
@@ -213,7 +220,7 @@ pub(super) fn end_of_life(day: Date) -> Timestamp {
     start.saturating_add(COUNTER_LIFE).unwrap_or(start)
 }
 
-pub(super) fn correspondence_key(channel: Channel) -> AttributeValue {
+pub(super) fn history_key(channel: Channel) -> AttributeValue {
     text(format!("CODES#{}", channel.name()))
 }
 
@@ -225,8 +232,8 @@ fn moment(item: &Item, name: &str) -> Option<Timestamp> {
     Timestamp::from_second(whole(item, name)?).ok()
 }
 
-pub(super) fn read_counts(item: &Item, at: u8) -> Counts {
-    Counts {
+pub(super) fn read_counts(item: &Item, at: u8) -> BudgetCounts {
+    BudgetCounts {
         day: whole(item, "d").unwrap_or_default(),
         open_day: whole(item, "od").unwrap_or_default(),
         hour: whole(item, &hour(at)).unwrap_or_default(),
@@ -235,56 +242,56 @@ pub(super) fn read_counts(item: &Item, at: u8) -> Counts {
     }
 }
 
-fn read_debt(item: &Item) -> Option<Debt> {
-    Some(Debt {
+fn read_unverified_codes(item: &Item) -> Option<UnverifiedCodes> {
+    Some(UnverifiedCodes {
         destination: words(item, "debt_to")?,
         day: words(item, "debt_day")?.parse().ok()?,
         codes: whole(item, "debt_codes")?,
     })
 }
 
-pub(super) fn read_correspondence(item: &Item) -> Correspondence {
-    let sent = |at, row, by| {
-        let delivery = words(item, by).map(DeliveryId::kept);
-        Some(Sent { at: moment(item, at)?, row: whole(item, row)?, delivery })
+pub(super) fn read_history(item: &Item) -> SendHistory {
+    let sent = |at, streak, by| {
+        let delivery = words(item, by).map(DeliveryId::from_stored);
+        Some(LastSend { at: moment(item, at)?, streak: whole(item, streak)?, delivery })
     };
-    Correspondence {
+    SendHistory {
         version: whole(item, "revision").unwrap_or_default(),
         verified: words(item, "verified_to").zip(moment(item, "verified_since")),
-        for_anybody: sent("anybody_at", "anybody_row", "anybody_by"),
-        for_signed_in: sent("signed_in_at", "signed_in_row", "signed_in_by"),
-        settled_at: moment(item, "settled_at"),
-        debt: read_debt(item),
+        anonymous: sent("anybody_at", "anybody_row", "anybody_by"),
+        authenticated: sent("signed_in_at", "signed_in_row", "signed_in_by"),
+        completed_at: moment(item, "settled_at"),
+        unverified_codes: read_unverified_codes(item),
     }
 }
 
-pub(super) fn write_correspondence(kept: &Correspondence) -> Item {
+pub(super) fn write_history(kept: &SendHistory) -> Item {
     let mut item = Item::from([("revision".into(), number(kept.version)), ("v".into(), version())]);
     let mut set = |name: &str, value| item.insert(name.to_owned(), value);
     if let Some((destination, since)) = &kept.verified {
         set("verified_to", text(destination));
         set("verified_since", seconds(*since));
     }
-    let mut set_sent = |sent: &Option<Sent>, [when, place, by]: [&str; 3]| {
-        let Some(Sent { at, row, delivery }) = sent else { return };
+    let mut set_sent = |sent: &Option<LastSend>, [when, target, by]: [&str; 3]| {
+        let Some(LastSend { at, streak, delivery }) = sent else { return };
         set(when, seconds(*at));
-        set(place, number(*row));
+        set(target, number(*streak));
         if let Some(delivery) = delivery {
             set(by, text(delivery.as_str()));
         }
     };
-    set_sent(&kept.for_anybody, ["anybody_at", "anybody_row", "anybody_by"]);
-    set_sent(&kept.for_signed_in, ["signed_in_at", "signed_in_row", "signed_in_by"]);
-    if let Some(at) = kept.settled_at {
+    set_sent(&kept.anonymous, ["anybody_at", "anybody_row", "anybody_by"]);
+    set_sent(&kept.authenticated, ["signed_in_at", "signed_in_row", "signed_in_by"]);
+    if let Some(at) = kept.completed_at {
         set("settled_at", seconds(at));
     }
-    if let Some(Debt { destination, day, codes }) = &kept.debt {
+    if let Some(UnverifiedCodes { destination, day, codes }) = &kept.unverified_codes {
         set("debt_to", text(destination));
         set("debt_day", text(day.to_string()));
         set("debt_codes", number(*codes));
     }
     if let Some(last) = kept.last_sent_at() {
-        set("ttl", seconds(last.saturating_add(CORRESPONDENCE_LIFE).unwrap_or(last)));
+        set("ttl", seconds(last.saturating_add(HISTORY_LIFE).unwrap_or(last)));
     }
     item
 }

@@ -1,7 +1,7 @@
-//! Running sign-ins, in the item of the user's own factors: whatever must hold together (a seat, the count
+//! Running sign-ins, in the item of the user's own factors: whatever must hold together (a slot, the count
 //! of comparisons, a factor's lock, its use, the proof) is then one condition of one write.
 //!
-//! A seat is one attribute, `seat_n0` … `seat_p2`, with a map: `n` nonce, `c` client, `u` taken until, `k`
+//! A slot is one attribute, `seat_n0` … `seat_p2`, with a map: `n` nonce, `c` client, `u` taken until, `k`
 //! comparisons; `f` the factor that was chosen, `r` the round that asked first, `s` sendings, `a` sent at,
 //! `e` good until; `t<round>` effect and digest of an answer, `x<round>` the factor that it proved,
 //! `h<round>_<sending>` the hash of a code.
@@ -12,58 +12,59 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     custom_auth::{
-        Act, Answer, Answered, Challenges, Chosen, CodeHash, Comparison, Effect, Kept, MOST_SENDINGS,
-        NAME_ONLY_TOTP_TRIES, NAME_ONLY_TOTP_WINDOW, Nonce, Opening, PROOF_LIFE, Place, Proof, Proved,
-        Proven, REPEAT, Record, Redeemed, Redemption, STRIKES_TO_LOCK, Seat, Spends, Strike, Tally,
-        UNNAMED_PROOF_LIFE,
+        AnswerAction, AnswerEffect, AnswerOutcome, AnswerWrite, ChallengeSlot, ChallengeState, Challenges,
+        ChosenFactor, CodeHash, Comparison, ConsumedCredential, FAILURES_TO_LOCK, FailureCounts,
+        FailureScope, GrantRedemption, MAX_SEND_ATTEMPTS, NAME_ONLY_TOTP_ATTEMPTS, NAME_ONLY_TOTP_WINDOW,
+        Nonce, PROOF_LIFE, Proof, ProofOutcome, Proven, REPEAT, RedeemedGrant, SlotClaim, StateKey,
+        UNNAMED_PROOF_LIFE, UserSignInState,
     },
-    kernel::{OwnFactor, PortError},
+    kernel::{CustomFactor, PortError},
 };
 
 use super::{
-    AttributeValue, Fault, Item, Operation, ReturnValues, Table, number, own_factors, port_error, seconds,
+    AttributeValue, Fault, Item, Operation, ReturnValues, Table, custom_factors, number, port_error, seconds,
     text, user_key, version,
 };
 
 const READ: &str = "dynamodb.GetItem";
 const WRITE: &str = "dynamodb.UpdateItem";
 /// Sign-ins that lead nowhere are kept for an hour.
-const APART_LIFE: SignedDuration = SignedDuration::from_hours(1);
+const DECOY_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 #[async_trait]
 impl Challenges for Table {
-    async fn read(&self, place: &Place) -> Result<Kept, PortError> {
+    async fn read(&self, state_key: &StateKey) -> Result<UserSignInState, PortError> {
         let answer = self
             .get_item()
-            .key("pk", place_key(place))
-            .key("sk", text(own_factors::FACTORS))
+            .key("pk", partition_key(state_key))
+            .key("sk", text(custom_factors::FACTORS))
             .consistent_read()
             .send()
             .await
             .map_err(port_error(READ))?;
-        answer.item.as_ref().map_or_else(|| Ok(Kept::default()), read)
+        answer.item.as_ref().map_or_else(|| Ok(UserSignInState::default()), read)
     }
 
-    async fn answer(&self, answer: &Answer) -> Result<Answered, PortError> {
-        let mut write = Write::at(answer.seat);
-        let (taken_by, said) = (format!("#seat.t{}", answer.round), said(answer));
+    async fn answer(&self, answer: &AnswerWrite) -> Result<AnswerOutcome, PortError> {
+        let mut write = Write::at(answer.slot);
+        let (taken_by, answer_text) = (format!("#seat.t{}", answer.round_index), answer_text(answer));
         write.value(":nonce", text(answer.nonce.as_str()));
         write.value(":client", text(&answer.client));
         write.value(":now", seconds(answer.now));
         write.value(":until", seconds(answer.until));
-        write.value(":said", text(&said));
+        write.value(":said", text(&answer_text));
         write.value(":v", version());
         write.set("v = :v");
-        match answer.opening {
+        match answer.claim {
             None => {
                 write.require("#seat.n = :nonce AND #seat.c = :client");
                 write.require(format!("attribute_not_exists({taken_by})"));
                 write.set(format!("{taken_by} = :said"));
                 write.set("#seat.u = :until");
-                write_act(&mut write, &answer.act, answer.round + 1);
+                write_action(&mut write, &answer.action, answer.round_index + 1);
             }
-            Some(ref opening) => {
-                let is_free = if let Opening::Proven { evicts: Some(evicted) } = opening {
+            Some(ref claim) => {
+                let is_free = if let SlotClaim::Identified { evicts: Some(evicted) } = claim {
                     write.value(":evicted", text(evicted.as_str()));
                     "(#seat.u <= :now OR #seat.n = :evicted)"
                 } else {
@@ -71,44 +72,44 @@ impl Challenges for Table {
                 };
                 write.require(format!("(attribute_not_exists(#seat) OR ({is_free} AND #seat.n <> :nonce))"));
                 write.set("#seat = :record");
-                write.value(":record", AttributeValue::M(opened(answer, &said)));
-                write_opening(&mut write, opening);
+                write.value(":record", AttributeValue::M(opened(answer, &answer_text)));
+                write_claim(&mut write, claim);
             }
         }
-        if let Act::Compare(comparison) = &answer.act {
-            write_strike(&mut write, comparison, answer.now);
+        if let AnswerAction::Compare(comparison) = &answer.action {
+            write_failure(&mut write, comparison, answer.now);
         }
-        if matches!(answer.place, Place::Apart(_)) {
+        if matches!(answer.state_key, StateKey::Decoy(_)) {
             write.set("#ttl = :ttl");
             write.name("#ttl", "ttl");
-            write.value(":ttl", seconds(answer.now.saturating_add(APART_LIFE).unwrap_or(answer.now)));
+            write.value(":ttl", seconds(answer.now.saturating_add(DECOY_LIFE).unwrap_or(answer.now)));
         }
-        match self.write(&answer.place, write).await? {
-            Ok(item) => Ok(Answered::Taken(read(&item)?)),
+        match self.write(&answer.state_key, write).await? {
+            Ok(item) => Ok(AnswerOutcome::Taken(read(&item)?)),
             Err(item) => {
-                let is_repeated = |seat: &Item| {
-                    text_of(seat, "n") == Some(answer.nonce.as_str())
-                        && text_of(seat, &format!("t{}", answer.round)) == Some(&said)
+                let is_repeated = |slot: &Item| {
+                    text_of(slot, "n") == Some(answer.nonce.as_str())
+                        && text_of(slot, &format!("t{}", answer.round_index)) == Some(&answer_text)
                 };
-                if seat_of(&item, answer.seat).is_some_and(is_repeated) {
-                    return Ok(Answered::Repeated(read(&item)?));
+                if slot_of(&item, answer.slot).is_some_and(is_repeated) {
+                    return Ok(AnswerOutcome::Repeated(read(&item)?));
                 }
-                Ok(Answered::Refused)
+                Ok(AnswerOutcome::Refused)
             }
         }
     }
 
-    async fn prove(&self, proof: &Proof) -> Result<Proved, PortError> {
-        let mut write = Write::at(proof.seat);
-        let proves = format!("x{}", proof.round);
+    async fn prove(&self, proof: &Proof) -> Result<ProofOutcome, PortError> {
+        let mut write = Write::at(proof.slot);
+        let proves = format!("x{}", proof.round_index);
         write.value(":nonce", text(proof.nonce.as_str()));
         write.value(":factor", text(proof.factor.name()));
         write.value(":none", number(0));
         write.require("#seat.n = :nonce");
-        write.require(format!("attribute_exists(#seat.t{})", proof.round));
+        write.require(format!("attribute_exists(#seat.t{})", proof.round_index));
         write.require(format!("attribute_not_exists(#seat.{proves})"));
-        write.value(":generation", whole(proof.generation));
-        write.require(if proof.generation == 0 {
+        write.value(":generation", whole(proof.factor_epoch));
+        write.require(if proof.factor_epoch == 0 {
             "(attribute_not_exists(generation) OR generation = :generation)"
         } else {
             "generation = :generation"
@@ -119,7 +120,7 @@ impl Challenges for Table {
             write.remove(format!("#seat.{attribute}"));
         }
         let forgiven =
-            OwnFactor::ALL.into_iter().filter(|factor| *factor == proof.factor || proof.forgives_all);
+            CustomFactor::ALL.into_iter().filter(|factor| *factor == proof.factor || proof.forgives_all);
         for factor in forgiven {
             write.remove(failures_of(factor));
         }
@@ -127,42 +128,42 @@ impl Challenges for Table {
             write.remove("by_name_failures");
             write.remove("by_name_not_before");
         }
-        if proof.forgives_name && proof.factor == OwnFactor::Totp {
+        if proof.forgives_name && proof.factor == CustomFactor::Totp {
             // Counted before it was compared. Only this one is taken back: an owner's right codes must not
             // give a stranger more guesses.
             write.value(":one", number(1));
             write.set("by_name_totp_wrong = if_not_exists(by_name_totp_wrong, :one) - :one");
         }
-        let generation = write_noted_factor(&mut write, proof);
-        match &proof.spends {
-            Spends::Nothing => {}
-            Spends::Step(step) => {
+        let factor_epoch = write_noted_factor(&mut write, proof);
+        match &proof.consumes {
+            ConsumedCredential::Nothing => {}
+            ConsumedCredential::Step(step) => {
                 write.value(":step", whole(*step));
                 write.require("(attribute_not_exists(totp_step) OR totp_step < :step)");
                 write.set("totp_step = :step");
             }
-            Spends::Recovery(hash) => {
+            ConsumedCredential::Recovery(hash) => {
                 write.value(":hash", text(hash.as_str()));
                 write.value(":hashes", AttributeValue::Ss(vec![hash.as_str().to_owned()]));
                 write.require("contains(recovery, :hash)");
                 write.delete("recovery :hashes");
             }
-            Spends::Device(id) => {
+            ConsumedCredential::Device(id) => {
                 write.name("#device", id.as_str());
                 write.require("attribute_exists(devices.#device)");
             }
         }
-        if let Some(pass) = &proof.pass {
+        if let Some(grant) = &proof.grant {
             let mut kept = Item::from([
                 ("at".to_owned(), seconds(proof.now)),
-                ("client".to_owned(), text(&pass.client)),
+                ("client".to_owned(), text(&grant.client)),
                 ("nonce".to_owned(), text(proof.nonce.as_str())),
-                ("named".to_owned(), AttributeValue::Bool(pass.is_named)),
-                ("generation".to_owned(), whole(generation)),
-                ("password".to_owned(), AttributeValue::Bool(pass.proven.password)),
-                ("enrolled".to_owned(), AttributeValue::Bool(pass.proven.enrolled)),
+                ("named".to_owned(), AttributeValue::Bool(grant.is_named)),
+                ("generation".to_owned(), whole(factor_epoch)),
+                ("password".to_owned(), AttributeValue::Bool(grant.proven.password)),
+                ("enrolled".to_owned(), AttributeValue::Bool(grant.proven.enrolled)),
             ]);
-            for (name, factors) in [("factors", &pass.proven.own), ("native", &pass.proven.native)] {
+            for (name, factors) in [("factors", &grant.proven.custom), ("native", &grant.proven.native)] {
                 if !factors.is_empty() {
                     let names = factors.iter().map(|factor| factor.name().to_owned()).collect();
                     kept.insert(name.to_owned(), AttributeValue::Ss(names));
@@ -173,23 +174,23 @@ impl Challenges for Table {
             write.set("proof = :proof");
             write.set("#seat.u = :now");
         }
-        match self.write(&Place::User(proof.user.clone()), write).await? {
-            Ok(_) => Ok(Proved::Done),
+        match self.write(&StateKey::User(proof.user.clone()), write).await? {
+            Ok(_) => Ok(ProofOutcome::Done),
             Err(item) => {
-                let is_done = |seat: &Item| {
-                    text_of(seat, "n") == Some(proof.nonce.as_str())
-                        && text_of(seat, &proves) == Some(proof.factor.name())
+                let is_done = |slot: &Item| {
+                    text_of(slot, "n") == Some(proof.nonce.as_str())
+                        && text_of(slot, &proves) == Some(proof.factor.name())
                 };
-                Ok(if seat_of(&item, proof.seat).is_some_and(is_done) {
-                    Proved::Before
+                Ok(if slot_of(&item, proof.slot).is_some_and(is_done) {
+                    ProofOutcome::Before
                 } else {
-                    Proved::Refused
+                    ProofOutcome::Refused
                 })
             }
         }
     }
 
-    async fn redeem(&self, redemption: &Redemption) -> Result<Option<Redeemed>, PortError> {
+    async fn redeem(&self, redemption: &GrantRedemption) -> Result<Option<RedeemedGrant>, PortError> {
         let (repeat_within, most) = REPEAT;
         let before = |span: SignedDuration| {
             seconds(redemption.now.saturating_sub(span).unwrap_or(Timestamp::UNIX_EPOCH))
@@ -226,25 +227,29 @@ impl Challenges for Table {
             write.value(":groups", AttributeValue::Ss(redemption.groups.iter().cloned().collect()));
             write.set("#groups = :groups");
         }
-        match self.write(&Place::User(redemption.user.clone()), write).await? {
+        match self.write(&StateKey::User(redemption.user.clone()), write).await? {
             Ok(item) => read_proof(&item).map(Some),
             Err(_) => Ok(None),
         }
     }
 
     async fn keep_code(&self, code: &CodeHash) -> Result<bool, PortError> {
-        let place = Place::User(code.user.clone());
-        let kept = self.read(&place).await?;
-        let seat = kept.records.iter().find(|(_, record)| record.nonce == code.nonce).map(|(seat, _)| *seat);
-        let Some(seat) = seat else { return Ok(false) };
-        let mut write = Write::at(seat);
+        let state_key = StateKey::User(code.user.clone());
+        let kept = self.read(&state_key).await?;
+        let slot = kept
+            .challenge_states
+            .iter()
+            .find(|(_, record)| record.nonce == code.nonce)
+            .map(|(slot, _)| *slot);
+        let Some(slot) = slot else { return Ok(false) };
+        let mut write = Write::at(slot);
         write.value(":nonce", text(code.nonce.as_str()));
-        write.value(":round", number(code.round));
-        write.value(":sending", number(code.sending));
+        write.value(":round", number(code.round_index));
+        write.value(":sending", number(code.send_attempt));
         write.value(":hash", text(&code.hash));
         write.require("#seat.n = :nonce AND #seat.r = :round AND #seat.s >= :sending");
-        write.set(format!("#seat.h{}_{} = :hash", code.round, code.sending));
-        Ok(self.write(&place, write).await?.is_ok())
+        write.set(format!("#seat.h{}_{} = :hash", code.round_index, code.send_attempt));
+        Ok(self.write(&state_key, write).await?.is_ok())
     }
 }
 
@@ -257,32 +262,32 @@ fn write_noted_factor(write: &mut Write, proof: &Proof) -> u64 {
             // Two independent proofs.
             write.set("had_factor = :true");
         }
-        return proof.generation;
+        return proof.factor_epoch;
     };
-    let authenticators = Item::from([(id.as_str().to_owned(), own_factors::authenticator(first))]);
+    let authenticators = Item::from([(id.as_str().to_owned(), custom_factors::authenticator(first))]);
     write.value(":authenticators", AttributeValue::M(authenticators));
     write.value(":one", number(1));
     write.require("(attribute_not_exists(had_factor) OR had_factor <> :true)");
     write.set("authenticators = :authenticators, had_factor = :true");
     write.remove("devices");
     write.add("generation :one, revision :one");
-    proof.generation + 1
+    proof.factor_epoch + 1
 }
 
-/// What the first answer of a sign-in puts into its seat.
-fn opened(answer: &Answer, said: &str) -> Item {
-    let comparisons = u32::from(matches!(answer.act, Act::Compare(_)));
+/// What the first answer of a sign-in puts into its slot.
+fn opened(answer: &AnswerWrite, answer_text: &str) -> Item {
+    let comparisons = u32::from(matches!(answer.action, AnswerAction::Compare(_)));
     let mut record = Item::from([
         ("n".to_owned(), text(answer.nonce.as_str())),
         ("c".to_owned(), text(&answer.client)),
         ("u".to_owned(), seconds(answer.until)),
         ("k".to_owned(), number(comparisons)),
-        (format!("t{}", answer.round), text(said)),
+        (format!("t{}", answer.round_index), text(answer_text)),
     ]);
-    if let Act::Choose(factor) = answer.act {
+    if let AnswerAction::Choose(factor) = answer.action {
         record.extend([
             ("f".to_owned(), text(factor.name())),
-            ("r".to_owned(), number(answer.round + 1)),
+            ("r".to_owned(), number(answer.round_index + 1)),
             ("s".to_owned(), number(1)),
             ("a".to_owned(), seconds(answer.now)),
             ("e".to_owned(), seconds(answer.until)),
@@ -291,10 +296,10 @@ fn opened(answer: &Answer, said: &str) -> Item {
     record
 }
 
-/// What a later answer changes in its seat.
-fn write_act(write: &mut Write, act: &Act, asks: u32) {
-    match act {
-        Act::Choose(factor) => {
+/// What a later answer changes in its slot.
+fn write_action(write: &mut Write, action: &AnswerAction, asks: u32) {
+    match action {
+        AnswerAction::Choose(factor) => {
             write.value(":factor", text(factor.name()));
             write.value(":first", number(1));
             write.value(":asks", number(asks));
@@ -302,22 +307,22 @@ fn write_act(write: &mut Write, act: &Act, asks: u32) {
                 "#seat.f = :factor, #seat.r = :asks, #seat.s = :first, #seat.a = :now, #seat.e = :until",
             );
         }
-        Act::Resend { asked, not_after } => {
+        AnswerAction::Resend { asked, not_after } => {
             write.value(":asked", number(*asked));
             write.value(":not_after", seconds(*not_after));
-            write.value(":sendings", number(MOST_SENDINGS));
+            write.value(":sendings", number(MAX_SEND_ATTEMPTS));
             write.value(":one", number(1));
             write.require("#seat.r = :asked AND #seat.a <= :not_after AND #seat.s < :sendings");
             write.set("#seat.s = #seat.s + :one, #seat.a = :now, #seat.e = :until");
         }
-        Act::Back { asked } => {
+        AnswerAction::Back { asked } => {
             write.value(":asked", number(*asked));
             write.require("#seat.r = :asked");
             for attribute in ["f", "r", "s", "a", "e"] {
                 write.remove(format!("#seat.{attribute}"));
             }
         }
-        Act::Compare(comparison) => {
+        AnswerAction::Compare(comparison) => {
             write.value(":one", number(1));
             write.value(":tries", number(comparison.most));
             write.require("#seat.k < :tries");
@@ -331,8 +336,8 @@ fn write_act(write: &mut Write, act: &Act, asks: u32) {
     }
 }
 
-fn write_opening(write: &mut Write, opening: &Opening) {
-    let Opening::ByName { day, is_first, most } = *opening else { return };
+fn write_claim(write: &mut Write, claim: &SlotClaim) {
+    let SlotClaim::NameOnly { day, is_first, most } = *claim else { return };
     write.value(":day", number(day));
     write.value(":one", number(1));
     write.require("(attribute_not_exists(by_name_not_before) OR by_name_not_before <= :now)");
@@ -347,21 +352,21 @@ fn write_opening(write: &mut Write, opening: &Opening) {
 }
 
 /// Counted before it is compared, and taken back if it was right.
-fn write_strike(write: &mut Write, comparison: &Comparison, now: Timestamp) {
+fn write_failure(write: &mut Write, comparison: &Comparison, now: Timestamp) {
     let failures = failures_of(comparison.factor);
-    write.value(":lock", number(STRIKES_TO_LOCK));
+    write.value(":lock", number(FAILURES_TO_LOCK));
     write.value(":none", number(0));
     write.value(":one", number(1));
     write.require(format!("(attribute_not_exists({failures}) OR {failures} < :lock)"));
-    match comparison.strike {
-        Strike::Factor => write.set(format!("{failures} = if_not_exists({failures}, :none) + :one")),
-        Strike::ByName { not_before, opens_totp_window } => {
+    match comparison.failure_scope {
+        FailureScope::Factor => write.set(format!("{failures} = if_not_exists({failures}, :none) + :one")),
+        FailureScope::NameOnly { not_before, opens_totp_window } => {
             write.set("by_name_failures = if_not_exists(by_name_failures, :none) + :one");
             if let Some(not_before) = not_before {
                 write.value(":not_before", seconds(not_before));
                 write.set("by_name_not_before = :not_before");
             }
-            if comparison.factor == OwnFactor::Totp {
+            if comparison.factor == CustomFactor::Totp {
                 write_totp_window(write, opens_totp_window, now);
             }
         }
@@ -377,19 +382,19 @@ fn write_totp_window(write: &mut Write, opens: bool, now: Timestamp) {
         write.require("(attribute_not_exists(by_name_totp_since) OR by_name_totp_since <= :window_over)");
         write.set("by_name_totp_since = :window_from, by_name_totp_wrong = :one");
     } else {
-        write.value(":totp_tries", number(NAME_ONLY_TOTP_TRIES));
+        write.value(":totp_tries", number(NAME_ONLY_TOTP_ATTEMPTS));
         write.require("by_name_totp_since > :window_over AND by_name_totp_wrong < :totp_tries");
         write.set("by_name_totp_wrong = by_name_totp_wrong + :one");
     }
 }
 
-pub(super) fn failures_of(factor: OwnFactor) -> &'static str {
+pub(super) fn failures_of(factor: CustomFactor) -> &'static str {
     match factor {
-        OwnFactor::EmailCode => "failures_email",
-        OwnFactor::SmsCode => "failures_sms",
-        OwnFactor::Totp => "failures_totp",
-        OwnFactor::RecoveryCode => "failures_recovery_code",
-        OwnFactor::TrustedDevice => "failures_trusted_device",
+        CustomFactor::EmailCode => "failures_email",
+        CustomFactor::SmsCode => "failures_sms",
+        CustomFactor::Totp => "failures_totp",
+        CustomFactor::RecoveryCode => "failures_recovery_code",
+        CustomFactor::TrustedDevice => "failures_trusted_device",
     }
 }
 
@@ -406,9 +411,9 @@ struct Write {
 }
 
 impl Write {
-    fn at(seat: Seat) -> Self {
+    fn at(slot: ChallengeSlot) -> Self {
         let mut write = Self::default();
-        write.name("#seat", attribute(seat));
+        write.name("#seat", attribute(slot));
         write
     }
 
@@ -473,8 +478,9 @@ fn uses(expression: &str, placeholder: &str) -> bool {
 
 impl Table {
     /// The item as it is now, or, where the condition did not hold, as it is.
-    async fn write(&self, place: &Place, write: Write) -> Result<Result<Item, Item>, PortError> {
-        let update = self.update_item().key("pk", place_key(place)).key("sk", text(own_factors::FACTORS));
+    async fn write(&self, state_key: &StateKey, write: Write) -> Result<Result<Item, Item>, PortError> {
+        let update =
+            self.update_item().key("pk", partition_key(state_key)).key("sk", text(custom_factors::FACTORS));
         match write.put_into(update).send().await {
             Ok(updated) => Ok(Ok(updated.attributes.unwrap_or_default())),
             Err(Fault::ConditionFailed(kept)) => Ok(Err(kept.unwrap_or_default())),
@@ -483,62 +489,62 @@ impl Table {
     }
 }
 
-fn place_key(place: &Place) -> AttributeValue {
-    match place {
-        Place::User(user) => user_key(user),
-        Place::Nobody { shard } => text(format!("UNKNOWN#{shard:02x}")),
-        Place::Apart(nonce) => text(format!("CHALLENGE#{}", nonce.as_str())),
+fn partition_key(state_key: &StateKey) -> AttributeValue {
+    match state_key {
+        StateKey::User(user) => user_key(user),
+        StateKey::UnknownName { shard } => text(format!("UNKNOWN#{shard:02x}")),
+        StateKey::Decoy(nonce) => text(format!("CHALLENGE#{}", nonce.as_str())),
     }
 }
 
-fn attribute(seat: Seat) -> String {
-    format!("seat_{}", seat.name())
+fn attribute(slot: ChallengeSlot) -> String {
+    format!("seat_{}", slot.name())
 }
 
-fn seat_of(item: &Item, seat: Seat) -> Option<&Item> {
-    item.get(&attribute(seat))?.as_m()
+fn slot_of(item: &Item, slot: ChallengeSlot) -> Option<&Item> {
+    item.get(&attribute(slot))?.as_m()
 }
 
 /// Effect and digest of an answer.
-fn said(answer: &Answer) -> String {
-    let effect = match answer.act.effect() {
-        Effect::Chose(factor) => format!("chose {}", factor.name()),
-        Effect::Resent => "resent".to_owned(),
-        Effect::Back => "back".to_owned(),
-        Effect::Compared(factor) => format!("compared {}", factor.name()),
+fn answer_text(answer: &AnswerWrite) -> String {
+    let effect = match answer.action.effect() {
+        AnswerEffect::Chose(factor) => format!("chose {}", factor.name()),
+        AnswerEffect::Resent => "resent".to_owned(),
+        AnswerEffect::Back => "back".to_owned(),
+        AnswerEffect::Compared(factor) => format!("compared {}", factor.name()),
     };
     format!("{effect} {}", answer.digest)
 }
 
-fn read_effect(said: &str) -> Option<Effect> {
-    let mut words = said.split(' ');
+fn read_effect(answer_text: &str) -> Option<AnswerEffect> {
+    let mut words = answer_text.split(' ');
     let (effect, factor) = (words.next()?, words.next());
-    let factor = factor.and_then(OwnFactor::from_name);
+    let factor = factor.and_then(CustomFactor::from_name);
     match effect {
-        "chose" => factor.map(Effect::Chose),
-        "compared" => factor.map(Effect::Compared),
-        "resent" => Some(Effect::Resent),
-        "back" => Some(Effect::Back),
+        "chose" => factor.map(AnswerEffect::Chose),
+        "compared" => factor.map(AnswerEffect::Compared),
+        "resent" => Some(AnswerEffect::Resent),
+        "back" => Some(AnswerEffect::Back),
         _ => None,
     }
 }
 
-fn read(item: &Item) -> Result<Kept, PortError> {
-    let mut records = BTreeMap::new();
-    for seat in Seat::ALL {
-        if let Some(kept) = seat_of(item, seat) {
-            records.insert(seat, record(kept).ok_or_else(|| broken("a seat"))?);
+fn read(item: &Item) -> Result<UserSignInState, PortError> {
+    let mut challenge_states = BTreeMap::new();
+    for slot in ChallengeSlot::ALL {
+        if let Some(kept) = slot_of(item, slot) {
+            challenge_states.insert(slot, record(kept).ok_or_else(|| broken("a seat"))?);
         }
     }
-    let failures = OwnFactor::ALL
+    let failures = CustomFactor::ALL
         .into_iter()
         .filter_map(|factor| Some((factor, number_of(item, failures_of(factor))?)))
         .collect();
-    Ok(Kept {
-        factors: own_factors::read(item)?,
+    Ok(UserSignInState {
+        factors: custom_factors::read(item)?,
         groups: texts(item, "groups").into_iter().map(ToOwned::to_owned).collect(),
-        records,
-        tally: Tally {
+        challenge_states,
+        failure_counts: FailureCounts {
             by_name: number_of(item, "by_name_failures").unwrap_or_default(),
             not_before: time(item, "by_name_not_before"),
             day: number_of(item, "by_name_day").unwrap_or_default(),
@@ -550,51 +556,53 @@ fn read(item: &Item) -> Result<Kept, PortError> {
     })
 }
 
-fn record(kept: &Item) -> Option<Record> {
+fn record(kept: &Item) -> Option<ChallengeState> {
     let rounds = |prefix: char| {
         kept.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_s()?)))
     };
     let chosen = || {
-        Some(Chosen {
-            factor: OwnFactor::from_name(text_of(kept, "f")?)?,
-            round: number_of(kept, "r")?,
-            sending: number_of(kept, "s")?,
+        Some(ChosenFactor {
+            factor: CustomFactor::from_name(text_of(kept, "f")?)?,
+            round_index: number_of(kept, "r")?,
+            send_attempt: number_of(kept, "s")?,
             sent_at: time(kept, "a")?,
             expires_at: time(kept, "e")?,
         })
     };
-    Some(Record {
+    Some(ChallengeState {
         nonce: Nonce::parse(text_of(kept, "n")?)?,
         client: text_of(kept, "c")?.to_owned(),
         until: time(kept, "u")?,
         comparisons: number_of(kept, "k")?,
         chosen: chosen(),
-        effects: rounds('t').filter_map(|(at, said)| Some((at.parse().ok()?, read_effect(said)?))).collect(),
+        effects: rounds('t')
+            .filter_map(|(at, answer_text)| Some((at.parse().ok()?, read_effect(answer_text)?)))
+            .collect(),
         proven: rounds('x')
-            .filter_map(|(at, factor)| Some((at.parse().ok()?, OwnFactor::from_name(factor)?)))
+            .filter_map(|(at, factor)| Some((at.parse().ok()?, CustomFactor::from_name(factor)?)))
             .collect(),
         codes: rounds('h')
             .filter_map(|(at, hash)| {
-                let (round, sending) = at.split_once('_')?;
-                Some(((round.parse().ok()?, sending.parse().ok()?), hash.clone()))
+                let (round, send_attempt) = at.split_once('_')?;
+                Some(((round.parse().ok()?, send_attempt.parse().ok()?), hash.clone()))
             })
             .collect(),
     })
 }
 
-fn read_proof(item: &Item) -> Result<Redeemed, PortError> {
+fn read_proof(item: &Item) -> Result<RedeemedGrant, PortError> {
     let proof = item.get("proof").and_then(|proof| proof.as_m()).ok_or_else(|| broken("proof"))?;
-    let factors = |name| -> BTreeSet<OwnFactor> {
-        texts(proof, name).into_iter().filter_map(OwnFactor::from_name).collect()
+    let factors = |name| -> BTreeSet<CustomFactor> {
+        texts(proof, name).into_iter().filter_map(CustomFactor::from_name).collect()
     };
     let is_true = |name: &str| proof.get(name).and_then(|value| value.as_bool()) == Some(&true);
     let proven = Proven {
         password: is_true("password"),
         native: factors("native"),
-        own: factors("factors"),
+        custom: factors("factors"),
         enrolled: is_true("enrolled"),
     };
-    Ok(Redeemed { proven, at: time(proof, "at").ok_or_else(|| broken("proof"))? })
+    Ok(RedeemedGrant { proven, at: time(proof, "at").ok_or_else(|| broken("proof"))? })
 }
 
 fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {

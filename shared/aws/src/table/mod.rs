@@ -23,22 +23,22 @@
 //! | `SENT#<channel>#<scope>#<name>#<shard>` | `<day>` | messages of a day and of each of its hours |
 
 mod address_claims;
-mod address_codes;
+mod api_limits;
 mod audit_trail;
-mod booking;
 mod budgets;
-mod calls;
 mod challenges;
-mod claims;
 mod claims_review;
 mod confirmed_users;
+mod custom_factors;
 mod device_labels;
 mod dynamodb;
 mod operator;
-mod own_factors;
 mod recoveries;
+mod reservation;
+mod send_leases;
 mod sign_in_ledger;
 mod sign_in_records;
+mod verification_requests;
 
 use jiff::{SignedDuration, Timestamp};
 use shared::kernel::{PortError, UserId};

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use shared::{
     admin::UserItems,
-    delivery::{Channel, Scope},
+    delivery::{BudgetScope, Channel},
     kernel::{PortError, UserId},
     sign_up::{AddressClaims as _, ClaimPlace, KeptClaim},
 };
@@ -85,7 +85,7 @@ impl Table {
         partitions.push(user_key(user));
         // Their own budgets of messages, which no shards divide.
         partitions.extend([Channel::Sms, Channel::Email].map(|channel| {
-            text(format!("SENT#{}#{}#{}#0", channel.name(), Scope::User.name(), user.as_str()))
+            text(format!("SENT#{}#{}#{}#0", channel.name(), BudgetScope::User.name(), user.as_str()))
         }));
         let mut keys = Vec::new();
         for pk in partitions {

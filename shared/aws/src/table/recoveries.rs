@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    factors::own::RecoveryHash,
-    kernel::{Factor, PortError, UserId},
+    factors::custom::RecoveryHash,
+    kernel::{PoolFactor, PortError, UserId},
     recovery::{
         Case, CaseKey, Cases, Ending, HandOver, PasswordMark, Phase, RecoveryCodes, RunIds, Spent, Step,
         Swapped, Tries, Trying, Wait, WaitIds, Work,
@@ -15,8 +15,8 @@ use shared::{
 };
 
 use super::{
-    AttributeValue, Fault, Item, Table, Writer, condition_failed, milliseconds, number, own_factors::FACTORS,
-    port_error, seconds, text, user_key, version, whole,
+    AttributeValue, Fault, Item, Table, Writer, condition_failed, custom_factors::FACTORS, milliseconds,
+    number, port_error, seconds, text, user_key, version, whole,
 };
 
 const READ: &str = "dynamodb.GetItem";
@@ -229,7 +229,7 @@ fn read(item: &Item) -> Option<Case> {
         revision: whole(item, "revision")?,
         user: UserId::parse(text_of(item, "user")?).ok()?,
         user_name: text_of(item, "user_name")?.to_owned(),
-        mark: text_of(item, "mark").map(PasswordMark::kept),
+        mark: text_of(item, "mark").map(PasswordMark::from_stored),
         phase,
         comparisons: whole(item, "comparisons")?,
         expires_at: Timestamp::from_second(whole(item, "ttl")?).ok()?,
@@ -274,13 +274,13 @@ fn read_reason(name: &str) -> Option<HandOver> {
     HandOver::ALL.into_iter().find(|reason| reason.name() == name)
 }
 
-fn factors(factors: &BTreeSet<Factor>) -> AttributeValue {
+fn factors(factors: &BTreeSet<PoolFactor>) -> AttributeValue {
     AttributeValue::L(factors.iter().map(|factor| text(factor.cognito_name())).collect())
 }
 
-fn read_factors(item: &Item, name: &str) -> Option<BTreeSet<Factor>> {
+fn read_factors(item: &Item, name: &str) -> Option<BTreeSet<PoolFactor>> {
     let names = item.get(name)?.as_l()?;
-    names.iter().map(|name| Factor::from_cognito_name(name.as_s()?)).collect()
+    names.iter().map(|name| PoolFactor::from_cognito_name(name.as_s()?)).collect()
 }
 
 fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::kernel::OwnFactor;
+use crate::kernel::CustomFactor;
 
 /// What a client that an operator adds begins with.
 pub(super) const NEW_CLIENT: &str = r#"
@@ -66,7 +66,7 @@ pub enum FirstStep {
 /// How a user of a client comes by their first counted factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Enrolment {
+pub enum EnrolmentPolicy {
     /// As a step of a sign-in, or through the MFA API right after one.
     AtSignIn,
     /// Not through this client.
@@ -76,7 +76,7 @@ pub enum Enrolment {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AppClientPolicy {
     pub first: FirstStep,
-    pub enrolment: Enrolment,
+    pub enrolment: EnrolmentPolicy,
     /// Whether codes by e-mail and SMS are offered beside a confirmed authenticator.
     pub keep_weaker: bool,
     #[serde(flatten)]
@@ -124,13 +124,13 @@ impl CustomAuthPolicy {
 
 impl RequirementPolicy {
     /// The factors that count; names nobody knows were reported before.
-    pub fn counted(&self) -> BTreeSet<OwnFactor> {
-        self.kinds.iter().filter_map(|name| OwnFactor::from_name(name)).collect()
+    pub fn counted(&self) -> BTreeSet<CustomFactor> {
+        self.kinds.iter().filter_map(|name| CustomFactor::from_name(name)).collect()
     }
 
     fn check(&self, key: &str, problems: &mut Vec<String>) {
         for (index, kind) in self.kinds.iter().enumerate() {
-            if !OwnFactor::from_name(kind).is_some_and(OwnFactor::is_code) {
+            if !CustomFactor::from_name(kind).is_some_and(CustomFactor::is_code) {
                 problems.push(format!("{key}.kinds: {kind:?} is none of email, sms, totp, recovery-code"));
             }
             if self.kinds.iter().take(index).any(|before| before == kind) {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 pub use self::{
-    custom_auth::{AppClientPolicy, CustomAuthPolicy, Enrolment, FirstStep, RequirementPolicy, Resend},
+    custom_auth::{AppClientPolicy, CustomAuthPolicy, EnrolmentPolicy, FirstStep, RequirementPolicy, Resend},
     delivery::{DeliveryPolicy, ProviderPolicy},
     gate::{SignInPolicy, SignUpPolicy, UniquePolicy},
     governor::{BudgetPolicy, EmailPolicy, GovernorPolicy, SmsPolicy},

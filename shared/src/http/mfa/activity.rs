@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, time};
 use crate::{
     audit::Line,
-    factors::{Activity, SignedIn},
+    factors::{ActivityService, SignedIn},
     http::Problem,
-    kernel::{Factor, Refusal},
+    kernel::{PoolFactor, Refusal},
 };
 
 const PAGE: usize = 20;
@@ -26,7 +26,7 @@ pub(super) struct ActivityLine {
     /// For example `totp-started` or `preference-changed`. Later versions may add new values.
     action: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    factor: Option<Factor>,
+    factor: Option<PoolFactor>,
 }
 
 impl From<Line> for ActivityLine {
@@ -61,7 +61,7 @@ pub(super) struct PageQuery {
     responses((status = 200, description = "A page of the activity", body = ActivityPage))
 ))]
 pub(super) async fn list(
-    State(activity): State<Arc<Activity>>,
+    State(activity): State<Arc<ActivityService>>,
     caller: SignedIn,
     query: Result<Query<PageQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Answer<ActivityPage> {

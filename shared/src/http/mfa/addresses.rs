@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Repeated, VERIFIED, Verified};
 use crate::{
     delivery::{Channel, Destination},
-    factors::{Addresses, SignedIn},
+    factors::{AddressService, SignedIn},
     http::{Problem, body::Body, changes::Repeatable},
     kernel::{EmailAddress, OneTimeCode, PhoneNumber},
 };
@@ -29,7 +29,7 @@ const SENT: CodeSent = CodeSent { status: "CODE_SENT" };
     responses((status = 200, description = "A code was sent", body = CodeSent))
 ))]
 pub(super) async fn change_email(
-    State(addresses): State<Arc<Addresses>>,
+    State(addresses): State<Arc<AddressService>>,
     caller: SignedIn,
     mut body: Body,
 ) -> Repeated<CodeSent> {
@@ -46,7 +46,7 @@ pub(super) async fn change_email(
     responses((status = 200, description = "A code was sent", body = CodeSent))
 ))]
 pub(super) async fn change_phone_number(
-    State(addresses): State<Arc<Addresses>>,
+    State(addresses): State<Arc<AddressService>>,
     caller: SignedIn,
     mut body: Body,
 ) -> Repeated<CodeSent> {
@@ -56,7 +56,7 @@ pub(super) async fn change_phone_number(
     change(&addresses, &caller, &Destination::Sms(number)).await
 }
 
-async fn change(addresses: &Addresses, caller: &SignedIn, to: &Destination) -> Repeated<CodeSent> {
+async fn change(addresses: &AddressService, caller: &SignedIn, to: &Destination) -> Repeated<CodeSent> {
     addresses.change(caller, to).await?;
     Ok((Extension(Repeatable), Json(SENT)))
 }
@@ -68,7 +68,7 @@ async fn change(addresses: &Addresses, caller: &SignedIn, to: &Destination) -> R
     responses((status = 200, description = "Another code was sent", body = CodeSent))
 ))]
 pub(super) async fn send_email_code(
-    State(addresses): State<Arc<Addresses>>,
+    State(addresses): State<Arc<AddressService>>,
     caller: SignedIn,
     body: Body,
 ) -> Repeated<CodeSent> {
@@ -82,7 +82,7 @@ pub(super) async fn send_email_code(
     responses((status = 200, description = "Another code was sent", body = CodeSent))
 ))]
 pub(super) async fn send_phone_number_code(
-    State(addresses): State<Arc<Addresses>>,
+    State(addresses): State<Arc<AddressService>>,
     caller: SignedIn,
     body: Body,
 ) -> Repeated<CodeSent> {
@@ -90,7 +90,7 @@ pub(super) async fn send_phone_number_code(
 }
 
 async fn send_code(
-    addresses: &Addresses,
+    addresses: &AddressService,
     caller: &SignedIn,
     channel: Channel,
     body: Body,
@@ -107,7 +107,7 @@ async fn send_code(
     responses((status = 200, description = "The address is verified", body = Verified))
 ))]
 pub(super) async fn verify_email(
-    State(addresses): State<Arc<Addresses>>,
+    State(addresses): State<Arc<AddressService>>,
     caller: SignedIn,
     body: Body,
 ) -> Repeated<Verified> {
@@ -121,7 +121,7 @@ pub(super) async fn verify_email(
     responses((status = 200, description = "The address is verified", body = Verified))
 ))]
 pub(super) async fn verify_phone_number(
-    State(addresses): State<Arc<Addresses>>,
+    State(addresses): State<Arc<AddressService>>,
     caller: SignedIn,
     body: Body,
 ) -> Repeated<Verified> {
@@ -129,7 +129,7 @@ pub(super) async fn verify_phone_number(
 }
 
 async fn verify(
-    addresses: &Addresses,
+    addresses: &AddressService,
     caller: &SignedIn,
     channel: Channel,
     mut body: Body,

@@ -9,7 +9,7 @@ use super::{Answer, Named, NewTotp, Repeated, VERIFIED, Verified, name, time};
 use crate::{
     factors::{
         SignedIn,
-        own::{OwnFactors, SelfService},
+        custom::{CustomFactorService, CustomFactors},
     },
     http::{Problem, body::Body, changes::Repeatable},
     kernel::OneTimeCode,
@@ -29,7 +29,7 @@ pub(super) struct AuthenticatorView {
 
 impl AuthenticatorView {
     /// Oldest first.
-    pub(super) fn all(factors: &OwnFactors) -> Vec<Self> {
+    pub(super) fn all(factors: &CustomFactors) -> Vec<Self> {
         let mut sorted: Vec<_> = factors.authenticators.iter().collect();
         sorted.sort_by_key(|(_, authenticator)| authenticator.created_at);
         sorted
@@ -55,8 +55,11 @@ pub(super) struct Authenticators {
     get, path = "/mfa/authenticators", operation_id = "listAuthenticators",
     responses((status = 200, description = "At most five authenticators", body = Authenticators))
 ))]
-pub(super) async fn list(State(own): State<Arc<SelfService>>, caller: SignedIn) -> Answer<Authenticators> {
-    let factors = own.factors(&caller).await?;
+pub(super) async fn list(
+    State(custom): State<Arc<CustomFactorService>>,
+    caller: SignedIn,
+) -> Answer<Authenticators> {
+    let factors = custom.factors(&caller).await?;
     Ok(Json(Authenticators { authenticators: AuthenticatorView::all(&factors) }))
 }
 
@@ -75,13 +78,13 @@ pub(super) struct NewAuthenticator {
     responses((status = 201, description = "The secret for the app. It is shown only once", body = NewAuthenticator))
 ))]
 pub(super) async fn start(
-    State(own): State<Arc<SelfService>>,
+    State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
     mut body: Body,
 ) -> Result<(StatusCode, Json<NewAuthenticator>), Problem> {
     let text: String = body.required("name")?;
     body.finish()?;
-    let (id, enrolment) = own.start_authenticator(&caller, name(&text)?).await?;
+    let (id, enrolment) = custom.start_authenticator(&caller, name(&text)?).await?;
     let answer = NewAuthenticator { id: id.as_str().to_owned(), totp: enrolment.into() };
     Ok((StatusCode::CREATED, Json(answer)))
 }
@@ -93,7 +96,7 @@ pub(super) async fn start(
     responses((status = 200, description = "The authenticator is confirmed", body = Verified))
 ))]
 pub(super) async fn verify(
-    State(own): State<Arc<SelfService>>,
+    State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
     Named(id): Named,
     mut body: Body,
@@ -101,7 +104,7 @@ pub(super) async fn verify(
     let code: String = body.required("code")?;
     body.finish()?;
     let code = OneTimeCode::parse_totp(&code).map_err(|_| Problem::field("code"))?;
-    own.confirm_authenticator(&caller, &id, &code).await?;
+    custom.confirm_authenticator(&caller, &id, &code).await?;
     Ok((Extension(Repeatable), Json(VERIFIED)))
 }
 
@@ -112,14 +115,14 @@ pub(super) async fn verify(
     responses((status = 204, description = "The authenticator was renamed"))
 ))]
 pub(super) async fn rename(
-    State(own): State<Arc<SelfService>>,
+    State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
     Named(id): Named,
     mut body: Body,
 ) -> Result<StatusCode, Problem> {
     let text: String = body.required("name")?;
     body.finish()?;
-    own.rename_authenticator(&caller, &id, &name(&text)?).await?;
+    custom.rename_authenticator(&caller, &id, &name(&text)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -129,10 +132,10 @@ pub(super) async fn rename(
     params(super::openapi::IdPath), responses((status = 204, description = "The authenticator was removed"))
 ))]
 pub(super) async fn remove(
-    State(own): State<Arc<SelfService>>,
+    State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
     Named(id): Named,
 ) -> Result<StatusCode, Problem> {
-    own.remove_authenticator(&caller, &id).await?;
+    custom.remove_authenticator(&caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,7 +7,7 @@ use super::Answer;
 use crate::{
     factors::{
         SignedIn,
-        own::{MessageCodeSetting, MessageCodes, SelfService},
+        custom::{CustomFactorService, MessageCodeSetting, MessageCodes},
     },
     http::body::Body,
 };
@@ -31,8 +31,11 @@ impl From<MessageCodes> for MessageCodesView {
     get, path = "/mfa/message-codes", operation_id = "getMessageCodes",
     responses((status = 200, description = "The settings", body = MessageCodesView))
 ))]
-pub(super) async fn get(State(own): State<Arc<SelfService>>, caller: SignedIn) -> Answer<MessageCodesView> {
-    Ok(Json(own.factors(&caller).await?.message_codes.into()))
+pub(super) async fn get(
+    State(custom): State<Arc<CustomFactorService>>,
+    caller: SignedIn,
+) -> Answer<MessageCodesView> {
+    Ok(Json(custom.factors(&caller).await?.message_codes.into()))
 }
 
 /// Turns codes by e-mail and SMS on or off. `automatic` offers them as long as the user has no
@@ -43,11 +46,11 @@ pub(super) async fn get(State(own): State<Arc<SelfService>>, caller: SignedIn) -
     responses((status = 200, description = "The settings now", body = MessageCodesView))
 ))]
 pub(super) async fn put(
-    State(own): State<Arc<SelfService>>,
+    State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
     mut body: Body,
 ) -> Answer<MessageCodesView> {
     let (email, sms) = (body.optional("email")?, body.optional("sms")?);
     body.finish()?;
-    Ok(Json(own.set_message_codes(&caller, email, sms).await?.into()))
+    Ok(Json(custom.set_message_codes(&caller, email, sms).await?.into()))
 }

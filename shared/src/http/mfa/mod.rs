@@ -32,10 +32,10 @@ use super::{
     shell::with_shell,
 };
 use crate::{
-    calls::{CallLimits, Repetitions},
+    api_limits::{IdempotentRequests, RateLimiter},
     factors::{
-        Activity, Addresses, Enrolment, Factors, FriendlyDeviceName, RememberedDevices,
-        own::{FactorId, SelfService},
+        ActivityService, AddressService, DeviceService, FriendlyDeviceName, PoolFactorService, TotpEnrolment,
+        custom::{CustomFactorService, FactorId},
     },
     kernel::Refusal,
 };
@@ -43,13 +43,13 @@ use crate::{
 /// What the routes ask.
 #[derive(Debug, Clone)]
 pub struct MfaServices {
-    pub factors: Arc<Factors>,
-    pub own: Arc<SelfService>,
-    pub addresses: Arc<Addresses>,
-    pub devices: Arc<RememberedDevices>,
-    pub activity: Arc<Activity>,
-    pub limits: Arc<CallLimits>,
-    pub repetitions: Arc<Repetitions>,
+    pub factors: Arc<PoolFactorService>,
+    pub custom: Arc<CustomFactorService>,
+    pub addresses: Arc<AddressService>,
+    pub devices: Arc<DeviceService>,
+    pub activity: Arc<ActivityService>,
+    pub limits: Arc<RateLimiter>,
+    pub idempotency: Arc<IdempotentRequests>,
 }
 
 macro_rules! asked_for {
@@ -63,13 +63,13 @@ macro_rules! asked_for {
 }
 
 asked_for! {
-    Factors: factors,
-    SelfService: own,
-    Addresses: addresses,
-    RememberedDevices: devices,
-    Activity: activity,
-    CallLimits: limits,
-    Repetitions: repetitions,
+    PoolFactorService: factors,
+    CustomFactorService: custom,
+    AddressService: addresses,
+    DeviceService: devices,
+    ActivityService: activity,
+    RateLimiter: limits,
+    IdempotentRequests: idempotency,
 }
 
 /// The router, ready for `oneshot` in a test or for [`serve`](super::serve).
@@ -135,8 +135,8 @@ struct Pictures {
     png: String,
 }
 
-impl From<Enrolment> for NewTotp {
-    fn from(enrolment: Enrolment) -> Self {
+impl From<TotpEnrolment> for NewTotp {
+    fn from(enrolment: TotpEnrolment) -> Self {
         Self {
             secret: enrolment.secret.expose().to_owned(),
             uri: enrolment.uri.to_string(),

@@ -14,7 +14,7 @@ use super::{
     remembered_devices, totp, trusted_devices,
 };
 use crate::{
-    factors::{PreferredMfa, Setting, own::MessageCodeSetting},
+    factors::{PreferredMfa, Setting, custom::MessageCodeSetting},
     http::Problem,
     kernel::Refusal,
 };

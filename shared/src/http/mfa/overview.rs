@@ -8,8 +8,8 @@ use super::{
     Answer, authenticators::AuthenticatorView, recovery_codes::RecoveryCodesView, trusted_devices::DeviceView,
 };
 use crate::{
-    factors::{Factors, SignedIn, own::SelfService},
-    kernel::Factor,
+    factors::{PoolFactorService, SignedIn, custom::CustomFactorService},
+    kernel::PoolFactor,
 };
 
 #[derive(Debug, Serialize)]
@@ -17,8 +17,8 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub(super) struct Overview {
     /// `SMS`, `TOTP` or `EMAIL`, as in Amplify's `fetchMFAPreference`.
-    enabled: Vec<Factor>,
-    preferred: Option<Factor>,
+    enabled: Vec<PoolFactor>,
+    preferred: Option<PoolFactor>,
     totp: TotpState,
     authenticators: Vec<AuthenticatorView>,
     recovery_codes: RecoveryCodesView,
@@ -40,20 +40,20 @@ pub(super) struct TotpState {
     responses((status = 200, description = "All of the user's factors", body = Overview))
 ))]
 pub(super) async fn get(
-    State(factors): State<Arc<Factors>>,
-    State(own): State<Arc<SelfService>>,
+    State(factors): State<Arc<PoolFactorService>>,
+    State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
 ) -> Answer<Overview> {
-    let (state, own) = try_join(factors.state(&caller), own.kept(&caller)).await?;
+    let (state, custom) = try_join(factors.state(&caller), custom.kept(&caller)).await?;
     Ok(Json(Overview {
         totp: TotpState {
-            enabled: state.enabled.contains(&Factor::Totp),
-            replacing: own.pool_totp_stopped_at.is_some(),
+            enabled: state.enabled.contains(&PoolFactor::Totp),
+            replacing: custom.pool_totp_stopped_at.is_some(),
         },
         preferred: state.preferred,
         enabled: state.enabled.into_iter().collect(),
-        authenticators: AuthenticatorView::all(&own),
-        recovery_codes: RecoveryCodesView::of(&own),
-        trusted_devices: DeviceView::all(&own),
+        authenticators: AuthenticatorView::all(&custom),
+        recovery_codes: RecoveryCodesView::of(&custom),
+        trusted_devices: DeviceView::all(&custom),
     }))
 }

@@ -9,9 +9,11 @@ use axum::{
 use serde::Serialize;
 
 use crate::{
-    factors::{FactorState, Factors, PreferenceRequest, PreferenceTag, PreferredMfa, Setting, SignedIn},
+    factors::{
+        FactorState, PoolFactorService, PreferenceRequest, PreferenceTag, PreferredMfa, Setting, SignedIn,
+    },
     http::{Problem, body::Body},
-    kernel::Factor,
+    kernel::PoolFactor,
 };
 
 /// The same members as the request of `PUT`, so that an answer can be sent back as it is.
@@ -26,9 +28,9 @@ pub(super) struct Preference {
 impl From<FactorState> for Preference {
     fn from(state: FactorState) -> Self {
         Self {
-            sms: state.setting(Factor::Sms),
-            totp: state.setting(Factor::Totp),
-            email: state.setting(Factor::Email),
+            sms: state.setting(PoolFactor::Sms),
+            totp: state.setting(PoolFactor::Totp),
+            email: state.setting(PoolFactor::Email),
         }
     }
 }
@@ -38,7 +40,7 @@ impl From<FactorState> for Preference {
     get, path = "/mfa/preference", operation_id = "getPreference",
     responses((status = 200, description = "The preference", body = Preference))
 ))]
-pub(super) async fn get(State(factors): State<Arc<Factors>>, caller: SignedIn) -> Tagged {
+pub(super) async fn get(State(factors): State<Arc<PoolFactorService>>, caller: SignedIn) -> Tagged {
     Ok(tagged(factors.preference(&caller).await?))
 }
 
@@ -50,13 +52,14 @@ pub(super) async fn get(State(factors): State<Arc<Factors>>, caller: SignedIn) -
     responses((status = 200, description = "The new preference, read back from the pool", body = Preference))
 ))]
 pub(super) async fn put(
-    State(factors): State<Arc<Factors>>,
+    State(factors): State<Arc<PoolFactorService>>,
     caller: SignedIn,
     headers: HeaderMap,
     mut body: Body,
 ) -> Tagged {
     let mut request = PreferenceRequest::new();
-    for (name, factor) in [("sms", Factor::Sms), ("totp", Factor::Totp), ("email", Factor::Email)] {
+    for (name, factor) in [("sms", PoolFactor::Sms), ("totp", PoolFactor::Totp), ("email", PoolFactor::Email)]
+    {
         if let Some(setting) = body.optional(name)? {
             request.insert(factor, setting);
         }

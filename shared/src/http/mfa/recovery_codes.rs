@@ -7,7 +7,7 @@ use super::Answer;
 use crate::{
     factors::{
         SignedIn,
-        own::{OwnFactors, SelfService},
+        custom::{CustomFactorService, CustomFactors},
     },
     http::{Problem, body::Body},
 };
@@ -19,7 +19,7 @@ pub(super) struct RecoveryCodesView {
 }
 
 impl RecoveryCodesView {
-    pub(super) fn of(factors: &OwnFactors) -> Self {
+    pub(super) fn of(factors: &CustomFactors) -> Self {
         Self { left: factors.recovery_codes_left() }
     }
 }
@@ -29,8 +29,11 @@ impl RecoveryCodesView {
     get, path = "/mfa/recovery-codes", operation_id = "countRecoveryCodes",
     responses((status = 200, description = "The number of unused codes", body = RecoveryCodesView))
 ))]
-pub(super) async fn left(State(own): State<Arc<SelfService>>, caller: SignedIn) -> Answer<RecoveryCodesView> {
-    Ok(Json(RecoveryCodesView::of(&own.factors(&caller).await?)))
+pub(super) async fn left(
+    State(custom): State<Arc<CustomFactorService>>,
+    caller: SignedIn,
+) -> Answer<RecoveryCodesView> {
+    Ok(Json(RecoveryCodesView::of(&custom.factors(&caller).await?)))
 }
 
 /// Shown only once.
@@ -49,12 +52,12 @@ pub(super) struct NewCodes {
     responses((status = 201, description = "The codes. They are shown only once", body = NewCodes))
 ))]
 pub(super) async fn replace(
-    State(own): State<Arc<SelfService>>,
+    State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
     body: Body,
 ) -> Result<(StatusCode, Json<NewCodes>), Problem> {
     body.finish()?;
-    let codes = own.replace_recovery_codes(&caller).await?;
+    let codes = custom.replace_recovery_codes(&caller).await?;
     let answer = NewCodes {
         codes: codes.readable().map(|code| code.to_string()).collect(),
         text: codes.printable().to_string(),

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Answer, Repeated, name, time};
 use crate::{
-    factors::{DeviceId, FriendlyDeviceName, RememberedDevice, RememberedDevices, SignedIn},
+    factors::{DeviceId, DeviceService, FriendlyDeviceName, RememberedDevice, SignedIn},
     http::{Problem, body::Body, changes::Repeatable},
     kernel::Refusal,
 };
@@ -62,7 +62,7 @@ pub(super) struct RememberedViews {
     responses((status = 200, description = "All devices", body = RememberedViews))
 ))]
 pub(super) async fn list(
-    State(devices): State<Arc<RememberedDevices>>,
+    State(devices): State<Arc<DeviceService>>,
     caller: SignedIn,
 ) -> Answer<RememberedViews> {
     let devices = devices.list(&caller).await?;
@@ -76,7 +76,7 @@ pub(super) async fn list(
     responses((status = 204, description = "The device was changed"))
 ))]
 pub(super) async fn change(
-    State(devices): State<Arc<RememberedDevices>>,
+    State(devices): State<Arc<DeviceService>>,
     caller: SignedIn,
     Device(id): Device,
     mut body: Body,
@@ -96,7 +96,7 @@ pub(super) async fn change(
     responses((status = 204, description = "The device was forgotten"))
 ))]
 pub(super) async fn forget(
-    State(devices): State<Arc<RememberedDevices>>,
+    State(devices): State<Arc<DeviceService>>,
     caller: SignedIn,
     Device(id): Device,
 ) -> Result<StatusCode, Problem> {
@@ -117,7 +117,7 @@ pub(super) struct Forgotten {
     responses((status = 200, description = "The number of forgotten devices", body = Forgotten))
 ))]
 pub(super) async fn forget_others(
-    State(devices): State<Arc<RememberedDevices>>,
+    State(devices): State<Arc<DeviceService>>,
     caller: SignedIn,
     body: Body,
 ) -> Repeated<Forgotten> {

@@ -6,7 +6,7 @@ use axum::{Extension, Json, extract::State};
 
 use super::{Answer, NewTotp, Repeated, VERIFIED, Verified};
 use crate::{
-    factors::{Factors, FriendlyDeviceName, SignedIn},
+    factors::{FriendlyDeviceName, PoolFactorService, SignedIn},
     http::{Problem, body::Body, changes::Repeatable},
     kernel::OneTimeCode,
 };
@@ -19,7 +19,7 @@ use crate::{
     responses((status = 200, description = "The secret for the app. It is shown only once", body = NewTotp))
 ))]
 pub(super) async fn start(
-    State(factors): State<Arc<Factors>>,
+    State(factors): State<Arc<PoolFactorService>>,
     caller: SignedIn,
     mut body: Body,
 ) -> Answer<NewTotp> {
@@ -35,7 +35,7 @@ pub(super) async fn start(
     responses((status = 200, description = "The authenticator app is registered", body = Verified))
 ))]
 pub(super) async fn verify(
-    State(factors): State<Arc<Factors>>,
+    State(factors): State<Arc<PoolFactorService>>,
     caller: SignedIn,
     mut body: Body,
 ) -> Repeated<Verified> {

@@ -9,7 +9,7 @@ use super::{Answer, Named, name, time};
 use crate::{
     factors::{
         SignedIn,
-        own::{DeviceKey, FactorId, InvalidDeviceKey, OwnFactors, SelfService, TrustedDevice},
+        custom::{CustomFactorService, CustomFactors, DeviceKey, FactorId, InvalidDeviceKey, TrustedDevice},
     },
     http::{Problem, body::Body, changes::Repeatable},
 };
@@ -38,7 +38,7 @@ impl DeviceView {
     }
 
     /// Oldest first.
-    pub(super) fn all(factors: &OwnFactors) -> Vec<Self> {
+    pub(super) fn all(factors: &CustomFactors) -> Vec<Self> {
         let mut sorted: Vec<_> = factors.devices.iter().collect();
         sorted.sort_by_key(|(_, device)| device.created_at);
         sorted.into_iter().map(|(id, device)| Self::new(id, device)).collect()
@@ -58,8 +58,11 @@ pub(super) struct Devices {
     get, path = "/mfa/trusted-devices", operation_id = "listTrustedDevices",
     responses((status = 200, description = "At most ten devices", body = Devices))
 ))]
-pub(super) async fn list(State(own): State<Arc<SelfService>>, caller: SignedIn) -> Answer<Devices> {
-    let factors = own.factors(&caller).await?;
+pub(super) async fn list(
+    State(custom): State<Arc<CustomFactorService>>,
+    caller: SignedIn,
+) -> Answer<Devices> {
+    let factors = custom.factors(&caller).await?;
     Ok(Json(Devices { trusted_devices: DeviceView::all(&factors) }))
 }
 
@@ -71,7 +74,7 @@ pub(super) async fn list(State(own): State<Arc<SelfService>>, caller: SignedIn) 
     responses((status = 201, description = "The device is trusted", body = DeviceView))
 ))]
 pub(super) async fn register(
-    State(own): State<Arc<SelfService>>,
+    State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
     mut body: Body,
 ) -> Result<(StatusCode, Extension<Repeatable>, Json<DeviceView>), Problem> {
@@ -80,7 +83,7 @@ pub(super) async fn register(
     body.finish()?;
     let name = name(&text)?;
     let key = public_key(key).map_err(|_| Problem::field("publicKey"))?;
-    let (id, device) = own.register_device(&caller, name, key).await?;
+    let (id, device) = custom.register_device(&caller, name, key).await?;
     Ok((StatusCode::CREATED, Extension(Repeatable), Json(DeviceView::new(&id, &device))))
 }
 
@@ -91,14 +94,14 @@ pub(super) async fn register(
     responses((status = 204, description = "The device was renamed"))
 ))]
 pub(super) async fn rename(
-    State(own): State<Arc<SelfService>>,
+    State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
     Named(id): Named,
     mut body: Body,
 ) -> Result<StatusCode, Problem> {
     let text: String = body.required("name")?;
     body.finish()?;
-    own.rename_device(&caller, &id, &name(&text)?).await?;
+    custom.rename_device(&caller, &id, &name(&text)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -108,11 +111,11 @@ pub(super) async fn rename(
     params(super::openapi::IdPath), responses((status = 204, description = "The device is no longer trusted"))
 ))]
 pub(super) async fn remove(
-    State(own): State<Arc<SelfService>>,
+    State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
     Named(id): Named,
 ) -> Result<StatusCode, Problem> {
-    own.remove_device(&caller, &id).await?;
+    custom.remove_device(&caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -7,8 +7,8 @@ use shared::{
     admin::UserItems,
     assurance::{Evidence, RecordedSignIn, SignInRecords},
     audit::{Action, AuditTrail, Authority, Entry, SupportEvent},
-    factors::own::{Change, OwnFactorStore, OwnFactors, RecoveryHash},
-    kernel::{Factor, UserId},
+    factors::custom::{Change, CustomFactorStore, CustomFactors, RecoveryHash},
+    kernel::{PoolFactor, UserId},
     recovery::{
         Case, CaseKey, Cases, HandOver, PasswordMark, RecoveryCodes, RunIds, Spent, Step, Swapped, Tries,
         Trying, WaitIds,
@@ -36,7 +36,7 @@ pub async fn cases(port: &dyn Cases) {
     assert_eq!(port.read(&key(1)).await.expect("works"), Some(nobody));
     assert_eq!(port.read(&key(2)).await.expect("works"), None);
 
-    let mark = PasswordMark::kept("mark");
+    let mark = PasswordMark::from_stored("mark");
     let mut case = Case::open(user("case-alex"), "alex".into(), Some(mark.clone()), expires_at);
     port.create(&key(3), &case).await.expect("works");
     let id = uuid::Uuid::from_u128;
@@ -44,10 +44,10 @@ pub async fn cases(port: &dyn Cases) {
     let mut steps: Vec<Arrow> = vec![
         Box::new(|case| case.compare(now()).expect("open")),
         Box::new(|case| case.proven(now()).expect("open")),
-        Box::new(move |case| case.begin([Factor::Totp].into(), ids, now()).expect("proven")),
+        Box::new(move |case| case.begin([PoolFactor::Totp].into(), ids, now()).expect("proven")),
     ];
     for step in Step::ALL {
-        let reason = (step == Step::Factor).then_some(HandOver::StillThere);
+        let reason = (step == Step::PoolFactor).then_some(HandOver::StillThere);
         steps.push(Box::new(move |case| case.step_done(reason).expect("worked on")));
     }
     for step in steps {
@@ -111,9 +111,9 @@ pub async fn tries(port: &dyn Tries) {
 }
 
 /// A code is used up once, for one case; said again for that case it is what it was.
-pub async fn recovery_codes(port: &dyn RecoveryCodes, store: &dyn OwnFactorStore) {
+pub async fn recovery_codes(port: &dyn RecoveryCodes, store: &dyn CustomFactorStore) {
     let alex: UserId = user("spend-alex");
-    let hash = |number: usize| RecoveryHash::kept(format!("hash-{number}"));
+    let hash = |number: usize| RecoveryHash::from_stored(format!("hash-{number}"));
     let hashes = (0..3).map(hash).collect();
     let change = Change { recovery: Some(hashes), ..Change::default() };
     store.change(&alex, 0, &change).await.expect("works");
@@ -132,14 +132,14 @@ pub async fn recovery_codes(port: &dyn RecoveryCodes, store: &dyn OwnFactorStore
     assert_eq!(port.spend(&alex, &code, &key(99)).await.expect("works"), Spent::Unknown);
     assert_eq!(port.spend(&alex, &hash(7), &key(99)).await.expect("works"), Spent::Unknown);
     assert_eq!(port.spend(&user("spend-sam"), &hash(1), &key(99)).await.expect("works"), Spent::Unknown);
-    let left = store.own_factors(&alex).await.expect("works");
+    let left = store.custom_factors(&alex).await.expect("works");
     assert_eq!(left.recovery, [hash(1), hash(2)].into());
-    assert_eq!(store.own_factors(&user("spend-sam")).await.expect("works"), OwnFactors::default());
+    assert_eq!(store.custom_factors(&user("spend-sam")).await.expect("works"), CustomFactors::default());
 }
 
 /// Lines come in order and within their span; what is erased is gone, but for the trail, and nobody else's
 /// is.
-pub async fn user_items(port: &dyn UserItems, trail: &dyn AuditTrail, own: &dyn OwnFactorStore) {
+pub async fn user_items(port: &dyn UserItems, trail: &dyn AuditTrail, custom: &dyn CustomFactorStore) {
     let (alex, sam) = (user("items-alex"), user("items-sam"));
     let entropy = SeededEntropy::new(9);
     let at = |seconds| now() + SignedDuration::from_secs(seconds);
@@ -167,14 +167,15 @@ pub async fn user_items(port: &dyn UserItems, trail: &dyn AuditTrail, own: &dyn 
     let expected = [[Some(&unlocked), Some(&by), Some(&reason)], [Some(&viewed), Some(&by), None]];
     assert_eq!(told, expected, "who, and why where there is a reason");
     for user in [&alex, &sam] {
-        let codes = Change { recovery: Some([RecoveryHash::kept("hash")].into()), ..Change::default() };
-        own.change(user, 0, &codes).await.expect("works");
+        let codes =
+            Change { recovery: Some([RecoveryHash::from_stored("hash")].into()), ..Change::default() };
+        custom.change(user, 0, &codes).await.expect("works");
     }
     assert_eq!(port.erase(&alex).await.expect("works"), 1);
     assert_eq!(port.erase(&alex).await.expect("works"), 0, "again");
-    assert_eq!(own.own_factors(&alex).await.expect("works"), OwnFactors::default());
+    assert_eq!(custom.custom_factors(&alex).await.expect("works"), CustomFactors::default());
     assert_eq!(times(0, 60).await.len(), 3, "no function erases the trail");
-    assert_eq!(own.own_factors(&sam).await.expect("works").recovery.len(), 1);
+    assert_eq!(custom.custom_factors(&sam).await.expect("works").recovery.len(), 1);
 }
 
 /// Records are found by the second, all of one second; racing ones are all there, the same one once.

@@ -1,0 +1,54 @@
+use async_trait::async_trait;
+use aws_sdk_lambda::{Client, primitives::Blob, types::InvocationType};
+use shared::{
+    config::Environment,
+    delivery::{MessageQueue, OutboundMessage},
+    kernel::PortError,
+};
+
+use crate::{Aws, aws::OnDemand, fault::port_error};
+
+const OPERATION: &str = "lambda.Invoke";
+
+/// Lambda takes messages for the function `deliver`: an asynchronous invocation, which it queues, repeats
+/// where the function fails, and keeps in the dead-letter queue at last.
+#[derive(Debug, Clone)]
+pub struct DeliverFunction {
+    client: OnDemand<Client>,
+    function: String,
+}
+
+impl DeliverFunction {
+    /// `function`: its name or ARN.
+    pub fn new(aws: &Aws, function: String) -> Self {
+        let mut config = aws_sdk_lambda::config::Builder::from(&aws.config);
+        config.set_endpoint_url(aws.settings.endpoints.lambda.clone());
+        Self { client: OnDemand::new(move || Client::from_conf(config.build())), function }
+    }
+
+    /// `MFA_DELIVER_FUNCTION`.
+    pub fn name(environment: &mut Environment<'_>) -> String {
+        environment.required("MFA_DELIVER_FUNCTION")
+    }
+}
+
+#[async_trait]
+impl MessageQueue for DeliverFunction {
+    async fn enqueue(&self, message: &OutboundMessage) -> Result<(), PortError> {
+        let payload = serde_json::to_vec(message).map_err(|fault| PortError::new(OPERATION, fault))?;
+        let invoked = self
+            .client
+            .invoke()
+            .function_name(&self.function)
+            .invocation_type(InvocationType::Event)
+            .payload(Blob::new(payload))
+            .send()
+            .await
+            .map_err(port_error(OPERATION))?;
+        // 202: taken (Lambda, Invoke).
+        if invoked.status_code() == 202 {
+            return Ok(());
+        }
+        Err(PortError::new(OPERATION, format!("answered with {}", invoked.status_code())))
+    }
+}

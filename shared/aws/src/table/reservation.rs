@@ -1,0 +1,243 @@
+//! A message's counters and its history: read in one request, written in another.
+//!
+//! `BatchExecuteStatement` is the only request of DynamoDB that holds several conditional writes which
+//! stand alone: a `TransactWriteItems` conflicts on counters that all messages share and is billed twice,
+//! a `BatchWriteItem` has no conditions. Its language, `PartiQL`, knows no upsert and no value for what is
+//! missing, so each statement goes by what was read a moment before, and whatever it does not decide for
+//! certain is asked again by a write of its own.
+
+use futures::future::join_all;
+use shared::{
+    delivery::{
+        BudgetCounter, BudgetCounts, BudgetRefusal, Budgets as _, Channel, CounterIncrement, Reservation,
+        ReservationOutcome, SendHistory,
+    },
+    kernel::{PortError, UserId},
+};
+
+use super::{
+    AttributeValue, Table,
+    budgets::{
+        Count, counter_key, counts_of, end_of_life, history_key, hour, open_hour, read_counts, read_history,
+        write_history,
+    },
+    dynamodb::{ReturnValues, Statement, StatementAnswer, execute},
+    number, seconds, user_key, version,
+};
+use crate::json_protocol::CallFault;
+
+const OPERATION: &str = "dynamodb.BatchExecuteStatement";
+const CONDITION_FAILED: &str = "ConditionalCheckFailed";
+
+/// What a statement did: the answer, or that it must be asked by a write of its own.
+enum Answer<T> {
+    Sure(T),
+    AskAlone,
+}
+
+impl Table {
+    pub(super) async fn reserve_in_one_request(
+        &self,
+        reservation: &Reservation<'_>,
+    ) -> Result<ReservationOutcome, PortError> {
+        let Reservation { user, channel, history, increments } = *reservation;
+        let swap = history.map(|(before, after)| {
+            let key = [user_key(user), history_key(channel)];
+            if before.version == 0 {
+                self.insert(key, write_history(after))
+            } else {
+                self.replace(key, before, after)
+            }
+        });
+        let counting = increments.iter().map(|increment| self.increment_statement(increment));
+        let answers = self.execute(swap.into_iter().chain(counting)).await?;
+        let mut answers = answers.into_iter();
+        let swapped = history.and_then(|_| answers.next()).map(|answer| swapped(&answer));
+        let swapped = async {
+            match (history, swapped) {
+                (Some((before, after)), Some(Answer::AskAlone)) => {
+                    self.swap_history(user, channel, before, after).await
+                }
+                (_, Some(Answer::Sure(swapped))) => Ok(swapped),
+                _ => Ok(true),
+            }
+        };
+        let counted = increments.iter().zip(answers).map(async |(increment, answer)| {
+            match counted(increment, answer) {
+                Answer::Sure(counted) => Ok(counted),
+                Answer::AskAlone => self.increment(increment).await,
+            }
+        });
+        let (swapped, increments) = futures::join!(swapped, join_all(counted));
+        Ok(ReservationOutcome { swapped, increments })
+    }
+
+    /// What the governor asks before it books.
+    pub(super) async fn read_in_one_request(
+        &self,
+        user: &UserId,
+        channel: Channel,
+        at: u8,
+        counters: &[BudgetCounter],
+    ) -> Result<(SendHistory, Vec<Option<BudgetCounts>>), PortError> {
+        let select = |what: &str, key: [AttributeValue; 2]| Statement {
+            text: format!(r#"SELECT {what} FROM "{}" WHERE pk = ? AND sk = ?"#, self.name),
+            parameters: key.into(),
+            ..Statement::default()
+        };
+        // A swap goes by what is read here. Counters are written by conditions of their own, so half the
+        // price does.
+        let mut history = select("*", [user_key(user), history_key(channel)]);
+        history.consistent_read = Some(true);
+        let counts = format!("d, od, owed, {}, {}", hour(at), open_hour(at));
+        let counters = counters.iter().map(|counter| select(&counts, counter_key(counter)));
+        let answers = self.execute([history].into_iter().chain(counters)).await?;
+        found(answers, at)
+    }
+
+    /// One answer for each statement.
+    async fn execute(
+        &self,
+        statements: impl Iterator<Item = Statement>,
+    ) -> Result<Vec<StatementAnswer>, PortError> {
+        let statements: Vec<_> = statements.collect();
+        let answers = execute(&self.client, &statements).await.map_err(CallFault::of(OPERATION))?;
+        if answers.len() != statements.len() {
+            return Err(PortError::new(OPERATION, "the answer is not one for each statement"));
+        }
+        Ok(answers)
+    }
+
+    fn increment_statement(&self, increment: &CounterIncrement) -> Statement {
+        let (key, counts) = (counter_key(&increment.counter), counts_of(increment));
+        // Without room for a first one, what is not there must refuse.
+        let has_room = counts.iter().all(|count| count.limit > 0);
+        if increment.seen.is_none() && has_room {
+            let counts = counts.into_iter().map(|count| (count.name, number(1)));
+            let life = ("ttl".to_owned(), seconds(end_of_life(increment.counter.day)));
+            return self.insert(key, counts.chain([("v".to_owned(), version()), life]));
+        }
+        let (mut set, mut room, mut values) = (Vec::new(), Vec::new(), Vec::from(key));
+        for Count { name, limit, seen } in counts {
+            if seen == 0 && has_room {
+                set.push(format!("{name} = 1"));
+                room.push(format!("{name} IS MISSING"));
+            } else {
+                set.push(format!("{name} = {name} + 1"));
+                room.push(format!("{name} < ?"));
+                values.push(number(limit));
+            }
+        }
+        Statement {
+            text: format!(
+                r#"UPDATE "{}" SET {} WHERE pk = ? AND sk = ? AND {}"#,
+                self.name,
+                set.join(", "),
+                room.join(" AND ")
+            ),
+            parameters: values,
+            return_values_on_condition_check_failure: Some(ReturnValues::AllOld),
+            ..Statement::default()
+        }
+    }
+
+    /// An item that is not there yet.
+    fn insert(
+        &self,
+        [pk, sk]: [AttributeValue; 2],
+        item: impl IntoIterator<Item = (String, AttributeValue)>,
+    ) -> Statement {
+        let key = [("pk".to_owned(), pk), ("sk".to_owned(), sk)];
+        let (names, values): (Vec<_>, Vec<_>) = key.into_iter().chain(item).unzip();
+        let members: Vec<_> = names.iter().map(|name| format!("'{name}': ?")).collect();
+        Statement {
+            text: format!(r#"INSERT INTO "{}" VALUE {{{}}}"#, self.name, members.join(", ")),
+            parameters: values,
+            ..Statement::default()
+        }
+    }
+
+    /// The history, if it is still as it was before.
+    fn replace(&self, [pk, sk]: [AttributeValue; 2], before: &SendHistory, after: &SendHistory) -> Statement {
+        let (had, has) = (write_history(before), write_history(after));
+        let removed: Vec<_> = had
+            .keys()
+            .filter(|name| !has.contains_key(*name))
+            .map(|name| format!("REMOVE \"{name}\""))
+            .collect();
+        let (names, mut values): (Vec<_>, Vec<_>) = has.into_iter().unzip();
+        let set: Vec<_> = names.iter().map(|name| format!("\"{name}\" = ?")).collect();
+        values.extend([pk, sk, number(before.version)]);
+        Statement {
+            text: format!(
+                r#"UPDATE "{}" SET {} {} WHERE pk = ? AND sk = ? AND revision = ?"#,
+                self.name,
+                set.join(", "),
+                removed.join(" ")
+            ),
+            parameters: values,
+            ..Statement::default()
+        }
+    }
+}
+
+/// A counter that could not be read (a flood throttles just those that all share) counts as not seen: what is
+/// written goes by its own condition.
+fn found(
+    answers: Vec<StatementAnswer>,
+    at: u8,
+) -> Result<(SendHistory, Vec<Option<BudgetCounts>>), PortError> {
+    let mut answers = answers.into_iter();
+    let history = match answers.next() {
+        Some(StatementAnswer { error: Some(fault), .. }) => {
+            return Err(PortError::new(OPERATION, fault.code));
+        }
+        read => read.and_then(|answer| answer.item).as_ref().map(read_history).unwrap_or_default(),
+    };
+    let counts = answers.map(|answer| answer.item.map(|item| read_counts(&item, at))).collect();
+    Ok((history, counts))
+}
+
+fn swapped(answer: &StatementAnswer) -> Answer<bool> {
+    match answer.error.as_ref().map(|fault| fault.code.as_str()) {
+        None => Answer::Sure(true),
+        Some(CONDITION_FAILED | "DuplicateItem") => Answer::Sure(false),
+        Some(_) => Answer::AskAlone,
+    }
+}
+
+fn counted(increment: &CounterIncrement, answer: StatementAnswer) -> Answer<Result<(), BudgetRefusal>> {
+    let Some(fault) = answer.error else { return Answer::Sure(Ok(())) };
+    let is_refused = fault.code == CONDITION_FAILED;
+    let counts = fault.item.as_ref().filter(|_| is_refused).map(|item| read_counts(item, increment.hour));
+    // No item: the day's first. An item with room: the hour's first.
+    match counts.and_then(|counts| increment.limits.refuses(&counts, increment.trust)) {
+        Some(refused) => Answer::Sure(Err(refused)),
+        None => Answer::AskAlone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::dynamodb::StatementFault, *};
+
+    fn answer(item: &[(&str, i64)]) -> StatementAnswer {
+        let item = item.iter().map(|(name, value)| ((*name).to_owned(), number(*value))).collect();
+        StatementAnswer { item: Some(item), error: None }
+    }
+
+    fn throttled() -> StatementAnswer {
+        let fault = StatementFault { code: "ThrottlingError".to_owned(), item: None };
+        StatementAnswer { item: None, error: Some(fault) }
+    }
+
+    #[test]
+    fn a_counter_that_is_throttled_is_not_seen_and_a_correspondence_is_a_fault() {
+        let read = answer(&[("revision", 3)]);
+        let (kept, seen) = found(vec![read, throttled(), answer(&[("d", 7), ("h09", 2)])], 9).unwrap();
+        assert_eq!(kept.version, 3);
+        assert_eq!(seen, [None, Some(BudgetCounts { day: 7, hour: 2, ..BudgetCounts::default() })]);
+        let fault = found(vec![throttled(), answer(&[("d", 7)])], 9).unwrap_err();
+        assert!(fault.chain().contains("ThrottlingError"), "{}", fault.chain());
+    }
+}

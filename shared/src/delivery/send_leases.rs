@@ -1,0 +1,128 @@
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::NotSent;
+use crate::kernel::PortError;
+
+/// One request of Cognito's to send a message, however often it is delivered: Lambda retries what
+/// failed, and delivers at least once (cognito.md §1.1).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DeliveryId(String);
+
+impl DeliveryId {
+    /// `request` is what tells one request from the next: the sealed code, new each time even for the
+    /// same code, or the `EVENT_ID` of a notification.
+    pub fn new(user_pool_id: &str, user_name: &str, source: &str, request: &str) -> Self {
+        let mut hash = Sha256::new();
+        for part in [user_pool_id, user_name, source, request] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        Self(data_encoding::HEXLOWER.encode(&hash.finalize()))
+    }
+
+    /// As it was kept.
+    pub fn from_stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// 64 hexadecimal digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who handles a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lease {
+    /// We do, as the `attempt`th (from 1) since `first_seen`.
+    Acquired { attempt: u32, first_seen: Timestamp },
+    /// Somebody else is at it. Who does not settle until then has died on the way.
+    Held { until: Timestamp },
+    /// It is over, in whatever way.
+    Completed,
+}
+
+/// How a delivery ended. No address, no code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendOutcome {
+    Sent { provider: &'static str },
+    Refused(NotSent),
+    Failed(SendFailure),
+}
+
+/// Why a message that should have been sent was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendFailure {
+    /// Delivered to us when the code was no longer good.
+    Expired,
+    /// The sealed code can't be opened.
+    Unreadable,
+    /// The key service or the table did not answer.
+    Unavailable,
+    /// The event names no address.
+    NoAddress,
+    /// The provider says that the address can't be reached.
+    AddressRejected,
+    /// The owner of the address wants no messages.
+    OptedOut,
+    /// No provider answered in time.
+    NoProvider,
+}
+
+impl SendFailure {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Unreadable => "unreadable",
+            Self::Unavailable => "unavailable",
+            Self::NoAddress => "no-address",
+            Self::AddressRejected => "address-rejected",
+            Self::OptedOut => "opted-out",
+            Self::NoProvider => "no-provider",
+        }
+    }
+}
+
+/// Sees to it that one delivery is handled by one.
+///
+/// Contract: each call is one conditional write. Of `n` racing claims one is granted, the others see
+/// it held. A claim that nobody settled is granted anew from `until` on, with the next number. What is
+/// settled is granted to nobody; only a message sent after all still changes how it ended.
+#[async_trait]
+pub trait SendLeases: Send + Sync {
+    /// Claims `id` from `now` to `until`.
+    async fn acquire(&self, id: &DeliveryId, now: Timestamp, until: Timestamp) -> Result<Lease, PortError>;
+
+    /// Notes how the delivery ended for whoever holds it as the `attempt`th. Noted by somebody who has
+    /// lost it meanwhile, only [`SendOutcome::Sent`] counts.
+    async fn complete(
+        &self,
+        id: &DeliveryId,
+        attempt: u32,
+        outcome: SendOutcome,
+        now: Timestamp,
+    ) -> Result<(), PortError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_is_told_by_pool_user_source_and_request() {
+        let id = |parts: [&str; 4]| DeliveryId::new(parts[0], parts[1], parts[2], parts[3]);
+        let one = id(["pool", "alex", "CustomSMSSender_SignUp", "AYAD"]);
+        assert_eq!(one, id(["pool", "alex", "CustomSMSSender_SignUp", "AYAD"]));
+        for other in [
+            ["loop", "alex", "CustomSMSSender_SignUp", "AYAD"],
+            ["pool", "sam", "CustomSMSSender_SignUp", "AYAD"],
+            ["pool", "alex", "CustomSMSSender_ResendCode", "AYAD"],
+            ["pool", "alex", "CustomSMSSender_SignUp", "AYAE"],
+            ["poola", "lex", "CustomSMSSender_SignUp", "AYAD"],
+        ] {
+            assert_ne!(one, id(other));
+        }
+    }
+}

@@ -1,0 +1,512 @@
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{
+    AdmissionDecision, AdmissionReceipt, AdmissionRequest, Budgets, ChallengeCode, ChallengeCodes, Channel,
+    Content, DataKeys, DeliveryId, Destination, Email, Governor, GovernorSettings, Lease, Messages, NotSent,
+    Numbering, Plaintext, ProviderChain, ProviderChainFault, Purpose, SendFailure, SendLeases, SendOutcome,
+    Sms, Unseal, UnsealFault, Withheld,
+};
+use crate::{
+    audit::{Action, AuditTrail, Entry},
+    config::{DeliveryPolicy, Environment, Policy},
+    kernel::{Clock, EmailAddress, Entropy, PortError, UserId},
+    telemetry::{self, Metric},
+};
+
+/// What a claim lasts beyond the budget of a send: the time to note how it ended.
+const NOTING: Duration = Duration::from_millis(1_500);
+/// Between two looks at a delivery that somebody else holds.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
+/// Something to send: what Cognito asks a custom sender for (cognito.md §1.15), or a message of ours.
+#[derive(Clone)]
+pub struct SendRequest<'a> {
+    pub id: DeliveryId,
+    pub user_pool_id: &'a str,
+    /// None for a trigger source that is not known yet.
+    pub purpose: Option<Purpose>,
+    /// None where the event only names the user: [`VerifiedEmails`] knows whom it means.
+    pub user: Option<UserId>,
+    pub user_name: &'a str,
+    pub destination: Option<Destination>,
+    pub is_verified: bool,
+    pub code: CodeSource<'a>,
+    /// Until when the code is good, where that is known; otherwise the policy says how long.
+    pub expires_at: Option<Timestamp>,
+    pub locales: Vec<&'a str>,
+    pub facts: Vec<(&'a str, &'a str)>,
+}
+
+impl fmt::Debug for SendRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendRequest")
+            .field("purpose", &self.purpose)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the code of a message comes from.
+#[derive(Clone, Copy)]
+pub enum CodeSource<'a> {
+    /// A notification has none.
+    Nowhere,
+    /// Cognito's, sealed.
+    Sealed(&'a str),
+    /// Ours: drawn when it is about to be sent.
+    Drawn { codes: &'a dyn ChallengeCodes, message: &'a ChallengeCode },
+}
+
+/// Prints where from, not what.
+impl fmt::Debug for CodeSource<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nowhere => "Nowhere",
+            Self::Sealed(_) => "Sealed(..)",
+            Self::Drawn { .. } => "Drawn(..)",
+        })
+    }
+}
+
+/// Finds the address of a user whom an event only names: a risk notification carries facts instead of
+/// the profile.
+///
+/// Contract: gives a verified address only.
+#[async_trait]
+pub trait VerifiedEmails: Send + Sync {
+    async fn verified_email(&self, user_name: &str) -> Result<Option<FoundUser>, PortError>;
+}
+
+/// A user who was found by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundUser {
+    pub user: UserId,
+    pub email: EmailAddress,
+    /// The attribute `locale`.
+    pub locale: Option<String>,
+}
+
+/// By which channel a [`Sender`] sends.
+#[derive(Debug, Clone)]
+pub enum ChannelProviders {
+    Sms(ProviderChain<Sms>),
+    Email(ProviderChain<Email>),
+}
+
+/// Everything a [`Sender`] asks.
+#[derive(Clone)]
+pub struct SenderDependencies {
+    pub leases: Arc<dyn SendLeases>,
+    /// None where nothing sealed comes in.
+    pub keys: Option<Arc<dyn DataKeys>>,
+    pub budgets: Arc<dyn Budgets>,
+    /// None where an event always has the address.
+    pub addresses: Option<Arc<dyn VerifiedEmails>>,
+    pub trail: Arc<dyn AuditTrail>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// What a [`Sender`] is set up with.
+#[derive(Debug)]
+pub struct SenderSettings {
+    pub policy: Policy,
+    pub user_pool_id: String,
+    unseal: Option<Unseal>,
+    messages: Arc<Messages>,
+    governor: GovernorSettings,
+}
+
+impl SenderSettings {
+    /// For codes that Cognito seals: `MFA_USER_POOL_ID`, `MFA_CODE_KEY_ARN`, `MFA_HASH_KEY`, the policy and
+    /// the texts.
+    pub fn read(environment: &mut Environment<'_>) -> Self {
+        let key_arn = environment.required("MFA_CODE_KEY_ARN");
+        let settings = Self::read_for_queue(environment);
+        let unseal = Unseal { user_pool_id: settings.user_pool_id.clone(), key_arn };
+        Self { unseal: Some(unseal), ..settings }
+    }
+
+    /// For what is ours, which nobody has sealed: the same without `MFA_CODE_KEY_ARN`.
+    pub fn read_for_queue(environment: &mut Environment<'_>) -> Self {
+        Self {
+            policy: environment.policy(),
+            user_pool_id: environment.required("MFA_USER_POOL_ID"),
+            unseal: None,
+            messages: Arc::new(Messages::read(environment)),
+            governor: GovernorSettings::read(environment),
+        }
+    }
+
+    pub fn sender(&self, dependencies: SenderDependencies, providers: ChannelProviders) -> Sender {
+        let governor = self.governor.clone().governor(dependencies.budgets.clone());
+        Sender {
+            dependencies,
+            user_pool_id: self.user_pool_id.clone(),
+            unseal: self.unseal.clone(),
+            governor,
+            messages: self.messages.clone(),
+            providers,
+            policy: self.policy.delivery.clone(),
+        }
+    }
+}
+
+/// Handles what Cognito asks to be sent: claimed, so that it is handled once; opened, admitted, put into
+/// words and handed to a provider; and its end noted.
+///
+/// A delivery that fails ends as a record with the reason, not as an error: an error would make Lambda
+/// keep the event, code and all, in its dead-letter queue. Only what cannot even be recorded is one.
+pub struct Sender {
+    dependencies: SenderDependencies,
+    user_pool_id: String,
+    unseal: Option<Unseal>,
+    governor: Governor,
+    messages: Arc<Messages>,
+    providers: ChannelProviders,
+    policy: DeliveryPolicy,
+}
+
+impl Sender {
+    pub fn channel(&self) -> Channel {
+        match self.providers {
+            ChannelProviders::Sms(_) => Channel::Sms,
+            ChannelProviders::Email(_) => Channel::Email,
+        }
+    }
+
+    pub fn user_pool_id(&self) -> &str {
+        &self.user_pool_id
+    }
+
+    /// Sends what is asked for, unless another delivery of the same request did or does.
+    pub async fn handle(&self, request: &SendRequest<'_>) -> Result<(), PortError> {
+        let Some(HeldLease { attempt, first_seen, asked }) = self.acquire(&request.id).await? else {
+            tracing::info!("duplicate delivery skipped");
+            return Ok(());
+        };
+        // The lease is as old as the claim that was granted.
+        let deadline = asked + self.policy.budget();
+        // Outlives a send that is ended by its deadline.
+        let (found, receipt) = (OnceLock::new(), OnceLock::new());
+        let sending = self.send(request, first_seen, deadline, &found, &receipt);
+        let ended = timeout_at(deadline, sending).await.unwrap_or_else(|_| SendFailure::Unavailable.into());
+        let now = self.dependencies.clock.now();
+        let settling = self.dependencies.leases.complete(&request.id, attempt, ended.outcome, now);
+        // At once: after the lease somebody else would send it again.
+        let user = request.user.as_ref().or_else(|| found.get().map(|found| &found.user));
+        let (settled, ()) = futures::join!(settling, self.report(user, &ended, receipt.get()));
+        if let (Some(receipt), SendOutcome::Failed(_)) = (receipt.into_inner(), ended.outcome) {
+            self.governor.release(receipt).await;
+        }
+        settled
+    }
+
+    /// None if it is over already. Waits for somebody else at it, who may die on the way.
+    async fn acquire(&self, id: &DeliveryId) -> Result<Option<HeldLease>, PortError> {
+        let lease = self.policy.budget() + NOTING;
+        let give_up = Instant::now() + lease + NOTING;
+        let mut look = FIRST_LOOK;
+        loop {
+            let (now, asked) = (self.dependencies.clock.now(), Instant::now());
+            let until =
+                now.saturating_add(SignedDuration::try_from(lease).unwrap_or_default()).unwrap_or(now);
+            match self.dependencies.leases.acquire(id, now, until).await? {
+                Lease::Acquired { attempt, first_seen } => {
+                    return Ok(Some(HeldLease { attempt, first_seen, asked }));
+                }
+                Lease::Completed => return Ok(None),
+                Lease::Held { .. } if Instant::now() >= give_up => {
+                    return Err(PortError::new("delivery.acquire", "held for longer than anybody may"));
+                }
+                Lease::Held { until } => {
+                    let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+                    sleep(look.min(left.max(FIRST_LOOK))).await;
+                    look = (look * 2).min(LAST_LOOK);
+                }
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        request: &SendRequest<'_>,
+        first_seen: Timestamp,
+        deadline: Instant,
+        found: &OnceLock<FoundUser>,
+        receipt: &OnceLock<AdmissionReceipt>,
+    ) -> SendResult {
+        let now = self.dependencies.clock.now();
+        let is_expired = match request.expires_at {
+            Some(end) => now >= end,
+            None => now.duration_since(first_seen) > self.messages.validity(request.purpose),
+        };
+        if is_expired {
+            return SendFailure::Expired.into();
+        }
+        if request.user_pool_id != self.user_pool_id {
+            tracing::error!("event belongs to another user pool");
+            return SendFailure::Unreadable.into();
+        }
+        let (user, destination, is_verified) = match (&request.user, &request.destination) {
+            (Some(user), Some(destination)) => (user.clone(), destination.clone(), request.is_verified),
+            (Some(_), None) => return SendFailure::NoAddress.into(),
+            (None, _) => match self.find(request).await {
+                Ok(Some(one)) => {
+                    let FoundUser { user, email, .. } = found.get_or_init(|| one);
+                    (user.clone(), Destination::Email(email.clone()), true)
+                }
+                Ok(None) => return SendFailure::NoAddress.into(),
+                Err(fault) => return unavailable(&fault).into(),
+            },
+        };
+        let admission = AdmissionRequest {
+            user,
+            destination: destination.clone(),
+            is_verified: is_verified && request.purpose != Some(Purpose::UpdateUserAttribute),
+            // Nobody knows who can ask for what a source that is not known sends: the worst is assumed.
+            purpose: request.purpose.unwrap_or(Purpose::ResendCode),
+        };
+        let (admitted, code) =
+            futures::join!(self.admit(&request.id, &admission, receipt), self.open(request));
+        match admitted {
+            Ok(Some(withheld)) => {
+                SendResult { outcome: SendOutcome::Refused(withheld.reason), withheld: Some(withheld) }
+            }
+            Ok(None) => {
+                let outcome = match code {
+                    Ok(code) => {
+                        let locale = found.get().and_then(|found| found.locale.as_deref());
+                        self.carry(request, destination, locale, code.as_ref(), deadline).await
+                    }
+                    Err(failure) => SendOutcome::Failed(failure),
+                };
+                SendResult { outcome, withheld: None }
+            }
+            Err(fault) => unavailable(&fault).into(),
+        }
+    }
+
+    async fn find(&self, request: &SendRequest<'_>) -> Result<Option<FoundUser>, PortError> {
+        match &self.dependencies.addresses {
+            Some(addresses) => addresses.verified_email(request.user_name).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Why the message is not to be sent; none: it is. `receipt` is filled at once: what else goes on may be ended
+    /// before this is looked at.
+    async fn admit(
+        &self,
+        delivery: &DeliveryId,
+        admission: &AdmissionRequest,
+        receipt: &OnceLock<AdmissionReceipt>,
+    ) -> Result<Option<Withheld>, PortError> {
+        match self.governor.admit(delivery, admission, self.dependencies.clock.now()).await? {
+            AdmissionDecision::Admitted(counted) => {
+                receipt.get_or_init(|| counted);
+                Ok(None)
+            }
+            AdmissionDecision::Withheld(withheld) => Ok(Some(withheld)),
+            AdmissionDecision::DryRun(withheld) => {
+                tracing::warn!("message sent although the governor would throttle it (dry run)");
+                count_withheld(&withheld);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn open(&self, request: &SendRequest<'_>) -> Result<Option<Plaintext>, SendFailure> {
+        match request.code {
+            CodeSource::Nowhere => Ok(None),
+            CodeSource::Sealed(code) => {
+                let opened = self.unseal(code).await?;
+                let is_password = request.purpose == Some(Purpose::AdminCreateUser);
+                Ok(Some(if is_password { opened.unescaped() } else { opened }))
+            }
+            CodeSource::Drawn { codes, message } => match codes.draw(message).await {
+                Ok(Some(code)) => Ok(Some(Plaintext::of(&code))),
+                // The challenge is over, or another code has taken this one's place.
+                Ok(None) => Err(SendFailure::Expired),
+                Err(fault) => Err(unavailable(&fault)),
+            },
+        }
+    }
+
+    async fn unseal(&self, code: &str) -> Result<Plaintext, SendFailure> {
+        let Some((unseal, keys)) = self.unseal.as_ref().zip(self.dependencies.keys.as_ref()) else {
+            tracing::error!("this function cannot open sealed codes");
+            return Err(SendFailure::Unreadable);
+        };
+        unseal.open(keys.as_ref(), code).await.map_err(|fault| match fault {
+            UnsealFault::Unreadable(fault) => {
+                tracing::error!(%fault, "sealed code could not be opened");
+                SendFailure::Unreadable
+            }
+            UnsealFault::Port(fault) => unavailable(&fault),
+        })
+    }
+
+    async fn carry(
+        &self,
+        request: &SendRequest<'_>,
+        destination: Destination,
+        locale: Option<&str>,
+        code: Option<&Plaintext>,
+        deadline: Instant,
+    ) -> SendOutcome {
+        // A name that is the user's id is none that they know: there addresses are what one signs in with.
+        let is_id = request.user.as_ref().is_some_and(|user| user.as_str() == request.user_name);
+        let address = is_id.then(|| match &destination {
+            Destination::Sms(number) => number.expose().to_owned(),
+            Destination::Email(address) => address.expose().clone(),
+        });
+        let content = Content {
+            purpose: request.purpose,
+            code: code.map(Plaintext::expose),
+            user_name: Some(address.as_deref().unwrap_or(request.user_name)),
+            locales: request.locales.iter().copied().chain(locale).collect(),
+            facts: request.facts.clone(),
+            valid_minutes: request.expires_at.map(|end| self.minutes_until(end)),
+        };
+        let sent = match (&self.providers, destination) {
+            (ChannelProviders::Sms(chain), Destination::Sms(to)) => {
+                let country = Numbering::of(&to).country;
+                let sender_id = country.and_then(|country| self.policy.sender_id(country.code()));
+                let life = request.expires_at.map_or_else(
+                    || self.messages.validity(request.purpose),
+                    |end| end.duration_since(self.dependencies.clock.now()),
+                );
+                let sms = Sms {
+                    sender_id: sender_id.map(str::to_owned),
+                    text: self.messages.sms(&content),
+                    time_to_live: Duration::try_from(life).unwrap_or_default(),
+                    to,
+                };
+                chain.send(&sms, deadline).await
+            }
+            (ChannelProviders::Email(chain), Destination::Email(to)) => {
+                chain.send(&Email { to, text: self.messages.email(&content) }, deadline).await
+            }
+            // The trigger's shell reads the address of its own channel only.
+            (ChannelProviders::Sms(_), Destination::Email(_))
+            | (ChannelProviders::Email(_), Destination::Sms(_)) => {
+                return SendOutcome::Failed(SendFailure::NoAddress);
+            }
+        };
+        match sent {
+            Ok(provider) => SendOutcome::Sent { provider },
+            Err(ProviderChainFault::AddressRejected) => SendOutcome::Failed(SendFailure::AddressRejected),
+            Err(ProviderChainFault::OptedOut) => SendOutcome::Failed(SendFailure::OptedOut),
+            Err(ProviderChainFault::NoProvider) => SendOutcome::Failed(SendFailure::NoProvider),
+        }
+    }
+
+    /// As a message says it: whole minutes, and never none.
+    fn minutes_until(&self, end: Timestamp) -> u32 {
+        let seconds = end.duration_since(self.dependencies.clock.now()).as_secs();
+        u32::try_from((seconds + 30) / 60).unwrap_or_default().max(1)
+    }
+
+    /// For the operator: a log line, a metric and, where nothing was sent, a line of the audit trail.
+    async fn report(&self, user: Option<&UserId>, ended: &SendResult, receipt: Option<&AdmissionReceipt>) {
+        let channel = self.channel();
+        let reason = match (&ended.outcome, &ended.withheld) {
+            (SendOutcome::Sent { provider }, _) => {
+                tracing::info!(channel = channel.name(), provider, "message sent");
+                self.count_sent(receipt);
+                return;
+            }
+            (SendOutcome::Refused(reason), withheld) => {
+                withheld.iter().for_each(count_withheld);
+                reason.name()
+            }
+            (SendOutcome::Failed(failure), _) => {
+                Metric::MessageFailed.emit();
+                failure.name()
+            }
+        };
+        tracing::warn!(channel = channel.name(), reason, "message not sent");
+        // Where nobody could say whom the event means, there is no trail to write it in.
+        let Some(user) = user.cloned() else { return };
+        let SenderDependencies { trail, clock, entropy, .. } = &self.dependencies;
+        let action = Action::MessageNotSent { channel: channel.name(), reason };
+        let appended = match Entry::new(clock.as_ref(), entropy.as_ref(), user, action) {
+            Ok(entry) => trail.append(&entry).await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = appended {
+            telemetry::dependency_failed(&fault);
+        }
+    }
+
+    fn count_sent(&self, receipt: Option<&AdmissionReceipt>) {
+        if self.channel() == Channel::Email {
+            Metric::EmailSent.emit();
+            return;
+        }
+        let origin = receipt.map(|receipt| receipt.origin.clone()).unwrap_or_default();
+        Metric::SmsSent.emit_with(&origin.facts());
+        if receipt.is_some_and(|receipt| receipt.is_unverified) {
+            Metric::SmsSentUnverified.emit_with(&origin.facts());
+        }
+    }
+}
+
+fn count_withheld(withheld: &Withheld) {
+    let mut facts = withheld.origin.facts();
+    facts.push(("reason", withheld.reason.name()));
+    facts.extend(withheld.reason.scope().map(|scope| ("scope", scope.name())));
+    Metric::MessageThrottled.emit_with(&facts);
+    if matches!(withheld.reason, NotSent::NothingVerified(_)) {
+        Metric::LowConversion.emit_with(&facts);
+    }
+}
+
+/// A delivery that is ours.
+struct HeldLease {
+    /// From 1.
+    attempt: u32,
+    /// When the first attempt began.
+    first_seen: Timestamp,
+    /// When we asked for it.
+    asked: Instant,
+}
+
+/// How an attempt ended.
+struct SendResult {
+    outcome: SendOutcome,
+    withheld: Option<Withheld>,
+}
+
+impl From<SendFailure> for SendResult {
+    fn from(failure: SendFailure) -> Self {
+        Self { outcome: SendOutcome::Failed(failure), withheld: None }
+    }
+}
+
+fn unavailable(fault: &PortError) -> SendFailure {
+    telemetry::dependency_failed(fault);
+    SendFailure::Unavailable
+}
+
+impl fmt::Debug for SenderDependencies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SenderDependencies")
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("carrier", &self.providers).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,123 @@
+use std::collections::BTreeSet;
+
+use super::{BudgetLimits, BudgetScope, Country, NotSent, NumberType, Numbering};
+use crate::{
+    config::{BudgetPolicy, EmailPolicy, Environment, GovernorPolicy, Policy, SmsPolicy},
+    delivery::Channel,
+};
+
+/// The policy's parts that concern the governor, read.
+#[derive(Debug, Clone)]
+pub struct GovernorRules {
+    policy: GovernorPolicy,
+    sms: SmsPolicy,
+    email: EmailPolicy,
+    /// Empty: all.
+    countries: BTreeSet<Country>,
+    types: BTreeSet<NumberType>,
+}
+
+impl GovernorRules {
+    /// What the number plan does not know is a problem of the configuration.
+    pub fn read(policy: &Policy, environment: &mut Environment<'_>) -> Self {
+        let mut countries = BTreeSet::new();
+        for code in &policy.sms.allowed_countries {
+            match Country::parse(code) {
+                Ok(country) => {
+                    countries.insert(country);
+                }
+                Err(_) => environment.problem(format!(
+                    "policy.toml: sms.allowed_countries: {code:?} is not a country that has phone numbers"
+                )),
+            }
+        }
+        let mut types = BTreeSet::new();
+        for name in &policy.sms.allowed_number_types {
+            match NumberType::parse(name) {
+                Some(kind) => {
+                    types.insert(kind);
+                }
+                None => environment.problem(format!(
+                    "policy.toml: sms.allowed_number_types: {name:?} is not a type of number"
+                )),
+            }
+        }
+        let (governor, sms, email) = (policy.governor.clone(), policy.sms.clone(), policy.email.clone());
+        Self { policy: governor, sms, email, countries, types }
+    }
+
+    pub(super) fn policy(&self) -> &GovernorPolicy {
+        &self.policy
+    }
+
+    pub(super) fn refuses(&self, numbering: Numbering) -> Option<NotSent> {
+        // Satellites and other networks of no country are the dearest of all.
+        let allowed = numbering
+            .country
+            .is_some_and(|country| self.countries.is_empty() || self.countries.contains(&country));
+        if !allowed {
+            Some(NotSent::CountryNotAllowed)
+        } else if !self.types.contains(&numbering.kind) {
+            Some(NotSent::NumberTypeNotAllowed)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn budget(&self, channel: Channel, scope: BudgetScope) -> BudgetPolicy {
+        match (channel, scope) {
+            (Channel::Sms, BudgetScope::User) => self.sms.user,
+            (Channel::Sms, BudgetScope::Destination) => self.sms.destination,
+            (Channel::Sms, BudgetScope::NumberRange) => self.sms.number_range,
+            (Channel::Sms, BudgetScope::NumberPrefix) => self.sms.number_prefix,
+            (Channel::Sms, BudgetScope::Country) => self.sms.country,
+            (Channel::Sms, BudgetScope::All) => self.sms.all,
+            (Channel::Email, BudgetScope::User) => self.email.user,
+            (Channel::Email, BudgetScope::Destination) => self.email.destination,
+            // An address has no number: the other scopes are not asked for.
+            (Channel::Email, _) => self.email.all,
+        }
+    }
+
+    pub(super) fn limits(&self, channel: Channel, scope: BudgetScope) -> BudgetLimits {
+        BudgetLimits::of(&self.budget(channel, scope), self.policy.reserve_percent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::load, kernel::PhoneNumber};
+
+    fn rules(countries: &[&str], types: &[&str]) -> Result<GovernorRules, crate::config::Problems> {
+        let mut policy = Policy::default();
+        policy.sms.allowed_countries = countries.iter().map(ToString::to_string).collect();
+        policy.sms.allowed_number_types = types.iter().map(ToString::to_string).collect();
+        load(&|_| None, |environment| GovernorRules::read(&policy, environment))
+    }
+
+    #[test]
+    fn countries_and_types_are_allowed_by_name() {
+        let refuses = |rules: &GovernorRules, number: &str| {
+            rules.refuses(Numbering::of(&PhoneNumber::parse(number).unwrap()))
+        };
+        let all = rules(&[], &["mobile"]).unwrap();
+        assert_eq!(refuses(&all, "+4915123456789"), None);
+        assert_eq!(refuses(&all, "+4930123456"), Some(NotSent::NumberTypeNotAllowed));
+        assert_eq!(refuses(&all, "+49151234567"), Some(NotSent::NumberTypeNotAllowed), "no valid number");
+        assert_eq!(refuses(&all, "+881612345678"), Some(NotSent::CountryNotAllowed), "satellite");
+        let some = rules(&["US", "DE"], &["mobile"]).unwrap();
+        assert_eq!(refuses(&some, "+4915123456789"), None);
+        assert_eq!(refuses(&some, "+447400123456"), Some(NotSent::CountryNotAllowed));
+    }
+
+    #[test]
+    fn what_is_no_country_or_type_is_a_problem() {
+        let problems = rules(&["DE", "de", "XX"], &["mobile", "unknown"]).unwrap_err().0;
+        insta::assert_snapshot!(problems.join("\n"), @r#"
+        policy.toml: sms.allowed_countries: "de" is not a country that has phone numbers
+        policy.toml: sms.allowed_countries: "XX" is not a country that has phone numbers
+        policy.toml: sms.allowed_number_types: "unknown" is not a type of number
+        "#);
+    }
+}

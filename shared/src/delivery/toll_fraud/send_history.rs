@@ -1,0 +1,430 @@
+//! The history of the codes that went to one user on one channel: how long to wait for the next, since when the
+//! destination is verified, and which codes were not entered yet.
+
+use jiff::{SignedDuration, Timestamp, civil::Date};
+
+use super::budgets::TrustLevel;
+use crate::{
+    config::GovernorPolicy,
+    delivery::{DeliveryId, Purpose},
+};
+
+/// Who can request a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Requester {
+    /// A caller who knows the user's name: sign-up, resend, forgotten password. Counted apart, so that such a caller
+    /// cannot delay the user's second factor.
+    Anonymous,
+    /// A caller who has shown the password or a token.
+    Authenticated,
+    /// No caller: we notify the user of a change or of a risky sign-in. Such a message has no cool-down and starts
+    /// none. It has budgets of its own for the user and the destination, apart from those of codes.
+    System,
+}
+
+impl Requester {
+    pub fn of(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Authentication | Purpose::UpdateUserAttribute | Purpose::VerifyUserAttribute => {
+                Self::Authenticated
+            }
+            Purpose::SignUp | Purpose::ResendCode | Purpose::ForgotPassword | Purpose::AdminCreateUser => {
+                Self::Anonymous
+            }
+            Purpose::AccountTakeOverNotification | Purpose::Notice(_) => Self::System,
+        }
+    }
+}
+
+/// What was sent to one user on one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SendHistory {
+    /// Changes with every write; 0: nothing was ever sent.
+    pub version: u32,
+    /// Keyed hash of the destination that was last seen verified, and since when it is.
+    pub verified: Option<(String, Timestamp)>,
+    pub anonymous: Option<LastSend>,
+    pub authenticated: Option<LastSend>,
+    /// The last sign-in or confirmation: whatever was sent before has arrived.
+    pub completed_at: Option<Timestamp>,
+    pub unverified_codes: Option<UnverifiedCodes>,
+}
+
+/// The last message of a streak of messages without an entered code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastSend {
+    pub at: Timestamp,
+    /// Its position in the streak, from 1.
+    pub streak: u32,
+    /// The delivery that was admitted. A repetition of it, after a lost response or a crash, is not counted again.
+    /// `None` if an earlier version sent the message.
+    pub delivery: Option<DeliveryId>,
+}
+
+/// Codes sent to one unverified destination on one day that were not entered yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnverifiedCodes {
+    /// Keyed hash.
+    pub destination: String,
+    pub day: Date,
+    pub codes: u32,
+}
+
+impl SendHistory {
+    /// Returns how far we trust `destination`. `is_verified`: as the event says now.
+    pub fn trust_level(
+        &self,
+        policy: &GovernorPolicy,
+        destination: &str,
+        is_verified: bool,
+        now: Timestamp,
+    ) -> TrustLevel {
+        let long = SignedDuration::from_hours(i64::from(policy.established_after_hours));
+        let since = self.verified.as_ref().filter(|(verified, _)| verified == destination);
+        match since {
+            _ if !is_verified => TrustLevel::Unverified,
+            Some((_, since)) if now.duration_since(*since) >= long => TrustLevel::Established,
+            _ => TrustLevel::Verified,
+        }
+    }
+
+    /// Whether the next message has to wait. The wait is 60 s after the first, 120 s after the second and so on, up to
+    /// a maximum. An entered code, or waiting for the maximum, starts a new streak.
+    pub fn is_cooling_down(&self, policy: &GovernorPolicy, requester: Requester, now: Timestamp) -> bool {
+        self.cool_down_left(policy, requester, now).is_some()
+    }
+
+    /// Returns how long the next message has to wait, or `None` if it may be sent now.
+    pub fn cool_down_left(
+        &self,
+        policy: &GovernorPolicy,
+        requester: Requester,
+        now: Timestamp,
+    ) -> Option<SignedDuration> {
+        let sent = self.current_streak(policy, requester, now)?;
+        let left = cool_down(policy, sent.streak) - now.duration_since(sent.at);
+        left.is_positive().then_some(left)
+    }
+
+    /// Returns when the last message was sent.
+    pub fn last_sent_at(&self) -> Option<Timestamp> {
+        [&self.anonymous, &self.authenticated].into_iter().flatten().map(|sent| sent.at).max()
+    }
+
+    /// Whether this delivery was the last to be admitted.
+    pub fn has_admitted(&self, requester: Requester, delivery: &DeliveryId) -> bool {
+        self.last(requester).is_some_and(|sent| sent.delivery.as_ref() == Some(delivery))
+    }
+
+    /// Returns the history after this message.
+    #[must_use]
+    pub fn after_send(&self, policy: &GovernorPolicy, message: &SentMessage<'_>, now: Timestamp) -> Self {
+        let mut after = self.clone();
+        after.version = self.version.saturating_add(1);
+        let streak = self.current_streak(policy, message.requester, now).map_or(0, |sent| sent.streak);
+        let delivery = Some(message.delivery.clone());
+        let sent = Some(LastSend { at: now, streak: streak.saturating_add(1), delivery });
+        match message.requester {
+            Requester::Anonymous => after.anonymous = sent,
+            Requester::Authenticated => after.authenticated = sent,
+            Requester::System => {}
+        }
+        let known = self.verified.as_ref().is_some_and(|(verified, _)| verified == message.destination);
+        if message.is_verified {
+            if !known {
+                after.verified = Some((message.destination.to_owned(), now));
+            }
+            if self
+                .unverified_codes
+                .as_ref()
+                .is_some_and(|unverified_codes| unverified_codes.destination == message.destination)
+            {
+                after.unverified_codes = None;
+            }
+        } else {
+            // An unverified number beside a verified one (a change under way) takes nothing away.
+            if known {
+                after.verified = None;
+            }
+            let codes = self
+                .unverified_codes
+                .as_ref()
+                .filter(|unverified_codes| {
+                    unverified_codes.destination == message.destination && unverified_codes.day == message.day
+                })
+                .map_or(0, |unverified_codes| unverified_codes.codes);
+            after.unverified_codes = Some(UnverifiedCodes {
+                destination: message.destination.to_owned(),
+                day: message.day,
+                codes: codes.saturating_add(1),
+            });
+        }
+        after
+    }
+
+    /// Returns the history without the last message of this requester, so that the next one need not wait.
+    #[must_use]
+    pub fn without_last(&self, requester: Requester) -> Self {
+        match requester {
+            Requester::Anonymous => Self { anonymous: None, ..self.clone() },
+            Requester::Authenticated => Self { authenticated: None, ..self.clone() },
+            Requester::System => self.clone(),
+        }
+    }
+
+    fn last(&self, requester: Requester) -> Option<&LastSend> {
+        match requester {
+            Requester::Anonymous => self.anonymous.as_ref(),
+            Requester::Authenticated => self.authenticated.as_ref(),
+            Requester::System => None,
+        }
+    }
+
+    fn current_streak(
+        &self,
+        policy: &GovernorPolicy,
+        requester: Requester,
+        now: Timestamp,
+    ) -> Option<&LastSend> {
+        let sent = self.last(requester)?;
+        let is_entered = self.completed_at.is_some_and(|at| at >= sent.at);
+        let is_old = now.duration_since(sent.at) >= seconds(policy.cool_down_max_seconds);
+        (!is_entered && !is_old).then_some(sent)
+    }
+}
+
+/// What [`SendHistory::after_send`] needs to know of a message.
+#[derive(Debug, Clone, Copy)]
+pub struct SentMessage<'a> {
+    pub delivery: &'a DeliveryId,
+    pub requester: Requester,
+    /// Keyed hash.
+    pub destination: &'a str,
+    pub is_verified: bool,
+    pub day: Date,
+}
+
+fn cool_down(policy: &GovernorPolicy, streak: u32) -> SignedDuration {
+    let doubled = policy.cool_down_seconds.saturating_mul(2_u32.saturating_pow(streak.saturating_sub(1)));
+    seconds(doubled.min(policy.cool_down_max_seconds))
+}
+
+fn seconds(seconds: u32) -> SignedDuration {
+    SignedDuration::from_secs(i64::from(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::LazyLock};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::Policy;
+
+    static DELIVERY: LazyLock<DeliveryId> = LazyLock::new(|| DeliveryId::from_stored("one"));
+    const DAY: Date = jiff::civil::date(2026, 3, 1);
+
+    fn policy() -> GovernorPolicy {
+        Policy::default().governor
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn message(is_verified: bool, requester: Requester) -> SentMessage<'static> {
+        SentMessage { delivery: &DELIVERY, requester, destination: "number", is_verified, day: DAY }
+    }
+
+    /// Seconds from each message to the first moment the next may go.
+    fn waits(mut history: SendHistory, requester: Requester, count: usize) -> Vec<i64> {
+        let mut now = 0;
+        (0..count)
+            .map(|_| {
+                history = history.after_send(&policy(), &message(true, requester), at(now));
+                let sent = now;
+                while history.is_cooling_down(&policy(), requester, at(now)) {
+                    now += 1;
+                }
+                now - sent
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_cool_down_doubles_up_to_its_cap() {
+        let waits = waits(SendHistory::default(), Requester::Authenticated, 6);
+        // The streak is old at the cap: whoever waited for it starts anew.
+        assert_eq!(waits, [60, 120, 240, 480, 900, 60]);
+    }
+
+    #[test]
+    fn an_entered_code_ends_the_cool_down() {
+        let policy = policy();
+        let mut history =
+            SendHistory::default().after_send(&policy, &message(true, Requester::Authenticated), at(0));
+        assert!(history.is_cooling_down(&policy, Requester::Authenticated, at(20)));
+        history.completed_at = Some(at(15));
+        assert!(!history.is_cooling_down(&policy, Requester::Authenticated, at(20)));
+        history = history.after_send(&policy, &message(true, Requester::Authenticated), at(20));
+        assert_eq!(
+            history.authenticated,
+            Some(LastSend { at: at(20), streak: 1, delivery: Some(DELIVERY.clone()) })
+        );
+        assert!(history.is_cooling_down(&policy, Requester::Authenticated, at(21)));
+    }
+
+    #[test]
+    fn who_only_knows_the_name_makes_no_second_factor_wait() {
+        let history =
+            SendHistory::default().after_send(&policy(), &message(true, Requester::Anonymous), at(0));
+        assert!(history.is_cooling_down(&policy(), Requester::Anonymous, at(1)));
+        assert!(!history.is_cooling_down(&policy(), Requester::Authenticated, at(1)));
+    }
+
+    #[test]
+    fn a_number_is_established_a_day_after_it_was_first_seen_verified() {
+        const DAY_LONG: i64 = 24 * 3600;
+        let policy = policy();
+        let trust = |history: &SendHistory, number, is_verified, now| {
+            history.trust_level(&policy, number, is_verified, at(now))
+        };
+        let verified = message(true, Requester::Authenticated);
+        let history = SendHistory::default();
+        assert_eq!(trust(&history, "number", true, 0), TrustLevel::Verified);
+        let history = history.after_send(&policy, &verified, at(0));
+        assert_eq!(trust(&history, "number", true, DAY_LONG - 1), TrustLevel::Verified);
+        let history = history.after_send(&policy, &verified, at(DAY_LONG - 1));
+        assert_eq!(trust(&history, "number", true, DAY_LONG), TrustLevel::Established);
+        assert_eq!(trust(&history, "number", false, DAY_LONG), TrustLevel::Unverified);
+        assert_eq!(trust(&history, "other", true, DAY_LONG), TrustLevel::Verified);
+
+        let change = SentMessage { destination: "other", is_verified: false, ..verified };
+        let history = history.after_send(&policy, &change, at(DAY_LONG));
+        assert_eq!(trust(&history, "number", true, DAY_LONG), TrustLevel::Established, "still theirs");
+        let history = history.after_send(&policy, &message(false, Requester::Authenticated), at(DAY_LONG));
+        assert_eq!(trust(&history, "number", true, DAY_LONG), TrustLevel::Verified, "lost it in between");
+    }
+
+    #[test]
+    fn codes_to_an_unverified_number_are_owed_until_it_is_verified() {
+        let policy = policy();
+        let unverified = message(false, Requester::Anonymous);
+        let owed = |codes| Some(UnverifiedCodes { destination: "number".into(), day: DAY, codes });
+        let history = SendHistory::default().after_send(&policy, &unverified, at(0));
+        assert_eq!(history.unverified_codes, owed(1));
+        let history = history.after_send(&policy, &unverified, at(60));
+        assert_eq!(history.unverified_codes, owed(2));
+        let other = SentMessage { destination: "other", is_verified: true, ..unverified };
+        assert_eq!(history.after_send(&policy, &other, at(90)).unverified_codes, owed(2));
+        assert_eq!(
+            history.after_send(&policy, &message(true, Requester::Authenticated), at(90)).unverified_codes,
+            None
+        );
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        /// By whom, where to, verified or not.
+        Ask(Requester, &'static str, bool),
+        /// A code is entered.
+        Settle,
+        Wait(i64),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let requester =
+            prop::sample::select(vec![Requester::Anonymous, Requester::Authenticated, Requester::System]);
+        let destination = prop::sample::select(vec!["number", "other"]);
+        let wait = prop_oneof![0..70_i64, 100..130_i64, 800..1_000_i64, 80_000..90_000_i64];
+        let step = prop_oneof![
+            6 => (requester, destination, prop::bool::weighted(0.8))
+                .prop_map(|(requester, to, is_verified)| Step::Ask(requester, to, is_verified)),
+            1 => Just(Step::Settle),
+            4 => wait.prop_map(Step::Wait),
+        ];
+        prop::collection::vec(step, 1..40)
+    }
+
+    proptest! {
+        /// Whatever is asked for in whatever order, and let through as the cool-down says: each kind of requester has
+        /// a streak of its own, nobody waits for ever or because of us, a destination is established by a day in
+        /// which it was never seen unverified, and every code to an unverified one is owed.
+        #[test]
+        fn no_history_gets_around_a_wait_or_into_the_reserve(steps in steps()) {
+            let policy = policy();
+            let (mut history, mut now) = (SendHistory::default(), 0);
+            // When each kind of requester got its messages since a code was entered.
+            let mut rows: [Vec<i64>; 2] = Default::default();
+            // Of each destination: since when it was only seen verified, and codes owed today.
+            let (mut verified, mut owed) = (BTreeMap::new(), BTreeMap::new());
+            for step in steps {
+                let (requester, destination, is_verified) = match step {
+                    Step::Wait(seconds) => { now += seconds; continue }
+                    Step::Settle => {
+                        history.completed_at = Some(at(now));
+                        rows = Default::default();
+                        // What is sent in the very moment of a sign-in counts as sent before it.
+                        now += 1;
+                        continue;
+                    }
+                    Step::Ask(requester, destination, is_verified) => (requester, destination, is_verified),
+                };
+                let streak = match requester { Requester::Anonymous => 0, Requester::Authenticated => 1, Requester::System => 2 };
+                let is_early = |before: &i64| now - before < 60;
+                let is_held_off = history.is_cooling_down(&policy, requester, at(now));
+                if let Some(left) = history.cool_down_left(&policy, requester, at(now)) {
+                    prop_assert!(left <= SignedDuration::from_secs(900), "nobody waits longer: {left:?}");
+                }
+                match rows.get(streak).and_then(|streak| streak.last()) {
+                    Some(last) => prop_assert!(is_held_off || !is_early(last)),
+                    None => prop_assert!(!is_held_off, "nothing was sent to wait for"),
+                }
+                let trust = history.trust_level(&policy, destination, is_verified, at(now));
+                let since = verified.get(destination).filter(|since| now - **since >= 24 * 3600);
+                prop_assert_eq!(is_verified, trust > TrustLevel::Unverified);
+                prop_assert!(trust < TrustLevel::Established || since.is_some(), "not for a day");
+                if is_held_off { continue }
+
+                let message = SentMessage { destination, ..message(is_verified, requester) };
+                let after = history.after_send(&policy, &message, at(now));
+                prop_assert_eq!(after.version, history.version + 1);
+                if requester == Requester::System {
+                    let rows = |of: &SendHistory| (of.anonymous.clone(), of.authenticated.clone());
+                    prop_assert_eq!(rows(&after), rows(&history));
+                }
+                history = after;
+                if let Some(streak) = rows.get_mut(streak) { streak.push(now) }
+                if is_verified {
+                    verified.entry(destination).or_insert(now);
+                    owed.remove(destination);
+                } else {
+                    verified.remove(destination);
+                    *owed.entry(destination).or_insert(0) += 1;
+                    let unverified_codes = history.unverified_codes.as_ref().filter(|unverified_codes| unverified_codes.destination == destination);
+                    prop_assert!(unverified_codes.is_some_and(|unverified_codes| unverified_codes.codes >= 1), "owed");
+                }
+                if let Some(unverified_codes) = &history.unverified_codes {
+                    let owed = owed.get(unverified_codes.destination.as_str()).copied().unwrap_or_default();
+                    prop_assert!((1..=owed).contains(&unverified_codes.codes), "{unverified_codes:?} of {owed}");
+                }
+            }
+        }
+
+        /// A streak of messages without a code entered: 60 s, twice that and so on, to the cap.
+        #[test]
+        fn a_row_waits_twice_as_long_each_time(late in prop::collection::vec(0..30_i64, 1..12)) {
+            let policy = policy();
+            let (mut history, mut now, mut expected) = (SendHistory::default(), 0, 0);
+            for late in late {
+                prop_assert_eq!(history.is_cooling_down(&policy, Requester::Authenticated, at(now + expected - 1)), expected > 0);
+                prop_assert!(!history.is_cooling_down(&policy, Requester::Authenticated, at(now + expected)));
+                now += expected + late;
+                history = history.after_send(&policy, &message(true, Requester::Authenticated), at(now));
+                // Whoever waited for the cap begins a new streak.
+                expected = if expected == 0 || expected + late >= 900 { 60 } else { (expected * 2).min(900) };
+            }
+        }
+    }
+}

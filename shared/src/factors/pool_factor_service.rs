@@ -1,0 +1,179 @@
+use std::sync::Arc;
+
+use futures::future::join;
+
+use super::{
+    FactorChangeGuard, FactorFault, FactorState, FriendlyDeviceName, PreferenceRequest, PreferenceTag,
+    SignedIn, TotpEnrolment, TotpVerification,
+    custom::{Change, ChangeOutcome, CustomFactorStore, PoolFactorNote},
+    preference::takes_the_mark,
+};
+use crate::{
+    assurance::ChangeKind,
+    audit::Action,
+    config::Policy,
+    delivery::Notice,
+    kernel::{OneTimeCode, PoolFactor, PortError, Refusal},
+    telemetry,
+};
+
+/// What a signed-in user can do with the user pool's factors.
+pub struct PoolFactorService {
+    access: Arc<FactorChangeGuard>,
+    custom: Arc<dyn CustomFactorStore>,
+    issuer: String,
+}
+
+impl PoolFactorService {
+    /// `own`: a change here ends the trust in devices there.
+    pub fn new(access: Arc<FactorChangeGuard>, custom: Arc<dyn CustomFactorStore>, policy: &Policy) -> Self {
+        Self { access, custom, issuer: policy.totp.issuer.clone() }
+    }
+
+    /// Which factors are on and which is preferred.
+    pub async fn state(&self, caller: &SignedIn) -> Result<FactorState, FactorFault> {
+        Ok(self.access.profile(caller).await?.factors)
+    }
+
+    /// Hands out the secret of a new authenticator. A user who has one gets it only with `replace`,
+    /// because the old one stops working at once, and if the new one is never verified, in a pool
+    /// with optional MFA nothing is asked at sign-in any more (cognito.md §4.4). So the user is told
+    /// before that.
+    pub async fn start_totp(&self, caller: &SignedIn, replace: bool) -> Result<TotpEnrolment, FactorFault> {
+        let profile = self.access.profile_for_change(caller, ChangeKind::PoolFactor).await?;
+        let has_one = profile.factors.enabled.contains(&PoolFactor::Totp);
+        if has_one && !replace {
+            return Err(Refusal::TotpAlreadySetUp.into());
+        }
+        let entry = self.access.note(caller, Action::TotpStarted { replace: has_one }).await?;
+        if has_one {
+            self.access.tell(&profile, &entry, Notice::AuthenticatorReplaced, None).await?;
+            self.custom.mark_pool_totp_replaced(&caller.user, self.access.now()).await?;
+        }
+        let secret = self.access.pool.associate_totp(&caller.token).await?;
+        Ok(TotpEnrolment::new(secret, &self.issuer, &profile.account)?)
+    }
+
+    /// Registers the authenticator that shows `code`. It is asked for at sign-in only once it is
+    /// made a factor by [`PoolFactorService::set_preference`].
+    pub async fn verify_totp(
+        &self,
+        caller: &SignedIn,
+        code: &OneTimeCode,
+        device: Option<&FriendlyDeviceName>,
+    ) -> Result<(), FactorFault> {
+        let profile = self.access.profile_for_change(caller, ChangeKind::PoolFactor).await?;
+        match self.access.pool.verify_totp(&caller.token, code, device).await? {
+            TotpVerification::Verified => {
+                self.access.forget_remembered_devices(caller).await;
+                // At worst the overview goes on to say that a replacement is not finished.
+                if let Err(fault) = self.custom.mark_pool_totp_active(&caller.user).await {
+                    telemetry::dependency_failed(&fault);
+                }
+                // Done already, and alone it changes no sign-in: a missing line does not undo it.
+                match self.access.note(caller, Action::TotpVerified).await {
+                    Ok(entry) => {
+                        let name = device.map(FriendlyDeviceName::as_str);
+                        self.access.tell_afterwards(&profile, &entry, Notice::AuthenticatorAdded, name).await;
+                    }
+                    Err(fault) => telemetry::dependency_failed(&fault),
+                }
+                Ok(())
+            }
+            TotpVerification::WrongCode => Err(Refusal::CodeWrong.into()),
+            TotpVerification::AlreadyUsed => Err(Refusal::CodeAlreadyUsed.into()),
+            TotpVerification::NotStarted => Err(Refusal::TotpNotStarted.into()),
+        }
+    }
+
+    /// Which factors are on, and the tag of that. Without a tag where the table can't be asked.
+    pub async fn preference(
+        &self,
+        caller: &SignedIn,
+    ) -> Result<(FactorState, Option<PreferenceTag>), FactorFault> {
+        let (profile, tagged) =
+            join(self.access.profile(caller), self.custom.custom_factors(&caller.user)).await;
+        let state = profile?.factors;
+        let tag = told(tagged).map(|kept| PreferenceTag::new(&state, kept.revision));
+        Ok((state, tag))
+    }
+
+    /// Turns factors on and off and moves the preferred mark; gives the state afterwards, read back
+    /// from the pool: Cognito answers 200 to some changes that it does not make (cognito.md §4.5).
+    ///
+    /// `if_match`: only if the state has one of these tags still. Of racing changes that name the same one
+    /// at most one is made: each takes the revision that the tag stands for, by one conditional write.
+    pub async fn set_preference(
+        &self,
+        caller: &SignedIn,
+        request: &PreferenceRequest,
+        if_match: Option<&str>,
+    ) -> Result<(FactorState, Option<PreferenceTag>), FactorFault> {
+        takes_the_mark(request)?;
+        let profile = self.access.profile_for_change(caller, ChangeKind::PoolFactor).await?;
+        let seen = match if_match {
+            Some(if_match) => {
+                let kept = self.custom.custom_factors(&caller.user).await?;
+                if !PreferenceTag::new(&profile.factors, kept.revision).is_named_in(if_match) {
+                    return Err(Refusal::PreconditionFailed.into());
+                }
+                Some(kept.revision)
+            }
+            None => None,
+        };
+        let change = profile.factors.plan(request)?;
+        if change.blocks.is_empty() {
+            let tag = seen.map(|revision| PreferenceTag::new(&profile.factors, revision));
+            return Ok((profile.factors, tag));
+        }
+        let mut noted = None;
+        for (factor, block) in &change.blocks {
+            let action = Action::PreferenceChanged {
+                factor: *factor,
+                enabled: block.enabled,
+                preferred: block.preferred,
+            };
+            noted = Some(self.access.note(caller, action).await?);
+        }
+        match seen {
+            Some(seen) => {
+                let taken = self.custom.change(&caller.user, seen, &Change::of_factors()).await?;
+                if taken == ChangeOutcome::Overtaken {
+                    return Err(Refusal::PreconditionFailed.into());
+                }
+            }
+            None => self.custom.revoke_devices(&caller.user).await?,
+        }
+        self.access.pool.set_preference(&caller.token, &change).await?;
+        let after = self.access.profile(caller).await?.factors;
+        if after != profile.factors
+            && let Some(entry) = noted
+        {
+            self.access.tell_afterwards(&profile, &entry, Notice::FactorsChanged, None).await;
+        }
+        let note = if after.enabled.is_empty() {
+            PoolFactorNote::TurnedOff
+        } else {
+            PoolFactorNote::On(self.access.now())
+        };
+        self.custom.note_pool_factor(&caller.user, note).await?;
+        self.access.forget_remembered_devices(caller).await;
+        if !change.holds_in(&after) {
+            return Err(Refusal::FactorNotChangeable.into());
+        }
+        let tag = told(self.custom.custom_factors(&caller.user).await)
+            .map(|kept| PreferenceTag::new(&after, kept.revision));
+        Ok((after, tag))
+    }
+}
+
+/// What is nice to have: its want is told to operators only.
+fn told<T>(answer: Result<T, PortError>) -> Option<T> {
+    answer.inspect_err(telemetry::dependency_failed).ok()
+}
+
+impl std::fmt::Debug for PoolFactorService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoolFactorService").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,36 @@
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use shared::{
+    delivery::{MessageQueue, OutboundMessage},
+    kernel::PortError,
+};
+
+/// Keeps what it is given.
+#[derive(Debug, Default)]
+pub struct InMemoryMessageQueue {
+    taken: Mutex<Vec<OutboundMessage>>,
+    failing: Mutex<bool>,
+}
+
+impl InMemoryMessageQueue {
+    pub fn taken(&self) -> Vec<OutboundMessage> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on nothing is taken.
+    pub fn fail(&self) {
+        *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+}
+
+#[async_trait]
+impl MessageQueue for InMemoryMessageQueue {
+    async fn enqueue(&self, message: &OutboundMessage) -> Result<(), PortError> {
+        if *self.failing.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(PortError::new("lambda.Invoke", "told to fail"));
+        }
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(message.clone());
+        Ok(())
+    }
+}
