@@ -1,7 +1,8 @@
 //! An API Gateway HTTP API with payload 2.0 in front of the Lambda host (cognito.md §8).
 //!
-//! A request passes: size limits, CORS preflight, reading of the path, route, throttle, authorizer, function, and on the
-//! way back the response mapping and the CORS headers. Whatever stops it answers for itself.
+//! A request passes: size limits, reading of the path, route, throttle, authorizer, function, and on the way back the
+//! response mapping and the CORS headers. Whatever stops it answers for itself. The gateway answers a CORS preflight
+//! that no route takes.
 
 mod authorizer;
 mod cors;
@@ -92,13 +93,14 @@ impl Gateway {
         if head_size(&head.uri.to_string(), &head.headers) > HEAD_LIMIT {
             return message(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request Header Fields Too Large");
         }
-        if self.cors.is_some() && head.method == Method::OPTIONS {
-            return StatusCode::NO_CONTENT.into_response();
-        }
         let Some(path) = path::read(head.uri.path()) else {
             return message(StatusCode::BAD_REQUEST, "Bad Request");
         };
         let Some(matched) = self.routes.find(head.method.as_str(), &path) else {
+            // A preflight that a route takes is a request like any other: the route's authorizer refuses it.
+            if self.cors.is_some() && head.method == Method::OPTIONS {
+                return StatusCode::NO_CONTENT.into_response();
+            }
             return message(StatusCode::NOT_FOUND, "Not Found");
         };
         let full = self.buckets.get(matched.index).and_then(Option::as_ref);

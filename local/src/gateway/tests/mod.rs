@@ -416,6 +416,8 @@ async fn cors_is_the_gateways_and_not_the_functions() {
         assert_eq!(headers[name], value, "{name}");
     }
     assert!(integration.events.lock().unwrap().is_empty(), "a preflight reached the function");
+    let (status, _, _) = send(&router, from("OPTIONS", "/elsewhere", "http://localhost:5173")).await;
+    assert_eq!(status, 204, "no route has to be there");
 
     let allow = "access-control-allow-origin";
     let (_, headers, _) = send(&router, from("OPTIONS", "/mfa", "http://localhost:3000")).await;
@@ -430,4 +432,29 @@ async fn cors_is_the_gateways_and_not_the_functions() {
     assert!(!headers.contains_key(allow));
     let (status, headers, _) = send(&router, from("GET", "/mfa", "http://localhost:5173")).await;
     assert_eq!((status, headers.contains_key(allow)), (401, true), "a page must be able to read the 401");
+}
+
+/// cognito.md §8.2: browsers send no token with a preflight.
+#[rstest]
+#[case::greedy("ANY", "/{proxy+}", true, 401)]
+#[case::default_route("ANY", "$default", true, 401)]
+#[case::options_with_authorizer("OPTIONS", "/{proxy+}", true, 401)]
+#[case::options_without_authorizer("OPTIONS", "/{proxy+}", false, 200)]
+#[case::other_methods("DELETE", "/{proxy+}", true, 204)]
+#[tokio::test]
+async fn a_route_that_takes_options_gets_the_preflight(
+    #[case] method: &str,
+    #[case] path: &str,
+    #[case] authorizer: bool,
+    #[case] expected: u16,
+) {
+    let integration = Arc::new(integration(json!({ "statusCode": 200 })));
+    let mut api = api();
+    api.cors = Some(Cors { allow_origins: vec!["http://localhost:5173".to_owned()], ..Cors::default() });
+    api.routes.push(route(method, path, authorizer, &[]));
+    let preflight = request("OPTIONS", "/mfa")
+        .header("origin", "http://localhost:5173")
+        .header("access-control-request-method", "GET");
+    let (status, _, _) = send(&gateway(api, &integration), preflight.body(Body::empty()).unwrap()).await;
+    assert_eq!(status, expected);
 }
