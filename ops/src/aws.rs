@@ -36,6 +36,7 @@ pub(crate) enum Service {
     DynamoDb,
     Kms,
     Lambda,
+    Secrets,
     Sms,
     Ses,
 }
@@ -52,6 +53,9 @@ impl Service {
             Self::DynamoDb => (Of::DYNAMODB, "AWS_ENDPOINT_URL_DYNAMODB"),
             Self::Kms => (Of::KMS, "AWS_ENDPOINT_URL_KMS"),
             Self::Sms => (Of::SMS, "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2"),
+            Self::Secrets => {
+                (Of::new("secretsmanager", "secretsmanager", "1.1"), "AWS_ENDPOINT_URL_SECRETS_MANAGER")
+            }
             // These are called by path.
             Self::Lambda => (Of::new("lambda", "", ""), "AWS_ENDPOINT_URL_LAMBDA"),
             Self::Ses => (Of { signing_name: "ses", ..Of::new("email", "", "") }, "AWS_ENDPOINT_URL_SESV2"),

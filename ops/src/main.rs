@@ -14,6 +14,7 @@ mod detach;
 mod doctor;
 mod ending;
 mod forget_user;
+mod live;
 mod outputs;
 mod pool;
 mod preview;
@@ -106,7 +107,7 @@ fn run(Arguments { json, profile, region, command }: Arguments) -> Result<Ending
         match command {
             Command::Check { folder } => check::run(&folder),
             Command::Preview { config_dir, out } => preview::run(config_dir.as_deref(), &out),
-            Command::Deploy(deploy) => deploy.run(profile.as_deref(), region.as_deref(), say),
+            Command::Deploy(deploy) => deploy.run(profile.as_deref(), region.as_deref(), say).await,
             Command::Attach(attach) => attach.run(&aws().await?, say).await,
             Command::Detach(detach) => detach.run(&aws().await?, say).await,
             Command::Doctor(doctor) => doctor.run(&aws().await?, say).await,

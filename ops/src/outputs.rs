@@ -10,6 +10,8 @@ use serde_json::Value;
 
 /// How an output is called that holds a function's ARN: this and the member of `LambdaConfig`.
 const TRIGGER: &str = "Trigger";
+/// The same of functions that are no triggers.
+const FUNCTION: &str = "Function";
 
 /// The deployed functions and what belongs to them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +25,14 @@ pub(crate) struct StackOutputs {
     pub(crate) user_pool_id: Option<String>,
     /// Whether it is the stack's own, wired by its template.
     pub(crate) makes_pool: bool,
+    /// What users of the stack's own pool sign in with.
+    pub(crate) sign_in_with: Option<String>,
+    /// ARNs of the functions that are no triggers, by name.
+    pub(crate) functions: BTreeMap<String, String>,
+    /// ARNs of the secrets whose values the functions have.
+    pub(crate) secrets: Vec<String>,
+    /// What was deployed last.
+    pub(crate) revision: Option<String>,
 }
 
 impl StackOutputs {
@@ -39,7 +49,13 @@ impl StackOutputs {
         Self::parse(&value).with_context(|| file.display().to_string())
     }
 
-    fn parse(value: &Value) -> Result<Self> {
+    /// Every function with the ARN that callers use.
+    pub(crate) fn all_functions(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.triggers.iter().chain(&self.functions).map(|(name, arn)| (name.as_str(), arn.as_str()))
+    }
+
+    /// Reads the parsed JSON of one of these.
+    pub(crate) fn parse(value: &Value) -> Result<Self> {
         let list = match value.get("Stacks").and_then(Value::as_array).map(Vec::as_slice) {
             None => value,
             Some([stack]) => stack.get("Outputs").context("the stack has no outputs")?,
@@ -54,10 +70,11 @@ impl StackOutputs {
             })
             .collect();
         let own = |name: &str| outputs.get(name).map(|value| (*value).to_owned());
-        let triggers: BTreeMap<_, _> = outputs
-            .iter()
-            .filter_map(|(name, arn)| Some((name.strip_prefix(TRIGGER)?.to_owned(), (*arn).to_owned())))
-            .collect();
+        let named = |prefix: &str| -> BTreeMap<_, _> {
+            let named = outputs.iter().filter_map(|(name, arn)| Some((name.strip_prefix(prefix)?, *arn)));
+            named.map(|(name, arn)| (name.to_owned(), arn.to_owned())).collect()
+        };
+        let triggers = named(TRIGGER);
         ensure!(!triggers.is_empty(), "no output name begins with {TRIGGER}: is this the right stack?");
         Ok(Self {
             triggers,
@@ -65,6 +82,12 @@ impl StackOutputs {
             table: own("TableName"),
             user_pool_id: own("UserPoolId"),
             makes_pool: own("NativeClientId").is_some(),
+            sign_in_with: own("SignInWith"),
+            functions: named(FUNCTION),
+            secrets: own("Secrets")
+                .map(|arns| arns.split(',').filter(|arn| !arn.is_empty()).map(str::to_owned).collect())
+                .unwrap_or_default(),
+            revision: own("Revision").filter(|revision| !revision.is_empty()),
         })
     }
 }
@@ -83,6 +106,9 @@ mod tests {
             { "OutputKey": "CodeKeyArn", "OutputValue": "arn:k" },
             { "OutputKey": "TableName", "OutputValue": "t" },
             { "OutputKey": "UserPoolId", "OutputValue": "eu-west-1_a" },
+            { "OutputKey": "FunctionDeliver", "OutputValue": "arn:d" },
+            { "OutputKey": "Secrets", "OutputValue": "arn:s,arn:t" },
+            { "OutputKey": "Revision", "OutputValue": "1a" },
         ]);
         let expected = StackOutputs {
             triggers: [("PreSignUp".to_owned(), "arn:a".to_owned())].into(),
@@ -90,6 +116,10 @@ mod tests {
             table: Some("t".to_owned()),
             user_pool_id: Some("eu-west-1_a".to_owned()),
             makes_pool: false,
+            sign_in_with: None,
+            functions: [("Deliver".to_owned(), "arn:d".to_owned())].into(),
+            secrets: vec!["arn:s".to_owned(), "arn:t".to_owned()],
+            revision: Some("1a".to_owned()),
         };
         assert_eq!(StackOutputs::parse(&list).unwrap(), expected);
         assert_eq!(StackOutputs::parse(&json!({ "Stacks": [{ "Outputs": list }] })).unwrap(), expected);

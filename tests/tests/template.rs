@@ -292,6 +292,9 @@ fn every_function_has_a_stanza_of_its_name_and_every_trigger_an_output() {
         );
         // Without it a changed variable would not reach the alias.
         assert_eq!(property(&function, "AutoPublishAliasAllProperties"), Some(&Value::Bool(true)), "{id}");
+        let mut revision = BTreeSet::new();
+        references(property(&function, "AutoPublishCodeSha256").unwrap(), &mut revision);
+        assert_eq!(revision, BTreeSet::from(["Revision".to_owned()]), "{id}");
     }
     let mut attached = BTreeMap::new();
     for (key, output) in stack("template").section("Outputs") {
@@ -372,20 +375,52 @@ fn a_queued_code_lives_as_long_as_the_sign_in_that_asked_for_it() {
     assert_eq!(seconds("Deliver"), u64::from(code_seconds));
 }
 
+/// The table in docs/operators/deploy.md, "What a deleted stack leaves". All other resources go with their stack.
 #[test]
-fn users_keys_and_the_table_outlive_their_stack() {
+fn users_clients_keys_and_the_table_outlive_their_stack() {
+    let text = fs::read_to_string(workspace().join("docs/operators/deploy.md")).unwrap();
+    let (_, section) = text.split_once("## What a deleted stack leaves").unwrap();
+    let documented: BTreeMap<_, _> = section
+        .lines()
+        .take_while(|line| !line.starts_with("## "))
+        .filter_map(|line| {
+            let cells: Vec<_> = line.strip_prefix("| `")?.split('|').map(str::trim).collect();
+            let ids = cells[0].split(", ").map(|id| id.trim_matches('`').to_owned());
+            Some(ids.map(|id| (id, cells[2].to_owned())).collect::<Vec<_>>())
+        })
+        .flatten()
+        .collect();
+
     let all = stacks().unwrap();
-    let lasting = ["AWS::Cognito::UserPool", "AWS::KMS::Key", "AWS::DynamoDB::Table"];
-    let mut kept = 0;
+    let mut kept = BTreeMap::new();
     for (id, resource) in all.iter().flat_map(|stack| stack.section("Resources")) {
-        if lasting.contains(&kind(resource)) {
-            for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
-                assert_eq!(resource.get(policy).and_then(Value::as_str), Some("Retain"), "{id}: {policy}");
+        let policy = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or("Delete");
+        let after_failure = match policy("DeletionPolicy") {
+            "Retain" => "stays",
+            "RetainExceptOnCreate" => "goes",
+            _ => {
+                assert_eq!(policy("UpdateReplacePolicy"), "Delete", "{id}");
+                continue;
             }
-            kept += 1;
-        }
+        };
+        assert_eq!(policy("UpdateReplacePolicy"), "Retain", "{id}");
+        kept.insert(id.to_owned(), after_failure.to_owned());
     }
-    assert_eq!(kept, 5, "a pool, three keys, a table");
+    assert_eq!(kept, documented);
+
+    let lasting = [
+        "AWS::Cognito::UserPool",
+        "AWS::Cognito::UserPoolClient",
+        "AWS::KMS::Key",
+        "AWS::DynamoDB::Table",
+        "AWS::SecretsManager::Secret",
+    ];
+    // Made again from what stays: the recovery client's own secret, and what CloudFront shows the functions.
+    let again = ["RecoverySecret", "OriginSecret"];
+    for (id, resource) in all.iter().flat_map(|stack| stack.section("Resources")) {
+        let lasts = lasting.contains(&kind(resource)) && !again.contains(&id);
+        assert!(!lasts || kept.contains_key(id), "{id} would be lost");
+    }
 }
 
 /// Each secret is where it is used: the public API could mail itself a code with the last one.
@@ -430,6 +465,26 @@ fn by_default_no_page_may_call_the_api() {
     assert_eq!(chosen.tag, "!If");
     assert_eq!(chosen.value[0].as_str(), Some("HasOrigins"));
     assert_eq!(chosen.value[2][0].as_str(), Some("https://none.invalid"));
+}
+
+/// An authorizer refuses preflights, which have no token. API Gateway answers those that no route takes.
+#[test]
+fn no_route_takes_the_preflight_of_a_browser() {
+    let all = stacks().unwrap();
+    let events = all.iter().flat_map(|stack| stack.resources(FUNCTION)).filter_map(|(id, function)| {
+        let events = property(function, "Events")?.as_mapping()?;
+        Some(events.iter().map(move |(name, event)| (id, name, event.get("Properties").unwrap())))
+    });
+    let mut methods = BTreeSet::new();
+    for (id, name, route) in events.flatten() {
+        let Some(method) = route.get("Method").and_then(Value::as_str) else { continue };
+        let path = route.get("Path").and_then(Value::as_str).unwrap();
+        assert!(!["ANY", "OPTIONS", "*"].contains(&method) && path != "$default", "{id}: {name:?}");
+        if path == "/{proxy+}" {
+            methods.insert(method);
+        }
+    }
+    assert_eq!(methods, BTreeSet::from(["DELETE", "GET", "PATCH", "POST", "PUT"]), "unknown paths");
 }
 
 /// Nothing is reserved by default: AWS refuses what leaves less than 100 to an account's other functions.

@@ -190,6 +190,14 @@ fn lint(steps: &mut Steps) -> Result<()> {
         }
         Ok(())
     })?;
+    steps.run("template: versions by SAM's translator, replacements", || {
+        for script in ["versions.py", "replacements.py"] {
+            let script = workspace::root().join("tests/translator").join(script);
+            let mut python = Command::new(programs.join("python"));
+            succeed(python.arg(script).env("PYTHONDONTWRITEBYTECODE", "1"))?;
+        }
+        Ok(())
+    })?;
     let programs = steps.run("checkov", tools::install_checkov)?;
     steps.run("template: checkov", || {
         succeed(
