@@ -2,14 +2,17 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
+use shared::config::Policy;
+use shared::custom_auth::AppClients;
 
 use crate::aws::Aws;
 use crate::ending::Ending;
+use crate::live;
 use crate::outputs::StackOutputs;
-use crate::pool::{PoolState, differences, foreign_triggers, snippet, wire};
+use crate::pool::{Client, PoolState, differences, foreign_triggers, snippet, unknown_setting, wire};
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::say::Say;
@@ -28,6 +31,12 @@ pub(crate) struct Attach {
     /// Do not change this trigger, for example `CustomSMSSender`. Can be repeated
     #[arg(long, value_name = "TRIGGER")]
     skip: Vec<String>,
+    /// Attach although this app client is not in the parameter `AppClients`. Its users get no tokens. Can be repeated
+    #[arg(long, value_name = "ID")]
+    leave_out: Vec<String>,
+    /// Attach although the pool's tags say that Terraform or Pulumi manages it
+    #[arg(long)]
+    ignore_owner: bool,
     /// Turn on multi-factor authentication and add authenticator apps to the enabled factors
     #[arg(long, value_enum)]
     mfa: Option<Mfa>,
@@ -64,11 +73,14 @@ impl Attach {
         let progress = Progress::new();
         let before = PoolState::read(aws, &self.user_pool_id, &progress).await?;
         progress.done();
-        if let Some(reasons) = refusal(&before, &ours) {
+        let after = self.wanted(&before, &ours);
+        let mut reasons = refusal(&self.user_pool_id, &before, &after, &ours, self.ignore_owner);
+        if reasons.is_empty() {
+            reasons = self.unlisted(&before, listed(aws, &ours).await?.as_deref())?;
+        }
+        if !reasons.is_empty() {
             return Ok(refuse(say, &reasons, &ours));
         }
-
-        let after = self.wanted(&before, &ours);
         let changes = differences(&json!(before), &json!(after));
         let record = Record::new(&self.user_pool_id, changes);
         for change in &record.changes {
@@ -108,6 +120,38 @@ impl Attach {
         Ok(Ending::Done)
     }
 
+    /// App clients whose users would get no tokens. `listed`: of the deployed functions.
+    fn unlisted(&self, pool: &PoolState, listed: Option<&str>) -> Result<Vec<String>> {
+        if let Some(unknown) = self.leave_out.iter().find(|id| !pool.clients.contains_key(*id)) {
+            bail!("--leave-out {unknown}: the pool has no such app client");
+        }
+        let Some(listed) = listed else { return Ok(Vec::new()) };
+        if listed.is_empty() {
+            return Ok(vec![
+                "the functions are deployed without AppClients, and no user would get tokens. Deploy with AppClients \
+                 and AppClientIds"
+                    .to_owned(),
+            ]);
+        }
+        let listed = AppClients::parse(listed, &Policy::default().custom_auth)
+            .map_err(|problem| anyhow!("the deployed functions have {problem}"))?;
+        let clients = pool.app_clients().filter(Client::signs_in);
+        let unlisted = clients.filter(|client| listed.find(client.id).is_none());
+        let refused = unlisted.filter(|client| !self.leave_out.iter().any(|id| id == client.id));
+        Ok(refused
+            .map(|client| {
+                format!(
+                    "the app client {} is not in AppClients, and its users would get no tokens. Deploy with {}={} in \
+                     AppClients, or pass --leave-out {}",
+                    client.name(),
+                    client.name(),
+                    client.id,
+                    client.id,
+                )
+            })
+            .collect())
+    }
+
     fn wanted(&self, before: &PoolState, ours: &StackOutputs) -> PoolState {
         let mut after = before.clone();
         wire(&mut after.pool, ours, &self.skip);
@@ -126,9 +170,35 @@ impl Attach {
     }
 }
 
+/// `MFA_APP_CLIENTS` of the deployed functions, if they have it.
+async fn listed(aws: &Aws, ours: &StackOutputs) -> Result<Option<String>> {
+    let Some(arn) = ours.triggers.get("PreTokenGeneration") else { return Ok(None) };
+    let configuration = live::configuration(aws, arn, false).await?;
+    let variable = configuration.pointer("/Environment/Variables/MFA_APP_CLIENTS");
+    Ok(Some(variable.and_then(Value::as_str).unwrap_or_default().to_owned()))
+}
+
 /// Why this pool is not ours to change.
-fn refusal(pool: &PoolState, ours: &StackOutputs) -> Option<Vec<String>> {
+fn refusal(
+    id: &str,
+    pool: &PoolState,
+    wanted: &PoolState,
+    ours: &StackOutputs,
+    ignore_owner: bool,
+) -> Vec<String> {
     let mut reasons = Vec::new();
+    if let Some(deployed) = ours.user_pool_id.as_deref().filter(|deployed| *deployed != id) {
+        reasons.push(format!(
+            "the functions are deployed for the pool {deployed}, and every sign-in at {id} would fail. Deploy a stack \
+             with UserPoolId={id}"
+        ));
+    }
+    if let Some(tag) = owning_tool(&pool.pool).filter(|_| !ignore_owner) {
+        reasons.push(format!(
+            "the tag {tag} says that another tool manages the pool, and its next run would undo this. Add the \
+             properties below to its configuration, or pass --ignore-owner"
+        ));
+    }
     if let Some(stack) = owning_stack(&pool.pool) {
         reasons.push(format!(
             "the CloudFormation stack {stack} owns the pool, and its next update would undo this. Add the \
@@ -138,12 +208,16 @@ fn refusal(pool: &PoolState, ours: &StackOutputs) -> Option<Vec<String>> {
     for foreign in foreign_triggers(&pool.pool, ours) {
         reasons.push(format!("{} already has another function: {}", foreign.trigger, foreign.arn));
     }
-    for setting in pool.unknown() {
-        reasons.push(format!(
-            "this version does not know the setting {setting}, and updating the pool would reset it"
-        ));
-    }
-    (!reasons.is_empty()).then_some(reasons)
+    reasons.extend(pool.unknown(wanted).iter().map(|setting| unknown_setting(setting)));
+    reasons
+}
+
+/// A tag as teams write it whose pools a tool manages. CDK's and Amplify's pools are CloudFormation's.
+fn owning_tool(pool: &Map<String, Value>) -> Option<String> {
+    const TOOLS: [&str; 3] = ["terraform", "opentofu", "pulumi"];
+    let tags = pool.get("UserPoolTags")?.as_object()?;
+    let tag = tags.iter().map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()));
+    tag.into_iter().find(|tag| TOOLS.iter().any(|tool| tag.to_lowercase().contains(tool)))
 }
 
 fn owning_stack(pool: &Map<String, Value>) -> Option<&str> {
@@ -173,8 +247,17 @@ mod tests {
             clients: std::collections::BTreeMap::new(),
         };
         let ours = StackOutputs::default();
-        let owned = state(json!({ "aws:cloudformation:stack-name": "shop" }));
-        assert!(refusal(&owned, &ours).unwrap()[0].contains("stack shop owns the pool"));
-        assert_eq!(refusal(&state(json!({ "team": "a" })), &ours), None);
+        let refused = |tags: Value, ignore: bool| {
+            let state = state(tags);
+            refusal("p", &state, &state, &ours, ignore)
+        };
+        let owned = json!({ "aws:cloudformation:stack-name": "shop" });
+        assert!(refused(owned.clone(), false)[0].contains("stack shop owns the pool"));
+        assert_eq!(refused(owned, true).len(), 1, "CloudFormation's own tag is no guess");
+        assert_eq!(refused(json!({ "team": "a" }), false), [""; 0]);
+        for tags in [json!({ "ManagedBy": "Terraform" }), json!({ "pulumi:project": "shop" })] {
+            assert!(refused(tags.clone(), false)[0].contains("another tool manages the pool"), "{tags}");
+            assert_eq!(refused(tags, true), [""; 0]);
+        }
     }
 }

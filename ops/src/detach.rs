@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::aws::Aws;
 use crate::ending::Ending;
-use crate::pool::{PoolState, differences, revert};
+use crate::pool::{PoolState, differences, revert, unknown_setting};
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::say::Say;
@@ -33,17 +33,6 @@ impl Detach {
         let progress = Progress::new();
         let now = PoolState::read(aws, id, &progress).await?;
         progress.done();
-        let unknown = now.unknown();
-        if !unknown.is_empty() {
-            for setting in &unknown {
-                Say::error(format_args!(
-                    "this version does not know the setting {setting}, and updating the pool would reset it"
-                ));
-            }
-            say.result(&json!({ "outcome": "refused", "reasons": unknown }));
-            return Ok(Ending::Refused);
-        }
-
         let current = json!(now);
         let mut wanted = current.clone();
         let conflicts = revert(&mut wanted, &record.changes);
@@ -52,7 +41,15 @@ impl Detach {
             Say::error(format_args!("changed since attach: {} (now {found})", conflict.change));
         }
         let mut wanted: PoolState = serde_json::from_value(wanted)?;
-        wanted.settle();
+        wanted.turn_off(&now);
+        let unknown = now.unknown(&wanted);
+        if !unknown.is_empty() {
+            for setting in &unknown {
+                Say::error(unknown_setting(setting));
+            }
+            say.result(&json!({ "outcome": "refused", "reasons": unknown }));
+            return Ok(Ending::Refused);
+        }
         let changes = differences(&current, &json!(wanted));
         for change in &changes {
             say.line(change);

@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use shared::config::Policy;
 
 use crate::aws::{Aws, Service, is_refused_as};
+use crate::live;
 use crate::outputs::StackOutputs;
-use crate::pool::{PoolState, current_triggers};
+use crate::pool::{Client, PoolState, at, current_triggers, texts};
 use crate::progress::Progress;
 
 /// What the checks look at. What AWS would not tell is `None` and stands in `unread`.
@@ -17,6 +18,8 @@ pub(crate) struct Facts {
     pub(crate) policy: Policy,
     /// By trigger.
     pub(crate) functions: BTreeMap<String, Function>,
+    /// The functions that are no triggers, by name.
+    pub(crate) others: BTreeMap<String, Function>,
     pub(crate) table: Option<Table>,
     /// `KeyMetadata` of the key in the pool.
     pub(crate) key: Option<Found>,
@@ -43,6 +46,8 @@ pub(crate) struct Function {
     /// Statements of its resource policy; none if it has no policy.
     pub(crate) statements: Option<Vec<Value>>,
     pub(crate) configuration: Option<Found>,
+    /// Of `$LATEST`, which the last deployment wrote.
+    pub(crate) latest: Option<Found>,
 }
 
 #[derive(Debug)]
@@ -65,6 +70,10 @@ impl Facts {
         let mut functions = BTreeMap::new();
         for (trigger, arn) in &outputs.triggers {
             functions.insert(trigger.clone(), reader.function(arn).await);
+        }
+        let mut others = BTreeMap::new();
+        for (name, arn) in &outputs.functions {
+            others.insert(name.clone(), reader.configurations(arn).await);
         }
         let mut table = None;
         if let Some(name) = &outputs.table {
@@ -89,7 +98,20 @@ impl Facts {
         let spending = here(reader.call(Service::Sms, "DescribeSpendLimits", &json!({})).await);
         let email = here(reader.get(Service::Ses, "GetAccount", "/v2/email/account").await);
         let unread = reader.unread;
-        Ok(Self { state, outputs, policy, functions, table, key, grants, sms, spending, email, unread })
+        Ok(Self {
+            state,
+            outputs,
+            policy,
+            functions,
+            others,
+            table,
+            key,
+            grants,
+            sms,
+            spending,
+            email,
+            unread,
+        })
     }
 
     pub(crate) fn pool(&self, pointer: &str) -> Option<&Value> {
@@ -127,7 +149,7 @@ impl Facts {
     }
 
     pub(crate) fn clients(&self) -> impl Iterator<Item = Client<'_>> {
-        self.state.clients.iter().map(|(id, settings)| Client { id, settings })
+        self.state.app_clients()
     }
 
     /// Names of the clients for which `wrong` holds, each in a sentence.
@@ -137,89 +159,6 @@ impl Facts {
             .map(|client| format!("client {} ({}) {sentence}", client.name(), client.id))
             .collect()
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Client<'a> {
-    pub(crate) id: &'a str,
-    settings: &'a Map<String, Value>,
-}
-
-impl<'a> Client<'a> {
-    pub(crate) fn name(&self) -> &'a str {
-        self.text("ClientName").unwrap_or("without name")
-    }
-
-    pub(crate) fn text(&self, member: &str) -> Option<&'a str> {
-        self.settings.get(member)?.as_str()
-    }
-
-    pub(crate) fn number(&self, member: &str) -> Option<i64> {
-        self.settings.get(member)?.as_i64()
-    }
-
-    pub(crate) fn get(&self, pointer: &str) -> Option<&'a Value> {
-        at(self.settings, pointer)
-    }
-
-    /// As Cognito takes them: unset means refresh, SRP and custom (cognito.md §3.1).
-    pub(crate) fn flows(&self) -> Vec<&'a str> {
-        let flows = texts(self.settings.get("ExplicitAuthFlows"));
-        if flows.is_empty() {
-            vec!["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"]
-        } else {
-            flows
-        }
-    }
-
-    pub(crate) fn has_flow(&self, flow: &str) -> bool {
-        self.flows().contains(&flow)
-    }
-
-    pub(crate) fn signs_in_by_challenges(&self) -> bool {
-        self.has_flow("ALLOW_CUSTOM_AUTH") || self.has_flow("CUSTOM_AUTH_FLOW_ONLY")
-    }
-
-    /// Whether users sign in without custom challenges.
-    pub(crate) fn signs_in_natively(&self) -> bool {
-        const FLOWS: [&str; 6] = [
-            "ALLOW_USER_SRP_AUTH",
-            "ALLOW_USER_PASSWORD_AUTH",
-            "ALLOW_ADMIN_USER_PASSWORD_AUTH",
-            "ALLOW_USER_AUTH",
-            "ADMIN_NO_SRP_AUTH",
-            "USER_PASSWORD_AUTH",
-        ];
-        FLOWS.iter().any(|flow| self.has_flow(flow)) && !self.only_checks_passwords()
-    }
-
-    /// As the client of recoveries does: no user signs in with it.
-    pub(crate) fn only_checks_passwords(&self) -> bool {
-        self.flows() == ["ALLOW_USER_PASSWORD_AUTH"]
-    }
-
-    /// The life of a token in seconds, if it was set.
-    pub(crate) fn validity(&self, member: &str, token: &str, default_unit: &str) -> Option<i64> {
-        let unit = self.get(&format!("/TokenValidityUnits/{token}")).and_then(Value::as_str);
-        let seconds = match unit.unwrap_or(default_unit) {
-            "seconds" => 1,
-            "minutes" => 60,
-            "hours" => 3_600,
-            _ => 86_400,
-        };
-        Some(self.number(member)? * seconds)
-    }
-}
-
-fn at<'a>(members: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> {
-    let (name, rest) =
-        pointer.strip_prefix('/')?.split_once('/').map_or((pointer.get(1..)?, ""), |parts| parts);
-    let member = members.get(name)?;
-    if rest.is_empty() { Some(member) } else { member.pointer(&format!("/{rest}")) }
-}
-
-fn texts(list: Option<&Value>) -> Vec<&str> {
-    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 struct Reader<'a> {
@@ -247,9 +186,15 @@ impl Reader<'_> {
                 .and_then(|statements| statements.as_array().cloned())
                 .unwrap_or_default(),
         });
-        let path = format!("{base}/configuration{qualifier}");
-        let configuration = self.get(Service::Lambda, "GetFunctionConfiguration", &path).await;
-        Function { arn: arn.to_owned(), statements, configuration }
+        Function { statements, ..self.configurations(arn).await }
+    }
+
+    /// The function without its resource policy.
+    async fn configurations(&mut self, arn: &str) -> Function {
+        const OPERATION: &str = "GetFunctionConfiguration";
+        let configuration = self.get(Service::Lambda, OPERATION, &live::path(arn, false)).await;
+        let latest = self.get(Service::Lambda, OPERATION, &live::path(arn, true)).await;
+        Function { arn: arn.to_owned(), statements: None, configuration, latest }
     }
 
     async fn call(&mut self, service: Service, operation: &str, input: &Value) -> Option<Found> {

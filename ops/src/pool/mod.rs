@@ -1,9 +1,11 @@
 //! A user pool's settings, whole: how they are read, compared and written back.
 
+mod client;
 mod difference;
 mod state;
 mod triggers;
 
+pub(crate) use client::{Client, at, texts};
 pub(crate) use difference::{Change, differences, revert};
-pub(crate) use state::PoolState;
+pub(crate) use state::{PoolState, unknown_setting};
 pub(crate) use triggers::{current_triggers, foreign_triggers, function_of, snippet, wire};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::aws::{Aws, Service};
+use crate::pool::Client;
 use crate::progress::Progress;
 
 /// Everything that can be set at a pool and its app clients, as Cognito describes it. Dates, numbers
@@ -16,6 +17,11 @@ pub(crate) struct PoolState {
     pub(crate) mfa: Map<String, Value>,
     /// By id.
     pub(crate) clients: BTreeMap<String, Map<String, Value>>,
+}
+
+/// Why an update is refused that would reset a setting.
+pub(crate) fn unknown_setting(setting: &str) -> String {
+    format!("this version does not know the setting {setting}, and an update would reset it")
 }
 
 /// Told by `DescribeUserPool`, no settings.
@@ -68,16 +74,15 @@ const POOL_SETTINGS: [&str; 24] = [
     "VerificationMessageTemplate",
 ];
 
-/// What `SetUserPoolMfaConfig` takes and resets.
-const MFA_SETTINGS: [&str; 5] = [
-    "EmailMfaConfiguration",
-    "MfaConfiguration",
-    "SmsMfaConfiguration",
-    "SoftwareTokenMfaConfiguration",
-    "WebAuthnConfiguration",
-];
+const SOFTWARE_TOKEN: &str = "SoftwareTokenMfaConfiguration";
+const WEB_AUTHN: &str = "WebAuthnConfiguration";
 
-const CLIENT_NEWS: [&str; 3] = ["ClientSecret", "CreationDate", "LastModifiedDate"];
+/// What `SetUserPoolMfaConfig` takes and resets.
+const MFA_SETTINGS: [&str; 5] =
+    ["EmailMfaConfiguration", "MfaConfiguration", "SmsMfaConfiguration", SOFTWARE_TOKEN, WEB_AUTHN];
+
+/// `ClientSecretArn`: without `PublishSecretsInAWSSecretsManager`, an update does not change where the secret is kept.
+const CLIENT_NEWS: [&str; 4] = ["ClientSecret", "ClientSecretArn", "CreationDate", "LastModifiedDate"];
 
 const CLIENT_FIXED: [&str; 2] = ["ClientType", "UserPoolId"];
 
@@ -117,7 +122,7 @@ impl PoolState {
         };
         let described = cognito("DescribeUserPool", &id).await?;
         let pool = object(described.get("UserPool"), &POOL_NEWS)?;
-        let mfa = object(Some(&cognito("GetUserPoolMfaConfig", &id).await?), &[])?;
+        let mfa = mfa(&cognito("GetUserPoolMfaConfig", &id).await?)?;
         let mut clients = BTreeMap::new();
         let mut list = json!({ "UserPoolId": user_pool_id, "MaxResults": 60 });
         loop {
@@ -139,27 +144,40 @@ impl PoolState {
         Ok(Self { pool, mfa, clients })
     }
 
-    /// Members that this version can't write back: Cognito would reset them.
-    pub(crate) fn unknown(&self) -> Vec<String> {
+    /// Members of the objects that `wanted` changes which this version can't write back: Cognito would reset them.
+    pub(crate) fn unknown(&self, wanted: &Self) -> Vec<String> {
         let unknown = |place: &str, members: &Map<String, Value>, known: &[&[&str]]| {
             let is_known = |name: &str| known.iter().any(|known| known.contains(&name));
             let found = members.keys().filter(|name| !is_known(name));
             found.map(|name| format!("{place}.{name}")).collect::<Vec<_>>()
         };
-        let mut found = unknown("pool", &self.pool, &[&POOL_SETTINGS, &POOL_FIXED]);
-        found.extend(unknown("mfa", &self.mfa, &[&MFA_SETTINGS]));
-        for (id, client) in &self.clients {
+        let mut found = Vec::new();
+        if self.pool != wanted.pool {
+            found.extend(unknown("pool", &self.pool, &[&POOL_SETTINGS, &POOL_FIXED]));
+        }
+        // An update of the pool can change the MFA configuration, which then has to be written back.
+        if self.pool != wanted.pool || self.mfa != wanted.mfa {
+            found.extend(unknown("mfa", &self.mfa, &[&MFA_SETTINGS]));
+        }
+        for (id, client) in self.clients.iter().filter(|(id, client)| wanted.clients.get(*id) != Some(client))
+        {
             found.extend(unknown(&format!("client {id}"), client, &[&CLIENT_SETTINGS, &CLIENT_FIXED]));
         }
         found
     }
 
-    /// As Cognito keeps it: "can't turn off MFA and configure an MFA together" (cognito.md §4.2).
-    pub(crate) fn settle(&mut self) {
-        if self.mfa.get("MfaConfiguration").and_then(Value::as_str) == Some("OFF") {
-            self.mfa.retain(|name, _| name == "MfaConfiguration");
-            self.mfa.insert("SoftwareTokenMfaConfiguration".to_owned(), json!({ "Enabled": false }));
+    /// Takes out the factors if this state turns MFA off that is on in `now`: "can't turn off MFA and configure an
+    /// MFA together" (cognito.md §4.2). Passkeys are no such factor, and stay.
+    pub(crate) fn turn_off(&mut self, now: &Self) {
+        let is_off = |state: &Self| state.mfa.get("MfaConfiguration").and_then(Value::as_str) == Some("OFF");
+        if is_off(self) && !is_off(now) {
+            self.mfa.retain(|name, _| ["MfaConfiguration", WEB_AUTHN].contains(&name.as_str()));
         }
+        authenticators_said(&mut self.mfa);
+    }
+
+    pub(crate) fn app_clients(&self) -> impl Iterator<Item = Client<'_>> {
+        self.clients.iter().map(|(id, settings)| Client { id, settings })
     }
 
     /// Whether writing the pool makes Cognito send a text message to test the configuration.
@@ -182,15 +200,15 @@ impl PoolState {
             aws.call(Service::Cognito, "UpdateUserPool", &update_user_pool(id, &pool)).await?;
         }
         let asked = json!({ "UserPoolId": id });
-        let mfa = object(Some(&aws.call(Service::Cognito, "GetUserPoolMfaConfig", &asked).await?), &[])?;
-        if self.mfa != mfa {
+        if self.mfa != mfa(&aws.call(Service::Cognito, "GetUserPoolMfaConfig", &asked).await?)? {
             progress.say("SetUserPoolMfaConfig");
             let mut input = self.mfa.clone();
             input.insert("UserPoolId".to_owned(), id.into());
             let off = self.mfa.get("MfaConfiguration").and_then(Value::as_str) == Some("OFF");
             if off {
-                // Said or unsaid, the factors are off (see `settle`).
-                input.retain(|name, _| ["UserPoolId", "MfaConfiguration"].contains(&name.as_str()));
+                // The factors are off in any case (see `turn_off`).
+                let kept = ["UserPoolId", "MfaConfiguration", WEB_AUTHN];
+                input.retain(|name, _| kept.contains(&name.as_str()));
             }
             aws.call(Service::Cognito, "SetUserPoolMfaConfig", &Value::Object(input)).await?;
         }
@@ -203,6 +221,21 @@ impl PoolState {
             }
         }
         Ok(())
+    }
+}
+
+/// An answer of `GetUserPoolMfaConfig`.
+fn mfa(answer: &Value) -> Result<Map<String, Value>> {
+    let mut mfa = object(Some(answer), &[])?;
+    authenticators_said(&mut mfa);
+    Ok(mfa)
+}
+
+/// Says that authenticator apps are off where nothing is said, so that the two are no difference.
+fn authenticators_said(mfa: &mut Map<String, Value>) {
+    let apps = mfa.entry(SOFTWARE_TOKEN).or_insert_with(|| json!({}));
+    if let Value::Object(apps) = apps {
+        apps.entry("Enabled").or_insert(Value::Bool(false));
     }
 }
 
@@ -279,6 +312,48 @@ mod tests {
             mfa: [("MfaConfiguration".to_owned(), json!("OFF"))].into_iter().collect(),
             clients: [("c".to_owned(), [("NewFlow".to_owned(), json!(1))].into_iter().collect())].into(),
         };
-        assert_eq!(state.unknown(), ["pool.NewThing", "client c.NewFlow"]);
+        let described = json!({ "ClientName": "a", "ClientSecret": "s", "ClientSecretArn": "arn:s" });
+        let client = object(Some(&described), &CLIENT_NEWS).unwrap();
+        assert_eq!(client.keys().collect::<Vec<_>>(), ["ClientName"], "secrets are no settings");
+        assert_eq!(state.unknown(&state), [""; 0], "nothing is written");
+        let mut wanted = state.clone();
+        wanted.pool.insert("Name".to_owned(), json!("b"));
+        assert_eq!(state.unknown(&wanted), ["pool.NewThing"]);
+        wanted.pool.clone_from(&state.pool);
+        wanted.clients.get_mut("c").unwrap().insert("ClientName".to_owned(), json!("d"));
+        assert_eq!(state.unknown(&wanted), ["client c.NewFlow"]);
+    }
+
+    fn mfa_of(value: &Value) -> PoolState {
+        PoolState { pool: Map::new(), mfa: mfa(value).unwrap(), clients: BTreeMap::new() }
+    }
+
+    #[test]
+    fn passkeys_stay_when_mfa_is_turned_off() {
+        let passkeys = json!({ "RelyingPartyId": "example.com", "UserVerification": "required" });
+        let off = mfa_of(&json!({ "MfaConfiguration": "OFF", "WebAuthnConfiguration": passkeys }));
+        let mut on = off.clone();
+        on.mfa.insert("MfaConfiguration".to_owned(), json!("ON"));
+        on.mfa.insert(SOFTWARE_TOKEN.to_owned(), json!({ "Enabled": true }));
+        on.mfa.insert("SmsMfaConfiguration".to_owned(), json!({}));
+        let mut wanted = on.clone();
+        wanted.mfa.insert("MfaConfiguration".to_owned(), json!("OFF"));
+        wanted.turn_off(&on);
+        assert_eq!(wanted, off);
+        let mut same = off.clone();
+        same.turn_off(&off);
+        assert_eq!(same, off);
+    }
+
+    #[test]
+    fn what_is_not_said_of_authenticator_apps_means_that_they_are_off() {
+        let said =
+            json!({ "MfaConfiguration": "OFF", "SoftwareTokenMfaConfiguration": { "Enabled": false } });
+        for unsaid in [
+            json!({ "MfaConfiguration": "OFF" }),
+            json!({ "MfaConfiguration": "OFF", "SoftwareTokenMfaConfiguration": {} }),
+        ] {
+            assert_eq!(mfa_of(&unsaid), mfa_of(&said));
+        }
     }
 }

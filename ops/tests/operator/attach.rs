@@ -2,7 +2,8 @@
 
 use crate::support::{Operator, path};
 use end_to_end::Cloud;
-use serde_json::{Value, json};
+use fastrand::Rng;
+use serde_json::{Map, Value, json};
 
 /// Settings that have nothing to do with triggers, none at its default.
 fn unrelated() -> Value {
@@ -49,6 +50,22 @@ fn unrelated() -> Value {
     })
 }
 
+/// Settings of an app client, none at its default.
+fn client(name: &str, is_confidential: bool) -> Value {
+    json!({
+        "ClientName": name, "GenerateSecret": is_confidential,
+        "RefreshTokenValidity": 10, "AccessTokenValidity": 15, "IdTokenValidity": 20,
+        "TokenValidityUnits": { "AccessToken": "minutes", "IdToken": "minutes", "RefreshToken": "days" },
+        "ReadAttributes": ["email", "name"], "WriteAttributes": ["name"],
+        "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+        "SupportedIdentityProviders": ["COGNITO"], "CallbackURLs": ["https://example.com/back"],
+        "LogoutURLs": ["https://example.com/out"], "DefaultRedirectURI": "https://example.com/back",
+        "AllowedOAuthFlows": ["code"], "AllowedOAuthScopes": ["openid"], "AllowedOAuthFlowsUserPoolClient": true,
+        "PreventUserExistenceErrors": "LEGACY", "EnableTokenRevocation": false, "AuthSessionValidity": 7,
+        "EnablePropagateAdditionalUserContextData": is_confidential,
+    })
+}
+
 struct Shop<'a> {
     cloud: &'a Cloud,
     id: String,
@@ -70,23 +87,18 @@ impl<'a> Shop<'a> {
         cloud.cognito("SetUserPoolMfaConfig", mfa).await.unwrap();
         let mut clients = Vec::new();
         for name in ["web", "till"] {
-            let client = json!({
-                "UserPoolId": id, "ClientName": name, "GenerateSecret": name == "till",
-                "RefreshTokenValidity": 10, "AccessTokenValidity": 15, "IdTokenValidity": 20,
-                "TokenValidityUnits": { "AccessToken": "minutes", "IdToken": "minutes", "RefreshToken": "days" },
-                "ReadAttributes": ["email", "name"], "WriteAttributes": ["name"],
-                "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
-                "SupportedIdentityProviders": ["COGNITO"], "CallbackURLs": ["https://example.com/back"],
-                "LogoutURLs": ["https://example.com/out"], "DefaultRedirectURI": "https://example.com/back",
-                "AllowedOAuthFlows": ["code"], "AllowedOAuthScopes": ["openid"], "AllowedOAuthFlowsUserPoolClient": true,
-                "PreventUserExistenceErrors": "LEGACY", "EnableTokenRevocation": false, "AuthSessionValidity": 7,
-                "EnablePropagateAdditionalUserContextData": name == "till",
-            });
+            let mut client = client(name, name == "till");
+            client["UserPoolId"] = id.clone().into();
             let created = cloud.cognito("CreateUserPoolClient", client).await.unwrap();
             let client = created.pointer("/UserPoolClient/ClientId").and_then(Value::as_str).unwrap();
             clients.push(client.to_owned());
         }
         Self { cloud, id, clients }
+    }
+
+    /// None of the clients is listed in the local cloud's `AppClients`.
+    fn left_out(&self) -> Vec<&str> {
+        self.clients.iter().flat_map(|client| ["--leave-out", client.as_str()]).collect()
     }
 
     /// What Cognito describes, dates aside.
@@ -132,9 +144,10 @@ async fn attach_keeps_every_setting_and_detach_brings_everything_back() {
     let shop = Shop::open(&cloud).await;
     let before = shop.described().await;
     let record = path(&operator, "record.json");
+    let outputs = operator.outputs_for(&cloud, &shop.id);
     let attach = |more: &[&str]| {
-        let flags = ["attach", "--user-pool-id", &shop.id, "--stack-outputs", operator.outputs()];
-        operator.run(&[&flags[..], more].concat())
+        let flags = ["attach", "--user-pool-id", &shop.id, "--stack-outputs", &outputs];
+        operator.run(&[&flags[..], &shop.left_out(), more].concat())
     };
 
     let (code, shown, _) = attach(&["--dry-run"]);
@@ -187,7 +200,8 @@ async fn what_attach_switched_on_goes_with_it_and_what_others_changed_stays() {
     cloud.cognito("SetUserPoolMfaConfig", off).await.unwrap();
     let before = shop.described().await;
     let record = path(&operator, "record.json");
-    let attach = ["attach", "--user-pool-id", &shop.id, "--stack-outputs", operator.outputs()];
+    let outputs = operator.outputs_for(&cloud, &shop.id);
+    let attach = ["attach", "--user-pool-id", &shop.id, "--stack-outputs", &outputs];
     let more = [
         "--mfa",
         "optional",
@@ -198,7 +212,7 @@ async fn what_attach_switched_on_goes_with_it_and_what_others_changed_stays() {
         &record,
         "--json",
     ];
-    let (code, result, said) = operator.run(&[&attach[..], &more].concat());
+    let (code, result, said) = operator.run(&[&attach[..], &shop.left_out(), &more].concat());
     assert_eq!(code, 0, "{said}");
     let result: Value = serde_json::from_str(&result).unwrap();
     assert_eq!(result["outcome"], "attached");
@@ -265,8 +279,9 @@ async fn a_pool_that_is_somebody_elses_is_refused_with_what_to_add_there() {
         let created = cloud.cognito("CreateUserPool", pool).await.unwrap();
         let id = created.pointer("/UserPool/Id").and_then(Value::as_str).unwrap();
         let described = cloud.cognito("DescribeUserPool", json!({ "UserPoolId": id })).await.unwrap();
+        let outputs = operator.outputs_for(&cloud, id);
         let (code, shown, said) =
-            operator.run(&["attach", "--user-pool-id", id, "--stack-outputs", operator.outputs()]);
+            operator.run(&["attach", "--user-pool-id", id, "--stack-outputs", &outputs]);
         assert_eq!(code, 3, "{said}");
         assert!(said.contains(reason), "{said}");
         assert!(
@@ -285,5 +300,143 @@ async fn a_pool_that_is_somebody_elses_is_refused_with_what_to_add_there() {
     ]);
     assert_eq!(code, 1);
     assert!(said.contains("DescribeUserPool: ResourceNotFoundException"), "{said}");
+    cloud.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_would_break_sign_ins_is_refused() {
+    let cloud = Cloud::start().await.unwrap();
+    let operator = Operator::of(&cloud);
+    let shop = Shop::open(&cloud).await;
+    let before = shop.described().await;
+    let outputs = operator.outputs_for(&cloud, &shop.id);
+    let attach = |outputs: &str, more: &[&str]| {
+        let flags = ["attach", "--user-pool-id", &shop.id, "--stack-outputs", outputs];
+        operator.run(&[&flags[..], more].concat())
+    };
+    let (code, _, said) = attach(operator.outputs(), &shop.left_out());
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("the functions are deployed for the pool us-east-1_"), "{said}");
+
+    let [web, till] = &shop.clients[..] else { panic!("two clients") };
+    let (code, _, said) = attach(&outputs, &["--leave-out", web]);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("the app client till is not in AppClients"), "{said}");
+    assert!(said.contains(&format!("--leave-out {till}")) && !said.contains(web), "{said}");
+
+    let (code, _, said) = attach(&outputs, &["--leave-out", "1unknown"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("the pool has no such app client"), "{said}");
+    assert_eq!(shop.described().await, before);
+
+    // Listed by the deployed functions.
+    let own = cloud.endpoint("userPoolId").unwrap();
+    let (code, _, said) =
+        operator.run(&["attach", "--user-pool-id", own, "--stack-outputs", operator.outputs()]);
+    assert_eq!(code, 0, "{said}");
+    cloud.stop().await.unwrap();
+}
+
+/// Three of four settings, by chance.
+fn most_of(settings: &Value, random: &mut Rng) -> Map<String, Value> {
+    let members = settings.as_object().unwrap().iter();
+    members.filter(|_| random.u8(..4) > 0).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// A pool with any of the settings, MFA in any state, and up to three clients.
+async fn generated<'a>(cloud: &'a Cloud, random: &mut Rng) -> Shop<'a> {
+    let mut pool = most_of(&unrelated(), random);
+    pool.insert("PoolName".to_owned(), "generated".into());
+    if !pool.contains_key("UserPoolTier") {
+        pool.remove("UserPoolAddOns");
+    }
+    let has_sms = pool.contains_key("SmsConfiguration");
+    let by_email = pool.contains_key("EmailConfiguration");
+    let created = cloud.cognito("CreateUserPool", pool.into()).await.unwrap();
+    let id = created.pointer("/UserPool/Id").and_then(Value::as_str).unwrap().to_owned();
+
+    let mut mfa = json!({ "UserPoolId": id, "MfaConfiguration": "OFF" });
+    if random.bool() {
+        mfa["MfaConfiguration"] = random.choice(["OPTIONAL", "ON"]).unwrap().into();
+        mfa["SoftwareTokenMfaConfiguration"] = json!({ "Enabled": true });
+        if has_sms && random.bool() {
+            mfa["SoftwareTokenMfaConfiguration"]["Enabled"] = random.bool().into();
+            mfa["SmsMfaConfiguration"] = json!({
+                "SmsAuthenticationMessage": "Shop {####}", "SmsConfiguration": unrelated()["SmsConfiguration"],
+            });
+        }
+        if by_email && random.bool() {
+            mfa["EmailMfaConfiguration"] = json!({ "Message": "Shop {####}", "Subject": "Shop" });
+        }
+    }
+    if random.bool() {
+        mfa["WebAuthnConfiguration"] =
+            json!({ "RelyingPartyId": "shop.example", "UserVerification": "required" });
+    }
+    cloud.cognito("SetUserPoolMfaConfig", mfa).await.unwrap();
+
+    let mut clients = Vec::new();
+    for number in 0..random.usize(0..4) {
+        let mut client = most_of(&client("generated", random.bool()), random);
+        // Each of these is nothing without the others.
+        for together in [
+            &["AccessTokenValidity", "IdTokenValidity", "RefreshTokenValidity", "TokenValidityUnits"][..],
+            &[
+                "AllowedOAuthFlows",
+                "AllowedOAuthScopes",
+                "AllowedOAuthFlowsUserPoolClient",
+                "CallbackURLs",
+                "DefaultRedirectURI",
+            ],
+        ] {
+            if !together.iter().all(|name| client.contains_key(*name)) {
+                client.retain(|name, _| !together.contains(&name.as_str()));
+            }
+        }
+        client.insert("UserPoolId".to_owned(), id.clone().into());
+        client.insert("ClientName".to_owned(), format!("client{number}").into());
+        let created = cloud.cognito("CreateUserPoolClient", client.into()).await.unwrap();
+        clients.push(created.pointer("/UserPoolClient/ClientId").and_then(Value::as_str).unwrap().to_owned());
+    }
+    Shop { cloud, id, clients }
+}
+
+#[tokio::test]
+async fn fifty_generated_pools_are_as_before_after_attach_and_detach() {
+    let cloud = Cloud::start().await.unwrap();
+    let operator = Operator::of(&cloud);
+    let mut random = Rng::with_seed(22);
+    let (mut settings, mut passkeys_without_mfa) = (0, 0);
+    for number in 0..50 {
+        let shop = generated(&cloud, &mut random).await;
+        let before = shop.described().await;
+        let outputs = operator.outputs_for(&cloud, &shop.id);
+        let record = path(&operator, &format!("record-{number}.json"));
+        let mut flags =
+            vec!["attach", "--user-pool-id", &shop.id, "--stack-outputs", &outputs, "--record", &record];
+        flags.extend(shop.left_out());
+        for (flag, value) in
+            [("--mfa", Some("optional")), ("--mfa", Some("on")), ("--skip", Some("CustomMessage"))]
+        {
+            if random.u8(..4) == 0 && !flags.contains(&flag) {
+                flags.extend([Some(flag), value].into_iter().flatten());
+            }
+        }
+        if random.bool() {
+            flags.push("--hide-user-existence");
+        }
+        let context = format!("pool {number}: {}\n{before:#}", flags.join(" "));
+        let (code, shown, said) = operator.run(&flags);
+        assert_eq!(code, 0, "{context}\n{shown}{said}");
+        assert_ne!(shop.described().await, before, "{context}");
+        let (code, shown, said) = operator.run(&["detach", "--record", &record]);
+        assert_eq!(code, 0, "{context}\n{shown}{said}");
+        assert_eq!(shop.described().await, before, "{context}");
+        settings += leaves(&before);
+        let off = before["mfa"]["MfaConfiguration"] == "OFF";
+        passkeys_without_mfa += usize::from(off && before["mfa"].get("WebAuthnConfiguration").is_some());
+    }
+    assert!(passkeys_without_mfa >= 5, "{passkeys_without_mfa}");
+    println!("attach and detach: {settings} settings of 50 pools as before");
     cloud.stop().await.unwrap();
 }

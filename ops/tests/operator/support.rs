@@ -29,6 +29,23 @@ impl Operator {
         &self.outputs
     }
 
+    /// The file with the outputs of a stack that was deployed for another pool than its own.
+    pub(crate) fn outputs_for(&self, cloud: &Cloud, pool: &str) -> String {
+        let mut outputs = cloud.stack_outputs().clone();
+        let all = outputs.as_array_mut().unwrap();
+        all.retain(|output| {
+            output["OutputKey"] != "NativeClientId" && output["OutputKey"] != "CustomClientId"
+        });
+        for output in all {
+            if output["OutputKey"] == "UserPoolId" {
+                output["OutputValue"] = pool.into();
+            }
+        }
+        let file = path(self, &format!("outputs-{pool}.json"));
+        fs::write(&file, outputs.to_string()).unwrap();
+        file
+    }
+
     /// With one more variable.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));

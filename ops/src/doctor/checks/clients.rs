@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::doctor::facts::Client;
 use crate::doctor::{Check, Severity};
+use crate::pool::Client;
 
 const HOUR: i64 = 3_600;
 const YEAR: i64 = 365 * 24 * HOUR;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::one;
 use crate::doctor::facts::{Facts, Found, Function};
 use crate::doctor::{Check, Severity};
+use crate::live;
 use crate::pool::{foreign_triggers, function_of};
 
 /// What a function of this project is told by its environment, and what it has to be.
@@ -89,6 +90,30 @@ pub(super) const CHECKS: &[Check] = &[
             wired_functions(facts)
                 .filter(|(_, function)| missing(function))
                 .map(|(trigger, function)| format!("{trigger}: {} does not exist", function.arn))
+                .collect()
+        },
+    },
+    Check {
+        id: "live-stale",
+        severity: Severity::Error,
+        why: "callers get the version of the alias live, so the deployed settings have no effect",
+        fix: "cognito-mfa deploy; after a roll-back, first remove what the alarm reported",
+        reference: "docs/operators/deploy.md, What a deployment changes",
+        find: |facts| {
+            facts
+                .functions
+                .iter()
+                .chain(&facts.others)
+                .filter_map(|(name, function)| {
+                    let (Some(Found::Here(latest)), Some(Found::Here(live))) =
+                        (&function.latest, &function.configuration)
+                    else {
+                        return None;
+                    };
+                    let differs = live::stale(latest, live);
+                    (!differs.is_empty())
+                        .then(|| format!("{name} has an earlier state of {}", differs.join(", ")))
+                })
                 .collect()
         },
     },
@@ -363,6 +388,7 @@ mod tests {
             arn: ARN.to_owned(),
             statements: None,
             configuration: Some(Found::Here(configuration)),
+            latest: None,
         };
         Facts {
             state: PoolState {
@@ -376,6 +402,7 @@ mod tests {
             },
             policy: Policy::default(),
             functions: triggers.map(|trigger| (trigger, function(json!({ "Timeout": 5 })))).into(),
+            others: BTreeMap::new(),
             table: None,
             key: None,
             grants: None,
@@ -410,5 +437,32 @@ mod tests {
         assert_eq!(found(&faulty), due.into());
         let slow = CHECKS.iter().find(|check| check.id == "trigger-slow").unwrap();
         assert_eq!((slow.find)(&faulty), ["PreSignUp can take 15 s"], "senders have their own time");
+    }
+
+    #[test]
+    fn an_alias_that_runs_an_earlier_version_is_found() {
+        let configuration = |level: &str, layer: &str| {
+            Some(Found::Here(json!({
+                "Environment": { "Variables": { "LOG_LEVEL": level } }, "Layers": [{ "Arn": layer }],
+            })))
+        };
+        let mut facts = facts();
+        let trigger = facts.functions.get_mut("PreSignUp").unwrap();
+        trigger.configuration = configuration("info", "layer:1");
+        trigger.latest = configuration("warn", "layer:1");
+        let other = Function {
+            arn: ARN.to_owned(),
+            statements: None,
+            configuration: configuration("info", "layer:1"),
+            latest: configuration("info", "layer:2"),
+        };
+        facts.others.insert("Deliver".to_owned(), other);
+        assert_eq!(found(&facts), ["live-stale"].into());
+        let check = CHECKS.iter().find(|check| check.id == "live-stale").unwrap();
+        let what = [
+            "PreSignUp has an earlier state of LOG_LEVEL",
+            "Deliver has an earlier state of the overrides (layer)",
+        ];
+        assert_eq!((check.find)(&facts), what);
     }
 }

@@ -5,8 +5,9 @@ use shared::custom_auth::{AppClient, AppClients, Weakness, weaknesses};
 
 use super::one;
 use crate::check::meaning;
-use crate::doctor::facts::{Client, Facts};
+use crate::doctor::facts::Facts;
 use crate::doctor::{Check, Severity};
+use crate::pool::Client;
 use crate::pool::function_of;
 
 fn is_native(client: &Client<'_>) -> bool {
@@ -130,8 +131,7 @@ pub(super) const CHECKS: &[Check] = &[
         find: |facts| {
             let Some(listed) = listed(facts) else { return Vec::new() };
             facts.clients_that("is not in MFA_APP_CLIENTS", |client| {
-                let signs_in = client.signs_in_natively() || client.signs_in_by_challenges();
-                signs_in && listed.find(client.id).is_none()
+                client.signs_in() && listed.find(client.id).is_none()
             })
         },
     },
