@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stacks_pool_is_not_ours_to_change() {
+    fn a_pool_of_a_stack_is_not_changed() {
         let state = |tags: Value| PoolState {
             pool: [("UserPoolTags".to_owned(), tags)].into_iter().collect(),
             mfa: Map::new(),

@@ -16,12 +16,12 @@ use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConn
 use serde_json::Value;
 use shared::config::process_environment;
 use shared::kernel::{Clock, SystemClock};
-use shared_aws::{CallFault, JsonClient, Patience};
+use shared_aws::{CallFault, JsonClient, RetryPolicy};
 use tokio::sync::Mutex;
 
 /// An operator rather waits than starts again, but not for ever. Every operation that is called may be repeated: it
 /// reads, or writes a whole state.
-const PATIENCE: Patience = Patience {
+const PATIENCE: RetryPolicy = RetryPolicy {
     tries: 4,
     back_off: Duration::from_millis(600),
     one_try: Some(Duration::from_secs(30)),
@@ -133,7 +133,7 @@ impl Aws {
                 || service.endpoint(&self.region),
                 |endpoint| endpoint.trim_end_matches('/').to_owned(),
             ),
-            patience: PATIENCE,
+            retry_policy: PATIENCE,
         }
     }
 

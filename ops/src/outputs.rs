@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_outputs_are_the_same_whoever_prints_them() {
+    fn stack_outputs_are_the_same_in_every_format() {
         let list = json!([
             { "OutputKey": "ApiUrl", "OutputValue": "https://example.com", "Description": "…" },
             { "OutputKey": "TriggerPreSignUp", "OutputValue": "arn:a" },
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn another_stack_is_told_from_ours() {
+    fn another_stack_is_distinguished_from_ours() {
         for other in [
             json!([{ "OutputKey": "ApiUrl", "OutputValue": "https://example.com" }]),
             json!({ "Stacks": [] }),

@@ -97,7 +97,7 @@ enrolment = "closed"
 }
 
 #[test]
-fn a_country_that_is_none_is_found_before_the_senders_fail_at_it() {
+fn an_unknown_country_is_found_before_a_deployment() {
     let folder = folder(&[("policy.toml", "[sms]\nallowed_countries = [\"DE\", \"XX\"]\n")]);
     let (passes, found) = checked(folder.path());
     assert!(!passes);
@@ -112,7 +112,7 @@ fn a_folder_that_is_not_there_is_no_good_folder() {
 }
 
 #[test]
-fn help_tells_the_exit_codes_and_a_shell_can_complete() {
+fn help_lists_exit_codes_and_shells_can_complete() {
     let help = command(&["--help"]);
     let help = String::from_utf8(help.stdout).unwrap();
     for told in

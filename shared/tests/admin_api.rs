@@ -14,9 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use serde_json::{Value, json};
 use shared::{
-    admin::{Support, SupportPorts},
+    admin::{AdminPorts, AdminService},
     assurance::{Evidence, RecordedSignIn, SignInRecords},
-    audit::{Action, AuditTrail, Entry, SupportEvent},
+    audit::{AdminEvent, AuditAction, AuditEntry, AuditTrail},
     config::Policy,
     delivery::{Notice, OutboundMessage},
     factors::custom::{Change, CustomFactorStore, RecoveryHash},
@@ -67,7 +67,7 @@ struct NoTrail;
 
 #[async_trait::async_trait]
 impl AuditTrail for NoTrail {
-    async fn append(&self, _: &Entry) -> Result<(), PortError> {
+    async fn append(&self, _: &AuditEntry) -> Result<(), PortError> {
         Err(PortError::new("audit.append", "it is full"))
     }
 }
@@ -83,7 +83,7 @@ fn api_on(factors: &[PoolFactor], more_policy: &str, trail: Option<Arc<dyn Audit
     let pool = Arc::new(InMemoryUserPool::new(UserId::parse(ADMIN).unwrap()).with_factors(factors));
     let (table, queue) = (Arc::new(InMemoryTable::default()), Arc::new(InMemoryMessageQueue::default()));
     let clock = Arc::new(ManualClock::at(SIGNED_IN_AT + SignedDuration::from_mins(1)));
-    let ports = SupportPorts {
+    let ports = AdminPorts {
         pool: pool.clone(),
         accounts: accounts.clone(),
         custom: table.clone(),
@@ -99,7 +99,7 @@ fn api_on(factors: &[PoolFactor], more_policy: &str, trail: Option<Arc<dyn Audit
     let policy = format!("[admin]\ngroups = ['helpers']\n{more_policy}");
     let policy = Policy::read(Some(&policy)).unwrap().admin;
     record(&table, SIGNED_IN_AT, !factors.is_empty());
-    Api { accounts, table, queue, clock, pool, router: admin_api(Arc::new(Support::new(policy, ports))) }
+    Api { accounts, table, queue, clock, pool, router: admin_api(Arc::new(AdminService::new(policy, ports))) }
 }
 
 /// A sign-in of the administrator.
@@ -145,9 +145,9 @@ impl Api {
     }
 
     /// The lines that tell of looks: of whom, by whom, which.
-    fn looks(&self) -> Vec<(String, String, SupportEvent)> {
-        let look = |entry: Entry| match entry.action {
-            Action::Support { event: event @ (SupportEvent::UserViewed | SupportEvent::AuditViewed) } => {
+    fn looks(&self) -> Vec<(String, String, AdminEvent)> {
+        let look = |entry: AuditEntry| match entry.action {
+            AuditAction::Admin { event: event @ (AdminEvent::UserViewed | AdminEvent::AuditViewed) } => {
                 let by = entry.by.unwrap();
                 assert_eq!(by.reason, None);
                 Some((entry.user.as_str().to_owned(), by.user.as_str().to_owned(), event))
@@ -211,7 +211,7 @@ async fn a_user_is_found_with_everything_that_proves() {
 }
 
 #[tokio::test]
-async fn every_change_is_written_down_with_who_and_why_and_told() {
+async fn every_change_is_audited_with_reason_and_notified() {
     for (method, operation) in CHANGES {
         let api = api(&[PoolFactor::Totp]);
         let (status, answer) = api.call(method, &path(operation), body(operation)).await;
@@ -220,14 +220,14 @@ async fn every_change_is_written_down_with_who_and_why_and_told() {
         assert_eq!(entries.len(), 1, "{operation}");
         let by = entries[0].by.as_ref().unwrap();
         assert_eq!((by.user.as_str(), by.reason.as_deref()), (ADMIN, Some("ticket 17")));
-        let is_erased = entries[0].action == Action::Support { event: SupportEvent::Erased };
+        let is_erased = entries[0].action == AuditAction::Admin { event: AdminEvent::Erased };
         assert_eq!(entries[0].user.as_str(), if is_erased { ADMIN } else { "sub-sam" });
-        assert_eq!(api.notices(), [Notice::ChangedBySupport], "{operation}");
+        assert_eq!(api.notices(), [Notice::ChangedByAdministrator], "{operation}");
     }
 }
 
 #[tokio::test]
-async fn a_reset_leaves_nothing_that_a_lost_phone_held() {
+async fn a_reset_removes_everything_a_lost_phone_had() {
     let api = api(&[PoolFactor::Totp]);
     let sam = UserId::parse("sub-sam").unwrap();
     let codes = Change { recovery: Some([RecoveryHash::from_stored("hash")].into()), ..Change::default() };
@@ -323,7 +323,7 @@ async fn administrators_do_not_touch_each_other_nor_themselves() {
 
 /// Every route, for everybody who is no administrator with a second factor and a fresh sign-in.
 #[tokio::test]
-async fn nobody_else_gets_anywhere() {
+async fn every_other_caller_is_refused() {
     let all = CHANGES.into_iter().chain(LOOKS.map(|look| ("POST", look)));
     let mut checked = 0;
     for (method, operation) in all {
@@ -383,7 +383,7 @@ async fn look(api: &Api, claims: Value) -> String {
 
 /// Whoever has only the password turns a factor on with the token that they got for it.
 #[tokio::test]
-async fn a_factor_turned_on_after_the_sign_in_does_not_let_its_token_in() {
+async fn a_token_older_than_its_factor_is_refused() {
     let api = api(&[]);
     api.pool.set_factors(&[PoolFactor::Totp]);
     api.accounts.change("alex", |user| user.account.profile.factors.enabled = [PoolFactor::Totp].into());
@@ -406,7 +406,7 @@ async fn a_factor_turned_on_after_the_sign_in_does_not_let_its_token_in() {
 }
 
 #[tokio::test]
-async fn a_sign_in_of_which_nothing_is_known_is_none_with_a_second_factor() {
+async fn an_unrecorded_sign_in_has_no_second_factor() {
     let api = api(&[PoolFactor::Totp]);
     assert_eq!(look(&api, json!({})).await, "200");
     for minutes in [-2, 2] {
@@ -478,7 +478,7 @@ async fn what_is_no_name_is_said_to_be_none(#[case] user: Value) {
 
 /// What the paths were that had a name in them: whatever function is behind them does nothing.
 #[tokio::test]
-async fn a_path_names_nobody() {
+async fn a_path_never_names_a_user() {
     let api = api(&[PoolFactor::Totp]);
     for (method, operation) in CHANGES {
         for named in ["sam", "sub-sam", "sub-sam%2Fmfa-reset%3Fx@example.org", "..", "%2e%2e", "find"] {
@@ -491,13 +491,13 @@ async fn a_path_names_nobody() {
 }
 
 #[tokio::test]
-async fn a_look_is_written_down_with_who_looked() {
+async fn a_read_is_audited_with_its_administrator() {
     let api = api(&[PoolFactor::Totp]);
     assert_eq!(api.look("find", "sam").await.0, 200);
     assert_eq!(api.look("audit", "kim").await.0, 200);
     assert_eq!(api.look("find", "none").await.0, 404);
     let of = |user: &str, event| (user.to_owned(), ADMIN.to_owned(), event);
-    let expected = [of("sub-sam", SupportEvent::UserViewed), of("sub-kim", SupportEvent::AuditViewed)];
+    let expected = [of("sub-sam", AdminEvent::UserViewed), of("sub-kim", AdminEvent::AuditViewed)];
     assert_eq!(api.looks(), expected);
     assert_eq!(api.table.audit().len(), 2, "one line a look");
     // What can't be written down is not shown.

@@ -145,7 +145,7 @@ async fn each_step_takes_no_more_calls_than_promised() {
 }
 
 #[tokio::test]
-async fn an_authenticators_code_works_at_once_or_after_a_choice_and_each_step_once() {
+async fn an_authenticator_code_works_once_per_step() {
     let (table, stage) = stage("");
     let alex = user("alex");
     let other_seed = b"abcdefghijklmnopqrst";
@@ -225,7 +225,7 @@ impl Device {
 }
 
 #[tokio::test]
-async fn a_trusted_device_stands_for_the_second_factor_and_for_nothing_else() {
+async fn a_trusted_device_replaces_the_second_factor_only() {
     let (table, stage) = stage("");
     let (alex, sam) = (user("alex"), user("sam"));
     let device = Device::trusted(&table, &alex, &stage).await;
@@ -269,7 +269,7 @@ async fn a_trusted_device_stands_for_the_second_factor_and_for_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_device_is_dead_after_its_time_and_alone_it_signs_nobody_in() {
+async fn a_trusted_device_expires_and_never_suffices_alone() {
     let (table, stage) = stage(PASSWORDLESS);
     let alex = user("alex");
     let device = Device::trusted(&table, &alex, &stage).await;
@@ -406,7 +406,7 @@ async fn nothing_can_be_moved_from_one_sign_in_to_another() {
 }
 
 #[tokio::test]
-async fn wrong_codes_by_name_lock_nobody_out_who_knows_the_password() {
+async fn wrong_name_only_codes_never_lock_password_sign_ins() {
     let (table, stage) = stage(PASSWORDLESS);
     let alex = user("alex");
     add_authenticator(&table, &alex, "a", SEED, stage.clock.now()).await;
@@ -442,7 +442,7 @@ async fn wrong_codes_by_name_lock_nobody_out_who_knows_the_password() {
 }
 
 #[tokio::test]
-async fn a_factor_is_off_after_a_hundred_failures_beside_another_until_another_succeeds() {
+async fn a_factor_locks_after_100_failures_until_another_succeeds() {
     let (table, stage) = stage("[custom_auth.clients.custom]\nkeep_weaker = true\n");
     let alex = user("alex");
     add_authenticator(&table, &alex, "a", SEED, stage.clock.now()).await;
@@ -471,7 +471,7 @@ async fn a_factor_is_off_after_a_hundred_failures_beside_another_until_another_s
 
 /// Beyond a limit, and for a name that is no user's: the same course, to its end.
 #[tokio::test]
-async fn sign_ins_that_lead_nowhere_look_like_all_others() {
+async fn decoy_sign_ins_look_like_real_ones() {
     let (table, stage) = stage(PASSWORDLESS);
     let alex = user("alex");
     let course = async |name: &str, user: Option<&UserId>, has_code: bool| {
@@ -621,7 +621,7 @@ async fn a_first_factor_is_set_up_once() {
 }
 
 #[tokio::test]
-async fn codes_by_name_of_an_authenticator_are_compared_sixteen_times_a_year() {
+async fn name_only_totp_codes_are_compared_16_times_a_year() {
     let (table, stage) = stage(PASSWORDLESS);
     let alex = user("alex");
     add_authenticator(&table, &alex, "a", SEED, stage.clock.now()).await;

@@ -240,7 +240,7 @@ async fn what_is_worth_nothing_is_not_sent(#[case] is_over: bool, #[case] minute
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dummy_and_what_is_no_parcel_do_nothing() {
+async fn decoys_and_invalid_messages_do_nothing() {
     let house = house(Codes::default());
     house.table.fail();
     for payload in [json!({ "kind": "dummy" }), json!({ "kind": "letter" }), json!(null)] {

@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use rstest::rstest;
 use serde_json::{Value, json};
 use shared::{
-    audit::Action,
+    audit::AuditAction,
     config::{self, Policy},
     delivery::{
         ChannelProviders, DataKeyCiphertext, DataKeys, DeliveryId, Email, FoundUser, Lease, NotSent,
@@ -292,7 +292,7 @@ fn risk(id: &str) -> Value {
 
 /// Whoever knows the name can't keep it from the owner by asking for a code before, and it keeps no code from them.
 #[tokio::test(start_paused = true)]
-async fn a_risk_notification_has_no_code_finds_its_user_and_waits_for_nothing() {
+async fn a_risk_notification_finds_its_user_and_has_no_cool_down() {
     let senders = working();
     answer(&senders.email, event("CustomEmailSender_ForgotPassword")).await.unwrap();
     for given in [risk("one"), risk("one"), risk("two")] {
@@ -310,7 +310,7 @@ async fn a_risk_notification_has_no_code_finds_its_user_and_waits_for_nothing() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_risk_notification_that_fails_stands_in_the_trail_of_its_user() {
+async fn a_failed_risk_notification_is_audited() {
     let senders = senders(Behaviour::Rejects, Behaviour::Rejects);
     answer(&senders.email, risk("one")).await.unwrap();
     let users: Vec<_> = senders.world.table.audit().into_iter().map(|entry| entry.user).collect();
@@ -339,7 +339,7 @@ async fn fifty_overlapping_and_ten_later_deliveries_are_one_message() {
 #[case(Step::BeforeNote, 2)]
 #[case(Step::AfterNote, 1)]
 #[tokio::test(start_paused = true)]
-async fn whoever_dies_on_the_way_is_followed(#[case] step: Step, #[case] messages: usize) {
+async fn a_lease_of_a_dead_worker_is_taken_over(#[case] step: Step, #[case] messages: usize) {
     let senders = working();
     let given = event("CustomSMSSender_SignUp");
     *senders.world.stop.lock().unwrap() = Some(step);
@@ -404,7 +404,7 @@ async fn a_failed_send_is_a_record_and_no_error(
     match ends {
         Ok(_) => assert_eq!(audited, []),
         Err(failure) => {
-            assert_eq!(audited, [Action::MessageNotSent { channel: "sms", reason: failure.name() }]);
+            assert_eq!(audited, [AuditAction::MessageNotSent { channel: "sms", reason: failure.name() }]);
         }
     }
 }

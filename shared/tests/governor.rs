@@ -85,7 +85,7 @@ fn range(index: u32) -> String {
 }
 
 #[tokio::test]
-async fn where_nobody_enters_a_code_sending_stops_and_verified_numbers_go_on() {
+async fn without_entered_codes_only_verified_numbers_get_more() {
     let house = House::new(|_| {});
     for index in 0..20 {
         let receipt = house.receipt(&sign_up(&format!("bot-{index}"), &range(index))).await;
@@ -231,7 +231,7 @@ async fn what_no_provider_took_is_forgotten() {
 /// The first attempt died, and the second finds nobody who sends: what the first one counted stays, but the user need
 /// not wait for a code that never went out.
 #[tokio::test]
-async fn what_no_provider_took_of_a_second_attempt_holds_nobody_off() {
+async fn a_retried_message_without_provider_starts_no_cool_down() {
     let house = House::new(|_| {});
     for admission in [second_factor("alex", ALEX), sign_up("sam", "+447400123456")] {
         let delivery = next_delivery();

@@ -35,7 +35,7 @@ const EXTERNAL: &str = "PreSignUp_ExternalProvider";
 const GOOGLE: &str = "link_providers = ['Google', 'Corp']";
 
 #[tokio::test]
-async fn an_identity_of_a_listed_provider_is_linked_with_the_one_account_of_its_verified_address() {
+async fn a_listed_providers_identity_is_linked_by_verified_address() {
     for (user_name, provider, subject) in [
         ("Google_1000", "Google", "1000"),
         ("google_1000", "Google", "1000"),
@@ -76,7 +76,7 @@ async fn everybody_else_stays_apart() {
 }
 
 #[tokio::test]
-async fn a_closed_door_links_nobody() {
+async fn a_closed_policy_links_no_identity() {
     let links = links(&[("alex", "alex@example.com")]);
     let trigger = trigger(&format!("open = false\n{GOOGLE}"), &links);
     assert_eq!(answer(&trigger, event(EXTERNAL, "Google_1", "true")).await, Err(Refusal::SignUpClosed));

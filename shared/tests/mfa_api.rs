@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use shared::{
     api_limits::{IdempotentRequests, RateLimiter},
     assurance::{Evidence, PasswordRecovery, RecordedSignIn, SignInRecords},
-    audit::Action,
+    audit::AuditAction,
     config::Policy,
     custom_auth::{AppClients, CustomAuthSettings},
     delivery::{Budgets, Channel, Destination, LastSend, Notice, OutboundMessage, SendHistory},
@@ -230,19 +230,19 @@ async fn an_authenticator_is_set_up_and_made_the_preferred_factor() {
 
     let (status, body) = api.call("PUT", "/mfa/preference", Some(json!({ "totp": "PREFERRED" }))).await;
     assert_eq!((status, body), (200, json!({ "sms": "DISABLED", "totp": "PREFERRED", "email": "DISABLED" })));
-    let actions: Vec<Action> = api.table.audit().iter().map(|entry| entry.action).collect();
+    let actions: Vec<AuditAction> = api.table.audit().iter().map(|entry| entry.action).collect();
     assert_eq!(
         actions,
         [
-            Action::TotpStarted { replace: false },
-            Action::TotpVerified,
-            Action::PreferenceChanged { factor: PoolFactor::Totp, enabled: true, preferred: true },
+            AuditAction::TotpStarted { replace: false },
+            AuditAction::TotpVerified,
+            AuditAction::PreferenceChanged { factor: PoolFactor::Totp, enabled: true, preferred: true },
         ]
     );
 }
 
 #[tokio::test]
-async fn whoever_has_an_authenticator_loses_it_only_by_asking_for_it() {
+async fn an_authenticator_is_removed_only_on_request() {
     let api = api(&[PoolFactor::Totp]);
     for body in [None, Some(json!({})), Some(json!({ "replace": false })), Some(json!({ "replace": null }))] {
         let (status, body) = api.call("POST", "/mfa/totp", body).await;
@@ -251,7 +251,7 @@ async fn whoever_has_an_authenticator_loses_it_only_by_asking_for_it() {
     assert!(!api.pool.calls().contains(&"AssociateSoftwareToken"));
     let (status, _) = api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await;
     assert_eq!(status, 200);
-    assert_eq!(api.table.audit().last().unwrap().action, Action::TotpStarted { replace: true });
+    assert_eq!(api.table.audit().last().unwrap().action, AuditAction::TotpStarted { replace: true });
 }
 
 #[rstest]
@@ -289,7 +289,7 @@ async fn the_words_of_amplify_5(#[case] word: &str, #[case] after: Value) {
 }
 
 #[tokio::test]
-async fn of_two_tabs_the_later_one_looks_again() {
+async fn the_later_of_two_tabs_must_read_again() {
     let api = api(&[PoolFactor::Totp, PoolFactor::Sms]);
     let put = async |if_match: &str, body: Value| {
         api.call_with(("PUT", "/mfa/preference"), &[("if-match", if_match)], Some(body)).await
@@ -338,7 +338,7 @@ async fn without_the_table_a_preference_is_shown_and_has_no_tag() {
 
 /// The old authenticator is stopped, the new one was never confirmed, and the pool still lists it as on.
 #[tokio::test]
-async fn a_replacement_that_was_abandoned_was_told_before_and_is_shown() {
+async fn an_abandoned_replacement_is_notified_and_shown() {
     let api = api(&[PoolFactor::Totp]);
     assert_eq!(api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await.0, 200);
     assert_eq!(api.notices(), [(Notice::AuthenticatorReplaced, None)]);
@@ -391,7 +391,7 @@ async fn a_repeated_request_is_done_once_and_shows_no_secret_again() {
 }
 
 #[tokio::test]
-async fn changes_are_limited_by_the_minute_and_looks_are_not() {
+async fn changes_are_limited_by_the_minute_and_reads_are_not() {
     let api = api(&[]);
     let change = async || api.call_with(("PUT", "/mfa/preference"), &[], Some(json!({}))).await;
     for _ in 0..60 {
@@ -624,7 +624,7 @@ async fn only_the_users_own_access_token_opens_a_route() {
 }
 
 #[tokio::test]
-async fn a_change_needs_a_fresh_sign_in_and_a_look_does_not() {
+async fn a_change_needs_a_fresh_sign_in_and_a_read_does_not() {
     let api = api(&[PoolFactor::Totp]);
     api.clock.advance(SignedDuration::from_mins(4));
     assert_eq!(
@@ -649,7 +649,7 @@ async fn a_change_needs_a_fresh_sign_in_and_a_look_does_not() {
 }
 
 #[tokio::test]
-async fn no_internal_error_reaches_the_user_and_nothing_changes_unaudited() {
+async fn internal_errors_stay_hidden_and_every_change_is_audited() {
     let api = api(&[]);
     api.table.fail();
     for (method, path, body) in [
@@ -776,7 +776,7 @@ async fn several_authenticators_each_with_a_name() {
     );
     let audit: Vec<_> = api.table.audit().iter().map(|entry| entry.action).collect();
     let events = audit.iter().map(|action| match action {
-        Action::CustomFactor { event, id: Some(_) } => event.name(),
+        AuditAction::CustomFactor { event, id: Some(_) } => event.name(),
         other => panic!("{other:?}"),
     });
     assert_eq!(
@@ -806,7 +806,7 @@ async fn a_step_is_good_once_over_all_authenticators() {
 }
 
 #[tokio::test]
-async fn five_authenticators_and_no_more_but_what_nobody_finished_makes_room() {
+async fn five_authenticators_at_most_unfinished_ones_make_room() {
     let api = api(&[]);
     let mut started = Vec::new();
     for index in 0..5 {
@@ -838,7 +838,7 @@ async fn five_authenticators_and_no_more_but_what_nobody_finished_makes_room() {
 }
 
 #[tokio::test]
-async fn recovery_codes_are_shown_once_and_kept_as_hashes() {
+async fn recovery_codes_are_shown_once_and_stored_as_hashes() {
     use shared::factors::custom::RecoveryCode;
     let api = api(&[]);
     assert_eq!(api.call("GET", "/mfa/recovery-codes", None).await, (200, json!({ "left": 0 })));
@@ -935,7 +935,7 @@ impl Api {
 
 /// A user with a factor: no change without a second factor in this very sign-in, five minutes old at most.
 #[tokio::test]
-async fn no_factor_changes_without_a_fresh_second_factor_of_this_sign_in() {
+async fn no_factor_changes_without_this_sign_ins_second_factor() {
     let at = |seconds: i64| json!((SIGNED_IN_AT.as_second() + seconds).to_string());
     let mut refused = 0;
     for change in changes() {
@@ -1033,7 +1033,7 @@ async fn a_change_of_factors_ends_the_trust(#[case] factors: &[PoolFactor], #[ca
 }
 
 #[tokio::test]
-async fn who_replaces_the_pools_authenticator_is_told_before() {
+async fn replacing_the_pool_authenticator_notifies_first() {
     let api = api(&[PoolFactor::Totp]);
     api.queue.fail();
     let (status, _) = api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await;
@@ -1123,7 +1123,7 @@ impl CustomFactorStore for Contested {
 #[case::three_times(3, 201)]
 #[case::again_and_again(4, 409)]
 #[tokio::test]
-async fn who_is_overtaken_looks_again(#[case] times: u32, #[case] expected: u16) {
+async fn an_overtaken_change_reads_again(#[case] times: u32, #[case] expected: u16) {
     let table = Arc::new(InMemoryTable::default());
     let api = api_with(&[], table.clone(), Arc::new(Contested(table, AtomicU32::new(times))));
     let (status, body) = api.call("POST", "/mfa/authenticators", Some(json!({ "name": "Phone" }))).await;
@@ -1138,7 +1138,7 @@ async fn who_is_overtaken_looks_again(#[case] times: u32, #[case] expected: u16)
 #[case::email("/mfa/email", json!({ "email": "new@example.com" }), &["UpdateUserAttributes"])]
 #[case::phone("/mfa/phone-number", json!({ "phoneNumber": "+12025550123" }), &["UpdateUserAttributes", "GetUserAttributeVerificationCode"])]
 #[tokio::test]
-async fn an_address_is_set_up_and_the_old_one_is_told_before(
+async fn an_address_change_notifies_the_old_one_first(
     #[case] path: &str,
     #[case] body: Value,
     #[case] calls: &[&str],
@@ -1209,7 +1209,7 @@ async fn a_code_to_an_address_waits_as_long_as_the_governor_does() {
 }
 
 #[tokio::test]
-async fn of_racing_asks_for_a_code_one_is_passed_on_and_what_fails_takes_no_time() {
+async fn of_racing_code_requests_one_is_sent() {
     let api = api(&[]);
     let (status, problem) = api.call("POST", "/mfa/email/code", None).await;
     assert_eq!((status, problem["code"].as_str()), (409, Some("address-not-set")));
@@ -1223,7 +1223,7 @@ async fn of_racing_asks_for_a_code_one_is_passed_on_and_what_fails_takes_no_time
 }
 
 #[tokio::test]
-async fn an_address_that_can_t_be_told_of_is_not_changed() {
+async fn an_address_is_unchanged_if_its_notice_fails() {
     let api = api(&[]);
     api.queue.fail();
     let body = json!({ "email": "new@example.com" });
@@ -1352,7 +1352,7 @@ type Spoil = Box<dyn Fn(&mut Value)>;
 
 /// What the gateway's authorizer would let through or has not looked at: the function looks itself.
 #[tokio::test]
-async fn no_route_opens_for_a_token_that_is_not_the_users_own_access_token() {
+async fn every_route_requires_the_users_access_token() {
     let claim = |name: &'static str, value: &'static str| {
         move |event: &mut Value| event["requestContext"]["authorizer"]["jwt"]["claims"][name] = json!(value)
     };

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::{
-    audit::{Action, RecoveryEvent},
+    audit::{AuditAction, RecoveryEvent},
     config::Policy,
     delivery::{Channel, MailedRecovery, Notice, OutboundMessage, RecoveryNotification},
     factors::{
@@ -22,7 +22,10 @@ use shared::{
     },
     http::{RecoveryFrontSettings, recovery_api},
     kernel::{Clock as _, HashKey, PoolFactor, UserId},
-    recovery::{Answer, Ask, CaseSecret, Desk, PoolMfa, Recovery, RecoveryPorts, RecoverySettings, State},
+    recovery::{
+        CaseSecret, CaseService, CaseStatus, PoolMfa, RecoveryCommand, RecoveryPorts, RecoveryReply,
+        RecoveryService, RecoverySettings,
+    },
     sign_in::SignInLedger,
     trigger::decide,
 };
@@ -37,7 +40,7 @@ struct Stage {
     table: Arc<InMemoryTable>,
     queue: Arc<InMemoryMessageQueue>,
     clock: Arc<ManualClock>,
-    desk: Arc<Recovery>,
+    service: Arc<CaseService>,
     codes: Vec<String>,
 }
 
@@ -89,7 +92,7 @@ async fn stage_with(factors: &[PoolFactor], policy: &str) -> Stage {
     };
     let ports = RecoveryPorts {
         cases: table.clone(),
-        tries: table.clone(),
+        attempts: table.clone(),
         codes: table.clone(),
         passwords: accounts.clone(),
         accounts: accounts.clone(),
@@ -101,48 +104,52 @@ async fn stage_with(factors: &[PoolFactor], policy: &str) -> Stage {
         entropy,
     };
     let codes = codes.iter().map(|code| code.readable().to_string()).collect();
-    Stage { accounts, table, queue, clock, desk: Arc::new(Recovery::new(settings, ports)), codes }
+    Stage { accounts, table, queue, clock, service: Arc::new(CaseService::new(settings, ports)), codes }
 }
 
-fn refusal(answer: &Answer) -> &str {
+fn refusal(answer: &RecoveryReply) -> &str {
     match answer {
-        Answer::Refused { code } => code,
+        RecoveryReply::Refused { code } => code,
         _ => "",
     }
 }
 
-fn status(answer: &Answer) -> Option<State> {
+fn status(answer: &RecoveryReply) -> Option<CaseStatus> {
     match answer {
-        Answer::Opened { standing, .. } | Answer::Standing { standing } => Some(standing.status),
-        Answer::Refused { .. } => None,
+        RecoveryReply::Opened { view, .. } | RecoveryReply::Case { view } => Some(view.status),
+        RecoveryReply::Refused { .. } => None,
     }
 }
 
 impl Stage {
-    async fn ask(&self, ask: Ask) -> Answer {
-        self.desk.ask(&ask).await.unwrap()
+    async fn handle(&self, ask: RecoveryCommand) -> RecoveryReply {
+        self.service.handle(&ask).await.unwrap()
     }
 
     async fn open(&self, name: &str, password: &str) -> String {
-        let ask = Ask::Open { user_name: name.into(), password: password.into() };
-        match self.ask(ask).await {
-            Answer::Opened { secret, .. } => secret,
+        let ask = RecoveryCommand::Open { user_name: name.into(), password: password.into() };
+        match self.handle(ask).await {
+            RecoveryReply::Opened { secret, .. } => secret,
             other => unreachable!("{other:?}"),
         }
     }
 
-    async fn code(&self, secret: &str, code: &str) -> Answer {
-        self.ask(Ask::Code { secret: secret.into(), code: code.into() }).await
+    async fn code(&self, secret: &str, code: &str) -> RecoveryReply {
+        self.handle(RecoveryCommand::Code { secret: secret.into(), code: code.into() }).await
     }
 
-    async fn finish(&self, secret: &str, password: &str) -> Answer {
-        self.ask(Ask::Finish { secret: secret.into(), old_password: OLD.into(), password: password.into() })
-            .await
+    async fn finish(&self, secret: &str, password: &str) -> RecoveryReply {
+        self.handle(RecoveryCommand::Finish {
+            secret: secret.into(),
+            old_password: OLD.into(),
+            password: password.into(),
+        })
+        .await
     }
 
     async fn proven(&self) -> String {
         let secret = self.open("alex", OLD).await;
-        assert_eq!(status(&self.code(&secret, &self.codes[0]).await), Some(State::Proven));
+        assert_eq!(status(&self.code(&secret, &self.codes[0]).await), Some(CaseStatus::Proven));
         secret
     }
 
@@ -162,8 +169,8 @@ impl Stage {
     }
 
     fn events(&self) -> Vec<RecoveryEvent> {
-        let event = |action: Action| match action {
-            Action::Recovery { event } => Some(event),
+        let event = |action: AuditAction| match action {
+            AuditAction::Recovery { event } => Some(event),
             _ => None,
         };
         self.table.audit().into_iter().filter_map(|entry| event(entry.action)).collect()
@@ -179,15 +186,15 @@ async fn an_account_is_recovered_by_password_and_code() {
         refusal(&stage.code(&secret, &stage.codes[0].replace(['0', '1'], "2").replace('3', "4")).await),
         "code-wrong"
     );
-    assert_eq!(status(&stage.code(&secret, &stage.codes[0]).await), Some(State::Proven));
-    assert_eq!(status(&stage.code(&secret, &stage.codes[0]).await), Some(State::Proven), "said again");
+    assert_eq!(status(&stage.code(&secret, &stage.codes[0]).await), Some(CaseStatus::Proven));
+    assert_eq!(status(&stage.code(&secret, &stage.codes[0]).await), Some(CaseStatus::Proven), "said again");
     assert_eq!(refusal(&stage.finish(&secret, OLD).await), "password-reused");
     assert_eq!(refusal(&stage.finish(&secret, "short").await), "password-not-accepted");
     assert_eq!(stage.accounts.user("alex").password, OLD);
     assert!(stage.accounts.user("alex").account.profile.factors.enabled.contains(&PoolFactor::Totp));
 
     stage.accounts.calls();
-    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::Recovered));
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(CaseStatus::Recovered));
     let calls = stage.accounts.calls();
     let position = |name| calls.iter().position(|call| *call == name).unwrap();
     assert!(position("AdminSetUserPassword") < position("AdminDeleteSoftwareToken"), "{calls:?}");
@@ -209,10 +216,10 @@ async fn an_account_is_recovered_by_password_and_code() {
     );
     assert_eq!(stage.events(), [RecoveryEvent::Opened, RecoveryEvent::Begun, RecoveryEvent::Recovered]);
 
-    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::Recovered), "said again");
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(CaseStatus::Recovered), "said again");
     assert_eq!(stage.notices().len(), 3);
     assert_eq!(refusal(&stage.code(&secret, &stage.codes[1]).await), "recovery-ended");
-    assert_eq!(refusal(&stage.ask(Ask::Cancel { secret }).await), "recovery-ended");
+    assert_eq!(refusal(&stage.handle(RecoveryCommand::Cancel { secret }).await), "recovery-ended");
 }
 
 /// Every call to Cognito fails once, one after another; each time it is asked again.
@@ -224,19 +231,23 @@ async fn whatever_fails_it_is_finished_by_asking_again() {
         let secret = stage.proven().await;
         stage.accounts.fail_after(Some(calls));
         let first = stage
-            .desk
-            .ask(&Ask::Finish { secret: secret.clone(), old_password: OLD.into(), password: NEW.into() })
+            .service
+            .handle(&RecoveryCommand::Finish {
+                secret: secret.clone(),
+                old_password: OLD.into(),
+                password: NEW.into(),
+            })
             .await;
         let user = stage.accounts.user("alex");
         let has_factor = !user.account.profile.factors.enabled.is_empty();
         assert!(has_factor || user.password == NEW, "{calls}: the factor is gone, the old password is not");
         stage.accounts.fail_after(None);
         if let Ok(answer) = first {
-            assert_eq!(status(&answer), Some(State::Recovered));
+            assert_eq!(status(&answer), Some(CaseStatus::Recovered));
             assert!(calls > 8, "{calls}");
             break;
         }
-        assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::Recovered), "{calls}");
+        assert_eq!(status(&stage.finish(&secret, NEW).await), Some(CaseStatus::Recovered), "{calls}");
         assert_eq!(stage.accounts.user("alex").password, NEW);
         let mut ids: Vec<_> = stage.notices().into_iter().map(|(_, _, id)| id).collect();
         ids.dedup();
@@ -256,19 +267,26 @@ async fn after_the_password_it_goes_on_by_itself() {
     // AdminGetUser, InitiateAuth, AdminSetUserPassword; then nothing works.
     stage.accounts.fail_after(Some(3));
     stage
-        .desk
-        .ask(&Ask::Finish { secret: secret.clone(), old_password: OLD.into(), password: NEW.into() })
+        .service
+        .handle(&RecoveryCommand::Finish {
+            secret: secret.clone(),
+            old_password: OLD.into(),
+            password: NEW.into(),
+        })
         .await
         .unwrap_err();
     stage.accounts.fail_after(None);
-    assert_eq!(status(&stage.ask(Ask::Look { secret: secret.clone() }).await), Some(State::InProgress));
+    assert_eq!(
+        status(&stage.handle(RecoveryCommand::Look { secret: secret.clone() }).await),
+        Some(CaseStatus::InProgress)
+    );
     let key = CaseSecret::parse(&secret).unwrap().key(&hash_key());
-    stage.desk.resume(&key).await.unwrap();
-    assert_eq!(status(&stage.ask(Ask::Look { secret }).await), Some(State::Recovered));
+    stage.service.resume(&key).await.unwrap();
+    assert_eq!(status(&stage.handle(RecoveryCommand::Look { secret }).await), Some(CaseStatus::Recovered));
 }
 
 #[tokio::test]
-async fn a_case_that_leads_nowhere_looks_and_takes_the_same() {
+async fn a_decoy_case_looks_and_takes_the_same() {
     let stage = stage(&[PoolFactor::Totp]).await;
     stage.accounts.add("plain", OLD, &[]);
     stage.accounts.calls();
@@ -276,7 +294,7 @@ async fn a_case_that_leads_nowhere_looks_and_takes_the_same() {
     for (name, password) in [("alex", OLD), ("alex", "wrong"), ("nobody", OLD), ("plain", OLD)] {
         let secret = stage.open(name, password).await;
         let mut calls = stage.accounts.calls();
-        let mut answers = vec![stage.ask(Ask::Look { secret: secret.clone() }).await];
+        let mut answers = vec![stage.handle(RecoveryCommand::Look { secret: secret.clone() }).await];
         for _ in 0..6 {
             answers.push(stage.code(&secret, &stage.codes[9].replace(|c| c != '-', "7")).await);
         }
@@ -331,9 +349,10 @@ async fn another_password_meanwhile_ends_a_case() {
     let secret = stage.proven().await;
     stage.accounts.change("alex", |user| user.password = "Owners-Horse-11".into());
     assert_eq!(refusal(&stage.finish(&secret, NEW).await), "password-wrong");
-    let guess = Ask::Finish { secret, old_password: "Owners-Horse-11".into(), password: NEW.into() };
+    let guess =
+        RecoveryCommand::Finish { secret, old_password: "Owners-Horse-11".into(), password: NEW.into() };
     stage.accounts.calls();
-    assert_eq!(refusal(&stage.ask(guess).await), "password-wrong", "not the one that opened the case");
+    assert_eq!(refusal(&stage.handle(guess).await), "password-wrong", "not the one that opened the case");
     assert_eq!(stage.accounts.calls(), ["AdminGetUser"], "and not tried: nothing can be guessed here");
     assert_eq!(stage.accounts.user("alex").password, "Owners-Horse-11");
 }
@@ -342,18 +361,26 @@ async fn another_password_meanwhile_ends_a_case() {
 async fn a_case_ends_in_time_and_can_be_cancelled() {
     let stage = stage(&[PoolFactor::Totp]).await;
     let secret = stage.proven().await;
-    assert_eq!(status(&stage.ask(Ask::Cancel { secret: secret.clone() }).await), Some(State::Cancelled));
+    assert_eq!(
+        status(&stage.handle(RecoveryCommand::Cancel { secret: secret.clone() }).await),
+        Some(CaseStatus::Cancelled)
+    );
     assert_eq!(refusal(&stage.finish(&secret, NEW).await), "recovery-ended");
     let late = stage.open("alex", OLD).await;
     stage.clock.advance(SignedDuration::from_mins(30));
     assert_eq!(refusal(&stage.code(&late, &stage.codes[1]).await), "recovery-not-found");
-    assert_eq!(refusal(&stage.ask(Ask::Look { secret: "x".into() }).await), "recovery-not-found");
+    assert_eq!(
+        refusal(&stage.handle(RecoveryCommand::Look { secret: "x".into() }).await),
+        "recovery-not-found"
+    );
     assert_eq!(stage.accounts.user("alex").password, OLD);
 }
 
 #[tokio::test]
-async fn where_the_pool_requires_a_factor_another_stands_in_or_an_operator_looks() {
-    for (recovery, expected) in [(Some(PoolFactor::Email), State::Recovered), (None, State::Recovered)] {
+async fn a_required_factor_is_replaced_or_escalated() {
+    for (recovery, expected) in
+        [(Some(PoolFactor::Email), CaseStatus::Recovered), (None, CaseStatus::Recovered)]
+    {
         let stage = stage(&[PoolFactor::Totp]).await;
         stage.accounts.set_rules(PoolMfa::On, recovery, false);
         let secret = stage.proven().await;
@@ -364,9 +391,9 @@ async fn where_the_pool_requires_a_factor_another_stands_in_or_an_operator_looks
     stage.accounts.set_rules(PoolMfa::On, Some(PoolFactor::Email), false);
     stage.accounts.change("alex", |user| user.account.addresses = [PoolFactor::Email].into());
     let secret = stage.proven().await;
-    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::NeedsOperator));
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(CaseStatus::NeedsOperator));
     assert_eq!(stage.accounts.user("alex").password, NEW, "the stolen one is worth nothing all the same");
-    assert_eq!(stage.events().last(), Some(&RecoveryEvent::HandedOverNoOtherFactor));
+    assert_eq!(stage.events().last(), Some(&RecoveryEvent::EscalatedNoOtherFactor));
 }
 
 #[tokio::test]
@@ -374,21 +401,21 @@ async fn success_is_said_only_after_reading_it_back() {
     let stage = stage(&[PoolFactor::Totp]).await;
     stage.accounts.ignore_changes();
     let secret = stage.proven().await;
-    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::NeedsOperator));
-    assert_eq!(stage.events().last(), Some(&RecoveryEvent::HandedOverStillThere));
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(CaseStatus::NeedsOperator));
+    assert_eq!(stage.events().last(), Some(&RecoveryEvent::EscalatedStillThere));
 }
 
 #[tokio::test]
 async fn a_lost_number_is_turned_off_where_it_may_be() {
     let stage = stage(&[PoolFactor::Sms]).await;
     let secret = stage.proven().await;
-    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::Recovered));
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(CaseStatus::Recovered));
     assert!(stage.accounts.user("alex").account.profile.factors.enabled.is_empty());
 }
 
 /// Behind `CloudFront` the API's own domain answers 404, and so would the link that ends a recovery.
 #[test]
-fn mailed_recovery_needs_a_url_for_its_links_where_cloudfront_stands_in_front() {
+fn mailed_recovery_behind_cloudfront_needs_a_url() {
     let starts = |policy: &str, secret: Option<&str>| {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("policy.toml"), format!("[recovery.email]\n{policy}")).unwrap();
@@ -420,7 +447,7 @@ async fn api() -> Api {
     let stage = stage(&[PoolFactor::Totp]).await;
     let lookup = |name: &str| (name == "MFA_HASH_KEY").then(|| "k".repeat(32));
     let settings = shared::config::load(&lookup, RecoveryFrontSettings::read).unwrap();
-    let front = settings.front(stage.desk.clone(), stage.table.clone(), stage.clock.clone());
+    let front = settings.front(stage.service.clone(), stage.table.clone(), stage.clock.clone());
     Api { stage, router: recovery_api(front) }
 }
 
@@ -501,7 +528,7 @@ async fn an_address_has_twenty_tries_an_hour() {
 }
 
 #[tokio::test]
-async fn a_failure_shows_nothing_and_a_closed_desk_says_so() {
+async fn a_failure_reveals_nothing_and_closed_recovery_says_so() {
     let api = api().await;
     api.stage.accounts.fail_after(Some(0));
     let begin = json!({ "username": "alex", "password": OLD });
@@ -518,14 +545,14 @@ const PAGE: &str = "https://api.example.com/recovery/stop";
 const WAIT: SignedDuration = SignedDuration::from_hours(72);
 
 impl Stage {
-    async fn mail(&self, secret: &str) -> Answer {
-        self.ask(Ask::Mail { secret: secret.into(), page: PAGE.into() }).await
+    async fn mail(&self, secret: &str) -> RecoveryReply {
+        self.handle(RecoveryCommand::Mail { secret: secret.into(), page: PAGE.into() }).await
     }
 
     /// Opened and waiting; its secret.
     async fn waiting(&self) -> String {
         let secret = self.open("alex", OLD).await;
-        assert_eq!(status(&self.mail(&secret).await), Some(State::Waiting));
+        assert_eq!(status(&self.mail(&secret).await), Some(CaseStatus::Waiting));
         secret
     }
 
@@ -534,13 +561,13 @@ impl Stage {
         MailedRecovery::new(recovery_key(), key.as_str())
     }
 
-    async fn mailed_code(&self, secret: &str) -> Answer {
+    async fn mailed_code(&self, secret: &str) -> RecoveryReply {
         self.code(secret, &Self::mailed(secret).code()).await
     }
 
-    async fn stop(&self, secret: &str) -> Answer {
+    async fn stop(&self, secret: &str) -> RecoveryReply {
         let case = CaseSecret::parse(secret).unwrap().key(&hash_key()).as_str().to_owned();
-        self.ask(Ask::Stop { case, mark: Self::mailed(secret).mark() }).await
+        self.handle(RecoveryCommand::Stop { case, stop_token: Self::mailed(secret).stop_token() }).await
     }
 
     fn has_old_password_and_factor(&self) -> bool {
@@ -560,7 +587,7 @@ async fn by_policy_a_mailed_code_recovers_after_three_days() {
     let told: Vec<_> = stage.notices().into_iter().map(|(notice, channel, _)| (notice, channel)).collect();
     let waiting = Notice::RecoveryWaiting;
     assert_eq!(told[1..], [(waiting, Channel::Email), (waiting, Channel::Sms)], "at every verified address");
-    assert_eq!(status(&stage.mail(&secret).await), Some(State::Waiting), "said again");
+    assert_eq!(status(&stage.mail(&secret).await), Some(CaseStatus::Waiting), "said again");
     assert_eq!(stage.notices().len(), 3, "and told once");
 
     assert_eq!(refusal(&stage.finish(&secret, NEW).await), "recovery-not-proven");
@@ -569,8 +596,8 @@ async fn by_policy_a_mailed_code_recovers_after_three_days() {
     assert_eq!(refusal(&stage.mailed_code(&secret).await), "recovery-waiting");
     stage.clock.advance(SignedDuration::from_secs(1));
     assert_eq!(refusal(&stage.code(&secret, &stage.codes[0]).await), "code-wrong", "not the mailed one");
-    assert_eq!(status(&stage.mailed_code(&secret).await), Some(State::Proven));
-    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(State::Recovered));
+    assert_eq!(status(&stage.mailed_code(&secret).await), Some(CaseStatus::Proven));
+    assert_eq!(status(&stage.finish(&secret, NEW).await), Some(CaseStatus::Recovered));
     assert!(stage.accounts.user("alex").account.profile.factors.enabled.is_empty());
     let events =
         [RecoveryEvent::Opened, RecoveryEvent::Waiting, RecoveryEvent::Begun, RecoveryEvent::Recovered];
@@ -596,7 +623,7 @@ async fn a_sign_in_ends_the_wait_before_the_code_and_after_it() {
         let secret = stage.waiting().await;
         stage.clock.advance(WAIT);
         if after_code {
-            assert_eq!(status(&stage.mailed_code(&secret).await), Some(State::Proven));
+            assert_eq!(status(&stage.mailed_code(&secret).await), Some(CaseStatus::Proven));
         }
         stage.table.complete(&alex(), stage.clock_now()).await.unwrap();
         let refused = if after_code {
@@ -618,23 +645,29 @@ async fn the_owner_s_link_ends_the_wait_and_no_other_does() {
     let secret = stage.waiting().await;
     let other = stage.waiting().await;
     let case = |secret: &str| CaseSecret::parse(secret).unwrap().key(&hash_key()).as_str().to_owned();
-    for (case, mark) in [
-        (case(&secret), Stage::mailed(&other).mark()),
+    for (case, stop_token) in [
+        (case(&secret), Stage::mailed(&other).stop_token()),
         (case(&secret), String::new()),
         (case(&secret), case(&secret)),
-        ("x".into(), Stage::mailed(&secret).mark()),
-        ("0".repeat(32), Stage::mailed(&secret).mark()),
+        ("x".into(), Stage::mailed(&secret).stop_token()),
+        ("0".repeat(32), Stage::mailed(&secret).stop_token()),
     ] {
-        assert_eq!(refusal(&stage.ask(Ask::Stop { case, mark }).await), "recovery-not-found");
+        assert_eq!(
+            refusal(&stage.handle(RecoveryCommand::Stop { case, stop_token }).await),
+            "recovery-not-found"
+        );
     }
-    assert_eq!(status(&stage.ask(Ask::Look { secret: secret.clone() }).await), Some(State::Waiting));
-    assert_eq!(status(&stage.stop(&secret).await), Some(State::Cancelled));
-    assert_eq!(status(&stage.stop(&secret).await), Some(State::Cancelled), "clicked again");
+    assert_eq!(
+        status(&stage.handle(RecoveryCommand::Look { secret: secret.clone() }).await),
+        Some(CaseStatus::Waiting)
+    );
+    assert_eq!(status(&stage.stop(&secret).await), Some(CaseStatus::Cancelled));
+    assert_eq!(status(&stage.stop(&secret).await), Some(CaseStatus::Cancelled), "clicked again");
     let stopped = stage.events().into_iter().filter(|event| *event == RecoveryEvent::Stopped).count();
     assert_eq!(stopped, 1);
     stage.clock.advance(WAIT);
     assert_eq!(refusal(&stage.mailed_code(&secret).await), "recovery-ended");
-    assert_eq!(status(&stage.mailed_code(&other).await), Some(State::Proven), "the other one goes on");
+    assert_eq!(status(&stage.mailed_code(&other).await), Some(CaseStatus::Proven), "the other one goes on");
     assert!(stage.has_old_password_and_factor());
 }
 
@@ -683,7 +716,7 @@ async fn not_within_a_week_of_a_reset_or_a_change() {
 }
 
 #[tokio::test]
-async fn a_wait_that_leads_nowhere_looks_and_takes_the_same() {
+async fn a_decoy_wait_looks_and_takes_the_same() {
     let stage = stage_with(&[PoolFactor::Totp], BY_MAIL).await;
     let mut seen = Vec::new();
     for (name, password) in [("alex", OLD), ("alex", "wrong"), ("nobody", OLD)] {
@@ -716,9 +749,10 @@ async fn a_wait_that_failed_half_way_is_begun_by_asking_again() {
         let stage = stage_with(&[PoolFactor::Totp], BY_MAIL).await;
         let secret = stage.open("alex", OLD).await;
         stage.accounts.fail_after(Some(calls));
-        let first = stage.desk.ask(&Ask::Mail { secret: secret.clone(), page: PAGE.into() }).await;
+        let first =
+            stage.service.handle(&RecoveryCommand::Mail { secret: secret.clone(), page: PAGE.into() }).await;
         stage.accounts.fail_after(None);
-        assert_eq!(status(&stage.mail(&secret).await), Some(State::Waiting), "{calls}");
+        assert_eq!(status(&stage.mail(&secret).await), Some(CaseStatus::Waiting), "{calls}");
         let mut ids: Vec<_> = stage.notices().into_iter().map(|(_, _, id)| id).collect();
         ids.sort();
         ids.dedup();

@@ -144,7 +144,7 @@ fn another_pool_key_or_data_key_is_refused() {
 
 /// Genuine messages of the JavaScript SDK that are no codes of Cognito's.
 #[test]
-fn other_suites_several_frames_and_a_second_data_key_are_refused() {
+fn other_suites_frames_and_second_data_keys_are_refused() {
     let refusals: Vec<_> = foreign_samples()
         .into_iter()
         .map(|sample| (sample.name.clone(), Case::new(sample).refusal()))

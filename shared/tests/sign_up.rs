@@ -52,7 +52,7 @@ impl Stage {
 const UNIQUE_EMAIL: &str = "[sign_up.unique]\nemail = true\n";
 
 #[tokio::test]
-async fn nobody_asks_the_table_unless_policy_wants_addresses_unique() {
+async fn the_table_is_asked_only_if_addresses_are_unique() {
     let stage = stage("");
     stage.table.fail();
     for name in ["alex", "sam"] {
@@ -62,7 +62,7 @@ async fn nobody_asks_the_table_unless_policy_wants_addresses_unique() {
 }
 
 #[tokio::test]
-async fn each_address_that_policy_names_is_kept_apart() {
+async fn each_configured_address_is_unique() {
     let stage = stage("[sign_up.unique]\nemail = true\nphone_number = true\n");
     let refused = Err(Refusal::SignUpNotPossible);
     let both = json!({ "email": "alex@example.com", "phone_number": "+4915123456789" });
@@ -106,7 +106,7 @@ async fn a_dead_table_closes_the_door() {
 /// 1,000 sign-ups a day that nobody confirms, each under another name and as soon as it can be: whenever
 /// the owner comes, they wait for 30 minutes at most, and so do all who come within a day together.
 #[tokio::test]
-async fn abandoned_sign_ups_keep_an_address_from_its_owner_for_half_an_hour_a_day_at_most() {
+async fn abandoned_sign_ups_block_an_address_30_minutes_a_day() {
     let minute = SignedDuration::from_mins(1);
     let email = || json!({ "email": "alex@example.com" });
     let mut longest = SignedDuration::ZERO;

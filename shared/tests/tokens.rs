@@ -96,7 +96,7 @@ async fn the_policys_claims_are_in_the_answer_to_every_sample_event() {
 }
 
 #[tokio::test]
-async fn what_a_sign_in_proved_is_in_its_own_tokens_and_in_no_refreshed_ones() {
+async fn evidence_is_in_first_tokens_and_not_in_refreshed_ones() {
     let table = Arc::new(InMemoryTable::default());
     let stage = CustomAuthStage::new(POLICY, &table);
     let trigger = trigger(POLICY, &format!("custom={CUSTOM},other=other"), &table, stage.clock.clone());
@@ -134,7 +134,7 @@ async fn what_a_sign_in_proved_is_in_its_own_tokens_and_in_no_refreshed_ones() {
 }
 
 #[tokio::test]
-async fn refreshed_tokens_lose_the_scope_that_changes_factors_or_are_not_issued() {
+async fn refreshed_tokens_lose_the_scope_for_factor_changes() {
     let table = Arc::new(InMemoryTable::default());
     let policy = "[tokens]\nfresh_factor_changes = true\n";
     let trigger = trigger(policy, "native=native-id", &table, clock());
@@ -176,7 +176,7 @@ const ADMINS: &str = "\n[admin]\ngroups = ['admins']";
 
 /// Tokens of version `V1_0` can't say what a sign-in proved, and refreshed ones of administrators neither.
 #[tokio::test]
-async fn sign_ins_are_recorded_where_tokens_cannot_say_what_they_proved() {
+async fn sign_ins_are_recorded_if_tokens_cannot_carry_evidence() {
     let count = async |version, source, policy| {
         recorded((version, source), ("alex", true), json!({}), policy).await.unwrap().len()
     };
@@ -188,7 +188,7 @@ async fn sign_ins_are_recorded_where_tokens_cannot_say_what_they_proved() {
 }
 
 #[tokio::test]
-async fn a_pool_factor_counts_where_cognito_asked_for_it_and_it_was_on_before() {
+async fn a_pool_factor_counts_if_it_was_on_before_the_sign_in() {
     let level = async |source: &str, user: (&str, bool), more: Value| {
         let recorded = recorded(("1", source), user, more, ADMINS).await.unwrap();
         let evidence = recorded.first().unwrap().evidence;
@@ -217,7 +217,7 @@ async fn a_pool_factor_counts_where_cognito_asked_for_it_and_it_was_on_before() 
 /// The gate of native clients: a user whom a custom client covers gets no tokens for the password alone,
 /// whatever factor they use at the custom client.
 #[tokio::test]
-async fn a_covered_user_gets_no_tokens_natively_without_a_factor_that_was_on_before() {
+async fn a_covered_user_needs_a_known_factor_at_native_clients() {
     let table = Arc::new(InMemoryTable::default());
     let stage = CustomAuthStage::new(POLICY, &table);
     let alex = UserId::parse("alex").unwrap();

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::{
-    audit::Action,
+    audit::AuditAction,
     config::{self, Policy, RecoveryClient},
     custom_auth::{CustomAuthSettings, NativeEnrolment, TokenGate},
     delivery::{Destination, Governor, GovernorSettings, MessageQueue, Notice, OutboundMessage},
@@ -17,7 +17,7 @@ use shared::{
         custom::{CustomFactorStore as _, DeviceKey, FactorId, TrustedDevice},
     },
     kernel::{EmailAddress, PortError, Refusal, UserId},
-    rules::{Question, Rules, Verdict},
+    rules::{RuleQuestion, RuleVerdict, Rules},
     sign_in::{Attempt, BackOff, SignInGuard, SignInLedger, SignInSettings, Subject},
     sign_up::{Availability, ConfirmedUsers, Recorded, UniqueSettings},
     trigger::{
@@ -76,7 +76,7 @@ fn post_confirmation(table: &Arc<InMemoryTable>) -> PostConfirmation {
 }
 
 #[tokio::test]
-async fn an_attempt_is_counted_and_a_completed_sign_in_resets_the_count() {
+async fn attempts_are_counted_until_a_completed_sign_in() {
     let (table, user) = parts();
     let pre = pre_authentication(&table, "");
     for _ in 0..3 {
@@ -104,7 +104,7 @@ impl NativeEnrolment for Enrolled {
 }
 
 #[tokio::test]
-async fn the_client_of_recoveries_counts_nothing_and_gets_no_token_whatever_it_is_called_elsewhere() {
+async fn the_recovery_client_counts_nothing_and_gets_no_token() {
     let (table, user) = parts();
     let at = |source, client| {
         let mut event = event(source);
@@ -229,7 +229,7 @@ async fn a_hanging_table_costs_a_sign_in_its_limit_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_confirmation_is_kept_once_and_a_reset_password_starts_the_count_anew() {
+async fn a_confirmation_is_stored_once_and_a_reset_clears_counts() {
     let (table, user) = parts();
     let trigger = post_confirmation(&table);
     for _ in 0..3 {
@@ -274,11 +274,11 @@ async fn a_new_device_is_noted_and_a_known_one_is_not() {
         assert_eq!(table.audit().len(), lines, "{given}");
     }
     let noted = table.audit().remove(0);
-    assert_eq!((noted.user, noted.at, noted.action), (user, NOW, Action::NewDeviceUsed));
+    assert_eq!((noted.user, noted.at, noted.action), (user, NOW, AuditAction::NewDeviceUsed));
 }
 
 #[tokio::test]
-async fn a_user_is_told_of_a_new_device_once_at_a_verified_address() {
+async fn a_new_device_is_notified_once_at_a_verified_address() {
     let (table, user) = parts();
     let (queue, clock) = (Arc::<InMemoryMessageQueue>::default(), Arc::new(ManualClock::at(NOW)));
     let entropy = Arc::new(SeededEntropy::new(1));
@@ -367,7 +367,7 @@ async fn a_completed_sign_up_is_welcomed_where_policy_says_so() {
 const ENFORCE: &str = "enforce = true\n";
 
 #[tokio::test]
-async fn enforced_attempts_are_held_off_alike_for_users_and_for_names_of_nobody() {
+async fn throttling_is_the_same_for_known_and_unknown_names() {
     let (table, _) = parts();
     let clock = Arc::new(ManualClock::at(NOW));
     let pre = PreAuthentication::new(guard(table.clone(), ENFORCE), None, clock.clone());
@@ -413,9 +413,9 @@ async fn a_refusal_by_a_rule_is_no_attempt() {
     #[derive(Debug)]
     struct Closed;
     impl Rules for Closed {
-        fn decide(&self, question: &Question<'_>) -> Verdict {
-            assert_eq!(question.action, shared::rules::Action::SignIn);
-            Verdict::Refused { rule: "closed:1".into(), message: None }
+        fn decide(&self, question: &RuleQuestion<'_>) -> RuleVerdict {
+            assert_eq!(question.action, shared::rules::RuleAction::SignIn);
+            RuleVerdict::Refused { rule: "closed:1".into(), message: None }
         }
     }
     let (table, user) = parts();

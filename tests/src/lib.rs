@@ -4,12 +4,12 @@
 mod cloud;
 mod events;
 mod functions;
-pub mod gradual;
-pub mod journeys;
 pub mod measure;
-pub mod people;
+pub mod personas;
 pub mod prices;
 pub mod processes;
+pub mod rolling_deploy;
+pub mod scenarios;
 mod sealed_events;
 mod stacks;
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-use end_to_end::people::{PASSWORD, access_token};
+use end_to_end::personas::{PASSWORD, access_token};
 use end_to_end::{Cloud, workspace};
 use serde_json::{Value, json};
 use shared::kernel::{Clock as _, SystemClock};

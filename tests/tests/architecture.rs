@@ -75,7 +75,7 @@ fn the_local_cloud_never_imports_the_core() {
 }
 
 #[test]
-fn a_function_is_built_from_the_core_and_its_adapters_and_nothing_else_of_ours() {
+fn a_function_is_built_from_the_core_and_adapters_only() {
     let metadata = metadata();
     let functions = members(&metadata, "functions");
     assert!(functions.len() >= 5, "{functions:?}");
@@ -91,7 +91,7 @@ fn a_function_is_built_from_the_core_and_its_adapters_and_nothing_else_of_ours()
 
 /// The engine is the largest thing that a function can carry: only those carry it that ask rules.
 #[test]
-fn only_the_gate_carries_the_rules_engine() {
+fn only_pre_authentication_and_pre_sign_up_contain_the_rules() {
     let metadata = metadata();
     let carries = |package: &String| built_from(&metadata, package).contains("cedar-policy");
     let functions: Vec<_> = members(&metadata, "functions").into_iter().filter(carries).collect();
@@ -101,7 +101,7 @@ fn only_the_gate_carries_the_rules_engine() {
 
 /// The OpenAPI document is made in a test: no function carries what makes it.
 #[test]
-fn nothing_that_is_deployed_carries_the_generator_of_the_document() {
+fn no_deployed_function_contains_the_openapi_generator() {
     let metadata = metadata();
     for function in members(&metadata, "functions") {
         assert!(!built_from(&metadata, &function).contains("utoipa"), "{function}");
@@ -110,7 +110,7 @@ fn nothing_that_is_deployed_carries_the_generator_of_the_document() {
 
 /// What is called through our own client of AWS JSON has the SDK's as an oracle in tests, and nowhere else.
 #[test]
-fn what_is_deployed_calls_the_table_keys_and_text_messages_without_the_sdks_clients() {
+fn no_deployed_function_contains_replaced_sdk_clients() {
     let metadata = metadata();
     for function in members(&metadata, "functions") {
         let tree = built_from(&metadata, &function);
@@ -253,4 +253,78 @@ fn uses(room: &Path, rooms: &BTreeSet<String>) -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// A name means one thing: a reader finds one type by it, whatever module it is in.
+#[test]
+fn no_two_exported_types_of_the_core_have_one_name() {
+    let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    sources(&root().join("shared/src"), &mut |path, code| {
+        for name in exported(code, &["struct", "enum", "trait", "type"]) {
+            places.entry(name).or_default().push(path.strip_prefix(root()).unwrap().to_owned());
+        }
+    });
+    assert!(places.len() > 300, "{} types were found", places.len());
+    let shared: Vec<_> = places.iter().filter(|(_, places)| places.len() > 1).collect();
+    assert!(shared.is_empty(), "{shared:#?}");
+}
+
+/// A module of the core exports few names; the rest is reached by the path of its part.
+#[test]
+fn a_module_of_the_core_exports_at_most_25_names() {
+    const MOST: usize = 25;
+    // Modules that export more today. Lower a number when the module exports less; never raise one.
+    const LARGER: &[(&str, usize)] = &[
+        ("config", 37),
+        ("custom_auth", 60),
+        ("delivery", 80),
+        ("factors", 37),
+        ("recovery", 40),
+        ("sign_up", 39),
+    ];
+
+    let larger: BTreeMap<_, _> = LARGER.iter().copied().collect();
+    for entry in fs::read_dir(root().join("shared/src")).unwrap() {
+        let folder = entry.unwrap().path();
+        let Ok(face) = fs::read_to_string(folder.join("mod.rs")) else { continue };
+        let module = folder.file_name().unwrap().to_str().unwrap();
+        let names = face_of(&face);
+        match larger.get(module) {
+            None => assert!(names.len() <= MOST, "{module} exports {} names: {names:?}", names.len()),
+            Some(known) => {
+                assert_eq!(
+                    names.len(),
+                    *known,
+                    "names that {module} exports; lower the number if there are fewer"
+                );
+                assert!(names.len() > MOST, "{module} exports few names: remove its number");
+            }
+        }
+    }
+}
+
+/// Returns the names of a file's public items of these kinds. Items of inner modules, tests among them, are indented.
+fn exported(code: &str, kinds: &[&str]) -> Vec<String> {
+    let name_of = |line: &str| {
+        let item = line.strip_prefix("pub ")?;
+        let item = item.strip_prefix("async ").unwrap_or(item);
+        let (kind, rest) = item.split_once(' ')?;
+        let name = rest.split(|next: char| !next.is_alphanumeric() && next != '_').next()?;
+        kinds.contains(&kind).then(|| name.to_owned())
+    };
+    code.lines().filter_map(name_of).collect()
+}
+
+/// Returns every name that a module exports: its own public items and what it re-exports.
+fn face_of(code: &str) -> BTreeSet<String> {
+    let own = exported(code, &["struct", "enum", "trait", "type", "fn", "const", "static", "mod"]);
+    let reexports = code.split("\npub use ").skip(1).flat_map(|rest| {
+        let statement = rest.split(';').next().unwrap_or_default();
+        let names = statement.split_once('{').map_or(statement, |(_, names)| names);
+        names
+            .split([',', '}'])
+            .map(|name| name.rsplit([' ', ':']).next().unwrap_or_default().trim().to_owned())
+            .collect::<Vec<_>>()
+    });
+    own.into_iter().chain(reexports).filter(|name| !name.is_empty()).collect()
 }

@@ -63,7 +63,7 @@ const ROWS: &[Row] = &[
         "admin-api",
         "apigw-admin.find",
         Unavailable,
-        Held("shared/tests/admin_api.rs", "nobody_else_gets_anywhere"),
+        Held("shared/tests/admin_api.rs", "every_other_caller_is_refused"),
     ),
     row(
         "create-auth-challenge",
@@ -88,7 +88,7 @@ const ROWS: &[Row] = &[
         "define-auth-challenge",
         "DefineAuthChallenge_Authentication.custom-ok",
         Refuses,
-        Held("shared/tests/custom_auth.rs", "a_device_is_dead_after_its_time_and_alone_it_signs_nobody_in"),
+        Held("shared/tests/custom_auth.rs", "a_trusted_device_expires_and_never_suffices_alone"),
     ),
     row(
         "deliver",
@@ -100,13 +100,13 @@ const ROWS: &[Row] = &[
         "mfa-api",
         "apigw-http-v2.access-token",
         Unavailable,
-        Held("shared/tests/mfa_api.rs", "a_change_needs_a_fresh_sign_in_and_a_look_does_not"),
+        Held("shared/tests/mfa_api.rs", "a_change_needs_a_fresh_sign_in_and_a_read_does_not"),
     ),
     row(
         "post-authentication",
         "PostAuthentication_Authentication.new-device",
         Passes,
-        Held("shared/tests/triggers.rs", "a_user_is_told_of_a_new_device_once_at_a_verified_address"),
+        Held("shared/tests/triggers.rs", "a_new_device_is_notified_once_at_a_verified_address"),
     ),
     row(
         "post-confirmation",
@@ -124,19 +124,13 @@ const ROWS: &[Row] = &[
         "pre-authentication",
         "PreAuthentication_Authentication",
         Passes,
-        Held(
-            "shared/tests/triggers.rs",
-            "enforced_attempts_are_held_off_alike_for_users_and_for_names_of_nobody",
-        ),
+        Held("shared/tests/triggers.rs", "throttling_is_the_same_for_known_and_unknown_names"),
     ),
     row(
         "pre-sign-up",
         "PreSignUp_SignUp",
         Refuses,
-        Held(
-            "shared/tests/sign_up.rs",
-            "abandoned_sign_ups_keep_an_address_from_its_owner_for_half_an_hour_a_day_at_most",
-        ),
+        Held("shared/tests/sign_up.rs", "abandoned_sign_ups_block_an_address_30_minutes_a_day"),
     ),
     row("pre-sign-up", "PreSignUp_AdminCreateUser", CallsNothing, NoClock("no time in it")),
     row(
@@ -155,7 +149,10 @@ const ROWS: &[Row] = &[
         "reconcile-claims",
         "Reconcile_Schedule",
         Refuses,
-        Held("shared/tests/upkeep.rs", "a_pass_that_takes_many_runs_goes_on_where_the_last_one_ended"),
+        Held(
+            "shared/tests/claim_reconciler.rs",
+            "a_pass_that_takes_many_runs_goes_on_where_the_last_one_ended",
+        ),
     ),
     row(
         "recovery-api",
@@ -173,10 +170,7 @@ const ROWS: &[Row] = &[
         "verify-auth-challenge-response",
         "VerifyAuthChallengeResponse_Authentication",
         Refuses,
-        Held(
-            "shared/tests/custom_auth.rs",
-            "a_factor_is_off_after_a_hundred_failures_beside_another_until_another_succeeds",
-        ),
+        Held("shared/tests/custom_auth.rs", "a_factor_locks_after_100_failures_until_another_succeeds"),
     ),
 ];
 

@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use end_to_end::Cloud;
-use end_to_end::people::PASSWORD;
+use end_to_end::personas::PASSWORD;
 use serde_json::{Map, Value, json};
 use shared::config;
 use shared_aws::{Aws, AwsSettings, PoolLinks};
@@ -101,7 +101,7 @@ async fn with_an_account(policy: &str) -> (Cloud, TempDir, String) {
 
 /// The whole way: provider, pool, pre-sign-up, `AdminLinkProviderForUser`, and the sign-in after it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listed_providers_first_sign_in_is_linked_and_its_next_is_the_accounts() {
+async fn a_linked_identity_signs_in_to_the_account() {
     let (cloud, _overrides, account) = with_an_account("[sign_up]\nlink_providers = ['Google']\n").await;
     // An address that the provider has not verified never links, nor does somebody else's provider.
     let unverified = federated(&cloud, "Google", "999", &UNVERIFIED).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_listed_providers_first_sign_in_is_linked_and_its_next_is_the_accounts
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn by_default_nobody_is_linked() {
+async fn by_default_no_identity_is_linked() {
     let (cloud, _overrides, account) = with_an_account("").await;
     let own = federated(&cloud, "Google", "1000", &VERIFIED).await.unwrap();
     assert_ne!(own, account);

@@ -110,7 +110,7 @@ fn assert_sign_in(requirements: &Requirements, recovery: PasswordRecovery, case:
 }
 
 #[test]
-fn every_pool_of_the_template_keeps_recovery_and_second_factor_apart() {
+fn every_pool_separates_recovery_and_second_factor() {
     let template = Template::read(&workspace().join("infra/template.yaml")).unwrap();
     let policy = Policy::default().custom_auth;
     let (mut deployed, mut refused, mut recoveries) = (0, 0, BTreeSet::new());

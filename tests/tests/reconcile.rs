@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use end_to_end::Cloud;
-use end_to_end::people::PASSWORD;
+use end_to_end::personas::PASSWORD;
 use serde_json::{Value, json};
 use shared::kernel::{Clock as _, SystemClock};
 
@@ -27,7 +27,7 @@ async fn run(cloud: &Cloud) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn addresses_of_deleted_and_changed_users_are_free_and_new_ones_are_taken() {
+async fn addresses_of_deleted_and_changed_users_become_free() {
     let overrides = tempfile::tempdir().unwrap();
     fs::write(overrides.path().join("policy.toml"), "[sign_up.unique]\nemail = true\n").unwrap();
     let folder = overrides.path().to_str().unwrap();

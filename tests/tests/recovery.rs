@@ -13,7 +13,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use end_to_end::{Cloud, binary, people, workspace};
+use end_to_end::{Cloud, binary, personas, workspace};
 use local_lambda_host::{FunctionSpec, LambdaHost};
 use serde_json::{Value, json};
 use shared::kernel::{Clock as _, SystemClock};
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-const OLD: &str = people::PASSWORD;
+const OLD: &str = personas::PASSWORD;
 const NEW: &str = "Better-Horse-10";
 const WORKER: &str = "recovery-worker";
 
@@ -123,7 +123,7 @@ async fn a_lost_phone_is_recovered_by_code_and_set_up_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_signs_in_at_the_recovery_client_and_no_code_is_sent_for_it() {
+async fn the_recovery_client_signs_no_user_in_and_sends_no_code() {
     const NUMBER: &str = "+12025550143";
     let cloud = Cloud::start().await.unwrap();
     let name = "sam@example.com";
@@ -184,7 +184,7 @@ async fn a_thousand_wrong_codes_leave_the_account_as_it_is() {
 /// Neither by the time it takes to open a recovery, nor by that to ask for its code by e-mail. A difference that is
 /// one is there in every round; other work on this machine is not.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_known_name_is_not_told_from_an_unknown_one() {
+async fn known_and_unknown_names_take_the_same_time() {
     const ROUNDS: usize = 5;
     const PAIRS: usize = 20;
     // Less than what a password's check takes here, so that leaving it out would show.
@@ -395,7 +395,7 @@ async fn watched(cloud: &Cloud, is_long_ago: bool, trap: &Arc<Mutex<Trap>>) -> F
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kill_before_and_after_every_call_is_finished_by_asking_again() {
+async fn a_killed_recovery_is_finished_by_a_retry() {
     let cloud = Cloud::start().await.unwrap();
     let trap = Arc::new(Mutex::new(Trap::default()));
     let spec = watched(&cloud, false, &trap).await;
@@ -470,7 +470,7 @@ async fn settings(cloud: &Cloud, name: &str) -> (Value, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_endpoint_turns_a_lost_app_off_where_a_factor_is_optional() {
+async fn an_older_endpoint_turns_off_an_optional_lost_app() {
     let cloud = older_cloud("optional").await;
     let pool = cloud.endpoint("userPoolId").unwrap();
     let alex = add_protected_user(&cloud, "alex@example.com").await;
@@ -486,7 +486,7 @@ async fn an_older_endpoint_turns_a_lost_app_off_where_a_factor_is_optional() {
 
 /// A number stands in for the lost app; without one an operator has to look, and is told why.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_endpoint_has_another_factor_stand_in_where_one_is_required() {
+async fn an_older_endpoint_replaces_a_required_lost_app() {
     let cloud = older_cloud("on").await;
     let pool = cloud.endpoint("userPoolId").unwrap();
     let mut users = Vec::new();
@@ -575,7 +575,7 @@ async fn ask_of(host: &LambdaHost, ask: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mailed_code_recovers_after_the_wait_unless_the_owner_ends_it() {
+async fn a_mailed_code_works_after_the_wait_unless_stopped() {
     const NUMBER: &str = "+12025550144";
     let (cloud, folder) = cloud_by_mail().await;
     let mut spec = watched(&cloud, true, &Arc::default()).await;
@@ -642,7 +642,7 @@ async fn a_mailed_code_recovers_after_the_wait_unless_the_owner_ends_it() {
 
 /// Through the gateway: a user of today, whose account was changed lately, and no user at all.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_be_recovered_by_mail_is_not_told_from_nobody() {
+async fn an_account_closed_to_mailed_recovery_looks_unknown() {
     let (cloud, _folder) = cloud_by_mail().await;
     let alex = add_protected_user(&cloud, "alex@example.com").await;
     let mut answers = Vec::new();
@@ -669,7 +669,7 @@ async fn who_may_not_be_recovered_by_mail_is_not_told_from_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wait_whose_beginning_was_killed_is_told_once() {
+async fn a_killed_wait_is_announced_once() {
     let (cloud, folder) = cloud_by_mail().await;
     let trap = Arc::new(Mutex::new(Trap::default()));
     let mut spec = watched(&cloud, true, &trap).await;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
-use end_to_end::people::PASSWORD;
+use end_to_end::personas::PASSWORD;
 use end_to_end::{Cloud, stacks};
 use serde_json::{Value as Json, json};
 use serde_norway::Value;
@@ -227,7 +227,7 @@ fn no_role_changes_or_deletes_a_line_of_the_audit_trail() {
 
 /// A statement that names no partition is a scan, whatever its condition on keys says.
 #[test]
-fn whoever_reads_by_statements_may_not_read_the_whole_table() {
+fn a_role_that_reads_by_statement_cannot_scan() {
     let mut readers = 0;
     for (function, statements) in statements() {
         let reads = |statement: &&Value| actions_of(statement).contains(&"dynamodb:PartiQLSelect".to_owned());

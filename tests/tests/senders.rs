@@ -66,7 +66,7 @@ async fn messages(cloud: &Cloud, event: &Value) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_overlapping_deliveries_in_as_many_processes_are_one_message() {
+async fn fifty_concurrent_deliveries_send_one_message() {
     let (cloud, mut sealed) = cloud().await;
     let event = sealed.draw(&cloud, 1).await.unwrap().remove(0);
     let policy = policy();
@@ -113,7 +113,7 @@ async fn of_codes_that_race_one_is_sent_and_the_others_wait() {
 /// The delays sweep over everything that a delivery does, from the start of the process to its answer: how long that
 /// takes, two that nobody disturbs show.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kill_at_any_moment_leaves_one_message_or_two_and_never_none() {
+async fn a_kill_leaves_one_message_or_two_never_zero() {
     let (cloud, mut sealed) = cloud().await;
     let events = sealed.draw(&cloud, 31).await.unwrap();
     let (undisturbed, others) = events.split_at(2);
@@ -191,7 +191,7 @@ async fn set_fault(cloud: &Cloud, service: &str, fault: &Value) {
 
 /// The second provider sends what the first one can't, and all of it ends in time even where neither can.
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_wrong_with_a_provider_the_end_comes_within_five_seconds() {
+async fn any_provider_fault_ends_within_five_seconds() {
     const HANGS: u64 = 60_000;
     const OTHER_TABLE: &str = "elsewhere";
     const ELSEWHERE: &str = "sender-elsewhere";

@@ -183,7 +183,7 @@ fn the_stacks_can_be_created_one_after_another() {
 }
 
 #[test]
-fn a_pool_in_the_same_stack_as_its_triggers_permissions_would_be_a_cycle() {
+fn pool_and_trigger_permissions_are_in_different_stacks() {
     let cycle = "
 Globals: { Function: { DeploymentPreference: { Alarms: [!Ref Alarm] } } }
 Resources:
@@ -275,7 +275,7 @@ fn a_logical_id_is_one_resources_in_all_stacks() {
 }
 
 #[test]
-fn every_function_has_a_stanza_of_its_name_and_every_trigger_an_output() {
+fn every_function_has_a_resource_and_every_trigger_an_output() {
     let all = stacks().unwrap();
     let stanzas = stanzas(&all);
     let binaries: BTreeSet<_> = stanzas.values().copied().collect();
@@ -506,7 +506,7 @@ fn the_public_functions_can_have_a_limit_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_function_reads_the_variables_that_the_template_gives_it_and_no_others() {
+async fn a_function_reads_exactly_its_template_variables() {
     // Under a policy that has something to do for each function.
     let overrides = tempfile::tempdir().unwrap();
     let policy = "[sign_up.unique]\nemail = true\n[sign_in]\nenforce = true\n";
@@ -600,7 +600,7 @@ fn watched(alarm: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_function_that_somebody_waits_for_is_watched_and_goes_back_by_the_same_alarm() {
+fn every_synchronous_function_has_an_alarm_that_rolls_back() {
     // Cognito does not wait for these; what they fail at for good lands in a queue with an alarm, and the
     // scheduled one has an alarm of its own.
     let alone = ["CustomSmsSender", "CustomEmailSender", "Deliver", "ReconcileClaims"];
@@ -682,7 +682,7 @@ async fn a_path_does_not_choose_a_route() {
 
 /// What ends there are whole events, sealed codes and addresses in them.
 #[test]
-fn what_lambda_gives_up_on_is_kept_encrypted_and_for_a_day() {
+fn dead_letters_are_encrypted_and_expire_after_a_day() {
     let queue = resource("UndeliveredEvents");
     assert_eq!(property(&queue, "SqsManagedSseEnabled"), Some(&Value::Bool(true)));
     assert_eq!(property(&queue, "MessageRetentionPeriod").and_then(Value::as_u64), Some(86_400));

@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn links_and_anchors_that_do_not_exist_are_found_with_their_line() {
+    fn missing_links_and_anchors_are_found_with_their_line() {
         assert_eq!(
             problems(&[
                 ("docs/a/p.md", PAGE),

@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_is_out_of_reach_is_told_and_a_finding_fails() -> Result<()> {
+    fn an_unreachable_database_is_reported_and_findings_fail() -> Result<()> {
         assert_eq!(advised("nothing")?, Checked::Right);
         assert_eq!(advised("fetch")?, Checked::Not("not checked: advisory database not reachable"));
         assert!(advised("advisories").is_err());

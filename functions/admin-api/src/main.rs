@@ -6,12 +6,12 @@ use shared::{
     http::{Origin, admin_api, serve},
     init,
 };
-use shared_aws::{AdminSettings, Aws, AwsSettings, support};
+use shared_aws::{AdminSettings, Aws, AwsSettings, admin};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let (settings, origin, aws) = init(|environment| {
         (AdminSettings::read(environment), Origin::read(environment), AwsSettings::read(environment))
     })?;
-    serve(admin_api(Arc::new(support(&Aws::new(aws)?, settings))), origin).await
+    serve(admin_api(Arc::new(admin(&Aws::new(aws)?, settings))), origin).await
 }

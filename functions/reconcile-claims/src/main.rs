@@ -1,10 +1,10 @@
 //! Brings the claims on addresses together with the pool's users, on a schedule.
 
 use shared::{init, trigger::serve_reconciliation};
-use shared_aws::{UpkeepSettings, upkeep};
+use shared_aws::{ReconcilerSettings, reconciler};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let settings = init(UpkeepSettings::read)?;
-    serve_reconciliation(settings.map(upkeep).transpose()?).await
+    let settings = init(ReconcilerSettings::read)?;
+    serve_reconciliation(settings.map(reconciler).transpose()?).await
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use shared::{init, recovery::Desk, trigger::serve_recoveries};
+use shared::{init, recovery::RecoveryService, trigger::serve_recoveries};
 use shared_aws::{Aws, AwsSettings, RecoveryWorkerSettings, recovery};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let (settings, aws) =
         init(|environment| (RecoveryWorkerSettings::read(environment), AwsSettings::read(environment)))?;
-    let desk = recovery(&Aws::new(aws)?, settings).map(|desk| Arc::new(desk) as Arc<dyn Desk>);
-    serve_recoveries(desk).await
+    let service =
+        recovery(&Aws::new(aws)?, settings).map(|service| Arc::new(service) as Arc<dyn RecoveryService>);
+    serve_recoveries(service).await
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::kernel::UserId;
-use shared::sign_up::{AddressKey, ClaimPlace, KeptClaim, KnownAddress};
+use shared::sign_up::{AddressKey, ClaimCursor, KnownAddress, StoredClaim};
 
 const VERSION: u32 = 1;
 
@@ -68,9 +68,9 @@ pub(crate) struct Learned {
     pub(crate) begun: Timestamp,
     pub(crate) users: usize,
     pub(crate) known: Vec<KnownAddress>,
-    pub(crate) kept: Vec<KeptClaim>,
+    pub(crate) kept: Vec<StoredClaim>,
     pub(crate) listing: Phase<String>,
-    pub(crate) scanning: Phase<ClaimPlace>,
+    pub(crate) scanning: Phase<ClaimCursor>,
     pub(crate) steps: usize,
     pub(crate) done: Done,
 }
@@ -165,7 +165,7 @@ impl Journal {
         Ok(())
     }
 
-    pub(crate) fn claims(&mut self, kept: Vec<KeptClaim>, next: Option<ClaimPlace>) -> Result<()> {
+    pub(crate) fn claims(&mut self, kept: Vec<StoredClaim>, next: Option<ClaimCursor>) -> Result<()> {
         let lines = kept.iter().map(|claim| {
             (claim.address.as_str().to_owned(), claim.owner.as_str().to_owned(), claim.since.as_millisecond())
         });
@@ -214,9 +214,9 @@ impl Learned {
                 for (address, owner, since) in kept {
                     let (address, owner) = (AddressKey::new(address), UserId::parse(&owner)?);
                     let since = Timestamp::from_millisecond(since)?;
-                    self.kept.push(KeptClaim { address, owner, since });
+                    self.kept.push(StoredClaim { address, owner, since });
                 }
-                self.scanning = Phase::after(next.map(|(pk, sk)| ClaimPlace { pk, sk }));
+                self.scanning = Phase::after(next.map(|(pk, sk)| ClaimCursor { pk, sk }));
             }
             Line::Written { steps, done } => (self.steps, self.done) = (steps, done),
         }
@@ -249,12 +249,12 @@ mod tests {
         let mut journal = Journal::begin(Some(path), &head(), at(1)).unwrap();
         journal.users(60, vec![known("alex")], Some("token".to_owned())).unwrap();
         journal.users(7, vec![known("sam")], None).unwrap();
-        let kept = KeptClaim {
+        let kept = StoredClaim {
             address: AddressKey::new("b".to_owned()),
             owner: UserId::parse("kim").unwrap(),
             since: at(2),
         };
-        let next = ClaimPlace { pk: "p".to_owned(), sk: "s".to_owned() };
+        let next = ClaimCursor { pk: "p".to_owned(), sk: "s".to_owned() };
         journal.claims(vec![kept], Some(next)).unwrap();
         journal.written(3, Done { made: 2, lost: 1, ..Done::default() }).unwrap();
         journal.learned

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use shared::config::{self, process_environment};
 use shared::kernel::{Clock as _, SystemClock, UserId};
 use shared::sign_up::{
-    AddressClaims as _, AddressKey, FirmClaim, KnownAddress, ListedUser, Reconciliation, StaleClaim,
+    AddressClaims as _, AddressKey, KnownAddress, ListedUser, OwnershipClaim, Reconciliation, StaleClaim,
     UniqueSettings,
 };
 use shared_aws::Table;
@@ -218,7 +218,7 @@ impl Options {
     ) -> Result<bool> {
         match step {
             Step::Make(address, user) => {
-                Ok(table.confirm(address, user, SystemClock.now()).await? == FirmClaim::Firm)
+                Ok(table.confirm(address, user, SystemClock.now()).await? == OwnershipClaim::Owned)
             }
             Step::Free(StaleClaim { claim, heir }) => {
                 // The listing was not of one moment: nobody loses a claim without having been asked for.

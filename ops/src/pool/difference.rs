@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn differences_are_told_leaf_by_leaf_and_make_the_one_from_the_other() {
+    fn differences_are_listed_by_leaf_and_can_be_applied() {
         let (before, after) = states();
         let changes = differences(&before, &after);
         let told: Vec<_> = changes.iter().map(ToString::to_string).collect();
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_changed_since_is_left_alone_and_told() {
+    fn later_changes_are_kept_and_reported() {
         let (before, mut after) = states();
         let changes = differences(&before, &after);
         after["b"] = json!("theirs");

@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_of_a_later_cognito_is_told() {
+    fn an_unknown_cognito_setting_is_reported() {
         let state = PoolState {
             pool: [("Name".to_owned(), json!("a")), ("NewThing".to_owned(), json!(1))].into_iter().collect(),
             mfa: [("MfaConfiguration".to_owned(), json!("OFF"))].into_iter().collect(),

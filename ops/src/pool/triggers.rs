@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_or_alias_of_ours_is_ours() {
+    fn a_version_or_alias_counts_as_the_function() {
         let arn = |name: &str| format!("arn:aws:lambda:eu-west-1:111122223333:function:{name}");
         let pool = pool(json!({ "LambdaConfig": {
             "PreSignUp": arn("a:live"),

@@ -192,7 +192,7 @@ async fn attach_keeps_every_setting_and_detach_brings_everything_back() {
 }
 
 #[tokio::test]
-async fn what_attach_switched_on_goes_with_it_and_what_others_changed_stays() {
+async fn detach_undoes_attach_and_keeps_later_changes() {
     let cloud = Cloud::start().await.unwrap();
     let operator = Operator::of(&cloud);
     let shop = Shop::open(&cloud).await;
@@ -265,7 +265,7 @@ async fn what_attach_switched_on_goes_with_it_and_what_others_changed_stays() {
 }
 
 #[tokio::test]
-async fn a_pool_that_is_somebody_elses_is_refused_with_what_to_add_there() {
+async fn a_pool_of_another_stack_is_refused_with_instructions() {
     let cloud = Cloud::start().await.unwrap();
     let operator = Operator::of(&cloud);
     let foreign = json!({ "PostConfirmation": "arn:aws:lambda:us-east-1:111122223333:function:theirs" });

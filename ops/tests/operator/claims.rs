@@ -108,7 +108,7 @@ fn kill_at(operator: &Operator, arguments: &[&str], state: &str, kind: &str, lin
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_users_are_imported_and_reconciled_although_the_command_is_killed() {
+async fn ten_thousand_users_are_imported_despite_kills() {
     let cloud = Cloud::start().await.unwrap();
     let operator = Operator::of(&cloud).with("MFA_HASH_KEY", &"k".repeat(32));
     let table = cloud.environment().unwrap()["MFA_TABLE"].clone();

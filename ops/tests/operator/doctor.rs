@@ -420,7 +420,7 @@ impl<'a> Deployment<'a> {
 }
 
 #[tokio::test]
-async fn every_seeded_fault_is_found_and_a_clean_deployment_gives_no_alarm() {
+async fn every_seeded_fault_is_found_and_nothing_else() {
     let cloud = Cloud::start().await.unwrap();
     let deployment = Deployment::of(&cloud).await;
     deployment.become_(&Fault::default()).await;

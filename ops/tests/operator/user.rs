@@ -22,7 +22,7 @@ async fn items(cloud: &Cloud, table: &str, sub: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_users_counters_trail_and_items_are_the_operators_to_look_after() {
+async fn an_operator_unlocks_audits_and_erases_a_user() {
     let cloud = Cloud::start().await.unwrap();
     let operator = Operator::of(&cloud);
     let pool = cloud.endpoint("userPoolId").unwrap();

@@ -13,10 +13,10 @@ use jiff::Timestamp;
 use shared::{
     factors::{Contacts, FactorState, PreferenceChange, Profile},
     kernel::{EmailAddress, PhoneNumber, PoolFactor, PortError, UserId},
-    recovery::{Account, Accounts, Password, PasswordSet, PoolMfa, PoolRules, PreferenceSet},
+    recovery::{Account, Accounts, Password, PasswordOutcome, PoolMfa, PoolRules, PreferenceOutcome},
 };
 
-use crate::{Aws, aws::OnDemand, fault::port_error};
+use crate::{Aws, aws::LazyClient, fault::port_error};
 
 /// `AdminListDevices` gives no more at once.
 const PAGE: i32 = 60;
@@ -24,7 +24,7 @@ const PAGE: i32 = 60;
 /// A user pool's users, as an administrator reaches them: every call is signed, and needs its right.
 #[derive(Debug, Clone)]
 pub struct PoolAccounts {
-    client: OnDemand<Client>,
+    client: LazyClient<Client>,
     user_pool_id: String,
 }
 
@@ -33,7 +33,7 @@ impl PoolAccounts {
         let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.endpoints.cognito.clone());
         Self {
-            client: OnDemand::new(move || Client::from_conf(config.build())),
+            client: LazyClient::new(move || Client::from_conf(config.build())),
             user_pool_id: user_pool_id.to_owned(),
         }
     }
@@ -112,10 +112,10 @@ impl Accounts for PoolAccounts {
         }))
     }
 
-    async fn set_password(&self, user_name: &str, password: &Password) -> Result<PasswordSet, PortError> {
+    async fn set_password(&self, user_name: &str, password: &Password) -> Result<PasswordOutcome, PortError> {
         let call = self.client.admin_set_user_password().user_pool_id(&self.user_pool_id);
         match call.username(user_name).password(password.expose()).permanent(true).send().await {
-            Ok(_) => Ok(PasswordSet::Done),
+            Ok(_) => Ok(PasswordOutcome::Done),
             Err(fault)
                 if is(
                     &fault,
@@ -126,7 +126,7 @@ impl Accounts for PoolAccounts {
                     ],
                 ) =>
             {
-                Ok(PasswordSet::Refused)
+                Ok(PasswordOutcome::Refused)
             }
             Err(fault) => Err(port_error("cognito.AdminSetUserPassword")(fault)),
         }
@@ -144,7 +144,7 @@ impl Accounts for PoolAccounts {
             let call = self.client.admin_forget_device().user_pool_id(&self.user_pool_id);
             match call.username(user_name).device_key(key).send().await {
                 Ok(_) => {}
-                // Somebody else has forgotten it meanwhile.
+                // Another caller has forgotten it meanwhile.
                 Err(fault) if is(&fault, &["ResourceNotFoundException"]) => {}
                 Err(fault) => return Err(port_error("cognito.AdminForgetDevice")(fault)),
             }
@@ -182,7 +182,7 @@ impl Accounts for PoolAccounts {
         &self,
         user_name: &str,
         change: &PreferenceChange,
-    ) -> Result<PreferenceSet, PortError> {
+    ) -> Result<PreferenceOutcome, PortError> {
         let mut call = self.client.admin_set_user_mfa_preference().user_pool_id(&self.user_pool_id);
         call = call.username(user_name);
         for (factor, block) in &change.blocks {
@@ -201,8 +201,8 @@ impl Accounts for PoolAccounts {
             };
         }
         match call.send().await {
-            Ok(_) => Ok(PreferenceSet::Done),
-            Err(fault) if is(&fault, &["InvalidParameterException"]) => Ok(PreferenceSet::NotSetUp),
+            Ok(_) => Ok(PreferenceOutcome::Done),
+            Err(fault) if is(&fault, &["InvalidParameterException"]) => Ok(PreferenceOutcome::NotSetUp),
             Err(fault) => Err(port_error("cognito.AdminSetUserMFAPreference")(fault)),
         }
     }

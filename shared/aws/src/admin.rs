@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use shared::{
-    admin::{Support, SupportPorts},
-    config::{Environment, SupportPolicy},
+    admin::{AdminPorts, AdminService},
+    config::{AdminPolicy, Environment},
     kernel::{SystemClock, SystemEntropy},
 };
 
@@ -13,7 +13,7 @@ use crate::{Aws, DeliverFunction, PoolAccounts, Table, UserPool};
 /// The policy, `MFA_USER_POOL_ID` and `MFA_DELIVER_FUNCTION`.
 #[derive(Debug)]
 pub struct AdminSettings {
-    policy: SupportPolicy,
+    policy: AdminPolicy,
     user_pool_id: String,
     deliver: String,
 }
@@ -28,9 +28,9 @@ impl AdminSettings {
     }
 }
 
-pub fn support(aws: &Aws, settings: AdminSettings) -> Support {
+pub fn admin(aws: &Aws, settings: AdminSettings) -> AdminService {
     let table = Arc::new(Table::new(aws));
-    let ports = SupportPorts {
+    let ports = AdminPorts {
         pool: Arc::new(UserPool::new(aws)),
         accounts: Arc::new(PoolAccounts::new(aws, &settings.user_pool_id)),
         custom: table.clone(),
@@ -43,5 +43,5 @@ pub fn support(aws: &Aws, settings: AdminSettings) -> Support {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
-    Support::new(settings.policy, ports)
+    AdminService::new(settings.policy, ports)
 }

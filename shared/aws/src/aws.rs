@@ -23,7 +23,7 @@ use jiff::SignedDuration;
 use shared::{config::Environment, kernel::PortError};
 use url::{Host, Url};
 
-use crate::json_protocol::{JsonClient, Patience, Service};
+use crate::json_protocol::{JsonClient, RetryPolicy, Service};
 
 /// The authorities that sign AWS's endpoints (Amazon Trust Services). Pinned: reading the system's
 /// trust store costs more than everything else at init, and an authority that does not sign AWS has
@@ -97,7 +97,7 @@ impl AwsSettings {
     }
 }
 
-/// An endpoint override. Only loopback: whoever can set a variable of a deployed function must not
+/// An endpoint override. Only loopback: a person who can set a variable of a deployed function must not
 /// be able to send tokens and codes elsewhere.
 fn endpoint(environment: &mut Environment<'_>, name: &str) -> Option<String> {
     let value = environment.optional(name)?;
@@ -138,7 +138,7 @@ impl Aws {
             .behavior_version(aws_sdk_cognitoidentityprovider::config::BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(settings.credentials.clone()))
-            .http_client(SharedHttpClient::new(OneConnector(connector.clone())))
+            .http_client(SharedHttpClient::new(SharedConnector(connector.clone())))
             // It watches streams for hours; our bodies are small and end with their attempt's time-out.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .retry_config(RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(BACK_OFF))
@@ -162,7 +162,7 @@ impl Aws {
             service,
             endpoint: endpoint
                 .map_or_else(|| service.endpoint(region), |given| given.trim_end_matches('/').to_owned()),
-            patience: Patience {
+            retry_policy: RetryPolicy {
                 tries: TRIES,
                 back_off: BACK_OFF,
                 one_try: Some(ATTEMPT),
@@ -177,9 +177,9 @@ impl Aws {
 /// The SDK's own HTTP client makes one for each client that is set up, reads all trust roots for it, sees that
 /// this can be done and drops it; then another for the first request. That was a fifth of a sender's init.
 #[derive(Debug)]
-struct OneConnector(SharedHttpConnector);
+struct SharedConnector(SharedHttpConnector);
 
-impl HttpClient for OneConnector {
+impl HttpClient for SharedConnector {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         self.0.clone()
     }
@@ -190,15 +190,15 @@ impl HttpClient for OneConnector {
 /// chains. The user pool's is set up at init, where Lambda gives more of the processor; a [`JsonClient`] costs
 /// nothing to set up.
 #[derive(Clone)]
-pub(crate) struct OnDemand<C>(Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>);
+pub(crate) struct LazyClient<C>(Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>);
 
-impl<C> OnDemand<C> {
+impl<C> LazyClient<C> {
     pub(crate) fn new(set_up: impl FnOnce() -> C + Send + 'static) -> Self {
         Self(Arc::new(LazyLock::new(Box::new(set_up))))
     }
 }
 
-impl<C> Deref for OnDemand<C> {
+impl<C> Deref for LazyClient<C> {
     type Target = C;
 
     fn deref(&self) -> &C {
@@ -206,9 +206,9 @@ impl<C> Deref for OnDemand<C> {
     }
 }
 
-impl<C> fmt::Debug for OnDemand<C> {
+impl<C> fmt::Debug for LazyClient<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OnDemand(..)")
+        f.write_str("LazyClient(..)")
     }
 }
 
@@ -267,7 +267,7 @@ mod tests {
     fn a_client_on_demand_is_set_up_once_and_only_if_it_is_asked() {
         let set_up = Arc::new(AtomicU32::new(0));
         let counter = set_up.clone();
-        let client = OnDemand::new(move || counter.fetch_add(1, Ordering::Relaxed));
+        let client = LazyClient::new(move || counter.fetch_add(1, Ordering::Relaxed));
         let other = client.clone();
         assert_eq!(set_up.load(Ordering::Relaxed), 0);
         assert_eq!((*client, *other), (0, 0));

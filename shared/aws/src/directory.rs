@@ -6,12 +6,12 @@ use shared::{
     kernel::{EmailAddress, PortError, UserId},
 };
 
-use crate::{Aws, aws::OnDemand, fault::port_error};
+use crate::{Aws, aws::LazyClient, fault::port_error};
 
 /// A user pool's profiles, as an administrator reads them (`cognito-idp:AdminGetUser`).
 #[derive(Debug, Clone)]
 pub struct Directory {
-    client: OnDemand<Client>,
+    client: LazyClient<Client>,
     user_pool_id: String,
 }
 
@@ -20,7 +20,7 @@ impl Directory {
         let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.endpoints.cognito.clone());
         Self {
-            client: OnDemand::new(move || Client::from_conf(config.build())),
+            client: LazyClient::new(move || Client::from_conf(config.build())),
             user_pool_id: user_pool_id.to_owned(),
         }
     }

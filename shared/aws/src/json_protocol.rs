@@ -69,7 +69,7 @@ impl Service {
 
 /// How long a call is waited for, and how often it is tried.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct RetryPolicy {
     pub tries: u32,
     /// Between the first two tries, and doubled with each: anything up to it (full jitter).
     pub back_off: Duration,
@@ -79,8 +79,8 @@ pub struct Patience {
     pub all_tries: Option<Duration>,
 }
 
-impl Patience {
-    /// One try, as long as it takes: whoever calls counts time and tries.
+impl RetryPolicy {
+    /// One attempt without a time limit: the caller counts time and attempts.
     pub const SINGLE_TRY: Self = Self { tries: 1, back_off: Duration::ZERO, one_try: None, all_tries: None };
 }
 
@@ -93,7 +93,7 @@ pub struct JsonClient {
     pub service: Service,
     /// Without a slash at its end.
     pub endpoint: String,
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
 }
 
 impl JsonClient {
@@ -126,10 +126,10 @@ impl JsonClient {
     ) -> Result<Bytes, CallFault> {
         let uri = format!("{}{path}", self.endpoint);
         let tries = async {
-            let (mut tries, mut longest) = (1, self.patience.back_off);
+            let (mut tries, mut longest) = (1, self.retry_policy.back_off);
             loop {
-                match within(self.patience.one_try, self.try_once(&method, &uri, headers, body)).await {
-                    Err(fault) if tries < self.patience.tries && fault.is_worth_another_try() => {
+                match within(self.retry_policy.one_try, self.try_once(&method, &uri, headers, body)).await {
+                    Err(fault) if tries < self.retry_policy.tries && fault.is_worth_another_try() => {
                         sleep(longest.mul_f64(fastrand::f64())).await;
                         (tries, longest) = (tries + 1, longest * 2);
                     }
@@ -137,7 +137,7 @@ impl JsonClient {
                 }
             }
         };
-        within(self.patience.all_tries, tries).await
+        within(self.retry_policy.all_tries, tries).await
     }
 
     async fn try_once(

@@ -17,18 +17,18 @@ mod passwords;
 mod pool_links;
 mod pool_users;
 mod providers;
+mod reconciler;
 mod recovery;
 mod seeds;
 mod table;
-mod upkeep;
 mod user_pool;
 
 pub use accounts::PoolAccounts;
-pub use admin::{AdminSettings, support};
+pub use admin::{AdminSettings, admin};
 pub use aws::{Aws, AwsSettings};
 pub use data_keys::Kms;
 pub use directory::Directory;
-pub use json_protocol::{CallFault, JsonClient, Patience, Refusal, Service};
+pub use json_protocol::{CallFault, JsonClient, Refusal, RetryPolicy, Service};
 pub use message_queue::DeliverFunction;
 pub use mfa::{MfaSettings, mfa_services};
 pub use passwords::{PasswordClient, PasswordSettings};
@@ -38,8 +38,8 @@ pub use providers::{
     DeliverSettings, EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns, deliver, delivery_dependencies,
     email_providers, sms_providers,
 };
+pub use reconciler::{ReconcilerSettings, reconciler};
 pub use recovery::{RecoveryApiSettings, RecoveryFunction, RecoveryWorkerSettings, recovery, recovery_front};
 pub use seeds::{SeedKey, SeedSettings};
 pub use table::Table;
-pub use upkeep::{UpkeepSettings, upkeep};
 pub use user_pool::UserPool;

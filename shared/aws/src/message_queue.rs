@@ -6,7 +6,7 @@ use shared::{
     kernel::PortError,
 };
 
-use crate::{Aws, aws::OnDemand, fault::port_error};
+use crate::{Aws, aws::LazyClient, fault::port_error};
 
 const OPERATION: &str = "lambda.Invoke";
 
@@ -14,7 +14,7 @@ const OPERATION: &str = "lambda.Invoke";
 /// where the function fails, and keeps in the dead-letter queue at last.
 #[derive(Debug, Clone)]
 pub struct DeliverFunction {
-    client: OnDemand<Client>,
+    client: LazyClient<Client>,
     function: String,
 }
 
@@ -23,7 +23,7 @@ impl DeliverFunction {
     pub fn new(aws: &Aws, function: String) -> Self {
         let mut config = aws_sdk_lambda::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.endpoints.lambda.clone());
-        Self { client: OnDemand::new(move || Client::from_conf(config.build())), function }
+        Self { client: LazyClient::new(move || Client::from_conf(config.build())), function }
     }
 
     /// `MFA_DELIVER_FUNCTION`.

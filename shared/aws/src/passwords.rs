@@ -13,7 +13,7 @@ use shared::{
     recovery::{Password, Passwords},
 };
 
-use crate::{Aws, aws::OnDemand, fault::port_error};
+use crate::{Aws, aws::LazyClient, fault::port_error};
 
 const OPERATION: &str = "cognito.InitiateAuth";
 
@@ -52,7 +52,7 @@ impl std::fmt::Debug for PasswordSettings {
 /// `USER_PASSWORD_AUTH` at a client that is for nothing else. Its challenges are never answered.
 #[derive(Debug, Clone)]
 pub struct PasswordClient {
-    client: OnDemand<Client>,
+    client: LazyClient<Client>,
     settings: PasswordSettings,
 }
 
@@ -60,7 +60,7 @@ impl PasswordClient {
     pub fn new(aws: &Aws, settings: PasswordSettings) -> Self {
         let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.endpoints.cognito.clone());
-        Self { client: OnDemand::new(move || Client::from_conf(config.build())), settings }
+        Self { client: LazyClient::new(move || Client::from_conf(config.build())), settings }
     }
 
     /// cognito.md §3.3.

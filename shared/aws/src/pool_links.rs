@@ -8,17 +8,17 @@ use shared::{
     sign_up::{FederatedIdentity, FederatedLinks},
 };
 
-use crate::{Aws, aws::OnDemand, fault::port_error};
+use crate::{Aws, aws::LazyClient, fault::port_error};
 
 /// Accounts and identities of a user pool (`cognito-idp:ListUsers`, `AdminLinkProviderForUser`).
 #[derive(Debug, Clone)]
-pub struct PoolLinks(OnDemand<Client>);
+pub struct PoolLinks(LazyClient<Client>);
 
 impl PoolLinks {
     pub fn new(aws: &Aws) -> Self {
         let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.endpoints.cognito.clone());
-        Self(OnDemand::new(move || Client::from_conf(config.build())))
+        Self(LazyClient::new(move || Client::from_conf(config.build())))
     }
 }
 
@@ -26,7 +26,7 @@ impl PoolLinks {
 impl FederatedLinks for PoolLinks {
     async fn accounts(&self, user_pool_id: &str, email: &EmailAddress) -> Result<Vec<String>, PortError> {
         let address = email.expose();
-        // The filter's own signs: nobody whose address has them is worth the risk.
+        // Characters of the filter's own syntax: an address with them is never looked up.
         if address.contains(['"', '\\']) {
             return Ok(Vec::new());
         }

@@ -9,17 +9,20 @@ use shared::{
     config::Environment,
     http::{RecoveryFront, RecoveryFrontSettings},
     kernel::{PortError, SystemClock, SystemEntropy},
-    recovery::{Answer, Ask, CaseKey, Desk, Recovery, RecoveryPorts, RecoverySettings},
+    recovery::{
+        CaseKey, CaseService, RecoveryCommand, RecoveryPorts, RecoveryReply, RecoveryService,
+        RecoverySettings,
+    },
 };
 
 use crate::{
-    Aws, DeliverFunction, PasswordClient, PasswordSettings, PoolAccounts, Table, aws::OnDemand,
+    Aws, DeliverFunction, PasswordClient, PasswordSettings, PoolAccounts, Table, aws::LazyClient,
     fault::port_error,
 };
 
 const OPERATION: &str = "lambda.Invoke";
 /// The worker has 20 s, API Gateway waits 30.
-const PATIENCE: Duration = Duration::from_secs(24);
+const TIMEOUT: Duration = Duration::from_secs(24);
 
 /// What the worker is made from.
 #[derive(Debug)]
@@ -41,13 +44,13 @@ impl RecoveryWorkerSettings {
     }
 }
 
-/// The desk that decides cases; none where there is no app client for it.
-pub fn recovery(aws: &Aws, settings: RecoveryWorkerSettings) -> Option<Recovery> {
+/// The service that decides cases; none where there is no app client for it.
+pub fn recovery(aws: &Aws, settings: RecoveryWorkerSettings) -> Option<CaseService> {
     let RecoveryWorkerSettings { recovery, passwords, user_pool_id, deliver } = settings;
     let table = Arc::new(Table::new(aws));
     let ports = RecoveryPorts {
         cases: table.clone(),
-        tries: table.clone(),
+        attempts: table.clone(),
         codes: table.clone(),
         passwords: Arc::new(PasswordClient::new(aws, passwords?)),
         accounts: Arc::new(PoolAccounts::new(aws, &user_pool_id)),
@@ -58,7 +61,7 @@ pub fn recovery(aws: &Aws, settings: RecoveryWorkerSettings) -> Option<Recovery>
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
-    Some(Recovery::new(recovery, ports))
+    Some(CaseService::new(recovery, ports))
 }
 
 /// What the public API is made from.
@@ -86,7 +89,7 @@ pub fn recovery_front(aws: &Aws, settings: RecoveryApiSettings) -> RecoveryFront
 /// that is answered, which Lambda keeps nowhere; what is queued holds none.
 #[derive(Debug, Clone)]
 pub struct RecoveryFunction {
-    client: OnDemand<Client>,
+    client: LazyClient<Client>,
     function: String,
 }
 
@@ -97,17 +100,16 @@ impl RecoveryFunction {
         config.set_endpoint_url(aws.settings.endpoints.lambda.clone());
         // What hangs is not asked twice at the same time.
         config.set_retry_config(Some(RetryConfig::disabled()));
-        let patience =
-            TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).operation_timeout(PATIENCE);
-        config.set_timeout_config(Some(patience.build()));
-        Self { client: OnDemand::new(move || Client::from_conf(config.build())), function }
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(TIMEOUT).operation_timeout(TIMEOUT);
+        config.set_timeout_config(Some(timeouts.build()));
+        Self { client: LazyClient::new(move || Client::from_conf(config.build())), function }
     }
 }
 
 #[async_trait]
-impl Desk for RecoveryFunction {
-    async fn ask(&self, ask: &Ask) -> Result<Answer, PortError> {
-        let payload = serde_json::to_vec(ask).map_err(|fault| PortError::new(OPERATION, fault))?;
+impl RecoveryService for RecoveryFunction {
+    async fn handle(&self, command: &RecoveryCommand) -> Result<RecoveryReply, PortError> {
+        let payload = serde_json::to_vec(command).map_err(|fault| PortError::new(OPERATION, fault))?;
         let invoked = self
             .client
             .invoke()
@@ -125,8 +127,8 @@ impl Desk for RecoveryFunction {
     }
 
     async fn resume(&self, key: &CaseKey) -> Result<(), PortError> {
-        let ask = Ask::Resume { key: key.as_str().to_owned() };
-        let payload = serde_json::to_vec(&ask).map_err(|fault| PortError::new(OPERATION, fault))?;
+        let command = RecoveryCommand::Resume { key: key.as_str().to_owned() };
+        let payload = serde_json::to_vec(&command).map_err(|fault| PortError::new(OPERATION, fault))?;
         let call = self.client.invoke().function_name(&self.function).payload(Blob::new(payload));
         call.invocation_type(InvocationType::Event).send().await.map_err(port_error(OPERATION))?;
         Ok(())

@@ -40,10 +40,10 @@ use shared::{
     },
     factors::custom::{SealedSeed, Seeds as _, TotpSeed},
     kernel::{PhoneNumber, UserId},
-    sign_up::{AddressClaims, AddressKey, ClaimPlace, ClaimsReview as _},
+    sign_up::{AddressClaims, AddressKey, ClaimCursor, ClaimScan as _},
 };
 use shared_aws::{
-    Aws, AwsSettings, EndUserMessaging, JsonClient, Kms, Patience, SeedKey, SeedSettings, Service,
+    Aws, AwsSettings, EndUserMessaging, JsonClient, Kms, RetryPolicy, SeedKey, SeedSettings, Service,
     SmsSettings, Table,
 };
 use shared_testkit::Deployed;
@@ -423,7 +423,7 @@ async fn say_everything(endpoint: &str) {
     table.reserve(&reservation).await.unwrap();
     table.newest(&user, None, 3).await.unwrap();
     table.release(&AddressKey::new("hash".to_owned()), &user).await.unwrap();
-    let place = ClaimPlace { pk: "ADDRESS#a".to_owned(), sk: "CLAIM".to_owned() };
+    let place = ClaimCursor { pk: "ADDRESS#a".to_owned(), sk: "CLAIM".to_owned() };
     table.unseen(now, Some(&place)).await.unwrap();
     table.forget(&user).await.unwrap();
 
@@ -481,7 +481,7 @@ async fn what_is_signed_is_what_is_sent() {
     let recorder = Recorder::start(content);
     say_everything(&recorder.endpoint).await;
     // As in Lambda, whose credentials are a session's.
-    let in_session = client(&recorder, PATIENCE, Some("session"));
+    let in_session = client(&recorder, RETRIES, Some("session"));
     let _nothing: Value = in_session.call("GetItem", &json!({})).await.unwrap();
     let sent = recorder.taken();
     assert!(sent.iter().any(|sent| sent.header("x-amz-security-token") == "session"));
@@ -561,7 +561,7 @@ async fn a_service_is_where_the_sdk_finds_it() {
 }
 
 /// A client of our own at a recorder.
-fn client(recorder: &Recorder, patience: Patience, session_token: Option<&str>) -> JsonClient {
+fn client(recorder: &Recorder, retry_policy: RetryPolicy, session_token: Option<&str>) -> JsonClient {
     let credentials = Credentials::new("local", "local", session_token.map(str::to_owned), None, "test");
     let connector = aws_smithy_http_client::Connector::builder().build_http();
     JsonClient {
@@ -570,21 +570,21 @@ fn client(recorder: &Recorder, patience: Patience, session_token: Option<&str>) 
         region: "us-east-1".to_owned(),
         service: Service::DYNAMODB,
         endpoint: recorder.endpoint.clone(),
-        patience,
+        retry_policy,
     }
 }
 
 /// How many requests a call makes at a service that answers so, and whether it ends well.
 async fn ask(
-    patience: Patience,
+    retry_policy: RetryPolicy,
     answer: impl Fn(usize, &Sent) -> (u16, Value) + Send + 'static,
 ) -> (usize, bool) {
     let recorder = Recorder::start(answer);
-    let ended = client(&recorder, patience, None).call::<Map<String, Value>>("GetItem", &json!({})).await;
+    let ended = client(&recorder, retry_policy, None).call::<Map<String, Value>>("GetItem", &json!({})).await;
     (recorder.taken().len(), ended.is_ok())
 }
 
-const PATIENCE: Patience = Patience {
+const RETRIES: RetryPolicy = RetryPolicy {
     tries: 3,
     back_off: Duration::from_millis(1),
     one_try: Some(Duration::from_millis(300)),
@@ -603,16 +603,16 @@ async fn what_is_transient_is_tried_again_and_nothing_else() {
         (400, "RequestLimitExceeded"),
     ] {
         let first = error(status, code);
-        let ended = ask(PATIENCE, move |before, _| if before == 0 { first.clone() } else { ok() }).await;
+        let ended = ask(RETRIES, move |before, _| if before == 0 { first.clone() } else { ok() }).await;
         assert_eq!(ended, (2, true), "{status} {code}");
-        assert_eq!(ask(PATIENCE, move |_, _| error(status, code)).await, (3, false), "{status} {code}");
-        let single = Patience { tries: 1, ..PATIENCE };
+        assert_eq!(ask(RETRIES, move |_, _| error(status, code)).await, (3, false), "{status} {code}");
+        let single = RetryPolicy { tries: 1, ..RETRIES };
         assert_eq!(ask(single, move |_, _| error(status, code)).await, (1, false), "{status} {code}");
     }
     for code in ["ConditionalCheckFailedException", "ValidationException", "AccessDeniedException", ""] {
-        assert_eq!(ask(PATIENCE, move |_, _| error(400, code)).await, (1, false), "{code}");
+        assert_eq!(ask(RETRIES, move |_, _| error(400, code)).await, (1, false), "{code}");
     }
-    assert_eq!(ask(PATIENCE, |_, _| (200, json!("no object"))).await, (1, false), "unreadable");
+    assert_eq!(ask(RETRIES, |_, _| (200, json!("no object"))).await, (1, false), "unreadable");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -623,9 +623,9 @@ async fn a_try_and_a_call_have_their_time_and_no_more() {
         }
         (200, json!({}))
     };
-    assert_eq!(ask(PATIENCE, slow).await, (2, true));
+    assert_eq!(ask(RETRIES, slow).await, (2, true));
     let begun = Instant::now();
-    let ended = ask(PATIENCE, |_, _| {
+    let ended = ask(RETRIES, |_, _| {
         thread::sleep(Duration::from_secs(3));
         (200, json!({}))
     });
@@ -653,7 +653,7 @@ async fn erased_after(times: usize) -> (usize, bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_throttled_table_leaves_is_asked_for_again_a_moment_later_and_not_for_ever() {
+async fn unprocessed_keys_are_retried_with_a_limit() {
     let begun = Instant::now();
     assert_eq!(erased_after(2).await, (3, true));
     assert!(begun.elapsed() >= Duration::from_millis(150), "{:?}", begun.elapsed());

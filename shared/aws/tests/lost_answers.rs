@@ -12,7 +12,7 @@ use shared::{
     },
     factors::custom::{Change, ChangeOutcome, CustomFactorStore as _, RecoveryHash},
     kernel::{PhoneNumber, UserId},
-    recovery::{Case, CaseKey, Cases as _, Swapped},
+    recovery::{Case, CaseKey, Cases as _, SwapOutcome},
 };
 use shared_aws::{Aws, AwsSettings, Table};
 use shared_testkit::{Deployed, ServedTable, next_delivery};
@@ -29,7 +29,7 @@ async fn stage() -> (ServedTable, Deployed, Arc<Table>) {
 }
 
 #[tokio::test]
-async fn a_claim_is_granted_to_whoever_took_it() {
+async fn a_lost_answer_of_a_lease_is_recognised() {
     let (served, _deployed, table) = stage().await;
     let (id, until) = (next_delivery(), NOW + SignedDuration::from_secs(6));
     served.lose_answer_to_write("UpdateItem");
@@ -74,7 +74,7 @@ async fn a_message_that_was_booked_is_admitted() {
 
 /// The user is told of it, and of nothing that somebody else did.
 #[tokio::test]
-async fn a_change_of_factors_is_done_by_whoever_wrote_it() {
+async fn a_lost_answer_of_a_factor_change_is_recognised() {
     let (served, _deployed, table) = stage().await;
     let user = UserId::parse("alex").unwrap();
     let recovery =
@@ -91,7 +91,7 @@ async fn a_change_of_factors_is_done_by_whoever_wrote_it() {
 }
 
 #[tokio::test]
-async fn a_recovery_is_moved_on_by_whoever_wrote_it() {
+async fn a_lost_answer_of_a_recovery_write_is_recognised() {
     let (served, _deployed, table) = stage().await;
     let key = CaseKey::parse(&"1".repeat(32)).unwrap();
     let user = UserId::parse("alex").unwrap();
@@ -100,11 +100,11 @@ async fn a_recovery_is_moved_on_by_whoever_wrote_it() {
     let cancelled = case.cancel(NOW).unwrap();
     served.spent();
     served.lose_answer_to_write("PutItem");
-    assert_eq!(table.swap(&key, case.revision, &cancelled).await.unwrap(), Swapped::Done);
+    assert_eq!(table.swap(&key, case.revision, &cancelled).await.unwrap(), SwapOutcome::Done);
     assert_eq!(served.spent().requests, 2, "the answer was lost");
     assert_eq!(
         table.swap(&key, case.revision, &cancelled).await.unwrap(),
-        Swapped::Overtaken,
+        SwapOutcome::Overtaken,
         "somebody else"
     );
 }

@@ -20,7 +20,7 @@ use shared::{
 use shared_aws::{Aws, AwsSettings, Table};
 use shared_testkit::{
     Deployed, ManualClock, ServedTable, TABLE, contract,
-    histories::{self, Telling},
+    model_tests::{self, ModelRun},
 };
 use tokio::{net::TcpListener, runtime::Runtime};
 
@@ -35,55 +35,55 @@ fn adapter(endpoint: &str) -> Table {
 }
 
 /// Fewer histories than in memory, where most of what they can find is found.
-fn told(tell: impl Fn(Telling<'_>, &Table)) {
+fn check_model(check: impl Fn(ModelRun<'_>, &Table)) {
     let runtime = Runtime::new().unwrap();
     let (table, _) = runtime.block_on(table());
-    tell(Telling { histories: 24, runtime: &runtime }, &table);
+    check(ModelRun { cases: 24, runtime: &runtime }, &table);
 }
 
 #[test]
-fn histories_of_requests() {
-    told(|telling, table| histories::requests(telling, table));
+fn model_of_requests() {
+    check_model(|run, table| model_tests::requests(run, table));
 }
 
 #[test]
-fn histories_of_deliveries() {
-    told(|telling, table| histories::deliveries(telling, table));
+fn model_of_deliveries() {
+    check_model(|run, table| model_tests::deliveries(run, table));
 }
 
 #[test]
-fn histories_of_addresses() {
-    told(|telling, table| histories::addresses(telling, table));
+fn model_of_addresses() {
+    check_model(|run, table| model_tests::addresses(run, table));
 }
 
 #[test]
-fn histories_of_back_off() {
-    told(|telling, table| histories::back_off(telling, table));
+fn model_of_back_off() {
+    check_model(|run, table| model_tests::back_off(run, table));
 }
 
 #[test]
-fn histories_of_custom_factors() {
-    told(|telling, table| histories::custom_factors(telling, table));
+fn model_of_custom_factors() {
+    check_model(|run, table| model_tests::custom_factors(run, table));
 }
 
 #[test]
-fn histories_of_redemptions() {
-    told(histories::redemptions);
+fn model_of_redemptions() {
+    check_model(model_tests::redemptions);
 }
 
 #[test]
-fn histories_of_budgets() {
-    told(|telling, table| histories::budgets(telling, table));
+fn model_of_budgets() {
+    check_model(|run, table| model_tests::budgets(run, table));
 }
 
 #[test]
-fn histories_of_call_counts() {
-    told(|telling, table| histories::call_counts(telling, table));
+fn model_of_call_counts() {
+    check_model(|run, table| model_tests::call_counts(run, table));
 }
 
 #[test]
-fn histories_of_address_codes() {
-    told(|telling, table| histories::verification_requests(telling, table));
+fn model_of_address_codes() {
+    check_model(|run, table| model_tests::verification_requests(run, table));
 }
 
 fn items(db: &Database, pk: &str, sk_prefix: &str) -> Vec<Value> {
@@ -366,7 +366,7 @@ fn governor(table: &Table) -> shared::delivery::Governor {
 async fn an_operator_reads_the_trail_by_time_and_erases_a_user() {
     use jiff::{SignedDuration, Timestamp};
     use shared::{
-        audit::{Action, AuditTrail, Entry},
+        audit::{AuditAction, AuditEntry, AuditTrail},
         sign_in::{SignInLedger, Subject},
     };
     use shared_testkit::{ManualClock, SeededEntropy};
@@ -378,8 +378,8 @@ async fn an_operator_reads_the_trail_by_time_and_erases_a_user() {
     let entropy = SeededEntropy::new(7);
     for hours in 0..60 {
         let clock = ManualClock::at(hour(hours));
-        let action = Action::TotpStarted { replace: hours % 2 == 0 };
-        table.append(&Entry::new(&clock, &entropy, alex.clone(), action).unwrap()).await.unwrap();
+        let action = AuditAction::TotpStarted { replace: hours % 2 == 0 };
+        table.append(&AuditEntry::new(&clock, &entropy, alex.clone(), action).unwrap()).await.unwrap();
     }
     for user in [&alex, &sam] {
         table.count_attempt(&Subject::User(user.clone()), start).await.unwrap();

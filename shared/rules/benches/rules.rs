@@ -9,7 +9,7 @@
 
 use std::{fs, path::Path};
 
-use shared::rules::{Action, Phone, Question, Rules, Verdict};
+use shared::rules::{Phone, RuleAction, RuleQuestion, RuleVerdict, Rules};
 use shared_rules::{CedarRules, check};
 use tokio::time::Instant;
 
@@ -27,7 +27,7 @@ fn main() {
         let rules = CedarRules::of_folder(folder.path()).unwrap().unwrap();
         let decide = |email: &str, passes: bool| {
             let question = question(email);
-            median(DECISIONS, || assert_eq!(rules.decide(&question) == Verdict::Passes, passes))
+            median(DECISIONS, || assert_eq!(rules.decide(&question) == RuleVerdict::Passes, passes))
         };
         let (permit, refuse) = (decide("alex@example.com", true), decide("alex@spam.example", false));
         println!(
@@ -54,9 +54,9 @@ fn folder(count: usize) -> tempfile::TempDir {
     folder
 }
 
-fn question(email: &str) -> Question<'_> {
-    Question {
-        action: Action::SignUp,
+fn question(email: &str) -> RuleQuestion<'_> {
+    RuleQuestion {
+        action: RuleAction::SignUp,
         now: "2026-02-28T12:00:00Z".parse().unwrap(),
         user_name: "a1b2c3d4-5678-40ab-9cde-f0123456789a",
         app_client: "1example23456789exampleab",

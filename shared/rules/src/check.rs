@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_are_no_rules_nothing_is_wrong_and_nothing_started() {
+    fn without_rules_no_engine_starts() {
         let empty = tempfile::tempdir().unwrap();
         assert!(CedarRules::of_folder(empty.path()).unwrap().is_none());
         assert_eq!(check(empty.path()), []);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use shared::{
     delivery::Finding,
     kernel::RuleMessage,
-    rules::{Question, Rules, Verdict},
+    rules::{RuleQuestion, RuleVerdict, Rules},
 };
 
 use crate::{
@@ -86,23 +86,23 @@ impl CedarRules {
         ids.filter_map(|id| self.rules.get(id)).min_by_key(|(place, _)| *place).map(|(_, named)| named)
     }
 
-    fn decide_with(&self, question: &Question<'_>, context: Vec<Pair>) -> Result<Verdict, Fault> {
+    fn decide_with(&self, question: &RuleQuestion<'_>, context: Vec<Pair>) -> Result<RuleVerdict, Fault> {
         let (request, entities) = self.ask(question, context)?;
         let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
         let diagnostics = response.diagnostics();
         let failed =
             diagnostics.errors().map(|AuthorizationError::PolicyEvaluationError(fault)| fault.policy_id());
         if let Some(failed) = self.first(failed) {
-            return Ok(Verdict::Undecided { rule: failed.name.clone() });
+            return Ok(RuleVerdict::Undecided { rule: failed.name.clone() });
         }
         Ok(match (response.decision(), self.first(diagnostics.reason())) {
-            (Decision::Allow, None) => Verdict::Passes,
-            (_, Some(rule)) => Verdict::Refused { rule: rule.name.clone(), message: rule.message },
-            (Decision::Deny, None) => Verdict::Undecided { rule: "none".into() },
+            (Decision::Allow, None) => RuleVerdict::Passes,
+            (_, Some(rule)) => RuleVerdict::Refused { rule: rule.name.clone(), message: rule.message },
+            (Decision::Deny, None) => RuleVerdict::Undecided { rule: "none".into() },
         })
     }
 
-    fn ask(&self, question: &Question<'_>, context: Vec<Pair>) -> Result<(Request, Entities), Fault> {
+    fn ask(&self, question: &RuleQuestion<'_>, context: Vec<Pair>) -> Result<(Request, Entities), Fault> {
         let types = &self.types;
         let entity = |kind: &EntityTypeName, id: &str| {
             EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
@@ -144,7 +144,7 @@ impl CedarRules {
         Ok((request, Entities::from_entities(entities, None)?))
     }
 
-    fn context(&self, question: &Question<'_>) -> Vec<Pair> {
+    fn context(&self, question: &RuleQuestion<'_>) -> Vec<Pair> {
         let entity = |kind: &EntityTypeName, id: &str| {
             let uid = EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id));
             RestrictedExpression::new_entity_uid(uid)
@@ -185,10 +185,10 @@ fn datetime(at: Timestamp) -> RestrictedExpression {
 }
 
 impl Rules for CedarRules {
-    fn decide(&self, question: &Question<'_>) -> Verdict {
+    fn decide(&self, question: &RuleQuestion<'_>) -> RuleVerdict {
         // A question that can't be put is a rule that can't be decided.
         self.decide_with(question, self.context(question))
-            .unwrap_or_else(|_| Verdict::Undecided { rule: "the question".into() })
+            .unwrap_or_else(|_| RuleVerdict::Undecided { rule: "the question".into() })
     }
 }
 

@@ -9,7 +9,7 @@ use miette::Diagnostic;
 use shared::{
     delivery::{Finding, Severity},
     kernel::RuleMessage,
-    rules::Action,
+    rules::RuleAction,
 };
 
 /// What a rule may be annotated with. Anything else is a slip of the pen: `@mesage` would say nothing.
@@ -124,7 +124,7 @@ fn unknown_actions(policy: &Policy) -> Vec<String> {
     };
     let is_known = |action: &&cedar_policy::EntityUid| {
         action.type_name().to_string() == "Action"
-            && Action::ALL.iter().any(|known| known.name() == action.id().unescaped())
+            && RuleAction::ALL.iter().any(|known| known.name() == action.id().unescaped())
     };
     named.iter().filter(|action| !is_known(action)).map(ToString::to_string).collect()
 }

@@ -216,7 +216,7 @@ async fn leaving_an_attribute_out_opens_no_door() {
 
 /// What Cedar itself lets pass: a `forbid` over what is not there fails, and is skipped.
 #[tokio::test]
-async fn nobody_passes_while_a_rule_fails() {
+async fn a_failing_rule_refuses_every_user() {
     let careless = [
         r#"forbid (principal, action, resource) when { context.emailDomain == "spam.example" };"#,
         r#"forbid (principal, action, resource) when { principal.getTag("custom:team") == "sales" };"#,
@@ -342,7 +342,7 @@ impl Seeded {
 }
 
 #[tokio::test]
-async fn ten_thousand_random_events_are_decided_as_the_plain_reading_says() {
+async fn ten_thousand_random_events_match_the_reference_decision() {
     let names = [
         "10-minimum-app-version",
         "20-allowed-domains",

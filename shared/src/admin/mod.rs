@@ -1,7 +1,7 @@
 //! Helping users: what an administrator can look at and change. Every look and every change is counted and
 //! written down with the administrator. A change has a reason as well, and is told to the user.
 
-mod use_cases;
+mod service;
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-pub use use_cases::{Found, Support, SupportPorts};
+pub use service::{AdminPorts, AdminService, AdminUserView};
 
 use crate::{
     factors::SignedIn,
@@ -18,7 +18,7 @@ use crate::{
 
 /// Who asks: the claims of an access token that the API's authorizer has checked.
 #[derive(Debug, Clone)]
-pub struct Claims {
+pub struct AdminCaller {
     pub signed_in: SignedIn,
     pub groups: BTreeSet<String>,
     /// The token itself says that a second factor was proven (cognito.md §3.9); most can't.

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_with_a_factor_changes_nothing_without_a_fresh_second_factor() {
+    fn a_covered_user_needs_a_fresh_second_factor_for_changes() {
         let mut tried = 0;
         for request in requests().filter(|request| request.coverage.has_factor) {
             tried += 1;
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_native_sign_in_with_the_password_alone_makes_no_custom_factor() {
+    fn a_native_password_sign_in_adds_no_custom_factor() {
         let native = requests().filter(|request| !matches!(request.client, ClientKind::Custom { .. }));
         for request in native.filter(|request| request.evidence.second_factor_at.is_none()) {
             if request.change == ChangeKind::NewAuthenticator || is_never_first(request.change) {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_authenticator_takes_a_fresh_sign_in_at_a_client_that_lets_it() {
+    fn a_first_authenticator_needs_a_fresh_sign_in() {
         let allowed: Vec<_> = requests()
             .filter(|request| request.change == ChangeKind::NewAuthenticator)
             .filter(|request| request.evidence.second_factor_at.is_none())

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_come_back_as_they_were_written_and_anything_else_is_no_evidence() {
+    fn evidence_claims_round_trip_and_others_are_ignored() {
         let at = Timestamp::from_second(1_767_323_045).unwrap();
         for evidence in [Evidence::UNKNOWN, Evidence { level: 3, second_factor_at: Some(at) }] {
             let claims: BTreeMap<_, _> = evidence.claims().collect();

@@ -19,7 +19,7 @@ use crate::{config::Environment, kernel::CustomFactor};
 /// What kind of thing a factor proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FactorClass {
-    /// A mailbox or a phone number: a code reaches whoever reads it.
+    /// A mailbox or a phone number: a code reaches every person who reads it.
     Channel,
     /// An authenticator app or a browser's key.
     Possession,

@@ -8,11 +8,11 @@ use crate::kernel::{Clock, Entropy, PoolFactor, PortError, UserId};
 
 /// One line of the trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct AuditEntry {
     pub id: uuid::Uuid,
     pub user: UserId,
     pub at: Timestamp,
-    pub action: Action,
+    pub action: AuditAction,
     /// Who did it, where that is not the user.
     pub by: Option<Authority>,
 }
@@ -26,7 +26,7 @@ pub struct Authority {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "kebab-case")]
-pub enum Action {
+pub enum AuditAction {
     /// A new authenticator's secret was handed out; with `replace` the old one stopped working.
     TotpStarted {
         replace: bool,
@@ -37,7 +37,7 @@ pub enum Action {
         enabled: bool,
         preferred: bool,
     },
-    /// Something about a factor of ours; `id` names the authenticator or device.
+    /// An event of a custom factor. `id` names the authenticator or device.
     CustomFactor {
         event: FactorEvent,
         id: Option<uuid::Uuid>,
@@ -49,8 +49,8 @@ pub enum Action {
         event: RecoveryEvent,
     },
     /// An administrator did something to the user.
-    Support {
-        event: SupportEvent,
+    Admin {
+        event: AdminEvent,
     },
     /// A code or notification was not sent.
     MessageNotSent {
@@ -59,7 +59,7 @@ pub enum Action {
     },
 }
 
-/// What a user did with a factor of ours, an address, or a device that the pool remembers.
+/// What a user did with a custom factor, an address, or a device that the pool remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FactorEvent {
@@ -108,7 +108,7 @@ impl FactorEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecoveryEvent {
-    /// Somebody who knew the password has begun one.
+    /// A caller who knew the password opened a recovery.
     Opened,
     /// The wait for a mailed code has begun.
     Waiting,
@@ -120,9 +120,9 @@ pub enum RecoveryEvent {
     Begun,
     Recovered,
     /// The factor can't be taken away: the pool requires one, and the user has no other.
-    HandedOverNoOtherFactor,
+    EscalatedNoOtherFactor,
     /// The factor can't be taken away: Cognito did not do it.
-    HandedOverStillThere,
+    EscalatedStillThere,
 }
 
 impl RecoveryEvent {
@@ -134,8 +134,8 @@ impl RecoveryEvent {
             Self::EndedByOwner => "recovery-ended-by-owner",
             Self::Begun => "recovery-begun",
             Self::Recovered => "recovered",
-            Self::HandedOverNoOtherFactor => "recovery-handed-over-no-other-factor",
-            Self::HandedOverStillThere => "recovery-handed-over-still-there",
+            Self::EscalatedNoOtherFactor => "recovery-handed-over-no-other-factor",
+            Self::EscalatedStillThere => "recovery-handed-over-still-there",
         }
     }
 }
@@ -143,7 +143,7 @@ impl RecoveryEvent {
 /// What an administrator does to a user, or looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SupportEvent {
+pub enum AdminEvent {
     MfaReset,
     PreferenceChanged,
     PhoneNumberSet,
@@ -154,7 +154,7 @@ pub enum SupportEvent {
     AuditViewed,
 }
 
-impl SupportEvent {
+impl AdminEvent {
     pub fn name(self) -> &'static str {
         match self {
             Self::MfaReset => "support-mfa-reset",
@@ -169,19 +169,24 @@ impl SupportEvent {
     }
 }
 
-impl Entry {
+impl AuditEntry {
     /// A line with an id of its own that sorts by time (UUID v7).
     pub fn new(
         clock: &dyn Clock,
         entropy: &dyn Entropy,
         user: UserId,
-        action: Action,
+        action: AuditAction,
     ) -> Result<Self, PortError> {
         Self::at(clock.now(), entropy, user, action)
     }
 
     /// The same for a time that was read before.
-    pub fn at(at: Timestamp, entropy: &dyn Entropy, user: UserId, action: Action) -> Result<Self, PortError> {
+    pub fn at(
+        at: Timestamp,
+        entropy: &dyn Entropy,
+        user: UserId,
+        action: AuditAction,
+    ) -> Result<Self, PortError> {
         let mut random = [0; 10];
         entropy.fill(&mut random)?;
         let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or_default();
@@ -192,7 +197,7 @@ impl Entry {
 
 /// A line as it is read again. What else was kept with it is for operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct AuditLine {
     pub id: uuid::Uuid,
     pub at: Timestamp,
     /// Its name, those of older versions included.
@@ -211,7 +216,7 @@ pub trait AuditLog: Send + Sync {
         user: &UserId,
         before: Option<uuid::Uuid>,
         most: usize,
-    ) -> Result<Vec<Line>, PortError>;
+    ) -> Result<Vec<AuditLine>, PortError>;
 }
 
 /// Keeps the trail.
@@ -219,5 +224,5 @@ pub trait AuditLog: Send + Sync {
 /// Contract: an entry is kept once, however often it is appended, and never changed.
 #[async_trait]
 pub trait AuditTrail: Send + Sync {
-    async fn append(&self, entry: &Entry) -> Result<(), PortError>;
+    async fn append(&self, entry: &AuditEntry) -> Result<(), PortError>;
 }

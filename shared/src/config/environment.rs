@@ -23,7 +23,7 @@ impl<'a> Environment<'a> {
     }
 
     /// A variable that must be there. Where it is not, the problem is noted and an empty text
-    /// stands in, which nobody sees: [`load`](super::load) gives no settings then.
+    /// stands in, which is never used: [`load`](super::load) returns no settings then.
     pub fn required(&mut self, name: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
             self.problem(format!("{name} is not set"));

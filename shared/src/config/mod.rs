@@ -12,11 +12,11 @@ mod recovery_client;
 pub use check::{check_policy, line_of};
 pub use environment::{Environment, process_environment};
 pub use policy::{
-    AccessTokenPolicy, ApiPolicy, AppClientPolicy, AuditPolicy, BudgetPolicy, ClaimsPolicy,
+    AccessTokenPolicy, AdminPolicy, ApiPolicy, AppClientPolicy, AuditPolicy, BudgetPolicy, ClaimsPolicy,
     ClientTokensPolicy, CustomAuthPolicy, DeliveryPolicy, EmailPolicy, EnrolmentPolicy, FactorChangePolicy,
     FirstStep, GovernorPolicy, MFA_METHODS, MessageValidity, MessagesPolicy, Policy, ProviderPolicy,
     RecoveryPolicy, RequirementPolicy, Resend, SELF_SERVICE_SCOPE, SignInPolicy, SignUpPolicy, SmsPolicy,
-    SupportPolicy, TokensPolicy, TotpPolicy, UniquePolicy,
+    TokensPolicy, TotpPolicy, UniquePolicy,
 };
 pub use recovery_client::RecoveryClient;
 

@@ -47,7 +47,7 @@ pub struct SigningIn<'a> {
     pub email: Option<EmailAddress>,
     pub phone: Option<PhoneNumber>,
     pub must_change_password: bool,
-    /// BCP 47 tags as somebody wrote them, most wanted first.
+    /// BCP 47 tags as the client or the profile has them, most wanted first.
     pub locales: Vec<&'a str>,
 }
 
@@ -179,8 +179,8 @@ fn last_round(session: &[SessionItem<'_>]) -> Option<RoundState> {
     session.last().and_then(|item| item.metadata).and_then(RoundState::parse)
 }
 
-/// A sign-in that leads nowhere is kept apart from the user, so that it can be neither told from others
-/// by its course nor in anybody's way.
+/// A decoy sign-in is stored apart from the user, so that it can be neither distinguished from others
+/// nor disturb a real one.
 fn state_key(user: Option<&UserId>, user_name: &str, last: Option<&RoundState>) -> StateKey {
     use sha2::{Digest, Sha256};
     match (user, last) {
@@ -909,7 +909,7 @@ impl AnswerVerifier {
             }
         };
         let user = request.user.as_ref().filter(|_| round.slot.is_some());
-        // What leads nowhere counts towards nothing.
+        // A decoy sign-in counts towards no limit.
         let claim = (!parameters.is_taken).then_some(if is_name_only && user.is_some() {
             SlotClaim::NameOnly {
                 day: day(now),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Nonce, SigningIn};
 use crate::{
-    audit::{Action, AuditTrail, Entry, FactorEvent},
+    audit::{AuditAction, AuditEntry, AuditTrail, FactorEvent},
     delivery::{Destination, MessageQueue, Notice, Notification, OutboundMessage, Recipient},
     factors::{
         FriendlyDeviceName,
@@ -51,8 +51,8 @@ impl SignInEnrolment {
         let id = FactorId::parse(nonce.as_str()).map_err(broken)?;
         let name = FriendlyDeviceName::parse(NAME).map_err(|_| PortError::new("enrolment", "no name"))?;
         let event = FactorEvent::AuthenticatorConfirmed;
-        let action = Action::CustomFactor { event, id: Some(id.uuid()) };
-        let entry = Entry { id: line_id(nonce, now), user: user.clone(), at: now, action, by: None };
+        let action = AuditAction::CustomFactor { event, id: Some(id.uuid()) };
+        let entry = AuditEntry { id: line_id(nonce, now), user: user.clone(), at: now, action, by: None };
         self.audit.append(&entry).await?;
         Ok((id, Authenticator { name, seed, created_at: now, is_confirmed: true }))
     }

@@ -77,7 +77,7 @@ pub enum FailReason {
     UnexpectedChallenge,
     /// A challenge of Cognito's that was not passed.
     NotPassed,
-    /// A custom challenge that is not one of ours, or of another sign-in.
+    /// A custom challenge that we did not make, or of another sign-in.
     ForeignRound,
     /// Session and record disagree.
     NotRecorded,
@@ -166,7 +166,7 @@ impl SessionProgress {
             "SMS_MFA" => Some(Some(CustomFactor::SmsCode)),
             "EMAIL_OTP" => Some(Some(CustomFactor::EmailCode)),
             "SOFTWARE_TOKEN_MFA" => Some(Some(CustomFactor::Totp)),
-            // A remembered device stands for Cognito's own factors, and for none of ours.
+            // A remembered device replaces Cognito's own factors, and no custom factor.
             "DEVICE_SRP_AUTH" | "DEVICE_PASSWORD_VERIFIER" => Some(None),
             "CUSTOM_CHALLENGE" => return self.then_custom(item, round_index, challenge_state),
             _ => return Err(FailReason::UnexpectedChallenge),

@@ -21,24 +21,24 @@ pub const NAME_ONLY_TOTP_ATTEMPTS: u32 = 16;
 pub const NAME_ONLY_TOTP_WINDOW: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// Codes that may be sent for one choice of a factor.
 pub const MAX_SEND_ATTEMPTS: u32 = 5;
-/// A proof that nobody has redeemed by then is worth nothing.
+/// A proof must be redeemed within this time.
 pub const PROOF_LIFE: SignedDuration = SignedDuration::from_secs(60);
 /// The same for one whose sign-in the client does not name: nothing then tells it from another sign-in of
 /// the same user at the same client. Verify and the last gate are asked in one call of the client's, so
 /// this is long enough for Cognito's repetitions.
 pub const UNNAMED_PROOF_LIFE: SignedDuration = SignedDuration::from_secs(15);
-/// For so long, and so often in all, a proof may be redeemed once more by whoever names its sign-in:
+/// How long, and how often in all, a proof may be redeemed again by a client that names its sign-in:
 /// Cognito may deliver one event up to three times (cognito.md §1.1).
 pub const REPEAT: (SignedDuration, u32) = (SignedDuration::from_secs(10), 3);
-/// Where the state of a sign-in is kept.
+/// The key of a sign-in's state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum StateKey {
-    /// With the user's own factors.
+    /// The item of the user's custom factors.
     User(UserId),
     /// Nowhere yet, for a name that is no user's: one of 256 places where nothing ever is, so that both
     /// take a read.
     UnknownName { shard: u8 },
-    /// By itself: a sign-in that leads nowhere.
+    /// A decoy sign-in, stored under its nonce.
     Decoy(Nonce),
 }
 
@@ -174,7 +174,7 @@ pub struct TokenGrant {
     /// App client id.
     pub client: String,
     pub proven: Proven,
-    /// The client named its sign-in with this answer: then whoever redeems must name it too.
+    /// The client named its sign-in with this answer, so the redemption must name it too.
     pub is_named: bool,
 }
 

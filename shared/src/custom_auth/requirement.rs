@@ -24,7 +24,7 @@ impl Proven {
         self.password || !self.native.is_empty() || !self.custom.is_empty()
     }
 
-    /// All factors, whoever asked for them.
+    /// Returns all proven factors, custom ones and the pool's.
     pub fn methods(&self) -> BTreeSet<CustomFactor> {
         self.native.union(&self.custom).copied().collect()
     }
@@ -34,7 +34,7 @@ impl Proven {
         Proofs { password: self.password, factors: self.methods(), remembered_device: false }
     }
 
-    /// With one more factor of ours.
+    /// Returns the proofs with one more custom factor.
     #[must_use]
     pub fn with(&self, factor: CustomFactor) -> Self {
         let mut proven = self.clone();
@@ -116,7 +116,7 @@ impl Requirements {
         Self { first: client.first, enrolment: client.enrolment, keep_weaker: client.keep_weaker, rules }
     }
 
-    /// Whether that is enough for tokens. At least one factor of ours is: only our own challenges leave
+    /// Whether that is enough for tokens. At least one custom factor is: only our challenges leave
     /// the proof that the last gate asks for. A first factor that was set up in this sign-in is enough.
     pub fn are_met(&self, proven: &Proven) -> bool {
         proven.enrolled || (!proven.custom.is_empty() && self.rules.iter().all(|rule| rule.is_met(proven)))
@@ -142,7 +142,7 @@ impl Requirements {
         self.are_met(&all)
     }
 
-    /// Returns what is offered while only a name is known: the client's kinds, whoever the user is. What a
+    /// Returns what is offered while only a name is known: the client's kinds, the same for every user. What a
     /// user has enrolled would tell which names exist.
     pub fn offered_by_name(&self) -> BTreeSet<CustomFactor> {
         let counts = |factor: &CustomFactor| self.rules.first().is_some_and(|rule| rule.counts(*factor));
@@ -194,7 +194,7 @@ impl AppClients {
         Ok(Self { names, custom: policy.clients.clone() })
     }
 
-    /// Knows nobody.
+    /// Returns a list without clients.
     pub fn none() -> Self {
         Self { names: BTreeMap::new(), custom: BTreeMap::new() }
     }
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_told_by_id_and_those_that_are_not_listed_are_nobody() {
+    fn clients_are_found_by_id_and_unlisted_ones_are_unknown() {
         let policy = Policy::default().custom_auth;
         let clients = AppClients::parse(" native=1, custom=2 ,", &policy).unwrap();
         assert_eq!(clients.find("1"), Some(AppClient::Native));

@@ -97,8 +97,8 @@ pub enum RoundPrompt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoundState {
     pub nonce: Nonce,
-    /// None for a sign-in that leads nowhere: of an unknown user, of one who can't fulfil the policy, or
-    /// beyond a limit. It is played to its end all the same.
+    /// `None` for a decoy sign-in: of an unknown user, of one who cannot fulfil the policy, or
+    /// beyond a limit. It runs to its end all the same.
     pub slot: Option<ChallengeSlot>,
     /// Of the user's factors, when the sign-in began.
     pub factor_epoch: u64,
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_writes_is_refused() {
+    fn text_that_we_never_write_is_refused() {
         for text in [
             "",
             "OTP-1",

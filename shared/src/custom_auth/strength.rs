@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_told_by_its_own_key_unless_the_client_is_as_weak() {
+    fn a_weak_group_is_reported_unless_its_client_is_as_weak() {
         let rule = "groups.admins.kinds = ['email']\ngroups.admins.recovery_channel_counts = true\n\
                     [custom_auth.clients.mobile]\nkinds = ['email']\n[custom_auth.clients.mobile.groups.staff]";
         let policy = Policy::read(Some(&format!("[custom_auth.clients.custom]\n{rule}"))).unwrap();

@@ -1,4 +1,4 @@
-//! A message's way to the user: from the event with a sealed code, or from a message of ours, to one
+//! Sends messages to users: from an event with a sealed code, or from a queued message, to one
 //! message, through whichever provider answers.
 
 mod message;

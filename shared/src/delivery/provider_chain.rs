@@ -90,7 +90,7 @@ impl<M: Sync> ProviderChain<M> {
     pub async fn send(&self, message: &M, deadline: Instant) -> Result<&'static str, ProviderChainFault> {
         for (index, provider) in self.providers.iter().enumerate() {
             let others = u32::try_from(self.providers.len() - index - 1).unwrap_or(u32::MAX);
-            // Whoever stands behind in the chain keeps the time of one try.
+            // Each later provider in the chain keeps the time of one attempt.
             let reserved = self.policy.try_limit().saturating_mul(others);
             let Some(until) = deadline.checked_sub(reserved) else { continue };
             match self.ask(provider.as_ref(), message, until).await {

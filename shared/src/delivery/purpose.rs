@@ -52,13 +52,14 @@ pub enum Notice {
     RecoveryCodesReplaced,
     TrustedDeviceAdded,
     TrustedDeviceRemoved,
-    /// Somebody who knows the password has begun to recover the account.
+    /// A person who knows the password has begun to recover the account.
     RecoveryStarted,
     /// The account will be recovered by e-mail, unless its owner ends it.
     RecoveryWaiting,
     AccountRecovered,
     /// Something was changed by an administrator.
-    ChangedBySupport,
+    #[serde(rename = "changed-by-support")]
+    ChangedByAdministrator,
     /// A sign-up is complete.
     Welcome,
 }
@@ -77,7 +78,7 @@ impl Notice {
         Self::RecoveryStarted,
         Self::RecoveryWaiting,
         Self::AccountRecovered,
-        Self::ChangedBySupport,
+        Self::ChangedByAdministrator,
         Self::Welcome,
     ];
 
@@ -96,7 +97,7 @@ impl Notice {
             Self::RecoveryStarted => "recovery-started",
             Self::RecoveryWaiting => "recovery-waiting",
             Self::AccountRecovered => "account-recovered",
-            Self::ChangedBySupport => "changed-by-support",
+            Self::ChangedByAdministrator => "changed-by-support",
             Self::Welcome => "welcome",
         }
     }

@@ -1,5 +1,5 @@
-//! Handing a message over to be sent by somebody else, later: whoever hands it over waits for the
-//! acceptance, not for the message.
+//! The queue of messages that the function `deliver` sends later. The caller waits for the
+//! acceptance, not for the delivery.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Destination, Notice};
 use crate::kernel::{EmailAddress, HashKey, OneTimeCode, PhoneNumber, PortError, UserId};
 
-/// Takes messages to the function `deliver`.
+/// Queues messages for the function `deliver`.
 ///
 /// Contract: returns as soon as the message is taken. A message that was taken may be delivered more than
 /// once; it has an identity, so that the message is sent once.
@@ -22,21 +22,21 @@ pub trait MessageQueue: Send + Sync {
 /// Draws the codes of custom challenges.
 ///
 /// Contract: the code is random and drawn here, never derived and never queued; what is kept of it is
-/// kept by one conditional write. Drawn again for the same message (whoever drew it first died), the
-/// later code counts. None where the challenge has come to its end.
+/// kept by one conditional write. Drawn again for the same message (the first worker died), the
+/// later code counts. Returns `None` if the challenge has ended.
 #[async_trait]
 pub trait ChallengeCodes: Send + Sync {
     async fn draw(&self, message: &ChallengeCode) -> Result<Option<OneTimeCode>, PortError>;
 }
 
-/// What is handed over. It holds addresses, but never a code.
+/// A message in the queue. It holds addresses, but never a code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum OutboundMessage {
-    /// A code is to be drawn for a challenge, and sent.
+    /// Draw a code for a challenge and send it.
     #[serde(rename = "code")]
     ChallengeCode(ChallengeCode),
-    /// A user is to be told of a change.
+    /// Notify a user of a change.
     #[serde(rename = "notice")]
     Notification(Notification),
     /// The same of a recovery by e-mail: with the code and the link that ends it, which are made where the
@@ -90,7 +90,7 @@ pub struct RecoveryNotification {
     pub wait_hours: u32,
 }
 
-/// What the mail of a recovery says that nobody else may know: made from the case's key by `MFA_RECOVERY_KEY`, kept
+/// The secrets in a recovery's mail: derived from the case's key with `MFA_RECOVERY_KEY`, stored
 /// nowhere.
 #[derive(Clone)]
 pub struct MailedRecovery {
@@ -110,13 +110,13 @@ impl MailedRecovery {
         groups.join("-")
     }
 
-    /// What makes a link the owner's: 32 hexadecimal digits.
-    pub fn mark(&self) -> String {
+    /// Returns the token that proves that a link came from the mail: 32 hexadecimal digits.
+    pub fn stop_token(&self) -> String {
         self.key.hash("recovery.stop", &[self.case.as_bytes()])
     }
 
     pub fn link(&self, page: &str) -> String {
-        format!("{page}/{}/{}", self.case, self.mark())
+        format!("{page}/{}/{}", self.case, self.stop_token())
     }
 }
 
@@ -134,7 +134,7 @@ pub struct Recipient {
     pub user_name: String,
     pub destination: Destination,
     pub is_verified: bool,
-    /// BCP 47 tags as somebody wrote them, most wanted first.
+    /// BCP 47 tags as the client or the profile has them, most wanted first.
     pub locales: Vec<String>,
 }
 
@@ -161,7 +161,7 @@ struct Wire {
     locales: Vec<String>,
 }
 
-/// A message that nobody of ours has packed.
+/// A payload that is no [`OutboundMessage`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a parcel")]
 pub struct InvalidOutboundMessage;
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_parcel_is_refused() {
+    fn an_invalid_message_is_refused() {
         let code = serde_json::to_value(&messages()[0]).unwrap();
         let with = |pointer: &str, value: Value| {
             let mut changed = code.clone();

@@ -33,14 +33,14 @@ impl DeliveryId {
     }
 }
 
-/// Who handles a delivery.
+/// The state of a delivery's lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lease {
-    /// We do, as the `attempt`th (from 1) since `first_seen`.
+    /// The caller holds the lease, for attempt `attempt` (from 1) since `first_seen`.
     Acquired { attempt: u32, first_seen: Timestamp },
-    /// Somebody else is at it. Who does not settle until then has died on the way.
+    /// Another worker holds the lease. A worker that does not complete it by then is considered dead.
     Held { until: Timestamp },
-    /// It is over, in whatever way.
+    /// The delivery has an outcome.
     Completed,
 }
 
@@ -85,17 +85,17 @@ impl SendFailure {
     }
 }
 
-/// Sees to it that one delivery is handled by one.
+/// Leases deliveries, so that one worker at a time handles each.
 ///
 /// Contract: each call is one conditional write. Of `n` racing claims one is granted, the others see
-/// it held. A claim that nobody settled is granted anew from `until` on, with the next number. What is
-/// settled is granted to nobody; only a message sent after all still changes how it ended.
+/// it held. A lease that was not completed can be acquired again from `until` on, with the next number. A
+/// completed one is never acquired again; only a message that was sent after all still changes its outcome.
 #[async_trait]
 pub trait SendLeases: Send + Sync {
-    /// Claims `id` from `now` to `until`.
+    /// Acquires the lease for `id` from `now` to `until`.
     async fn acquire(&self, id: &DeliveryId, now: Timestamp, until: Timestamp) -> Result<Lease, PortError>;
 
-    /// Notes how the delivery ended for whoever holds it as the `attempt`th. Noted by somebody who has
+    /// Stores the outcome for the holder of attempt `attempt`. From a worker that has
     /// lost it meanwhile, only [`SendOutcome::Sent`] counts.
     async fn complete(
         &self,
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_delivery_is_told_by_pool_user_source_and_request() {
+    fn a_delivery_is_identified_by_pool_user_source_and_request() {
         let id = |parts: [&str; 4]| DeliveryId::new(parts[0], parts[1], parts[2], parts[3]);
         let one = id(["pool", "alex", "CustomSMSSender_SignUp", "AYAD"]);
         assert_eq!(one, id(["pool", "alex", "CustomSMSSender_SignUp", "AYAD"]));

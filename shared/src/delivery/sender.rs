@@ -15,7 +15,7 @@ use super::{
     Sms, Unseal, UnsealFault, Withheld,
 };
 use crate::{
-    audit::{Action, AuditTrail, Entry},
+    audit::{AuditAction, AuditEntry, AuditTrail},
     config::{DeliveryPolicy, Environment, Policy},
     kernel::{Clock, EmailAddress, Entropy, PortError, UserId},
     telemetry::{self, Metric},
@@ -23,11 +23,11 @@ use crate::{
 
 /// What a claim lasts beyond the budget of a send: the time to note how it ended.
 const NOTING: Duration = Duration::from_millis(1_500);
-/// Between two looks at a delivery that somebody else holds.
+/// The pause between two attempts to acquire a lease that another worker holds.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
-/// Something to send: what Cognito asks a custom sender for (cognito.md §1.15), or a message of ours.
+/// Something to send: what Cognito asks a custom sender for (cognito.md §1.15), or a queued message.
 #[derive(Clone)]
 pub struct SendRequest<'a> {
     pub id: DeliveryId,
@@ -95,14 +95,14 @@ pub struct FoundUser {
     pub locale: Option<String>,
 }
 
-/// By which channel a [`Sender`] sends.
+/// The providers of a [`Sender`], all for one channel.
 #[derive(Debug, Clone)]
 pub enum ChannelProviders {
     Sms(ProviderChain<Sms>),
     Email(ProviderChain<Email>),
 }
 
-/// Everything a [`Sender`] asks.
+/// The ports of a [`Sender`].
 #[derive(Clone)]
 pub struct SenderDependencies {
     pub leases: Arc<dyn SendLeases>,
@@ -136,7 +136,7 @@ impl SenderSettings {
         Self { unseal: Some(unseal), ..settings }
     }
 
-    /// For what is ours, which nobody has sealed: the same without `MFA_CODE_KEY_ARN`.
+    /// Reads the settings for queued messages, which have no sealed code: the same without `MFA_CODE_KEY_ARN`.
     pub fn read_for_queue(environment: &mut Environment<'_>) -> Self {
         Self {
             policy: environment.policy(),
@@ -202,7 +202,7 @@ impl Sender {
         let ended = timeout_at(deadline, sending).await.unwrap_or_else(|_| SendFailure::Unavailable.into());
         let now = self.dependencies.clock.now();
         let settling = self.dependencies.leases.complete(&request.id, attempt, ended.outcome, now);
-        // At once: after the lease somebody else would send it again.
+        // Concurrently: after the lease another worker would send it again.
         let user = request.user.as_ref().or_else(|| found.get().map(|found| &found.user));
         let (settled, ()) = futures::join!(settling, self.report(user, &ended, receipt.get()));
         if let (Some(receipt), SendOutcome::Failed(_)) = (receipt.into_inner(), ended.outcome) {
@@ -211,7 +211,7 @@ impl Sender {
         settled
     }
 
-    /// None if it is over already. Waits for somebody else at it, who may die on the way.
+    /// Acquires the lease, or returns `None` if the message was already handled. Waits while another worker holds it.
     async fn acquire(&self, id: &DeliveryId) -> Result<Option<HeldLease>, PortError> {
         let lease = self.policy.budget() + NOTING;
         let give_up = Instant::now() + lease + NOTING;
@@ -273,7 +273,7 @@ impl Sender {
             user,
             destination: destination.clone(),
             is_verified: is_verified && request.purpose != Some(Purpose::UpdateUserAttribute),
-            // Nobody knows who can ask for what a source that is not known sends: the worst is assumed.
+            // For an unknown trigger source, we assume that anonymous callers can request the message.
             purpose: request.purpose.unwrap_or(Purpose::ResendCode),
         };
         let (admitted, code) =
@@ -436,11 +436,11 @@ impl Sender {
             }
         };
         tracing::warn!(channel = channel.name(), reason, "message not sent");
-        // Where nobody could say whom the event means, there is no trail to write it in.
+        // Without a user there is no audit trail to write to.
         let Some(user) = user.cloned() else { return };
         let SenderDependencies { trail, clock, entropy, .. } = &self.dependencies;
-        let action = Action::MessageNotSent { channel: channel.name(), reason };
-        let appended = match Entry::new(clock.as_ref(), entropy.as_ref(), user, action) {
+        let action = AuditAction::MessageNotSent { channel: channel.name(), reason };
+        let appended = match AuditEntry::new(clock.as_ref(), entropy.as_ref(), user, action) {
             Ok(entry) => trail.append(&entry).await,
             Err(fault) => Err(fault),
         };

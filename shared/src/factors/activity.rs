@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{FactorChangeGuard, FactorFault, SignedIn};
-use crate::audit::{AuditLog, Line};
+use crate::audit::{AuditLine, AuditLog};
 
 /// What happened to a user's factors, as the user may see it.
 pub struct ActivityService {
@@ -20,7 +20,7 @@ impl ActivityService {
         caller: &SignedIn,
         before: Option<uuid::Uuid>,
         most: usize,
-    ) -> Result<(Vec<Line>, Option<uuid::Uuid>), FactorFault> {
+    ) -> Result<(Vec<AuditLine>, Option<uuid::Uuid>), FactorFault> {
         // A revoked token sees nothing.
         self.access.profile(caller).await?;
         let mut lines = self.log.newest(&caller.user, before, most + 1).await?;

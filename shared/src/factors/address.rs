@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     assurance::ChangeKind,
-    audit::{Action, FactorEvent},
+    audit::{AuditAction, FactorEvent},
     delivery::{Channel, Destination, Notice, Recipient},
     kernel::{AccessToken, OneTimeCode, Refusal},
     telemetry,
@@ -88,7 +88,7 @@ impl AddressService {
             Channel::Sms => FactorEvent::PhoneNumberChanged,
             Channel::Email => FactorEvent::EmailChanged,
         };
-        let entry = self.access.note(caller, Action::CustomFactor { event, id: None }).await?;
+        let entry = self.access.note(caller, AuditAction::CustomFactor { event, id: None }).await?;
         let told = old
             .map(|destination| Recipient {
                 user: profile.user.clone(),
@@ -112,7 +112,7 @@ impl AddressService {
         self.access.profile_for_change(caller, ChangeKind::Address).await?;
         let send = async {
             let event = FactorEvent::AddressCodeSent;
-            self.access.note(caller, Action::CustomFactor { event, id: None }).await?;
+            self.access.note(caller, AuditAction::CustomFactor { event, id: None }).await?;
             Ok(self.book.send_code(&caller.token, channel).await?)
         };
         self.waits.apart(&caller.user, channel, send).await
@@ -140,7 +140,7 @@ impl AddressService {
             Channel::Email => FactorEvent::EmailVerified,
         };
         // Done already: a missing line does not undo it.
-        match self.access.note(caller, Action::CustomFactor { event, id: None }).await {
+        match self.access.note(caller, AuditAction::CustomFactor { event, id: None }).await {
             Ok(entry) => self.access.tell_afterwards(&profile, &entry, Notice::AddressChanged, None).await,
             Err(fault) => telemetry::dependency_failed(&fault),
         }

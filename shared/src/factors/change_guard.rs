@@ -11,7 +11,7 @@ use crate::{
         ChangeKind, ChangeRequest, ClientKind, Decision, Evidence, FactorCoverage, SAME_SIGN_IN,
         SignInRecords, decide, weakest,
     },
-    audit::{Action, AuditTrail, Entry},
+    audit::{AuditAction, AuditEntry, AuditTrail},
     config::Policy,
     delivery::{MessageQueue, Notice, Notification, OutboundMessage, Recipient},
     kernel::{AccessToken, Clock, Entropy, PortError, Refusal, UserId},
@@ -214,8 +214,8 @@ impl FactorChangeGuard {
     }
 
     /// Notes a change in the audit trail. Before it is made: what can't be written down is not done.
-    pub(super) async fn note(&self, caller: &SignedIn, action: Action) -> Result<Entry, PortError> {
-        let entry = Entry::new(self.clock.as_ref(), self.entropy.as_ref(), caller.user.clone(), action)?;
+    pub(super) async fn note(&self, caller: &SignedIn, action: AuditAction) -> Result<AuditEntry, PortError> {
+        let entry = AuditEntry::new(self.clock.as_ref(), self.entropy.as_ref(), caller.user.clone(), action)?;
         self.audit.append(&entry).await?;
         Ok(entry)
     }
@@ -224,7 +224,7 @@ impl FactorChangeGuard {
     pub(super) async fn tell(
         &self,
         profile: &Profile,
-        entry: &Entry,
+        entry: &AuditEntry,
         notice: Notice,
         name: Option<&str>,
     ) -> Result<(), PortError> {
@@ -235,7 +235,7 @@ impl FactorChangeGuard {
     pub(super) async fn tell_at(
         &self,
         to: Option<Recipient>,
-        entry: &Entry,
+        entry: &AuditEntry,
         notice: Notice,
         name: Option<&str>,
     ) -> Result<(), PortError> {
@@ -253,7 +253,7 @@ impl FactorChangeGuard {
     pub(super) async fn tell_afterwards(
         &self,
         profile: &Profile,
-        entry: &Entry,
+        entry: &AuditEntry,
         notice: Notice,
         name: Option<&str>,
     ) {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{FactorChangeGuard, FactorFault, FriendlyDeviceName, SignedIn, UserPoolFault};
 use crate::{
     assurance::ChangeKind,
-    audit::{Action, Entry, FactorEvent},
+    audit::{AuditAction, AuditEntry, FactorEvent},
     delivery::Notice,
     kernel::{AccessToken, PortError, Refusal, UserId},
     telemetry,
@@ -171,7 +171,7 @@ impl DeviceService {
         for device in &others {
             last = Some(self.note(caller, FactorEvent::DeviceForgotten, &device.id).await?);
             match self.registry.forget(&caller.token, &device.id).await {
-                // Somebody else was faster.
+                // Another caller was faster.
                 Ok(()) | Err(UserPoolFault::DeviceNotFound) => self.unlabel(caller, &device.id).await,
                 Err(fault) => return Err(fault.into()),
             }
@@ -188,8 +188,13 @@ impl DeviceService {
         found.ok_or_else(|| Refusal::FactorNotFound.into())
     }
 
-    async fn note(&self, caller: &SignedIn, event: FactorEvent, id: &DeviceId) -> Result<Entry, PortError> {
-        self.access.note(caller, Action::CustomFactor { event, id: id.uuid() }).await
+    async fn note(
+        &self,
+        caller: &SignedIn,
+        event: FactorEvent,
+        id: &DeviceId,
+    ) -> Result<AuditEntry, PortError> {
+        self.access.note(caller, AuditAction::CustomFactor { event, id: id.uuid() }).await
     }
 
     /// A label that stays is of no harm.

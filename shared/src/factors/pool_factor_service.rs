@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     assurance::ChangeKind,
-    audit::Action,
+    audit::AuditAction,
     config::Policy,
     delivery::Notice,
     kernel::{OneTimeCode, PoolFactor, PortError, Refusal},
@@ -45,7 +45,7 @@ impl PoolFactorService {
         if has_one && !replace {
             return Err(Refusal::TotpAlreadySetUp.into());
         }
-        let entry = self.access.note(caller, Action::TotpStarted { replace: has_one }).await?;
+        let entry = self.access.note(caller, AuditAction::TotpStarted { replace: has_one }).await?;
         if has_one {
             self.access.tell(&profile, &entry, Notice::AuthenticatorReplaced, None).await?;
             self.custom.mark_pool_totp_replaced(&caller.user, self.access.now()).await?;
@@ -71,7 +71,7 @@ impl PoolFactorService {
                     telemetry::dependency_failed(&fault);
                 }
                 // Done already, and alone it changes no sign-in: a missing line does not undo it.
-                match self.access.note(caller, Action::TotpVerified).await {
+                match self.access.note(caller, AuditAction::TotpVerified).await {
                     Ok(entry) => {
                         let name = device.map(FriendlyDeviceName::as_str);
                         self.access.tell_afterwards(&profile, &entry, Notice::AuthenticatorAdded, name).await;
@@ -128,7 +128,7 @@ impl PoolFactorService {
         }
         let mut noted = None;
         for (factor, block) in &change.blocks {
-            let action = Action::PreferenceChanged {
+            let action = AuditAction::PreferenceChanged {
                 factor: *factor,
                 enabled: block.enabled,
                 preferred: block.preferred,

@@ -55,7 +55,7 @@ pub struct Contacts {
     pub email: Option<EmailAddress>,
     /// Verified.
     pub phone_number: Option<PhoneNumber>,
-    /// The attribute, as somebody wrote it.
+    /// The attribute as it is in the profile.
     pub locale: Option<String>,
 }
 

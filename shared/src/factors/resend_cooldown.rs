@@ -80,7 +80,7 @@ impl ResendCooldown {
         asked
     }
 
-    /// The code has arrived: it was entered. Pools tell nobody of that.
+    /// Notes that a code was entered, so it has arrived. No trigger reports that.
     pub(super) async fn arrived(&self, user: &UserId, channel: Channel) {
         let settled = self.budgets.record_completion(user, channel, self.clock.now(), false).await;
         if let Err(fault) = settled {

@@ -15,15 +15,15 @@ use serde_json::{Map, Value};
 
 use super::{Problem, body::Body, shell::with_shell, signed_in::claims};
 use crate::{
-    admin::{Claims, Found, Reason, Support, UserName},
+    admin::{AdminCaller, AdminService, AdminUserView, Reason, UserName},
     factors::{FactorState, PreferenceRequest, Setting, SignedIn},
     kernel::{PhoneNumber, PoolFactor, Refusal},
 };
 
-type Desk = State<Arc<Support>>;
+type AdminState = State<Arc<AdminService>>;
 
 /// The router, ready for `oneshot` in a test or for [`serve`](super::serve).
-pub fn admin_api(support: Arc<Support>) -> Router {
+pub fn admin_api(admin: Arc<AdminService>) -> Router {
     let routes = Router::new()
         .route("/admin/users/find", post(find))
         .route("/admin/users/audit", post(audit))
@@ -33,7 +33,7 @@ pub fn admin_api(support: Arc<Support>) -> Router {
         .route("/admin/users/unlock", post(unlock))
         .route("/admin/users/forget-devices", post(forget_devices))
         .route("/admin/users/erase", post(erase))
-        .with_state(support);
+        .with_state(admin);
     with_shell(routes)
 }
 
@@ -66,8 +66,8 @@ impl From<FactorState> for FactorsView {
     }
 }
 
-impl From<Found> for UserView {
-    fn from(Found { account, groups, custom }: Found) -> Self {
+impl From<AdminUserView> for UserView {
+    fn from(AdminUserView { account, groups, custom }: AdminUserView) -> Self {
         let profile = account.profile;
         let name = |name: &crate::factors::FriendlyDeviceName| name.as_str().to_owned();
         Self {
@@ -87,10 +87,14 @@ impl From<Found> for UserView {
 }
 
 /// `POST /admin/users/find {user}`
-async fn find(State(support): Desk, caller: Claims, mut body: Body) -> Result<Json<UserView>, Problem> {
+async fn find(
+    State(admin): AdminState,
+    caller: AdminCaller,
+    mut body: Body,
+) -> Result<Json<UserView>, Problem> {
     let user = user(&mut body)?;
     body.finish()?;
-    Ok(Json(support.find(&caller, &user).await?.into()))
+    Ok(Json(admin.find(&caller, &user).await?.into()))
 }
 
 #[derive(Debug, Serialize)]
@@ -99,29 +103,33 @@ struct Lines {
 }
 
 /// `POST /admin/users/audit {user, from?, until?}`: RFC 3339, from the first to before the second.
-async fn audit(State(support): Desk, caller: Claims, mut body: Body) -> Result<Json<Lines>, Problem> {
+async fn audit(
+    State(admin): AdminState,
+    caller: AdminCaller,
+    mut body: Body,
+) -> Result<Json<Lines>, Problem> {
     let user = user(&mut body)?;
     let from = time(&mut body, "from")?.unwrap_or(Timestamp::UNIX_EPOCH);
     let until = time(&mut body, "until")?.unwrap_or(Timestamp::MAX);
     body.finish()?;
-    Ok(Json(Lines { lines: support.lines(&caller, &user, from, until).await? }))
+    Ok(Json(Lines { lines: admin.lines(&caller, &user, from, until).await? }))
 }
 
 /// `POST /admin/users/mfa-reset {user, reason}`
 async fn reset_mfa(
-    State(support): Desk,
-    caller: Claims,
+    State(admin): AdminState,
+    caller: AdminCaller,
     mut body: Body,
 ) -> Result<Json<FactorsView>, Problem> {
     let (user, reason) = change(&mut body)?;
     body.finish()?;
-    Ok(Json(support.reset_mfa(&caller, &user, &reason).await?.into()))
+    Ok(Json(admin.reset_mfa(&caller, &user, &reason).await?.into()))
 }
 
 /// `PUT /admin/users/preference {user, totp?, sms?, email?, reason}`, in Amplify's words.
 async fn set_preference(
-    State(support): Desk,
-    caller: Claims,
+    State(admin): AdminState,
+    caller: AdminCaller,
     mut body: Body,
 ) -> Result<Json<FactorsView>, Problem> {
     let mut request = PreferenceRequest::new();
@@ -133,48 +141,56 @@ async fn set_preference(
     }
     let (user, reason) = change(&mut body)?;
     body.finish()?;
-    Ok(Json(support.set_preference(&caller, &user, &request, &reason).await?.into()))
+    Ok(Json(admin.set_preference(&caller, &user, &request, &reason).await?.into()))
 }
 
 /// `PUT /admin/users/phone-number {user, phoneNumber, reason}`
 async fn set_phone_number(
-    State(support): Desk,
-    caller: Claims,
+    State(admin): AdminState,
+    caller: AdminCaller,
     mut body: Body,
 ) -> Result<StatusCode, Problem> {
     let number: String = body.required("phoneNumber")?;
     let number = PhoneNumber::parse(&number).map_err(|_| Problem::field("phoneNumber"))?;
     let (user, reason) = change(&mut body)?;
     body.finish()?;
-    support.set_phone_number(&caller, &user, &number, &reason).await?;
+    admin.set_phone_number(&caller, &user, &number, &reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /admin/users/unlock {user, reason}`
-async fn unlock(State(support): Desk, caller: Claims, mut body: Body) -> Result<StatusCode, Problem> {
+async fn unlock(
+    State(admin): AdminState,
+    caller: AdminCaller,
+    mut body: Body,
+) -> Result<StatusCode, Problem> {
     let (user, reason) = change(&mut body)?;
     body.finish()?;
-    support.unlock(&caller, &user, &reason).await?;
+    admin.unlock(&caller, &user, &reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /admin/users/forget-devices {user, reason}`
-async fn forget_devices(State(support): Desk, caller: Claims, mut body: Body) -> Result<StatusCode, Problem> {
+async fn forget_devices(
+    State(admin): AdminState,
+    caller: AdminCaller,
+    mut body: Body,
+) -> Result<StatusCode, Problem> {
     let (user, reason) = change(&mut body)?;
     body.finish()?;
-    support.forget_devices(&caller, &user, &reason).await?;
+    admin.forget_devices(&caller, &user, &reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /admin/users/erase {user, reason}`: how many items there were.
 async fn erase(
-    State(support): Desk,
-    caller: Claims,
+    State(admin): AdminState,
+    caller: AdminCaller,
     mut body: Body,
 ) -> Result<Json<BTreeMap<&'static str, usize>>, Problem> {
     let (user, reason) = change(&mut body)?;
     body.finish()?;
-    Ok(Json([("erased", support.erase(&caller, &user, &reason).await?)].into()))
+    Ok(Json([("erased", admin.erase(&caller, &user, &reason).await?)].into()))
 }
 
 fn time(body: &mut Body, name: &str) -> Result<Option<Timestamp>, Problem> {
@@ -194,7 +210,7 @@ fn user(body: &mut Body) -> Result<UserName, Problem> {
     UserName::parse(&name).map_err(|_| Problem::field("user"))
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Claims {
+impl<S: Send + Sync> FromRequestParts<S> for AdminCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {

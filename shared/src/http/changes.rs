@@ -108,7 +108,7 @@ fn idempotency_key(parts: &Parts) -> Result<Option<IdempotencyKey>, Problem> {
     key.map(Some).ok_or_else(|| Refusal::IdempotencyKeyNotValid.into())
 }
 
-/// Where the call comes from, by API Gateway's word; `X-Forwarded-For` is anybody's.
+/// Where the call comes from, by API Gateway's word; any caller can set `X-Forwarded-For`.
 fn address(parts: &Parts) -> Option<IpAddr> {
     let RequestContext::ApiGatewayV2(context) = parts.extensions.get::<RequestContext>()? else {
         return None;

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn with_nothing_in_front_nothing_is_asked_and_no_header_believed() {
+    fn without_a_proxy_no_header_is_trusted() {
         let mut direct = request(&[(FORWARDED_FOR, "203.0.113.9, 198.51.100.7"), (ORIGIN_SECRET, "x")]);
         assert!(origin("").admits(&mut direct));
         assert_eq!(source(&direct), Some(EDGE));

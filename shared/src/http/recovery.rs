@@ -1,5 +1,5 @@
 //! The recovery API: open to everybody. It holds no right to anything but counting tries, and asks the
-//! [`Desk`].
+//! [`RecoveryService`].
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -18,17 +18,20 @@ use crate::{
     config::{Environment, RecoveryPolicy},
     factors::custom::RecoveryCode,
     kernel::{Clock, HashKey, PortError, Refusal},
-    recovery::{Answer, Ask, CaseSecret, Desk, Password, Standing, Tries, Trying},
+    recovery::{
+        AttemptKind, AttemptLimiter, CaseSecret, CaseView, Password, RecoveryCommand, RecoveryReply,
+        RecoveryService,
+    },
     telemetry,
 };
 
-/// What the front of the desk is made from.
+/// What the front of the service is made from.
 #[derive(Clone)]
 pub struct RecoveryFront {
     policy: RecoveryPolicy,
     hash_key: HashKey,
-    desk: Arc<dyn Desk>,
-    tries: Arc<dyn Tries>,
+    service: Arc<dyn RecoveryService>,
+    attempts: Arc<dyn AttemptLimiter>,
     clock: Arc<dyn Clock>,
 }
 
@@ -51,8 +54,13 @@ impl RecoveryFrontSettings {
         Self { policy, hash_key: environment.hash_key() }
     }
 
-    pub fn front(self, desk: Arc<dyn Desk>, tries: Arc<dyn Tries>, clock: Arc<dyn Clock>) -> RecoveryFront {
-        RecoveryFront { policy: self.policy, hash_key: self.hash_key, desk, tries, clock }
+    pub fn front(
+        self,
+        service: Arc<dyn RecoveryService>,
+        attempts: Arc<dyn AttemptLimiter>,
+        clock: Arc<dyn Clock>,
+    ) -> RecoveryFront {
+        RecoveryFront { policy: self.policy, hash_key: self.hash_key, service, attempts, clock }
     }
 }
 
@@ -73,7 +81,7 @@ pub fn recovery_api(front: RecoveryFront) -> Router {
 struct Opened {
     secret: String,
     #[serde(flatten)]
-    standing: Standing,
+    view: CaseView,
 }
 
 /// `POST /recovery {username, password}`: the same answer whether there is such a user and the password is
@@ -90,15 +98,15 @@ async fn open(
     }
     Password::parse(&typed).map_err(|_| Problem::field("password"))?;
     front.admit(address).await?;
-    match front.ask(&Ask::Open { user_name, password: typed }).await? {
-        Answer::Opened { secret, standing } => Ok((StatusCode::ACCEPTED, Json(Opened { secret, standing }))),
+    match front.handle(&RecoveryCommand::Open { user_name, password: typed }).await? {
+        RecoveryReply::Opened { secret, view } => Ok((StatusCode::ACCEPTED, Json(Opened { secret, view }))),
         answer => Err(unexpected(&answer)),
     }
 }
 
 /// `GET /recovery`
-async fn look(State(front): State<RecoveryFront>, Holder(secret): Holder) -> Result<Json<Standing>, Problem> {
-    front.standing(&Ask::Look { secret: text(&secret) }).await
+async fn look(State(front): State<RecoveryFront>, Holder(secret): Holder) -> Result<Json<CaseView>, Problem> {
+    front.view(&RecoveryCommand::Look { secret: text(&secret) }).await
 }
 
 /// `POST /recovery/code {code}`
@@ -107,12 +115,12 @@ async fn code(
     Caller(address): Caller,
     Holder(secret): Holder,
     mut body: Body,
-) -> Result<Json<Standing>, Problem> {
+) -> Result<Json<CaseView>, Problem> {
     let code: String = body.required("code")?;
     body.finish()?;
     RecoveryCode::parse(&code).map_err(|_| Problem::field("code"))?;
     front.admit(address).await?;
-    front.standing(&Ask::Code { secret: text(&secret), code }).await
+    front.view(&RecoveryCommand::Code { secret: text(&secret), code }).await
 }
 
 /// `POST /recovery/email {}`: the code is mailed, and can be entered after the wait. The same answer for an
@@ -123,18 +131,18 @@ async fn email(
     Holder(secret): Holder,
     StopPage(page): StopPage,
     body: Body,
-) -> Result<(StatusCode, Json<Standing>), Problem> {
+) -> Result<(StatusCode, Json<CaseView>), Problem> {
     body.finish()?;
     front.admit(address).await?;
     let page = match front.policy.email.api_url.as_str() {
         "" => page,
         url => format!("{url}/recovery/stop"),
     };
-    let standing = front.standing(&Ask::Mail { secret: text(&secret), page }).await?;
-    Ok((StatusCode::ACCEPTED, standing))
+    let view = front.view(&RecoveryCommand::Mail { secret: text(&secret), page }).await?;
+    Ok((StatusCode::ACCEPTED, view))
 }
 
-/// `GET /recovery/stop/{case}/{mark}`: the page that the owner's link leads to. It asks nobody and changes
+/// `GET /recovery/stop/{case}/{mark}`: the page that the owner's link leads to. It calls no service and changes
 /// nothing: programs that look links over follow them too.
 async fn stop_page() -> Response {
     Page::Stop.shown(StatusCode::OK)
@@ -148,11 +156,11 @@ async fn stop(
 ) -> Response {
     let stopped = async {
         front.admit(address).await.ok()?;
-        front.ask(&Ask::Stop { case, mark }).await.ok()
+        front.handle(&RecoveryCommand::Stop { case, stop_token: mark }).await.ok()
     };
     match stopped.await {
-        Some(Answer::Standing { .. }) => Page::Stopped.shown(StatusCode::OK),
-        Some(Answer::Refused { code })
+        Some(RecoveryReply::Case { .. }) => Page::Stopped.shown(StatusCode::OK),
+        Some(RecoveryReply::Refused { code })
             if [Refusal::RecoveryNotFound, Refusal::RecoveryEnded]
                 .map(Refusal::code)
                 .contains(&code.as_str()) =>
@@ -207,7 +215,7 @@ impl Page {
         format!(include_str!("recovery/page.html"), title = self.title(), text = self.text(), form = form)
     }
 
-    /// Nothing is loaded, nobody frames it, and its address, which is the owner's, goes nowhere.
+    /// The page loads nothing, cannot be framed, and sends its address to no other site.
     fn shown(self, status: StatusCode) -> Response {
         const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; \
                               frame-ancestors 'none'; base-uri 'none'";
@@ -225,18 +233,18 @@ async fn password(
     State(front): State<RecoveryFront>,
     Holder(secret): Holder,
     mut body: Body,
-) -> Result<Json<Standing>, Problem> {
+) -> Result<Json<CaseView>, Problem> {
     let (old_password, typed): (String, String) = (body.required("oldPassword")?, body.required("password")?);
     body.finish()?;
     Password::parse(&old_password).map_err(|_| Problem::field("oldPassword"))?;
     Password::parse(&typed).map_err(|_| Problem::field("password"))?;
-    let ask = Ask::Finish { secret: text(&secret), old_password, password: typed };
-    match front.desk.ask(&ask).await {
-        Ok(answer) => standing(answer),
+    let command = RecoveryCommand::Finish { secret: text(&secret), old_password, password: typed };
+    match front.service.handle(&command).await {
+        Ok(answer) => view(answer),
         Err(fault) => {
-            // Whoever was asked may have died in the middle: what needs no password is finished without us.
+            // The worker may have died in the middle. `resume` finishes what needs no password.
             telemetry::dependency_failed(&fault);
-            if let Err(fault) = front.desk.resume(&secret.key(&front.hash_key)).await {
+            if let Err(fault) = front.service.resume(&secret.key(&front.hash_key)).await {
                 telemetry::dependency_failed(&fault);
             }
             Err(Refusal::TemporarilyUnavailable.into())
@@ -249,17 +257,18 @@ async fn cancel(
     State(front): State<RecoveryFront>,
     Holder(secret): Holder,
     body: Body,
-) -> Result<Json<Standing>, Problem> {
+) -> Result<Json<CaseView>, Problem> {
     body.finish()?;
-    front.standing(&Ask::Cancel { secret: text(&secret) }).await
+    front.view(&RecoveryCommand::Cancel { secret: text(&secret) }).await
 }
 
 impl RecoveryFront {
-    /// Counts a try of an address. Before anybody is asked, and apart from what is counted there.
+    /// Counts an attempt of an address before the service is called, apart from the service's own limits.
     async fn admit(&self, address: IpAddr) -> Result<(), Problem> {
         let address = self.hash_key.hash("recovery.address", &[network(address).as_bytes()]);
         let most = self.policy.tries_address_per_hour;
-        let admitted = self.tries.admit(&Trying::Anything { address }, most, self.clock.now()).await;
+        let admitted =
+            self.attempts.admit(&AttemptKind::FromAddress { address }, most, self.clock.now()).await;
         match admitted {
             Ok(true) => Ok(()),
             Ok(false) => Err(Refusal::TooManyRequests.into()),
@@ -267,26 +276,26 @@ impl RecoveryFront {
         }
     }
 
-    async fn ask(&self, ask: &Ask) -> Result<Answer, Problem> {
-        self.desk.ask(ask).await.map_err(|fault| unavailable(&fault))
+    async fn handle(&self, command: &RecoveryCommand) -> Result<RecoveryReply, Problem> {
+        self.service.handle(command).await.map_err(|fault| unavailable(&fault))
     }
 
-    async fn standing(&self, ask: &Ask) -> Result<Json<Standing>, Problem> {
-        standing(self.ask(ask).await?)
+    async fn view(&self, command: &RecoveryCommand) -> Result<Json<CaseView>, Problem> {
+        view(self.handle(command).await?)
     }
 }
 
-fn standing(answer: Answer) -> Result<Json<Standing>, Problem> {
+fn view(answer: RecoveryReply) -> Result<Json<CaseView>, Problem> {
     match answer {
-        Answer::Standing { standing } => Ok(Json(standing)),
+        RecoveryReply::Case { view } => Ok(Json(view)),
         answer => Err(unexpected(&answer)),
     }
 }
 
-fn unexpected(answer: &Answer) -> Problem {
+fn unexpected(answer: &RecoveryReply) -> Problem {
     let refusal = match answer {
-        Answer::Refused { code } => Refusal::from_code(code),
-        Answer::Opened { .. } | Answer::Standing { .. } => None,
+        RecoveryReply::Refused { code } => Refusal::from_code(code),
+        RecoveryReply::Opened { .. } | RecoveryReply::Case { .. } => None,
     };
     refusal.unwrap_or(Refusal::TemporarilyUnavailable).into()
 }

@@ -13,12 +13,12 @@ use lambda_http::request::RequestContext;
 use super::{Origin, Problem, route};
 use crate::{kernel::Refusal, telemetry::Metric};
 
-/// No body of ours comes near it.
+/// Larger than any body of our APIs.
 pub(super) const MAX_BODY_BYTES: usize = 16 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What every API of ours has around its routes.
+/// The layers around the routes of every API.
 pub(super) fn with_shell(routes: Router) -> Router {
     routes
         .fallback(async || Problem::new(Refusal::RouteNotFound))
@@ -27,7 +27,7 @@ pub(super) fn with_shell(routes: Router) -> Router {
         .layer(middleware::from_fn(guard))
 }
 
-/// A panic is answered, not passed on, and no answer is kept by anybody on the way.
+/// A panic becomes a response, and no response is cached on the way.
 async fn guard(request: Request, next: Next) -> Response {
     let id = request_id(&request);
     let mut response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {

@@ -1,7 +1,7 @@
 /// What an operator's rule lets a user read when it refuses: one short line, as public as the catalogue
 /// of [`Refusal`](super::Refusal).
 ///
-/// It comes from rules that an operator deploys, and from nowhere else: whoever else made one could show
+/// It comes from rules that an operator deploys, and from nowhere else: other code that made one could show
 /// anything to a user (`tests/tests/architecture.rs` holds that only the reader of rules does). Rules
 /// are read once, at the start of a process, and so are kept until its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

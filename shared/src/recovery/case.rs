@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::PasswordMark;
+use super::PasswordFingerprint;
 use crate::kernel::{PoolFactor, Refusal, UserId};
 
 /// Codes compared a case.
@@ -41,13 +41,13 @@ const MAIL_TIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub struct Case {
     /// How often it was written.
     pub revision: u64,
-    /// Whose account it is; nobody's for a case that leads nowhere.
+    /// The user of the account, or an unassigned id in a decoy case.
     pub user: UserId,
     pub user_name: String,
-    /// The password that opened it, for which Cognito asked for a second factor, so it was right. None in a
-    /// case that leads nowhere.
-    pub mark: Option<PasswordMark>,
-    pub phase: Phase,
+    /// The password that opened it, for which Cognito asked for a second factor, so it was right. `None` in a
+    /// decoy case.
+    pub fingerprint: Option<PasswordFingerprint>,
+    pub phase: CasePhase,
     /// Codes that were compared, or would have been.
     pub comparisons: u32,
     pub expires_at: Timestamp,
@@ -56,34 +56,34 @@ pub struct Case {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Phase {
+pub enum CasePhase {
     Open,
     /// For a mailed code.
-    Waiting(Wait),
+    Waiting(MailWait),
     /// A recovery code was entered.
     Proven,
-    InProgress(Work),
-    Over(Ending),
+    InProgress(RecoveryWork),
+    Over(CaseEnding),
 }
 
 /// What is being done, and what was decided when it began.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Work {
-    pub step: Step,
+pub struct RecoveryWork {
+    pub step: RecoveryStep,
     /// The factors that are lost.
     pub lost: BTreeSet<PoolFactor>,
     pub ids: RunIds,
     pub began_at: Timestamp,
     /// Why the factor can't be removed.
-    pub handed_over: Option<HandOver>,
+    pub escalation: Option<EscalationReason>,
 }
 
 /// A wait for a mailed code, in which the owner can stop it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wait {
-    /// The account may be recovered by e-mail, and its owner is told. Otherwise nobody is.
+pub struct MailWait {
+    /// Whether the account may be recovered by e-mail and its owner is notified. False in a decoy case.
     pub is_real: bool,
-    pub ids: WaitIds,
+    pub ids: MailWaitIds,
     /// Where the owner stops it: an address to which key and mark are added.
     pub page: String,
     /// From then on the code is looked at. None before the owner is told.
@@ -92,7 +92,7 @@ pub struct Wait {
 
 /// Drawn once a wait, as [`RunIds`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WaitIds {
+pub struct MailWaitIds {
     pub noted: uuid::Uuid,
     pub email: uuid::Uuid,
     pub sms: uuid::Uuid,
@@ -109,35 +109,35 @@ pub struct RunIds {
 
 /// In this order: a stolen password is worth nothing before the factor goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Step {
+pub enum RecoveryStep {
     Password,
     Sessions,
     /// Devices that Cognito remembers.
     Devices,
-    /// Authenticators of ours, trusted devices.
+    /// Custom authenticators and trusted devices.
     CustomFactors,
     PoolFactor,
     Notices,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum CaseEnding {
     Recovered,
     /// The new password holds, but the factor is still there: an operator has to look.
-    NeedsOperator(HandOver),
+    NeedsOperator(EscalationReason),
     Cancelled,
 }
 
 /// Why an operator has to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum HandOver {
+pub enum EscalationReason {
     /// The pool requires a factor, the lost one can't be taken away, and the user has no other.
     NoOtherFactor,
     /// Cognito took the change and did not make it.
     StillThere,
 }
 
-impl Step {
+impl RecoveryStep {
     pub const ALL: [Self; 6] =
         [Self::Password, Self::Sessions, Self::Devices, Self::CustomFactors, Self::PoolFactor, Self::Notices];
 
@@ -158,7 +158,7 @@ impl Step {
     }
 }
 
-impl HandOver {
+impl EscalationReason {
     pub const ALL: [Self; 2] = [Self::NoOtherFactor, Self::StillThere];
 
     pub fn name(self) -> &'static str {
@@ -170,14 +170,19 @@ impl HandOver {
 }
 
 impl Case {
-    pub fn open(user: UserId, user_name: String, mark: Option<PasswordMark>, expires_at: Timestamp) -> Self {
+    pub fn open(
+        user: UserId,
+        user_name: String,
+        fingerprint: Option<PasswordFingerprint>,
+        expires_at: Timestamp,
+    ) -> Self {
         let waits_since = None;
         Self {
             revision: 1,
             user,
             user_name,
-            mark,
-            phase: Phase::Open,
+            fingerprint,
+            phase: CasePhase::Open,
             comparisons: 0,
             expires_at,
             waits_since,
@@ -202,29 +207,39 @@ impl Case {
 
     /// The code was right.
     pub fn proven(&self, now: Timestamp) -> Result<Self, Refusal> {
-        if !self.takes_code(now)? || self.mark.is_none() {
+        if !self.takes_code(now)? || self.fingerprint.is_none() {
             return Err(Refusal::RecoveryEnded);
         }
-        Ok(Self { phase: Phase::Proven, ..self.next() })
+        Ok(Self { phase: CasePhase::Proven, ..self.next() })
     }
 
     fn takes_code(&self, now: Timestamp) -> Result<bool, Refusal> {
         match &self.phase {
             _ if self.is_expired(now) => Ok(false),
-            Phase::Open => Ok(true),
-            Phase::Waiting(Wait { ready_at: Some(ready_at), .. }) if now >= *ready_at => Ok(true),
-            Phase::Waiting(_) => Err(Refusal::RecoveryWaiting),
-            Phase::Proven | Phase::InProgress(_) | Phase::Over(_) => Ok(false),
+            CasePhase::Open => Ok(true),
+            CasePhase::Waiting(MailWait { ready_at: Some(ready_at), .. }) if now >= *ready_at => Ok(true),
+            CasePhase::Waiting(_) => Err(Refusal::RecoveryWaiting),
+            CasePhase::Proven | CasePhase::InProgress(_) | CasePhase::Over(_) => Ok(false),
         }
     }
 
     /// Begins the wait for a mailed code. The time runs from when the owner was told.
-    pub fn wait(&self, ids: WaitIds, is_real: bool, page: String, now: Timestamp) -> Result<Self, Refusal> {
-        if self.phase != Phase::Open || self.is_expired(now) {
+    pub fn wait(
+        &self,
+        ids: MailWaitIds,
+        is_real: bool,
+        page: String,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        if self.phase != CasePhase::Open || self.is_expired(now) {
             return Err(Refusal::RecoveryEnded);
         }
-        let phase =
-            Phase::Waiting(Wait { is_real: is_real && self.mark.is_some(), ids, page, ready_at: None });
+        let phase = CasePhase::Waiting(MailWait {
+            is_real: is_real && self.fingerprint.is_some(),
+            ids,
+            page,
+            ready_at: None,
+        });
         let expires_at = now.saturating_add(WORK_TIME).unwrap_or(now);
         Ok(Self { phase, expires_at, waits_since: Some(now), ..self.next() })
     }
@@ -232,10 +247,10 @@ impl Case {
     /// The owner was told of the wait.
     pub fn told(&self, wait: SignedDuration, now: Timestamp) -> Result<Self, Refusal> {
         match &self.phase {
-            Phase::Waiting(untold) if untold.ready_at.is_none() && !self.is_expired(now) => {
+            CasePhase::Waiting(untold) if untold.ready_at.is_none() && !self.is_expired(now) => {
                 let ready_at = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
                 let expires_at = ready_at.saturating_add(MAIL_TIME).unwrap_or(Timestamp::MAX);
-                let phase = Phase::Waiting(Wait { ready_at: Some(ready_at), ..untold.clone() });
+                let phase = CasePhase::Waiting(MailWait { ready_at: Some(ready_at), ..untold.clone() });
                 Ok(Self { phase, expires_at, ..self.next() })
             }
             _ => Err(Refusal::RecoveryEnded),
@@ -245,32 +260,32 @@ impl Case {
     /// From here on it is finished, whatever dies meanwhile.
     pub fn begin(&self, lost: BTreeSet<PoolFactor>, ids: RunIds, now: Timestamp) -> Result<Self, Refusal> {
         match self.phase {
-            Phase::Proven if !self.is_expired(now) => {}
-            Phase::Open | Phase::Waiting(_) if !self.is_expired(now) => {
+            CasePhase::Proven if !self.is_expired(now) => {}
+            CasePhase::Open | CasePhase::Waiting(_) if !self.is_expired(now) => {
                 return Err(Refusal::RecoveryNotProven);
             }
             _ => return Err(Refusal::RecoveryEnded),
         }
-        let work = Work { step: Step::Password, lost, ids, began_at: now, handed_over: None };
+        let work = RecoveryWork { step: RecoveryStep::Password, lost, ids, began_at: now, escalation: None };
         let expires_at = now.saturating_add(WORK_TIME).unwrap_or(now);
-        Ok(Self { phase: Phase::InProgress(work), expires_at, ..self.next() })
+        Ok(Self { phase: CasePhase::InProgress(work), expires_at, ..self.next() })
     }
 
     /// The step that was next is done; with `handed_over` it could not be.
-    pub fn step_done(&self, handed_over: Option<HandOver>) -> Result<Self, Refusal> {
-        let Phase::InProgress(work) = &self.phase else { return Err(Refusal::RecoveryEnded) };
-        let handed_over = work.handed_over.or(handed_over);
+    pub fn step_done(&self, escalation: Option<EscalationReason>) -> Result<Self, Refusal> {
+        let CasePhase::InProgress(work) = &self.phase else { return Err(Refusal::RecoveryEnded) };
+        let escalation = work.escalation.or(escalation);
         let phase = match work.step.next() {
-            Some(step) => Phase::InProgress(Work { step, handed_over, ..work.clone() }),
-            None => Phase::Over(handed_over.map_or(Ending::Recovered, Ending::NeedsOperator)),
+            Some(step) => CasePhase::InProgress(RecoveryWork { step, escalation, ..work.clone() }),
+            None => CasePhase::Over(escalation.map_or(CaseEnding::Recovered, CaseEnding::NeedsOperator)),
         };
         Ok(Self { phase, ..self.next() })
     }
 
     pub fn cancel(&self, now: Timestamp) -> Result<Self, Refusal> {
         match self.phase {
-            Phase::Open | Phase::Waiting(_) | Phase::Proven if !self.is_expired(now) => {
-                Ok(Self { phase: Phase::Over(Ending::Cancelled), ..self.next() })
+            CasePhase::Open | CasePhase::Waiting(_) | CasePhase::Proven if !self.is_expired(now) => {
+                Ok(Self { phase: CasePhase::Over(CaseEnding::Cancelled), ..self.next() })
             }
             _ => Err(Refusal::RecoveryEnded),
         }
@@ -318,9 +333,9 @@ mod tests {
         RunIds { begun: id(1), ended: id(2), email: id(3), sms: id(4) }
     }
 
-    fn wait_ids() -> WaitIds {
+    fn wait_ids() -> MailWaitIds {
         let id = uuid::Uuid::from_u128;
-        WaitIds { noted: id(5), email: id(6), sms: id(7) }
+        MailWaitIds { noted: id(5), email: id(6), sms: id(7) }
     }
 
     /// Short, so that histories get past it.
@@ -329,7 +344,7 @@ mod tests {
     fn case(is_real: bool) -> Case {
         let user = UserId::parse("alex").unwrap();
         let expires_at = Timestamp::from_second(1_800).unwrap();
-        Case::open(user, "alex".into(), is_real.then(|| PasswordMark::from_stored("mark")), expires_at)
+        Case::open(user, "alex".into(), is_real.then(|| PasswordFingerprint::from_stored("mark")), expires_at)
     }
 
     proptest! {
@@ -346,8 +361,8 @@ mod tests {
                     Event::RightCode => case.proven(now).inspect(|_| right = true),
                     Event::Begin => case.begin([PoolFactor::Totp].into(), ids(), now),
                     Event::StepDone(hand_over) => {
-                        let reason = hand_over.then_some(HandOver::StillThere);
-                        case.step_done(reason).inspect(|_| if let Phase::InProgress(work) = &before.phase {
+                        let reason = hand_over.then_some(EscalationReason::StillThere);
+                        case.step_done(reason).inspect(|_| if let CasePhase::InProgress(work) = &before.phase {
                             done.push(work.step);
                         })
                     }
@@ -358,21 +373,21 @@ mod tests {
                 };
                 let Ok(after) = after else { continue };
                 prop_assert_eq!(after.revision, before.revision + 1);
-                prop_assert!(!matches!(before.phase, Phase::Over(_)), "what is over stays");
-                if matches!(after.phase, Phase::InProgress(_)) && !matches!(before.phase, Phase::InProgress(_)) {
-                    prop_assert!(is_real && right && before.phase == Phase::Proven);
+                prop_assert!(!matches!(before.phase, CasePhase::Over(_)), "what is over stays");
+                if matches!(after.phase, CasePhase::InProgress(_)) && !matches!(before.phase, CasePhase::InProgress(_)) {
+                    prop_assert!(is_real && right && before.phase == CasePhase::Proven);
                     prop_assert!(now < before.expires_at);
                 }
-                if matches!(before.phase, Phase::Waiting(_)) && after.phase == Phase::Proven {
+                if matches!(before.phase, CasePhase::Waiting(_)) && after.phase == CasePhase::Proven {
                     prop_assert!(told_at.is_some_and(|told| now >= told + WAIT), "after the wait");
                 }
                 prop_assert!(compared <= MOST_COMPARISONS);
                 case = after;
             }
-            prop_assert_eq!(&done[..], &Step::ALL[..done.len()], "each step once, in order");
+            prop_assert_eq!(&done[..], &RecoveryStep::ALL[..done.len()], "each step once, in order");
             match &case.phase {
-                Phase::Over(Ending::Recovered | Ending::NeedsOperator(_)) => prop_assert_eq!(done.len(), 6),
-                Phase::Over(Ending::Cancelled) => prop_assert!(done.is_empty()),
+                CasePhase::Over(CaseEnding::Recovered | CaseEnding::NeedsOperator(_)) => prop_assert_eq!(done.len(), 6),
+                CasePhase::Over(CaseEnding::Cancelled) => prop_assert!(done.is_empty()),
                 _ => {}
             }
         }
@@ -382,10 +397,10 @@ mod tests {
     fn a_reason_to_hand_over_is_not_forgotten() {
         let now = Timestamp::UNIX_EPOCH;
         let mut case = case(true).proven(now).unwrap().begin([PoolFactor::Totp].into(), ids(), now).unwrap();
-        for step in Step::ALL {
-            let reason = (step == Step::PoolFactor).then_some(HandOver::NoOtherFactor);
+        for step in RecoveryStep::ALL {
+            let reason = (step == RecoveryStep::PoolFactor).then_some(EscalationReason::NoOtherFactor);
             case = case.step_done(reason).unwrap();
         }
-        assert_eq!(case.phase, Phase::Over(Ending::NeedsOperator(HandOver::NoOtherFactor)));
+        assert_eq!(case.phase, CasePhase::Over(CaseEnding::NeedsOperator(EscalationReason::NoOtherFactor)));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     kernel::{PhoneNumber, PoolFactor, PortError, UserId},
 };
 
-/// Keeps cases.
+/// Stores cases.
 ///
 /// Contract: `read` sees every write that was answered before. Of racing calls of `swap` that saw the same
 /// revision one is done, and the others change nothing. Each method is one call.
@@ -21,47 +21,52 @@ pub trait Cases: Send + Sync {
     async fn read(&self, key: &CaseKey) -> Result<Option<Case>, PortError>;
 
     /// Puts `after` in the place of the case whose revision is `seen`.
-    async fn swap(&self, key: &CaseKey, seen: u64, after: &Case) -> Result<Swapped, PortError>;
+    async fn swap(&self, key: &CaseKey, seen: u64, after: &Case) -> Result<SwapOutcome, PortError>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Swapped {
+pub enum SwapOutcome {
     Done,
-    /// Somebody else was faster; nothing is written.
+    /// Another write was faster. Nothing is written.
     Overtaken,
 }
 
-/// What is tried, and by whom.
+/// What is attempted, and by which caller.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Trying {
-    /// Anything, from one address; its keyed hash.
-    Anything { address: String },
+pub enum AttemptKind {
+    /// Any request from one address, as a keyed hash.
+    FromAddress { address: String },
     /// Passwords of one user, or of one name that is no user's: `sub` or keyed hash.
     Password { of: String },
     /// Recovery codes of one user.
     Code { of: UserId },
 }
 
-/// Counts tries.
+/// Limits attempts.
 ///
 /// Contract: one write. Within any hour at most `most` calls are admitted, however many race; one that is
 /// not admitted changes nothing, and so extends no wait.
 #[async_trait]
-pub trait Tries: Send + Sync {
-    async fn admit(&self, trying: &Trying, most: u32, now: Timestamp) -> Result<bool, PortError>;
+pub trait AttemptLimiter: Send + Sync {
+    async fn admit(&self, attempt: &AttemptKind, most: u32, now: Timestamp) -> Result<bool, PortError>;
 }
 
-/// Uses recovery codes up.
+/// Redeems recovery codes.
 ///
 /// Contract: one write, which compares and uses up. A code is used by one case: for that case it is
-/// [`Spent::Done`] again, for every other one it is gone.
+/// [`RedeemOutcome::Done`] again, for every other one it is gone.
 #[async_trait]
 pub trait RecoveryCodes: Send + Sync {
-    async fn spend(&self, user: &UserId, hash: &RecoveryHash, case: &CaseKey) -> Result<Spent, PortError>;
+    async fn redeem(
+        &self,
+        user: &UserId,
+        hash: &RecoveryHash,
+        case: &CaseKey,
+    ) -> Result<RedeemOutcome, PortError>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spent {
+pub enum RedeemOutcome {
     Done,
     /// The user has no such code, or no longer.
     Unknown,
@@ -96,14 +101,14 @@ pub struct Account {
 
 /// What the pool let us do with a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PasswordSet {
+pub enum PasswordOutcome {
     Done,
     /// Not by the pool's rules: too short, used before.
     Refused,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PreferenceSet {
+pub enum PreferenceOutcome {
     Done,
     /// The factor has nothing to deliver to, or was never set up.
     NotSetUp,
@@ -119,7 +124,7 @@ pub trait Accounts: Send + Sync {
     async fn find(&self, user_name: &str) -> Result<Option<Account>, PortError>;
 
     /// `AdminSetUserPassword`, permanently.
-    async fn set_password(&self, user_name: &str, password: &Password) -> Result<PasswordSet, PortError>;
+    async fn set_password(&self, user_name: &str, password: &Password) -> Result<PasswordOutcome, PortError>;
 
     /// `AdminUserGlobalSignOut`.
     async fn sign_out(&self, user_name: &str) -> Result<(), PortError>;
@@ -135,7 +140,7 @@ pub trait Accounts: Send + Sync {
         &self,
         user_name: &str,
         change: &PreferenceChange,
-    ) -> Result<PreferenceSet, PortError>;
+    ) -> Result<PreferenceOutcome, PortError>;
 
     /// `DescribeUserPool` and `GetUserPoolMfaConfig`.
     async fn rules(&self) -> Result<PoolRules, PortError>;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::HandOver;
+use super::EscalationReason;
 use crate::{
     factors::{FactorState, PreferenceChange, Setting},
     kernel::PoolFactor,
@@ -26,12 +26,12 @@ pub struct PoolRules {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Removal {
+pub enum FactorRemoval {
     /// There is nothing to take away.
     Nothing,
     DeleteTotp,
     Change(PreferenceChange),
-    HandOver(HandOver),
+    Escalate(EscalationReason),
 }
 
 /// Which factors a user has lost of whom Cognito `asked` for these: the authenticator app, if there is
@@ -49,12 +49,12 @@ pub fn plan(
     lost: &BTreeSet<PoolFactor>,
     addresses: &BTreeSet<PoolFactor>,
     can_delete: bool,
-) -> Removal {
+) -> FactorRemoval {
     if lost.contains(&PoolFactor::Totp) && can_delete {
-        return Removal::DeleteTotp;
+        return FactorRemoval::DeleteTotp;
     }
     let asked = match rules.mfa {
-        PoolMfa::Off => return Removal::Nothing,
+        PoolMfa::Off => return FactorRemoval::Nothing,
         PoolMfa::Optional => lost.iter().map(|factor| (*factor, Setting::Disabled)).collect(),
         PoolMfa::On => {
             let is_eligible = |factor: &PoolFactor| {
@@ -66,14 +66,14 @@ pub fn plan(
             };
             match PoolFactor::ALL.into_iter().find(is_eligible) {
                 Some(factor) => [(factor, Setting::Preferred)].into(),
-                None => return Removal::HandOver(HandOver::NoOtherFactor),
+                None => return FactorRemoval::Escalate(EscalationReason::NoOtherFactor),
             }
         }
     };
     match state.plan(&asked) {
-        Ok(change) if change.blocks.is_empty() => Removal::Nothing,
-        Ok(change) => Removal::Change(change),
-        Err(_) => Removal::HandOver(HandOver::NoOtherFactor),
+        Ok(change) if change.blocks.is_empty() => FactorRemoval::Nothing,
+        Ok(change) => FactorRemoval::Change(change),
+        Err(_) => FactorRemoval::Escalate(EscalationReason::NoOtherFactor),
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
         lost: &[PoolFactor],
         has: &[PoolFactor],
         del: bool,
-    ) -> Removal {
+    ) -> FactorRemoval {
         let set = |factors: &[PoolFactor]| factors.iter().copied().collect::<BTreeSet<_>>();
         plan(rules, &state(enabled), &set(lost), &set(has), del)
     }
@@ -120,13 +120,13 @@ mod tests {
     #[test]
     fn an_app_is_deleted_where_that_exists_whatever_the_pool() {
         for mfa in [PoolMfa::Off, PoolMfa::Optional, PoolMfa::On] {
-            assert_eq!(planned(&rules(mfa, None), &[Totp], &[Totp], &[], true), Removal::DeleteTotp);
+            assert_eq!(planned(&rules(mfa, None), &[Totp], &[Totp], &[], true), FactorRemoval::DeleteTotp);
         }
     }
 
     #[test]
     fn else_an_optional_factor_is_turned_off_and_others_stay() {
-        let Removal::Change(change) =
+        let FactorRemoval::Change(change) =
             planned(&rules(PoolMfa::Optional, None), &[Totp, Email], &[Totp], &[], false)
         else {
             panic!("a change")
@@ -134,7 +134,7 @@ mod tests {
         let after = change.applied_to(&state(&[Totp, Email]));
         assert_eq!(after, FactorState { enabled: [Email].into(), preferred: None });
         let nothing = planned(&rules(PoolMfa::Optional, None), &[], &[Totp], &[], false);
-        assert_eq!(nothing, Removal::Nothing, "what is off need not be turned off");
+        assert_eq!(nothing, FactorRemoval::Nothing, "what is off need not be turned off");
     }
 
     #[rstest]
@@ -142,17 +142,17 @@ mod tests {
     #[case::never_where_passwords_are_recovered(&[Sms, Email], Some(Sms), Some(Email))]
     #[case::no_address(&[], None, None)]
     #[case::only_the_recovery_address(&[Email], Some(Email), None)]
-    fn else_where_a_factor_is_required_an_eligible_address_stands_in(
+    fn an_eligible_address_replaces_a_required_factor(
         #[case] has: &[PoolFactor],
         #[case] recovery: Option<PoolFactor>,
         #[case] expected: Option<PoolFactor>,
     ) {
         let removal = planned(&rules(PoolMfa::On, recovery), &[Totp], &[Totp], has, false);
         match (removal, expected) {
-            (Removal::Change(change), Some(factor)) => {
+            (FactorRemoval::Change(change), Some(factor)) => {
                 assert_eq!(change.applied_to(&state(&[Totp])).preferred, Some(factor));
             }
-            (removal, None) => assert_eq!(removal, Removal::HandOver(HandOver::NoOtherFactor)),
+            (removal, None) => assert_eq!(removal, FactorRemoval::Escalate(EscalationReason::NoOtherFactor)),
             (removal, expected) => panic!("{removal:?}, not {expected:?}"),
         }
     }
@@ -160,6 +160,6 @@ mod tests {
     #[test]
     fn a_lost_number_is_no_stand_in_for_itself() {
         let removal = planned(&rules(PoolMfa::On, None), &[Sms], &[Sms], &[Sms], true);
-        assert_eq!(removal, Removal::HandOver(HandOver::NoOtherFactor));
+        assert_eq!(removal, FactorRemoval::Escalate(EscalationReason::NoOtherFactor));
     }
 }

@@ -7,7 +7,7 @@ const SECRET_BYTES: usize = 32;
 /// Cognito takes no longer ones (cognito.md §9.2).
 const LONGEST_PASSWORD: usize = 256;
 
-/// What the opener of a case holds, and nobody else: 256 random bits. Kept nowhere, only as a keyed hash.
+/// The secret of the caller who opened a case: 256 random bits. Only its keyed hash is stored.
 #[derive(Clone)]
 pub struct CaseSecret(Zeroizing<[u8; SECRET_BYTES]>);
 
@@ -18,7 +18,7 @@ pub struct CaseKey(String);
 /// What is kept of the password that opened a case, so that the new one can't be the same: a hash under
 /// the case's secret. Without the secret, which is kept nowhere, it can't be tried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PasswordMark(String);
+pub struct PasswordFingerprint(String);
 
 /// A password on its way to Cognito.
 #[derive(Clone)]
@@ -50,9 +50,9 @@ impl CaseSecret {
         CaseKey(key.hash("recovery.case", &[self.0.as_slice()]))
     }
 
-    pub fn mark(&self, password: &Password) -> PasswordMark {
+    pub fn fingerprint(&self, password: &Password) -> PasswordFingerprint {
         let key = HashKey::new(self.0.as_slice());
-        PasswordMark(key.hash("recovery.password", &[password.expose().as_bytes()]))
+        PasswordFingerprint(key.hash("recovery.password", &[password.expose().as_bytes()]))
     }
 }
 
@@ -73,16 +73,16 @@ impl CaseKey {
         &self.0
     }
 
-    /// Who a case is of that is of nobody: an id that no user has.
-    pub fn nobody(&self) -> Result<UserId, PortError> {
+    /// Returns the user of a decoy case: an id that no user has.
+    pub fn unassigned_user(&self) -> Result<UserId, PortError> {
         UserId::parse(&format!("nobody-{}", self.0)).map_err(|fault| PortError::new("recovery.nobody", fault))
     }
 }
 
-impl PasswordMark {
+impl PasswordFingerprint {
     /// As it was kept.
-    pub fn from_stored(mark: impl Into<String>) -> Self {
-        Self(mark.into())
+    pub fn from_stored(fingerprint: impl Into<String>) -> Self {
+        Self(fingerprint.into())
     }
 
     pub fn as_str(&self) -> &str {
@@ -131,9 +131,9 @@ mod tests {
     #[test]
     fn a_mark_is_of_password_and_secret() {
         let [one, other] = ["Correct-Horse-9", "Correct-Horse-8"].map(|text| Password::parse(text).unwrap());
-        assert_eq!(secret(1).mark(&one), secret(1).mark(&one));
-        assert_ne!(secret(1).mark(&one), secret(1).mark(&other));
-        assert_ne!(secret(1).mark(&one), secret(2).mark(&one));
+        assert_eq!(secret(1).fingerprint(&one), secret(1).fingerprint(&one));
+        assert_ne!(secret(1).fingerprint(&one), secret(1).fingerprint(&other));
+        assert_ne!(secret(1).fingerprint(&one), secret(2).fingerprint(&one));
     }
 
     #[test]

@@ -9,15 +9,15 @@ use jiff::Timestamp;
 
 use crate::kernel::{EmailAddress, PhoneNumber, RuleMessage};
 
-/// What somebody wants to do.
+/// The action that rules decide on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
+pub enum RuleAction {
     SignUp,
     /// With a password: `CUSTOM_AUTH` asks no rules (cognito.md §1.3).
     SignIn,
 }
 
-impl Action {
+impl RuleAction {
     pub const ALL: [Self; 2] = [Self::SignUp, Self::SignIn];
 
     /// As rules name it.
@@ -29,10 +29,10 @@ impl Action {
     }
 }
 
-/// What is known of whoever wants in. `None` and empty: the event does not say.
+/// What is known of the user. `None` and empty: the event does not say.
 #[derive(Clone)]
-pub struct Question<'a> {
-    pub action: Action,
+pub struct RuleQuestion<'a> {
+    pub action: RuleAction,
     pub now: Timestamp,
     /// The user name, not the alias that was typed.
     pub user_name: &'a str,
@@ -43,7 +43,7 @@ pub struct Question<'a> {
     pub phone: Option<Phone<'a>>,
     /// All attributes that are texts, by Cognito's names.
     pub attributes: Vec<(&'a str, &'a str)>,
-    /// What the app says of itself, believed by nobody: `validationData` over `clientMetadata`.
+    /// What the app says of itself, unverified: `validationData` over `clientMetadata`.
     pub app_data: Vec<(&'a str, &'a str)>,
 }
 
@@ -58,7 +58,7 @@ pub struct Phone<'a> {
 }
 
 /// Attributes may hold addresses: only what is asked is printed.
-impl fmt::Debug for Question<'_> {
+impl fmt::Debug for RuleQuestion<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Question({})", self.action.name())
     }
@@ -66,7 +66,7 @@ impl fmt::Debug for Question<'_> {
 
 /// What the rules say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RuleVerdict {
     Passes,
     /// The first rule that refuses, and what it lets the user read.
     Refused {
@@ -82,7 +82,7 @@ pub enum Verdict {
 
 /// An operator's rules.
 ///
-/// Contract: pure, the same answer to the same question. Nobody passes while a rule can't be decided.
+/// Contract: pure, the same answer to the same question. No user passes while a rule cannot be decided.
 pub trait Rules: Send + Sync + fmt::Debug {
-    fn decide(&self, question: &Question<'_>) -> Verdict;
+    fn decide(&self, question: &RuleQuestion<'_>) -> RuleVerdict;
 }

@@ -13,7 +13,7 @@ const LONGEST: SignedDuration = SignedDuration::from_secs(900);
 ///                    (after `free` 1 s, then 2, 4, 8, … 512, 900)
 /// ```
 ///
-/// Only what is counted moves the state: a refused attempt leaves it as it is, so that nobody can extend
+/// Only what is counted moves the state: a refused attempt leaves it as it is, so that no caller can extend
 /// a lock by knocking. A completed sign-in ends it; so does a window without a counted attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BackOff {

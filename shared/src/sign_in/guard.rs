@@ -59,7 +59,7 @@ impl SignInGuard {
             Attempt::Counted(self.ledger.count_attempt(&subject, now).await?)
         };
         match attempt {
-            // Unknown names share their counters, or are nobody: their number says nothing of a user.
+            // Unknown names share their counters, so their number says nothing of a user.
             Attempt::Counted(attempts) if is_known && is_surge(policy, attempts) => {
                 tracing::warn!(attempts, "many sign-in attempts without a completed sign-in");
                 Metric::SignInSurge.emit();
@@ -72,7 +72,7 @@ impl SignInGuard {
 }
 
 /// Pools take names whatever their case, unless they were made otherwise; then the case of a name that is
-/// no user's makes no difference to anybody.
+/// no user's makes no visible difference.
 fn unknown(key: &HashKey, user_name: &str) -> Subject {
     let name = user_name.trim().to_lowercase();
     Subject::UnknownName { hash: key.hash("sign-in.unknown-name", &[name.as_bytes()]) }

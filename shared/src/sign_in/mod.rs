@@ -2,7 +2,7 @@
 //!
 //! Pre-authentication runs before the password is checked and sees no result; nothing runs on a
 //! failure (cognito.md §1.7). So an attempt is counted on the way in and the count is reset by the
-//! completed sign-in. By default counting is for the operator's eyes: it refuses nobody, because whoever
+//! completed sign-in. By default counting is for the operator's eyes: it refuses no attempt, because a caller who
 //! knows a name could otherwise lock its owner out. Where policy says `enforce`, attempts must keep apart
 //! by a [`BackOff`].
 
@@ -108,7 +108,7 @@ pub trait SignInHistory: Send + Sync {
     async fn history(&self, user: &UserId) -> Result<History, PortError>;
 }
 
-/// May anybody sign in at all?
+/// Whether sign-in is open at all.
 pub fn admit(policy: &SignInPolicy) -> Result<(), Refusal> {
     if policy.open { Ok(()) } else { Err(Refusal::SignInClosed) }
 }

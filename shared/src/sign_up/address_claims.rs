@@ -3,10 +3,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::kernel::{PortError, UserId};
 
-/// So long a sign-up that nobody confirmed keeps others from its address.
-pub const HOLD: SignedDuration = SignedDuration::from_mins(10);
-/// So often within a [`DAY`]. More and it would be a way to keep an address from its owner.
-pub const HOLDS_A_DAY: usize = 3;
+/// How long an unconfirmed sign-up reserves its address.
+pub const RESERVATION_TIME: SignedDuration = SignedDuration::from_mins(10);
+/// How often within a [`DAY`]. More would let a stranger keep an address from its owner.
+pub const RESERVATIONS_PER_DAY: usize = 3;
 pub const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What an address is claimed under: a keyed hash of its canonical form, with its kind.
@@ -24,7 +24,7 @@ impl AddressKey {
 }
 
 /// Who signs up, before there is a `sub`: a keyed hash of the user name, so that a trigger that runs
-/// again, and somebody who starts over, meet their own claim.
+/// again, and a person who starts over, find their own claim.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CandidateKey(String);
 
@@ -40,26 +40,26 @@ impl CandidateKey {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressClaim {
-    /// The candidate's for [`HOLD`].
-    Held,
-    /// Free, and held for nobody: the holds of the day are used up. Whoever confirms first has it.
-    NotHeld,
+    /// The candidate's for [`RESERVATION_TIME`].
+    Reserved,
+    /// Free and not reserved: the reservations of the day are used up. The first to confirm owns it.
+    Unreserved,
     /// An account's, or another candidate's at the moment.
     Taken,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FirmClaim {
-    Firm,
-    /// Another account's. Only where nobody's hold kept the two apart.
-    Lost,
+pub enum OwnershipClaim {
+    Owned,
+    /// Another account owns it. Possible only without a reservation.
+    Conflict,
 }
 
-/// Keeps addresses apart.
+/// Makes addresses unique.
 ///
 /// Contract: each method is one conditional write. Of racing claims of different candidates on a free
-/// address exactly one is [`AddressClaim::Held`]; a candidate's own claim, repeated, is held still and not
-/// prolonged. Unconfirmed claims hold others off for at most [`HOLD`] each and [`HOLDS_A_DAY`] times within
+/// address exactly one is [`AddressClaim::Reserved`]; a candidate's own claim, repeated, is held still and not
+/// prolonged. Unconfirmed claims hold others off for at most [`RESERVATION_TIME`] each and [`RESERVATIONS_PER_DAY`] times within
 /// any [`DAY`]. Of racing confirmations by different users exactly one is firm, for good, and repeated is
 /// firm again; whatever was held is then over. A firm claim ends by `release` only, and only its owner's.
 #[async_trait]
@@ -76,7 +76,7 @@ pub trait AddressClaims: Send + Sync {
         address: &AddressKey,
         owner: &UserId,
         now: Timestamp,
-    ) -> Result<FirmClaim, PortError>;
+    ) -> Result<OwnershipClaim, PortError>;
 
     /// Ends the owner's firm claim: the address is free, as if never claimed. False where they have none.
     async fn release(&self, address: &AddressKey, owner: &UserId) -> Result<bool, PortError>;

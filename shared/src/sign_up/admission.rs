@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn anybody_with_valid_addresses_by_default() {
+    fn by_default_any_valid_address_may_sign_up() {
         let policy = Policy::default().sign_up;
         assert_eq!(
             admit(&policy, themselves(Some("alex@example.com"))),

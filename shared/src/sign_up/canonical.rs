@@ -10,7 +10,7 @@ const GMAIL: &str = "gmail.com";
 /// quotes only where they are needed, and what policy says of tags and dots.
 ///
 /// Upper and lower case of the part before the `@` may be different mailboxes (RFC 5321 §2.4); no provider
-/// of any size has them so, and nobody could tell them apart.
+/// of any size has them so, and they cannot be distinguished.
 pub(super) fn canonical(email: &EmailAddress, policy: UniquePolicy) -> String {
     let address = email.expose();
     let domain = email.domain();

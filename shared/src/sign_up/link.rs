@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::kernel::{EmailAddress, PortError};
 
-/// Somebody as an identity provider knows them.
+/// A user as an identity provider knows them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FederatedIdentity {
     /// As the pool calls the provider.
@@ -68,7 +68,7 @@ impl Linking {
         let (Some(identity), Some(email)) = (self.identity(user_name), verified_email) else {
             return Ok(Linked::Apart);
         };
-        // With two accounts nobody knows whose it is.
+        // With two accounts the owner is ambiguous.
         let accounts = self.links.accounts(user_pool_id, email).await?;
         let [account] = accounts.as_slice() else { return Ok(Linked::Apart) };
         self.links.link(user_pool_id, account, &identity).await?;

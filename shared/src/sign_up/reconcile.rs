@@ -26,7 +26,7 @@ impl ListedUser {
         status: Option<&str>,
         attribute: impl Fn(&str) -> Option<&'a str>,
     ) -> Self {
-        // Whoever was confirmed once: UNCONFIRMED is nobody yet, and whom an administrator made has not been
+        // Users that were confirmed once: UNCONFIRMED is no account yet, and a user that an administrator made has not been
         // there yet.
         let is_confirmed = matches!(status, Some("CONFIRMED" | "RESET_REQUIRED" | "EXTERNAL_PROVIDER"));
         let is_proven = |verified: &str| is_confirmed && attribute(verified) == Some("true");
@@ -72,7 +72,7 @@ pub struct KnownAddress {
 
 /// A firm claim, as the table has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptClaim {
+pub struct StoredClaim {
     pub address: AddressKey,
     pub owner: UserId,
     pub since: Timestamp,
@@ -81,7 +81,7 @@ pub struct KeptClaim {
 /// A claim whose owner was not in the listing with this address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaleClaim {
-    pub claim: KeptClaim,
+    pub claim: StoredClaim,
     /// Whose it will be.
     pub heir: Option<UserId>,
 }
@@ -111,7 +111,7 @@ pub struct Reconciliation {
 impl Reconciliation {
     /// `listed_at`: when the listing began. In the order of addresses, so that the same state gives the
     /// same plan.
-    pub fn plan(known: &[KnownAddress], kept: &[KeptClaim], listed_at: Timestamp) -> Self {
+    pub fn plan(known: &[KnownAddress], kept: &[StoredClaim], listed_at: Timestamp) -> Self {
         let mut candidates: HashMap<&AddressKey, Vec<&KnownAddress>> = HashMap::new();
         for address in known.iter().filter(|address| address.is_proven) {
             candidates.entry(&address.address).or_default().push(address);
@@ -182,12 +182,12 @@ mod tests {
         KnownAddress { address: key(address), user: user(name), created: at(created), is_proven: true }
     }
 
-    fn kept(address: &str, name: &str, since: i64) -> KeptClaim {
-        KeptClaim { address: key(address), owner: user(name), since: at(since) }
+    fn kept(address: &str, name: &str, since: i64) -> StoredClaim {
+        StoredClaim { address: key(address), owner: user(name), since: at(since) }
     }
 
     #[test]
-    fn the_oldest_account_gets_a_missing_claim_and_the_others_are_told_of() {
+    fn the_oldest_account_gets_a_missing_claim() {
         let unproven = KnownAddress { is_proven: false, ..known("b", "kim", 1) };
         let listed = [known("a", "sam", 30), known("a", "alex", 10), known("a", "kim", 20), unproven];
         let plan = Reconciliation::plan(&listed, &[], at(100));
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_whose_owner_still_has_the_address_stays_with_them_however_young_or_unproven() {
+    fn an_owner_who_has_the_address_keeps_the_claim() {
         let owner = KnownAddress { is_proven: false, ..known("a", "sam", 30) };
         let plan = Reconciliation::plan(&[owner, known("a", "alex", 10)], &[kept("a", "sam", 1)], at(100));
         assert_eq!((plan.right, plan.missing.len(), plan.stale.len()), (1, 0, 0));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_of_somebody_gone_is_stale_and_has_an_heir() {
+    fn a_deleted_owners_claim_is_stale_and_goes_to_an_heir() {
         let listed = [known("a", "alex", 10), known("other", "sam", 10)];
         let claims = [kept("a", "gone", 1), kept("b", "sam", 1), kept("c", "new", 100)];
         let plan = Reconciliation::plan(&listed, &claims, at(100));

@@ -4,7 +4,7 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 
 use super::{
-    address_claims::{AddressClaim, AddressClaims, AddressKey, CandidateKey, FirmClaim},
+    address_claims::{AddressClaim, AddressClaims, AddressKey, CandidateKey, OwnershipClaim},
     canonical::canonical,
 };
 use crate::{
@@ -76,13 +76,13 @@ impl UniqueAddresses {
         let keys = self.settings.keys(email, phone_number);
         let claims = keys.iter().map(|address| self.claims.claim(address, &candidate, now));
         let claims = try_join_all(claims).await?;
-        if claims.contains(&AddressClaim::NotHeld) {
+        if claims.contains(&AddressClaim::Unreserved) {
             Metric::AddressNotReserved.emit();
         }
         Ok(if claims.contains(&AddressClaim::Taken) { Availability::Taken } else { Availability::Free })
     }
 
-    /// Makes the claim on verified addresses firm. An unverified one is nobody's: it could be anybody's.
+    /// Makes the user own the claims on verified addresses. An unverified address has no owner.
     pub async fn confirm(
         &self,
         user: &UserId,
@@ -92,7 +92,7 @@ impl UniqueAddresses {
     ) -> Result<(), PortError> {
         let keys = self.settings.keys(verified_email, verified_phone_number);
         let confirmed = keys.iter().map(|address| self.claims.confirm(address, user, now));
-        if try_join_all(confirmed).await?.contains(&FirmClaim::Lost) {
+        if try_join_all(confirmed).await?.contains(&OwnershipClaim::Conflict) {
             tracing::warn!("two accounts have the same address");
             Metric::AddressConflict.emit();
         }

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn refreshed_tokens_lose_the_self_service_scope_or_are_not_issued() {
+    fn refreshed_tokens_lose_the_self_service_scope() {
         let fresh = policy("[tokens]\nfresh_factor_changes = true");
         let refresh = |version| Issuing { is_refresh: true, ..issuing(version, "web") };
         let answer = fresh.overrides(&refresh(TokenVersion::V2)).unwrap();

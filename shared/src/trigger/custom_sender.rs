@@ -20,7 +20,7 @@ impl CustomSender {
         Self { sender, recovery: RecoveryClient::default() }
     }
 
-    /// Codes of this client are answered by nobody: none is sent.
+    /// Sends no codes for the recovery client: they are never answered.
     #[must_use]
     pub fn with_recovery_client(self, recovery: RecoveryClient) -> Self {
         Self { recovery, ..self }

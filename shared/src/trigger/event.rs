@@ -79,7 +79,7 @@ impl<'a> Event<'a> {
         text(self.request("code"))
     }
 
-    /// One of `request.clientMetadata`: what the app sent along, believed by nobody.
+    /// One of `request.clientMetadata`: what the app sent along, unverified.
     pub fn client_metadata(self, name: &str) -> Option<&'a str> {
         text(self.request("clientMetadata")?.get(name))
     }
@@ -121,7 +121,7 @@ impl<'a> Event<'a> {
     }
 
     /// The user's locale as it may be known, most wanted first: what the client says now, then what
-    /// the profile says. Both are whatever somebody typed.
+    /// the profile says. Both are as a user or app typed them.
     pub fn locales(self) -> Vec<&'a str> {
         let metadata = self.request("clientMetadata").and_then(|metadata| metadata.get("locale"));
         [text(metadata), self.attribute("locale")].into_iter().flatten().collect()

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Serves messages until Lambda ends the process. No trigger of a pool's: invoked asynchronously by
-/// functions of ours. What it answers is thrown away, and an error makes Lambda try again.
+/// other functions. Lambda discards its response, and retries after an error.
 pub async fn serve_outbound_messages(deliver: QueueConsumer) -> Result<(), lambda_runtime::Error> {
     let deliver = Arc::new(deliver);
     lambda_runtime::run(service_fn(move |invocation: LambdaEvent<Value>| {
@@ -32,7 +32,7 @@ pub async fn serve_outbound_messages(deliver: QueueConsumer) -> Result<(), lambd
     .await
 }
 
-/// Delivers one message. What is no message will not become one: it is told of, and not tried again.
+/// Delivers one message. An invalid payload is logged and not retried.
 pub async fn accept(deliver: &QueueConsumer, payload: Value) -> Result<Value, Refusal> {
     let Ok(message) = serde_json::from_value::<OutboundMessage>(payload) else {
         tracing::error!("event is not a message to deliver");

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
 use crate::{
-    audit::{Action, AuditTrail, Entry},
+    audit::{AuditAction, AuditEntry, AuditTrail},
     config::RecoveryClient,
     delivery::{Destination, Governor, MessageQueue, Notice, Notification, OutboundMessage, Recipient},
     kernel::{Clock, EmailAddress, Entropy, PortError, UserId},
@@ -27,7 +27,7 @@ pub struct PostAuthentication {
 }
 
 impl PostAuthentication {
-    /// Without a `queue` nobody is told of new devices.
+    /// Without a `queue` no user is notified of new devices.
     pub fn new(
         ledger: Arc<dyn SignInLedger>,
         governor: Governor,
@@ -39,7 +39,7 @@ impl PostAuthentication {
         Self { ledger, governor, trail, queue, clock, entropy, recovery: RecoveryClient::default() }
     }
 
-    /// At this client nobody completes a sign-in: the last gate refuses tokens afterwards.
+    /// Counts nothing for the recovery client: no sign-in completes there, because the token gate refuses tokens.
     #[must_use]
     pub fn with_recovery_client(self, recovery: RecoveryClient) -> Self {
         Self { recovery, ..self }
@@ -50,8 +50,12 @@ impl PostAuthentication {
         if !event.flag("newDeviceUsed") {
             return Ok(());
         }
-        let entry =
-            Entry::new(self.clock.as_ref(), self.entropy.as_ref(), user.clone(), Action::NewDeviceUsed)?;
+        let entry = AuditEntry::new(
+            self.clock.as_ref(),
+            self.entropy.as_ref(),
+            user.clone(),
+            AuditAction::NewDeviceUsed,
+        )?;
         self.trail.append(&entry).await
     }
 

@@ -54,13 +54,13 @@ impl PostConfirmation {
         }
     }
 
-    /// With a `queue`, whoever has completed a sign-up is welcomed.
+    /// With a `queue`, welcomes users who completed a sign-up.
     #[must_use]
     pub fn with_welcome(self, queue: Option<Arc<dyn MessageQueue>>) -> Self {
         Self { queue, ..self }
     }
 
-    /// By e-mail to a verified address only: an unverified one could be anybody's. Handed over again with
+    /// By e-mail to a verified address only: an unverified one may be another person's. Queued again with
     /// the same identity when the event comes again, so that a death in between loses nothing.
     async fn welcome(&self, user: &UserId, event: Event<'_>, now: Timestamp) -> Result<(), PortError> {
         let email =

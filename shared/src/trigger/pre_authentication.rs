@@ -6,7 +6,7 @@ use super::{Event, Trigger, TriggerFault, best_effort, rules};
 use crate::{
     config::RecoveryClient,
     kernel::{Clock, Refusal},
-    rules::{Action, Rules},
+    rules::{RuleAction, Rules},
     sign_in::{Attempt, SignInGuard, admit},
 };
 
@@ -40,7 +40,7 @@ impl Trigger for PreAuthentication {
         admit(self.guard.policy())?;
         let now = self.clock.now();
         if let Some(rules) = &self.rules {
-            rules::ask(rules.as_ref(), Action::SignIn, event, now)?;
+            rules::ask(rules.as_ref(), RuleAction::SignIn, event, now)?;
         }
         if self.recovery.is(event.client_id()) {
             return Ok(Map::new());

@@ -6,12 +6,12 @@ use super::{Event, Trigger, TriggerFault, rules};
 use crate::{
     config::SignUpPolicy,
     kernel::{Clock, EmailAddress, PhoneNumber, Refusal},
-    rules::{Action, Rules},
+    rules::{RuleAction, Rules},
     sign_up::{Availability, Candidate, Linked, Linking, UniqueAddresses, admit},
 };
 
 /// Decides who may sign up (cognito.md §1.5): policy, then the operator's rules, then whether a provider's
-/// user is linked, then the claim on the addresses, so that nobody who is refused holds one.
+/// user is linked, then the claim on the addresses, so that a refused user reserves none.
 ///
 /// An administrator answers for whom they create: only the form of the addresses is checked.
 pub struct PreSignUp {
@@ -41,7 +41,7 @@ impl PreSignUp {
     async fn decide_for_themselves(&self, event: Event<'_>) -> Result<(), TriggerFault> {
         let now = self.clock.now();
         if let Some(rules) = &self.rules {
-            rules::ask(rules.as_ref(), Action::SignUp, event, now)?;
+            rules::ask(rules.as_ref(), RuleAction::SignUp, event, now)?;
         }
         let email = event.attribute("email").and_then(|email| EmailAddress::parse(email).ok());
         if let (Some(linking), "PreSignUp_ExternalProvider") = (&self.linking, event.source()) {

@@ -8,7 +8,7 @@ use tracing::Instrument;
 
 use crate::{
     kernel::{PortError, Refusal},
-    sign_up::Upkeep,
+    sign_up::ClaimReconciler,
     telemetry::{self, Metric},
 };
 
@@ -18,16 +18,16 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// Serves the schedule until Lambda ends the process. No trigger of a pool's: what the event says is not
 /// looked at. Without upkeep nothing is kept apart, and there is nothing to do.
-pub async fn serve_reconciliation(upkeep: Option<Upkeep>) -> Result<(), lambda_runtime::Error> {
-    let upkeep = Arc::new(upkeep);
+pub async fn serve_reconciliation(reconciler: Option<ClaimReconciler>) -> Result<(), lambda_runtime::Error> {
+    let reconciler = Arc::new(reconciler);
     lambda_runtime::run(service_fn(move |invocation: LambdaEvent<Value>| {
-        let upkeep = Arc::clone(&upkeep);
+        let reconciler = Arc::clone(&reconciler);
         async move {
             let context = invocation.context;
             let span = tracing::info_span!("invocation", request_id = context.request_id);
             let deadline = i64::try_from(context.deadline).ok();
             let deadline = deadline.and_then(|at| Timestamp::from_millisecond(at).ok()).unwrap_or_default();
-            reconcile((*upkeep).as_ref(), deadline).instrument(span).await.map_err(|refusal| Diagnostic {
+            reconcile((*reconciler).as_ref(), deadline).instrument(span).await.map_err(|refusal| Diagnostic {
                 error_type: refusal.code().into(),
                 error_message: refusal.text().into(),
             })
@@ -37,10 +37,10 @@ pub async fn serve_reconciliation(upkeep: Option<Upkeep>) -> Result<(), lambda_r
 }
 
 /// One run, which ends before `deadline`.
-pub async fn reconcile(upkeep: Option<&Upkeep>, deadline: Timestamp) -> Result<Value, Refusal> {
-    let Some(upkeep) = upkeep else { return Ok(json!({ "standing": "off" })) };
+pub async fn reconcile(reconciler: Option<&ClaimReconciler>, deadline: Timestamp) -> Result<Value, Refusal> {
+    let Some(reconciler) = reconciler else { return Ok(json!({ "standing": "off" })) };
     let until = deadline.saturating_sub(MARGIN).unwrap_or(deadline);
-    match AssertUnwindSafe(upkeep.run(until)).catch_unwind().await {
+    match AssertUnwindSafe(reconciler.run(until)).catch_unwind().await {
         Ok(Ok(run)) => {
             tracing::info!(?run, "address claims reconciled");
             serde_json::to_value(run).map_err(|fault| {

@@ -4,28 +4,28 @@ use super::Event;
 use crate::{
     delivery::{Country, Numbering},
     kernel::{EmailAddress, PhoneNumber, Refusal},
-    rules::{Action, Phone, Question, Rules, Verdict},
+    rules::{Phone, RuleAction, RuleQuestion, RuleVerdict, Rules},
     telemetry::Metric,
 };
 
 /// Asks an operator's rules about an event.
 pub(super) fn ask(
     rules: &dyn Rules,
-    action: Action,
+    action: RuleAction,
     event: Event<'_>,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let refusal = match action {
-        Action::SignUp => Refusal::SignUpNotPossible,
-        Action::SignIn => Refusal::SignInNotPossible,
+        RuleAction::SignUp => Refusal::SignUpNotPossible,
+        RuleAction::SignIn => Refusal::SignInNotPossible,
     };
     match rules.decide(&question(action, event, now)) {
-        Verdict::Passes => Ok(()),
-        Verdict::Refused { rule, message } => {
+        RuleVerdict::Passes => Ok(()),
+        RuleVerdict::Refused { rule, message } => {
             tracing::info!(rule, "refused by a rule");
             Err(message.map_or(refusal, Refusal::ByRule))
         }
-        Verdict::Undecided { rule } => {
+        RuleVerdict::Undecided { rule } => {
             tracing::error!(rule, "rule could not be evaluated, check it against the schema");
             Metric::RuleUndecided.emit();
             Err(refusal)
@@ -33,9 +33,9 @@ pub(super) fn ask(
     }
 }
 
-fn question(action: Action, event: Event<'_>, now: Timestamp) -> Question<'_> {
+fn question(action: RuleAction, event: Event<'_>, now: Timestamp) -> RuleQuestion<'_> {
     let number = event.attribute("phone_number").and_then(|number| PhoneNumber::parse(number).ok());
-    Question {
+    RuleQuestion {
         action,
         now,
         user_name: event.user_name(),

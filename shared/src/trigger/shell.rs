@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_absent_or_null_response_is_made_only_to_hold_an_answer() {
+    async fn an_absent_response_is_created_only_for_an_answer() {
         let silent = Answers(|| Ok(Map::new()));
         for event in [json!({ "a": 1 }), json!({ "a": 1, "response": null })] {
             assert_eq!(answer(&silent, event.clone()).await.unwrap(), event);

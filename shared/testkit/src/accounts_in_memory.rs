@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use shared::{
     factors::{Contacts, FactorState, PreferenceChange, Profile},
     kernel::{EmailAddress, PhoneNumber, PoolFactor, PortError, UserId},
-    recovery::{Account, Accounts, Password, PasswordSet, Passwords, PoolMfa, PoolRules, PreferenceSet},
+    recovery::{
+        Account, Accounts, Password, PasswordOutcome, Passwords, PoolMfa, PoolRules, PreferenceOutcome,
+    },
 };
 
 /// A pool's users as an administrator reaches them, in memory. Names are user names; the `sub` is
@@ -145,16 +147,16 @@ impl Accounts for InMemoryAccounts {
         Ok(self.call("AdminGetUser")?.users.get(user_name).map(|user| user.account.clone()))
     }
 
-    async fn set_password(&self, user_name: &str, password: &Password) -> Result<PasswordSet, PortError> {
+    async fn set_password(&self, user_name: &str, password: &Password) -> Result<PasswordOutcome, PortError> {
         let mut state = self.call("AdminSetUserPassword")?;
         let user = known(&mut state, user_name)?;
         let password = password.expose().to_owned();
         if password.len() < 8 || user.history.contains(&password) {
-            return Ok(PasswordSet::Refused);
+            return Ok(PasswordOutcome::Refused);
         }
         user.history.insert(password.clone());
         user.password = password;
-        Ok(PasswordSet::Done)
+        Ok(PasswordOutcome::Done)
     }
 
     async fn sign_out(&self, user_name: &str) -> Result<(), PortError> {
@@ -181,7 +183,7 @@ impl Accounts for InMemoryAccounts {
         &self,
         user_name: &str,
         change: &PreferenceChange,
-    ) -> Result<PreferenceSet, PortError> {
+    ) -> Result<PreferenceOutcome, PortError> {
         let mut state = self.call("AdminSetUserMFAPreference")?;
         let ignores = state.ignores_changes;
         let user = known(&mut state, user_name)?;
@@ -189,12 +191,12 @@ impl Accounts for InMemoryAccounts {
             *factor != PoolFactor::Totp || user.account.profile.factors.enabled.contains(factor)
         };
         if change.blocks.iter().any(|(factor, block)| block.enabled && !is_set_up(factor)) {
-            return Ok(PreferenceSet::NotSetUp);
+            return Ok(PreferenceOutcome::NotSetUp);
         }
         if !ignores {
             user.account.profile.factors = change.applied_to(&user.account.profile.factors);
         }
-        Ok(PreferenceSet::Done)
+        Ok(PreferenceOutcome::Done)
     }
 
     async fn rules(&self) -> Result<PoolRules, PortError> {

@@ -12,7 +12,7 @@ use shared::{
         IdempotencyKey, IdempotencyStore, KeyClaim, KeyHolder, KeyRelease, RateCounter, RateCounts,
         RequestHash, StoredResponse,
     },
-    audit::{Action, AuditLog, AuditTrail, Entry, FactorEvent},
+    audit::{AuditAction, AuditEntry, AuditLog, AuditTrail, FactorEvent},
     config::Policy,
     delivery::{
         BudgetCounter, BudgetCounts, BudgetLimits, BudgetRefusal, BudgetScope, Budgets, Channel,
@@ -32,9 +32,9 @@ use shared::{
     kernel::{AccessToken, EmailAddress, OneTimeCode, PhoneNumber, PoolFactor, UserId},
     sign_in::{Attempt, BackOff, History, SignInHistory, SignInLedger, Subject},
     sign_up::{
-        AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimPlace, ClaimsReview, ConfirmedUsers,
-        Done, FederatedIdentity, FederatedLinks, FirmClaim, KnownAddress, Phase, Progress, Recorded,
-        Reviewed,
+        AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimCursor, ClaimReview, ClaimScan,
+        ConfirmedUsers, FederatedIdentity, FederatedLinks, KnownAddress, OwnershipClaim, PassPhase,
+        PassProgress, PassTotals, Recorded,
     },
 };
 
@@ -169,54 +169,59 @@ pub async fn address_claims(port: &dyn AddressClaims) {
     let names: Vec<_> = (0..RACING).map(candidate).collect();
     let racing = join_all(names.iter().map(|name| port.claim(&raced, name, start))).await;
     let outcomes: Vec<_> = racing.into_iter().map(|outcome| outcome.expect("works")).collect();
-    let holder = outcomes.iter().position(|outcome| *outcome == AddressClaim::Held).expect("one holds it");
+    let holder =
+        outcomes.iter().position(|outcome| *outcome == AddressClaim::Reserved).expect("one holds it");
     let taken = outcomes.iter().filter(|outcome| **outcome == AddressClaim::Taken).count();
     assert_eq!(taken, RACING - 1, "of {RACING} racing candidates one holds it: {outcomes:?}");
-    assert_eq!(claim(&raced, holder, after(9)).await, AddressClaim::Held, "its own, again");
+    assert_eq!(claim(&raced, holder, after(9)).await, AddressClaim::Reserved, "its own, again");
     assert_eq!(claim(&raced, 99, after(9)).await, AddressClaim::Taken);
     // The holder is gone: free again after ten minutes, which its own repetition did not prolong.
-    assert_eq!(claim(&raced, 99, after(10)).await, AddressClaim::Held);
-    assert_eq!(claim(&raced, 98, after(20)).await, AddressClaim::Held, "the third of the day");
+    assert_eq!(claim(&raced, 99, after(10)).await, AddressClaim::Reserved);
+    assert_eq!(claim(&raced, 98, after(20)).await, AddressClaim::Reserved, "the third of the day");
     assert_eq!(claim(&raced, 97, after(29)).await, AddressClaim::Taken);
     for by in [97, 96, holder] {
-        assert_eq!(claim(&raced, by, after(30)).await, AddressClaim::NotHeld, "held off by nobody");
+        assert_eq!(claim(&raced, by, after(30)).await, AddressClaim::Unreserved, "held off by nobody");
     }
     // The first of the three is a day old, then the second.
-    assert_eq!(claim(&raced, 95, after(day - 1)).await, AddressClaim::NotHeld);
-    assert_eq!(claim(&raced, 94, after(day)).await, AddressClaim::Held);
+    assert_eq!(claim(&raced, 95, after(day - 1)).await, AddressClaim::Unreserved);
+    assert_eq!(claim(&raced, 94, after(day)).await, AddressClaim::Reserved);
     assert_eq!(claim(&raced, 93, after(day + 5)).await, AddressClaim::Taken);
-    assert_eq!(claim(&raced, 93, after(day + 10)).await, AddressClaim::Held);
-    assert_eq!(claim(&address("other"), 93, after(day)).await, AddressClaim::Held, "addresses do not share");
+    assert_eq!(claim(&raced, 93, after(day + 10)).await, AddressClaim::Reserved);
+    assert_eq!(
+        claim(&address("other"), 93, after(day)).await,
+        AddressClaim::Reserved,
+        "addresses do not share"
+    );
 
     let users: Vec<_> = (0..RACING).map(|number| user(&format!("address-{number}"))).collect();
     let racing = join_all(users.iter().map(|user| port.confirm(&raced, user, after(31)))).await;
     let outcomes: Vec<_> = racing.into_iter().map(|outcome| outcome.expect("works")).collect();
-    let owner = outcomes.iter().position(|outcome| *outcome == FirmClaim::Firm).expect("one has it");
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == FirmClaim::Lost).count(), RACING - 1);
+    let owner = outcomes.iter().position(|outcome| *outcome == OwnershipClaim::Owned).expect("one has it");
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == OwnershipClaim::Conflict).count(), RACING - 1);
     let confirm = async |number: usize| {
         let user = users.get(number).expect("a user");
         port.confirm(&raced, user, after(40)).await.expect("works")
     };
-    assert_eq!(confirm(owner).await, FirmClaim::Firm, "however often");
-    assert_eq!(confirm((owner + 1) % RACING).await, FirmClaim::Lost);
+    assert_eq!(confirm(owner).await, OwnershipClaim::Owned, "however often");
+    assert_eq!(confirm((owner + 1) % RACING).await, OwnershipClaim::Conflict);
     assert_eq!(claim(&raced, 1, after(400 * day)).await, AddressClaim::Taken, "for good");
 
     let freed = address("freed");
     let (owner, other) = (user("address-owner"), user("address-other"));
     let release = async |by: &UserId| port.release(&freed, by).await.expect("works");
     assert!(!release(&owner).await, "there is none");
-    assert_eq!(port.confirm(&freed, &owner, start).await.expect("works"), FirmClaim::Firm);
+    assert_eq!(port.confirm(&freed, &owner, start).await.expect("works"), OwnershipClaim::Owned);
     assert!(!release(&other).await, "another's");
     assert_eq!(claim(&freed, 1, after(400 * day)).await, AddressClaim::Taken);
     assert!(release(&owner).await);
     assert!(!release(&owner).await, "there is none any more");
-    assert_eq!(claim(&freed, 1, after(400 * day)).await, AddressClaim::Held, "as if never claimed");
+    assert_eq!(claim(&freed, 1, after(400 * day)).await, AddressClaim::Reserved, "as if never claimed");
     assert!(!release(&owner).await, "held is not firm");
     assert_eq!(claim(&freed, 2, after(400 * day)).await, AddressClaim::Taken);
 }
 
 /// Claims are reviewed, marked and found again, and a pass has one progress.
-pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimsReview) {
+pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimScan) {
     let at = |second: i64| Timestamp::from_second(1_767_323_045 + second).expect("a time within range");
     let address = |name: &str| AddressKey::new(format!("review-{name}"));
     let known = |name: &str, by: &str, is_proven: bool| KnownAddress {
@@ -247,20 +252,20 @@ pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimsReview
     for (number, name) in ["a", "b", "c", "d", "e", "f"].into_iter().enumerate() {
         let since = i64::try_from(number).expect("small");
         let firm = claims.confirm(&address(name), &user("review-alex"), at(since)).await.expect("works");
-        assert_eq!(firm, FirmClaim::Firm);
+        assert_eq!(firm, OwnershipClaim::Owned);
     }
     let owner = user("review-alex");
-    assert_eq!(look(known("a", "alex", true), 4, 9).await, Reviewed::Right);
+    assert_eq!(look(known("a", "alex", true), 4, 9).await, ClaimReview::Right);
     assert_eq!(
         look(known("b", "alex", false), 4, 9).await,
-        Reviewed::Right,
+        ClaimReview::Right,
         "whose it is keeps it, unproven"
     );
-    assert_eq!(look(known("c", "sam", true), 4, 9).await, Reviewed::Others { owner, since: at(2) });
-    assert_eq!(look(known("d", "sam", false), 4, 9).await, Reviewed::NotTheirs);
-    assert_eq!(look(known("none", "sam", false), 4, 9).await, Reviewed::NotTheirs, "and none is made");
-    assert_eq!(look(known("new", "sam", true), 4, 9).await, Reviewed::Made);
-    assert_eq!(look(known("new", "sam", true), 4, 10).await, Reviewed::Right, "since it was made");
+    assert_eq!(look(known("c", "sam", true), 4, 9).await, ClaimReview::Others { owner, since: at(2) });
+    assert_eq!(look(known("d", "sam", false), 4, 9).await, ClaimReview::NotTheirs);
+    assert_eq!(look(known("none", "sam", false), 4, 9).await, ClaimReview::NotTheirs, "and none is made");
+    assert_eq!(look(known("new", "sam", true), 4, 9).await, ClaimReview::Made);
+    assert_eq!(look(known("new", "sam", true), 4, 10).await, ClaimReview::Right, "since it was made");
     let held = CandidateKey::new("review-candidate".to_owned());
     claims.claim(&address("held"), &held, at(0)).await.expect("works");
     assert_eq!(
@@ -272,25 +277,27 @@ pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimsReview
     let found: Vec<_> = unseen(20).await.into_iter().map(|(name, _)| name).collect();
     assert_eq!(found, all, "a pass sees nothing of the one before");
     // A hold gives way to a proven address.
-    assert_eq!(look(known("held", "sam", true), 20, 21).await, Reviewed::Made);
+    assert_eq!(look(known("held", "sam", true), 20, 21).await, ClaimReview::Made);
     let candidate = CandidateKey::new("review-other".to_owned());
     let claimed = claims.claim(&address("held"), &candidate, at(90_000)).await.expect("works");
     assert_eq!(claimed, AddressClaim::Taken);
 
     assert_eq!(review.progress().await.expect("works"), None);
-    let progress = |revision: u64, phase: Phase| Progress {
+    let progress = |revision: u64, phase: PassPhase| PassProgress {
         revision,
         pass: at(4),
         fingerprint: "f".to_owned(),
         phase,
-        done: Done { users: 60, made: 1, freed: 2, conflicts: 3 },
+        done: PassTotals { users: 60, made: 1, freed: 2, conflicts: 3 },
     };
-    let keep =
-        async |progress: &Progress, after: Option<u64>| review.keep(progress, after).await.expect("works");
-    let first = progress(1, Phase::Listing(Some("token".to_owned())));
+    let keep = async |progress: &PassProgress, after: Option<u64>| {
+        review.keep(progress, after).await.expect("works")
+    };
+    let first = progress(1, PassPhase::Listing(Some("token".to_owned())));
     let racing = join_all((0..RACING).map(|_| review.keep(&first, None))).await;
     assert_eq!(racing.into_iter().filter(|kept| matches!(kept, Ok(true))).count(), 1, "one begins a pass");
-    let second = progress(2, Phase::Sweeping(Some(ClaimPlace { pk: "p".to_owned(), sk: "s".to_owned() })));
+    let second =
+        progress(2, PassPhase::Sweeping(Some(ClaimCursor { pk: "p".to_owned(), sk: "s".to_owned() })));
     assert!(!keep(&second, None).await && !keep(&second, Some(7)).await);
     assert_eq!(review.progress().await.expect("works"), Some(first));
     assert!(keep(&second, Some(1)).await);
@@ -355,12 +362,12 @@ pub async fn claims(port: &dyn SendLeases) {
 pub async fn audit_trail(port: &dyn AuditTrail, count: impl AsyncFn(&UserId) -> usize) {
     let (clock, entropy) = (ManualClock::at(Timestamp::UNIX_EPOCH), SeededEntropy::new(1));
     let alex = user("audit-alex");
-    let entry = |action| Entry::new(&clock, &entropy, alex.clone(), action).expect("works");
-    let started = entry(Action::TotpStarted { replace: true });
+    let entry = |action| AuditEntry::new(&clock, &entropy, alex.clone(), action).expect("works");
+    let started = entry(AuditAction::TotpStarted { replace: true });
     port.append(&started).await.expect("works");
     port.append(&started).await.expect("a repetition is no fault");
     assert_eq!(count(&alex).await, 1, "kept once");
-    port.append(&entry(Action::TotpVerified)).await.expect("works");
+    port.append(&entry(AuditAction::TotpVerified)).await.expect("works");
     assert_eq!(count(&alex).await, 2, "one time, two entries: both kept");
     assert_eq!(count(&user("audit-sam")).await, 0, "users do not share");
 }
@@ -370,15 +377,15 @@ pub async fn audit_log<T: AuditTrail + AuditLog>(port: &T) {
     let (clock, entropy) = (ManualClock::at(Timestamp::UNIX_EPOCH), SeededEntropy::new(2));
     let (alex, sam) = (user("log-alex"), user("log-sam"));
     let actions = [
-        Action::TotpStarted { replace: false },
-        Action::TotpVerified,
-        Action::PreferenceChanged { factor: PoolFactor::Totp, enabled: true, preferred: true },
-        Action::CustomFactor { event: FactorEvent::EmailVerified, id: None },
-        Action::NewDeviceUsed,
+        AuditAction::TotpStarted { replace: false },
+        AuditAction::TotpVerified,
+        AuditAction::PreferenceChanged { factor: PoolFactor::Totp, enabled: true, preferred: true },
+        AuditAction::CustomFactor { event: FactorEvent::EmailVerified, id: None },
+        AuditAction::NewDeviceUsed,
     ];
     assert_eq!(port.newest(&alex, None, 9).await.expect("works"), []);
     for action in actions {
-        let entry = Entry::new(&clock, &entropy, alex.clone(), action).expect("works");
+        let entry = AuditEntry::new(&clock, &entropy, alex.clone(), action).expect("works");
         port.append(&entry).await.expect("works");
         clock.advance(SignedDuration::from_secs(1));
     }

@@ -13,7 +13,7 @@ use shared::{
         RequestHash, StoredResponse,
     },
     assurance::{RecordedSignIn, SignInRecords},
-    audit::{Action, AuditLog, AuditTrail, Entry, Line},
+    audit::{AuditAction, AuditEntry, AuditLine, AuditLog, AuditTrail},
     custom_auth::StateKey,
     delivery::{
         BudgetCounter, BudgetCounts, BudgetRefusal, Budgets, Channel, CounterIncrement, Credit, DeliveryId,
@@ -27,11 +27,14 @@ use shared::{
         },
     },
     kernel::{PortError, UserId},
-    recovery::{Case, CaseKey, Cases, RecoveryCodes, Spent, Swapped, Tries, Trying},
+    recovery::{
+        AttemptKind, AttemptLimiter, Case, CaseKey, Cases, RecoveryCodes, RedeemOutcome, SwapOutcome,
+    },
     sign_in::{Attempt, BackOff, History, SignInHistory, SignInLedger, Subject},
     sign_up::{
-        AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimPlace, ClaimsReview, ConfirmedUsers, DAY,
-        FirmClaim, HOLD, HOLDS_A_DAY, KeptClaim, KnownAddress, Progress, Recorded, Reviewed,
+        AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimCursor, ClaimReview, ClaimScan,
+        ConfirmedUsers, DAY, KnownAddress, OwnershipClaim, PassProgress, RESERVATION_TIME,
+        RESERVATIONS_PER_DAY, Recorded, StoredClaim,
     },
 };
 
@@ -58,10 +61,10 @@ pub(crate) struct State {
     confirmed: HashMap<UserId, Timestamp>,
     attempts: HashMap<Subject, (u32, Timestamp)>,
     addresses: HashMap<AddressKey, Address>,
-    reconciliation: Option<Progress>,
+    reconciliation: Option<PassProgress>,
     completed: HashMap<UserId, Timestamp>,
     resets: HashMap<UserId, Timestamp>,
-    audit: Vec<Entry>,
+    audit: Vec<AuditEntry>,
     claims: HashMap<DeliveryId, Claimed>,
     history: HashMap<(UserId, Channel), SendHistory>,
     counters: HashMap<BudgetCounter, Day>,
@@ -72,7 +75,7 @@ pub(crate) struct State {
     counted: HashMap<(RateCounter, Timestamp), u32>,
     requests: HashMap<(UserId, IdempotencyKey), Request>,
     cases: HashMap<CaseKey, Case>,
-    tries: HashMap<Trying, Vec<Timestamp>>,
+    tries: HashMap<AttemptKind, Vec<Timestamp>>,
     /// The last recovery code that a recovery used up, and which.
     spent: HashMap<UserId, (RecoveryHash, CaseKey)>,
 }
@@ -154,7 +157,7 @@ impl InMemoryTable {
         self.lock().failing = true;
     }
 
-    pub fn audit(&self) -> Vec<Entry> {
+    pub fn audit(&self) -> Vec<AuditEntry> {
         self.lock().audit.clone()
     }
 
@@ -215,15 +218,15 @@ impl AddressClaims for InMemoryTable {
         if let Some((holder, until)) = &address.holder
             && now < *until
         {
-            return Ok(if holder == candidate { AddressClaim::Held } else { AddressClaim::Taken });
+            return Ok(if holder == candidate { AddressClaim::Reserved } else { AddressClaim::Taken });
         }
         address.holds.retain(|hold| *hold > now.saturating_sub(DAY).expect("in range"));
-        if address.holds.len() >= HOLDS_A_DAY {
-            return Ok(AddressClaim::NotHeld);
+        if address.holds.len() >= RESERVATIONS_PER_DAY {
+            return Ok(AddressClaim::Unreserved);
         }
         address.holds.push(now);
-        address.holder = Some((candidate.clone(), now.saturating_add(HOLD).expect("in range")));
-        Ok(AddressClaim::Held)
+        address.holder = Some((candidate.clone(), now.saturating_add(RESERVATION_TIME).expect("in range")));
+        Ok(AddressClaim::Reserved)
     }
 
     async fn confirm(
@@ -231,17 +234,17 @@ impl AddressClaims for InMemoryTable {
         address: &AddressKey,
         owner: &UserId,
         now: Timestamp,
-    ) -> Result<FirmClaim, PortError> {
+    ) -> Result<OwnershipClaim, PortError> {
         let mut state = self.state()?;
         let address = state.addresses.entry(address.clone()).or_default();
         match &address.owner {
-            Some(known) if known != owner => return Ok(FirmClaim::Lost),
+            Some(known) if known != owner => return Ok(OwnershipClaim::Conflict),
             Some(_) => {}
             None => {
                 *address = Address { owner: Some(owner.clone()), since: now, ..Address::default() };
             }
         }
-        Ok(FirmClaim::Firm)
+        Ok(OwnershipClaim::Owned)
     }
 
     async fn release(&self, address: &AddressKey, owner: &UserId) -> Result<bool, PortError> {
@@ -255,12 +258,12 @@ impl AddressClaims for InMemoryTable {
 }
 
 #[async_trait]
-impl ClaimsReview for InMemoryTable {
-    async fn progress(&self) -> Result<Option<Progress>, PortError> {
+impl ClaimScan for InMemoryTable {
+    async fn progress(&self) -> Result<Option<PassProgress>, PortError> {
         Ok(self.state()?.reconciliation.clone())
     }
 
-    async fn keep(&self, progress: &Progress, after: Option<u64>) -> Result<bool, PortError> {
+    async fn keep(&self, progress: &PassProgress, after: Option<u64>) -> Result<bool, PortError> {
         let mut state = self.state()?;
         let is_last = state.reconciliation.as_ref().map(|kept| kept.revision) == after;
         if is_last {
@@ -274,29 +277,29 @@ impl ClaimsReview for InMemoryTable {
         known: &KnownAddress,
         pass: Timestamp,
         now: Timestamp,
-    ) -> Result<Reviewed, PortError> {
+    ) -> Result<ClaimReview, PortError> {
         let mut state = self.state()?;
         if !known.is_proven {
             let Some(address) = state.addresses.get_mut(&known.address) else {
-                return Ok(Reviewed::NotTheirs);
+                return Ok(ClaimReview::NotTheirs);
             };
             let is_theirs = address.owner.as_ref() == Some(&known.user);
             address.seen = if is_theirs { Some(pass) } else { address.seen };
-            return Ok(if is_theirs { Reviewed::Right } else { Reviewed::NotTheirs });
+            return Ok(if is_theirs { ClaimReview::Right } else { ClaimReview::NotTheirs });
         }
         let address = state.addresses.entry(known.address.clone()).or_default();
         match &address.owner {
             Some(owner) if *owner != known.user => {
-                Ok(Reviewed::Others { owner: owner.clone(), since: address.since })
+                Ok(ClaimReview::Others { owner: owner.clone(), since: address.since })
             }
             Some(_) => {
                 address.seen = Some(pass);
-                Ok(Reviewed::Right)
+                Ok(ClaimReview::Right)
             }
             None => {
                 let owner = Some(known.user.clone());
                 *address = Address { owner, since: now, seen: Some(pass), ..Address::default() };
-                Ok(Reviewed::Made)
+                Ok(ClaimReview::Made)
             }
         }
     }
@@ -304,8 +307,8 @@ impl ClaimsReview for InMemoryTable {
     async fn unseen(
         &self,
         pass: Timestamp,
-        after: Option<&ClaimPlace>,
-    ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError> {
+        after: Option<&ClaimCursor>,
+    ) -> Result<(Vec<StoredClaim>, Option<ClaimCursor>), PortError> {
         /// Small, so that a test of a few claims has pages.
         const PAGE: usize = 4;
         let state = self.state()?;
@@ -315,13 +318,13 @@ impl ClaimsReview for InMemoryTable {
         let next = claims
             .get(PAGE - 1)
             .filter(|_| claims.len() > PAGE)
-            .map(|(key, _)| ClaimPlace { pk: key.as_str().to_owned(), sk: String::new() });
+            .map(|(key, _)| ClaimCursor { pk: key.as_str().to_owned(), sk: String::new() });
         claims.truncate(PAGE);
         let is_unseen =
             |address: &Address| address.since < pass && address.seen.is_none_or(|seen| seen < pass);
         let unseen = claims.into_iter().filter(|(_, address)| is_unseen(address));
         let kept = unseen.filter_map(|(key, address)| {
-            Some(KeptClaim { address: key.clone(), owner: address.owner.clone()?, since: address.since })
+            Some(StoredClaim { address: key.clone(), owner: address.owner.clone()?, since: address.since })
         });
         Ok((kept.collect(), next))
     }
@@ -387,7 +390,7 @@ impl SignInHistory for InMemoryTable {
 
 #[async_trait]
 impl AuditTrail for InMemoryTable {
-    async fn append(&self, entry: &Entry) -> Result<(), PortError> {
+    async fn append(&self, entry: &AuditEntry) -> Result<(), PortError> {
         let mut state = self.state()?;
         if state.audit.iter().all(|kept| kept.id != entry.id) {
             state.audit.push(entry.clone());
@@ -396,33 +399,38 @@ impl AuditTrail for InMemoryTable {
     }
 }
 
-fn name(action: Action) -> &'static str {
+fn name(action: AuditAction) -> &'static str {
     match action {
-        Action::TotpStarted { .. } => "totp-started",
-        Action::TotpVerified => "totp-verified",
-        Action::PreferenceChanged { .. } => "preference-changed",
-        Action::CustomFactor { event, .. } => event.name(),
-        Action::NewDeviceUsed => "new-device-used",
-        Action::Recovery { event } => event.name(),
-        Action::Support { event } => event.name(),
-        Action::MessageNotSent { .. } => "message-not-sent",
+        AuditAction::TotpStarted { .. } => "totp-started",
+        AuditAction::TotpVerified => "totp-verified",
+        AuditAction::PreferenceChanged { .. } => "preference-changed",
+        AuditAction::CustomFactor { event, .. } => event.name(),
+        AuditAction::NewDeviceUsed => "new-device-used",
+        AuditAction::Recovery { event } => event.name(),
+        AuditAction::Admin { event } => event.name(),
+        AuditAction::MessageNotSent { .. } => "message-not-sent",
     }
 }
 
 #[async_trait]
 impl AuditLog for InMemoryTable {
-    async fn newest(&self, user: &UserId, before: Option<Uuid>, most: usize) -> Result<Vec<Line>, PortError> {
+    async fn newest(
+        &self,
+        user: &UserId,
+        before: Option<Uuid>,
+        most: usize,
+    ) -> Result<Vec<AuditLine>, PortError> {
         let state = self.state()?;
         let mut lines: Vec<_> = state
             .audit
             .iter()
             .filter(|entry| entry.user == *user && before.is_none_or(|before| entry.id < before))
-            .map(|entry| Line {
+            .map(|entry| AuditLine {
                 id: entry.id,
                 at: entry.at,
                 action: name(entry.action).to_owned(),
                 factor: match entry.action {
-                    Action::PreferenceChanged { factor, .. } => Some(factor),
+                    AuditAction::PreferenceChanged { factor, .. } => Some(factor),
                     _ => None,
                 },
             })
@@ -739,23 +747,23 @@ impl Cases for InMemoryTable {
         Ok(self.state()?.cases.get(key).cloned())
     }
 
-    async fn swap(&self, key: &CaseKey, seen: u64, after: &Case) -> Result<Swapped, PortError> {
+    async fn swap(&self, key: &CaseKey, seen: u64, after: &Case) -> Result<SwapOutcome, PortError> {
         let mut state = self.state()?;
         match state.cases.get_mut(key) {
             Some(case) if case.revision == seen => {
                 *case = after.clone();
-                Ok(Swapped::Done)
+                Ok(SwapOutcome::Done)
             }
-            _ => Ok(Swapped::Overtaken),
+            _ => Ok(SwapOutcome::Overtaken),
         }
     }
 }
 
 #[async_trait]
-impl Tries for InMemoryTable {
-    async fn admit(&self, trying: &Trying, most: u32, now: Timestamp) -> Result<bool, PortError> {
+impl AttemptLimiter for InMemoryTable {
+    async fn admit(&self, attempt: &AttemptKind, most: u32, now: Timestamp) -> Result<bool, PortError> {
         let mut state = self.state()?;
-        let tries = state.tries.entry(trying.clone()).or_default();
+        let tries = state.tries.entry(attempt.clone()).or_default();
         tries.retain(|at| now.duration_since(*at) < SignedDuration::from_hours(1));
         let is_admitted = tries.len() < usize::try_from(most).expect("a small number");
         if is_admitted {
@@ -767,14 +775,19 @@ impl Tries for InMemoryTable {
 
 #[async_trait]
 impl RecoveryCodes for InMemoryTable {
-    async fn spend(&self, user: &UserId, hash: &RecoveryHash, case: &CaseKey) -> Result<Spent, PortError> {
+    async fn redeem(
+        &self,
+        user: &UserId,
+        hash: &RecoveryHash,
+        case: &CaseKey,
+    ) -> Result<RedeemOutcome, PortError> {
         let mut state = self.state()?;
         let mine = (hash.clone(), case.clone());
         if state.custom_factors.get_mut(user).is_some_and(|factors| factors.recovery.remove(hash)) {
             state.spent.insert(user.clone(), mine);
-            return Ok(Spent::Done);
+            return Ok(RedeemOutcome::Done);
         }
-        Ok(if state.spent.get(user) == Some(&mine) { Spent::Done } else { Spent::Unknown })
+        Ok(if state.spent.get(user) == Some(&mine) { RedeemOutcome::Done } else { RedeemOutcome::Unknown })
     }
 }
 
@@ -793,7 +806,7 @@ impl UserItems for InMemoryTable {
             .filter(|entry| entry.user == *user && (from..until).contains(&entry.at))
             .collect();
         lines.sort_by_key(|entry| entry.id);
-        let line = |entry: &&Entry| {
+        let line = |entry: &&AuditEntry| {
             let mut line = Map::new();
             line.insert("id".to_owned(), json!(entry.id.to_string()));
             line.insert("at".to_owned(), json!(entry.at.to_string()));

@@ -71,7 +71,7 @@ async fn every_sample_opens_to_the_same_plaintext() {
 
 /// What ours refuses on purpose, because Cognito never sends it, AWS's opens: they are genuine.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_only_ours_refuses_is_known() {
+async fn inputs_only_our_reader_refuses_are_listed() {
     let mut only_ours = Vec::new();
     for sample in foreign_samples() {
         let pair = Pair::new(vec![sample.clone()]).await;

@@ -17,7 +17,7 @@ use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use shared::{
-    admin::{Support, SupportPorts},
+    admin::{AdminPorts, AdminService},
     api_limits::{IdempotentRequests, RateLimiter},
     assurance::{Evidence, PasswordRecovery, RecordedSignIn, SignInRecords as _},
     config::{self, Policy},
@@ -29,7 +29,7 @@ use shared::{
     },
     http::{MfaServices, RecoveryFrontSettings, admin_api, mfa_api, recovery_api},
     kernel::{HashKey, PoolFactor, Refusal, UserId},
-    recovery::{Recovery, RecoveryPorts, RecoverySettings},
+    recovery::{CaseService, RecoveryPorts, RecoverySettings},
 };
 use shared_testkit::{
     InMemoryAccounts, InMemoryMessageQueue, InMemorySeeds, InMemoryTable, InMemoryUserPool, ManualClock,
@@ -128,9 +128,9 @@ fn stage() -> Stage {
         limits: Arc::new(RateLimiter::new(table.clone(), clock.clone(), key(), policy)),
         idempotency: Arc::new(IdempotentRequests::new(table.clone(), clock.clone(), entropy.clone())),
     });
-    let admin = admin_api(Arc::new(Support::new(
+    let admin = admin_api(Arc::new(AdminService::new(
         policy.admin.clone(),
-        SupportPorts {
+        AdminPorts {
             pool,
             accounts: accounts.clone(),
             custom: table.clone(),
@@ -146,7 +146,7 @@ fn stage() -> Stage {
     )));
     let ports = RecoveryPorts {
         cases: table.clone(),
-        tries: table.clone(),
+        attempts: table.clone(),
         codes: table.clone(),
         passwords: accounts.clone(),
         accounts,
@@ -164,7 +164,7 @@ fn stage() -> Stage {
         recovery_key: key(),
     };
     let front = config::load(&lookup, RecoveryFrontSettings::read).expect("settings");
-    let front = front.front(Arc::new(Recovery::new(settings, ports)), table, clock);
+    let front = front.front(Arc::new(CaseService::new(settings, ports)), table, clock);
     let code = code.readable().to_string();
     Stage { mfa, admin, recovery: recovery_api(front), secret: String::new(), code }
 }

@@ -350,7 +350,7 @@ mod tests {
 
     /// What every run begins with gets behind each operation's door.
     #[test]
-    fn kept_calls_are_answered() {
+    fn saved_calls_are_answered() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/fuzz/corpus/pool_wire");
         for (name, least) in [
             ("sign-up", 5),

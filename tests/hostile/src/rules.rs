@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use shared::{
     delivery::Finding,
     kernel::{EmailAddress, PhoneNumber},
-    rules::{Action, Phone, Question, Rules as _, Verdict},
+    rules::{Phone, RuleAction, RuleQuestion, RuleVerdict, Rules as _},
 };
 use shared_rules::{CedarRules, check};
 use tempfile::TempDir;
 
-fn question(action: Action) -> Question<'static> {
-    Question {
+fn question(action: RuleAction) -> RuleQuestion<'static> {
+    RuleQuestion {
         action,
         now: Timestamp::from_second(1_767_323_045).expect("a time"),
         user_name: "alex",
@@ -50,10 +50,10 @@ pub fn text(bytes: &[u8]) {
         }
         Ok(None) => assert!(checked.is_empty(), "no rules, and still {checked:?}"),
         Ok(Some(rules)) => {
-            for action in Action::ALL {
+            for action in RuleAction::ALL {
                 let verdict = rules.decide(&question(action));
                 assert_eq!(verdict, rules.decide(&question(action)), "decided twice");
-                if let Verdict::Refused { rule, .. } | Verdict::Undecided { rule } = &verdict {
+                if let RuleVerdict::Refused { rule, .. } | RuleVerdict::Undecided { rule } = &verdict {
                     let line = rule.strip_prefix("10-fuzzed.cedar:").and_then(|line| line.parse().ok());
                     let is_known = line.is_some_and(|line: usize| (1..=lines).contains(&line));
                     assert!(is_known || rule == "the question", "refused by {rule}, which is no rule");

@@ -419,7 +419,7 @@ mod tests {
 
     /// Whole sign-ins are among what every run begins with: the search need not find them.
     #[test]
-    fn kept_sequences_get_to_tokens() {
+    fn saved_sequences_reach_tokens() {
         for text in [
             include_str!("../../../shared/fuzz/corpus/trigger_events/recovery-code-at-once"),
             include_str!("../../../shared/fuzz/corpus/trigger_events/recovery-code-after-password"),

@@ -14,10 +14,10 @@ use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use end_to_end::{
     Cloud,
-    journeys::{Journey, POLICY, Traveller},
     measure::percentile,
     prices::Prices,
     processes::Processes,
+    scenarios::{POLICY, Scenario, ScenarioUser},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -63,10 +63,10 @@ async fn main() -> Result<()> {
     let cloud = Cloud::start_with(&flags).await?;
     let mut index = 0;
     let mut rows = Vec::new();
-    for journey in Journey::MEASURED {
-        let work = of_one(&cloud, journey, arguments.walks, &mut index).await.context(journey.name())?;
-        let dollars = price(&prices, journey, &work) * 1_000.0;
-        rows.push(json!({ "journey": journey.name(), "work": work, "dollarsPer1000": dollars }));
+    for scenario in Scenario::MEASURED {
+        let work = of_one(&cloud, scenario, arguments.walks, &mut index).await.context(scenario.name())?;
+        let dollars = price(&prices, scenario, &work) * 1_000.0;
+        rows.push(json!({ "journey": scenario.name(), "work": work, "dollarsPer1000": dollars }));
     }
     let latency = latency(&cloud, &mut index).await?;
     cloud.stop().await?;
@@ -81,17 +81,17 @@ async fn main() -> Result<()> {
 }
 
 /// The mean of some walks, after one that starts all functions.
-async fn of_one(cloud: &Cloud, journey: Journey, walks: u32, index: &mut usize) -> Result<Work> {
-    let mut travellers = Vec::new();
+async fn of_one(cloud: &Cloud, scenario: Scenario, walks: u32, index: &mut usize) -> Result<Work> {
+    let mut users = Vec::new();
     for _ in 0..=walks {
         *index += 1;
-        travellers.push(Traveller::prepare(cloud, journey, *index).await?);
+        users.push(ScenarioUser::prepare(cloud, scenario, *index).await?);
     }
-    let (first, others) = travellers.split_first().context("nobody")?;
+    let (first, others) = users.split_first().context("nobody")?;
     first.walk(cloud).await?;
     let before = settled(cloud).await?;
-    for traveller in others {
-        traveller.walk(cloud).await?;
+    for user in others {
+        user.walk(cloud).await?;
         // One after the other, so that the next finds the functions warm and none is started in parallel.
         settled(cloud).await?;
     }
@@ -192,11 +192,11 @@ impl Work {
 }
 
 /// One journey in US dollars, without the messages' own price.
-fn price(prices: &Prices, journey: Journey, work: &Work) -> f64 {
-    let requests = match journey {
-        Journey::Overview => 1.0,
-        Journey::Enrol => 2.0,
-        Journey::Recovery => 3.0,
+fn price(prices: &Prices, scenario: Scenario, work: &Work) -> f64 {
+    let requests = match scenario {
+        Scenario::Overview => 1.0,
+        Scenario::Enrol => 2.0,
+        Scenario::Recovery => 3.0,
         _ => 0.0,
     };
     let billed = prices.billed_ms(work.cpu_ms, work.calls);

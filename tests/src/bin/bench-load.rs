@@ -17,25 +17,25 @@ use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use end_to_end::{
     Cloud,
-    journeys::{Journey, POLICY, Traveller},
     measure::percentile,
     processes::Processes,
+    scenarios::{POLICY, Scenario, ScenarioUser},
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep_until};
 
-/// Of a hundred journeys.
-const MIX: [(Journey, usize); 9] = [
-    (Journey::Password, 30),
-    (Journey::Totp, 15),
-    (Journey::Sms, 10),
-    (Journey::CustomEmail, 10),
-    (Journey::Refresh, 15),
-    (Journey::Overview, 10),
-    (Journey::SignUp, 5),
-    (Journey::Enrol, 4),
-    (Journey::Recovery, 1),
+/// Of a hundred scenarios.
+const MIX: [(Scenario, usize); 9] = [
+    (Scenario::Password, 30),
+    (Scenario::Totp, 15),
+    (Scenario::Sms, 10),
+    (Scenario::CustomEmail, 10),
+    (Scenario::Refresh, 15),
+    (Scenario::Overview, 10),
+    (Scenario::SignUp, 5),
+    (Scenario::Enrol, 4),
+    (Scenario::Recovery, 1),
 ];
 /// Spread, so that the rare ones are not all at the end. Coprime to 100.
 const STRIDE: usize = 37;
@@ -64,7 +64,7 @@ struct Arguments {
 
 /// One walk: from when it should have begun to its end.
 struct Walk {
-    journey: Journey,
+    scenario: Scenario,
     took: Duration,
     fault: Option<String>,
 }
@@ -77,46 +77,46 @@ struct Sample {
 }
 
 /// Each with the time from which on, and how often they have gone.
-type Queue = VecDeque<(Instant, u32, Traveller)>;
+type Queue = VecDeque<(Instant, u32, ScenarioUser)>;
 
 /// People who may go (again), by journey.
 #[derive(Default)]
 struct Waiting {
-    by_journey: Mutex<BTreeMap<Journey, Queue>>,
+    by_scenario: Mutex<BTreeMap<Scenario, Queue>>,
     index: AtomicUsize,
     turn: AtomicUsize,
 }
 
 impl Waiting {
-    fn next_journey(&self) -> Journey {
+    fn next_scenario(&self) -> Scenario {
         let at = self.turn.fetch_add(1, Ordering::Relaxed).wrapping_mul(STRIDE) % 100;
         let mut end = 0;
         let of_mix = MIX.iter().find(|(_, share)| {
             end += share;
             at < end
         });
-        of_mix.map_or(Journey::Password, |(journey, _)| *journey)
+        of_mix.map_or(Scenario::Password, |(scenario, _)| *scenario)
     }
 
     /// Somebody who has waited long enough, or somebody new.
-    async fn take(&self, cloud: &Cloud, journey: Journey) -> Result<(u32, Traveller)> {
+    async fn take(&self, cloud: &Cloud, scenario: Scenario) -> Result<(u32, ScenarioUser)> {
         let waiting = || {
-            let mut by_journey = self.by_journey.lock().unwrap_or_else(PoisonError::into_inner);
-            let queue = by_journey.get_mut(&journey)?;
+            let mut by_scenario = self.by_scenario.lock().unwrap_or_else(PoisonError::into_inner);
+            let queue = by_scenario.get_mut(&scenario)?;
             queue.pop_front_if(|(from, ..)| *from <= Instant::now())
         };
-        if let Some((_, walked, traveller)) = waiting() {
-            return Ok((walked, traveller));
+        if let Some((_, walked, user)) = waiting() {
+            return Ok((walked, user));
         }
         let index = self.index.fetch_add(1, Ordering::Relaxed);
-        Ok((0, Traveller::prepare(cloud, journey, index).await?))
+        Ok((0, ScenarioUser::prepare(cloud, scenario, index).await?))
     }
 
-    fn put_back(&self, journey: Journey, walked: u32, traveller: Traveller) {
-        if walked < journey.most() {
-            let from = Instant::now() + journey.pause();
-            let mut by_journey = self.by_journey.lock().unwrap_or_else(PoisonError::into_inner);
-            by_journey.entry(journey).or_default().push_back((from, walked, traveller));
+    fn put_back(&self, scenario: Scenario, walked: u32, user: ScenarioUser) {
+        if walked < scenario.most() {
+            let from = Instant::now() + scenario.pause();
+            let mut by_scenario = self.by_scenario.lock().unwrap_or_else(PoisonError::into_inner);
+            by_scenario.entry(scenario).or_default().push_back((from, walked, user));
         }
     }
 }
@@ -180,9 +180,9 @@ async fn measured(functions: &Path, span: Duration, kind: Loop) -> Result<Value>
                 people.spawn(async move {
                     while Instant::now() < end {
                         // From when they are ready: what they need first is no part of the journey.
-                        let journey = waiting.next_journey();
-                        let traveller = waiting.take(&cloud, journey).await;
-                        walk(&cloud, &waiting, &walks, journey, traveller, Instant::now()).await;
+                        let scenario = waiting.next_scenario();
+                        let user = waiting.take(&cloud, scenario).await;
+                        walk(&cloud, &waiting, &walks, scenario, user, Instant::now()).await;
                     }
                 });
             }
@@ -192,12 +192,12 @@ async fn measured(functions: &Path, span: Duration, kind: Loop) -> Result<Value>
             let gap = Duration::from_secs_f64(1.0 / rate);
             let mut due = start;
             while due < end {
-                let journey = waiting.next_journey();
-                let traveller = waiting.take(&cloud, journey).await;
+                let scenario = waiting.next_scenario();
+                let user = waiting.take(&cloud, scenario).await;
                 due = (due + gap).max(start);
                 sleep_until(due).await;
                 let (cloud, waiting, walks) = (cloud.clone(), waiting.clone(), walks.clone());
-                people.spawn(async move { walk(&cloud, &waiting, &walks, journey, traveller, due).await });
+                people.spawn(async move { walk(&cloud, &waiting, &walks, scenario, user, due).await });
             }
         }
     }
@@ -218,20 +218,20 @@ async fn walk(
     cloud: &Cloud,
     waiting: &Waiting,
     walks: &Mutex<Vec<Walk>>,
-    journey: Journey,
-    traveller: Result<(u32, Traveller)>,
+    scenario: Scenario,
+    user: Result<(u32, ScenarioUser)>,
     due: Instant,
 ) {
-    let outcome = match &traveller {
-        Ok((_, traveller)) => traveller.walk(cloud).await,
+    let outcome = match &user {
+        Ok((_, user)) => user.walk(cloud).await,
         Err(fault) => Err(anyhow::anyhow!("not ready: {fault:#}")),
     };
     let fault = outcome.err().map(|fault| format!("{fault:#}"));
     let is_well = fault.is_none();
-    let walk = Walk { journey, took: due.elapsed(), fault };
+    let walk = Walk { scenario, took: due.elapsed(), fault };
     walks.lock().unwrap_or_else(PoisonError::into_inner).push(walk);
-    if let (true, Ok((walked, traveller))) = (is_well, traveller) {
-        waiting.put_back(journey, walked.saturating_add(1), traveller);
+    if let (true, Ok((walked, user))) = (is_well, user) {
+        waiting.put_back(scenario, walked.saturating_add(1), user);
     }
 }
 
@@ -246,13 +246,13 @@ fn sample(process: u32, at: Duration) -> Sample {
 }
 
 fn report(kind: Loop, elapsed: Duration, walks: &[Walk], samples: &[Sample], letters: &Value) -> Value {
-    let journeys: Vec<_> = Journey::MEASURED
+    let scenarios: Vec<_> = Scenario::MEASURED
         .into_iter()
-        .map(|journey| {
-            let of_it = || walks.iter().filter(|walk| walk.journey == journey && walk.fault.is_none());
+        .map(|scenario| {
+            let of_it = || walks.iter().filter(|walk| walk.scenario == scenario && walk.fault.is_none());
             let times: Vec<_> = of_it().map(|walk| walk.took.as_secs_f64() * 1_000.0).collect();
             json!({
-                "journey": journey.name(),
+                "journey": scenario.name(),
                 "walks": times.len(),
                 "p50Ms": percentile(&times, 0.5),
                 "p99Ms": percentile(&times, 0.99),
@@ -275,7 +275,7 @@ fn report(kind: Loop, elapsed: Duration, walks: &[Walk], samples: &[Sample], let
         "kindsOfErrors": kinds(walks),
         "lostMessages": lost,
         "deadLetters": letters.as_array().map_or(0, Vec::len),
-        "journeys": journeys,
+        "journeys": scenarios,
         "growth": growth(samples),
         "cloudMiB": samples.last().map(|sample| mebibytes(sample.cloud)),
     })
@@ -289,7 +289,7 @@ fn kinds(walks: &[Walk]) -> BTreeMap<String, usize> {
             let words =
                 fault.split_whitespace().filter(|word| !word.contains(|one: char| one.is_ascii_digit()));
             let kind = words.collect::<Vec<_>>().join(" ");
-            *kinds.entry(format!("{}: {kind}", walk.journey.name())).or_default() += 1;
+            *kinds.entry(format!("{}: {kind}", walk.scenario.name())).or_default() += 1;
         }
     }
     kinds

@@ -23,8 +23,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use comfy_table::{Table, presets};
 use end_to_end::Cloud;
-use end_to_end::gradual::{Gradual, Mix, Served, Version};
-use end_to_end::journeys::{FURTHER_POLICY, Journey, POLICY, Traveller};
+use end_to_end::rolling_deploy::{Mix, RollingDeploy, Served, Version};
+use end_to_end::scenarios::{FURTHER_POLICY, POLICY, Scenario, ScenarioUser};
 use futures::{StreamExt as _, stream};
 use serde_json::json;
 use tempfile::TempDir;
@@ -43,7 +43,7 @@ const AT_A_TIME: usize = 4;
 
 /// Both versions on one table, and people who walk through it one after another.
 struct Road {
-    gradual: Arc<Gradual>,
+    rolling_deploy: Arc<RollingDeploy>,
     cloud: Cloud,
     walked: usize,
     _policy: TempDir,
@@ -54,8 +54,8 @@ impl Road {
         let policy = tempfile::tempdir().unwrap();
         fs::write(policy.path().join("policy.toml"), format!("{POLICY}{FURTHER_POLICY}")).unwrap();
         let overrides = policy.path().to_owned();
-        let (gradual, cloud) = Gradual::start(earlier(), overrides).await.unwrap();
-        Self { gradual, cloud, walked: 0, _policy: policy }
+        let (rolling_deploy, cloud) = RollingDeploy::start(earlier(), overrides).await.unwrap();
+        Self { rolling_deploy, cloud, walked: 0, _policy: policy }
     }
 
     /// For the address that everybody comes from: it may try to recover accounts again.
@@ -70,32 +70,32 @@ impl Road {
     }
 
     /// A new user's journey, and all that it has left behind.
-    async fn walk(&mut self, journey: Journey, mix: Mix) -> Result<Outcome, String> {
-        self.record(journey, mix).await.map(|recorded| recorded.outcome)
+    async fn walk(&mut self, scenario: Scenario, mix: Mix) -> Result<Outcome, String> {
+        self.record(scenario, mix).await.map(|recorded| recorded.outcome)
     }
 
     /// The same with every event and answer on the way.
-    async fn record(&mut self, journey: Journey, mix: Mix) -> Result<Recorded, String> {
+    async fn record(&mut self, scenario: Scenario, mix: Mix) -> Result<Recorded, String> {
         self.walked += 1;
         self.let_an_hour_pass().await;
-        self.gradual.set(mix);
+        self.rolling_deploy.set(mix);
         let before = Snapshot::of(&self.cloud, self.cloud.table()).await;
         let walked = async {
-            let traveller =
-                Traveller::prepare(&self.cloud, journey, self.walked).await.context("not ready")?;
-            self.gradual.served().await;
-            self.gradual.half_way();
-            let answer = traveller.walk(&self.cloud).await?;
-            anyhow::Ok((traveller, answer))
+            let user =
+                ScenarioUser::prepare(&self.cloud, scenario, self.walked).await.context("not ready")?;
+            self.rolling_deploy.served().await;
+            self.rolling_deploy.half_way();
+            let answer = user.walk(&self.cloud).await?;
+            anyhow::Ok((user, answer))
         };
         let walked = walked.await;
-        let served = self.gradual.served().await;
-        let (traveller, answer) = match walked {
+        let served = self.rolling_deploy.served().await;
+        let (user, answer) = match walked {
             Ok(walked) => walked,
-            Err(fault) => return Err(format!("{fault:#} {:?}", self.gradual.last_words().await)),
+            Err(fault) => return Err(format!("{fault:#} {:?}", self.rolling_deploy.last_words().await)),
         };
         let mut lines = vec![format!("answer {}", plain(&answer))];
-        for address in traveller.addresses() {
+        for address in user.addresses() {
             for message in self.cloud.outbox(&address).await.unwrap() {
                 lines.push(format!("message {}", plain(&message)));
             }
@@ -104,20 +104,20 @@ impl Road {
         lines.extend(failed.map(|one| format!("failed {}", one.function)));
         let after = Snapshot::of(&self.cloud, self.cloud.table()).await;
         lines.extend(after.since(&before));
-        Ok(Recorded { traveller, served, outcome: Outcome::of(lines) })
+        Ok(Recorded { user, served, outcome: Outcome::of(lines) })
     }
 }
 
 /// A walk that is over.
 struct Recorded {
-    traveller: Traveller,
+    user: ScenarioUser,
     served: Vec<Served>,
     outcome: Outcome,
 }
 
 /// A journey through every mix.
 struct Walked {
-    journey: Journey,
+    scenario: Scenario,
     /// What the two versions do differently, each alone.
     changed: BTreeSet<String>,
     /// What happened in a mix and happens in neither alone, or the other way round; with the mixes.
@@ -125,12 +125,12 @@ struct Walked {
     well: usize,
 }
 
-async fn walk(journey: Journey) -> Walked {
+async fn walk(scenario: Scenario) -> Walked {
     let mut road = Road::open().await;
-    let mut walked = Walked { journey, changed: BTreeSet::new(), strange: BTreeMap::new(), well: 0 };
+    let mut walked = Walked { scenario, changed: BTreeSet::new(), strange: BTreeMap::new(), well: 0 };
     let mut alone = Vec::new();
     for version in Version::BOTH {
-        match road.walk(journey, Mix::Only(version)).await {
+        match road.walk(scenario, Mix::Only(version)).await {
             Ok(outcome) => alone.push(outcome),
             Err(fault) => walked.strange.entry(fault).or_default().push(Mix::Only(version)),
         }
@@ -138,7 +138,7 @@ async fn walk(journey: Journey) -> Walked {
     if let [earlier, present] = &alone[..] {
         walked.changed = earlier.differences(present);
         for mix in Mix::all() {
-            let found = match road.walk(journey, mix).await {
+            let found = match road.walk(scenario, mix).await {
                 Ok(outcome) => outcome.strange_to(earlier, present),
                 Err(fault) => BTreeSet::from([fault]),
             };
@@ -153,19 +153,19 @@ async fn walk(journey: Journey) -> Walked {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_journey_ends_the_same_whichever_version_takes_which_step() {
-    let journeys = Journey::MEASURED.into_iter().chain(Journey::FURTHER);
-    let walked: Vec<_> = stream::iter(journeys).map(walk).buffered(AT_A_TIME).collect().await;
+async fn every_scenario_ends_the_same_in_every_mix_of_versions() {
+    let scenarios = Scenario::MEASURED.into_iter().chain(Scenario::FURTHER);
+    let walked: Vec<_> = stream::iter(scenarios).map(walk).buffered(AT_A_TIME).collect().await;
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN).set_header(["journey", "changed", "mixes that are well"]);
     for one in &walked {
         let well = format!("{} of {}", one.well, Mix::all().len());
-        table.add_row([one.journey.name().to_owned(), one.changed.len().to_string(), well]);
+        table.add_row([one.scenario.name().to_owned(), one.changed.len().to_string(), well]);
     }
     println!("{table}\n");
     let mut wrong = Vec::new();
     for one in &walked {
-        let name = one.journey.name();
+        let name = one.scenario.name();
         wrong.extend(one.changed.iter().map(|line| format!("{name}, changed: {line}")));
         wrong.extend(one.strange.iter().map(|(line, mixes)| format!("{name}, {mixes:?}: {line}")));
     }
@@ -176,11 +176,11 @@ async fn every_journey_ends_the_same_whichever_version_takes_which_step() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_this_version_does_not_know_stays_where_it_is() {
     const LATER: &str = "later_version";
-    let journeys = Journey::MEASURED.into_iter().chain(Journey::FURTHER);
-    let walks = journeys.map(async |journey| {
+    let scenarios = Scenario::MEASURED.into_iter().chain(Scenario::FURTHER);
+    let walks = scenarios.map(async |scenario| {
         let road = Road::open().await;
-        let traveller = Traveller::prepare(&road.cloud, journey, 1).await.unwrap();
-        road.gradual.served().await;
+        let user = ScenarioUser::prepare(&road.cloud, scenario, 1).await.unwrap();
+        road.rolling_deploy.served().await;
         let before = Snapshot::of(&road.cloud, road.cloud.table()).await;
         for key in before.keys() {
             let mark = json!({
@@ -189,8 +189,8 @@ async fn what_this_version_does_not_know_stays_where_it_is() {
             });
             road.cloud.call("dynamodb", "DynamoDB_20120810.UpdateItem", mark).await.unwrap();
         }
-        traveller.walk(&road.cloud).await.unwrap();
-        road.gradual.served().await;
+        user.walk(&road.cloud).await.unwrap();
+        road.rolling_deploy.served().await;
         let after = Snapshot::of(&road.cloud, road.cloud.table()).await;
         road.cloud.stop().await.unwrap();
         after.kept_since(&before).without(LATER)
@@ -202,13 +202,13 @@ async fn what_this_version_does_not_know_stays_where_it_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_recorded_is_answered_alike_by_either_version_alone() {
-    let journeys = Journey::MEASURED.into_iter().chain(Journey::FURTHER);
-    let replays = journeys.map(async |journey| {
+    let scenarios = Scenario::MEASURED.into_iter().chain(Scenario::FURTHER);
+    let replays = scenarios.map(async |scenario| {
         let mut road = Road::open().await;
-        let recorded = road.record(journey, Mix::Only(Version::Present)).await.unwrap();
+        let recorded = road.record(scenario, Mix::Only(Version::Present)).await.unwrap();
         let replayed = replay::through_both(&road, &recorded).await;
         road.cloud.stop().await.unwrap();
-        (journey.name(), replayed)
+        (scenario.name(), replayed)
     });
     let replays: Vec<_> = stream::iter(replays).buffered(AT_A_TIME).collect().await;
     let mut table = Table::new();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use end_to_end::gradual::{Mix, Version};
+use end_to_end::rolling_deploy::{Mix, Version};
 use serde_json::Value;
 
 use super::outcome::{Outcome, Snapshot, plain};
@@ -26,8 +26,8 @@ pub(crate) async fn through_both(road: &Road, recorded: &Recorded) -> Replayed {
     for version in Version::BOTH {
         let table = format!("Replay-{version:?}");
         road.cloud.add_table(&table).await.unwrap();
-        road.gradual.deploy(&road.cloud, &table).await.unwrap();
-        road.gradual.set(Mix::Only(version));
+        road.rolling_deploy.deploy(&road.cloud, &table).await.unwrap();
+        road.rolling_deploy.set(Mix::Only(version));
         passes.push(replay(road, recorded, &table).await);
     }
     let [earlier, present] = &passes[..] else { unreachable!("one pass a version") };
@@ -44,7 +44,7 @@ struct Pass {
 async fn replay(road: &Road, recorded: &Recorded, table: &str) -> Pass {
     let sent = async || {
         let mut sent = Vec::new();
-        for address in recorded.traveller.addresses() {
+        for address in recorded.user.addresses() {
             sent.push(road.cloud.outbox(&address).await.unwrap());
         }
         sent
@@ -56,8 +56,8 @@ async fn replay(road: &Road, recorded: &Recorded, table: &str) -> Pass {
         if is_called_by_another(&one.function, recorded) {
             continue;
         }
-        let answer = road.gradual.call(&one.function, &anew.put_into(&one.event)).await;
-        road.gradual.served().await;
+        let answer = road.rolling_deploy.call(&one.function, &anew.put_into(&one.event)).await;
+        road.rolling_deploy.served().await;
         events += 1;
         as_recorded += usize::from(one.answer.as_ref().map(plain) == answer.as_ref().map(plain));
         // A trigger gives the whole event back, and may change its response only.

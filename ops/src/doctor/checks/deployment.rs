@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_in_a_sandbox_a_key_that_is_off_and_a_slow_trigger_are_found() {
+    fn sandbox_disabled_key_and_slow_trigger_are_found() {
         assert_eq!(found(&facts()), BTreeSet::new());
         let tier =
             |tier: &str| Some(json!({ "AccountAttributes": [{ "Name": "ACCOUNT_TIER", "Value": tier }] }));

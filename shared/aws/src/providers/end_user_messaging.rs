@@ -5,7 +5,7 @@ use shared::delivery::{Provider, ProviderFault, Sms};
 use super::SmsSettings;
 use crate::{
     Aws,
-    json_protocol::{CallFault, JsonClient, Patience, Service},
+    json_protocol::{CallFault, JsonClient, RetryPolicy, Service},
 };
 
 const OPERATION: &str = "sms-voice.SendTextMessage";
@@ -37,7 +37,7 @@ impl EndUserMessaging {
 
     pub fn new(aws: &Aws, settings: SmsSettings) -> Self {
         let client = aws.json_client(Service::SMS, aws.settings.endpoints.end_user_messaging.as_deref());
-        Self { client: JsonClient { patience: Patience::SINGLE_TRY, ..client }, settings }
+        Self { client: JsonClient { retry_policy: RetryPolicy::SINGLE_TRY, ..client }, settings }
     }
 }
 

@@ -11,14 +11,14 @@ use shared::{
 };
 
 use super::{EmailSettings, is_taken, single_try};
-use crate::{Aws, aws::OnDemand, fault::port_error};
+use crate::{Aws, aws::LazyClient, fault::port_error};
 
 const OPERATION: &str = "ses.SendEmail";
 
 /// Amazon SES.
 #[derive(Debug, Clone)]
 pub struct Ses {
-    client: OnDemand<Client>,
+    client: LazyClient<Client>,
     settings: EmailSettings,
 }
 
@@ -30,7 +30,7 @@ impl Ses {
         let mut config =
             aws_sdk_sesv2::config::Builder::from(&aws.config).retry_config(retries).timeout_config(timeouts);
         config.set_endpoint_url(aws.settings.endpoints.ses.clone());
-        Self { client: OnDemand::new(move || Client::from_conf(config.build())), settings }
+        Self { client: LazyClient::new(move || Client::from_conf(config.build())), settings }
     }
 }
 

@@ -11,14 +11,14 @@ use shared::{
 };
 
 use super::{SmsSettings, is_taken, single_try};
-use crate::{Aws, aws::OnDemand, fault::port_error};
+use crate::{Aws, aws::LazyClient, fault::port_error};
 
 const OPERATION: &str = "sns.Publish";
 
 /// Amazon SNS, publishing to a phone number.
 #[derive(Debug, Clone)]
 pub struct Sns {
-    client: OnDemand<Client>,
+    client: LazyClient<Client>,
     settings: SmsSettings,
 }
 
@@ -30,7 +30,7 @@ impl Sns {
         let mut config =
             aws_sdk_sns::config::Builder::from(&aws.config).retry_config(retries).timeout_config(timeouts);
         config.set_endpoint_url(aws.settings.endpoints.sns.clone());
-        Self { client: OnDemand::new(move || Client::from_conf(config.build())), settings }
+        Self { client: LazyClient::new(move || Client::from_conf(config.build())), settings }
     }
 }
 

@@ -3,7 +3,8 @@ use jiff::Timestamp;
 use shared::{
     kernel::{PortError, UserId},
     sign_up::{
-        AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimPlace, DAY, FirmClaim, HOLD, KeptClaim,
+        AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimCursor, DAY, OwnershipClaim,
+        RESERVATION_TIME, StoredClaim,
     },
 };
 
@@ -27,7 +28,7 @@ impl AddressClaims for Table {
         candidate: &CandidateKey,
         now: Timestamp,
     ) -> Result<AddressClaim, PortError> {
-        let until = now.saturating_add(HOLD).unwrap_or(now);
+        let until = now.saturating_add(RESERVATION_TIME).unwrap_or(now);
         let forgotten = until.saturating_add(DAY).unwrap_or(until);
         // The last three holds are kept: `hold_3` is the one before the one before the last. A hold is
         // granted only if that one is a day old.
@@ -54,7 +55,7 @@ impl AddressClaims for Table {
             .send()
             .await;
         match claimed {
-            Ok(_) => Ok(AddressClaim::Held),
+            Ok(_) => Ok(AddressClaim::Reserved),
             Err(Fault::ConditionFailed(refused)) => refused
                 .as_ref()
                 .map(|item| standing(item, candidate, now))
@@ -68,7 +69,7 @@ impl AddressClaims for Table {
         address: &AddressKey,
         owner: &UserId,
         now: Timestamp,
-    ) -> Result<FirmClaim, PortError> {
+    ) -> Result<OwnershipClaim, PortError> {
         let confirmed = self
             .address_item(address)
             .condition_expression("attribute_not_exists(firm_for) OR firm_for = :owner")
@@ -83,8 +84,8 @@ impl AddressClaims for Table {
             .send()
             .await;
         match confirmed {
-            Ok(_) => Ok(FirmClaim::Firm),
-            Err(fault) if condition_failed(&fault) => Ok(FirmClaim::Lost),
+            Ok(_) => Ok(OwnershipClaim::Owned),
+            Err(fault) if condition_failed(&fault) => Ok(OwnershipClaim::Conflict),
             Err(fault) => Err(port_error(OPERATION)(fault)),
         }
     }
@@ -112,11 +113,11 @@ fn standing(item: &Item, candidate: &CandidateKey, now: Timestamp) -> AddressCla
     }
     let held_until = item.get("held_until").and_then(|until| until.as_n()?.parse::<i64>().ok());
     if held_until.is_none_or(|until| until <= now.as_millisecond()) {
-        return AddressClaim::NotHeld;
+        return AddressClaim::Unreserved;
     }
     let holder = item.get("held_by").and_then(|holder| holder.as_s());
     if holder.is_some_and(|holder| holder == candidate.as_str()) {
-        AddressClaim::Held
+        AddressClaim::Reserved
     } else {
         AddressClaim::Taken
     }
@@ -132,8 +133,8 @@ impl Table {
     pub(super) async fn claims_page(
         &self,
         scan: Operation<'_>,
-        after: Option<&ClaimPlace>,
-    ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError> {
+        after: Option<&ClaimCursor>,
+    ) -> Result<(Vec<StoredClaim>, Option<ClaimCursor>), PortError> {
         let start = after.map(|place| [("pk", &place.pk), ("sk", &place.sk)]);
         let start = start.map(|key| key.map(|(name, part)| (name.to_owned(), text(part))).into());
         let page = scan
@@ -148,7 +149,7 @@ impl Table {
         });
         let next = page.last_evaluated_key.as_ref().and_then(|key| {
             let part = |name| key.get(name).and_then(|part: &AttributeValue| part.as_s()).cloned();
-            Some(ClaimPlace { pk: part("pk")?, sk: part("sk")? })
+            Some(ClaimCursor { pk: part("pk")?, sk: part("sk")? })
         });
         Ok((claims.collect::<Result<_, _>>()?, next))
     }
@@ -158,8 +159,8 @@ impl Table {
     }
 }
 
-fn firm_claim(item: &Item) -> Option<KeptClaim> {
-    Some(KeptClaim {
+fn firm_claim(item: &Item) -> Option<StoredClaim> {
+    Some(StoredClaim {
         address: AddressKey::new(item.get("pk")?.as_s()?.strip_prefix(ADDRESS)?.to_owned()),
         owner: UserId::parse(item.get("firm_for")?.as_s()?).ok()?,
         since: Timestamp::from_second(whole(item, "firm_since")?).ok()?,

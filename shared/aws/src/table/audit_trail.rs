@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use shared::{
-    audit::{Action, AuditLog, AuditTrail, Authority, Entry, Line},
+    audit::{AuditAction, AuditEntry, AuditLine, AuditLog, AuditTrail, Authority},
     kernel::{PoolFactor, PortError, UserId},
 };
 use uuid::Uuid;
@@ -16,7 +16,7 @@ pub(super) fn audit_key(user: &UserId) -> AttributeValue {
 
 #[async_trait]
 impl AuditTrail for Table {
-    async fn append(&self, entry: &Entry) -> Result<(), PortError> {
+    async fn append(&self, entry: &AuditEntry) -> Result<(), PortError> {
         let mut put = self
             .put_item()
             .item("pk", audit_key(&entry.user))
@@ -28,26 +28,26 @@ impl AuditTrail for Table {
             put = put.item("ttl", seconds(entry.at.saturating_add(retention).unwrap_or(Timestamp::MAX)));
         }
         put = match entry.action {
-            Action::TotpStarted { replace } => {
+            AuditAction::TotpStarted { replace } => {
                 put.item("action", text("totp-started")).item("replace", bool(replace))
             }
-            Action::TotpVerified => put.item("action", text("totp-verified")),
-            Action::PreferenceChanged { factor, enabled, preferred } => put
+            AuditAction::TotpVerified => put.item("action", text("totp-verified")),
+            AuditAction::PreferenceChanged { factor, enabled, preferred } => put
                 .item("action", text("preference-changed"))
                 .item("factor", text(factor.cognito_name()))
                 .item("enabled", bool(enabled))
                 .item("preferred", bool(preferred)),
-            Action::CustomFactor { event, id } => {
+            AuditAction::CustomFactor { event, id } => {
                 let put = put.item("action", text(event.name()));
                 match id {
                     Some(id) => put.item("id", text(id.simple().to_string())),
                     None => put,
                 }
             }
-            Action::NewDeviceUsed => put.item("action", text("new-device-used")),
-            Action::Recovery { event } => put.item("action", text(event.name())),
-            Action::Support { event } => put.item("action", text(event.name())),
-            Action::MessageNotSent { channel, reason } => put
+            AuditAction::NewDeviceUsed => put.item("action", text("new-device-used")),
+            AuditAction::Recovery { event } => put.item("action", text(event.name())),
+            AuditAction::Admin { event } => put.item("action", text(event.name())),
+            AuditAction::MessageNotSent { channel, reason } => put
                 .item("action", text("message-not-sent"))
                 .item("channel", text(channel))
                 .item("reason", text(reason)),
@@ -60,7 +60,7 @@ impl AuditTrail for Table {
         }
         match put.send().await {
             Ok(_) => Ok(()),
-            // A retry of ours whose first try had got through.
+            // Our own retry; the first attempt had succeeded.
             Err(fault) if condition_failed(&fault) => Ok(()),
             Err(fault) => Err(port_error("dynamodb.PutItem")(fault)),
         }
@@ -69,7 +69,12 @@ impl AuditTrail for Table {
 
 #[async_trait]
 impl AuditLog for Table {
-    async fn newest(&self, user: &UserId, before: Option<Uuid>, most: usize) -> Result<Vec<Line>, PortError> {
+    async fn newest(
+        &self,
+        user: &UserId,
+        before: Option<Uuid>,
+        most: usize,
+    ) -> Result<Vec<AuditLine>, PortError> {
         let mut query = self
             .query()
             .key_condition_expression("pk = :pk")
@@ -92,11 +97,11 @@ impl AuditLog for Table {
     }
 }
 
-/// None for a line that nobody of ours wrote.
-fn read_line(item: &Item) -> Option<Line> {
+/// Returns `None` for a line that no function of this project wrote.
+fn read_line(item: &Item) -> Option<AuditLine> {
     let id = item.get("sk")?.as_s()?;
     let factor = item.get("factor").and_then(|name| name.as_s());
-    Some(Line {
+    Some(AuditLine {
         id: Uuid::try_parse(id).ok()?,
         at: Timestamp::from_second(whole(item, "at")?).ok()?,
         action: item.get("action")?.as_s()?.clone(),

@@ -28,7 +28,7 @@ use super::{
 
 const READ: &str = "dynamodb.GetItem";
 const WRITE: &str = "dynamodb.UpdateItem";
-/// Sign-ins that lead nowhere are kept for an hour.
+/// Decoy sign-ins are stored for an hour.
 const DECOY_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 #[async_trait]

@@ -15,8 +15,8 @@ use shared::{
 };
 
 use super::{
-    AttributeValue, Fault, Item, Operation, Table, Writer, challenges::failures_of, condition_failed, number,
-    port_error, seconds, text, user_key, version,
+    AttributeValue, Fault, Item, Operation, Table, WriteToken, challenges::failures_of, condition_failed,
+    number, port_error, seconds, text, user_key, version,
 };
 use crate::json_protocol::Blob;
 
@@ -39,8 +39,8 @@ impl CustomFactorStore for Table {
     }
 
     async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<ChangeOutcome, PortError> {
-        // A second try of ours, after an answer that was lost, meets its own write.
-        let writer = Writer::new();
+        // Our own retry after a lost response: the write is ours.
+        let write_token = WriteToken::new();
         let mut set = vec!["v = :v", "revision = :next", "changed_by = :writer"];
         let mut remove = Vec::new();
         let mut condition = if seen == 0 {
@@ -54,7 +54,7 @@ impl CustomFactorStore for Table {
             .expression_attribute_values(":v", version())
             .expression_attribute_values(":seen", whole(seen))
             .expression_attribute_values(":next", whole(seen + 1))
-            .expression_attribute_values(":writer", writer.value());
+            .expression_attribute_values(":writer", write_token.value());
         if let Some(authenticators) = &change.authenticators {
             set.push("authenticators = :authenticators");
             let kept =
@@ -114,7 +114,7 @@ impl CustomFactorStore for Table {
         let update = update.update_expression(expression).condition_expression(condition.join(" AND "));
         match update.item_on_condition_failure().send().await {
             Ok(_) => Ok(ChangeOutcome::Done),
-            Err(Fault::ConditionFailed(kept)) if writer.wrote(kept.as_ref(), "changed_by") => {
+            Err(Fault::ConditionFailed(kept)) if write_token.wrote(kept.as_ref(), "changed_by") => {
                 Ok(ChangeOutcome::Done)
             }
             Err(fault) if condition_failed(&fault) => Ok(ChangeOutcome::Overtaken),
@@ -300,7 +300,7 @@ fn read_device(item: &Item) -> Option<TrustedDevice> {
     })
 }
 
-/// A factor whose name we don't know is left out: a newer version of ours may have written it.
+/// Leaves out a factor with an unknown name: a newer version may have written it.
 fn last_proof(value: &AttributeValue) -> Result<LastProof, PortError> {
     let read = || {
         let item = value.as_m()?;

@@ -14,7 +14,7 @@
 //! | `RECOVERY#<hash>` | `CASE` | the recovery of an account |
 //! | `RECOVERY#<kind>#<name or hash>` | `TRIES` | the last tries of an address, a user's password, a user's codes |
 //! | `DELIVERY#<hash>` | `CLAIM` | who handles a message, and how it ended |
-//! | `USER#<sub>` | `CODES#<channel>` | cool-down, verified since when, codes nobody entered yet |
+//! | `USER#<sub>` | `CODES#<channel>` | cool-down, verified since when, codes not entered yet |
 //! | `USER#<sub>` | `REQUEST#<hash>` | a request with an idempotency key, and how it ended |
 //! | `USER#<sub>`, `CALLS#<hash>` | `CALLS#<minute>` | changes asked for in a minute |
 //! | `USER#<sub>` | `ADMIN_LOOKS#<hour>`, `ADMIN_CHANGES#<hour>` | what an administrator asked for in an hour |
@@ -27,7 +27,7 @@ mod api_limits;
 mod audit_trail;
 mod budgets;
 mod challenges;
-mod claims_review;
+mod claim_scan;
 mod confirmed_users;
 mod custom_factors;
 mod device_labels;
@@ -125,9 +125,9 @@ fn whole<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
 }
 
 /// Who writes. A second try, after an answer that was lost, meets its own write and knows it by this.
-struct Writer(String);
+struct WriteToken(String);
 
-impl Writer {
+impl WriteToken {
     fn new() -> Self {
         Self(fastrand::u64(..).to_string())
     }
@@ -138,7 +138,7 @@ impl Writer {
 
     /// Is what is kept, where a condition did not hold, what this one wrote?
     fn wrote(&self, kept: Option<&Item>, attribute: &str) -> bool {
-        kept.and_then(|item| item.get(attribute)?.as_s()).is_some_and(|writer| *writer == self.0)
+        kept.and_then(|item| item.get(attribute)?.as_s()).is_some_and(|write_token| *write_token == self.0)
     }
 }
 

@@ -10,7 +10,7 @@ use shared::{
     admin::UserItems,
     delivery::{BudgetScope, Channel},
     kernel::{PortError, UserId},
-    sign_up::{AddressClaims as _, ClaimPlace, KeptClaim},
+    sign_up::{AddressClaims as _, ClaimCursor, StoredClaim},
 };
 use tokio::time::sleep;
 
@@ -62,8 +62,8 @@ impl Table {
     /// reads every item there is: half a read unit for 4 KB.
     pub async fn firm_claims(
         &self,
-        after: Option<&ClaimPlace>,
-    ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError> {
+        after: Option<&ClaimCursor>,
+    ) -> Result<(Vec<StoredClaim>, Option<ClaimCursor>), PortError> {
         let filter = format!("{IS_CLAIM} AND attribute_exists(firm_for)");
         self.claims_page(self.scan().filter_expression(filter), after).await
     }

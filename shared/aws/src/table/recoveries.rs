@@ -9,13 +9,14 @@ use shared::{
     factors::custom::RecoveryHash,
     kernel::{PoolFactor, PortError, UserId},
     recovery::{
-        Case, CaseKey, Cases, Ending, HandOver, PasswordMark, Phase, RecoveryCodes, RunIds, Spent, Step,
-        Swapped, Tries, Trying, Wait, WaitIds, Work,
+        AttemptKind, AttemptLimiter, Case, CaseEnding, CaseKey, CasePhase, Cases, EscalationReason, MailWait,
+        MailWaitIds, PasswordFingerprint, RecoveryCodes, RecoveryStep, RecoveryWork, RedeemOutcome, RunIds,
+        SwapOutcome,
     },
 };
 
 use super::{
-    AttributeValue, Fault, Item, Table, Writer, condition_failed, custom_factors::FACTORS, milliseconds,
+    AttributeValue, Fault, Item, Table, WriteToken, condition_failed, custom_factors::FACTORS, milliseconds,
     number, port_error, seconds, text, user_key, version, whole,
 };
 
@@ -48,38 +49,38 @@ impl Cases for Table {
         case.transpose()
     }
 
-    async fn swap(&self, key: &CaseKey, seen: u64, after: &Case) -> Result<Swapped, PortError> {
-        // A second try of ours, after an answer that was lost, meets its own write.
-        let writer = Writer::new();
+    async fn swap(&self, key: &CaseKey, seen: u64, after: &Case) -> Result<SwapOutcome, PortError> {
+        // Our own retry after a lost response: the write is ours.
+        let write_token = WriteToken::new();
         let put = self
             .put_item()
             .whole_item(item(key, after))
-            .item("changed_by", writer.value())
+            .item("changed_by", write_token.value())
             .condition_expression("revision = :seen")
             .expression_attribute_values(":seen", AttributeValue::N(seen.to_string()));
         match put.item_on_condition_failure().send().await {
-            Ok(_) => Ok(Swapped::Done),
-            Err(Fault::ConditionFailed(kept)) if writer.wrote(kept.as_ref(), "changed_by") => {
-                Ok(Swapped::Done)
+            Ok(_) => Ok(SwapOutcome::Done),
+            Err(Fault::ConditionFailed(kept)) if write_token.wrote(kept.as_ref(), "changed_by") => {
+                Ok(SwapOutcome::Done)
             }
-            Err(fault) if condition_failed(&fault) => Ok(Swapped::Overtaken),
+            Err(fault) if condition_failed(&fault) => Ok(SwapOutcome::Overtaken),
             Err(fault) => Err(port_error(PUT)(fault)),
         }
     }
 }
 
 #[async_trait]
-impl Tries for Table {
+impl AttemptLimiter for Table {
     /// The times of the last `most` tries stand in the item, `t1` the latest: a further one is admitted if
     /// the oldest of them is an hour old.
-    async fn admit(&self, trying: &Trying, most: u32, now: Timestamp) -> Result<bool, PortError> {
+    async fn admit(&self, attempt: &AttemptKind, most: u32, now: Timestamp) -> Result<bool, PortError> {
         let most = most.max(1);
         let shifted =
             (2..=most).rev().map(|place| format!("t{place} = if_not_exists(t{}, :never)", place - 1));
         let set: Vec<_> = shifted.chain(["t1 = :now, v = :v, #ttl = :ttl".to_owned()]).collect();
         let updated = self
             .update_item()
-            .key("pk", tries_key(trying))
+            .key("pk", attempts_key(attempt))
             .key("sk", text("TRIES"))
             .update_expression(format!("SET {}", set.join(", ")))
             .condition_expression(format!("attribute_not_exists(t{most}) OR t{most} <= :hour_ago"))
@@ -105,7 +106,12 @@ impl Tries for Table {
 impl RecoveryCodes for Table {
     /// In the item of the user's own factors, where the codes are; which case had the last one stands
     /// beside them.
-    async fn spend(&self, user: &UserId, hash: &RecoveryHash, case: &CaseKey) -> Result<Spent, PortError> {
+    async fn redeem(
+        &self,
+        user: &UserId,
+        hash: &RecoveryHash,
+        case: &CaseKey,
+    ) -> Result<RedeemOutcome, PortError> {
         let spent = self
             .update_item()
             .key("pk", user_key(user))
@@ -119,13 +125,13 @@ impl RecoveryCodes for Table {
             .send()
             .await;
         match spent {
-            Ok(_) => Ok(Spent::Done),
+            Ok(_) => Ok(RedeemOutcome::Done),
             Err(Fault::ConditionFailed(refused)) => {
                 let is = |name, value| {
                     refused.as_ref().and_then(|item| text_of(item, name)).is_some_and(|kept| kept == value)
                 };
                 let is_mine = is("recovered_with", hash.as_str()) && is("recovered_by", case.as_str());
-                Ok(if is_mine { Spent::Done } else { Spent::Unknown })
+                Ok(if is_mine { RedeemOutcome::Done } else { RedeemOutcome::Unknown })
             }
             Err(fault) => Err(port_error(UPDATE)(fault)),
         }
@@ -136,11 +142,11 @@ fn case_key(key: &CaseKey) -> AttributeValue {
     text(format!("RECOVERY#{}", key.as_str()))
 }
 
-fn tries_key(trying: &Trying) -> AttributeValue {
-    text(match trying {
-        Trying::Anything { address } => format!("RECOVERY#ADDRESS#{address}"),
-        Trying::Password { of } => format!("RECOVERY#PASSWORD#{of}"),
-        Trying::Code { of } => format!("RECOVERY#CODE#{}", of.as_str()),
+fn attempts_key(attempt: &AttemptKind) -> AttributeValue {
+    text(match attempt {
+        AttemptKind::FromAddress { address } => format!("RECOVERY#ADDRESS#{address}"),
+        AttemptKind::Password { of } => format!("RECOVERY#PASSWORD#{of}"),
+        AttemptKind::Code { of } => format!("RECOVERY#CODE#{}", of.as_str()),
     })
 }
 
@@ -158,33 +164,33 @@ fn item(key: &CaseKey, case: &Case) -> Item {
     if let Some(since) = case.waits_since {
         item.insert("waits_since".to_owned(), seconds(since));
     }
-    if let Some(mark) = &case.mark {
-        item.insert("mark".to_owned(), text(mark.as_str()));
+    if let Some(fingerprint) = &case.fingerprint {
+        item.insert("mark".to_owned(), text(fingerprint.as_str()));
     }
     let phase = match &case.phase {
-        Phase::Open => "open",
-        Phase::Waiting(wait) => {
+        CasePhase::Open => "open",
+        CasePhase::Waiting(wait) => {
             item.insert("wait".to_owned(), AttributeValue::M(wait_item(wait)));
             "waiting"
         }
-        Phase::Proven => "proven",
-        Phase::InProgress(work) => {
+        CasePhase::Proven => "proven",
+        CasePhase::InProgress(work) => {
             item.insert("work".to_owned(), AttributeValue::M(work_item(work)));
             "in-progress"
         }
-        Phase::Over(Ending::Recovered) => "recovered",
-        Phase::Over(Ending::NeedsOperator(reason)) => {
+        CasePhase::Over(CaseEnding::Recovered) => "recovered",
+        CasePhase::Over(CaseEnding::NeedsOperator(reason)) => {
             item.insert("reason".to_owned(), text(reason.name()));
             "needs-operator"
         }
-        Phase::Over(Ending::Cancelled) => "cancelled",
+        CasePhase::Over(CaseEnding::Cancelled) => "cancelled",
     };
     item.insert("phase".to_owned(), text(phase));
     item
 }
 
-fn wait_item(wait: &Wait) -> Item {
-    let WaitIds { noted, email, sms } = wait.ids;
+fn wait_item(wait: &MailWait) -> Item {
+    let MailWaitIds { noted, email, sms } = wait.ids;
     let mut item = Item::from([
         ("is_real".to_owned(), AttributeValue::Bool(wait.is_real)),
         ("page".to_owned(), text(&wait.page)),
@@ -198,7 +204,7 @@ fn wait_item(wait: &Wait) -> Item {
     item
 }
 
-fn work_item(work: &Work) -> Item {
+fn work_item(work: &RecoveryWork) -> Item {
     let RunIds { begun, ended, email, sms } = work.ids;
     let mut item = Item::from([
         ("step".to_owned(), text(work.step.name())),
@@ -208,7 +214,7 @@ fn work_item(work: &Work) -> Item {
     for (name, id) in [("begun", begun), ("ended", ended), ("email", email), ("sms", sms)] {
         item.insert(name.to_owned(), text(id.to_string()));
     }
-    if let Some(reason) = work.handed_over {
+    if let Some(reason) = work.escalation {
         item.insert("reason".to_owned(), text(reason.name()));
     }
     item
@@ -216,20 +222,22 @@ fn work_item(work: &Work) -> Item {
 
 fn read(item: &Item) -> Option<Case> {
     let phase = match text_of(item, "phase")? {
-        "open" => Phase::Open,
-        "waiting" => Phase::Waiting(read_wait(item.get("wait")?.as_m()?)?),
-        "proven" => Phase::Proven,
-        "in-progress" => Phase::InProgress(read_work(item.get("work")?.as_m()?)?),
-        "recovered" => Phase::Over(Ending::Recovered),
-        "needs-operator" => Phase::Over(Ending::NeedsOperator(read_reason(text_of(item, "reason")?)?)),
-        "cancelled" => Phase::Over(Ending::Cancelled),
+        "open" => CasePhase::Open,
+        "waiting" => CasePhase::Waiting(read_wait(item.get("wait")?.as_m()?)?),
+        "proven" => CasePhase::Proven,
+        "in-progress" => CasePhase::InProgress(read_work(item.get("work")?.as_m()?)?),
+        "recovered" => CasePhase::Over(CaseEnding::Recovered),
+        "needs-operator" => {
+            CasePhase::Over(CaseEnding::NeedsOperator(read_reason(text_of(item, "reason")?)?))
+        }
+        "cancelled" => CasePhase::Over(CaseEnding::Cancelled),
         _ => return None,
     };
     Some(Case {
         revision: whole(item, "revision")?,
         user: UserId::parse(text_of(item, "user")?).ok()?,
         user_name: text_of(item, "user_name")?.to_owned(),
-        mark: text_of(item, "mark").map(PasswordMark::from_stored),
+        fingerprint: text_of(item, "mark").map(PasswordFingerprint::from_stored),
         phase,
         comparisons: whole(item, "comparisons")?,
         expires_at: Timestamp::from_second(whole(item, "ttl")?).ok()?,
@@ -237,11 +245,11 @@ fn read(item: &Item) -> Option<Case> {
     })
 }
 
-fn read_wait(item: &Item) -> Option<Wait> {
+fn read_wait(item: &Item) -> Option<MailWait> {
     let id = |name| uuid::Uuid::try_parse(text_of(item, name)?).ok();
-    Some(Wait {
+    Some(MailWait {
         is_real: *item.get("is_real")?.as_bool()?,
-        ids: WaitIds { noted: id("noted")?, email: id("email")?, sms: id("sms")? },
+        ids: MailWaitIds { noted: id("noted")?, email: id("email")?, sms: id("sms")? },
         page: text_of(item, "page")?.to_owned(),
         ready_at: time(item, "ready_at").ok()?,
     })
@@ -255,23 +263,23 @@ fn time(item: &Item, name: &str) -> Result<Option<Timestamp>, jiff::Error> {
     }
 }
 
-fn read_work(item: &Item) -> Option<Work> {
+fn read_work(item: &Item) -> Option<RecoveryWork> {
     let id = |name| uuid::Uuid::try_parse(text_of(item, name)?).ok();
     let step = text_of(item, "step")?;
-    Some(Work {
-        step: Step::ALL.into_iter().find(|known| known.name() == step)?,
+    Some(RecoveryWork {
+        step: RecoveryStep::ALL.into_iter().find(|known| known.name() == step)?,
         lost: read_factors(item, "lost")?,
         ids: RunIds { begun: id("begun")?, ended: id("ended")?, email: id("email")?, sms: id("sms")? },
         began_at: Timestamp::from_second(whole(item, "began_at")?).ok()?,
-        handed_over: match text_of(item, "reason") {
+        escalation: match text_of(item, "reason") {
             Some(reason) => Some(read_reason(reason)?),
             None => None,
         },
     })
 }
 
-fn read_reason(name: &str) -> Option<HandOver> {
-    HandOver::ALL.into_iter().find(|reason| reason.name() == name)
+fn read_reason(name: &str) -> Option<EscalationReason> {
+    EscalationReason::ALL.into_iter().find(|reason| reason.name() == name)
 }
 
 fn factors(factors: &BTreeSet<PoolFactor>) -> AttributeValue {

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_is_throttled_is_not_seen_and_a_correspondence_is_a_fault() {
+    fn a_throttled_counter_is_unseen_a_throttled_history_a_fault() {
         let read = answer(&[("revision", 3)]);
         let (kept, seen) = found(vec![read, throttled(), answer(&[("d", 7), ("h09", 2)])], 9).unwrap();
         assert_eq!(kept.version, 3);

@@ -6,8 +6,8 @@ use shared::{
 };
 
 use super::{
-    Fault, Item, Operation, ReturnValues, Table, Writer, condition_failed, milliseconds, number, port_error,
-    seconds, text, version,
+    Fault, Item, Operation, ReturnValues, Table, WriteToken, condition_failed, milliseconds, number,
+    port_error, seconds, text, version,
 };
 
 /// Longer than a code lives (24 h) and Lambda retries (6 h) together.
@@ -18,7 +18,7 @@ const OPERATION: &str = "dynamodb.UpdateItem";
 #[async_trait]
 impl SendLeases for Table {
     async fn acquire(&self, id: &DeliveryId, now: Timestamp, until: Timestamp) -> Result<Lease, PortError> {
-        let holder = Writer::new();
+        let holder = WriteToken::new();
         let claimed = self
             .claim_item(id)
             .condition_expression(

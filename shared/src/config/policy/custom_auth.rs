@@ -59,7 +59,7 @@ pub enum Resend {
 pub enum FirstStep {
     /// SRP, nothing else.
     Password,
-    /// A factor of ours at once, or SRP and then a factor.
+    /// A custom factor at once, or SRP and then a factor.
     Passwordless,
 }
 
@@ -123,7 +123,7 @@ impl CustomAuthPolicy {
 }
 
 impl RequirementPolicy {
-    /// The factors that count; names nobody knows were reported before.
+    /// The factors that count. Unknown names were reported before.
     pub fn counted(&self) -> BTreeSet<CustomFactor> {
         self.kinds.iter().filter_map(|name| CustomFactor::from_name(name)).collect()
     }
@@ -153,7 +153,7 @@ mod tests {
     use crate::config::{Policy, Problems};
 
     #[test]
-    fn names_are_an_operators_own_and_begin_with_the_defaults_of_their_kind() {
+    fn named_clients_start_with_the_defaults_of_their_kind() {
         let overrides = r#"
             [custom_auth.clients.mobile]
             first = "passwordless"

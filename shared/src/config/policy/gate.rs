@@ -9,7 +9,7 @@ pub struct SignUpPolicy {
     pub allowed_email_domains: Vec<String>,
     pub denied_email_domains: Vec<String>,
     pub unique: UniquePolicy,
-    /// Identity providers whose users are linked with accounts; empty: nobody is.
+    /// Identity providers whose users are linked with accounts. Empty: no user is linked.
     pub link_providers: Vec<String>,
     /// Whether a completed sign-up is welcomed by e-mail.
     pub welcome: bool,

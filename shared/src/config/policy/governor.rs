@@ -36,7 +36,7 @@ pub struct EmailPolicy {
 pub struct BudgetPolicy {
     pub per_hour: u32,
     pub per_day: u32,
-    /// Codes to unverified numbers that nobody has entered yet, per day.
+    /// Codes to unverified numbers that were not entered yet, per day.
     pub unverified: u32,
     #[serde(default = "one")]
     pub shards: u8,

@@ -16,7 +16,7 @@ pub use self::{
     gate::{SignInPolicy, SignUpPolicy, UniquePolicy},
     governor::{BudgetPolicy, EmailPolicy, GovernorPolicy, SmsPolicy},
     messages::{MessageValidity, MessagesPolicy},
-    recovery::{RecoveryPolicy, SupportPolicy},
+    recovery::{AdminPolicy, RecoveryPolicy},
     tokens::{
         AccessTokenPolicy, ClaimsPolicy, ClientTokensPolicy, MFA_METHODS, SELF_SERVICE_SCOPE, TokensPolicy,
     },
@@ -41,7 +41,7 @@ pub struct Policy {
     pub email: EmailPolicy,
     pub custom_auth: CustomAuthPolicy,
     pub recovery: RecoveryPolicy,
-    pub admin: SupportPolicy,
+    pub admin: AdminPolicy,
     pub tokens: TokensPolicy,
     pub audit: AuditPolicy,
 }

@@ -26,8 +26,8 @@ pub struct MailedRecoveryPolicy {
 
 /// Who may help users through the admin API.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct SupportPolicy {
-    /// Members of any of these groups; nobody, if none is named.
+pub struct AdminPolicy {
+    /// Members of any of these groups are administrators. Empty: there is no administrator.
     pub groups: Vec<String>,
     /// Groups whose members may be changed. A member of any other group may not.
     pub helped_groups: Vec<String>,
@@ -57,7 +57,7 @@ impl RecoveryPolicy {
     }
 }
 
-impl SupportPolicy {
+impl AdminPolicy {
     /// Returns true for a member of an administrators' group, and of any group that is not listed as helped. A
     /// new group is protected until it is listed.
     pub fn protects(&self, groups: &BTreeSet<String>) -> bool {
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_member_of_any_group_that_is_not_listed_is_protected() {
-        let mut policy = SupportPolicy {
+        let mut policy = AdminPolicy {
             groups: vec!["helpers".to_owned()],
             helped_groups: vec![],
             max_sign_in_age_seconds: 300,

@@ -24,7 +24,7 @@ pub const MFA_METHODS: &str = "mfa_methods";
 /// Claims that say what a sign-in proved, and nothing else.
 const EVIDENCE_CLAIMS: [&str; 3] = [MFA_METHODS, "mfa_level", "mfa_at"];
 
-/// What Cognito lets nobody change (cognito.md §1.9), and `scope`, which has keys of its own. All of
+/// What Cognito lets no trigger change (cognito.md §1.9), and `scope`, which has keys of its own. All of
 /// `cognito:*` is protected too.
 const PROTECTED: [&str; 21] = [
     "acr",
@@ -174,7 +174,7 @@ mod tests {
     use crate::config::{Policy, Problems};
 
     #[test]
-    fn a_client_that_is_named_begins_with_nothing_and_claims_are_of_any_kind() {
+    fn a_named_client_starts_empty_and_takes_any_claim() {
         let overrides = r#"
             [tokens.clients.web.id.add]
             tier = "gold"

@@ -181,7 +181,7 @@ impl Findings<'_> {
         }
     }
 
-    /// Sentences nobody asks for, and such as are there twice.
+    /// Reports sentences that are not used, and duplicates.
     fn names(&mut self, file: &Path, text: &str, locale: &Locale) {
         let known: BTreeSet<_> = built_in_sentences().collect();
         let mut seen = BTreeSet::new();

@@ -177,7 +177,7 @@ impl std::fmt::Debug for Content<'_> {
     }
 }
 
-/// A device's name comes from whoever tried to sign in: one short line of it is shown.
+/// The person who tried to sign in chose the device's name: one short line of it is shown.
 fn shown(value: &str) -> String {
     one_line(value).chars().take(LONGEST_FACT).collect()
 }

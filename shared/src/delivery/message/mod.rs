@@ -41,7 +41,7 @@ use crate::{
 const LONGEST_SMS: usize = 1_600;
 /// Cognito's limit, and far more than any client shows.
 const LONGEST_SUBJECT: usize = 140;
-/// A fact of a notification comes from whoever tried to sign in.
+/// A fact of a notification comes from the person who tried to sign in.
 const LONGEST_FACT: usize = 80;
 const LONGEST_LINK: usize = 2_048;
 
@@ -325,7 +325,7 @@ fn report(broken: &[Fault]) {
     }
 }
 
-/// What any text must be, whoever wrote it.
+/// What any text must be, built in or overridden.
 fn check_part<'a>(part: Part, text: &str, needed: impl IntoIterator<Item = &'a str>) -> Result<(), Fault> {
     let name = part.file();
     let is_there = |needed: &str| match part {

@@ -60,7 +60,7 @@ impl Sentences {
             }
         }
         let tags: Vec<_> = locales.iter().map(|locale| locale.tag.clone()).collect();
-        // A default that nobody speaks is `check`'s to report.
+        // `check` reports a default locale that does not exist.
         let default = locale::negotiate([default, LAST_RESORT], &tags).unwrap_or_default();
         Self { tags, locales, default }
     }

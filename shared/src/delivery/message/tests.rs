@@ -479,7 +479,7 @@ fn right_to_left_is_said() {
     assert!(email.html.contains("<html lang=\"he\" dir=\"rtl\">"), "{}", *email.html);
 }
 
-/// What Cognito would refuse is not handed to it: a shorter text of ours, or the pool's own.
+/// What Cognito would refuse is not handed to it: we use a shorter text, or the pool's own.
 #[test]
 fn cognito_gets_no_text_that_it_would_refuse() {
     let placeholders = CognitoPlaceholders { code: "{####}", user_name: None, link: None };
@@ -505,7 +505,7 @@ fn cognito_gets_no_text_that_it_would_refuse() {
     let named = CognitoPlaceholders { user_name: Some("{username}"), ..placeholders };
     let sms = nameless.for_cognito(Some(Purpose::AdminCreateUser), named, vec!["en"]).sms.unwrap();
     assert!(sms.contains("{username}"), "{sms}");
-    // A name that Cognito asks for where no message of ours says one.
+    // A name that Cognito asks for and our message does not contain.
     let odd = CognitoPlaceholders { code: &"#".repeat(200), ..placeholders };
     assert_eq!(built_in().for_cognito(Some(Purpose::SignUp), odd, vec!["en"]).sms, None);
 }
@@ -554,7 +554,7 @@ fn the_check_finds_everything_at_once_with_its_place() {
 }
 
 #[test]
-fn the_check_finds_nothing_wrong_with_nothing_or_with_a_good_override() {
+fn the_check_accepts_defaults_and_valid_overrides() {
     let empty = tempfile::tempdir().unwrap();
     assert_eq!(check(&policy(), empty.path()), []);
     let (messages, folder) = with_files(&[
@@ -601,7 +601,7 @@ fn a_text_message_says_its_code_itself() {
 }
 
 #[test]
-fn who_has_to_wait_is_told_the_code_and_how_to_stop_it() {
+fn a_recovery_mail_has_the_code_and_the_stop_link() {
     let samples = Content::samples("12345678", "en");
     let waiting = samples.iter().find(|sample| sample.key() == "recovery-waiting").unwrap();
     let (_, email, broken) = composed(&built_in(), waiting);
@@ -614,7 +614,7 @@ fn who_has_to_wait_is_told_the_code_and_how_to_stop_it() {
             "{needed}"
         );
     }
-    // A link that no message shows keeps nobody's code back.
+    // A missing link does not hold a code back.
     let unsafe_link = Content {
         facts: vec![("RECOVERY_CODE", "abcd-efgh-ijkl-mnop"), ("STOP_LINK", "http://example.com/stop")],
         ..waiting.clone()
@@ -634,7 +634,7 @@ fn who_has_to_wait_is_told_the_code_and_how_to_stop_it() {
 
 /// What custom-message would throw away at every message.
 #[test]
-fn the_check_tells_what_cognito_would_not_take() {
+fn the_check_reports_texts_that_cognito_refuses() {
     let long = "authentication-sms = { $code } is your sign-in code for the customer portal of the Example Shop \
                 in Springfield, please enter it now and tell it to nobody else at all\n";
     let (_, folder) = with_files(&[("en.ftl", long)]);

@@ -56,7 +56,7 @@ pub struct BudgetLimits {
     /// The part of both that is open to all; the rest is the reserve of the established.
     pub open_per_hour: u32,
     pub open_per_day: u32,
-    /// Codes to unverified numbers that nobody has entered.
+    /// Codes to unverified numbers that were not entered.
     pub unverified: u32,
 }
 
@@ -144,7 +144,7 @@ pub struct ReservationOutcome {
 pub enum BudgetRefusal {
     /// The hour or the day has no room left for this trust.
     UsedUp,
-    /// Too many codes were sent here that nobody entered.
+    /// Too many codes were sent here that were not entered.
     NothingVerified,
 }
 

@@ -8,14 +8,14 @@
 //! 2. Is the user's last message old enough (the cool-down)?
 //! 3. Has every budget room: of the user, the destination, the number's range (its last four digits
 //!    aside), its prefix (its last seven aside), its country, and all together? Each has a limit an
-//!    hour and a day, and a limit of codes to *unverified* numbers that nobody has entered. A number
+//!    hour and a day, and a limit of codes to *unverified* numbers that were not entered. A number
 //!    that gets verified pays back its codes and earns its range, prefix and country further ones, so
 //!    that sending goes on where codes are entered and stops where they are not.
 //!
 //! Numbers that are verified don't meet the last limit at all, and numbers that were verified a day
 //! ago are *established*: at least half of each budget is kept for them. A flood comes from numbers
 //! that are neither. In a user's and a destination's own budgets the reserve is only for codes that
-//! were asked for with the password or a token: anybody who knows the name can ask for others.
+//! were requested with the password or a token: a caller who knows only the name can request the others.
 //!
 //! One request reads all of it, and where it refuses nothing is written. Another one has a conditional
 //! write for each counter. Where one of them refuses after all, what the others had counted is given back.
@@ -246,7 +246,7 @@ impl Governor {
             self.budgets.read(&admission.user, target.channel, window.hour, &counters).await?;
         let trust = before.trust_level(policy, &target.destination, admission.is_verified, now);
         if before.has_admitted(requester, delivery) {
-            // What the first attempt was counted by, nobody knows any more; that it made the user wait is still
+            // The counters of the first attempt are not known any more. Its cool-down is still
             // there to be taken back.
             let forgotten = before.without_last(requester);
             return Ok(AdmissionDecision::Admitted(AdmissionReceipt {
@@ -505,7 +505,7 @@ fn without_last(number: &PhoneNumber, digits: usize) -> String {
     text.get(..kept).unwrap_or(text).to_owned()
 }
 
-/// Of several refusals the one that says most: whatever nobody verified, then a budget; the narrowest first.
+/// Returns the most telling of several refusals: unverified codes first, then a budget; the narrowest first.
 fn refusal(refused: impl IntoIterator<Item = (BudgetScope, BudgetRefusal)>) -> Option<NotSent> {
     let reasons = refused.into_iter().map(|(scope, refused)| match refused {
         BudgetRefusal::NothingVerified => NotSent::NothingVerified(scope),

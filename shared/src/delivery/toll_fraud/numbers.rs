@@ -68,7 +68,7 @@ impl NumberType {
         Self::Voicemail,
     ];
 
-    /// As the policy says it. Nobody can allow numbers of no type.
+    /// The name in the policy. Numbers of no type cannot be allowed.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }

@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn the_cool_down_doubles_up_to_its_cap() {
         let waits = waits(SendHistory::default(), Requester::Authenticated, 6);
-        // The streak is old at the cap: whoever waited for it starts anew.
+        // At the maximum the streak ends: after that wait a new one starts.
         assert_eq!(waits, [60, 120, 240, 480, 900, 60]);
     }
 
@@ -349,7 +349,7 @@ mod tests {
 
     proptest! {
         /// Whatever is asked for in whatever order, and let through as the cool-down says: each kind of requester has
-        /// a streak of its own, nobody waits for ever or because of us, a destination is established by a day in
+        /// a streak of its own, no requester waits for ever or because of a notice, a destination is established by a day in
         /// which it was never seen unverified, and every code to an unverified one is owed.
         #[test]
         fn no_history_gets_around_a_wait_or_into_the_reserve(steps in steps()) {
@@ -414,7 +414,7 @@ mod tests {
 
         /// A streak of messages without a code entered: 60 s, twice that and so on, to the cap.
         #[test]
-        fn a_row_waits_twice_as_long_each_time(late in prop::collection::vec(0..30_i64, 1..12)) {
+        fn a_streak_doubles_its_wait_each_time(late in prop::collection::vec(0..30_i64, 1..12)) {
             let policy = policy();
             let (mut history, mut now, mut expected) = (SendHistory::default(), 0, 0);
             for late in late {
@@ -422,7 +422,7 @@ mod tests {
                 prop_assert!(!history.is_cooling_down(&policy, Requester::Authenticated, at(now + expected)));
                 now += expected + late;
                 history = history.after_send(&policy, &message(true, Requester::Authenticated), at(now));
-                // Whoever waited for the cap begins a new streak.
+                // After waiting for the maximum, a new streak begins.
                 expected = if expected == 0 || expected + late >= 900 { 60 } else { (expected * 2).min(900) };
             }
         }

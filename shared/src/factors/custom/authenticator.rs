@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use super::{SET_UP_TIME, SealedSeed};
 use crate::factors::FriendlyDeviceName;
 
-/// An authenticator app of ours.
+/// An authenticator app whose seed we store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authenticator {
     pub name: FriendlyDeviceName,

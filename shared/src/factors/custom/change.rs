@@ -53,7 +53,7 @@ impl Change {
 }
 
 impl CustomFactors {
-    /// Begins an authenticator. It proves nothing yet; those that nobody finished make room.
+    /// Begins an authenticator. It proves nothing yet. Unfinished ones make room.
     pub fn start_authenticator(
         &self,
         id: FactorId,

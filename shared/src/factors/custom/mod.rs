@@ -39,7 +39,7 @@ pub const MOST_AUTHENTICATORS: usize = 5;
 pub const MOST_DEVICES: usize = 10;
 /// Recovery codes made at a time.
 pub const RECOVERY_CODES: usize = 10;
-/// An authenticator that nobody confirmed by then is forgotten.
+/// An authenticator that was not confirmed by then is removed.
 pub const SET_UP_TIME: SignedDuration = SignedDuration::from_mins(15);
 /// A device is trusted for this long.
 pub const DEVICE_TRUST: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -69,12 +69,12 @@ pub struct CustomFactors {
     pub had_factor: bool,
     /// What the user decided about codes by e-mail and SMS.
     pub message_codes: MessageCodes,
-    /// When the pool's own authenticator was stopped for a new one that nobody has confirmed yet. The pool
+    /// When the pool's own authenticator was replaced by a new one that is not confirmed yet. The pool
     /// still lists it as on (cognito.md §4.4).
     pub pool_totp_stopped_at: Option<Timestamp>,
 }
 
-/// The last completed sign-in with factors of ours.
+/// The last completed sign-in with custom factors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastProof {
     pub at: Timestamp,

@@ -17,7 +17,7 @@ pub trait CustomFactorStore: Send + Sync {
     async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<ChangeOutcome, PortError>;
 
     /// Begins a new generation: every trusted device is gone, and no sign-in that began before can be
-    /// finished with a factor of ours. For what happens elsewhere: a password reset, a change of the
+    /// finished with a custom factor. For what happens elsewhere: a password reset, a change of the
     /// pool's own factors.
     async fn revoke_devices(&self, user: &UserId) -> Result<(), PortError>;
 
@@ -42,7 +42,7 @@ pub enum PoolFactorNote {
     On(Timestamp),
     /// The user turned the last one off, after a proof: they may begin anew if they have nothing else.
     TurnedOff,
-    /// None is on, and nobody proved anything: it was turned off past us.
+    /// No factor is on and none was proven: it was turned off outside our API.
     Missing,
 }
 
@@ -50,13 +50,13 @@ pub enum PoolFactorNote {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeOutcome {
     Done,
-    /// Somebody else was faster: nothing is written, and what was read is out of date.
+    /// Another change was faster: nothing is written, and what was read is out of date.
     Overtaken,
 }
 
 /// Seals seeds under a key of their own.
 ///
-/// Contract: a seed opens for the user whom it was sealed for, in the same pool, and for nobody else.
+/// Contract: a seed opens for the user whom it was sealed for, in the same pool, and for no other user.
 #[async_trait]
 pub trait Seeds: Send + Sync {
     async fn seal(&self, user: &UserId, seed: &TotpSeed) -> Result<SealedSeed, PortError>;

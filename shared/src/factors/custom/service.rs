@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     assurance::ChangeKind,
-    audit::{Action, Entry, FactorEvent},
+    audit::{AuditAction, AuditEntry, FactorEvent},
     config::Policy,
     delivery::Notice,
     factors::{FactorChangeGuard, FactorFault, FriendlyDeviceName, Profile, SignedIn, TotpEnrolment},
@@ -69,7 +69,7 @@ impl CustomFactorService {
         Self { access, store, seeds, hash_key, issuer: policy.totp.issuer.clone() }
     }
 
-    /// All that is set up, without what nobody finished and what has run out.
+    /// Returns all factors that are set up, without unfinished and expired ones.
     pub async fn factors(&self, caller: &SignedIn) -> Result<CustomFactors, FactorFault> {
         self.access.profile(caller).await?;
         self.kept(caller).await
@@ -148,7 +148,7 @@ impl CustomFactorService {
         let plan = |seen: &CustomFactors| seen.remove_authenticator(id);
         let event = FactorEvent::AuthenticatorRemoved;
         if !removed.is_confirmed {
-            // It never proved anything: nobody need be told.
+            // It never proved anything, so no notice is needed.
             return self.change(caller, event, Some(id), plan).await.map(drop);
         }
         let told = (Notice::AuthenticatorRemoved, Some(removed.name.clone()));
@@ -241,14 +241,14 @@ impl CustomFactorService {
         Ok(())
     }
 
-    /// Reads, plans, notes and writes; looks again where somebody was faster.
+    /// Reads, plans, audits and writes. Reads again if another change was faster.
     async fn change(
         &self,
         caller: &SignedIn,
         event: FactorEvent,
         id: Option<&FactorId>,
         plan: impl Fn(&CustomFactors) -> Result<Change, Refusal> + Send + Sync,
-    ) -> Result<Entry, FactorFault> {
+    ) -> Result<AuditEntry, FactorFault> {
         let mut noted = None;
         for _ in 0..LOOKS {
             let seen = self.store.custom_factors(&caller.user).await?;
@@ -257,7 +257,7 @@ impl CustomFactorService {
             let entry = if let Some(entry) = noted.take() {
                 entry
             } else {
-                let action = Action::CustomFactor { event, id: id.map(FactorId::uuid) };
+                let action = AuditAction::CustomFactor { event, id: id.map(FactorId::uuid) };
                 self.access.note(caller, action).await?
             };
             if self.store.change(&caller.user, seen.revision, &change).await? == ChangeOutcome::Done {

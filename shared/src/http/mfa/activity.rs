@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, time};
 use crate::{
-    audit::Line,
+    audit::AuditLine,
     factors::{ActivityService, SignedIn},
     http::Problem,
     kernel::{PoolFactor, Refusal},
@@ -29,8 +29,8 @@ pub(super) struct ActivityLine {
     factor: Option<PoolFactor>,
 }
 
-impl From<Line> for ActivityLine {
-    fn from(line: Line) -> Self {
+impl From<AuditLine> for ActivityLine {
+    fn from(line: AuditLine) -> Self {
         Self { id: line.id.to_string(), at: time(line.at), action: line.action, factor: line.factor }
     }
 }

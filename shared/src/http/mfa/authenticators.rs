@@ -1,4 +1,4 @@
-//! Authenticators of ours: several, each with a name.
+//! Custom authenticators: several, each with a name.
 
 use std::sync::Arc;
 

@@ -6,12 +6,12 @@ use serde_json::Value;
 use shared::{
     admin::UserItems,
     assurance::{Evidence, RecordedSignIn, SignInRecords},
-    audit::{Action, AuditTrail, Authority, Entry, SupportEvent},
+    audit::{AdminEvent, AuditAction, AuditEntry, AuditTrail, Authority},
     factors::custom::{Change, CustomFactorStore, CustomFactors, RecoveryHash},
     kernel::{PoolFactor, UserId},
     recovery::{
-        Case, CaseKey, Cases, HandOver, PasswordMark, RecoveryCodes, RunIds, Spent, Step, Swapped, Tries,
-        Trying, WaitIds,
+        AttemptKind, AttemptLimiter, Case, CaseKey, Cases, EscalationReason, MailWaitIds,
+        PasswordFingerprint, RecoveryCodes, RecoveryStep, RedeemOutcome, RunIds, SwapOutcome,
     },
 };
 
@@ -36,8 +36,8 @@ pub async fn cases(port: &dyn Cases) {
     assert_eq!(port.read(&key(1)).await.expect("works"), Some(nobody));
     assert_eq!(port.read(&key(2)).await.expect("works"), None);
 
-    let mark = PasswordMark::from_stored("mark");
-    let mut case = Case::open(user("case-alex"), "alex".into(), Some(mark.clone()), expires_at);
+    let fingerprint = PasswordFingerprint::from_stored("mark");
+    let mut case = Case::open(user("case-alex"), "alex".into(), Some(fingerprint.clone()), expires_at);
     port.create(&key(3), &case).await.expect("works");
     let id = uuid::Uuid::from_u128;
     let ids = RunIds { begun: id(1), ended: id(2), email: id(3), sms: id(4) };
@@ -46,22 +46,22 @@ pub async fn cases(port: &dyn Cases) {
         Box::new(|case| case.proven(now()).expect("open")),
         Box::new(move |case| case.begin([PoolFactor::Totp].into(), ids, now()).expect("proven")),
     ];
-    for step in Step::ALL {
-        let reason = (step == Step::PoolFactor).then_some(HandOver::StillThere);
+    for step in RecoveryStep::ALL {
+        let reason = (step == RecoveryStep::PoolFactor).then_some(EscalationReason::StillThere);
         steps.push(Box::new(move |case| case.step_done(reason).expect("worked on")));
     }
     for step in steps {
         let after = step(&case);
         let racing =
             join_all((0..RACING).map(|_| async { port.swap(&key(3), case.revision, &after).await })).await;
-        let done = racing.into_iter().filter(|outcome| matches!(outcome, Ok(Swapped::Done))).count();
+        let done = racing.into_iter().filter(|outcome| matches!(outcome, Ok(SwapOutcome::Done))).count();
         assert_eq!(done, 1, "of {RACING} racing changes one is done: {after:?}");
         assert_eq!(port.read(&key(3)).await.expect("works"), Some(after.clone()));
         case = after;
     }
     // Another comes by a wait.
-    let ids = WaitIds { noted: id(5), email: id(6), sms: id(7) };
-    let mut waiting = Case::open(user("case-kim"), "kim".into(), Some(mark), expires_at);
+    let ids = MailWaitIds { noted: id(5), email: id(6), sms: id(7) };
+    let mut waiting = Case::open(user("case-kim"), "kim".into(), Some(fingerprint), expires_at);
     port.create(&key(6), &waiting).await.expect("works");
     let hours = SignedDuration::from_hours(72);
     let steps: Vec<Arrow> = vec![
@@ -72,34 +72,34 @@ pub async fn cases(port: &dyn Cases) {
     for step in steps {
         let after = step(&waiting);
         let swapped = port.swap(&key(6), waiting.revision, &after).await.expect("works");
-        assert_eq!(swapped, Swapped::Done);
+        assert_eq!(swapped, SwapOutcome::Done);
         assert_eq!(port.read(&key(6)).await.expect("works"), Some(after.clone()));
         waiting = after;
     }
     let stale = port.swap(&key(3), 1, &case).await.expect("works");
-    assert_eq!(stale, Swapped::Overtaken);
+    assert_eq!(stale, SwapOutcome::Overtaken);
     let cancelled = Case::open(user("case-sam"), "sam".into(), None, expires_at);
     port.create(&key(4), &cancelled).await.expect("works");
     let cancelled = cancelled.cancel(now()).expect("open");
-    assert_eq!(port.swap(&key(4), 1, &cancelled).await.expect("works"), Swapped::Done);
+    assert_eq!(port.swap(&key(4), 1, &cancelled).await.expect("works"), SwapOutcome::Done);
     assert_eq!(port.read(&key(4)).await.expect("works"), Some(cancelled));
-    assert_eq!(port.swap(&key(5), 1, &case).await.expect("works"), Swapped::Overtaken, "there is none");
+    assert_eq!(port.swap(&key(5), 1, &case).await.expect("works"), SwapOutcome::Overtaken, "there is none");
 }
 
 /// Within any hour so many are admitted, however many race; the others change nothing.
-pub async fn tries(port: &dyn Tries) {
-    let of = |name: &str| Trying::Password { of: name.to_owned() };
+pub async fn tries(port: &dyn AttemptLimiter) {
+    let of = |name: &str| AttemptKind::Password { of: name.to_owned() };
     let after = |minutes| now() + SignedDuration::from_mins(minutes);
-    for (trying, most) in [
+    for (attempt, most) in [
         (of("tries-alex"), 5),
-        (Trying::Code { of: user("tries-alex") }, 5),
-        (Trying::Anything { address: "tries-alex".into() }, 20),
+        (AttemptKind::Code { of: user("tries-alex") }, 5),
+        (AttemptKind::FromAddress { address: "tries-alex".into() }, 20),
     ] {
-        let racing = join_all((0..RACING).map(|_| port.admit(&trying, most, now()))).await;
+        let racing = join_all((0..RACING).map(|_| port.admit(&attempt, most, now()))).await;
         let admitted = racing.into_iter().filter(|admitted| *admitted.as_ref().expect("works")).count();
         assert_eq!(admitted, usize::try_from(most).expect("small"), "of {RACING} racing ones");
-        assert!(!port.admit(&trying, most, after(59)).await.expect("works"));
-        assert!(port.admit(&trying, most, after(60)).await.expect("works"), "an hour later");
+        assert!(!port.admit(&attempt, most, after(59)).await.expect("works"));
+        assert!(port.admit(&attempt, most, after(60)).await.expect("works"), "an hour later");
     }
     // Any hour, not the clock's.
     for minute in [0, 50, 52, 54, 56] {
@@ -119,19 +119,22 @@ pub async fn recovery_codes(port: &dyn RecoveryCodes, store: &dyn CustomFactorSt
     store.change(&alex, 0, &change).await.expect("works");
     let keys: Vec<_> = (10_u8..60).map(key).collect();
     let code = hash(0);
-    let racing = join_all(keys.iter().map(|key| port.spend(&alex, &code, key))).await;
+    let racing = join_all(keys.iter().map(|key| port.redeem(&alex, &code, key))).await;
     let won: Vec<_> = racing
         .iter()
         .zip(&keys)
-        .filter(|(outcome, _)| *outcome.as_ref().expect("works") == Spent::Done)
+        .filter(|(outcome, _)| *outcome.as_ref().expect("works") == RedeemOutcome::Done)
         .map(|(_, key)| key)
         .collect();
     assert_eq!(won.len(), 1, "of {RACING} racing cases one has the code");
     let winner = won.first().expect("one has");
-    assert_eq!(port.spend(&alex, &code, winner).await.expect("works"), Spent::Done, "said again");
-    assert_eq!(port.spend(&alex, &code, &key(99)).await.expect("works"), Spent::Unknown);
-    assert_eq!(port.spend(&alex, &hash(7), &key(99)).await.expect("works"), Spent::Unknown);
-    assert_eq!(port.spend(&user("spend-sam"), &hash(1), &key(99)).await.expect("works"), Spent::Unknown);
+    assert_eq!(port.redeem(&alex, &code, winner).await.expect("works"), RedeemOutcome::Done, "said again");
+    assert_eq!(port.redeem(&alex, &code, &key(99)).await.expect("works"), RedeemOutcome::Unknown);
+    assert_eq!(port.redeem(&alex, &hash(7), &key(99)).await.expect("works"), RedeemOutcome::Unknown);
+    assert_eq!(
+        port.redeem(&user("spend-sam"), &hash(1), &key(99)).await.expect("works"),
+        RedeemOutcome::Unknown
+    );
     let left = store.custom_factors(&alex).await.expect("works");
     assert_eq!(left.recovery, [hash(1), hash(2)].into());
     assert_eq!(store.custom_factors(&user("spend-sam")).await.expect("works"), CustomFactors::default());
@@ -146,8 +149,8 @@ pub async fn user_items(port: &dyn UserItems, trail: &dyn AuditTrail, custom: &d
     for (user, seconds) in [(&alex, 20), (&alex, 0), (&sam, 0), (&alex, 10)] {
         // A look has no reason.
         let is_look = seconds == 10;
-        let event = if is_look { SupportEvent::UserViewed } else { SupportEvent::Unlocked };
-        let entry = Entry::at(at(seconds), &entropy, user.clone(), Action::Support { event });
+        let event = if is_look { AdminEvent::UserViewed } else { AdminEvent::Unlocked };
+        let entry = AuditEntry::at(at(seconds), &entropy, user.clone(), AuditAction::Admin { event });
         let mut entry = entry.expect("works");
         entry.by = Some(Authority { user: sam.clone(), reason: (!is_look).then(|| "ticket 17".into()) });
         trail.append(&entry).await.expect("works");

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn each_invocation_is_rounded_up_and_only_the_first_starts_an_environment() {
+    fn invocations_are_rounded_up_and_only_the_first_is_cold() {
         let bill = bill("sign-in", OURS, &[(&row(), 2)], &prices()).unwrap();
         // Warm 0.3 × 4 + 6 = 7.2; cold 3.2 + 1 × 4 + 12 = 19.2.
         assert_eq!((bill.warm.milliseconds, bill.cold.milliseconds), (16.0, 28.0));

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! listing ──▶ every user's addresses are claimed, or the claim is marked as seen in this pass
-//!    │        (a claim of somebody who has the address no more goes to whoever was listed with it)
+//!    │        (a claim whose owner no longer has the address goes to the user listed with it)
 //!    ▼
 //! sweeping ─▶ claims that were there before the pass and were not seen: their owner is looked up once more,
 //!    │        and without the address the claim is freed
@@ -20,7 +20,7 @@ use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{AddressClaims, AddressKey, KeptClaim, KnownAddress, ListedUser, UniqueSettings};
+use super::{AddressClaims, AddressKey, KnownAddress, ListedUser, StoredClaim, UniqueSettings};
 use crate::{
     kernel::{Clock, PortError, UserId},
     telemetry::Metric,
@@ -52,7 +52,7 @@ pub trait PoolUsers: Send + Sync {
 
 /// What a review of a claim found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reviewed {
+pub enum ClaimReview {
     /// The user's already.
     Right,
     /// There was none; it is the user's now.
@@ -65,7 +65,7 @@ pub enum Reviewed {
 
 /// Where in the table the claims go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClaimPlace {
+pub struct ClaimCursor {
     pub pk: String,
     pub sk: String,
 }
@@ -77,46 +77,46 @@ pub struct ClaimPlace {
 /// `unseen` gives every firm claim that was made before the pass and was not seen in it, page by page.
 /// Of those who `keep` after the same revision one is told true.
 #[async_trait]
-pub trait ClaimsReview: Send + Sync {
-    async fn progress(&self) -> Result<Option<Progress>, PortError>;
+pub trait ClaimScan: Send + Sync {
+    async fn progress(&self) -> Result<Option<PassProgress>, PortError>;
 
-    /// False where somebody else has kept theirs meanwhile. `after`: the revision that was read; none where
+    /// Returns false if another run has stored its progress meanwhile. `after`: the revision that was read; `None` if
     /// there was none.
-    async fn keep(&self, progress: &Progress, after: Option<u64>) -> Result<bool, PortError>;
+    async fn keep(&self, progress: &PassProgress, after: Option<u64>) -> Result<bool, PortError>;
 
     async fn review(
         &self,
         known: &KnownAddress,
         pass: Timestamp,
         now: Timestamp,
-    ) -> Result<Reviewed, PortError>;
+    ) -> Result<ClaimReview, PortError>;
 
     async fn unseen(
         &self,
         pass: Timestamp,
-        after: Option<&ClaimPlace>,
-    ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError>;
+        after: Option<&ClaimCursor>,
+    ) -> Result<(Vec<StoredClaim>, Option<ClaimCursor>), PortError>;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Phase {
+pub enum PassPhase {
     Listing(Option<String>),
-    Sweeping(Option<ClaimPlace>),
+    Sweeping(Option<ClaimCursor>),
     Over,
 }
 
-/// How far a pass is. The same for every run, whoever goes on with it.
+/// The progress of a pass, shared by all runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct PassProgress {
     pub revision: u64,
     /// When the pass began, in whole seconds.
     #[serde(with = "whole_seconds")]
     pub pass: Timestamp,
     /// Tells passes with another hash key or policy apart.
     pub fingerprint: String,
-    pub phase: Phase,
-    pub done: Done,
+    pub phase: PassPhase,
+    pub done: PassTotals,
 }
 
 mod whole_seconds {
@@ -134,7 +134,7 @@ mod whole_seconds {
 
 /// What a pass has done so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Done {
+pub struct PassTotals {
     pub users: u64,
     pub made: u64,
     pub freed: u64,
@@ -144,40 +144,41 @@ pub struct Done {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Standing {
+pub enum PassStatus {
     /// The pass is over; the next is not due yet.
     Idle,
     /// The time is up: the next run goes on.
     Unfinished,
     Finished,
-    /// Somebody else goes on with the pass.
+    /// Another run continues the pass.
     Overtaken,
 }
 
 /// What came of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Run {
-    pub standing: Standing,
+pub struct RunOutcome {
+    #[serde(rename = "standing")]
+    pub status: PassStatus,
     /// Of the whole pass.
     #[serde(flatten)]
-    pub done: Done,
+    pub done: PassTotals,
 }
 
 /// The use case.
-pub struct Upkeep {
+pub struct ClaimReconciler {
     settings: UniqueSettings,
     users: Arc<dyn PoolUsers>,
     claims: Arc<dyn AddressClaims>,
-    review: Arc<dyn ClaimsReview>,
+    review: Arc<dyn ClaimScan>,
     clock: Arc<dyn Clock>,
 }
 
-impl Upkeep {
+impl ClaimReconciler {
     pub fn new(
         settings: UniqueSettings,
         users: Arc<dyn PoolUsers>,
         claims: Arc<dyn AddressClaims>,
-        review: Arc<dyn ClaimsReview>,
+        review: Arc<dyn ClaimScan>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self { settings, users, claims, review, clock }
@@ -185,63 +186,63 @@ impl Upkeep {
 
     /// Goes on with the pass, or begins the next if it is due, until `deadline`: what has begun by then is
     /// ended, and takes one page's time at most.
-    pub async fn run(&self, deadline: Timestamp) -> Result<Run, PortError> {
+    pub async fn run(&self, deadline: Timestamp) -> Result<RunOutcome, PortError> {
         let fingerprint = self.settings.fingerprint();
         let kept = self.review.progress().await?;
         let mut seen = kept.as_ref().map(|kept| kept.revision);
         let begun = self.clock.now();
-        let is_due = |kept: &Progress| begun.duration_since(kept.pass) >= PASS_EVERY;
+        let is_due = |kept: &PassProgress| begun.duration_since(kept.pass) >= PASS_EVERY;
         let mut progress = match kept {
             Some(kept)
-                if kept.fingerprint == fingerprint && (kept.phase != Phase::Over || !is_due(&kept)) =>
+                if kept.fingerprint == fingerprint && (kept.phase != PassPhase::Over || !is_due(&kept)) =>
             {
                 kept
             }
-            kept => Progress {
+            kept => PassProgress {
                 revision: kept.map_or(0, |kept| kept.revision),
                 // Claims tell the second they were made in.
                 pass: Timestamp::from_second(begun.as_second()).unwrap_or(begun),
                 fingerprint,
-                phase: Phase::Listing(None),
-                done: Done::default(),
+                phase: PassPhase::Listing(None),
+                done: PassTotals::default(),
             },
         };
-        if progress.phase == Phase::Over {
-            return Ok(Run { standing: Standing::Idle, done: progress.done });
+        if progress.phase == PassPhase::Over {
+            return Ok(RunOutcome { status: PassStatus::Idle, done: progress.done });
         }
         while self.clock.now() < deadline {
             let is_whole = match progress.phase.clone() {
-                Phase::Listing(place) => self.list(&mut progress, place.as_deref()).await?,
-                Phase::Sweeping(place) => self.sweep(&mut progress, place.as_ref(), deadline).await?,
-                Phase::Over => break,
+                PassPhase::Listing(place) => self.list(&mut progress, place.as_deref()).await?,
+                PassPhase::Sweeping(place) => self.sweep(&mut progress, place.as_ref(), deadline).await?,
+                PassPhase::Over => break,
             };
             if !is_whole {
                 break;
             }
             progress.revision += 1;
             if !self.review.keep(&progress, seen).await? {
-                return Ok(Run { standing: Standing::Overtaken, done: progress.done });
+                return Ok(RunOutcome { status: PassStatus::Overtaken, done: progress.done });
             }
             seen = Some(progress.revision);
         }
         let done = progress.done;
-        if progress.phase != Phase::Over {
-            return Ok(Run { standing: Standing::Unfinished, done });
+        if progress.phase != PassPhase::Over {
+            return Ok(RunOutcome { status: PassStatus::Unfinished, done });
         }
         let counts = [done.users, done.made, done.freed, done.conflicts].map(|count| count.to_string());
         let [users, made, freed, conflicts] = &counts;
         let facts = [("users", users.as_str()), ("made", made), ("freed", freed), ("conflicts", conflicts)];
         Metric::ClaimsReconciled.emit_with(&facts);
-        Ok(Run { standing: Standing::Finished, done })
+        Ok(RunOutcome { status: PassStatus::Finished, done })
     }
 
     /// One page of users.
-    async fn list(&self, progress: &mut Progress, place: Option<&str>) -> Result<bool, PortError> {
+    async fn list(&self, progress: &mut PassProgress, place: Option<&str>) -> Result<bool, PortError> {
         let Some(page) = self.users.page(place).await? else {
             if place.is_none() {
                 return Err(PortError::new("claims.list", "the first page is not known"));
             }
-            progress.phase = Phase::Listing(None);
+            progress.phase = PassPhase::Listing(None);
             return Ok(true);
         };
         let known: Vec<_> = page.users.iter().flat_map(|user| user.addresses(&self.settings)).collect();
@@ -254,32 +255,32 @@ impl Upkeep {
             }
         }
         progress.done.users += u64::try_from(page.users.len()).unwrap_or_default();
-        progress.phase = page.next.map_or(Phase::Sweeping(None), |next| Phase::Listing(Some(next)));
+        progress.phase = page.next.map_or(PassPhase::Sweeping(None), |next| PassPhase::Listing(Some(next)));
         Ok(true)
     }
 
     /// One address of one user.
-    async fn see(&self, known: &KnownAddress, pass: Timestamp) -> Result<Done, PortError> {
+    async fn see(&self, known: &KnownAddress, pass: Timestamp) -> Result<PassTotals, PortError> {
         let review = || self.review.review(known, pass, self.clock.now());
-        let mut done = Done::default();
+        let mut done = PassTotals::default();
         let mut reviewed = review().await?;
-        if let Reviewed::Others { owner, since } = &reviewed
+        if let ClaimReview::Others { owner, since } = &reviewed
             && *since < pass
             && !self.has(owner, &known.address).await?
         {
             done.freed += u64::from(self.claims.release(&known.address, owner).await?);
             reviewed = review().await?;
         }
-        done.made += u64::from(reviewed == Reviewed::Made);
-        done.conflicts += u64::from(matches!(reviewed, Reviewed::Others { .. }));
+        done.made += u64::from(reviewed == ClaimReview::Made);
+        done.conflicts += u64::from(matches!(reviewed, ClaimReview::Others { .. }));
         Ok(done)
     }
 
     /// One page of claims; false where the time was up before its end.
     async fn sweep(
         &self,
-        progress: &mut Progress,
-        place: Option<&ClaimPlace>,
+        progress: &mut PassProgress,
+        place: Option<&ClaimCursor>,
         deadline: Timestamp,
     ) -> Result<bool, PortError> {
         let (unseen, next) = self.review.unseen(progress.pass, place).await?;
@@ -290,12 +291,12 @@ impl Upkeep {
             let freed = try_join_all(chunk.iter().map(|claim| self.free(claim))).await?;
             progress.done.freed += freed.into_iter().map(u64::from).sum::<u64>();
         }
-        progress.phase = next.map_or(Phase::Over, |next| Phase::Sweeping(Some(next)));
+        progress.phase = next.map_or(PassPhase::Over, |next| PassPhase::Sweeping(Some(next)));
         Ok(true)
     }
 
-    async fn free(&self, claim: &KeptClaim) -> Result<bool, PortError> {
-        // The listing was not of one moment: nobody loses a claim without having been asked for.
+    async fn free(&self, claim: &StoredClaim) -> Result<bool, PortError> {
+        // The listing was not of one moment, so we look a user up before freeing their claim.
         if self.has(&claim.owner, &claim.address).await? {
             return Ok(false);
         }
@@ -310,8 +311,8 @@ impl Upkeep {
     }
 }
 
-impl std::fmt::Debug for Upkeep {
+impl std::fmt::Debug for ClaimReconciler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Upkeep").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("ClaimReconciler").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use shared::{
     config::Environment,
     kernel::{PortError, SystemClock},
-    sign_up::{UniqueSettings, Upkeep},
+    sign_up::{ClaimReconciler, UniqueSettings},
 };
 
 use crate::{Aws, AwsSettings, PoolListing, Table};
 
 /// Everything, or nothing where policy keeps no addresses apart.
 #[derive(Debug)]
-pub struct UpkeepSettings {
+pub struct ReconcilerSettings {
     unique: UniqueSettings,
     user_pool_id: String,
     aws: AwsSettings,
 }
 
-impl UpkeepSettings {
+impl ReconcilerSettings {
     pub fn read(environment: &mut Environment<'_>) -> Option<Self> {
         let unique = UniqueSettings::read(environment)?;
         let user_pool_id = environment.required("MFA_USER_POOL_ID");
@@ -26,9 +26,9 @@ impl UpkeepSettings {
     }
 }
 
-pub fn upkeep(settings: UpkeepSettings) -> Result<Upkeep, PortError> {
+pub fn reconciler(settings: ReconcilerSettings) -> Result<ClaimReconciler, PortError> {
     let aws = Aws::new(settings.aws)?;
     let table = Arc::new(Table::new(&aws));
     let users = Arc::new(PoolListing::new(&aws, settings.user_pool_id));
-    Ok(Upkeep::new(settings.unique, users, table.clone(), table, Arc::new(SystemClock)))
+    Ok(ClaimReconciler::new(settings.unique, users, table.clone(), table, Arc::new(SystemClock)))
 }

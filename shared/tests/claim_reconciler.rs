@@ -13,8 +13,8 @@ use shared::{
     config,
     kernel::{Clock as _, EmailAddress, PortError, UserId},
     sign_up::{
-        AddressClaim, AddressClaims as _, CandidateKey, Done, ListedUser, PoolUsers, Run, Standing,
-        UniqueSettings, Upkeep, UsersPage,
+        AddressClaim, AddressClaims as _, CandidateKey, ClaimReconciler, ListedUser, PassStatus, PassTotals,
+        PoolUsers, RunOutcome, UniqueSettings, UsersPage,
     },
 };
 use shared_testkit::{InMemoryTable, ManualClock};
@@ -107,22 +107,22 @@ impl Stage {
         config::load(&lookup, UniqueSettings::read).unwrap().unwrap()
     }
 
-    fn upkeep(&self) -> Upkeep {
+    fn reconciler(&self) -> ClaimReconciler {
         let (pool, table) = (self.pool.clone(), self.table.clone());
-        Upkeep::new(Self::settings(), pool, table.clone(), table, self.clock.clone())
+        ClaimReconciler::new(Self::settings(), pool, table.clone(), table, self.clock.clone())
     }
 
     /// A run that has so many seconds.
-    async fn run(&self, seconds: i64) -> Run {
+    async fn run(&self, seconds: i64) -> RunOutcome {
         let deadline = self.clock.now().saturating_add(SignedDuration::from_secs(seconds)).unwrap();
-        self.upkeep().run(deadline).await.unwrap()
+        self.reconciler().run(deadline).await.unwrap()
     }
 
     /// A pass, a day after the last one.
-    async fn pass(&self) -> Done {
+    async fn pass(&self) -> PassTotals {
         self.clock.advance(SignedDuration::from_hours(24));
         let run = self.run(3_600).await;
-        assert_eq!(run.standing, Standing::Finished);
+        assert_eq!(run.status, PassStatus::Finished);
         run.done
     }
 
@@ -144,16 +144,16 @@ async fn a_pass_that_takes_many_runs_goes_on_where_the_last_one_ended() {
         // Two pages each.
         let run = stage.run(2).await;
         runs.push(run.done.users);
-        if run.standing == Standing::Finished {
-            assert_eq!(run.done, Done { users: 20, made: 20, freed: 0, conflicts: 0 });
+        if run.status == PassStatus::Finished {
+            assert_eq!(run.done, PassTotals { users: 20, made: 20, freed: 0, conflicts: 0 });
             break;
         }
-        assert_eq!(run.standing, Standing::Unfinished);
+        assert_eq!(run.status, PassStatus::Unfinished);
     }
     assert_eq!(runs, [6, 12, 18, 20], "no page twice, none left out");
-    assert_eq!(stage.run(60).await.standing, Standing::Idle, "until a day has passed");
+    assert_eq!(stage.run(60).await.status, PassStatus::Idle, "until a day has passed");
     assert!(!stage.is_free("user.7@example.com").await);
-    assert_eq!(stage.pass().await, Done { users: 20, ..Done::default() });
+    assert_eq!(stage.pass().await, PassTotals { users: 20, ..PassTotals::default() });
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn what_fires_no_trigger_is_caught_up_on() {
     stage.pool.set("user-07", "user.0@example.com");
     let done = stage.pass().await;
     // 1's and 2's, 3's for the heir, 7's and 8's old ones; for 2 and the heir.
-    assert_eq!(done, Done { users: 7, made: 2, freed: 5, conflicts: 1 });
+    assert_eq!(done, PassTotals { users: 7, made: 2, freed: 5, conflicts: 1 });
     for (email, is_free) in [
         ("user.1@example.com", true),
         ("user.2@example.com", true),
@@ -183,33 +183,33 @@ async fn what_fires_no_trigger_is_caught_up_on() {
 }
 
 #[tokio::test]
-async fn whoever_has_the_address_again_when_it_is_to_be_freed_keeps_it() {
+async fn an_address_regained_before_its_release_stays_claimed() {
     let stage = Stage::new(5);
     stage.pass().await;
     stage.pool.remove("user-02");
     *stage.pool.late.lock().unwrap() = Some(("user-02".to_owned(), "user.2@example.com".to_owned()));
-    assert_eq!(stage.pass().await, Done { users: 4, ..Done::default() });
+    assert_eq!(stage.pass().await, PassTotals { users: 4, ..PassTotals::default() });
     assert!(!stage.is_free("user.2@example.com").await);
 }
 
 #[tokio::test]
 async fn a_place_that_the_pool_has_forgotten_begins_the_listing_anew() {
     let stage = Stage::new(7);
-    assert_eq!(stage.run(1).await.standing, Standing::Unfinished);
+    assert_eq!(stage.run(1).await.status, PassStatus::Unfinished);
     *stage.pool.forgets.lock().unwrap() = true;
     let run = stage.run(60).await;
-    assert_eq!((run.standing, run.done.made, run.done.freed), (Standing::Finished, 7, 0));
+    assert_eq!((run.status, run.done.made, run.done.freed), (PassStatus::Finished, 7, 0));
 }
 
 #[tokio::test]
 async fn of_two_runs_at_a_time_one_goes_on() {
     let stage = Stage::new(20);
     let deadline = stage.clock.now().saturating_add(SignedDuration::from_hours(1)).unwrap();
-    let (one, other) = (stage.upkeep(), stage.upkeep());
+    let (one, other) = (stage.reconciler(), stage.reconciler());
     let (one, other) = futures::join!(one.run(deadline), other.run(deadline));
-    let mut standings = [one.unwrap().standing, other.unwrap().standing];
-    standings.sort_by_key(|standing| *standing == Standing::Finished);
-    assert_ne!(standings[0], Standing::Unfinished);
-    assert_eq!(standings[1], Standing::Finished);
+    let mut statuses = [one.unwrap().status, other.unwrap().status];
+    statuses.sort_by_key(|status| *status == PassStatus::Finished);
+    assert_ne!(statuses[0], PassStatus::Unfinished);
+    assert_eq!(statuses[1], PassStatus::Finished);
     assert!(!stage.is_free("user.19@example.com").await);
 }

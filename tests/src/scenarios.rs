@@ -1,4 +1,4 @@
-//! What people do, from the first request to the last, as load, bills and deploys see it: through the wire
+//! What users do, from the first request to the last, as load, bills and deploys see it: through the wire
 //! protocols alone, with every code read from the message that brought it.
 
 mod trusted_device;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use self::trusted_device::TrustedDevice;
 use crate::Cloud;
-use crate::people::{PASSWORD, access_token};
+use crate::personas::{PASSWORD, access_token};
 
 const NEW_PASSWORD: &str = "Better-Horse-10";
 /// A message that takes longer than this is lost.
@@ -22,21 +22,21 @@ const LOOK: Duration = Duration::from_millis(5);
 const CAREFUL: &str = "careful";
 const HELPERS: &str = "helpers";
 
-/// Lets each of [`Journey`] walk: `MFA_CONFIG_DIR`'s policy. Each message is counted and none is refused; and
+/// Lets each of [`Scenario`] walk: `MFA_CONFIG_DIR`'s policy. Each message is counted and none is refused; and
 /// everybody comes from one address.
 pub const POLICY: &str = concat!(
     include_str!("roomy.toml"),
     "[api]\nchanges_per_address = 1000000\n[custom_auth.clients.custom]\nfirst = \"passwordless\"\n"
 );
 
-/// Beside [`POLICY`], for the journeys that are not measured.
+/// Beside [`POLICY`], for the scenarios that are not measured.
 pub const FURTHER_POLICY: &str = "[custom_auth.clients.custom.groups.careful]\nfactors = 2\ntrusted_device = true\n\
      [sign_up.unique]\nemail = true\n\
      [admin]\ngroups = [\"helpers\"]\n";
 
 /// A journey through the pool's triggers or the MFA API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Journey {
+pub enum Scenario {
     /// Sign-up, the code by e-mail, confirmation, first sign-in.
     SignUp,
     /// Native sign-in, password alone.
@@ -70,7 +70,7 @@ pub enum Journey {
     Support,
 }
 
-impl Journey {
+impl Scenario {
     /// What load and bills are of.
     pub const MEASURED: [Self; 9] = [
         Self::SignUp,
@@ -145,8 +145,8 @@ impl Journey {
 
 /// Somebody who is ready for a journey.
 #[derive(Debug)]
-pub struct Traveller {
-    journey: Journey,
+pub struct ScenarioUser {
+    scenario: Scenario,
     name: String,
     number: String,
     access_token: String,
@@ -158,11 +158,11 @@ pub struct Traveller {
     trusted_device: Option<TrustedDevice>,
 }
 
-impl Traveller {
+impl ScenarioUser {
     /// The `index`-th user, with whatever the journey begins with.
-    pub async fn prepare(cloud: &Cloud, journey: Journey, index: usize) -> Result<Self> {
-        let mut traveller = Self {
-            journey,
+    pub async fn prepare(cloud: &Cloud, scenario: Scenario, index: usize) -> Result<Self> {
+        let mut user = Self {
+            scenario,
             name: format!("user-{index}@example.com"),
             number: format!("+1206{:07}", 2_000_000 + index % 7_999_999),
             access_token: String::new(),
@@ -171,58 +171,58 @@ impl Traveller {
             secrets: Vec::new(),
             trusted_device: None,
         };
-        if journey == Journey::SignUp {
-            return Ok(traveller);
+        if scenario == Scenario::SignUp {
+            return Ok(user);
         }
-        traveller.access_token = cloud.add_user(&traveller.name).await?;
-        match journey {
-            Journey::Totp => {
-                traveller.secrets = vec![cloud.enrol_totp(&traveller.access_token, now()?).await?];
+        user.access_token = cloud.add_user(&user.name).await?;
+        match scenario {
+            Scenario::Totp => {
+                user.secrets = vec![cloud.enrol_totp(&user.access_token, now()?).await?];
             }
-            Journey::Sms => cloud.prefer_sms(&traveller.name, &traveller.number).await?,
-            Journey::Refresh => {
-                let tokens = cloud.sign_in(&traveller.name, PASSWORD).await?;
-                traveller.refresh_token = text(&tokens, "/AuthenticationResult/RefreshToken")?;
-                traveller.device = text(&tokens, "/AuthenticationResult/NewDeviceMetadata/DeviceKey")?;
+            Scenario::Sms => cloud.prefer_sms(&user.name, &user.number).await?,
+            Scenario::Refresh => {
+                let tokens = cloud.sign_in(&user.name, PASSWORD).await?;
+                user.refresh_token = text(&tokens, "/AuthenticationResult/RefreshToken")?;
+                user.device = text(&tokens, "/AuthenticationResult/NewDeviceMetadata/DeviceKey")?;
             }
-            Journey::Recovery | Journey::PublicRecovery => {
-                let protected = cloud.protect(&traveller.name, &traveller.access_token, now()?).await?;
-                traveller.access_token = protected.0;
-                traveller.secrets = cloud.recovery_codes(&traveller.access_token).await?;
+            Scenario::Recovery | Scenario::PublicRecovery => {
+                let protected = cloud.protect(&user.name, &user.access_token, now()?).await?;
+                user.access_token = protected.0;
+                user.secrets = cloud.recovery_codes(&user.access_token).await?;
             }
-            Journey::CustomTotp => traveller.secrets = vec![traveller.enrol(cloud).await?],
-            Journey::CustomRecoveryCode => {
-                traveller.secrets = cloud.recovery_codes(&traveller.access_token).await?;
+            Scenario::CustomTotp => user.secrets = vec![user.enrol(cloud).await?],
+            Scenario::CustomRecoveryCode => {
+                user.secrets = cloud.recovery_codes(&user.access_token).await?;
             }
-            Journey::CustomDevice => {
-                traveller.secrets = cloud.recovery_codes(&traveller.access_token).await?;
-                cloud.join_group(&traveller.name, CAREFUL).await?;
+            Scenario::CustomDevice => {
+                user.secrets = cloud.recovery_codes(&user.access_token).await?;
+                cloud.join_group(&user.name, CAREFUL).await?;
                 // A sign-in goes by the groups of the one before.
-                let too_little = traveller.sign_in_at_once(cloud, traveller.secret()?).await;
+                let too_little = user.sign_in_at_once(cloud, user.secret()?).await;
                 ensure!(too_little.is_err(), "one factor was enough");
-                let code = traveller.secrets.last().context("no recovery code")?;
-                let tokens = traveller.sign_in_with_email_and(cloud, |_challenge| Ok(code.clone())).await?;
+                let code = user.secrets.last().context("no recovery code")?;
+                let tokens = user.sign_in_with_email_and(cloud, |_challenge| Ok(code.clone())).await?;
                 let device = TrustedDevice::register(cloud, &access_token(&signed_in(tokens)?)?).await?;
-                traveller.trusted_device = Some(device);
+                user.trusted_device = Some(device);
             }
-            Journey::Support => {
-                cloud.prefer_sms(&traveller.name, &traveller.number).await?;
-                cloud.join_group(&traveller.name, HELPERS).await?;
-                cloud.sign_in_by_sms(&traveller.name, &traveller.number).await?;
-                traveller.access_token = cloud.sign_in_by_sms(&traveller.name, &traveller.number).await?;
-                let helped = cloud.add_user(&traveller.helped()).await?;
-                let (helped, _) = cloud.protect(&traveller.helped(), &helped, now()?).await?;
+            Scenario::Support => {
+                cloud.prefer_sms(&user.name, &user.number).await?;
+                cloud.join_group(&user.name, HELPERS).await?;
+                cloud.sign_in_by_sms(&user.name, &user.number).await?;
+                user.access_token = cloud.sign_in_by_sms(&user.name, &user.number).await?;
+                let helped = cloud.add_user(&user.helped()).await?;
+                let (helped, _) = cloud.protect(&user.helped(), &helped, now()?).await?;
                 cloud.recovery_codes(&helped).await?;
             }
-            Journey::SignUp
-            | Journey::Password
-            | Journey::CustomEmail
-            | Journey::Overview
-            | Journey::Enrol
-            | Journey::ForgottenPassword
-            | Journey::NewAddress => {}
+            Scenario::SignUp
+            | Scenario::Password
+            | Scenario::CustomEmail
+            | Scenario::Overview
+            | Scenario::Enrol
+            | Scenario::ForgottenPassword
+            | Scenario::NewAddress => {}
         }
-        Ok(traveller)
+        Ok(user)
     }
 
     /// Everybody that messages of the journey go to.
@@ -243,8 +243,8 @@ impl Traveller {
     /// should be.
     pub async fn walk(&self, cloud: &Cloud) -> Result<Value> {
         let name = &self.name;
-        match self.journey {
-            Journey::SignUp => {
+        match self.scenario {
+            Scenario::SignUp => {
                 let client = cloud.client("native")?;
                 let attributes = json!([{ "Name": "email", "Value": name }]);
                 let user = json!({
@@ -256,50 +256,50 @@ impl Traveller {
                 cloud.cognito("ConfirmSignUp", confirmation).await?;
                 signed_in(cloud.sign_in(name, PASSWORD).await?)
             }
-            Journey::Password => signed_in(cloud.sign_in(name, PASSWORD).await?),
-            Journey::Totp => {
+            Scenario::Password => signed_in(cloud.sign_in(name, PASSWORD).await?),
+            Scenario::Totp => {
                 let challenge = cloud.sign_in(name, PASSWORD).await?;
                 let code = totp(self.secret()?, now()? + TOTP_STEP)?;
                 signed_in(self.respond(cloud, "native", &challenge, "SOFTWARE_TOKEN_MFA", &code).await?)
             }
-            Journey::Sms => {
+            Scenario::Sms => {
                 let before = last_message(cloud, &self.number).await?;
                 let challenge = cloud.sign_in(name, PASSWORD).await?;
                 let code = next_code(cloud, &self.number, before.as_deref()).await?;
                 signed_in(self.respond(cloud, "native", &challenge, "SMS_MFA", &code).await?)
             }
-            Journey::CustomEmail => signed_in(self.sign_in_with_email(cloud).await?),
-            Journey::CustomTotp => {
+            Scenario::CustomEmail => signed_in(self.sign_in_with_email(cloud).await?),
+            Scenario::CustomTotp => {
                 let code = totp(self.secret()?, now()? + TOTP_STEP)?;
                 self.sign_in_at_once(cloud, &code).await
             }
-            Journey::CustomRecoveryCode => self.sign_in_at_once(cloud, self.secret()?).await,
-            Journey::CustomDevice => {
+            Scenario::CustomRecoveryCode => self.sign_in_at_once(cloud, self.secret()?).await,
+            Scenario::CustomDevice => {
                 let device = self.trusted_device.as_ref().context("no trusted device")?;
                 let client = cloud.client("custom")?;
                 signed_in(
                     self.sign_in_with_email_and(cloud, |challenge| device.sign(challenge, client)).await?,
                 )
             }
-            Journey::Refresh => {
+            Scenario::Refresh => {
                 let refresh = json!({
                     "ClientId": cloud.client("native")?, "AuthFlow": "REFRESH_TOKEN_AUTH",
                     "AuthParameters": { "REFRESH_TOKEN": self.refresh_token, "DEVICE_KEY": self.device },
                 });
                 signed_in(cloud.cognito("InitiateAuth", refresh).await?)
             }
-            Journey::Overview => self.api(cloud, "GET", "/mfa", &Value::Null).await,
-            Journey::Enrol => {
+            Scenario::Overview => self.api(cloud, "GET", "/mfa", &Value::Null).await,
+            Scenario::Enrol => {
                 self.enrol(cloud).await?;
                 Ok(Value::Null)
             }
-            Journey::NewAddress => {
+            Scenario::NewAddress => {
                 let address = self.next_name();
                 self.api(cloud, "POST", "/mfa/email", &json!({ "email": address })).await?;
                 let code = json!({ "code": next_code(cloud, &address, None).await? });
                 self.api(cloud, "POST", "/mfa/email/verify", &code).await
             }
-            Journey::ForgottenPassword => {
+            Scenario::ForgottenPassword => {
                 let before = last_message(cloud, name).await?;
                 let user = json!({ "ClientId": cloud.client("native")?, "Username": name });
                 cloud.cognito("ForgotPassword", user).await?;
@@ -311,9 +311,9 @@ impl Traveller {
                 cloud.cognito("ConfirmForgotPassword", confirmation).await?;
                 signed_in(cloud.sign_in(name, NEW_PASSWORD).await?)
             }
-            Journey::Recovery => self.recover(cloud).await,
-            Journey::PublicRecovery => self.recover_in_public(cloud).await,
-            Journey::Support => {
+            Scenario::Recovery => self.recover(cloud).await,
+            Scenario::PublicRecovery => self.recover_in_public(cloud).await,
+            Scenario::Support => {
                 let user = self.helped();
                 let reset = json!({ "user": user, "reason": "ticket 17" });
                 self.api(cloud, "POST", "/admin/users/mfa-reset", &reset).await?;

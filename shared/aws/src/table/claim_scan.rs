@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use shared::{
     kernel::{PortError, UserId},
-    sign_up::{ClaimPlace, ClaimsReview, KeptClaim, KnownAddress, Progress, Reviewed},
+    sign_up::{ClaimCursor, ClaimReview, ClaimScan, KnownAddress, PassProgress, StoredClaim},
 };
 
 use super::{
@@ -21,8 +21,8 @@ const PARTITION: &str = "RECONCILE";
 const PROGRESS: &str = "PROGRESS";
 
 #[async_trait]
-impl ClaimsReview for Table {
-    async fn progress(&self) -> Result<Option<Progress>, PortError> {
+impl ClaimScan for Table {
+    async fn progress(&self) -> Result<Option<PassProgress>, PortError> {
         let answer = self
             .get_item()
             .key("pk", text(PARTITION))
@@ -39,7 +39,7 @@ impl ClaimsReview for Table {
         kept.transpose()
     }
 
-    async fn keep(&self, progress: &Progress, after: Option<u64>) -> Result<bool, PortError> {
+    async fn keep(&self, progress: &PassProgress, after: Option<u64>) -> Result<bool, PortError> {
         let kept = serde_json::to_string(progress).map_err(|fault| PortError::new(PUT, fault))?;
         let put = self
             .put_item()
@@ -66,7 +66,7 @@ impl ClaimsReview for Table {
         known: &KnownAddress,
         pass: Timestamp,
         now: Timestamp,
-    ) -> Result<Reviewed, PortError> {
+    ) -> Result<ClaimReview, PortError> {
         let update = self
             .update_item()
             .whole_key(key(&known.address).into_iter().collect())
@@ -88,23 +88,23 @@ impl ClaimsReview for Table {
             update.condition_expression("firm_for = :owner").update_expression("SET seen = :pass")
         };
         match update.send().await {
-            Ok(_) if !known.is_proven => Ok(Reviewed::Right),
+            Ok(_) if !known.is_proven => Ok(ClaimReview::Right),
             Ok(done) => {
                 let was_firm = done.attributes.as_ref().is_some_and(|before| before.contains_key("firm_for"));
-                Ok(if was_firm { Reviewed::Right } else { Reviewed::Made })
+                Ok(if was_firm { ClaimReview::Right } else { ClaimReview::Made })
             }
             Err(Fault::ConditionFailed(refused)) => {
                 let others = refused.as_ref().and_then(|item| {
                     let owner = UserId::parse(item.get("firm_for")?.as_s()?).ok()?;
                     let since = Timestamp::from_second(whole(item, "firm_since")?).ok()?;
-                    Some(Reviewed::Others { owner, since })
+                    Some(ClaimReview::Others { owner, since })
                 });
                 match others {
                     Some(others) if known.is_proven => Ok(others),
                     None if known.is_proven => {
                         Err(PortError::new(UPDATE, "the condition failed without an owner"))
                     }
-                    _ => Ok(Reviewed::NotTheirs),
+                    _ => Ok(ClaimReview::NotTheirs),
                 }
             }
             Err(fault) => Err(port_error(UPDATE)(fault)),
@@ -114,8 +114,8 @@ impl ClaimsReview for Table {
     async fn unseen(
         &self,
         pass: Timestamp,
-        after: Option<&ClaimPlace>,
-    ) -> Result<(Vec<KeptClaim>, Option<ClaimPlace>), PortError> {
+        after: Option<&ClaimCursor>,
+    ) -> Result<(Vec<StoredClaim>, Option<ClaimCursor>), PortError> {
         let scan = self
             .scan()
             .filter_expression(format!(

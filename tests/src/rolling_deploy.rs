@@ -47,7 +47,7 @@ impl Version {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mix {
     Only(Version),
-    /// This one until [`Gradual::half_way`], then the other.
+    /// This one until [`RollingDeploy::half_way`], then the other.
     First(Version),
     /// In turn, from this one on.
     InTurn(Version),
@@ -81,7 +81,7 @@ pub struct Served {
 }
 
 /// Takes every invocation of a cloud to one of two versions.
-pub struct Gradual {
+pub struct RollingDeploy {
     /// Folder of the earlier functions' binaries.
     earlier: PathBuf,
     /// The operator's overrides.
@@ -100,26 +100,26 @@ struct Course {
     served: Vec<Served>,
 }
 
-impl std::fmt::Debug for Gradual {
+impl std::fmt::Debug for RollingDeploy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Gradual(..)")
+        f.write_str("RollingDeploy(..)")
     }
 }
 
-impl Gradual {
+impl RollingDeploy {
     /// A cloud whose functions are those of this build and of an earlier one; what the earlier one does not have
     /// is always this build's.
     pub async fn start(earlier: PathBuf, config_dir: PathBuf) -> Result<(Arc<Self>, Cloud)> {
         let course = Mutex::new(Course::of(Mix::Only(Version::Present)));
-        let gradual = Arc::new(Self { earlier, config_dir, hosts: Mutex::default(), course });
+        let rolling_deploy = Arc::new(Self { earlier, config_dir, hosts: Mutex::default(), course });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let lambda = Arc::clone(&gradual) as Arc<dyn Lambda>;
+        let lambda = Arc::clone(&rolling_deploy) as Arc<dyn Lambda>;
         let router = invoke_api(EventQueue::new(lambda, AsyncPolicy::default()));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let cloud = Cloud::start_with(&["--lambda-endpoint", &url]).await?;
-        gradual.deploy(&cloud, cloud.table()).await?;
-        Ok((gradual, cloud))
+        rolling_deploy.deploy(&cloud, cloud.table()).await?;
+        Ok((rolling_deploy, cloud))
     }
 
     /// From now on the functions of both versions keep their state in this table.
@@ -229,7 +229,7 @@ impl Course {
 }
 
 #[async_trait]
-impl Lambda for Gradual {
+impl Lambda for RollingDeploy {
     async fn run(&self, request: Request) -> Result<Invocation, InvokeError> {
         let function = function_name(&request.function).to_owned();
         let version = self.course().take(&function);

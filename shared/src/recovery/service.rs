@@ -3,25 +3,25 @@ use std::fmt;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Case, CaseKey, Ending, Phase};
+use super::{Case, CaseEnding, CaseKey, CasePhase};
 use crate::kernel::{PortError, Refusal};
 
-/// Where cases are decided, as the public API reaches it.
+/// Handles recovery cases. The public API calls it.
 ///
-/// Contract: `ask` may be asked again after a failure; what was done is not done twice. `resume` returns
-/// as soon as the request is taken, and goes on with a case that somebody died over.
+/// Contract: `handle` can be repeated after a failure and has its effect once. `resume` returns as soon as the
+/// request is taken; it continues a case whose worker died.
 #[async_trait]
-pub trait Desk: Send + Sync {
-    async fn ask(&self, ask: &Ask) -> Result<Answer, PortError>;
+pub trait RecoveryService: Send + Sync {
+    async fn handle(&self, command: &RecoveryCommand) -> Result<RecoveryReply, PortError>;
 
     async fn resume(&self, key: &CaseKey) -> Result<(), PortError>;
 }
 
-/// What is asked. Prints no secret. All but `Resume`, which holds none, go to be answered at once and are
+/// A request to the recovery service. Prints no secret. All but `Resume`, which holds none, go to be answered at once and are
 /// never queued.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", rename_all_fields = "camelCase")]
-pub enum Ask {
+pub enum RecoveryCommand {
     Open {
         user_name: String,
         password: String,
@@ -41,7 +41,8 @@ pub enum Ask {
     /// The owner's link: what it consists of.
     Stop {
         case: String,
-        mark: String,
+        #[serde(rename = "mark")]
+        stop_token: String,
     },
     /// With the password that opened the case: it must still be the user's.
     Finish {
@@ -57,7 +58,7 @@ pub enum Ask {
     },
 }
 
-impl fmt::Debug for Ask {
+impl fmt::Debug for RecoveryCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Open { .. } => "Open(..)",
@@ -72,36 +73,47 @@ impl fmt::Debug for Ask {
     }
 }
 
+/// The answer to a [`RecoveryCommand`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case", rename_all_fields = "camelCase")]
-pub enum Answer {
-    Opened { secret: String, standing: Standing },
-    Standing { standing: Standing },
-    Refused { code: String },
+pub enum RecoveryReply {
+    Opened {
+        secret: String,
+        #[serde(rename = "standing")]
+        view: CaseView,
+    },
+    #[serde(rename = "standing")]
+    Case {
+        #[serde(rename = "standing")]
+        view: CaseView,
+    },
+    Refused {
+        code: String,
+    },
 }
 
 /// Prints no secret.
-impl fmt::Debug for Answer {
+impl fmt::Debug for RecoveryReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Opened { standing, .. } => write!(f, "Opened({standing:?})"),
-            Self::Standing { standing } => write!(f, "{standing:?}"),
+            Self::Opened { view, .. } => write!(f, "Opened({view:?})"),
+            Self::Case { view } => write!(f, "{view:?}"),
             Self::Refused { code } => write!(f, "Refused({code})"),
         }
     }
 }
 
-impl Answer {
+impl RecoveryReply {
     pub fn refused(refusal: Refusal) -> Self {
         Self::Refused { code: refusal.code().to_owned() }
     }
 }
 
-/// What the opener may know of a case. The same for one that leads nowhere.
+/// What the caller who opened a case sees of it. A decoy case shows the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Standing {
-    pub status: State,
+pub struct CaseView {
+    pub status: CaseStatus,
     /// Codes that may still be entered.
     pub attempts_left: u32,
     /// RFC 3339.
@@ -113,7 +125,7 @@ pub struct Standing {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum CaseStatus {
     /// A recovery code is needed.
     Open,
     /// For the time at which the mailed code can be entered.
@@ -129,19 +141,19 @@ pub enum State {
     Cancelled,
 }
 
-impl Standing {
+impl CaseView {
     pub fn of(case: &Case) -> Self {
         let status = match &case.phase {
-            Phase::Open => State::Open,
-            Phase::Waiting(_) => State::Waiting,
-            Phase::Proven => State::Proven,
-            Phase::InProgress(_) => State::InProgress,
-            Phase::Over(Ending::Recovered) => State::Recovered,
-            Phase::Over(Ending::NeedsOperator(_)) => State::NeedsOperator,
-            Phase::Over(Ending::Cancelled) => State::Cancelled,
+            CasePhase::Open => CaseStatus::Open,
+            CasePhase::Waiting(_) => CaseStatus::Waiting,
+            CasePhase::Proven => CaseStatus::Proven,
+            CasePhase::InProgress(_) => CaseStatus::InProgress,
+            CasePhase::Over(CaseEnding::Recovered) => CaseStatus::Recovered,
+            CasePhase::Over(CaseEnding::NeedsOperator(_)) => CaseStatus::NeedsOperator,
+            CasePhase::Over(CaseEnding::Cancelled) => CaseStatus::Cancelled,
         };
         let ready_at = match &case.phase {
-            Phase::Waiting(wait) => wait.ready_at.map(|at| at.to_string()),
+            CasePhase::Waiting(wait) => wait.ready_at.map(|at| at.to_string()),
             _ => None,
         };
         let (attempts_left, expires_at) = (case.comparisons_left(), case.expires_at.to_string());

@@ -5,12 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 
 use super::{
-    Account, Accounts, Answer, Ask, Case, CaseKey, CaseSecret, Cases, Desk, Ending, HandOver, Password,
-    PasswordSet, Passwords, Phase, PreferenceSet, RecoveryCodes, Removal, RunIds, Spent, Standing, Step,
-    Swapped, Tries, Trying, Wait, WaitIds, Work, lost, plan,
+    Account, Accounts, AttemptKind, AttemptLimiter, Case, CaseEnding, CaseKey, CasePhase, CaseSecret,
+    CaseView, Cases, EscalationReason, FactorRemoval, MailWait, MailWaitIds, Password, PasswordOutcome,
+    Passwords, PreferenceOutcome, RecoveryCodes, RecoveryCommand, RecoveryReply, RecoveryService,
+    RecoveryStep, RecoveryWork, RedeemOutcome, RunIds, SwapOutcome, lost, plan,
 };
 use crate::{
-    audit::{Action, AuditTrail, Entry, RecoveryEvent},
+    audit::{AuditAction, AuditEntry, AuditTrail, RecoveryEvent},
     config::{Environment, RecoveryPolicy},
     delivery::{
         Destination, MailedRecovery, MessageQueue, Notice, Notification, OutboundMessage, Recipient,
@@ -25,8 +26,8 @@ use crate::{
     telemetry::Metric,
 };
 
-/// Looks at what is kept before a change is given up.
-const LOOKS: u32 = 4;
+/// Reads before a change is given up.
+const MAX_RETRIES: u32 = 4;
 
 /// What cases are decided by.
 #[derive(Debug, Clone)]
@@ -52,11 +53,11 @@ impl RecoverySettings {
     }
 }
 
-/// What [`Recovery`] reaches.
+/// What [`CaseService`] reaches.
 #[derive(Clone)]
 pub struct RecoveryPorts {
     pub cases: Arc<dyn Cases>,
-    pub tries: Arc<dyn Tries>,
+    pub attempts: Arc<dyn AttemptLimiter>,
     pub codes: Arc<dyn RecoveryCodes>,
     pub passwords: Arc<dyn Passwords>,
     pub accounts: Arc<dyn Accounts>,
@@ -83,19 +84,19 @@ pub enum RecoveryFault {
 }
 
 /// Decides cases and acts on them.
-pub struct Recovery {
+pub struct CaseService {
     settings: RecoverySettings,
     ports: RecoveryPorts,
 }
 
-impl Recovery {
+impl CaseService {
     pub fn new(settings: RecoverySettings, ports: RecoveryPorts) -> Self {
         Self { settings, ports }
     }
 
     /// Opens a case. Known and unknown names, right and wrong passwords take the same calls, one by one or
-    /// side by side: what is not to be done is done for nobody.
-    async fn open(&self, user_name: &str, password: &Password) -> Result<Answer, RecoveryFault> {
+    /// side by side: what is refused is done for a decoy.
+    async fn open(&self, user_name: &str, password: &Password) -> Result<RecoveryReply, RecoveryFault> {
         let RecoverySettings { policy, hash_key, .. } = &self.settings;
         if !policy.open {
             return Err(Refusal::RecoveryClosed.into());
@@ -108,15 +109,15 @@ impl Recovery {
             Some(account) => account.profile.user.as_str().to_owned(),
             None => hash_key.hash("recovery.name", &[user_name.trim().to_lowercase().as_bytes()]),
         };
-        let trying = Trying::Password { of };
-        let is_admitted = self.ports.tries.admit(&trying, policy.tries_user_per_hour, now).await?;
+        let attempt = AttemptKind::Password { of };
+        let is_admitted = self.ports.attempts.admit(&attempt, policy.tries_user_per_hour, now).await?;
         if !is_admitted {
             Metric::RecoveryThrottled.emit();
         }
         let account = account.filter(|_| is_admitted);
         let name = match &account {
             Some(account) => account.profile.contacts.user_name.as_str(),
-            // Beyond a limit nobody's password is tried, in the same time.
+            // Beyond a limit the password is tried for an unassigned name, in the same time.
             None => key.as_str(),
         };
         let asked = self.ports.passwords.check(name, password).await?;
@@ -127,25 +128,25 @@ impl Recovery {
             Some((account, _)) => {
                 let profile = &account.profile;
                 let name = profile.contacts.user_name.clone();
-                Case::open(profile.user.clone(), name, Some(secret.mark(password)), expires_at)
+                Case::open(profile.user.clone(), name, Some(secret.fingerprint(password)), expires_at)
             }
-            None => Case::open(key.nobody()?, String::new(), None, expires_at),
+            None => Case::open(key.unassigned_user()?, String::new(), None, expires_at),
         };
         let (kept, told) = futures::join!(
             self.ports.cases.create(&key, &case),
-            self.note_opened(proven.as_ref().map(|(account, _)| account)),
+            self.announce_opened(proven.as_ref().map(|(account, _)| account)),
         );
         kept?;
         told?;
-        Ok(Answer::Opened { secret: secret.text().to_string(), standing: Standing::of(&case) })
+        Ok(RecoveryReply::Opened { secret: secret.text().to_string(), view: CaseView::of(&case) })
     }
 
-    /// The owner is told that somebody knows the password; where there is none, nobody is told as long.
-    async fn note_opened(&self, account: Option<&Account>) -> Result<(), PortError> {
+    /// Notifies the owner that a person knows the password. For a decoy case, queues a decoy.
+    async fn announce_opened(&self, account: Option<&Account>) -> Result<(), PortError> {
         let Some(account) = account else { return self.ports.queue.enqueue(&OutboundMessage::Decoy).await };
-        let action = Action::Recovery { event: RecoveryEvent::Opened };
+        let action = AuditAction::Recovery { event: RecoveryEvent::Opened };
         let user = account.profile.user.clone();
-        let entry = Entry::new(self.ports.clock.as_ref(), self.ports.entropy.as_ref(), user, action)?;
+        let entry = AuditEntry::new(self.ports.clock.as_ref(), self.ports.entropy.as_ref(), user, action)?;
         let message = match account.profile.recipient() {
             Some(to) => notice(Notice::RecoveryStarted, entry.id, entry.at, to),
             None => OutboundMessage::Decoy,
@@ -156,35 +157,35 @@ impl Recovery {
         told
     }
 
-    /// Begins the wait for a mailed code, and tells the owner. Asked again it is the same wait, and whoever
-    /// was not told yet is. Of a case that leads nowhere nobody is told, after the same calls.
-    async fn mail(&self, secret: &CaseSecret, page: &str) -> Result<Answer, RecoveryFault> {
+    /// Begins the wait for a mailed code and notifies the owner. A repetition joins the same wait, and notifies an owner
+    /// who was not notified yet. A decoy case makes the same calls and notifies no user.
+    async fn mail(&self, secret: &CaseSecret, page: &str) -> Result<RecoveryReply, RecoveryFault> {
         if !self.settings.policy.email.open {
             return Err(Refusal::RecoveryClosed.into());
         }
         let now = self.now();
         let (key, case) = self.case(secret).await?;
         let case = match &case.phase {
-            Phase::Open => {
+            CasePhase::Open => {
                 let is_real = self.mailbox(&key, &case, now).await?.is_some();
                 let waiting = case.wait(self.wait_ids(&case, now)?, is_real, page.to_owned(), now)?;
                 match self.ports.cases.swap(&key, case.revision, &waiting).await? {
-                    Swapped::Done => waiting,
-                    Swapped::Overtaken => self.read(&key).await?,
+                    SwapOutcome::Done => waiting,
+                    SwapOutcome::Overtaken => self.read(&key).await?,
                 }
             }
             _ => case,
         };
-        let Phase::Waiting(wait) = &case.phase else { return Err(Refusal::RecoveryEnded.into()) };
+        let CasePhase::Waiting(wait) = &case.phase else { return Err(Refusal::RecoveryEnded.into()) };
         if wait.ready_at.is_some() {
-            return Ok(standing(&case));
+            return Ok(view(&case));
         }
         self.announce(&key, &case, wait, now).await?;
         let hours = SignedDuration::from_hours(self.settings.policy.email.wait_hours.into());
         let told = case.told(hours, now)?;
         match self.ports.cases.swap(&key, case.revision, &told).await? {
-            Swapped::Done => Ok(standing(&told)),
-            Swapped::Overtaken => self.look(secret).await,
+            SwapOutcome::Done => Ok(view(&told)),
+            SwapOutcome::Overtaken => self.look(secret).await,
         }
     }
 
@@ -196,8 +197,8 @@ impl Recovery {
         case: &Case,
         now: Timestamp,
     ) -> Result<Option<Account>, RecoveryFault> {
-        // Of nobody's case nobody is looked for.
-        let name = if case.mark.is_some() { case.user_name.as_str() } else { key.as_str() };
+        // A decoy case looks up its unassigned name.
+        let name = if case.fingerprint.is_some() { case.user_name.as_str() } else { key.as_str() };
         let (account, history) =
             futures::join!(self.ports.accounts.find(name), self.ports.history.history(&case.user));
         let (account, history) = (account?, history?);
@@ -207,21 +208,22 @@ impl Recovery {
         let is_awaited =
             case.waits_since.is_none_or(|since| history.signed_in_at.is_none_or(|at| at < since));
         Ok(account.filter(|account| {
-            let is_theirs = case.mark.is_some() && account.profile.user == case.user && account.is_enabled;
+            let is_theirs =
+                case.fingerprint.is_some() && account.profile.user == case.user && account.is_enabled;
             let has_mailbox = account.profile.contacts.email.is_some();
             is_theirs && has_mailbox && is_untouched && is_awaited && is_quiet(account.modified_at)
         }))
     }
 
-    /// Written down and told at every verified address; as many calls where nobody is.
+    /// Audits the wait and notifies every verified address. A decoy case makes as many calls.
     async fn announce(
         &self,
         key: &CaseKey,
         case: &Case,
-        wait: &Wait,
+        wait: &MailWait,
         now: Timestamp,
     ) -> Result<(), RecoveryFault> {
-        let name = if case.mark.is_some() { case.user_name.as_str() } else { key.as_str() };
+        let name = if case.fingerprint.is_some() { case.user_name.as_str() } else { key.as_str() };
         let account = self.ports.accounts.find(name).await?;
         let account = account.filter(|account| wait.is_real && account.profile.user == case.user);
         let contacts = account.as_ref().map(|account| account.profile.contacts.clone()).unwrap_or_default();
@@ -267,12 +269,13 @@ impl Recovery {
         key: &CaseKey,
         case: Case,
         code: &RecoveryCode,
-    ) -> Result<Answer, RecoveryFault> {
+    ) -> Result<RecoveryReply, RecoveryFault> {
         let now = self.now();
         let case = self.counted(key, case, now).await?;
-        let Phase::Waiting(wait) = &case.phase else { return Err(Refusal::RecoveryEnded.into()) };
+        let CasePhase::Waiting(wait) = &case.phase else { return Err(Refusal::RecoveryEnded.into()) };
         let most = self.settings.policy.tries_user_per_hour;
-        let is_admitted = self.ports.tries.admit(&Trying::Code { of: case.user.clone() }, most, now).await?;
+        let is_admitted =
+            self.ports.attempts.admit(&AttemptKind::Code { of: case.user.clone() }, most, now).await?;
         if !is_admitted {
             Metric::RecoveryThrottled.emit();
         }
@@ -292,74 +295,75 @@ impl Recovery {
             case.cancel(now)?
         };
         match self.ports.cases.swap(key, case.revision, &after).await? {
-            Swapped::Done if mailbox.is_some() => Ok(standing(&after)),
-            Swapped::Done => Err(Refusal::RecoveryEnded.into()),
-            Swapped::Overtaken => self.look(secret).await,
+            SwapOutcome::Done if mailbox.is_some() => Ok(view(&after)),
+            SwapOutcome::Done => Err(Refusal::RecoveryEnded.into()),
+            SwapOutcome::Overtaken => self.look(secret).await,
         }
     }
 
     /// The owner's link. Nothing but that it is theirs is asked.
-    async fn stop(&self, key: &CaseKey, mark: &str) -> Result<Answer, RecoveryFault> {
-        let expected = MailedRecovery::new(self.settings.recovery_key.clone(), key.as_str()).mark();
-        if !bool::from(expected.as_bytes().ct_eq(mark.as_bytes())) {
+    async fn stop(&self, key: &CaseKey, stop_token: &str) -> Result<RecoveryReply, RecoveryFault> {
+        let expected = MailedRecovery::new(self.settings.recovery_key.clone(), key.as_str()).stop_token();
+        if !bool::from(expected.as_bytes().ct_eq(stop_token.as_bytes())) {
             return Err(Refusal::RecoveryNotFound.into());
         }
         let now = self.now();
         let mut is_noted = false;
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_RETRIES {
             let case = self.read(key).await?;
-            if case.phase == Phase::Over(Ending::Cancelled) {
-                return Ok(standing(&case));
+            if case.phase == CasePhase::Over(CaseEnding::Cancelled) {
+                return Ok(view(&case));
             }
             let cancelled = case.cancel(now)?;
             // Before it is done, and once, however often it is tried.
             if !is_noted {
-                let action = Action::Recovery { event: RecoveryEvent::Stopped };
-                let entry = Entry::at(now, self.ports.entropy.as_ref(), case.user.clone(), action)?;
+                let action = AuditAction::Recovery { event: RecoveryEvent::Stopped };
+                let entry = AuditEntry::at(now, self.ports.entropy.as_ref(), case.user.clone(), action)?;
                 self.ports.audit.append(&entry).await?;
                 is_noted = true;
             }
-            if self.ports.cases.swap(key, case.revision, &cancelled).await? == Swapped::Done {
-                return Ok(standing(&cancelled));
+            if self.ports.cases.swap(key, case.revision, &cancelled).await? == SwapOutcome::Done {
+                return Ok(view(&cancelled));
             }
         }
         Err(Refusal::TooManyRequests.into())
     }
 
-    async fn look(&self, secret: &CaseSecret) -> Result<Answer, RecoveryFault> {
+    async fn look(&self, secret: &CaseSecret) -> Result<RecoveryReply, RecoveryFault> {
         let (_, case) = self.case(secret).await?;
-        Ok(standing(&case))
+        Ok(view(&case))
     }
 
     /// Compares a recovery code, of an account whose password was right, within the limits. Everything
     /// else is a wrong code, after the same calls.
-    async fn code(&self, secret: &CaseSecret, code: &RecoveryCode) -> Result<Answer, RecoveryFault> {
+    async fn code(&self, secret: &CaseSecret, code: &RecoveryCode) -> Result<RecoveryReply, RecoveryFault> {
         let now = self.now();
         let (key, case) = self.case(secret).await?;
-        if case.phase == Phase::Proven {
-            // Said again by somebody whose answer was lost.
-            return Ok(standing(&case));
+        if case.phase == CasePhase::Proven {
+            // A repetition after a lost response.
+            return Ok(view(&case));
         }
-        if matches!(case.phase, Phase::Waiting(_)) {
+        if matches!(case.phase, CasePhase::Waiting(_)) {
             return self.mailed_code(secret, &key, case, code).await;
         }
         let case = self.counted(&key, case, now).await?;
         let most = self.settings.policy.tries_user_per_hour;
-        let is_admitted = self.ports.tries.admit(&Trying::Code { of: case.user.clone() }, most, now).await?;
+        let is_admitted =
+            self.ports.attempts.admit(&AttemptKind::Code { of: case.user.clone() }, most, now).await?;
         // Read in every case: the calls must not tell one account from another.
         let can_work = self.ports.custom.custom_factors(&case.user).await?.recovery_codes_work();
-        let user = if is_admitted && can_work { case.user.clone() } else { key.nobody()? };
+        let user = if is_admitted && can_work { case.user.clone() } else { key.unassigned_user()? };
         if !is_admitted {
             Metric::RecoveryThrottled.emit();
         }
         let hash = code.hash(&self.settings.challenge_key, &user);
-        match self.ports.codes.spend(&user, &hash, &key).await? {
-            Spent::Unknown => Err(Refusal::CodeWrong.into()),
-            Spent::Done => {
+        match self.ports.codes.redeem(&user, &hash, &key).await? {
+            RedeemOutcome::Unknown => Err(Refusal::CodeWrong.into()),
+            RedeemOutcome::Done => {
                 let proven = case.proven(now)?;
                 match self.ports.cases.swap(&key, case.revision, &proven).await? {
-                    Swapped::Done => Ok(standing(&proven)),
-                    Swapped::Overtaken => self.look(secret).await,
+                    SwapOutcome::Done => Ok(view(&proven)),
+                    SwapOutcome::Overtaken => self.look(secret).await,
                 }
             }
         }
@@ -368,9 +372,9 @@ impl Recovery {
     /// Counts the code before it is compared, so that of many at once no more than the limit are.
     async fn counted(&self, key: &CaseKey, case: Case, now: Timestamp) -> Result<Case, RecoveryFault> {
         let mut case = case;
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_RETRIES {
             let counted = case.compare(now)?;
-            if self.ports.cases.swap(key, case.revision, &counted).await? == Swapped::Done {
+            if self.ports.cases.swap(key, case.revision, &counted).await? == SwapOutcome::Done {
                 return Ok(counted);
             }
             case = self.read(key).await?;
@@ -384,20 +388,20 @@ impl Recovery {
         secret: &CaseSecret,
         old: &Password,
         password: &Password,
-    ) -> Result<Answer, RecoveryFault> {
+    ) -> Result<RecoveryReply, RecoveryFault> {
         let (key, case) = self.case(secret).await?;
-        if case.mark.as_ref() == Some(&secret.mark(password)) {
+        if case.fingerprint.as_ref() == Some(&secret.fingerprint(password)) {
             return Err(Refusal::PasswordReused.into());
         }
         let case = match case.phase {
-            Phase::Open | Phase::Waiting(_) | Phase::Proven => {
-                let is_same = case.mark.as_ref() == Some(&secret.mark(old));
+            CasePhase::Open | CasePhase::Waiting(_) | CasePhase::Proven => {
+                let is_same = case.fingerprint.as_ref() == Some(&secret.fingerprint(old));
                 self.begin(&key, &case, is_same.then_some(old)).await?
             }
-            Phase::Over(Ending::Cancelled) => return Err(Refusal::RecoveryEnded.into()),
-            Phase::InProgress(_) | Phase::Over(_) => case,
+            CasePhase::Over(CaseEnding::Cancelled) => return Err(Refusal::RecoveryEnded.into()),
+            CasePhase::InProgress(_) | CasePhase::Over(_) => case,
         };
-        Ok(standing(&self.work(&key, case, Some(password)).await?))
+        Ok(view(&self.work(&key, case, Some(password)).await?))
     }
 
     /// Looks at the account as it is now: an owner who was told of the case and has changed the password
@@ -405,7 +409,7 @@ impl Recovery {
     async fn begin(&self, key: &CaseKey, case: &Case, old: Option<&Password>) -> Result<Case, RecoveryFault> {
         let now = self.now();
         let ids = self.ids(case, now)?;
-        // Whether it may begin at all is told before anybody is asked.
+        // Refuses before any call if the case may not begin.
         case.begin(BTreeSet::new(), ids, now)?;
         // By e-mail: the owner may have signed in since the code was entered.
         if case.waits_since.is_some() && self.mailbox(key, case, now).await?.is_none() {
@@ -418,8 +422,8 @@ impl Recovery {
         let asked = asked.ok_or(Refusal::PasswordWrong)?;
         let begun = case.begin(lost(&account.profile.factors, &asked), ids, now)?;
         match self.ports.cases.swap(key, case.revision, &begun).await? {
-            Swapped::Done => Ok(begun),
-            Swapped::Overtaken => self.read(key).await,
+            SwapOutcome::Done => Ok(begun),
+            SwapOutcome::Overtaken => self.read(key).await,
         }
     }
 
@@ -431,34 +435,41 @@ impl Recovery {
         password: Option<&Password>,
     ) -> Result<Case, RecoveryFault> {
         let mut case = case;
-        while let Phase::InProgress(work) = &case.phase {
-            let mut handed_over = None;
+        while let CasePhase::InProgress(work) = &case.phase {
+            let mut escalation = None;
             match (work.step, password) {
-                (Step::Password, None) => return Ok(case),
-                (Step::Password, Some(password)) => self.set_password(&case, work, password).await?,
-                (Step::Sessions, _) => self.ports.accounts.sign_out(&case.user_name).await?,
-                (Step::Devices, _) => drop(self.ports.accounts.forget_devices(&case.user_name).await?),
-                (Step::CustomFactors, _) => self.forget_own(&case).await?,
-                (Step::PoolFactor, _) => handed_over = self.remove_factor(&case, work).await?,
-                (Step::Notices, _) => self.tell(&case, work).await?,
+                (RecoveryStep::Password, None) => return Ok(case),
+                (RecoveryStep::Password, Some(password)) => self.set_password(&case, work, password).await?,
+                (RecoveryStep::Sessions, _) => self.ports.accounts.sign_out(&case.user_name).await?,
+                (RecoveryStep::Devices, _) => {
+                    let _forgotten = self.ports.accounts.forget_devices(&case.user_name).await?;
+                }
+                (RecoveryStep::CustomFactors, _) => self.forget_own(&case).await?,
+                (RecoveryStep::PoolFactor, _) => escalation = self.remove_factor(&case, work).await?,
+                (RecoveryStep::Notices, _) => self.tell(&case, work).await?,
             }
-            let after = case.step_done(handed_over)?;
+            let after = case.step_done(escalation)?;
             case = match self.ports.cases.swap(key, case.revision, &after).await? {
-                Swapped::Done => after,
-                // Somebody else works on it too; what is done again is done once.
-                Swapped::Overtaken => self.read(key).await?,
+                SwapOutcome::Done => after,
+                // Another worker works on it too. Repeated steps have their effect once.
+                SwapOutcome::Overtaken => self.read(key).await?,
             };
         }
         Ok(case)
     }
 
-    async fn set_password(&self, case: &Case, work: &Work, password: &Password) -> Result<(), RecoveryFault> {
+    async fn set_password(
+        &self,
+        case: &Case,
+        work: &RecoveryWork,
+        password: &Password,
+    ) -> Result<(), RecoveryFault> {
         // What can't be written down is not done.
         self.note(case, work, work.ids.begun, RecoveryEvent::Begun).await?;
-        if self.ports.accounts.set_password(&case.user_name, password).await? == PasswordSet::Done {
+        if self.ports.accounts.set_password(&case.user_name, password).await? == PasswordOutcome::Done {
             return Ok(());
         }
-        // By the pool's history of passwords, if somebody died after setting this very one.
+        // The pool's password history refuses it if a worker died after setting this very password.
         match self.ports.passwords.check(&case.user_name, password).await? {
             Some(_) => Ok(()),
             None => Err(Refusal::PasswordNotAccepted.into()),
@@ -467,7 +478,7 @@ impl Recovery {
 
     /// The lost phone most likely held our authenticators too, and no device is trusted from before.
     async fn forget_own(&self, case: &Case) -> Result<(), RecoveryFault> {
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_RETRIES {
             let seen = self.ports.custom.custom_factors(&case.user).await?;
             // The recovery codes that are left stay. They are no reason to refuse a new first authenticator.
             let change = Change { recovery: None, ..Change::reset() };
@@ -478,17 +489,21 @@ impl Recovery {
         Err(Refusal::FactorsChangedMeanwhile.into())
     }
 
-    async fn remove_factor(&self, case: &Case, work: &Work) -> Result<Option<HandOver>, RecoveryFault> {
+    async fn remove_factor(
+        &self,
+        case: &Case,
+        work: &RecoveryWork,
+    ) -> Result<Option<EscalationReason>, RecoveryFault> {
         let Some(account) = self.account(case).await? else { return Err(Refusal::RecoveryEnded.into()) };
         Ok(remove(self.ports.accounts.as_ref(), &account, &work.lost).await?)
     }
 
     /// Tells the user at every verified address, and writes down how it ended.
-    async fn tell(&self, case: &Case, work: &Work) -> Result<(), RecoveryFault> {
-        let event = match work.handed_over {
+    async fn tell(&self, case: &Case, work: &RecoveryWork) -> Result<(), RecoveryFault> {
+        let event = match work.escalation {
             None => RecoveryEvent::Recovered,
-            Some(HandOver::NoOtherFactor) => RecoveryEvent::HandedOverNoOtherFactor,
-            Some(HandOver::StillThere) => RecoveryEvent::HandedOverStillThere,
+            Some(EscalationReason::NoOtherFactor) => RecoveryEvent::EscalatedNoOtherFactor,
+            Some(EscalationReason::StillThere) => RecoveryEvent::EscalatedStillThere,
         };
         self.note(case, work, work.ids.ended, event).await?;
         let contacts = self.account(case).await?.map(|account| account.profile.contacts).unwrap_or_default();
@@ -498,7 +513,7 @@ impl Recovery {
             let to = recipient(case, &contacts, destination);
             self.ports.queue.enqueue(&notice(Notice::AccountRecovered, id, work.began_at, to)).await?;
         }
-        match work.handed_over {
+        match work.escalation {
             None => Metric::Recovered.emit(),
             Some(reason) => {
                 tracing::warn!(reason = reason.name(), "recovery needs an operator");
@@ -508,28 +523,28 @@ impl Recovery {
         Ok(())
     }
 
-    async fn cancel(&self, secret: &CaseSecret) -> Result<Answer, RecoveryFault> {
+    async fn cancel(&self, secret: &CaseSecret) -> Result<RecoveryReply, RecoveryFault> {
         let now = self.now();
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_RETRIES {
             let (key, case) = self.case(secret).await?;
             let cancelled = case.cancel(now)?;
-            if self.ports.cases.swap(&key, case.revision, &cancelled).await? == Swapped::Done {
-                return Ok(standing(&cancelled));
+            if self.ports.cases.swap(&key, case.revision, &cancelled).await? == SwapOutcome::Done {
+                return Ok(view(&cancelled));
             }
         }
         Err(Refusal::TooManyRequests.into())
     }
 
-    /// Goes on with a case that somebody died over.
-    async fn go_on(&self, key: &CaseKey) -> Result<Answer, RecoveryFault> {
+    /// Continues a case whose worker died.
+    async fn go_on(&self, key: &CaseKey) -> Result<RecoveryReply, RecoveryFault> {
         let case = self.read(key).await?;
-        Ok(standing(&self.work(key, case, None).await?))
+        Ok(view(&self.work(key, case, None).await?))
     }
 
     async fn note(
         &self,
         case: &Case,
-        work: &Work,
+        work: &RecoveryWork,
         id: uuid::Uuid,
         event: RecoveryEvent,
     ) -> Result<(), PortError> {
@@ -543,24 +558,24 @@ impl Recovery {
         event: RecoveryEvent,
         at: Timestamp,
     ) -> Result<(), PortError> {
-        let action = Action::Recovery { event };
-        let entry = Entry { id, user: case.user.clone(), at, action, by: None };
+        let action = AuditAction::Recovery { event };
+        let entry = AuditEntry { id, user: case.user.clone(), at, action, by: None };
         self.ports.audit.append(&entry).await
     }
 
     /// Ids that sort by time, as the audit trail's do.
     fn ids(&self, case: &Case, now: Timestamp) -> Result<RunIds, PortError> {
         let id = || {
-            let action = Action::Recovery { event: RecoveryEvent::Begun };
+            let action = AuditAction::Recovery { event: RecoveryEvent::Begun };
             let entropy = self.ports.entropy.as_ref();
-            Ok::<_, PortError>(Entry::at(now, entropy, case.user.clone(), action)?.id)
+            Ok::<_, PortError>(AuditEntry::at(now, entropy, case.user.clone(), action)?.id)
         };
         Ok(RunIds { begun: id()?, ended: id()?, email: id()?, sms: id()? })
     }
 
-    fn wait_ids(&self, case: &Case, now: Timestamp) -> Result<WaitIds, PortError> {
+    fn wait_ids(&self, case: &Case, now: Timestamp) -> Result<MailWaitIds, PortError> {
         let RunIds { begun: noted, email, sms, .. } = self.ids(case, now)?;
-        Ok(WaitIds { noted, email, sms })
+        Ok(MailWaitIds { noted, email, sms })
     }
 
     /// The account of a case, if it is still the same user's.
@@ -590,41 +605,43 @@ impl Recovery {
 }
 
 #[async_trait]
-impl Desk for Recovery {
-    async fn ask(&self, ask: &Ask) -> Result<Answer, PortError> {
+impl RecoveryService for CaseService {
+    async fn handle(&self, command: &RecoveryCommand) -> Result<RecoveryReply, PortError> {
         let secret = |text: &str| CaseSecret::parse(text).ok_or(Refusal::RecoveryNotFound);
         let password = |text: &str| Password::parse(text).map_err(|_| Refusal::PasswordNotAccepted);
         let answer = async {
-            match ask {
-                Ask::Open { user_name, password: typed } => self.open(user_name, &password(typed)?).await,
-                Ask::Look { secret: text } => self.look(&secret(text)?).await,
-                Ask::Code { secret: text, code } => {
+            match command {
+                RecoveryCommand::Open { user_name, password: typed } => {
+                    self.open(user_name, &password(typed)?).await
+                }
+                RecoveryCommand::Look { secret: text } => self.look(&secret(text)?).await,
+                RecoveryCommand::Code { secret: text, code } => {
                     let code = RecoveryCode::parse(code).map_err(|_| Refusal::CodeWrong)?;
                     self.code(&secret(text)?, &code).await
                 }
-                Ask::Mail { secret: text, page } => self.mail(&secret(text)?, page).await,
-                Ask::Stop { case, mark } => {
-                    self.stop(&CaseKey::parse(case).ok_or(Refusal::RecoveryNotFound)?, mark).await
+                RecoveryCommand::Mail { secret: text, page } => self.mail(&secret(text)?, page).await,
+                RecoveryCommand::Stop { case, stop_token } => {
+                    self.stop(&CaseKey::parse(case).ok_or(Refusal::RecoveryNotFound)?, stop_token).await
                 }
-                Ask::Finish { secret: text, old_password, password: typed } => {
+                RecoveryCommand::Finish { secret: text, old_password, password: typed } => {
                     let old = Password::parse(old_password).map_err(|_| Refusal::PasswordWrong)?;
                     self.finish(&secret(text)?, &old, &password(typed)?).await
                 }
-                Ask::Cancel { secret: text } => self.cancel(&secret(text)?).await,
-                Ask::Resume { key } => {
+                RecoveryCommand::Cancel { secret: text } => self.cancel(&secret(text)?).await,
+                RecoveryCommand::Resume { key } => {
                     self.go_on(&CaseKey::parse(key).ok_or(Refusal::RecoveryNotFound)?).await
                 }
             }
         };
         match answer.await {
             Ok(answer) => Ok(answer),
-            Err(RecoveryFault::Refused(refusal)) => Ok(Answer::refused(refusal)),
+            Err(RecoveryFault::Refused(refusal)) => Ok(RecoveryReply::refused(refusal)),
             Err(RecoveryFault::Port(fault)) => Err(fault),
         }
     }
 
     async fn resume(&self, key: &CaseKey) -> Result<(), PortError> {
-        self.ask(&Ask::Resume { key: key.as_str().to_owned() }).await.map(drop)
+        self.handle(&RecoveryCommand::Resume { key: key.as_str().to_owned() }).await.map(drop)
     }
 }
 
@@ -633,35 +650,35 @@ pub async fn remove(
     accounts: &dyn Accounts,
     account: &Account,
     lost: &BTreeSet<PoolFactor>,
-) -> Result<Option<HandOver>, PortError> {
+) -> Result<Option<EscalationReason>, PortError> {
     let name = &account.profile.contacts.user_name;
     let rules = accounts.rules().await?;
     let state = &account.profile.factors;
     let mut removal = plan(&rules, state, lost, &account.addresses, true);
-    if removal == Removal::DeleteTotp && !accounts.delete_totp(name).await? {
+    if removal == FactorRemoval::DeleteTotp && !accounts.delete_totp(name).await? {
         removal = plan(&rules, state, lost, &account.addresses, false);
     }
     match &removal {
-        Removal::Nothing => return Ok(None),
-        Removal::HandOver(reason) => return Ok(Some(*reason)),
-        Removal::DeleteTotp => {}
-        Removal::Change(change) => {
-            if accounts.set_preference(name, change).await? == PreferenceSet::NotSetUp {
-                return Ok(Some(HandOver::NoOtherFactor));
+        FactorRemoval::Nothing => return Ok(None),
+        FactorRemoval::Escalate(reason) => return Ok(Some(*reason)),
+        FactorRemoval::DeleteTotp => {}
+        FactorRemoval::Change(change) => {
+            if accounts.set_preference(name, change).await? == PreferenceOutcome::NotSetUp {
+                return Ok(Some(EscalationReason::NoOtherFactor));
             }
         }
     }
     // Cognito answers 200 to some changes that it does not make (cognito.md §4.5).
     let after = accounts.find(name).await?.map(|account| account.profile.factors).unwrap_or_default();
     let is_gone = match &removal {
-        Removal::Change(change) => change.holds_in(&after),
+        FactorRemoval::Change(change) => change.holds_in(&after),
         _ => !after.enabled.contains(&PoolFactor::Totp),
     };
-    Ok((!is_gone).then_some(HandOver::StillThere))
+    Ok((!is_gone).then_some(EscalationReason::StillThere))
 }
 
-fn standing(case: &Case) -> Answer {
-    Answer::Standing { standing: Standing::of(case) }
+fn view(case: &Case) -> RecoveryReply {
+    RecoveryReply::Case { view: CaseView::of(case) }
 }
 
 fn recipient(case: &Case, contacts: &Contacts, destination: Destination) -> Recipient {
@@ -678,8 +695,8 @@ fn notice(notice: Notice, id: uuid::Uuid, at: Timestamp, to: Recipient) -> Outbo
     OutboundMessage::Notification(Notification { id, notice, name: None, at, to })
 }
 
-impl std::fmt::Debug for Recovery {
+impl std::fmt::Debug for CaseService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Recovery").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("CaseService").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Random histories of the state machines that stand behind ports, each beside a plain model of what the port's
-//! contract promises: the in-memory port and the real adapter tell the same story as the model, step by step.
+//! contract promises: the in-memory port and the real adapter check the same story as the model, step by step.
 //!
-//! A history is one caller's: what races do, the [contract tests](crate::contract) tell. Each is of a user, an
+//! A history is one caller's: what races do, the [contract tests](crate::contract) check. Each is of a user, an
 //! address or a delivery of its own, so that all can share one table.
 
 use std::{cell::Cell, fmt::Debug};
@@ -36,32 +36,39 @@ use shared::{
     },
     kernel::{CustomFactor, PortError, UserId},
     sign_in::{Attempt, BackOff, SignInLedger, Subject},
-    sign_up::{AddressClaim, AddressClaims, AddressKey, CandidateKey, DAY, FirmClaim, HOLD, HOLDS_A_DAY},
+    sign_up::{
+        AddressClaim, AddressClaims, AddressKey, CandidateKey, DAY, OwnershipClaim, RESERVATION_TIME,
+        RESERVATIONS_PER_DAY,
+    },
 };
 use tokio::runtime::Runtime;
 
 use crate::SeededEntropy;
 
-/// What one history came to.
-type Told = Result<(), TestCaseError>;
+/// The result of one sequence of steps.
+type CaseResult = Result<(), TestCaseError>;
 
-/// How many histories, and what their futures run on.
+/// How many random sequences of steps to check, and the runtime of their futures.
 #[derive(Debug, Clone, Copy)]
-pub struct Telling<'a> {
-    pub histories: u32,
+pub struct ModelRun<'a> {
+    pub cases: u32,
     pub runtime: &'a Runtime,
 }
 
-impl Telling<'_> {
-    /// `tell` gets a number that no other history has.
-    fn of<T: Debug>(&self, steps: impl Strategy<Value = Vec<T>>, tell: impl AsyncFn(u32, Vec<T>) -> Told) {
+impl ModelRun<'_> {
+    /// `check` gets a number that no other history has.
+    fn check<T: Debug>(
+        &self,
+        steps: impl Strategy<Value = Vec<T>>,
+        check: impl AsyncFn(u32, Vec<T>) -> CaseResult,
+    ) {
         let number = Cell::new(0);
-        let config = Config { cases: self.histories, failure_persistence: None, ..Config::default() };
-        let told = TestRunner::new(config).run(&steps, |steps| {
+        let config = Config { cases: self.cases, failure_persistence: None, ..Config::default() };
+        let result = TestRunner::new(config).run(&steps, |steps| {
             number.set(number.get() + 1);
-            self.runtime.block_on(tell(number.get(), steps))
+            self.runtime.block_on(check(number.get(), steps))
         });
-        told.map_err(|fault| fault.to_string()).expect("every history is as promised");
+        result.map_err(|fault| fault.to_string()).expect("every history is as promised");
     }
 }
 
@@ -96,7 +103,7 @@ enum RequestStep {
 }
 
 /// A key is one holder's until its claim runs out, is given back or its memory ends; only the holder ends it.
-pub fn requests(telling: Telling<'_>, port: &dyn IdempotencyStore) {
+pub fn requests(run: ModelRun<'_>, port: &dyn IdempotencyStore) {
     const MEMORY: i64 = 100;
     struct Kept {
         holder: usize,
@@ -117,7 +124,7 @@ pub fn requests(telling: Telling<'_>, port: &dyn IdempotencyStore) {
     let holder_of = |holder: usize| holders.get(holder).expect("one of them");
     let request_of = |request: usize| asked.get(request).expect("one of them");
     let outcome = |is_theirs| if is_theirs { KeyRelease::Done } else { KeyRelease::TakenOver };
-    telling.of(prop::collection::vec(step, 1..30), async |number, steps| {
+    run.check(prop::collection::vec(step, 1..30), async |number, steps| {
         let user = user("told-requests", number);
         let (mut kept, mut now) = (None::<Kept>, 0);
         for step in steps {
@@ -187,13 +194,13 @@ enum DeliveryStep {
 
 /// One holder at a time, numbered; what is settled is granted to nobody, and only the last holder, or a message
 /// that was sent, settles.
-pub fn deliveries(telling: Telling<'_>, port: &dyn SendLeases) {
+pub fn deliveries(run: ModelRun<'_>, port: &dyn SendLeases) {
     let step = prop_oneof![
         4 => (1..=40_i64).prop_map(DeliveryStep::Acquire),
         1 => (0..3_u32, any::<bool>()).prop_map(|(ago, is_sent)| DeliveryStep::Settle(ago, is_sent)),
         3 => pause(SignedDuration::from_secs(40)).prop_map(DeliveryStep::Wait),
     ];
-    telling.of(prop::collection::vec(step, 1..30), async |number, steps| {
+    run.check(prop::collection::vec(step, 1..30), async |number, steps| {
         let id = DeliveryId::new("pool", "told", "CustomSMSSender_SignUp", &number.to_string());
         let (mut attempts, mut first_seen, mut until) = (0, None, 0);
         let (mut is_settled, mut now) = (false, 0);
@@ -241,17 +248,17 @@ enum AddressStep {
 }
 
 /// An address is one candidate's for a while, at most three times a day, and one owner's for good.
-pub fn addresses(telling: Telling<'_>, port: &dyn AddressClaims) {
+pub fn addresses(run: ModelRun<'_>, port: &dyn AddressClaims) {
     let step = prop_oneof![
         6 => (0..3_usize).prop_map(AddressStep::Claim),
         1 => (0..2_usize).prop_map(AddressStep::Confirm),
         1 => (0..2_usize).prop_map(AddressStep::Release),
-        3 => pause(HOLD).prop_map(AddressStep::Wait),
+        3 => pause(RESERVATION_TIME).prop_map(AddressStep::Wait),
         1 => pause(DAY).prop_map(AddressStep::Wait),
     ];
     let candidates = ["a", "b", "c"].map(|name| CandidateKey::new(name.to_owned()));
     let owners = [1, 2].map(|number| user("told-owner", number));
-    telling.of(prop::collection::vec(step, 1..40), async |number, steps| {
+    run.check(prop::collection::vec(step, 1..40), async |number, steps| {
         let address = AddressKey::new(format!("told-{number}"));
         let (mut owner, mut holder, mut holds) = (None, None, Vec::<i64>::new());
         let mut now = 0;
@@ -264,13 +271,13 @@ pub fn addresses(telling: Telling<'_>, port: &dyn AddressClaims) {
                     let running = holder.filter(|(_, until)| now < *until);
                     let of_the_day = holds.iter().filter(|hold| **hold > now - DAY.as_secs()).count();
                     let expected = match (owner, running) {
-                        (None, Some((holder, _))) if holder == candidate => AddressClaim::Held,
+                        (None, Some((holder, _))) if holder == candidate => AddressClaim::Reserved,
                         (Some(_), _) | (None, Some(_)) => AddressClaim::Taken,
-                        (None, None) if of_the_day >= HOLDS_A_DAY => AddressClaim::NotHeld,
+                        (None, None) if of_the_day >= RESERVATIONS_PER_DAY => AddressClaim::Unreserved,
                         (None, None) => {
-                            holder = Some((candidate, now + HOLD.as_secs()));
+                            holder = Some((candidate, now + RESERVATION_TIME.as_secs()));
                             holds.push(now);
-                            AddressClaim::Held
+                            AddressClaim::Reserved
                         }
                     };
                     prop_assert_eq!(claim, expected);
@@ -279,7 +286,10 @@ pub fn addresses(telling: Telling<'_>, port: &dyn AddressClaims) {
                     let id = owners.get(user).expect("one of them");
                     let confirmed = works(port.confirm(&address, id, at(now)).await)?;
                     let is_theirs = *owner.get_or_insert(user) == user;
-                    prop_assert_eq!(confirmed, if is_theirs { FirmClaim::Firm } else { FirmClaim::Lost });
+                    prop_assert_eq!(
+                        confirmed,
+                        if is_theirs { OwnershipClaim::Owned } else { OwnershipClaim::Conflict }
+                    );
                 }
                 AddressStep::Release(user) => {
                     let id = owners.get(user).expect("one of them");
@@ -308,7 +318,7 @@ enum SignInStep {
 
 /// A counted attempt is as far from the last as the back-off says, a refused one changes nothing, and only a
 /// completed sign-in, an operator or the end of the window begins anew.
-pub fn back_off(telling: Telling<'_>, port: &dyn SignInLedger) {
+pub fn back_off(run: ModelRun<'_>, port: &dyn SignInLedger) {
     let back_off = BackOff::of(&Policy::default().sign_in);
     let step = prop_oneof![
         12 => Just(SignInStep::Attempt),
@@ -317,7 +327,7 @@ pub fn back_off(telling: Telling<'_>, port: &dyn SignInLedger) {
         6 => (0..=12_u32).prop_map(|power| SignInStep::Wait((1 << power) - 1)),
         1 => pause(back_off.window()).prop_map(SignInStep::Wait),
     ];
-    telling.of(prop::collection::vec(step, 1..60), async |number, steps| {
+    run.check(prop::collection::vec(step, 1..60), async |number, steps| {
         let user = user("told-sign-ins", number);
         let subject = Subject::User(user.clone());
         let (mut attempts, mut last, mut now) = (0, 0, 0);
@@ -368,7 +378,7 @@ enum FactorStep {
 
 /// Whatever is done in whatever order: what can prove never changes without a new generation, and no trusted
 /// device outlives one; only who has read the last revision writes; a step is used up once.
-pub fn custom_factors(telling: Telling<'_>, port: &dyn CustomFactorStore) {
+pub fn custom_factors(run: ModelRun<'_>, port: &dyn CustomFactorStore) {
     let id = || prop::sample::select(vec!['a', 'b', 'c', 'd', 'e', 'f']);
     let step = prop_oneof![
         4 => id().prop_map(FactorStep::Start),
@@ -382,7 +392,7 @@ pub fn custom_factors(telling: Telling<'_>, port: &dyn CustomFactorStore) {
         2 => (0..1_000_i64).prop_map(FactorStep::Wait),
     ];
     let steps = prop::collection::vec((step, prop::bool::weighted(0.1)), 1..40);
-    telling.of(steps, async |number, steps| {
+    run.check(steps, async |number, steps| {
         let user = user("told-factors", number);
         let (mut kept, mut now) = (CustomFactors::default(), at(0));
         let mut started = std::collections::BTreeSet::new();
@@ -472,7 +482,7 @@ fn id_of(digit: char) -> FactorId {
 }
 
 /// What holds of every step that was written.
-fn as_promised(step: FactorStep, before: &CustomFactors, kept: &CustomFactors) -> Told {
+fn as_promised(step: FactorStep, before: &CustomFactors, kept: &CustomFactors) -> CaseResult {
     prop_assert_eq!(kept.revision, before.revision + 1);
     prop_assert!(kept.authenticators.len() <= MOST_AUTHENTICATORS);
     prop_assert!(kept.last_step >= before.last_step);
@@ -515,7 +525,7 @@ enum TokenStep {
 /// Tokens for nothing but the last proof: soon, at its client, while nothing that proves has changed; once, or
 /// three times in a row for who names the sign-in.
 #[expect(clippy::too_many_lines, reason = "one history, step by step")]
-pub fn redemptions<P: Challenges + CustomFactorStore>(telling: Telling<'_>, port: &P) {
+pub fn redemptions<P: Challenges + CustomFactorStore>(run: ModelRun<'_>, port: &P) {
     const CLIENT: &str = "client";
     #[derive(Debug)]
     struct Redeemable {
@@ -534,7 +544,7 @@ pub fn redemptions<P: Challenges + CustomFactorStore>(telling: Telling<'_>, port
         1 => pause(PROOF_LIFE).prop_map(TokenStep::Wait),
     ];
     let nonce = |sign_in: usize| Nonce::parse(&format!("{sign_in:032x}")).expect("a nonce");
-    telling.of(prop::collection::vec(step, 1..25), async |number, steps| {
+    run.check(prop::collection::vec(step, 1..25), async |number, steps| {
         let user = user("told-tokens", number);
         let (mut proof, mut sign_ins, mut now) = (None::<Redeemable>, 0, 0);
         let proven = Proven {
@@ -641,7 +651,7 @@ enum BudgetStep {
 
 /// An increment is taken if the limits let it pass, whatever had been seen before: nothing, what is long over, or
 /// what is.
-pub fn budgets(telling: Telling<'_>, port: &dyn Budgets) {
+pub fn budgets(run: ModelRun<'_>, port: &dyn Budgets) {
     const HOURS: [u8; 2] = [9, 10];
     let limit = || prop_oneof![1 => Just(0), 4 => 1..6_u32, 2 => Just(90)];
     let limits = (limit(), limit(), limit(), limit(), limit()).prop_map(
@@ -661,7 +671,7 @@ pub fn budgets(telling: Telling<'_>, port: &dyn Budgets) {
         2 => any::<prop::sample::Index>().prop_map(BudgetStep::GiveBack),
         1 => (1..5_u32, 0..4_u32).prop_map(|(codes, most)| BudgetStep::Repay(codes, most)),
     ];
-    telling.of(prop::collection::vec(step, 1..40), async |number, steps| {
+    run.check(prop::collection::vec(step, 1..40), async |number, steps| {
         let (user, channel) = (user("told-budgets", number), Channel::Sms);
         let day = jiff::civil::date(2026, 3, 1);
         let counter = BudgetCounter {
@@ -743,9 +753,9 @@ fn count(kept: &mut [Option<BudgetCounts>; 2], at: usize, trust: TrustLevel, one
 // ---- Calls of a minute, codes to an address -------------------------------------------------------------
 
 /// In each minute as many calls are counted as may be, whatever was allowed before.
-pub fn call_counts(telling: Telling<'_>, port: &dyn RateCounts) {
+pub fn call_counts(run: ModelRun<'_>, port: &dyn RateCounts) {
     let step = (0..2_usize, 0..6_u32);
-    telling.of(prop::collection::vec(step, 1..30), async |number, steps| {
+    run.check(prop::collection::vec(step, 1..30), async |number, steps| {
         let counter = RateCounter::User(user("told-calls", number));
         let mut sums = [0_u32; 2];
         for (minute, most) in steps {
@@ -769,13 +779,13 @@ enum AddressCodeStep {
 }
 
 /// A channel is free again after the wait, and at once where the very taking is given back.
-pub fn verification_requests(telling: Telling<'_>, port: &dyn VerificationRequests) {
+pub fn verification_requests(run: ModelRun<'_>, port: &dyn VerificationRequests) {
     let step = prop_oneof![
         3 => (0..=60_i64).prop_map(AddressCodeStep::Take),
         1 => any::<bool>().prop_map(AddressCodeStep::GiveBack),
         3 => pause(SignedDuration::from_secs(60)).prop_map(AddressCodeStep::Wait),
     ];
-    telling.of(prop::collection::vec(step, 1..30), async |number, steps| {
+    run.check(prop::collection::vec(step, 1..30), async |number, steps| {
         let (user, channel) = (user("told-codes", number), Channel::Email);
         let (mut taken, mut before, mut now) = (None::<i64>, None::<i64>, 0);
         for step in steps {

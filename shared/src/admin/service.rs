@@ -3,29 +3,29 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Claims, Reason, UserItems, UserName};
+use super::{AdminCaller, Reason, UserItems, UserName};
 use crate::{
     api_limits::{RateCounter, RateCounts, RateWindow},
     assurance::{Evidence, RECORD_LIFE, SAME_SIGN_IN, SECOND_FACTOR_LEVEL, SignInRecords},
-    audit::{Action, AuditTrail, Authority, Entry, SupportEvent},
-    config::SupportPolicy,
+    audit::{AdminEvent, AuditAction, AuditEntry, AuditTrail, Authority},
+    config::AdminPolicy,
     delivery::{MessageQueue, Notice, Notification, OutboundMessage},
     factors::{
         FactorFault, FactorState, NativeFactors, PreferenceRequest, SignedIn,
         custom::{Change, ChangeOutcome, CustomFactorStore, CustomFactors, PoolFactorNote},
     },
     kernel::{Clock, Entropy, PhoneNumber, PoolFactor, PortError, Refusal, UserId},
-    recovery::{Account, Accounts, PreferenceSet, lost, remove},
+    recovery::{Account, Accounts, PreferenceOutcome, lost, remove},
     sign_in::SignInLedger,
     telemetry,
 };
 
-/// Looks at what is kept before a change is given up.
-const LOOKS: u32 = 4;
+/// Reads before a change is given up.
+const MAX_RETRIES: u32 = 4;
 
-/// What [`Support`] reaches.
+/// What [`AdminService`] reaches.
 #[derive(Clone)]
-pub struct SupportPorts {
+pub struct AdminPorts {
     /// With the administrator's own token.
     pub pool: Arc<dyn NativeFactors>,
     pub accounts: Arc<dyn Accounts>,
@@ -40,7 +40,7 @@ pub struct SupportPorts {
     pub entropy: Arc<dyn Entropy>,
 }
 
-impl std::fmt::Debug for SupportPorts {
+impl std::fmt::Debug for AdminPorts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SupportPorts(..)")
     }
@@ -48,53 +48,53 @@ impl std::fmt::Debug for SupportPorts {
 
 /// What an administrator can do.
 #[derive(Debug)]
-pub struct Support {
-    policy: SupportPolicy,
-    ports: SupportPorts,
+pub struct AdminService {
+    policy: AdminPolicy,
+    ports: AdminPorts,
 }
 
 /// A user, as an administrator is shown them.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct AdminUserView {
     pub account: Account,
     pub groups: BTreeSet<String>,
     pub custom: CustomFactors,
 }
 
-impl Support {
-    pub fn new(policy: SupportPolicy, ports: SupportPorts) -> Self {
+impl AdminService {
+    pub fn new(policy: AdminPolicy, ports: AdminPorts) -> Self {
         Self { policy, ports }
     }
 
-    pub async fn find(&self, caller: &Claims, name: &UserName) -> Result<Found, FactorFault> {
-        let account = self.look(caller, name, SupportEvent::UserViewed).await?;
+    pub async fn find(&self, caller: &AdminCaller, name: &UserName) -> Result<AdminUserView, FactorFault> {
+        let account = self.look(caller, name, AdminEvent::UserViewed).await?;
         let groups = self.ports.accounts.groups(user_name(&account)).await?;
         let custom = self.ports.custom.custom_factors(&account.profile.user).await?;
-        Ok(Found { account, groups, custom })
+        Ok(AdminUserView { account, groups, custom })
     }
 
     /// Returns the user's lines of the audit trail, the one of this look among them.
     pub async fn lines(
         &self,
-        caller: &Claims,
+        caller: &AdminCaller,
         name: &UserName,
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<Map<String, Value>>, FactorFault> {
-        let account = self.look(caller, name, SupportEvent::AuditViewed).await?;
+        let account = self.look(caller, name, AdminEvent::AuditViewed).await?;
         Ok(self.ports.items.lines(&account.profile.user, from, until).await?)
     }
 
-    /// Takes away what a lost phone held: sessions, devices, everything of ours, and the pool's factor.
+    /// Removes everything that a lost phone held: sessions, devices, custom factors, and the pool's factor.
     /// What is left afterwards is read back.
     pub async fn reset_mfa(
         &self,
-        caller: &Claims,
+        caller: &AdminCaller,
         name: &UserName,
         reason: &Reason,
     ) -> Result<FactorState, FactorFault> {
         let account = self.target(caller, name).await?;
-        let entry = self.note(caller, &account.profile.user, SupportEvent::MfaReset, reason).await?;
+        let entry = self.note(caller, &account.profile.user, AdminEvent::MfaReset, reason).await?;
         let name = user_name(&account);
         self.ports.accounts.sign_out(name).await?;
         self.ports.accounts.forget_devices(name).await?;
@@ -115,7 +115,7 @@ impl Support {
     /// Turns factors on and off and moves the preferred mark; what holds afterwards is read back.
     pub async fn set_preference(
         &self,
-        caller: &Claims,
+        caller: &AdminCaller,
         name: &UserName,
         request: &PreferenceRequest,
         reason: &Reason,
@@ -125,10 +125,10 @@ impl Support {
         if change.blocks.is_empty() {
             return Ok(account.profile.factors);
         }
-        let entry = self.note(caller, &account.profile.user, SupportEvent::PreferenceChanged, reason).await?;
+        let entry = self.note(caller, &account.profile.user, AdminEvent::PreferenceChanged, reason).await?;
         self.ports.custom.revoke_devices(&account.profile.user).await?;
         let name = user_name(&account);
-        if self.ports.accounts.set_preference(name, &change).await? == PreferenceSet::NotSetUp {
+        if self.ports.accounts.set_preference(name, &change).await? == PreferenceOutcome::NotSetUp {
             return Err(Refusal::FactorNotSetUp.into());
         }
         self.tell(&account, &entry).await;
@@ -146,13 +146,13 @@ impl Support {
     /// change of factors: it ends the trust in devices, before codes go to the new number.
     pub async fn set_phone_number(
         &self,
-        caller: &Claims,
+        caller: &AdminCaller,
         name: &UserName,
         number: &PhoneNumber,
         reason: &Reason,
     ) -> Result<(), FactorFault> {
         let account = self.target(caller, name).await?;
-        let entry = self.note(caller, &account.profile.user, SupportEvent::PhoneNumberSet, reason).await?;
+        let entry = self.note(caller, &account.profile.user, AdminEvent::PhoneNumberSet, reason).await?;
         self.ports.custom.revoke_devices(&account.profile.user).await?;
         self.ports.accounts.set_phone_number(user_name(&account), number).await?;
         // At the addresses from before.
@@ -161,9 +161,14 @@ impl Support {
     }
 
     /// Starts the count of sign-in attempts anew.
-    pub async fn unlock(&self, caller: &Claims, name: &UserName, reason: &Reason) -> Result<(), FactorFault> {
+    pub async fn unlock(
+        &self,
+        caller: &AdminCaller,
+        name: &UserName,
+        reason: &Reason,
+    ) -> Result<(), FactorFault> {
         let account = self.target(caller, name).await?;
-        let entry = self.note(caller, &account.profile.user, SupportEvent::Unlocked, reason).await?;
+        let entry = self.note(caller, &account.profile.user, AdminEvent::Unlocked, reason).await?;
         self.ports.ledger.reset(&account.profile.user).await?;
         self.ports.custom.forgive_failures(&account.profile.user).await?;
         self.tell(&account, &entry).await;
@@ -173,12 +178,12 @@ impl Support {
     /// Devices that Cognito remembers, and those that we trust.
     pub async fn forget_devices(
         &self,
-        caller: &Claims,
+        caller: &AdminCaller,
         name: &UserName,
         reason: &Reason,
     ) -> Result<(), FactorFault> {
         let account = self.target(caller, name).await?;
-        let entry = self.note(caller, &account.profile.user, SupportEvent::DevicesForgotten, reason).await?;
+        let entry = self.note(caller, &account.profile.user, AdminEvent::DevicesForgotten, reason).await?;
         self.ports.accounts.forget_devices(user_name(&account)).await?;
         self.ports.custom.revoke_devices(&account.profile.user).await?;
         self.tell(&account, &entry).await;
@@ -189,12 +194,12 @@ impl Support {
     /// has the right. It is written down in the administrator's own trail: the user is to be forgotten.
     pub async fn erase(
         &self,
-        caller: &Claims,
+        caller: &AdminCaller,
         name: &UserName,
         reason: &Reason,
     ) -> Result<usize, FactorFault> {
         let account = self.target(caller, name).await?;
-        let entry = self.note(caller, &caller.signed_in.user, SupportEvent::Erased, reason).await?;
+        let entry = self.note(caller, &caller.signed_in.user, AdminEvent::Erased, reason).await?;
         let erased = self.ports.items.erase(&account.profile.user).await?;
         self.tell(&account, &entry).await;
         Ok(erased)
@@ -203,7 +208,7 @@ impl Support {
     /// Admits a caller who is an administrator now, whatever the token says of before, and who proved a
     /// second factor in this token's own sign-in. A factor that is on now proves nothing: it may have been
     /// turned on with this token.
-    async fn admit(&self, caller: &Claims) -> Result<(), FactorFault> {
+    async fn admit(&self, caller: &AdminCaller) -> Result<(), FactorFault> {
         let SignedIn { user, token, at, .. } = &caller.signed_in;
         if !self.is_group(&caller.groups) {
             return Err(Refusal::AdministratorNeeded.into());
@@ -250,9 +255,9 @@ impl Support {
     /// names can't be tried without end; it is written down before anything is shown.
     async fn look(
         &self,
-        caller: &Claims,
+        caller: &AdminCaller,
         name: &UserName,
-        event: SupportEvent,
+        event: AdminEvent,
     ) -> Result<Account, FactorFault> {
         self.admit(caller).await?;
         let looks = RateCounter::AdminLooks(caller.signed_in.user.clone());
@@ -263,7 +268,7 @@ impl Support {
     }
 
     /// Returns the user whom a change is for: neither the administrator nor a protected user.
-    async fn target(&self, caller: &Claims, name: &UserName) -> Result<Account, FactorFault> {
+    async fn target(&self, caller: &AdminCaller, name: &UserName) -> Result<Account, FactorFault> {
         let max_age = Duration::from_secs(self.policy.max_sign_in_age_seconds.into());
         let now = self.ports.clock.now();
         if now.duration_since(caller.signed_in.at).unsigned_abs() > max_age {
@@ -302,23 +307,23 @@ impl Support {
     /// Before the change: what can't be written down is not done.
     async fn note(
         &self,
-        caller: &Claims,
+        caller: &AdminCaller,
         user: &UserId,
-        event: SupportEvent,
+        event: AdminEvent,
         reason: &Reason,
-    ) -> Result<Entry, FactorFault> {
+    ) -> Result<AuditEntry, FactorFault> {
         self.write_down(caller, user, event, Some(reason)).await
     }
 
     async fn write_down(
         &self,
-        caller: &Claims,
+        caller: &AdminCaller,
         user: &UserId,
-        event: SupportEvent,
+        event: AdminEvent,
         reason: Option<&Reason>,
-    ) -> Result<Entry, FactorFault> {
+    ) -> Result<AuditEntry, FactorFault> {
         let (clock, entropy) = (self.ports.clock.as_ref(), self.ports.entropy.as_ref());
-        let mut entry = Entry::new(clock, entropy, user.clone(), Action::Support { event })?;
+        let mut entry = AuditEntry::new(clock, entropy, user.clone(), AuditAction::Admin { event })?;
         let by = Authority {
             user: caller.signed_in.user.clone(),
             reason: reason.map(|reason| reason.as_str().to_owned()),
@@ -329,7 +334,7 @@ impl Support {
     }
 
     async fn forget_own(&self, user: &UserId) -> Result<(), FactorFault> {
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_RETRIES {
             let seen = self.ports.custom.custom_factors(user).await?;
             let change = Change::reset();
             if self.ports.custom.change(user, seen.revision, &change).await? == ChangeOutcome::Done {
@@ -340,12 +345,12 @@ impl Support {
     }
 
     /// A notice that is not taken does not undo what is done.
-    async fn tell(&self, account: &Account, entry: &Entry) {
+    async fn tell(&self, account: &Account, entry: &AuditEntry) {
         let Some(to) = account.profile.recipient() else {
             tracing::info!("notice not sent: the user has no verified address");
             return;
         };
-        let notice = Notice::ChangedBySupport;
+        let notice = Notice::ChangedByAdministrator;
         let message = OutboundMessage::Notification(Notification {
             id: entry.id,
             notice,
@@ -363,7 +368,7 @@ fn user_name(account: &Account) -> &str {
     &account.profile.contacts.user_name
 }
 
-impl Found {
+impl AdminUserView {
     /// The pool's factors that are on.
     pub fn enabled(&self) -> impl Iterator<Item = PoolFactor> {
         self.account.profile.factors.enabled.iter().copied()
