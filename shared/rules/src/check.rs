@@ -3,7 +3,10 @@ use std::{fs, path::Path};
 use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
 use shared::delivery::{Finding, Severity};
 
-use crate::source::{self, Rule, error, line_of};
+use crate::{
+    literals,
+    source::{self, Rule, error, line_of},
+};
 
 const SCHEMA: &str = include_str!("rules.cedarschema");
 
@@ -41,7 +44,9 @@ fn validate(validator: &Validator, config_dir: &Path, rule: &Rule) -> Vec<Findin
     let errors = result.validation_errors().map(|fault| found(line_of(fault, &text), shown(fault)));
     // Warnings are of rules that never refuse, and of letters that look like others: neither is meant.
     let warnings = result.validation_warnings().map(|fault| found(line_of(fault, &text), shown(fault)));
-    errors.chain(warnings).collect()
+    // A rule that compares with such a text refuses no one, or everyone.
+    let impossible = literals::impossible(&rule.policy).into_iter().map(|text| found(None, text));
+    errors.chain(warnings).chain(impossible).collect()
 }
 
 /// Without the name that the rule has for Cedar, which is a number; the line says which it is.

@@ -10,6 +10,7 @@
 
 mod check;
 mod engine;
+mod literals;
 mod source;
 mod version;
 
