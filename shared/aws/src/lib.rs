@@ -35,8 +35,8 @@ pub use passwords::{PasswordClient, PasswordSettings};
 pub use pool_links::PoolLinks;
 pub use pool_users::PoolListing;
 pub use providers::{
-    DeliverSettings, EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns, deliver, delivery_dependencies,
-    email_providers, sms_providers,
+    DeliverSettings, EmailSender, EmailSettings, EndUserMessaging, InvalidSender, Ses, SmsSettings, Sns,
+    deliver, delivery_dependencies, email_providers, sms_providers,
 };
 pub use reconciler::{ReconcilerSettings, reconciler};
 pub use recovery::{RecoveryApiSettings, RecoveryFunction, RecoveryWorkerSettings, recovery, recovery_front};

@@ -17,7 +17,7 @@ use shared::{
     delivery::{Email, EmailText, Provider, ProviderFault, Sms, SmsText},
     kernel::{EmailAddress, PhoneNumber},
 };
-use shared_aws::{Aws, AwsSettings, EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns};
+use shared_aws::{Aws, AwsSettings, EmailSender, EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns};
 use shared_testkit::Deployed;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -77,7 +77,13 @@ fn sns_of(aws: &Aws) -> Sns {
 }
 
 fn ses_of(aws: &Aws) -> Ses {
-    Ses::new(aws, EmailSettings { from: "no-reply@example.com".to_owned(), configuration_set: None })
+    Ses::new(
+        aws,
+        EmailSettings {
+            from: EmailSender::parse("Müller & Söhne <no-reply@example.com>").ok(),
+            configuration_set: None,
+        },
+    )
 }
 
 #[tokio::test]

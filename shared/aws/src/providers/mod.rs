@@ -1,6 +1,7 @@
 //! Who brings messages to users. A new provider is a file here, a line in [`sms_providers`] or
 //! [`email_providers`], and its name in `DeliveryPolicy::check`.
 
+mod email_sender;
 mod end_user_messaging;
 mod ses;
 mod sns;
@@ -19,7 +20,12 @@ use shared::{
     kernel::{HashKey, SystemClock, SystemEntropy},
 };
 
-pub use self::{end_user_messaging::EndUserMessaging, ses::Ses, sns::Sns};
+pub use self::{
+    email_sender::{EmailSender, InvalidSender},
+    end_user_messaging::EndUserMessaging,
+    ses::Ses,
+    sns::Sns,
+};
 use crate::{Aws, Kms, Table};
 
 /// The chain of providers counts tries and time: a client's own would hide them from it. Disabled, not left out:
@@ -55,17 +61,22 @@ impl SmsSettings {
 /// What e-mails are sent with: `MFA_EMAIL_FROM`, `MFA_EMAIL_CONFIGURATION_SET`.
 #[derive(Debug, Clone)]
 pub struct EmailSettings {
-    /// An address of a verified identity, with a name if wanted: `Example <no-reply@example.com>`.
-    pub from: String,
+    /// An address of a verified identity, with a name if wanted: `Example <no-reply@example.com>`. Absent where it
+    /// is not valid, and the function does not start.
+    pub from: Option<EmailSender>,
     pub configuration_set: Option<String>,
 }
 
 impl EmailSettings {
     pub fn read(environment: &mut Environment<'_>) -> Self {
-        Self {
-            from: environment.required("MFA_EMAIL_FROM"),
-            configuration_set: environment.optional("MFA_EMAIL_CONFIGURATION_SET"),
+        let from = environment.required("MFA_EMAIL_FROM");
+        let parsed = EmailSender::parse(&from);
+        if let Err(fault) = &parsed
+            && !from.is_empty()
+        {
+            environment.problem(format!("MFA_EMAIL_FROM {fault}"));
         }
+        Self { from: parsed.ok(), configuration_set: environment.optional("MFA_EMAIL_CONFIGURATION_SET") }
     }
 }
 

@@ -45,7 +45,7 @@ impl Provider<Email> for Ses {
         let call = self
             .client
             .send_email()
-            .from_email_address(&self.settings.from)
+            .set_from_email_address(self.settings.from.as_ref().map(|from| from.header().to_owned()))
             .destination(Destination::builder().to_addresses(message.to.expose()).build())
             .content(content)
             .set_configuration_set_name(self.settings.configuration_set.clone());
@@ -68,7 +68,7 @@ fn told_apart(fault: SdkError<SendEmailError>) -> ProviderFault {
         Some(SendEmailError::TooManyRequestsException(_) | SendEmailError::LimitExceededException(_)) => {
             ProviderFault::Throttled
         }
-        // The message is ours and well formed: what is bad about the request is the address.
+        // Message and sender are well formed: what is bad about the request is the recipient's address.
         Some(SendEmailError::BadRequestException(_)) => ProviderFault::AddressRejected,
         _ if fault
             .as_service_error()
