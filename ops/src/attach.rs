@@ -8,14 +8,14 @@ use serde_json::{Map, Value, json};
 use shared::config::Policy;
 use shared::custom_auth::AppClients;
 
+use crate::attach_record::AttachRecord;
 use crate::aws::Aws;
-use crate::ending::Ending;
+use crate::exit_status::ExitStatus;
 use crate::live;
+use crate::output::Output;
 use crate::outputs::StackOutputs;
 use crate::pool::{Client, PoolState, differences, foreign_triggers, snippet, unknown_setting, wire};
 use crate::progress::Progress;
-use crate::record::Record;
-use crate::say::Say;
 
 #[derive(Debug, Args)]
 pub(crate) struct Attach {
@@ -64,7 +64,7 @@ impl Mfa {
 }
 
 impl Attach {
-    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
+    pub(crate) async fn run(&self, aws: &Aws, output: Output) -> Result<ExitStatus> {
         let ours = StackOutputs::read(&self.stack_outputs)?;
         if let Some(unknown) = self.skip.iter().find(|skipped| !ours.triggers.contains_key(*skipped)) {
             let known: Vec<_> = ours.triggers.keys().map(String::as_str).collect();
@@ -79,31 +79,31 @@ impl Attach {
             reasons = self.unlisted(&before, listed(aws, &ours).await?.as_deref())?;
         }
         if !reasons.is_empty() {
-            return Ok(refuse(say, &reasons, &ours));
+            return Ok(refuse(output, &reasons, &ours));
         }
         let changes = differences(&json!(before), &json!(after));
-        let record = Record::new(&self.user_pool_id, changes);
+        let record = AttachRecord::new(&self.user_pool_id, changes);
         for change in &record.changes {
-            say.line(change);
+            output.line(change);
         }
         if record.changes.is_empty() {
-            Say::note("nothing to change: the pool is already attached");
-            say.result(&json!({ "outcome": "unchanged", "changes": [] }));
-            return Ok(Ending::Done);
+            Output::note("nothing to change: the pool is already attached");
+            output.result(&json!({ "outcome": "unchanged", "changes": [] }));
+            return Ok(ExitStatus::Done);
         }
         if after.sends_text_messages() {
-            Say::note("Cognito may send one billed text message to test the pool's SMS configuration");
+            Output::note("Cognito may send one billed text message to test the pool's SMS configuration");
         }
         if self.dry_run {
-            Say::note("dry run: nothing was changed");
-            say.result(&json!({ "outcome": "dry-run", "changes": record.changes }));
-            return Ok(Ending::Done);
+            Output::note("dry run: nothing was changed");
+            output.result(&json!({ "outcome": "dry-run", "changes": record.changes }));
+            return Ok(ExitStatus::Done);
         }
 
         // Before the first change: whatever happens then, the way back is there.
         match &self.record {
             Some(file) => record.write(file)?,
-            None => say.line(format_args!("record, for detach:\n{}", serde_json::to_string(&record)?)),
+            None => output.line(format_args!("record, for detach:\n{}", serde_json::to_string(&record)?)),
         }
         after.write(aws, &self.user_pool_id, &before, &progress).await?;
         let found = PoolState::read(aws, &self.user_pool_id, &progress).await?;
@@ -111,13 +111,13 @@ impl Attach {
         let astray = differences(&json!(after), &json!(found));
         if !astray.is_empty() {
             for change in &astray {
-                say.line(change);
+                output.line(change);
             }
             bail!("Cognito did not store every setting as written, see above. `detach` undoes the changes");
         }
-        Say::note("attached");
-        say.result(&json!({ "outcome": "attached", "changes": record.changes, "record": record }));
-        Ok(Ending::Done)
+        Output::note("attached");
+        output.result(&json!({ "outcome": "attached", "changes": record.changes, "record": record }));
+        Ok(ExitStatus::Done)
     }
 
     /// App clients whose users would get no tokens. `listed`: of the deployed functions.
@@ -224,15 +224,15 @@ fn owning_stack(pool: &Map<String, Value>) -> Option<&str> {
     pool.get("UserPoolTags")?.get("aws:cloudformation:stack-name")?.as_str()
 }
 
-fn refuse(say: Say, reasons: &[String], ours: &StackOutputs) -> Ending {
+fn refuse(output: Output, reasons: &[String], ours: &StackOutputs) -> ExitStatus {
     for reason in reasons {
-        Say::error(reason);
+        Output::error(reason);
     }
     let snippet = snippet(ours);
-    say.line(&snippet);
-    Say::note("nothing was changed");
-    say.result(&json!({ "outcome": "refused", "reasons": reasons, "snippet": snippet }));
-    Ending::Refused
+    output.line(&snippet);
+    Output::note("nothing was changed");
+    output.result(&json!({ "outcome": "refused", "reasons": reasons, "snippet": snippet }));
+    ExitStatus::Refused
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::aws::Aws;
-use crate::ending::Ending;
-use crate::say::Say;
+use crate::exit_status::ExitStatus;
+use crate::output::Output;
 use crate::user::{User, WhichTable};
 
 #[derive(Debug, Args)]
@@ -25,15 +25,15 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
+    pub(crate) async fn run(&self, aws: &Aws, output: Output) -> Result<ExitStatus> {
         let user = self.user.id(aws).await?;
         let lines = self.table.open(aws)?.audit_lines(&user, self.from, self.until).await?;
         // JSON lines either way; with --json they are one list.
         for line in &lines {
-            say.line(Value::Object(line.clone()));
+            output.line(Value::Object(line.clone()));
         }
-        Say::note(format_args!("{} lines", lines.len()));
-        say.result(&json!(lines));
-        Ok(Ending::Done)
+        Output::note(format_args!("{} lines", lines.len()));
+        output.result(&json!(lines));
+        Ok(ExitStatus::Done)
     }
 }

@@ -9,10 +9,10 @@ use shared::config::{self, Policy, Problems, check_policy, line_of};
 use shared::custom_auth::{Weakness, weaknesses};
 use shared::delivery::{self, Finding, GovernorRules, Severity};
 
-use crate::ending::Ending;
+use crate::exit_status::ExitStatus;
 
 /// Says every problem as `FILE:LINE: …`; fails if there is an error among them.
-pub(crate) fn run(folder: &Path) -> Result<Ending> {
+pub(crate) fn run(folder: &Path) -> Result<ExitStatus> {
     let (_, findings) = check(folder)?;
     let mut out = stdout().lock();
     for finding in &findings {
@@ -21,7 +21,7 @@ pub(crate) fn run(folder: &Path) -> Result<Ending> {
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let warnings = findings.len() - errors;
     eprintln!("{}: {errors} error(s), {warnings} warning(s)", folder.display());
-    Ok(if errors == 0 { Ending::Done } else { Ending::Failed })
+    Ok(if errors == 0 { ExitStatus::Done } else { ExitStatus::Failed })
 }
 
 /// The policy of a folder, as far as it is one, and everything found in the folder.

@@ -6,12 +6,12 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::attach_record::AttachRecord;
 use crate::aws::Aws;
-use crate::ending::Ending;
+use crate::exit_status::ExitStatus;
+use crate::output::Output;
 use crate::pool::{PoolState, differences, revert, unknown_setting};
 use crate::progress::Progress;
-use crate::record::Record;
-use crate::say::Say;
 
 #[derive(Debug, Args)]
 pub(crate) struct Detach {
@@ -27,8 +27,8 @@ pub(crate) struct Detach {
 }
 
 impl Detach {
-    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
-        let record = Record::read(&self.record)?;
+    pub(crate) async fn run(&self, aws: &Aws, output: Output) -> Result<ExitStatus> {
+        let record = AttachRecord::read(&self.record)?;
         let id = &record.user_pool_id;
         let progress = Progress::new();
         let now = PoolState::read(aws, id, &progress).await?;
@@ -38,35 +38,35 @@ impl Detach {
         let conflicts = revert(&mut wanted, &record.changes);
         for conflict in &conflicts {
             let found = conflict.found.as_ref().map_or("not set".to_owned(), Value::to_string);
-            Say::error(format_args!("changed since attach: {} (now {found})", conflict.change));
+            Output::error(format_args!("changed since attach: {} (now {found})", conflict.change));
         }
         let mut wanted: PoolState = serde_json::from_value(wanted)?;
         wanted.turn_off(&now);
         let unknown = now.unknown(&wanted);
         if !unknown.is_empty() {
             for setting in &unknown {
-                Say::error(unknown_setting(setting));
+                Output::error(unknown_setting(setting));
             }
-            say.result(&json!({ "outcome": "refused", "reasons": unknown }));
-            return Ok(Ending::Refused);
+            output.result(&json!({ "outcome": "refused", "reasons": unknown }));
+            return Ok(ExitStatus::Refused);
         }
         let changes = differences(&current, &json!(wanted));
         for change in &changes {
-            say.line(change);
+            output.line(change);
         }
         if !conflicts.is_empty() && !self.force {
-            Say::note("nothing was changed; --force undoes the other changes");
-            say.result(&json!({ "outcome": "refused", "changes": changes }));
-            return Ok(Ending::Refused);
+            Output::note("nothing was changed; --force undoes the other changes");
+            output.result(&json!({ "outcome": "refused", "changes": changes }));
+            return Ok(ExitStatus::Refused);
         }
         if changes.is_empty() || self.dry_run {
             let outcome = if changes.is_empty() { "unchanged" } else { "dry-run" };
-            Say::note("nothing was changed");
-            say.result(&json!({ "outcome": outcome, "changes": changes }));
-            return Ok(Ending::Done);
+            Output::note("nothing was changed");
+            output.result(&json!({ "outcome": outcome, "changes": changes }));
+            return Ok(ExitStatus::Done);
         }
         if wanted.sends_text_messages() {
-            Say::note("Cognito may send one billed text message to test the pool's SMS configuration");
+            Output::note("Cognito may send one billed text message to test the pool's SMS configuration");
         }
         wanted.write(aws, id, &now, &progress).await?;
         let found = PoolState::read(aws, id, &progress).await?;
@@ -74,12 +74,12 @@ impl Detach {
         let astray = differences(&json!(wanted), &json!(found));
         if !astray.is_empty() {
             for change in &astray {
-                say.line(change);
+                output.line(change);
             }
             bail!("Cognito did not store every setting as written, see above");
         }
-        Say::note("detached");
-        say.result(&json!({ "outcome": "detached", "changes": changes }));
-        Ok(Ending::Done)
+        Output::note("detached");
+        output.result(&json!({ "outcome": "detached", "changes": changes }));
+        Ok(ExitStatus::Done)
     }
 }

@@ -5,8 +5,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::aws::Aws;
-use crate::ending::Ending;
-use crate::say::Say;
+use crate::exit_status::ExitStatus;
+use crate::output::Output;
 use crate::user::{User, WhichTable};
 
 #[derive(Debug, Args)]
@@ -21,18 +21,18 @@ pub(crate) struct ForgetUser {
 }
 
 impl ForgetUser {
-    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
+    pub(crate) async fn run(&self, aws: &Aws, output: Output) -> Result<ExitStatus> {
         let user = self.user.id(aws).await?;
         if !self.yes {
-            Say::error(
+            Output::error(
                 "this permanently erases the user's counters, trust level and audit trail: confirm with --yes",
             );
-            say.result(&json!({ "outcome": "refused", "sub": user.as_str() }));
-            return Ok(Ending::Refused);
+            output.result(&json!({ "outcome": "refused", "sub": user.as_str() }));
+            return Ok(ExitStatus::Refused);
         }
         let erased = self.table.open(aws)?.forget(&user).await?;
-        Say::note(format_args!("{erased} items erased"));
-        say.result(&json!({ "outcome": "forgotten", "sub": user.as_str(), "items": erased }));
-        Ok(Ending::Done)
+        Output::note(format_args!("{erased} items erased"));
+        output.result(&json!({ "outcome": "forgotten", "sub": user.as_str(), "items": erased }));
+        Ok(ExitStatus::Done)
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn path(arn: &str, latest: bool) -> String {
 
 /// Names what is different in the version that is live. Never a value: variables can be secrets.
 pub(crate) fn stale(latest: &Value, live: &Value) -> Vec<String> {
-    // A layer's size, say, is no setting; its ARN is.
+    // A layer's size, output, is no setting; its ARN is.
     let member = |configuration: &Value, pointer: &str| match configuration.pointer(pointer) {
         Some(Value::Array(layers)) if pointer == "/Layers" => {
             layers.iter().map(|layer| layer.get("Arn").cloned().unwrap_or_default()).collect()

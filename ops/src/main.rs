@@ -5,6 +5,7 @@
 //! before anything else can happen. `cargo xtask check` and `cargo xtask preview` run this.
 
 mod attach;
+mod attach_record;
 mod audit;
 mod aws;
 mod check;
@@ -12,15 +13,14 @@ mod claims;
 mod deploy;
 mod detach;
 mod doctor;
-mod ending;
+mod exit_status;
 mod forget_user;
 mod live;
+mod output;
 mod outputs;
 mod pool;
 mod preview;
 mod progress;
-mod record;
-mod say;
 mod unlock;
 mod user;
 
@@ -32,8 +32,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::aws::Aws;
-use crate::ending::{EXIT_CODES, Ending};
-use crate::say::Say;
+use crate::exit_status::{EXIT_CODES, ExitStatus};
+use crate::output::Output;
 
 #[derive(Debug, Parser)]
 #[command(about, version, disable_help_subcommand = true, after_help = EXIT_CODES)]
@@ -93,32 +93,32 @@ fn main() -> ExitCode {
     run(arguments).map_or_else(
         |error| {
             eprintln!("error: {error:#}");
-            Ending::Failed.into()
+            ExitStatus::Failed.into()
         },
         ExitCode::from,
     )
 }
 
-fn run(Arguments { json, profile, region, command }: Arguments) -> Result<Ending> {
-    let say = Say { json };
+fn run(Arguments { json, profile, region, command }: Arguments) -> Result<ExitStatus> {
+    let output = Output { json };
     let aws = async || Aws::connect(profile.as_deref(), region.as_deref()).await;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
             Command::Check { folder } => check::run(&folder),
             Command::Preview { config_dir, out } => preview::run(config_dir.as_deref(), &out),
-            Command::Deploy(deploy) => deploy.run(profile.as_deref(), region.as_deref(), say).await,
-            Command::Attach(attach) => attach.run(&aws().await?, say).await,
-            Command::Detach(detach) => detach.run(&aws().await?, say).await,
-            Command::Doctor(doctor) => doctor.run(&aws().await?, say).await,
-            Command::Unlock(unlock) => unlock.run(&aws().await?, say).await,
-            Command::Audit(audit) => audit.run(&aws().await?, say).await,
-            Command::Claims(claims) => claims.run(&aws().await?, say).await,
-            Command::ForgetUser(forget) => forget.run(&aws().await?, say).await,
+            Command::Deploy(deploy) => deploy.run(profile.as_deref(), region.as_deref(), output).await,
+            Command::Attach(attach) => attach.run(&aws().await?, output).await,
+            Command::Detach(detach) => detach.run(&aws().await?, output).await,
+            Command::Doctor(doctor) => doctor.run(&aws().await?, output).await,
+            Command::Unlock(unlock) => unlock.run(&aws().await?, output).await,
+            Command::Audit(audit) => audit.run(&aws().await?, output).await,
+            Command::Claims(claims) => claims.run(&aws().await?, output).await,
+            Command::ForgetUser(forget) => forget.run(&aws().await?, output).await,
             Command::Completions { shell } => {
                 let mut command = Arguments::command();
                 clap_complete::generate(shell, &mut command, "cognito-mfa", &mut std::io::stdout());
-                Ok(Ending::Done)
+                Ok(ExitStatus::Done)
             }
         }
     })

@@ -7,7 +7,7 @@ use shared::config::Policy;
 use shared::delivery::{Content, Encoding, Finding, Messages, Segments};
 
 use crate::check::check;
-use crate::ending::Ending;
+use crate::exit_status::ExitStatus;
 
 const PAGE: &str = include_str!("preview.html.j2");
 
@@ -15,7 +15,7 @@ const PAGE: &str = include_str!("preview.html.j2");
 const DARK: [&str; 2] = ["(prefers-color-scheme: dark)", "(prefers-color-scheme:dark)"];
 
 /// Writes the page and says where it is.
-pub(crate) fn run(config_dir: Option<&Path>, out: &Path) -> Result<Ending> {
+pub(crate) fn run(config_dir: Option<&Path>, out: &Path) -> Result<ExitStatus> {
     let (policy, findings) = match config_dir {
         Some(folder) => check(folder)?,
         None => (Policy::default(), Vec::new()),
@@ -26,7 +26,7 @@ pub(crate) fn run(config_dir: Option<&Path>, out: &Path) -> Result<Ending> {
     }
     fs::write(out, page).with_context(|| out.display().to_string())?;
     eprintln!("{}", out.display());
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 fn page(policy: &Policy, config_dir: Option<&Path>, findings: &[Finding]) -> Result<String> {

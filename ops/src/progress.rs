@@ -16,7 +16,7 @@ impl Progress {
         Self(bar)
     }
 
-    pub(crate) fn say(&self, what: &str) {
+    pub(crate) fn show(&self, what: &str) {
         self.0.set_message(what.to_owned());
     }
 
@@ -31,7 +31,7 @@ impl Progress {
         }
         self.0.set_length(total.unwrap_or_default());
         self.0.set_position(0);
-        self.say(what);
+        self.show(what);
     }
 
     pub(crate) fn at(&self, position: usize) {

@@ -6,8 +6,8 @@ use serde_json::json;
 use shared::{factors::custom::CustomFactorStore as _, sign_in::SignInLedger as _};
 
 use crate::aws::Aws;
-use crate::ending::Ending;
-use crate::say::Say;
+use crate::exit_status::ExitStatus;
+use crate::output::Output;
 use crate::user::{User, WhichTable};
 
 #[derive(Debug, Args)]
@@ -19,13 +19,13 @@ pub(crate) struct Unlock {
 }
 
 impl Unlock {
-    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
+    pub(crate) async fn run(&self, aws: &Aws, output: Output) -> Result<ExitStatus> {
         let user = self.user.id(aws).await?;
         let table = self.table.open(aws)?;
         table.reset(&user).await?;
         table.forgive_failures(&user).await?;
-        Say::note("the user's sign-in counters and failures were reset");
-        say.result(&json!({ "outcome": "unlocked", "sub": user.as_str() }));
-        Ok(Ending::Done)
+        Output::note("the user's sign-in counters and failures were reset");
+        output.result(&json!({ "outcome": "unlocked", "sub": user.as_str() }));
+        Ok(ExitStatus::Done)
     }
 }

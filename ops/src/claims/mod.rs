@@ -20,9 +20,9 @@ use shared_aws::Table;
 
 use self::journal::{Done, Head, Journal, Phase};
 use crate::aws::{Aws, Service};
-use crate::ending::Ending;
+use crate::exit_status::ExitStatus;
+use crate::output::Output;
 use crate::progress::Progress;
-use crate::say::Say;
 use crate::user::WhichTable;
 
 /// `ListUsers` gives no more.
@@ -65,20 +65,20 @@ enum Step<'a> {
 }
 
 impl Claims {
-    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
+    pub(crate) async fn run(&self, aws: &Aws, output: Output) -> Result<ExitStatus> {
         match self {
-            Self::Import(options) => options.run("import", aws, say).await,
-            Self::Reconcile(options) => options.run("reconcile", aws, say).await,
+            Self::Import(options) => options.run("import", aws, output).await,
+            Self::Reconcile(options) => options.run("reconcile", aws, output).await,
         }
     }
 }
 
 impl Options {
-    async fn run(&self, command: &str, aws: &Aws, say: Say) -> Result<Ending> {
+    async fn run(&self, command: &str, aws: &Aws, output: Output) -> Result<ExitStatus> {
         let Some(settings) = self.settings()? else {
-            Say::error("sign_up.unique is off: turn it on, or pass the --config-dir that turns it on");
-            say.result(&json!({ "outcome": "refused" }));
-            return Ok(Ending::Refused);
+            Output::error("sign_up.unique is off: turn it on, or pass the --config-dir that turns it on");
+            output.result(&json!({ "outcome": "refused" }));
+            return Ok(ExitStatus::Refused);
         };
         let name = self.table.name()?;
         let table = Table::of_operator(aws.client(Service::DynamoDb), &name);
@@ -108,7 +108,7 @@ impl Options {
         let (users, claims) = (journal.learned.users, journal.learned.kept.len());
         for conflict in &plan.conflicts {
             let others: Vec<_> = conflict.others.iter().map(UserId::as_str).collect();
-            say.line(format_args!(
+            output.line(format_args!(
                 "conflict: {} owns an address that also belongs to {}",
                 conflict.owner.as_str(),
                 others.join(", ")
@@ -116,14 +116,14 @@ impl Options {
         }
         let Done { made, freed, left, lost } = done;
         let verb = if self.dry_run { "would be " } else { "" };
-        Say::note(format_args!(
+        Output::note(format_args!(
             "{users} users, {claims} claims: {} correct, {made} {verb}made, {freed} {verb}freed, {left} kept, \
              {lost} lost, {} conflicts",
             plan.right,
             plan.conflicts.len(),
         ));
         if stale_left > 0 {
-            Say::note(format_args!("{stale_left} claims are stale: `claims reconcile` frees them"));
+            Output::note(format_args!("{stale_left} claims are stale: `claims reconcile` frees them"));
         }
         let conflicts: Vec<_> = plan
             .conflicts
@@ -133,13 +133,13 @@ impl Options {
                 json!({ "owner": conflict.owner.as_str(), "others": others })
             })
             .collect();
-        say.result(&json!({
+        output.result(&json!({
             "outcome": outcome, "users": users, "claims": claims, "right": plan.right, "young": plan.young,
             "made": made, "freed": freed, "left": left, "lost": lost, "stale": stale_left,
             "conflicts": conflicts,
         }));
         journal.end()?;
-        Ok(Ending::Done)
+        Ok(ExitStatus::Done)
     }
 
     fn settings(&self) -> Result<Option<UniqueSettings>> {

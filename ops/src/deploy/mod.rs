@@ -16,10 +16,10 @@ use shared::delivery::Severity;
 
 use crate::aws::{Aws, Service};
 use crate::check;
-use crate::ending::Ending;
+use crate::exit_status::ExitStatus;
 use crate::live;
+use crate::output::Output;
 use crate::outputs::StackOutputs;
-use crate::say::Say;
 use parameters::Parameters;
 use revision::{REVISION, revision};
 
@@ -68,7 +68,12 @@ struct Deployed {
 }
 
 impl Deploy {
-    pub(crate) async fn run(&self, profile: Option<&str>, region: Option<&str>, say: Say) -> Result<Ending> {
+    pub(crate) async fn run(
+        &self,
+        profile: Option<&str>,
+        region: Option<&str>,
+        output: Output,
+    ) -> Result<ExitStatus> {
         ensure!(
             self.dry_run || self.yes || stdin().is_terminal(),
             "this is not a terminal: pass --yes or --dry-run"
@@ -81,8 +86,8 @@ impl Deploy {
         ensure!(missing.is_empty(), "{}", missing.join("; "));
 
         if !self.overrides_are_right()? {
-            say.result(&json!({ "outcome": "refused" }));
-            return Ok(Ending::Refused);
+            output.result(&json!({ "outcome": "refused" }));
+            return Ok(ExitStatus::Refused);
         }
         let env = ["--config-env", &self.env];
         let template = self.infra.join(TEMPLATE);
@@ -103,10 +108,10 @@ impl Deploy {
         reasons.extend(before.as_ref().and_then(|before| loses_users(before, &parameters)));
         if !reasons.is_empty() {
             for reason in &reasons {
-                Say::error(reason);
+                Output::error(reason);
             }
-            say.result(&json!({ "outcome": "refused", "reasons": reasons }));
-            return Ok(Ending::Refused);
+            output.result(&json!({ "outcome": "refused", "reasons": reasons }));
+            return Ok(ExitStatus::Refused);
         }
 
         // The builder does not read the template's parameters from where `sam deploy` does.
@@ -129,19 +134,19 @@ impl Deploy {
         let flags = [&env[..], how, &account].concat();
         self.sam("deploy", &with(&flags, &parameters.arguments()))?;
         if self.dry_run {
-            Say::note(
+            Output::note(
                 "no resource was changed; review the change set in CloudFormation, then delete it. SAM's bucket and \
                  the uploads in it stay",
             );
-            say.result(&json!({ "outcome": "dry-run" }));
-            return Ok(Ending::Done);
+            output.result(&json!({ "outcome": "dry-run" }));
+            return Ok(ExitStatus::Done);
         }
 
         let deployed = self.deployed(&account)?;
         let Some(deployed) = deployed.filter(|now| now.outputs.revision.as_ref() == Some(&revision)) else {
-            Say::note("nothing was deployed");
-            say.result(&json!({ "outcome": "refused", "reasons": ["not confirmed"] }));
-            return Ok(Ending::Refused);
+            Output::note("nothing was deployed");
+            output.result(&json!({ "outcome": "refused", "reasons": ["not confirmed"] }));
+            return Ok(ExitStatus::Refused);
         };
         fs::write(&self.outputs, &deployed.printed).with_context(|| self.outputs.display().to_string())?;
         let outputs = &deployed.outputs;
@@ -149,11 +154,11 @@ impl Deploy {
         let listed: Value = serde_json::from_slice(&deployed.printed)?;
         if !stale.is_empty() {
             for function in &stale {
-                Say::error(format_args!("the alias live of {function}"));
+                Output::error(format_args!("the alias live of {function}"));
             }
-            Say::error("the stack is updated, but callers get earlier versions of these functions");
-            say.result(&json!({ "outcome": "stale", "stale": stale, "outputs": listed }));
-            return Ok(Ending::Failed);
+            Output::error("the stack is updated, but callers get earlier versions of these functions");
+            output.result(&json!({ "outcome": "stale", "stale": stale, "outputs": listed }));
+            return Ok(ExitStatus::Failed);
         }
         let file = self.outputs.display();
         let attach = if outputs.makes_pool {
@@ -163,14 +168,14 @@ impl Deploy {
                 "\n  cognito-mfa attach --user-pool-id ID --stack-outputs {file} --record attached.json --dry-run"
             )
         };
-        Say::note(format_args!(
+        Output::note(format_args!(
             "deployed; the alias live of all {} functions runs this revision. Next:{attach}\n  \
              cognito-mfa doctor --user-pool-id {} --stack-outputs {file}",
             outputs.all_functions().count(),
             outputs.user_pool_id.as_deref().unwrap_or("ID"),
         ));
-        say.result(&json!({ "outcome": "deployed", "revision": revision, "outputs": listed }));
-        Ok(Ending::Done)
+        output.result(&json!({ "outcome": "deployed", "revision": revision, "outputs": listed }));
+        Ok(ExitStatus::Done)
     }
 
     /// The stack as it is now, or `None` if it does not exist or was never deployed.
@@ -211,7 +216,7 @@ impl Deploy {
         let folder = self.infra.join(OVERRIDES);
         let (_, findings) = check::check(&folder)?;
         for finding in &findings {
-            Say::note(format_args!("{}/{finding}", folder.display()));
+            Output::note(format_args!("{}/{finding}", folder.display()));
         }
         Ok(findings.iter().all(|finding| finding.severity != Severity::Error))
     }
@@ -224,7 +229,7 @@ impl Deploy {
 
     /// What it prints is for people, and must not get between a result as JSON.
     fn sam(&self, command: &str, flags: &[&str]) -> Result<()> {
-        Say::note(format_args!("==> sam {command}"));
+        Output::note(format_args!("==> sam {command}"));
         let status = self.command(&[&[command], flags].concat()).stdout(stderr()).status().context("sam")?;
         ensure!(status.success(), "sam {command}: {status}");
         Ok(())

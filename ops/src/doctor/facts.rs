@@ -198,7 +198,7 @@ impl Reader<'_> {
     }
 
     async fn call(&mut self, service: Service, operation: &str, input: &Value) -> Option<Found> {
-        self.progress.say(operation);
+        self.progress.show(operation);
         let answer = self.aws.call(service, operation, input).await;
         self.found(operation, answer)
     }
@@ -221,7 +221,7 @@ impl Reader<'_> {
     }
 
     async fn get(&mut self, service: Service, operation: &str, path: &str) -> Option<Found> {
-        self.progress.say(operation);
+        self.progress.show(operation);
         let answer = self.aws.get(service, operation, path).await;
         self.found(operation, answer)
     }

@@ -16,10 +16,10 @@ use shared::config::Policy;
 
 use crate::aws::Aws;
 use crate::check::check;
-use crate::ending::Ending;
+use crate::exit_status::ExitStatus;
+use crate::output::Output;
 use crate::outputs::StackOutputs;
 use crate::progress::Progress;
-use crate::say::Say;
 use facts::Facts;
 
 #[derive(Debug, Args)]
@@ -71,7 +71,7 @@ struct Finding {
 }
 
 impl Doctor {
-    pub(crate) async fn run(&self, aws: &Aws, say: Say) -> Result<Ending> {
+    pub(crate) async fn run(&self, aws: &Aws, output: Output) -> Result<ExitStatus> {
         let outputs = StackOutputs::read(&self.stack_outputs)?;
         let policy = match &self.config_dir {
             Some(folder) => check(folder)?.0,
@@ -89,18 +89,21 @@ impl Doctor {
                 Severity::Warning => "warning",
                 Severity::Note => "note",
             };
-            say.line(format_args!(
+            output.line(format_args!(
                 "{severity}[{id}]: {what}\n  why:  {why}\n  fix:  {fix}\n  see:  {reference}"
             ));
         }
         let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        Say::note(format_args!("{} checks: {errors} error(s), {warnings} warning(s)", checks::all().count()));
-        say.result(&json!({ "errors": errors, "warnings": warnings, "findings": findings }));
+        Output::note(format_args!(
+            "{} checks: {errors} error(s), {warnings} warning(s)",
+            checks::all().count()
+        ));
+        output.result(&json!({ "errors": errors, "warnings": warnings, "findings": findings }));
         Ok(match (errors, warnings) {
-            (0, 0) => Ending::Done,
-            (0, _) => Ending::Warnings,
-            _ => Ending::Errors,
+            (0, 0) => ExitStatus::Done,
+            (0, _) => ExitStatus::Warnings,
+            _ => ExitStatus::Errors,
         })
     }
 }

@@ -117,7 +117,7 @@ impl PoolState {
     pub(crate) async fn read(aws: &Aws, user_pool_id: &str, progress: &Progress) -> Result<Self> {
         let id = json!({ "UserPoolId": user_pool_id });
         let cognito = async |operation: &str, input: &Value| {
-            progress.say(operation);
+            progress.show(operation);
             aws.call(Service::Cognito, operation, input).await
         };
         let described = cognito("DescribeUserPool", &id).await?;
@@ -191,7 +191,7 @@ impl PoolState {
     /// The MFA configuration is read again in between, because `UpdateUserPool` has its own idea of it.
     pub(crate) async fn write(&self, aws: &Aws, id: &str, now: &Self, progress: &Progress) -> Result<()> {
         if self.pool != now.pool {
-            progress.say("UpdateUserPool");
+            progress.show("UpdateUserPool");
             // The MFA state as it is: only SetUserPoolMfaConfig knows all factors and may change it.
             let mut pool = self.pool.clone();
             if let Some(state) = now.pool.get("MfaConfiguration") {
@@ -201,7 +201,7 @@ impl PoolState {
         }
         let asked = json!({ "UserPoolId": id });
         if self.mfa != mfa(&aws.call(Service::Cognito, "GetUserPoolMfaConfig", &asked).await?)? {
-            progress.say("SetUserPoolMfaConfig");
+            progress.show("SetUserPoolMfaConfig");
             let mut input = self.mfa.clone();
             input.insert("UserPoolId".to_owned(), id.into());
             let off = self.mfa.get("MfaConfiguration").and_then(Value::as_str) == Some("OFF");
@@ -214,7 +214,7 @@ impl PoolState {
         }
         for (client_id, client) in &self.clients {
             if now.clients.get(client_id) != Some(client) {
-                progress.say("UpdateUserPoolClient");
+                progress.show("UpdateUserPoolClient");
                 let mut input = kept(client, &CLIENT_SETTINGS);
                 input.insert("UserPoolId".to_owned(), id.into());
                 aws.call(Service::Cognito, "UpdateUserPoolClient", &Value::Object(input)).await?;

@@ -14,13 +14,13 @@ const VERSION: u32 = 1;
 /// Holds settings only: no secret of an app client is ever in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Record {
+pub(crate) struct AttachRecord {
     version: u32,
     pub(crate) user_pool_id: String,
     pub(crate) changes: Vec<Change>,
 }
 
-impl Record {
+impl AttachRecord {
     pub(crate) fn new(user_pool_id: &str, changes: Vec<Change>) -> Self {
         Self { version: VERSION, user_pool_id: user_pool_id.to_owned(), changes }
     }

@@ -1,11 +1,11 @@
 use std::process::ExitCode;
 
-/// How a command ended, and its exit code.
+/// The result of a command, with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum ExitStatus {
     /// 0
     Done,
-    /// 1: it could not be done; what is wrong was said.
+    /// 1: failed; the error is on standard error.
     Failed,
     /// 3: refused, nothing was changed.
     Refused,
@@ -15,15 +15,15 @@ pub(crate) enum Ending {
     Errors,
 }
 
-impl From<Ending> for ExitCode {
-    fn from(ending: Ending) -> Self {
+impl From<ExitStatus> for ExitCode {
+    fn from(ending: ExitStatus) -> Self {
         Self::from(match ending {
-            Ending::Done => 0,
-            Ending::Failed => 1,
+            ExitStatus::Done => 0,
+            ExitStatus::Failed => 1,
             // 2 is clap's, for arguments it can't read.
-            Ending::Refused => 3,
-            Ending::Warnings => 4,
-            Ending::Errors => 5,
+            ExitStatus::Refused => 3,
+            ExitStatus::Warnings => 4,
+            ExitStatus::Errors => 5,
         })
     }
 }

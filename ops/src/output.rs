@@ -1,22 +1,21 @@
-//! Words for people, or one JSON document for programs.
+//! Text for the operator, or one JSON document for programs.
 
 use std::fmt::Display;
 use std::io::{Write as _, stderr, stdout};
 
 use serde_json::Value;
 
-/// With `--json` standard output holds nothing but the result; what people read goes to standard
-/// error either way, except the lines they asked for.
+/// With `--json`, standard output holds nothing but the result. Notes and errors go to standard error either way.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Say {
+pub(crate) struct Output {
     pub(crate) json: bool,
 }
 
-impl Say {
-    /// A line of what was asked for.
+impl Output {
+    /// Prints a line of the result, unless the result is printed as JSON.
     pub(crate) fn line(self, line: impl Display) {
         if !self.json {
-            // Whoever closed the pipe does not want to read it.
+            // A closed pipe is no error: its reader has read enough.
             let _closed = writeln!(stdout(), "{line}");
         }
     }
@@ -29,7 +28,7 @@ impl Say {
         let _closed = writeln!(stderr(), "error: {error}");
     }
 
-    /// The whole result, once.
+    /// Prints the whole result as JSON. Call it once.
     pub(crate) fn result(self, result: &Value) {
         if self.json {
             let _closed = writeln!(stdout(), "{result:#}");
