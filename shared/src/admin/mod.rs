@@ -1,5 +1,5 @@
-//! Helping users: what an administrator can look at and change. Every look and every change is counted and
-//! written down with the administrator. A change has a reason as well, and is told to the user.
+//! Operations of administrators on users. Each operation is counted and written to the audit trail with the
+//! administrator. A change also needs a reason, and the user is notified of it.
 
 mod service;
 
@@ -16,16 +16,17 @@ use crate::{
     kernel::{PortError, UserId},
 };
 
-/// Who asks: the claims of an access token that the API's authorizer has checked.
+/// The caller: the claims of an access token that the API's authorizer has checked.
 #[derive(Debug, Clone)]
 pub struct AdminCaller {
     pub signed_in: SignedIn,
     pub groups: BTreeSet<String>,
-    /// The token itself says that a second factor was proven (cognito.md §3.9); most can't.
+    /// Whether the token itself says that a second factor was proven (cognito.md §3.9). Most tokens cannot
+    /// say it.
     pub says_mfa: bool,
 }
 
-/// Why a change is made: 1 to 500 characters, none of them a control character.
+/// The reason of a change: 1 to 500 characters without control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
 
@@ -45,8 +46,9 @@ impl Reason {
     }
 }
 
-/// A user's name or alias, as an administrator gives it. It is a member of a body and never a part of a path: a
-/// path is decoded before it is routed (cognito.md §8.4), so a name in it could name another user and operation.
+/// A user name or alias that an administrator sends. It is a member of the body, never a part of the path. A
+/// path is decoded before it is routed (cognito.md §8.4), so a name in it could select another user or
+/// operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserName(String);
 
@@ -55,8 +57,8 @@ pub struct UserName(String);
 pub struct InvalidUserName;
 
 impl UserName {
-    /// Takes 1 to 128 characters without blanks and control characters. That is at least what Cognito admits
-    /// (cognito.md §9.2); it refuses the rest itself.
+    /// Accepts 1 to 128 characters without blanks and control characters. That includes every name that
+    /// Cognito admits (cognito.md §9.2). Cognito refuses the rest itself.
     pub fn parse(text: &str) -> Result<Self, InvalidUserName> {
         let is_apart = |char: char| char.is_whitespace() || char.is_control();
         let fits = (1..=128).contains(&text.chars().count()) && !text.chars().any(is_apart);
@@ -68,11 +70,11 @@ impl UserName {
     }
 }
 
-/// All that is kept of a user.
+/// Stores all items of a user.
 ///
-/// Contract: `lines` gives the lines of the audit trail from `from` to before `until`, oldest first, with
-/// `id` and `at`. `erase` leaves nothing that stands under the user's id but the audit trail, which no
-/// function may change and which ends by itself (`audit.retention_days`). It can be repeated.
+/// Contract: `lines` returns the lines of the audit trail from `from` to before `until`, oldest first, with
+/// `id` and `at`. `erase` deletes every item under the user's id except the audit trail. No function may
+/// change the audit trail, which expires by itself (`audit.retention_days`). `erase` can be repeated.
 #[async_trait]
 pub trait UserItems: Send + Sync {
     async fn lines(
@@ -82,7 +84,7 @@ pub trait UserItems: Send + Sync {
         until: Timestamp,
     ) -> Result<Vec<Map<String, Value>>, PortError>;
 
-    /// How many items there were.
+    /// Returns the number of items that were erased.
     async fn erase(&self, user: &UserId) -> Result<usize, PortError>;
 }
 

@@ -20,13 +20,13 @@ use crate::{
     telemetry,
 };
 
-/// Reads before a change is given up.
+/// Number of reads before we give up a change.
 const MAX_RETRIES: u32 = 4;
 
-/// What [`AdminService`] reaches.
+/// The ports of [`AdminService`].
 #[derive(Clone)]
 pub struct AdminPorts {
-    /// With the administrator's own token.
+    /// Called with the administrator's own token.
     pub pool: Arc<dyn NativeFactors>,
     pub accounts: Arc<dyn Accounts>,
     pub custom: Arc<dyn CustomFactorStore>,
@@ -46,14 +46,14 @@ impl std::fmt::Debug for AdminPorts {
     }
 }
 
-/// What an administrator can do.
+/// Carries out the operations of administrators.
 #[derive(Debug)]
 pub struct AdminService {
     policy: AdminPolicy,
     ports: AdminPorts,
 }
 
-/// A user, as an administrator is shown them.
+/// A user as the API shows them to an administrator.
 #[derive(Debug, Clone)]
 pub struct AdminUserView {
     pub account: Account,
@@ -73,7 +73,7 @@ impl AdminService {
         Ok(AdminUserView { account, groups, custom })
     }
 
-    /// Returns the user's lines of the audit trail, the one of this look among them.
+    /// Returns the user's lines of the audit trail, including the line of this look.
     pub async fn lines(
         &self,
         caller: &AdminCaller,
@@ -85,8 +85,8 @@ impl AdminService {
         Ok(self.ports.items.lines(&account.profile.user, from, until).await?)
     }
 
-    /// Removes everything that a lost phone held: sessions, devices, custom factors, and the pool's factor.
-    /// What is left afterwards is read back.
+    /// Removes everything that a lost phone held: sessions, devices, custom factors and the pool factor.
+    /// Returns the state that is read back afterwards.
     pub async fn reset_mfa(
         &self,
         caller: &AdminCaller,
@@ -112,7 +112,8 @@ impl AdminService {
         Ok(self.account_of(name).await?.profile.factors)
     }
 
-    /// Turns factors on and off and moves the preferred mark; what holds afterwards is read back.
+    /// Turns pool factors on and off and sets the preferred one. Returns the state that is read back
+    /// afterwards.
     pub async fn set_preference(
         &self,
         caller: &AdminCaller,
@@ -142,8 +143,8 @@ impl AdminService {
         if change.holds_in(&after) { Ok(after) } else { Err(Refusal::FactorNotChangeable.into()) }
     }
 
-    /// Sets the number of a user who is locked out because codes go nowhere. It counts as verified, so it is a
-    /// change of factors: it ends the trust in devices, before codes go to the new number.
+    /// Sets the phone number of a user who is locked out because codes do not arrive. The number counts as
+    /// verified, so this is a change of factors. The trust in devices ends before codes go to the new number.
     pub async fn set_phone_number(
         &self,
         caller: &AdminCaller,
@@ -155,12 +156,12 @@ impl AdminService {
         let entry = self.note(caller, &account.profile.user, AdminEvent::PhoneNumberSet, reason).await?;
         self.ports.custom.revoke_devices(&account.profile.user).await?;
         self.ports.accounts.set_phone_number(user_name(&account), number).await?;
-        // At the addresses from before.
+        // The notice goes to the addresses from before the change.
         self.tell(&account, &entry).await;
         Ok(())
     }
 
-    /// Starts the count of sign-in attempts anew.
+    /// Resets the count of sign-in attempts.
     pub async fn unlock(
         &self,
         caller: &AdminCaller,
@@ -175,7 +176,7 @@ impl AdminService {
         Ok(())
     }
 
-    /// Devices that Cognito remembers, and those that we trust.
+    /// Forgets remembered devices and trusted devices.
     pub async fn forget_devices(
         &self,
         caller: &AdminCaller,
@@ -190,8 +191,8 @@ impl AdminService {
         Ok(())
     }
 
-    /// Erases all that we hold on a user, apart from the audit trail: that ends by itself, and no function
-    /// has the right. It is written down in the administrator's own trail: the user is to be forgotten.
+    /// Erases all items of a user except the audit trail, which expires by itself and which no function may
+    /// change. The audit line goes to the administrator's own trail, because the user is to be forgotten.
     pub async fn erase(
         &self,
         caller: &AdminCaller,
@@ -205,15 +206,15 @@ impl AdminService {
         Ok(erased)
     }
 
-    /// Admits a caller who is an administrator now, whatever the token says of before, and who proved a
-    /// second factor in this token's own sign-in. A factor that is on now proves nothing: it may have been
-    /// turned on with this token.
+    /// Admits a caller who is an administrator now, even if the token is older, and who proved a second
+    /// factor in the sign-in of this token. A factor that is on now proves nothing: the caller may have
+    /// turned it on with this token.
     async fn admit(&self, caller: &AdminCaller) -> Result<(), FactorFault> {
         let SignedIn { user, token, at, .. } = &caller.signed_in;
         if !self.is_group(&caller.groups) {
             return Err(Refusal::AdministratorNeeded.into());
         }
-        // The pool's word for the token: it may be revoked.
+        // We ask the pool, because the token may be revoked.
         let profile = self.ports.pool.profile(token).await?;
         if profile.user != *user {
             return Err(Refusal::NotSignedIn.into());
@@ -231,7 +232,7 @@ impl AdminService {
         if let Some(evidence) = caller.signed_in.evidence {
             return if proves(&evidence) { Ok(()) } else { Err(Refusal::SecondFactorNeeded.into()) };
         }
-        // A refreshed token, or one of version V1_0, says nothing.
+        // A refreshed token, or a token of version V1_0, has no such claim.
         let recorded = self.recorded(user, &caller.signed_in.client_id, *at).await?;
         match (recorded.iter().any(proves), recorded.iter().all(proves)) {
             (true, true) => Ok(()),
@@ -240,7 +241,8 @@ impl AdminService {
         }
     }
 
-    /// Returns what the sign-ins proved that a token may be of: those at this client, within a minute.
+    /// Returns the evidence of the sign-ins that may belong to a token: those at this client, within a
+    /// minute.
     async fn recorded(&self, user: &UserId, client: &str, at: Timestamp) -> Result<Vec<Evidence>, PortError> {
         let from = at.saturating_sub(SAME_SIGN_IN).unwrap_or(at);
         let until = at.saturating_add(SAME_SIGN_IN).unwrap_or(at);
@@ -251,8 +253,8 @@ impl AdminService {
         Ok(recorded.into_iter().filter(|sign_in| sign_in.client == client).map(|it| it.evidence).collect())
     }
 
-    /// Returns the user whom an administrator looks at. The look is counted before the user is searched, so that
-    /// names can't be tried without end; it is written down before anything is shown.
+    /// Returns the user that an administrator looks at. The look is counted before the search, so that a
+    /// caller cannot try names without limit. It is audited before anything is shown.
     async fn look(
         &self,
         caller: &AdminCaller,
@@ -267,7 +269,7 @@ impl AdminService {
         Ok(account)
     }
 
-    /// Returns the user whom a change is for: neither the administrator nor a protected user.
+    /// Returns the user to change, who is neither the administrator nor a protected user.
     async fn target(&self, caller: &AdminCaller, name: &UserName) -> Result<Account, FactorFault> {
         let max_age = Duration::from_secs(self.policy.max_sign_in_age_seconds.into());
         let now = self.ports.clock.now();
@@ -289,7 +291,7 @@ impl AdminService {
         self.policy.groups.iter().any(|group| groups.contains(group))
     }
 
-    /// Counts a call in its hour, if there is room.
+    /// Counts a call in its hour. Refuses it if the hour is full.
     async fn count(&self, counter: &RateCounter, most: u32) -> Result<(), FactorFault> {
         let hour = RateWindow::hour(self.ports.clock.now());
         let is_counted = self.ports.calls.count(counter, hour.start, most).await?;
@@ -304,7 +306,7 @@ impl AdminService {
         self.ports.accounts.find(name).await?.ok_or_else(|| Refusal::UserNotFound.into())
     }
 
-    /// Before the change: what can't be written down is not done.
+    /// Audits an operation before it is done. Without the audit line, the operation is not done.
     async fn note(
         &self,
         caller: &AdminCaller,
@@ -344,7 +346,7 @@ impl AdminService {
         Err(Refusal::FactorsChangedMeanwhile.into())
     }
 
-    /// A notice that is not taken does not undo what is done.
+    /// Notifies the user. A failure does not undo the change.
     async fn tell(&self, account: &Account, entry: &AuditEntry) {
         let Some(to) = account.profile.recipient() else {
             tracing::info!("notice not sent: the user has no verified address");
@@ -369,7 +371,7 @@ fn user_name(account: &Account) -> &str {
 }
 
 impl AdminUserView {
-    /// The pool's factors that are on.
+    /// Returns the pool factors that are on.
     pub fn enabled(&self) -> impl Iterator<Item = PoolFactor> {
         self.account.profile.factors.enabled.iter().copied()
     }

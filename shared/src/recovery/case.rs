@@ -1,4 +1,4 @@
-//! A case, as a function of what happens to it. Pure: times come in.
+//! A recovery case as a pure state machine. The caller passes the time.
 //!
 //! ```text
 //!          code right          new password             every step done
@@ -10,7 +10,7 @@
 //!  cancelled: Over       nothing more can be done with it
 //! ```
 //!
-//! Where the policy has it, a code that is mailed takes the place of the recovery code:
+//! If the policy allows it, a mailed code replaces the recovery code:
 //!
 //! ```text
 //!        by e-mail            the owner is told        time, then the mailed code right
@@ -19,8 +19,8 @@
 //!                                                ▼ ended by the owner's sign-in: Over
 //! ```
 //!
-//! Each arrow is one conditional write of the whole case, by its revision. A step is noted after it was
-//! done, so a function that dies leaves a step that is done again: every step can be.
+//! Each arrow is one conditional write of the whole case, by its revision. A step is recorded after it is
+//! done. If the function dies in between, the step is repeated, so every step can be repeated.
 
 use std::collections::BTreeSet;
 
@@ -29,44 +29,44 @@ use jiff::{SignedDuration, Timestamp};
 use super::PasswordFingerprint;
 use crate::kernel::{PoolFactor, Refusal, UserId};
 
-/// Codes compared a case.
+/// Number of codes that are compared in one case.
 const MOST_COMPARISONS: u32 = 5;
-/// A case that is being worked on is finished within a day or not at all.
+/// Time in which a case in progress must be finished.
 const WORK_TIME: SignedDuration = SignedDuration::from_hours(24);
-/// A mailed code can be entered for so long after the wait.
+/// Time after the wait in which the mailed code can be entered.
 const MAIL_TIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// A recovery, from its opening to its end.
+/// A recovery case, from its opening to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
-    /// How often it was written.
+    /// Number of writes.
     pub revision: u64,
     /// The user of the account, or an unassigned id in a decoy case.
     pub user: UserId,
     pub user_name: String,
-    /// The password that opened it, for which Cognito asked for a second factor, so it was right. `None` in a
-    /// decoy case.
+    /// The password that opened the case. It was right, because Cognito asked for a second factor. `None` in
+    /// a decoy case.
     pub fingerprint: Option<PasswordFingerprint>,
     pub phase: CasePhase,
-    /// Codes that were compared, or would have been.
+    /// Number of codes that were compared, or would have been compared in a decoy case.
     pub comparisons: u32,
     pub expires_at: Timestamp,
-    /// When the wait for a mailed code began: a sign-in of the owner's after that ends the case.
+    /// The time at which the wait for a mailed code began. A later sign-in of the owner ends the case.
     pub waits_since: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CasePhase {
     Open,
-    /// For a mailed code.
+    /// The case waits for a mailed code.
     Waiting(MailWait),
-    /// A recovery code was entered.
+    /// The right code was entered.
     Proven,
     InProgress(RecoveryWork),
     Over(CaseEnding),
 }
 
-/// What is being done, and what was decided when it began.
+/// The work of a recovery, with what was decided when it began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoveryWork {
     pub step: RecoveryStep,
@@ -74,23 +74,23 @@ pub struct RecoveryWork {
     pub lost: BTreeSet<PoolFactor>,
     pub ids: RunIds,
     pub began_at: Timestamp,
-    /// Why the factor can't be removed.
+    /// The reason why the factor cannot be removed.
     pub escalation: Option<EscalationReason>,
 }
 
-/// A wait for a mailed code, in which the owner can stop it.
+/// A wait for a mailed code, during which the owner can stop the case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailWait {
     /// Whether the account may be recovered by e-mail and its owner is notified. False in a decoy case.
     pub is_real: bool,
     pub ids: MailWaitIds,
-    /// Where the owner stops it: an address to which key and mark are added.
+    /// The page on which the owner can stop the case. We append the case key and the stop token to this URL.
     pub page: String,
-    /// From then on the code is looked at. None before the owner is told.
+    /// The time from which the mailed code is accepted. `None` until the owner is notified.
     pub ready_at: Option<Timestamp>,
 }
 
-/// Drawn once a wait, as [`RunIds`].
+/// Ids that are drawn once for each wait, like [`RunIds`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MailWaitIds {
     pub noted: uuid::Uuid,
@@ -98,7 +98,8 @@ pub struct MailWaitIds {
     pub sms: uuid::Uuid,
 }
 
-/// Drawn once a case, so that a step that is done again writes and sends the same again, which is once.
+/// Ids that are drawn once for each case. A repeated step uses the same ids, so its write or message takes
+/// effect once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunIds {
     pub begun: uuid::Uuid,
@@ -107,7 +108,8 @@ pub struct RunIds {
     pub sms: uuid::Uuid,
 }
 
-/// In this order: a stolen password is worth nothing before the factor goes.
+/// The steps in their order. The password is replaced before the factor is removed, so a stolen password is
+/// worthless then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RecoveryStep {
     Password,
@@ -123,17 +125,17 @@ pub enum RecoveryStep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaseEnding {
     Recovered,
-    /// The new password holds, but the factor is still there: an operator has to look.
+    /// The new password is set, but the factor is still there. An operator must resolve it.
     NeedsOperator(EscalationReason),
     Cancelled,
 }
 
-/// Why an operator has to look.
+/// The reason why an operator must act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EscalationReason {
-    /// The pool requires a factor, the lost one can't be taken away, and the user has no other.
+    /// The pool requires a factor, the lost one cannot be removed, and the user has no other.
     NoOtherFactor,
-    /// Cognito took the change and did not make it.
+    /// Cognito accepted the change but did not make it.
     StillThere,
 }
 
@@ -141,7 +143,7 @@ impl RecoveryStep {
     pub const ALL: [Self; 6] =
         [Self::Password, Self::Sessions, Self::Devices, Self::CustomFactors, Self::PoolFactor, Self::Notices];
 
-    /// As it is kept.
+    /// Returns the name that is stored.
     pub fn name(self) -> &'static str {
         match self {
             Self::Password => "password",
@@ -197,7 +199,7 @@ impl Case {
         MOST_COMPARISONS.saturating_sub(self.comparisons)
     }
 
-    /// Counts a code, before it is compared.
+    /// Counts a code before it is compared.
     pub fn compare(&self, now: Timestamp) -> Result<Self, Refusal> {
         if !self.takes_code(now)? || self.comparisons_left() == 0 {
             return Err(Refusal::RecoveryEnded);
@@ -205,7 +207,7 @@ impl Case {
         Ok(Self { comparisons: self.comparisons + 1, ..self.next() })
     }
 
-    /// The code was right.
+    /// Records that the code was right.
     pub fn proven(&self, now: Timestamp) -> Result<Self, Refusal> {
         if !self.takes_code(now)? || self.fingerprint.is_none() {
             return Err(Refusal::RecoveryEnded);
@@ -223,7 +225,7 @@ impl Case {
         }
     }
 
-    /// Begins the wait for a mailed code. The time runs from when the owner was told.
+    /// Begins the wait for a mailed code. The time runs from the notification of the owner.
     pub fn wait(
         &self,
         ids: MailWaitIds,
@@ -244,7 +246,7 @@ impl Case {
         Ok(Self { phase, expires_at, waits_since: Some(now), ..self.next() })
     }
 
-    /// The owner was told of the wait.
+    /// Records that the owner was notified of the wait.
     pub fn told(&self, wait: SignedDuration, now: Timestamp) -> Result<Self, Refusal> {
         match &self.phase {
             CasePhase::Waiting(untold) if untold.ready_at.is_none() && !self.is_expired(now) => {
@@ -257,7 +259,7 @@ impl Case {
         }
     }
 
-    /// From here on it is finished, whatever dies meanwhile.
+    /// Begins the work. From here on it is finished, even if a worker dies.
     pub fn begin(&self, lost: BTreeSet<PoolFactor>, ids: RunIds, now: Timestamp) -> Result<Self, Refusal> {
         match self.phase {
             CasePhase::Proven if !self.is_expired(now) => {}
@@ -271,7 +273,7 @@ impl Case {
         Ok(Self { phase: CasePhase::InProgress(work), expires_at, ..self.next() })
     }
 
-    /// The step that was next is done; with `handed_over` it could not be.
+    /// Ends the current step. `escalation` says why the step could not be done.
     pub fn step_done(&self, escalation: Option<EscalationReason>) -> Result<Self, Refusal> {
         let CasePhase::InProgress(work) = &self.phase else { return Err(Refusal::RecoveryEnded) };
         let escalation = work.escalation.or(escalation);
@@ -338,7 +340,7 @@ mod tests {
         MailWaitIds { noted: id(5), email: id(6), sms: id(7) }
     }
 
-    /// Short, so that histories get past it.
+    /// Short, so that random histories get past the wait.
     const WAIT: SignedDuration = SignedDuration::from_secs(600);
 
     fn case(is_real: bool) -> Case {
@@ -348,8 +350,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens in whatever order: no factor goes before the password, nothing begins without
-        /// a password and a code in time, and what is over stays as it is.
+        /// Checks random orders of events. No factor is removed before the password is set. Nothing begins
+        /// without a password and a code in time. A case that is over does not change.
         #[test]
         fn no_history_gets_around_a_step(is_real: bool, events in events()) {
             let (mut case, mut now) = (case(is_real), Timestamp::UNIX_EPOCH);

@@ -26,18 +26,18 @@ use crate::{
     telemetry::Metric,
 };
 
-/// Reads before a change is given up.
+/// Number of reads before we give up a change.
 const MAX_RETRIES: u32 = 4;
 
-/// What cases are decided by.
+/// The settings of [`CaseService`].
 #[derive(Debug, Clone)]
 pub struct RecoverySettings {
     pub policy: RecoveryPolicy,
-    /// Names cases and unknown users.
+    /// Hashes the names of cases and of unknown users.
     pub hash_key: HashKey,
     /// Hashes recovery codes.
     pub challenge_key: HashKey,
-    /// Makes what is mailed.
+    /// Derives the mailed code and the stop token.
     pub recovery_key: HashKey,
 }
 
@@ -53,7 +53,7 @@ impl RecoverySettings {
     }
 }
 
-/// What [`CaseService`] reaches.
+/// The ports of [`CaseService`].
 #[derive(Clone)]
 pub struct RecoveryPorts {
     pub cases: Arc<dyn Cases>,
@@ -83,7 +83,7 @@ pub enum RecoveryFault {
     Port(#[from] PortError),
 }
 
-/// Decides cases and acts on them.
+/// Decides recovery cases and carries them out.
 pub struct CaseService {
     settings: RecoverySettings,
     ports: RecoveryPorts,
@@ -94,8 +94,8 @@ impl CaseService {
         Self { settings, ports }
     }
 
-    /// Opens a case. Known and unknown names, right and wrong passwords take the same calls, one by one or
-    /// side by side: what is refused is done for a decoy.
+    /// Opens a case. Known and unknown names, right and wrong passwords make the same calls, in sequence or
+    /// in parallel. A refused attempt runs as a decoy.
     async fn open(&self, user_name: &str, password: &Password) -> Result<RecoveryReply, RecoveryFault> {
         let RecoverySettings { policy, hash_key, .. } = &self.settings;
         if !policy.open {
@@ -117,7 +117,7 @@ impl CaseService {
         let account = account.filter(|_| is_admitted);
         let name = match &account {
             Some(account) => account.profile.contacts.user_name.as_str(),
-            // Beyond a limit the password is tried for an unassigned name, in the same time.
+            // Beyond a limit, we try the password for an unassigned name, which takes the same time.
             None => key.as_str(),
         };
         let asked = self.ports.passwords.check(name, password).await?;
@@ -189,8 +189,8 @@ impl CaseService {
         }
     }
 
-    /// The account of a case, if it may be recovered by e-mail now: it has a mailbox, nothing of it was
-    /// changed lately, and its owner has not signed in since the wait began.
+    /// Returns the account of a case if it may be recovered by e-mail now. It needs a mailbox, no recent
+    /// change, and no sign-in of the owner since the wait began.
     async fn mailbox(
         &self,
         key: &CaseKey,
@@ -215,7 +215,7 @@ impl CaseService {
         }))
     }
 
-    /// Audits the wait and notifies every verified address. A decoy case makes as many calls.
+    /// Audits the wait and notifies every verified address. A decoy case makes the same number of calls.
     async fn announce(
         &self,
         key: &CaseKey,
@@ -261,8 +261,8 @@ impl CaseService {
         Ok(told?)
     }
 
-    /// Compares a mailed code, once the wait is over. A right one of an account that may no longer be
-    /// recovered so ends the case.
+    /// Compares a mailed code, once the wait is over. If the code is right but the account may no longer be
+    /// recovered by e-mail, the case ends.
     async fn mailed_code(
         &self,
         secret: &CaseSecret,
@@ -283,7 +283,7 @@ impl CaseService {
         let recovery_key = &self.settings.recovery_key;
         let mailed = MailedRecovery::new(recovery_key.clone(), key.as_str()).code();
         let mailed = RecoveryCode::parse(&mailed).map_err(|fault| PortError::new("recovery.code", fault))?;
-        // Both as keyed hashes: where they differ tells nothing of the code.
+        // We compare keyed hashes, so the time of the comparison reveals nothing of the code.
         let is_right = code.hash(recovery_key, &case.user) == mailed.hash(recovery_key, &case.user);
         if !(is_right && is_admitted && wait.is_real) {
             return Err(Refusal::CodeWrong.into());
@@ -301,7 +301,7 @@ impl CaseService {
         }
     }
 
-    /// The owner's link. Nothing but that it is theirs is asked.
+    /// Stops a case by the owner's link. The token in the link is the only proof that we ask for.
     async fn stop(&self, key: &CaseKey, stop_token: &str) -> Result<RecoveryReply, RecoveryFault> {
         let expected = MailedRecovery::new(self.settings.recovery_key.clone(), key.as_str()).stop_token();
         if !bool::from(expected.as_bytes().ct_eq(stop_token.as_bytes())) {
@@ -315,7 +315,7 @@ impl CaseService {
                 return Ok(view(&case));
             }
             let cancelled = case.cancel(now)?;
-            // Before it is done, and once, however often it is tried.
+            // We audit before the change, and only once for all tries.
             if !is_noted {
                 let action = AuditAction::Recovery { event: RecoveryEvent::Stopped };
                 let entry = AuditEntry::at(now, self.ports.entropy.as_ref(), case.user.clone(), action)?;
@@ -334,13 +334,13 @@ impl CaseService {
         Ok(view(&case))
     }
 
-    /// Compares a recovery code, of an account whose password was right, within the limits. Everything
-    /// else is a wrong code, after the same calls.
+    /// Compares a recovery code of an account whose password was right, within the limits. Everything else
+    /// counts as a wrong code, after the same calls.
     async fn code(&self, secret: &CaseSecret, code: &RecoveryCode) -> Result<RecoveryReply, RecoveryFault> {
         let now = self.now();
         let (key, case) = self.case(secret).await?;
         if case.phase == CasePhase::Proven {
-            // A repetition after a lost response.
+            // The caller repeats the request after a lost response.
             return Ok(view(&case));
         }
         if matches!(case.phase, CasePhase::Waiting(_)) {
@@ -350,7 +350,7 @@ impl CaseService {
         let most = self.settings.policy.tries_user_per_hour;
         let is_admitted =
             self.ports.attempts.admit(&AttemptKind::Code { of: case.user.clone() }, most, now).await?;
-        // Read in every case: the calls must not tell one account from another.
+        // We read this in every case, so that the calls do not tell accounts apart.
         let can_work = self.ports.custom.custom_factors(&case.user).await?.recovery_codes_work();
         let user = if is_admitted && can_work { case.user.clone() } else { key.unassigned_user()? };
         if !is_admitted {
@@ -369,7 +369,7 @@ impl CaseService {
         }
     }
 
-    /// Counts the code before it is compared, so that of many at once no more than the limit are.
+    /// Counts the code before it is compared. Concurrent requests therefore cannot exceed the limit.
     async fn counted(&self, key: &CaseKey, case: Case, now: Timestamp) -> Result<Case, RecoveryFault> {
         let mut case = case;
         for _ in 0..MAX_RETRIES {
@@ -382,7 +382,7 @@ impl CaseService {
         Err(Refusal::TooManyRequests.into())
     }
 
-    /// Sets the new password, then takes the factor away. The password that was accepted first counts.
+    /// Sets the new password, then removes the factor. The first accepted password counts.
     async fn finish(
         &self,
         secret: &CaseSecret,
@@ -404,14 +404,14 @@ impl CaseService {
         Ok(view(&self.work(&key, case, Some(password)).await?))
     }
 
-    /// Looks at the account as it is now: an owner who was told of the case and has changed the password
-    /// has ended it. Then the case is noted, and finished whatever dies.
+    /// Reads the account as it is now. An owner who was notified and has changed the password has ended the
+    /// case. Then records the beginning, so that the work is finished even if a worker dies.
     async fn begin(&self, key: &CaseKey, case: &Case, old: Option<&Password>) -> Result<Case, RecoveryFault> {
         let now = self.now();
         let ids = self.ids(case, now)?;
-        // Refuses before any call if the case may not begin.
+        // This refuses before any call if the case may not begin.
         case.begin(BTreeSet::new(), ids, now)?;
-        // By e-mail: the owner may have signed in since the code was entered.
+        // In a recovery by e-mail, the owner may have signed in since the code was entered.
         if case.waits_since.is_some() && self.mailbox(key, case, now).await?.is_none() {
             return Err(Refusal::RecoveryEnded.into());
         }
@@ -427,7 +427,7 @@ impl CaseService {
         }
     }
 
-    /// Goes on from the step that is next until the case is over, or needs a password that is not there.
+    /// Continues from the next step until the case is over, or until it needs a password that is absent.
     async fn work(
         &self,
         key: &CaseKey,
@@ -451,7 +451,7 @@ impl CaseService {
             let after = case.step_done(escalation)?;
             case = match self.ports.cases.swap(key, case.revision, &after).await? {
                 SwapOutcome::Done => after,
-                // Another worker works on it too. Repeated steps have their effect once.
+                // Another worker handles the same case. Repeated steps take effect once.
                 SwapOutcome::Overtaken => self.read(key).await?,
             };
         }
@@ -464,23 +464,24 @@ impl CaseService {
         work: &RecoveryWork,
         password: &Password,
     ) -> Result<(), RecoveryFault> {
-        // What can't be written down is not done.
+        // Without the audit line, the recovery does not continue.
         self.note(case, work, work.ids.begun, RecoveryEvent::Begun).await?;
         if self.ports.accounts.set_password(&case.user_name, password).await? == PasswordOutcome::Done {
             return Ok(());
         }
-        // The pool's password history refuses it if a worker died after setting this very password.
+        // The pool's password history refuses the password if a worker died after setting it.
         match self.ports.passwords.check(&case.user_name, password).await? {
             Some(_) => Ok(()),
             None => Err(Refusal::PasswordNotAccepted.into()),
         }
     }
 
-    /// The lost phone most likely held our authenticators too, and no device is trusted from before.
+    /// Removes named authenticators and trusted devices. The lost phone most likely held the authenticators
+    /// too.
     async fn forget_own(&self, case: &Case) -> Result<(), RecoveryFault> {
         for _ in 0..MAX_RETRIES {
             let seen = self.ports.custom.custom_factors(&case.user).await?;
-            // The recovery codes that are left stay. They are no reason to refuse a new first authenticator.
+            // The remaining recovery codes stay. They do not prevent a new first authenticator.
             let change = Change { recovery: None, ..Change::reset() };
             if self.ports.custom.change(&case.user, seen.revision, &change).await? == ChangeOutcome::Done {
                 return Ok(());
@@ -498,7 +499,7 @@ impl CaseService {
         Ok(remove(self.ports.accounts.as_ref(), &account, &work.lost).await?)
     }
 
-    /// Tells the user at every verified address, and writes down how it ended.
+    /// Notifies the user at every verified address and audits the result.
     async fn tell(&self, case: &Case, work: &RecoveryWork) -> Result<(), RecoveryFault> {
         let event = match work.escalation {
             None => RecoveryEvent::Recovered,
@@ -563,7 +564,7 @@ impl CaseService {
         self.ports.audit.append(&entry).await
     }
 
-    /// Ids that sort by time, as the audit trail's do.
+    /// Draws ids that sort by time, like those of the audit trail.
     fn ids(&self, case: &Case, now: Timestamp) -> Result<RunIds, PortError> {
         let id = || {
             let action = AuditAction::Recovery { event: RecoveryEvent::Begun };
@@ -578,7 +579,7 @@ impl CaseService {
         Ok(MailWaitIds { noted, email, sms })
     }
 
-    /// The account of a case, if it is still the same user's.
+    /// Returns the account of a case if it still belongs to the same user.
     async fn account(&self, case: &Case) -> Result<Option<Account>, PortError> {
         let account = self.ports.accounts.find(&case.user_name).await?;
         Ok(account.filter(|account| account.profile.user == case.user))
@@ -592,12 +593,12 @@ impl CaseService {
 
     async fn read(&self, key: &CaseKey) -> Result<Case, RecoveryFault> {
         let case = self.ports.cases.read(key).await?;
-        // Time to live is late: what has run out is compared here.
+        // DynamoDB deletes expired items late, so we compare the time here.
         let case = case.filter(|case| !case.is_expired(self.now()));
         case.ok_or_else(|| Refusal::RecoveryNotFound.into())
     }
 
-    /// In whole seconds, as times are kept.
+    /// Returns the time in whole seconds, the precision in which times are stored.
     fn now(&self) -> Timestamp {
         let now = self.ports.clock.now();
         Timestamp::from_second(now.as_second()).unwrap_or(now)
@@ -645,7 +646,7 @@ impl RecoveryService for CaseService {
     }
 }
 
-/// Takes the lost factors away and reads back whether they are gone; if not, why not.
+/// Removes the lost factors and reads back whether they are gone. Returns the reason if they are not.
 pub async fn remove(
     accounts: &dyn Accounts,
     account: &Account,

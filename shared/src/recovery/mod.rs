@@ -1,12 +1,12 @@
 //! Recovery of an account whose authenticator is lost.
 //!
-//! A [`Case`] is opened with name and password, proven by a recovery code, and finished with a new
-//! password. The caller who opened it holds a secret of 256 bits, and nothing else advances the case. The answers
-//! are the same for a name that is no user's, for a wrong password and for a user beyond a limit: such a
-//! case runs to its end as a decoy. By policy a code that is mailed takes the place of the
-//! recovery code, after days in which the owner, who is told, can stop it.
+//! A caller opens a [`Case`] with name and password, proves it with a recovery code, and finishes it with a
+//! new password. The caller who opened it holds a secret of 256 bits, and nothing else advances the case. An
+//! unknown name, a wrong password and a user beyond a limit get the same answers: such a case runs to its end
+//! as a decoy. If the policy allows it, a mailed code replaces the recovery code. The owner is notified and
+//! has days to stop the case.
 //!
-//! The public API decides nothing. It asks the [`RecoveryService`], a function that only it can invoke.
+//! The public API decides nothing. It calls the [`RecoveryService`], a function that only the API can invoke.
 
 mod case;
 mod case_service;

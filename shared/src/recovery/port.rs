@@ -11,32 +11,32 @@ use crate::{
 
 /// Stores cases.
 ///
-/// Contract: `read` sees every write that was answered before. Of racing calls of `swap` that saw the same
-/// revision one is done, and the others change nothing. Each method is one call.
+/// Contract: `read` sees every write that was answered before. Of racing calls of `swap` with the same
+/// revision exactly one succeeds, and the others change nothing. Each method is one call.
 #[async_trait]
 pub trait Cases: Send + Sync {
-    /// Keeps a new case. Keys are random: there is none of this key.
+    /// Stores a new case. Keys are random, so the key is new.
     async fn create(&self, key: &CaseKey, case: &Case) -> Result<(), PortError>;
 
     async fn read(&self, key: &CaseKey) -> Result<Option<Case>, PortError>;
 
-    /// Puts `after` in the place of the case whose revision is `seen`.
+    /// Replaces the case whose revision is `seen` with `after`.
     async fn swap(&self, key: &CaseKey, seen: u64, after: &Case) -> Result<SwapOutcome, PortError>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SwapOutcome {
     Done,
-    /// Another write was faster. Nothing is written.
+    /// Another write was faster. This one wrote nothing.
     Overtaken,
 }
 
-/// What is attempted, and by which caller.
+/// The kind of an attempt, and the caller or user it is counted for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AttemptKind {
     /// Any request from one address, as a keyed hash.
     FromAddress { address: String },
-    /// Passwords of one user, or of one name that is no user's: `sub` or keyed hash.
+    /// Passwords of one user (`sub`), or of one unknown name (keyed hash).
     Password { of: String },
     /// Recovery codes of one user.
     Code { of: UserId },
@@ -44,8 +44,8 @@ pub enum AttemptKind {
 
 /// Limits attempts.
 ///
-/// Contract: one write. Within any hour at most `most` calls are admitted, however many race; one that is
-/// not admitted changes nothing, and so extends no wait.
+/// Contract: one write. Within any hour at most `most` calls are admitted, including racing calls. A refused
+/// call changes nothing, so it does not extend a wait.
 #[async_trait]
 pub trait AttemptLimiter: Send + Sync {
     async fn admit(&self, attempt: &AttemptKind, most: u32, now: Timestamp) -> Result<bool, PortError>;
@@ -53,8 +53,8 @@ pub trait AttemptLimiter: Send + Sync {
 
 /// Redeems recovery codes.
 ///
-/// Contract: one write, which compares and uses up. A code is used by one case: for that case it is
-/// [`RedeemOutcome::Done`] again, for every other one it is gone.
+/// Contract: one write compares the code and uses it up. One case uses a code: for that case the result is
+/// [`RedeemOutcome::Done`] again. For every other case the code is gone.
 #[async_trait]
 pub trait RecoveryCodes: Send + Sync {
     async fn redeem(
@@ -68,17 +68,17 @@ pub trait RecoveryCodes: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RedeemOutcome {
     Done,
-    /// The user has no such code, or no longer.
+    /// The user does not have this code, or has it no longer.
     Unknown,
 }
 
-/// Checks passwords at an app client that is for nothing else: `USER_PASSWORD_AUTH`.
+/// Checks passwords with `USER_PASSWORD_AUTH` at an app client that serves no other purpose.
 ///
-/// Contract: only a challenge of a second factor tells that a password is right. Wrong passwords, unknown
-/// and disabled users and users without a second factor are all None.
+/// Contract: only a challenge for a second factor shows that a password is right. The result is `None` for a
+/// wrong password, an unknown or disabled user, and a user without a second factor.
 #[async_trait]
 pub trait Passwords: Send + Sync {
-    /// The factors that Cognito asks for, or gives the choice of.
+    /// Returns the factors that Cognito asks for or offers.
     async fn check(
         &self,
         user_name: &str,
@@ -86,68 +86,68 @@ pub trait Passwords: Send + Sync {
     ) -> Result<Option<BTreeSet<PoolFactor>>, PortError>;
 }
 
-/// A user of the pool, as an administrator sees them.
+/// A user of the pool as the administrator API returns them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub profile: Profile,
-    /// Cognito's word for it: `CONFIRMED` and so on.
+    /// Cognito's status, such as `CONFIRMED`.
     pub status: String,
     pub is_enabled: bool,
-    /// Factors that the user has an address for, verified or not.
+    /// Factors for which the user has an address, verified or not.
     pub addresses: BTreeSet<PoolFactor>,
-    /// `UserLastModifiedDate`: an address, a password or whatever else of the user was changed then.
+    /// `UserLastModifiedDate`: the last change of any attribute or of the password.
     pub modified_at: Option<Timestamp>,
 }
 
-/// What the pool let us do with a password.
+/// The result of setting a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordOutcome {
     Done,
-    /// Not by the pool's rules: too short, used before.
+    /// The pool's rules refuse the password: it is too short, or was used before.
     Refused,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreferenceOutcome {
     Done,
-    /// The factor has nothing to deliver to, or was never set up.
+    /// The factor has no address, or was never set up.
     NotSetUp,
 }
 
-/// A user pool's users, as an administrator reaches them.
+/// Reaches the users of a pool with administrator rights.
 ///
-/// Contract: every method can be repeated, and then does what it did. `find` takes a user name or an alias;
-/// everything else the user name that it gives.
+/// Contract: every method can be repeated with the same effect. `find` takes a user name or an alias. Every
+/// other method takes the user name that `find` returns.
 #[async_trait]
 pub trait Accounts: Send + Sync {
-    /// `AdminGetUser`.
+    /// Calls `AdminGetUser`.
     async fn find(&self, user_name: &str) -> Result<Option<Account>, PortError>;
 
-    /// `AdminSetUserPassword`, permanently.
+    /// Calls `AdminSetUserPassword` with a permanent password.
     async fn set_password(&self, user_name: &str, password: &Password) -> Result<PasswordOutcome, PortError>;
 
-    /// `AdminUserGlobalSignOut`.
+    /// Calls `AdminUserGlobalSignOut`.
     async fn sign_out(&self, user_name: &str) -> Result<(), PortError>;
 
-    /// `AdminListDevices` and `AdminForgetDevice`; how many there were.
+    /// Calls `AdminListDevices` and `AdminForgetDevice`. Returns the number of devices.
     async fn forget_devices(&self, user_name: &str) -> Result<usize, PortError>;
 
-    /// `AdminDeleteSoftwareToken`; false where the Region does not know it yet.
+    /// Calls `AdminDeleteSoftwareToken`. Returns false if the Region does not support it yet.
     async fn delete_totp(&self, user_name: &str) -> Result<bool, PortError>;
 
-    /// `AdminSetUserMFAPreference`.
+    /// Calls `AdminSetUserMFAPreference`.
     async fn set_preference(
         &self,
         user_name: &str,
         change: &PreferenceChange,
     ) -> Result<PreferenceOutcome, PortError>;
 
-    /// `DescribeUserPool` and `GetUserPoolMfaConfig`.
+    /// Calls `DescribeUserPool` and `GetUserPoolMfaConfig`.
     async fn rules(&self) -> Result<PoolRules, PortError>;
 
-    /// `AdminListGroupsForUser`.
+    /// Calls `AdminListGroupsForUser`.
     async fn groups(&self, user_name: &str) -> Result<BTreeSet<String>, PortError>;
 
-    /// `AdminUpdateUserAttributes`: the number counts as verified.
+    /// Calls `AdminUpdateUserAttributes`. The number counts as verified.
     async fn set_phone_number(&self, user_name: &str, number: &PhoneNumber) -> Result<(), PortError>;
 }

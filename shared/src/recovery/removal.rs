@@ -1,4 +1,4 @@
-//! How a lost factor is taken away, by what the pool allows (cognito.md §4.3, §4.4, §4.5). Pure.
+//! Decides how a lost factor is removed, by the rules of the pool (cognito.md §4.3, §4.4, §4.5). Pure.
 
 use std::collections::BTreeSet;
 
@@ -16,33 +16,33 @@ pub enum PoolMfa {
     On,
 }
 
-/// What a pool says of factors.
+/// The pool's rules about factors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolRules {
     pub mfa: PoolMfa,
     pub offered: BTreeSet<PoolFactor>,
-    /// Whose address passwords are recovered with first: no second factor goes there.
+    /// The factor whose address recovers passwords first. No second factor goes to that address.
     pub recovery: Option<PoolFactor>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FactorRemoval {
-    /// There is nothing to take away.
+    /// There is no factor to remove.
     Nothing,
     DeleteTotp,
     Change(PreferenceChange),
     Escalate(EscalationReason),
 }
 
-/// Which factors a user has lost of whom Cognito `asked` for these: the authenticator app, if there is
-/// one, else whatever is on.
+/// Returns the factors that a user has lost, given those that Cognito `asked` for: the authenticator app if
+/// there is one, otherwise all factors that are on.
 pub fn lost(state: &FactorState, asked: &BTreeSet<PoolFactor>) -> BTreeSet<PoolFactor> {
     let all: BTreeSet<_> = state.enabled.union(asked).copied().collect();
     if all.contains(&PoolFactor::Totp) { [PoolFactor::Totp].into() } else { all }
 }
 
-/// What to ask of Cognito. `addresses`: of the factors that the user has an address for; `can_delete`:
-/// whether the pool knows `AdminDeleteSoftwareToken`.
+/// Returns what to request from Cognito. `addresses`: the factors for which the user has an address.
+/// `can_delete`: whether the pool supports `AdminDeleteSoftwareToken`.
 pub fn plan(
     rules: &PoolRules,
     state: &FactorState,

@@ -4,19 +4,19 @@ use zeroize::Zeroizing;
 use crate::kernel::{Entropy, HashKey, PortError, UserId};
 
 const SECRET_BYTES: usize = 32;
-/// Cognito takes no longer ones (cognito.md §9.2).
+/// Cognito accepts no longer passwords (cognito.md §9.2).
 const LONGEST_PASSWORD: usize = 256;
 
 /// The secret of the caller who opened a case: 256 random bits. Only its keyed hash is stored.
 #[derive(Clone)]
 pub struct CaseSecret(Zeroizing<[u8; SECRET_BYTES]>);
 
-/// Names a case in what is kept: the keyed hash of its secret. No secret, and no way back to it.
+/// The name of a stored case: the keyed hash of its secret. The secret cannot be derived from it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CaseKey(String);
 
-/// What is kept of the password that opened a case, so that the new one can't be the same: a hash under
-/// the case's secret. Without the secret, which is kept nowhere, it can't be tried out.
+/// A hash of the password that opened a case, so that the new password must differ. It is keyed with the
+/// case's secret, which is not stored. Without that secret, an attacker cannot try passwords.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasswordFingerprint(String);
 
@@ -35,13 +35,13 @@ impl CaseSecret {
         Ok(Self(bytes))
     }
 
-    /// None for anything but what [`CaseSecret::text`] gives.
+    /// Parses the text form of [`CaseSecret::text`]. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(text.as_bytes()).ok()?);
         Some(Self(Zeroizing::new(bytes.as_slice().try_into().ok()?)))
     }
 
-    /// For the one answer that hands it out, and for the function that is asked.
+    /// Returns the secret as text, for the one response that contains it and for the recovery function.
     pub fn text(&self) -> Zeroizing<String> {
         Zeroizing::new(BASE64URL_NOPAD.encode(self.0.as_slice()))
     }
@@ -63,7 +63,7 @@ impl std::fmt::Debug for CaseSecret {
 }
 
 impl CaseKey {
-    /// None for anything that is no keyed hash.
+    /// Parses a keyed hash. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         fits.then(|| Self(text.to_owned()))
@@ -80,7 +80,7 @@ impl CaseKey {
 }
 
 impl PasswordFingerprint {
-    /// As it was kept.
+    /// Returns the fingerprint that was stored.
     pub fn from_stored(fingerprint: impl Into<String>) -> Self {
         Self(fingerprint.into())
     }
@@ -96,7 +96,7 @@ impl Password {
         fits.then(|| Self(Zeroizing::new(typed.to_owned()))).ok_or(InvalidPassword)
     }
 
-    /// The password itself, for the adapter that sends it.
+    /// Returns the password, for the adapter that sends it.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -8,8 +8,8 @@ use crate::kernel::{PortError, Refusal};
 
 /// Handles recovery cases. The public API calls it.
 ///
-/// Contract: `handle` can be repeated after a failure and has its effect once. `resume` returns as soon as the
-/// request is taken; it continues a case whose worker died.
+/// Contract: `handle` can be repeated after a failure and takes effect once. `resume` continues a case whose
+/// worker died. It returns as soon as the request is accepted.
 #[async_trait]
 pub trait RecoveryService: Send + Sync {
     async fn handle(&self, command: &RecoveryCommand) -> Result<RecoveryReply, PortError>;
@@ -17,8 +17,8 @@ pub trait RecoveryService: Send + Sync {
     async fn resume(&self, key: &CaseKey) -> Result<(), PortError>;
 }
 
-/// A request to the recovery service. Prints no secret. All but `Resume`, which holds none, go to be answered at once and are
-/// never queued.
+/// A request to the recovery service. `Debug` prints no secret. `Resume` holds no secret and is queued; all
+/// other requests are answered at once and never queued.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum RecoveryCommand {
@@ -33,18 +33,18 @@ pub enum RecoveryCommand {
         secret: String,
         code: String,
     },
-    /// Begins the wait for a mailed code. `page`: where the owner can stop it.
+    /// Begins the wait for a mailed code. `page`: where the owner can stop the case.
     Mail {
         secret: String,
         page: String,
     },
-    /// The owner's link: what it consists of.
+    /// Stops the case. Holds the parts of the owner's link.
     Stop {
         case: String,
         #[serde(rename = "mark")]
         stop_token: String,
     },
-    /// With the password that opened the case: it must still be the user's.
+    /// Finishes the case. The password that opened it must still be the user's.
     Finish {
         secret: String,
         old_password: String,
@@ -109,16 +109,16 @@ impl RecoveryReply {
     }
 }
 
-/// What the caller who opened a case sees of it. A decoy case shows the same.
+/// The state of a case as its opener sees it. A decoy case looks the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CaseView {
     pub status: CaseStatus,
-    /// Codes that may still be entered.
+    /// Number of codes that may still be entered.
     pub attempts_left: u32,
-    /// RFC 3339.
+    /// Time in the format of RFC 3339.
     pub expires_at: String,
-    /// RFC 3339: when the mailed code can be entered.
+    /// Time at which the mailed code can be entered, as in RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<String>,
 }
@@ -126,17 +126,17 @@ pub struct CaseView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CaseStatus {
-    /// A recovery code is needed.
+    /// The case needs a recovery code.
     Open,
-    /// For the time at which the mailed code can be entered.
+    /// The case waits until the mailed code can be entered.
     Waiting,
-    /// A new password is needed.
+    /// The case needs a new password.
     Proven,
-    /// It is being finished; ask again, or send the new password again.
+    /// The recovery is in progress. Ask again, or send the new password again.
     InProgress,
-    /// Sign in with the new password.
+    /// The user can sign in with the new password.
     Recovered,
-    /// The new password holds; an operator has to take the factor away.
+    /// The new password is set. An operator must remove the factor.
     NeedsOperator,
     Cancelled,
 }

@@ -5,11 +5,12 @@ use crate::kernel::{PortError, UserId};
 
 /// How long an unconfirmed sign-up reserves its address.
 pub const RESERVATION_TIME: SignedDuration = SignedDuration::from_mins(10);
-/// How often within a [`DAY`]. More would let a stranger keep an address from its owner.
+/// Number of reservations of an address within a [`DAY`]. More would let a stranger keep an address from its
+/// owner.
 pub const RESERVATIONS_PER_DAY: usize = 3;
 pub const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// What an address is claimed under: a keyed hash of its canonical form, with its kind.
+/// The key of an address claim: a keyed hash of the canonical address, with its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AddressKey(String);
 
@@ -23,8 +24,8 @@ impl AddressKey {
     }
 }
 
-/// Who signs up, before there is a `sub`: a keyed hash of the user name, so that a trigger that runs
-/// again, and a person who starts over, find their own claim.
+/// A person who signs up, before there is a `sub`: a keyed hash of the user name. A repeated trigger, or a
+/// person who starts over, therefore finds the same claim.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CandidateKey(String);
 
@@ -40,28 +41,30 @@ impl CandidateKey {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressClaim {
-    /// The candidate's for [`RESERVATION_TIME`].
+    /// The candidate holds the address for [`RESERVATION_TIME`].
     Reserved,
-    /// Free and not reserved: the reservations of the day are used up. The first to confirm owns it.
+    /// The address is free but not reserved, because the reservations of the day are used up. The first user
+    /// to confirm owns it.
     Unreserved,
-    /// An account's, or another candidate's at the moment.
+    /// An account, or currently another candidate, has the address.
     Taken,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnershipClaim {
     Owned,
-    /// Another account owns it. Possible only without a reservation.
+    /// Another account owns the address. This is possible only without a reservation.
     Conflict,
 }
 
 /// Makes addresses unique.
 ///
-/// Contract: each method is one conditional write. Of racing claims of different candidates on a free
-/// address exactly one is [`AddressClaim::Reserved`]; a candidate's own claim, repeated, is held still and not
-/// prolonged. Unconfirmed claims hold others off for at most [`RESERVATION_TIME`] each and [`RESERVATIONS_PER_DAY`] times within
-/// any [`DAY`]. Of racing confirmations by different users exactly one is firm, for good, and repeated is
-/// firm again; whatever was held is then over. A firm claim ends by `release` only, and only its owner's.
+/// Contract: each method is one conditional write. Of racing claims of different candidates on a free address
+/// exactly one is [`AddressClaim::Reserved`]. A repeated claim of the same candidate stays reserved and is
+/// not prolonged. Unconfirmed claims block others for at most [`RESERVATION_TIME`] each, and
+/// [`RESERVATIONS_PER_DAY`] times within any [`DAY`]. Of racing confirmations by different users exactly one
+/// becomes firm, permanently, and stays firm when repeated. A firm claim ends all reservations of the
+/// address. Only `release` by its owner ends a firm claim.
 #[async_trait]
 pub trait AddressClaims: Send + Sync {
     async fn claim(
@@ -78,6 +81,7 @@ pub trait AddressClaims: Send + Sync {
         now: Timestamp,
     ) -> Result<OwnershipClaim, PortError>;
 
-    /// Ends the owner's firm claim: the address is free, as if never claimed. False where they have none.
+    /// Ends the owner's firm claim, as if the address was never claimed. Returns false if the owner has no
+    /// such claim.
     async fn release(&self, address: &AddressKey, owner: &UserId) -> Result<bool, PortError>;
 }

@@ -3,22 +3,22 @@ use crate::{
     kernel::{EmailAddress, PhoneNumber, Refusal},
 };
 
-/// Who wants in, with the addresses as they were typed.
+/// A person who signs up, with the addresses as typed.
 #[derive(Debug, Clone, Copy)]
 pub enum Candidate<'a> {
-    /// Signs up by themselves, or arrives from an identity provider.
+    /// The person signs up alone, or arrives from an identity provider.
     Themselves { email: Option<&'a str>, phone_number: Option<&'a str> },
-    /// Created by an administrator, who answers for them: only the addresses are checked.
+    /// An administrator creates the user and is responsible for them. Only the addresses are checked.
     ByAdministrator { email: Option<&'a str>, phone_number: Option<&'a str> },
 }
 
-/// What Cognito is to do with an admitted user.
+/// Instructions to Cognito for an admitted user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admission {
     pub auto_confirm: bool,
 }
 
-/// Decides over a sign-up. Pure: the claims on addresses are the store's.
+/// Decides whether to admit a sign-up. Pure: the store handles address claims.
 pub fn admit(policy: &SignUpPolicy, candidate: Candidate<'_>) -> Result<Admission, Refusal> {
     let (email, phone_number, by_themselves) = match candidate {
         Candidate::Themselves { email, phone_number } => (email, phone_number, true),
@@ -35,7 +35,8 @@ pub fn admit(policy: &SignUpPolicy, candidate: Candidate<'_>) -> Result<Admissio
     Ok(Admission { auto_confirm: by_themselves && policy.auto_confirm })
 }
 
-/// With an allow list, no address means no: leaving it out must not be a way around the list.
+/// Whether the policy permits the domain. With an allow list, an absent address is refused, because omitting
+/// it must not bypass the list.
 fn domain_passes(policy: &SignUpPolicy, email: Option<&EmailAddress>) -> bool {
     let Some(domain) = email.map(EmailAddress::domain) else {
         return policy.allowed_email_domains.is_empty();
@@ -45,7 +46,8 @@ fn domain_passes(policy: &SignUpPolicy, email: Option<&EmailAddress>) -> bool {
         && !listed(&policy.denied_email_domains)
 }
 
-/// `mail.example.com` is within `example.com`, `notexample.com` is not.
+/// Whether `domain` is `entry` or below it: `mail.example.com` is within `example.com`, `notexample.com` is
+/// not.
 fn is_within(domain: &str, entry: &str) -> bool {
     domain.strip_suffix(entry).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

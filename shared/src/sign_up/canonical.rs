@@ -2,15 +2,15 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::{config::UniquePolicy, kernel::EmailAddress};
 
-/// Google's domain for the same mailboxes, where it was not allowed the other name.
+/// Google's second domain for the same mailboxes, in countries where it may not use the first name.
 const GOOGLEMAIL: &str = "googlemail.com";
 const GMAIL: &str = "gmail.com";
 
-/// The one spelling that stands for all spellings of a mailbox: NFC, lower case, the domain in ASCII,
-/// quotes only where they are needed, and what policy says of tags and dots.
+/// Returns the one spelling that represents all spellings of a mailbox: NFC, lower case, the domain in ASCII,
+/// quotes only if needed. The policy decides about tags and dots.
 ///
-/// Upper and lower case of the part before the `@` may be different mailboxes (RFC 5321 §2.4); no provider
-/// of any size has them so, and they cannot be distinguished.
+/// Upper and lower case of the part before the `@` may be different mailboxes (RFC 5321 §2.4). No large
+/// provider separates them, and we cannot tell.
 pub(super) fn canonical(email: &EmailAddress, policy: UniquePolicy) -> String {
     let address = email.expose();
     let domain = email.domain();
@@ -31,7 +31,7 @@ pub(super) fn canonical(email: &EmailAddress, policy: UniquePolicy) -> String {
     format!("{local}@{domain}")
 }
 
-/// `"alex"` is `alex`, and `"a\lex"` too (RFC 5322 §3.2.4).
+/// Removes the quotes: `"alex"` is `alex`, and so is `"a\lex"` (RFC 5322 §3.2.4).
 fn unquoted(local: &str) -> String {
     let Some(quoted) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return local.to_owned();

@@ -1,5 +1,5 @@
-//! Claims kept in step with the pool's accounts, a piece at a time: what `cognito-mfa claims reconcile` does
-//! with the whole pool in memory, for a function that has minutes and no memory to speak of.
+//! Reconciles address claims with the pool's accounts in pieces. `cognito-mfa claims reconcile` does the same
+//! with the whole pool in memory. This is for a function with a few minutes and little memory.
 //!
 //! ```text
 //! listing ──▶ every user's addresses are claimed, or the claim is marked as seen in this pass
@@ -11,7 +11,7 @@
 //!   over  ──▶ nothing until a day after the pass began
 //! ```
 //!
-//! Every step may be done again: a run that is killed repeats one page.
+//! Every step can be repeated. A run that is killed repeats one page.
 
 use std::sync::Arc;
 
@@ -26,62 +26,62 @@ use crate::{
     telemetry::Metric,
 };
 
-/// A pass begins so long after the one before began.
+/// Time from the begin of one pass to the begin of the next.
 pub const PASS_EVERY: SignedDuration = SignedDuration::from_hours(24);
-/// Calls at a time.
+/// Number of concurrent calls.
 const PARALLEL: usize = 16;
 
-/// A page of the pool's users, and where the next begins; none after the last.
+/// A page of the pool's users and the place of the next page. `next` is `None` on the last page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsersPage {
     pub users: Vec<ListedUser>,
     pub next: Option<String>,
 }
 
-/// The pool's users.
+/// Lists the pool's users.
 ///
-/// Contract: going from page to page until there is none gives everybody who is there all the while, once at
-/// least. `find` sees what is true now.
+/// Contract: the pages together contain every user who exists during the whole listing, at least once. `find`
+/// returns the current state.
 #[async_trait]
 pub trait PoolUsers: Send + Sync {
-    /// None where the pool knows the place no more: places do not last for ever.
+    /// Returns a page, or `None` if the pool no longer knows `place`. Places expire.
     async fn page(&self, place: Option<&str>) -> Result<Option<UsersPage>, PortError>;
 
     async fn find(&self, user: &UserId) -> Result<Option<ListedUser>, PortError>;
 }
 
-/// What a review of a claim found.
+/// The result of reviewing a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimReview {
-    /// The user's already.
+    /// The claim belongs to the user already.
     Right,
-    /// There was none; it is the user's now.
+    /// The claim was missing. It belongs to the user now.
     Made,
-    /// Another's, since when.
+    /// The claim belongs to another user, since the given time.
     Others { owner: UserId, since: Timestamp },
-    /// Not the user's, and not to be: the address is not proven.
+    /// The claim does not belong to the user and was not made, because the address is not proven.
     NotTheirs,
 }
 
-/// Where in the table the claims go on.
+/// The place in the table at which the claims continue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimCursor {
     pub pk: String,
     pub sk: String,
 }
 
-/// Claims, as a pass goes through them.
+/// Reads and marks claims during a pass.
 ///
-/// Contract: `review` is one conditional write, which marks a claim that is the user's as seen in the pass.
-/// It makes a missing one firm only where the address is proven, as [`AddressClaims::confirm`] does.
-/// `unseen` gives every firm claim that was made before the pass and was not seen in it, page by page.
-/// Of those who `keep` after the same revision one is told true.
+/// Contract: `review` is one conditional write. It marks a claim that belongs to the user as seen in the
+/// pass. It creates a missing claim only if the address is proven, as [`AddressClaims::confirm`] does.
+/// `unseen` returns, page by page, every firm claim that is older than the pass and was not seen in it. Of
+/// several calls of `keep` after the same revision exactly one returns true.
 #[async_trait]
 pub trait ClaimScan: Send + Sync {
     async fn progress(&self) -> Result<Option<PassProgress>, PortError>;
 
-    /// Returns false if another run has stored its progress meanwhile. `after`: the revision that was read; `None` if
-    /// there was none.
+    /// Stores the progress. Returns false if another run has stored its progress meanwhile. `after`: the
+    /// revision that was read, or `None` if there was no progress.
     async fn keep(&self, progress: &PassProgress, after: Option<u64>) -> Result<bool, PortError>;
 
     async fn review(
@@ -113,7 +113,7 @@ pub struct PassProgress {
     /// When the pass began, in whole seconds.
     #[serde(with = "whole_seconds")]
     pub pass: Timestamp,
-    /// Tells passes with another hash key or policy apart.
+    /// Distinguishes passes with another hash key or policy.
     pub fingerprint: String,
     pub phase: PassPhase,
     pub done: PassTotals,
@@ -132,39 +132,39 @@ mod whole_seconds {
     }
 }
 
-/// What a pass has done so far.
+/// Counts of a pass so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassTotals {
     pub users: u64,
     pub made: u64,
     pub freed: u64,
-    /// Proven addresses of users whose claim is another's, who has the address too.
+    /// Number of proven addresses whose claim belongs to another user, who has the address too.
     pub conflicts: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PassStatus {
-    /// The pass is over; the next is not due yet.
+    /// The pass is over, and the next one is not due yet.
     Idle,
-    /// The time is up: the next run goes on.
+    /// The time is up. The next run continues.
     Unfinished,
     Finished,
     /// Another run continues the pass.
     Overtaken,
 }
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RunOutcome {
     #[serde(rename = "standing")]
     pub status: PassStatus,
-    /// Of the whole pass.
+    /// Totals of the whole pass.
     #[serde(flatten)]
     pub done: PassTotals,
 }
 
-/// The use case.
+/// Reconciles address claims with the pool's users.
 pub struct ClaimReconciler {
     settings: UniqueSettings,
     users: Arc<dyn PoolUsers>,
@@ -184,8 +184,8 @@ impl ClaimReconciler {
         Self { settings, users, claims, review, clock }
     }
 
-    /// Goes on with the pass, or begins the next if it is due, until `deadline`: what has begun by then is
-    /// ended, and takes one page's time at most.
+    /// Continues the pass, or begins the next one if it is due, until `deadline`. A page that has begun is
+    /// finished, which takes the time of one page at most.
     pub async fn run(&self, deadline: Timestamp) -> Result<RunOutcome, PortError> {
         let fingerprint = self.settings.fingerprint();
         let kept = self.review.progress().await?;
@@ -200,7 +200,7 @@ impl ClaimReconciler {
             }
             kept => PassProgress {
                 revision: kept.map_or(0, |kept| kept.revision),
-                // Claims tell the second they were made in.
+                // Claims store the second in which they were made.
                 pass: Timestamp::from_second(begun.as_second()).unwrap_or(begun),
                 fingerprint,
                 phase: PassPhase::Listing(None),
@@ -236,7 +236,7 @@ impl ClaimReconciler {
         Ok(RunOutcome { status: PassStatus::Finished, done })
     }
 
-    /// One page of users.
+    /// Handles one page of users.
     async fn list(&self, progress: &mut PassProgress, place: Option<&str>) -> Result<bool, PortError> {
         let Some(page) = self.users.page(place).await? else {
             if place.is_none() {
@@ -259,7 +259,7 @@ impl ClaimReconciler {
         Ok(true)
     }
 
-    /// One address of one user.
+    /// Handles one address of one user.
     async fn see(&self, known: &KnownAddress, pass: Timestamp) -> Result<PassTotals, PortError> {
         let review = || self.review.review(known, pass, self.clock.now());
         let mut done = PassTotals::default();
@@ -276,7 +276,7 @@ impl ClaimReconciler {
         Ok(done)
     }
 
-    /// One page of claims; false where the time was up before its end.
+    /// Handles one page of claims. Returns false if the time is up before its end.
     async fn sweep(
         &self,
         progress: &mut PassProgress,
@@ -303,7 +303,7 @@ impl ClaimReconciler {
         self.claims.release(&claim.address, &claim.owner).await
     }
 
-    /// Whether the user is there and has the address now.
+    /// Whether the user exists and has the address now.
     async fn has(&self, user: &UserId, address: &AddressKey) -> Result<bool, PortError> {
         let found = self.users.find(user).await?;
         let addresses = found.map(|user| user.addresses(&self.settings)).unwrap_or_default();

@@ -5,17 +5,17 @@ use uuid::{Builder, Uuid};
 
 use crate::kernel::{PortError, UserId};
 
-/// Names the welcome of a user: the same however often Cognito delivers the event (cognito.md §1.1), so that
-/// the delivery's claim on it lets one through.
+/// Returns the id of a user's welcome message. It is the same for repeated events (cognito.md §1.1), so the
+/// send lease lets one message through.
 pub fn welcome_id(user: &UserId) -> Uuid {
     let digest = Sha256::digest(format!("welcome\n{}", user.as_str()));
     Builder::from_custom_bytes(digest.first_chunk().copied().unwrap_or_default()).into_uuid()
 }
 
-/// Keeps when users confirmed their sign-up.
+/// Stores when users confirmed their sign-up.
 ///
-/// Contract: of any number of calls for one user, racing or repeated, exactly one sees
-/// [`Recorded::First`], and the time kept is that one's.
+/// Contract: of any number of calls for one user, racing or repeated, exactly one returns
+/// [`Recorded::First`]. The time of that call is stored.
 #[async_trait]
 pub trait ConfirmedUsers: Send + Sync {
     async fn record(&self, user: &UserId, at: Timestamp) -> Result<Recorded, PortError>;

@@ -7,9 +7,9 @@ use crate::kernel::{EmailAddress, PortError};
 /// A user as an identity provider knows them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FederatedIdentity {
-    /// As the pool calls the provider.
+    /// The pool's name of the provider.
     pub provider: String,
-    /// The provider's own name for them.
+    /// The provider's id of the user.
     pub subject: String,
 }
 
@@ -21,9 +21,9 @@ impl std::fmt::Debug for FederatedIdentity {
 
 /// Links identities of providers with accounts of the pool.
 ///
-/// Contract: `accounts` gives the user names of the pool's own accounts (never a provider's) that are
-/// confirmed, enabled, and have this very e-mail address, verified; two at most. After `link` the identity
-/// signs in as the account.
+/// Contract: `accounts` returns the user names of the pool's own accounts (never a provider's) that are
+/// confirmed, enabled, and have this exact e-mail address, verified. It returns two at most. After `link` the
+/// identity signs in as the account.
 #[async_trait]
 pub trait FederatedLinks: Send + Sync {
     async fn accounts(&self, user_pool_id: &str, email: &EmailAddress) -> Result<Vec<String>, PortError>;
@@ -36,17 +36,17 @@ pub trait FederatedLinks: Send + Sync {
     ) -> Result<(), PortError>;
 }
 
-/// What became of an identity's first sign-in.
+/// The result of an identity's first sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Linked {
-    /// From its next sign-in on it is the account.
+    /// The identity is linked. From its next sign-in on it signs in as the account.
     Linked,
-    /// It is a user of its own: its provider is not on the list, its address is not verified, or it is not
-    /// exactly one account's.
+    /// The identity is a separate user. Its provider is not listed, its address is not verified, or the
+    /// address does not belong to exactly one account.
     Apart,
 }
 
-/// Which providers' identities are linked.
+/// Decides which providers' identities are linked, and links them.
 pub struct Linking {
     providers: Vec<String>,
     links: Arc<dyn FederatedLinks>,
@@ -57,8 +57,8 @@ impl Linking {
         Self { providers, links }
     }
 
-    /// Two calls of the pool where there is an account, one where there is none, and none for a provider
-    /// that is not on the list.
+    /// Links an identity with its account. Makes two calls of the pool if there is an account, and one
+    /// otherwise. Makes no call for a provider that is not listed.
     pub async fn link(
         &self,
         user_pool_id: &str,
@@ -75,9 +75,9 @@ impl Linking {
         Ok(Linked::Linked)
     }
 
-    /// Reads `<Provider>_<subject>` (cognito.md §1.5). A second underscore could be part of the name of a provider that is
-    /// not listed, so an identity with two is linked with no account. A pool without case writes the provider in lower
-    /// case.
+    /// Reads `<Provider>_<subject>` (cognito.md §1.5). A second underscore could belong to the name of an
+    /// unlisted provider, so an identity with two is not linked. A case-insensitive pool writes the provider
+    /// in lower case.
     fn identity(&self, user_name: &str) -> Option<FederatedIdentity> {
         let (name, subject) = user_name.split_once('_').filter(|(_, subject)| !subject.is_empty())?;
         let is_it = |provider: &&String| *provider == name || provider.to_ascii_lowercase() == name;

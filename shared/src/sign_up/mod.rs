@@ -1,4 +1,4 @@
-//! Who may sign up, one account an address, and what is kept of it.
+//! Sign-up: who may sign up, one account per address, and address claims.
 
 mod address_claims;
 mod admission;

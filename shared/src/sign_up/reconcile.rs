@@ -1,5 +1,5 @@
-//! Claims and accounts brought together: what no trigger says (deleted users, changed addresses, users that
-//! were there before) is read off a listing of the pool.
+//! Compares address claims with a listing of the pool. It finds what no trigger reports: deleted users,
+//! changed addresses, and users from before the installation.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,21 +13,21 @@ use crate::kernel::{EmailAddress, PhoneNumber, UserId};
 pub struct ListedUser {
     pub id: UserId,
     created: Timestamp,
-    /// With whether it is proven: verified, of a confirmed account.
+    /// The address, and whether it is proven: verified, and of a confirmed account.
     email: Option<(EmailAddress, bool)>,
     phone_number: Option<(PhoneNumber, bool)>,
 }
 
 impl ListedUser {
-    /// `status` and `attribute` as `ListUsers` gives them.
+    /// Takes `status` and `attribute` as `ListUsers` returns them.
     pub fn new<'a>(
         id: UserId,
         created: Timestamp,
         status: Option<&str>,
         attribute: impl Fn(&str) -> Option<&'a str>,
     ) -> Self {
-        // Users that were confirmed once: UNCONFIRMED is no account yet, and a user that an administrator made has not been
-        // there yet.
+        // These users were confirmed once. UNCONFIRMED is not an account yet, and a user that an
+        // administrator created has not signed in yet.
         let is_confirmed = matches!(status, Some("CONFIRMED" | "RESET_REQUIRED" | "EXTERNAL_PROVIDER"));
         let is_proven = |verified: &str| is_confirmed && attribute(verified) == Some("true");
         let email = attribute("email").and_then(|email| EmailAddress::parse(email).ok());
@@ -40,7 +40,7 @@ impl ListedUser {
         }
     }
 
-    /// Their addresses, those that policy keeps apart.
+    /// Returns the user's addresses that the policy keeps unique.
     pub fn addresses(&self, settings: &UniqueSettings) -> Vec<KnownAddress> {
         let known = |keys: Vec<AddressKey>, is_proven: bool| {
             let of_user = keys.into_iter();
@@ -64,13 +64,13 @@ impl ListedUser {
 pub struct KnownAddress {
     pub address: AddressKey,
     pub user: UserId,
-    /// When the account was made.
+    /// The time at which the account was created.
     pub created: Timestamp,
-    /// Verified, of a confirmed account: one that may be claimed.
+    /// Whether the address is verified and the account confirmed. Only such an address may be claimed.
     pub is_proven: bool,
 }
 
-/// A firm claim, as the table has it.
+/// A firm claim that the table holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredClaim {
     pub address: AddressKey,
@@ -82,20 +82,20 @@ pub struct StoredClaim {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaleClaim {
     pub claim: StoredClaim,
-    /// Whose it will be.
+    /// The user who gets the claim.
     pub heir: Option<UserId>,
 }
 
-/// Proven accounts that share an address which is another's.
+/// Proven accounts that share an address which another account owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressConflict {
     pub address: AddressKey,
     pub owner: UserId,
-    /// The oldest first.
+    /// The accounts, oldest first.
     pub others: Vec<UserId>,
 }
 
-/// What would make claims and accounts agree.
+/// The changes that make claims and accounts agree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reconciliation {
     /// Missing claims, each for the oldest account that has the address.
@@ -104,13 +104,13 @@ pub struct Reconciliation {
     pub conflicts: Vec<AddressConflict>,
     /// Claims that are right.
     pub right: usize,
-    /// Claims made since the listing began: nothing is known of them.
+    /// Number of claims made since the listing began. The listing says nothing about them.
     pub young: usize,
 }
 
 impl Reconciliation {
-    /// `listed_at`: when the listing began. In the order of addresses, so that the same state gives the
-    /// same plan.
+    /// Plans the changes. `listed_at`: when the listing began. The plan is in the order of addresses, so that
+    /// the same state gives the same plan.
     pub fn plan(known: &[KnownAddress], kept: &[StoredClaim], listed_at: Timestamp) -> Self {
         let mut candidates: HashMap<&AddressKey, Vec<&KnownAddress>> = HashMap::new();
         for address in known.iter().filter(|address| address.is_proven) {

@@ -13,7 +13,7 @@ use crate::{
     telemetry::Metric,
 };
 
-/// What keeping addresses apart is made from.
+/// The settings of [`UniqueAddresses`].
 #[derive(Debug, Clone)]
 pub struct UniqueSettings {
     policy: UniquePolicy,
@@ -21,7 +21,8 @@ pub struct UniqueSettings {
 }
 
 impl UniqueSettings {
-    /// None where policy asks for nothing unique; then nothing more is read.
+    /// Reads the settings. Returns `None` if the policy keeps no addresses unique, and then reads nothing
+    /// more.
     pub fn read(environment: &mut Environment<'_>) -> Option<Self> {
         let policy = environment.policy().sign_up.unique;
         policy.is_on().then(|| Self { policy, key: environment.hash_key() })
@@ -31,12 +32,12 @@ impl UniqueSettings {
         UniqueAddresses { settings: self, claims }
     }
 
-    /// The same for the same key and policy, and says nothing of the key.
+    /// Returns a text that is the same for the same key and policy. It reveals nothing of the key.
     pub fn fingerprint(&self) -> String {
         self.key.hash("sign-up.fingerprint", &[format!("{:?}", self.policy).as_bytes()])
     }
 
-    /// What the addresses are claimed under, as far as policy keeps them apart.
+    /// Returns the keys of the claims on the addresses that the policy keeps unique.
     pub fn keys(&self, email: Option<&EmailAddress>, phone_number: Option<&PhoneNumber>) -> Vec<AddressKey> {
         let email = email.filter(|_| self.policy.email).map(|email| {
             let spelling = canonical(email, self.policy);
@@ -49,7 +50,7 @@ impl UniqueSettings {
     }
 }
 
-/// One account an address.
+/// Keeps one account per address.
 pub struct UniqueAddresses {
     settings: UniqueSettings,
     claims: Arc<dyn AddressClaims>,
@@ -63,7 +64,7 @@ pub enum Availability {
 }
 
 impl UniqueAddresses {
-    /// Claims what a sign-up brings along; one round trip.
+    /// Claims the addresses of a sign-up in one round trip.
     pub async fn claim(
         &self,
         user_name: &str,
