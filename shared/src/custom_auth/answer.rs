@@ -8,13 +8,13 @@ use crate::{
     kernel::{CustomFactor, OneTimeCode},
 };
 
-/// A client's `ANSWER`, read as what the round asks for. Whatever else is none.
+/// A client's `ANSWER`, read as what the round asks for. Any other text is invalid.
 #[derive(Clone)]
 pub(super) enum Answer {
     Factor(CustomFactor),
     Resend,
     Back,
-    /// Of a message or of an authenticator app.
+    /// A code of a message or of an authenticator app.
     Code(CustomFactor, OneTimeCode),
     Recovery(RecoveryCode),
     Device {
@@ -24,7 +24,7 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    /// Longer than any answer; a device's signature has 64 bytes.
+    /// Limit in bytes, above the length of any valid answer. A device's signature has 64 bytes.
     const LONGEST: usize = 1024;
 
     pub(super) fn parse(text: &str, ask: RoundPrompt, offers: impl Fn(CustomFactor) -> bool) -> Option<Self> {
@@ -36,7 +36,7 @@ impl Answer {
             RoundPrompt::Begin => {
                 let name = text.to_ascii_lowercase();
                 let answer = CustomFactor::from_name(&name)
-                    // A device signs at once.
+                    // A user does not choose a device: its signature is the answer at once.
                     .filter(|factor| *factor != CustomFactor::TrustedDevice)
                     .map(Self::Factor)
                     .or_else(|| Self::proof(CustomFactor::TrustedDevice, text))
@@ -68,7 +68,7 @@ impl Answer {
         }
     }
 
-    /// The factor that is chosen or proven.
+    /// Returns the factor that the answer chooses or proves.
     pub(super) fn factor(&self) -> Option<CustomFactor> {
         match self {
             Self::Factor(factor) | Self::Code(factor, _) => Some(*factor),
@@ -79,7 +79,7 @@ impl Answer {
     }
 }
 
-/// What a trusted device answers: `{"device": id, "signature": base64url}`.
+/// The answer of a trusted device: `{"device": id, "signature": base64url}`.
 #[derive(Deserialize)]
 struct Signed {
     device: String,

@@ -1,4 +1,4 @@
-//! Define, Create and Verify: one step of a sign-in each.
+//! The three steps of a sign-in: Define, Create and Verify.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -30,24 +30,24 @@ use crate::{
     telemetry::Metric,
 };
 
-/// Wrong answers in a row by name that cost no wait.
+/// Consecutive wrong answers by name that cause no wait.
 const FREE_FAILURES: u32 = 5;
 const DAY_SECONDS: i64 = 24 * 60 * 60;
-/// The user of the decoy seed. No pool has this `sub`.
+/// The user of the decoy seed. No user of a pool has this `sub`.
 const DECOY_USER: &str = "decoy";
 
-/// Who signs in, as a trigger's event tells.
+/// The user who signs in, as a trigger's event describes them.
 #[derive(Clone)]
 pub struct SigningIn<'a> {
     pub client_id: &'a str,
-    /// None for a name that is no user's.
+    /// Absent if no user has the name.
     pub user: Option<UserId>,
     pub user_name: &'a str,
     /// Verified addresses only.
     pub email: Option<EmailAddress>,
     pub phone: Option<PhoneNumber>,
     pub must_change_password: bool,
-    /// BCP 47 tags as the client or the profile has them, most wanted first.
+    /// BCP 47 tags from the client or the profile, most wanted first.
     pub locales: Vec<&'a str>,
 }
 
@@ -57,7 +57,7 @@ impl std::fmt::Debug for SigningIn<'_> {
     }
 }
 
-/// What Define answers.
+/// The decision of Define.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefineDecision {
     Password,
@@ -67,18 +67,18 @@ pub enum DefineDecision {
     Fail,
 }
 
-/// What Create answers.
+/// The response of Create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatedChallenge {
-    /// For the client.
+    /// Parameters that the client receives.
     pub public: Vec<(&'static str, String)>,
-    /// For Verify in this round.
+    /// Parameters that only Verify receives, in this round.
     pub private: Vec<(&'static str, String)>,
-    /// For the rounds to come.
+    /// State for later rounds.
     pub metadata: String,
 }
 
-/// What a function needs to know to take part.
+/// The settings of custom challenges that a function needs.
 #[derive(Debug, Clone)]
 pub struct CustomAuthSettings {
     pub policy: CustomAuthPolicy,
@@ -87,7 +87,7 @@ pub struct CustomAuthSettings {
 }
 
 impl CustomAuthSettings {
-    /// `MFA_APP_CLIENTS`, `MFA_PASSWORD_RECOVERY` and the policy.
+    /// Reads `MFA_APP_CLIENTS`, `MFA_PASSWORD_RECOVERY` and the policy.
     pub fn read(environment: &mut Environment<'_>) -> Self {
         let policy = environment.policy().custom_auth;
         let list = environment.required("MFA_APP_CLIENTS");
@@ -98,7 +98,7 @@ impl CustomAuthSettings {
         Self { policy, clients, recovery: PasswordRecovery::read(environment) }
     }
 
-    /// Whether a custom client that begins with the password counts a code to one of these addresses.
+    /// Returns whether a custom client that begins with the password counts a code to one of these addresses.
     pub fn counts_a_channel(&self, has_email: bool, has_phone: bool) -> bool {
         self.clients.custom().any(|policy| {
             let requirements = Requirements::new(policy, [], self.recovery);
@@ -109,7 +109,7 @@ impl CustomAuthSettings {
     }
 }
 
-/// The steps of a sign-in.
+/// Decides the steps of custom sign-ins.
 pub struct SignIns {
     pub(super) settings: CustomAuthSettings,
     pub(super) challenges: Arc<dyn Challenges>,
@@ -128,7 +128,7 @@ impl SignIns {
         }
     }
 
-    /// Decides what is next. One read.
+    /// Decides the next step, with one read.
     pub async fn define(
         &self,
         request: &SigningIn<'_>,
@@ -143,7 +143,7 @@ impl SignIns {
             NextStep::Password => DefineDecision::Password,
             NextStep::NewPassword => DefineDecision::NewPassword,
             NextStep::Begin(_) | NextStep::Prove(..) | NextStep::Enrol(_) => DefineDecision::Challenge,
-            // Without a slot nothing was ever compared.
+            // Without a slot, no answer was ever compared.
             NextStep::IssueTokens(_) if view.user().is_none() => DefineDecision::Fail,
             NextStep::IssueTokens(_) => DefineDecision::IssueTokens,
             NextStep::Fail(why) => {
@@ -153,7 +153,7 @@ impl SignIns {
         })
     }
 
-    /// What there is to know about a sign-in at this point of its session.
+    /// Reads the state of a sign-in at this point of its session.
     async fn view(
         &self,
         request: &SigningIn<'_>,
@@ -179,8 +179,8 @@ fn last_round(session: &[SessionItem<'_>]) -> Option<RoundState> {
     session.last().and_then(|item| item.metadata).and_then(RoundState::parse)
 }
 
-/// A decoy sign-in is stored apart from the user, so that it can be neither distinguished from others
-/// nor disturb a real one.
+/// Returns the key of the sign-in's state. A decoy sign-in is stored apart from the user: it must look like
+/// any other, and it must not disturb a real one.
 fn state_key(user: Option<&UserId>, user_name: &str, last: Option<&RoundState>) -> StateKey {
     use sha2::{Digest, Sha256};
     match (user, last) {
@@ -193,7 +193,7 @@ fn state_key(user: Option<&UserId>, user_name: &str, last: Option<&RoundState>) 
     }
 }
 
-/// A sign-in as one read shows it.
+/// The state of a sign-in from one read.
 struct SignInView {
     state_key: StateKey,
     user_state: UserSignInState,
@@ -203,8 +203,8 @@ struct SignInView {
 }
 
 impl SignInView {
-    /// Decides what is next: the state machine's write, and where it asks which factor, whether the user
-    /// has one that will do, or sets one up.
+    /// Decides the next step. Where the state machine asks for a factor, this checks that the user has a
+    /// useful one or can set one up.
     fn next(&self, session: &[SessionItem<'_>], request: &SigningIn<'_>) -> NextStep {
         let challenge_state = self.challenge_state(request.client_id);
         match next(session, challenge_state, &self.requirements, request.must_change_password) {
@@ -226,21 +226,21 @@ impl SignInView {
         if Self::has_proven_a_channel(request, proven) {
             return NextStep::Enrol(challenge);
         }
-        // Wrong codes that turn a channel off must not make its proof needless.
+        // Wrong codes can turn a channel off. This must not make the proof of a channel unnecessary.
         if self.channels_before_enrolment(request, proven).is_empty() {
             return NextStep::Fail(FailReason::NoUsableFactor);
         }
         NextStep::Begin(challenge)
     }
 
-    /// Whether a code to an address was entered, or the user has no address that could be proven.
+    /// Returns whether the user entered a code to an address, or has no address to prove.
     fn has_proven_a_channel(request: &SigningIn<'_>, proven: &Proven) -> bool {
         let is_channel = |factor: &CustomFactor| class_of(*factor) == FactorClass::Channel;
         proven.methods().iter().any(is_channel) || (request.email.is_none() && request.phone.is_none())
     }
 
-    /// Whether the user sets up a first authenticator in this sign-in: the policy lets them, they never had
-    /// a factor that counts, and with it they fulfil the policy from then on.
+    /// Returns whether the user sets up a first authenticator in this sign-in. The policy must allow it, the
+    /// user must never have had a counted factor, and the authenticator must fulfil the policy from then on.
     fn may_enrol(&self, request: &SigningIn<'_>, proven: &Proven) -> bool {
         let mut enrolled = self.enrolled(request);
         enrolled.insert(CustomFactor::Totp);
@@ -249,8 +249,8 @@ impl SignInView {
             && self.requirements.can_be_met(&enrolled, proven)
     }
 
-    /// Returns the addresses of which one is proven before a first factor is set up, although it does not
-    /// count: a person who knows nothing but the password can't set one up.
+    /// Returns the addresses of which the user must prove one before setting up a first factor. The proof
+    /// does not count, but without it, the password alone would be enough to set one up.
     fn channels_before_enrolment(&self, request: &SigningIn<'_>, proven: &Proven) -> BTreeSet<CustomFactor> {
         if Self::has_proven_a_channel(request, proven) {
             return BTreeSet::new();
@@ -268,9 +268,9 @@ impl SignInView {
             .collect()
     }
 
-    /// Returns what is offered to prove next.
+    /// Returns the factors that the user can prove next.
     fn offered(&self, request: &SigningIn<'_>, proven: &Proven) -> BTreeSet<CustomFactor> {
-        // While only a name is known, everybody is shown the same.
+        // While we only know a name, every caller sees the same factors.
         if !proven.is_anything() {
             return self.requirements.offered_by_name();
         }
@@ -294,11 +294,11 @@ impl SignInView {
         }
     }
 
-    /// Factors that the user has, and that are not locked.
+    /// Returns the factors that the user has and that are not locked.
     fn enrolled(&self, request: &SigningIn<'_>) -> BTreeSet<CustomFactor> {
         let factors = &self.user_state.factors;
         let has_authenticator = factors.confirmed().next().is_some();
-        // A passwordless client has no stronger first step that a code could be weaker than.
+        // A passwordless client has no stronger first step than a code.
         let keep_weaker = self.requirements.keep_weaker
             || self.requirements.first == FirstStep::Passwordless
             || !self.can_do_without_messages();
@@ -318,8 +318,8 @@ impl SignInView {
             .collect()
     }
 
-    /// Whether the user's stronger factors fulfil the policy beside the password, locked ones included: a
-    /// lock must not bring weaker factors back.
+    /// Returns whether the user's stronger factors fulfil the policy beside the password. Locked factors
+    /// count here: a lock must not bring weaker factors back.
     fn can_do_without_messages(&self) -> bool {
         let factors = &self.user_state.factors;
         let has = |factor: &CustomFactor| match factor {
@@ -332,8 +332,8 @@ impl SignInView {
         self.requirements.can_be_met(&strong, &Proven { password: true, ..Proven::default() })
     }
 
-    /// A slot; none if the limits for sign-ins by name are reached. A sign-in that proved something takes
-    /// the slot of the one that is idle for longest if there is no free one.
+    /// Returns a slot, or `None` if the limits for sign-ins by name are reached. If no slot is free, a
+    /// sign-in that has proven something takes the slot of the sign-in that is idle for longest.
     fn free_seat(&self, proven: &Proven, by_name_per_day: u32) -> Option<ChallengeSlot> {
         let is_name_only = !proven.is_anything();
         let failure_counts = &self.user_state.failure_counts;
@@ -345,7 +345,8 @@ impl SignInView {
         let until = |slot: &ChallengeSlot| {
             self.user_state.challenge_states.get(slot).map(|challenge_state| challenge_state.until)
         };
-        // The one that is free for longest: a late repetition may still look for its sign-in in the others.
+        // We take the slot that is free for longest: a late repetition may still look for its sign-in in the
+        // others.
         ChallengeSlot::ALL
             .into_iter()
             .filter(|slot| slot.kind == SlotKind::of(proven))
@@ -355,7 +356,7 @@ impl SignInView {
 }
 
 impl SignInView {
-    /// What Verify has to know of this round.
+    /// Returns what Verify must know about this round.
     fn parameters(
         &self,
         request: &SigningIn<'_>,
@@ -379,7 +380,7 @@ impl SignInView {
     }
 }
 
-/// Days since the epoch, UTC.
+/// Returns the days since the epoch, in UTC.
 fn day(now: Timestamp) -> i64 {
     now.as_second().div_euclid(DAY_SECONDS)
 }
@@ -388,7 +389,7 @@ fn after(now: Timestamp, seconds: u32) -> Timestamp {
     now.saturating_add(SignedDuration::from_secs(seconds.into())).unwrap_or(now)
 }
 
-/// Makes challenges and hands their codes over to be sent.
+/// Creates challenges and queues their codes for sending.
 pub struct ChallengeCreator {
     sign_ins: SignIns,
     queue: Arc<dyn MessageQueue>,
@@ -398,7 +399,7 @@ pub struct ChallengeCreator {
 }
 
 impl ChallengeCreator {
-    /// `issuer`: what an authenticator app calls the service.
+    /// `issuer` is the name that authenticator apps show for the service.
     pub fn new(
         sign_ins: SignIns,
         queue: Arc<dyn MessageQueue>,
@@ -409,7 +410,8 @@ impl ChallengeCreator {
         Self { sign_ins, queue, entropy, key, issuer: issuer.to_owned() }
     }
 
-    /// Makes the challenge that is next; none if none is. One read; one message where a code is to go out.
+    /// Creates the next challenge, or returns `None` if the sign-in has no further one. Costs one read, and
+    /// one message if the challenge sends a code.
     pub async fn create(
         &self,
         request: &SigningIn<'_>,
@@ -444,8 +446,8 @@ impl ChallengeCreator {
         }
     }
 
-    /// Shows the secret of a first authenticator. The seed is derived from the salt, which lies in
-    /// Cognito's session and nowhere else, so a wrong code leaves the secret as it is.
+    /// Shows the secret of a first authenticator. The seed is derived from the salt, which only Cognito's
+    /// session holds, so a wrong code does not change the secret.
     fn enrol(
         &self,
         view: &SignInView,
@@ -501,7 +503,7 @@ impl ChallengeCreator {
         })
     }
 
-    /// Which factor? Nothing is sent.
+    /// Asks which factor the user wants to prove. No code is sent.
     fn begin(
         &self,
         view: &SignInView,
@@ -513,7 +515,7 @@ impl ChallengeCreator {
         let requirements = &view.requirements;
         let is_taken = view.challenge_state(request.client_id).is_some();
         let round = match last {
-            // On its way: slot and generation stay.
+            // The sign-in already runs, so slot and generation stay.
             Some(last) if is_taken || last.slot.is_none() => RoundState {
                 offered: match view.user() {
                     Some(_) => view.offered(request, &proven),
@@ -528,7 +530,7 @@ impl ChallengeCreator {
                     Some(last) => last.nonce,
                     None => Nonce::draw(self.entropy.as_ref())?,
                 };
-                // Without a password proven, a user without a usable factor looks like an unknown name.
+                // Without a proven password, a user without a usable factor looks like an unknown name.
                 let can_succeed = view.user().is_some()
                     && (proven.is_anything()
                         || requirements.can_be_met(&view.enrolled(request), &proven)
@@ -564,7 +566,7 @@ impl ChallengeCreator {
         })
     }
 
-    /// The proof of the factor that was chosen.
+    /// Asks for the proof of the chosen factor.
     fn code(
         &self,
         view: &SignInView,
@@ -608,7 +610,8 @@ impl ChallengeCreator {
         }
     }
 
-    /// Hands the code over to be drawn and sent. Where nothing can come of it, a decoy takes the same way.
+    /// Queues the code; it is drawn later, just before it is sent. A sign-in that cannot succeed queues a
+    /// decoy, so that both take the same way.
     async fn enqueue_code(
         &self,
         view: &SignInView,
@@ -641,8 +644,8 @@ impl ChallengeCreator {
         self.queue.enqueue(&message).await
     }
 
-    /// Masked. For a name that is no user's: what was typed, if it is an address, or else something that
-    /// is the same whenever this name is typed.
+    /// Returns the masked destination. For an unknown name, this is the typed text if it is an address, else
+    /// an invented destination that depends only on the name.
     fn shown_destination(&self, request: &SigningIn<'_>, factor: CustomFactor) -> String {
         let invented = |from: &[u8; 2]| {
             let hash = self.key.hash("invented-destination", &[request.user_name.as_bytes(), from]);
@@ -658,7 +661,7 @@ impl ChallengeCreator {
                     let (_, _, digits): (_, _, String) = invented(b"to");
                     format!("+*******{digits}")
                 },
-                // As many stars for every number: their count would tell a real one.
+                // Every number shows the same count of stars, because the count would reveal a real number.
                 |number| format!("+*******{}", last_four(&number)),
             )
         } else {
@@ -680,22 +683,22 @@ impl std::fmt::Debug for ChallengeCreator {
     }
 }
 
-/// What Create tells Verify of the same round. The client never has it.
+/// What Create passes to Verify of the same round. The client never receives it.
 struct PrivateChallengeParameters {
     round: RoundState,
-    /// The number of session items: with the nonce, the identity of the round.
+    /// The number of session items. Together with the nonce, it identifies the round.
     round_index: u32,
     /// Wrong answers until the sign-in ends.
     most: u32,
-    /// The sign-in has its slot already.
+    /// Whether the sign-in already has its slot.
     is_taken: bool,
-    /// None was begun by name on this day.
+    /// Whether no sign-in by name has begun on this day.
     is_first_of_day: bool,
-    /// Wrong answers in a row by name.
+    /// Consecutive wrong answers by name.
     failures: u32,
-    /// No window of counting wrong authenticator codes by name is open.
+    /// Whether no window that counts wrong authenticator codes by name is open.
     opens_totp_window: bool,
-    /// The sign-in that has the slot, and makes room.
+    /// The sign-in that has the slot and makes room.
     evicts: Option<Nonce>,
 }
 
@@ -741,8 +744,8 @@ impl AnswerVerifier {
         Self { sign_ins, seeds, decoy_seed: OnceCell::new(), key, enrolments }
     }
 
-    /// Whether the answer proves a factor. One write; a second one if it does. `private` reads Create's
-    /// private parameters, `named` is what the client calls its sign-in.
+    /// Returns whether the answer proves a factor. Costs one write, and a second one if it does. `private`
+    /// reads Create's private parameters; `named` is the client's name for its sign-in.
     pub async fn verify<'a>(
         &self,
         request: &SigningIn<'_>,
@@ -770,7 +773,7 @@ impl AnswerVerifier {
             return Ok(false);
         };
         let Some(challenge_state) = user_state.challenge_state(&round.nonce) else { return Ok(false) };
-        // The same answer to the same round was right before: what it was compared with is used up.
+        // The same answer to the same round was right before, and its credential is used up.
         if challenge_state.proven.get(&parameters.round_index) == Some(&comparison.factor) {
             return Ok(true);
         }
@@ -805,8 +808,8 @@ impl AnswerVerifier {
         Ok(self.sign_ins.challenges.prove(&proof).await? != ProofOutcome::Refused)
     }
 
-    /// Compares a code of an authenticator that is being set up, and makes it the user's first factor. The
-    /// sign-in ends with it.
+    /// Compares a code of the authenticator that the user sets up, and stores the authenticator as the first
+    /// factor. This ends the sign-in.
     async fn enrol(
         &self,
         request: &SigningIn<'_>,
@@ -934,7 +937,7 @@ impl AnswerVerifier {
         }
     }
 
-    /// Tells one answer from another without keeping either.
+    /// Returns a keyed hash that distinguishes answers without storing them.
     fn digest(&self, round: &RoundState, round_index: u32, answer: &Answer) -> String {
         let hash = |kind: &str, text: &[u8]| {
             let nonce = round.nonce.as_str().as_bytes();
@@ -950,7 +953,7 @@ impl AnswerVerifier {
         }
     }
 
-    /// What a right answer uses up; none for a wrong one.
+    /// Returns what a right answer uses up, or `None` for a wrong answer.
     async fn compare(
         &self,
         user: &UserId,
@@ -988,7 +991,7 @@ impl AnswerVerifier {
         }
     }
 
-    /// Compares with the newest authenticator only, so that one guess is as good at any account.
+    /// Compares with the newest authenticator only, so that a guess has the same chance at every account.
     async fn compare_totp_name_only(
         &self,
         user: &UserId,
@@ -1021,7 +1024,7 @@ impl AnswerVerifier {
         Ok(step.map(ConsumedCredential::Step))
     }
 
-    /// Whether the code is one that was sent and still counts.
+    /// Returns whether we sent this code and it is still valid.
     fn is_sent(&self, challenge_state: &ChallengeState, code: &OneTimeCode) -> bool {
         let Some(chosen) = challenge_state.chosen else { return false };
         let counts = |send_attempt: u32| match self.sign_ins.settings.policy.resend {
@@ -1048,7 +1051,7 @@ impl std::fmt::Debug for AnswerVerifier {
     }
 }
 
-/// What is kept of a code: bound to its challenge and its number.
+/// Returns the hash that we store of a code. It is bound to the challenge and to the number of the code.
 pub(super) fn code_hash(
     key: &HashKey,
     nonce: &Nonce,
@@ -1070,7 +1073,7 @@ fn last_four(number: &PhoneNumber) -> &str {
     digits.get(digits.len().saturating_sub(4)..).unwrap_or_default()
 }
 
-/// Seconds to wait after so many wrong answers in a row.
+/// Returns the seconds to wait after this number of consecutive wrong answers.
 fn back_off(policy: &CustomAuthPolicy, failures: u32) -> Option<u32> {
     let beyond = failures.checked_sub(FREE_FAILURES)?;
     let seconds = policy.back_off_seconds.saturating_mul(1_u32.checked_shl(beyond).unwrap_or(u32::MAX));

@@ -8,8 +8,7 @@ use crate::{
     kernel::{Entropy, HashKey, OneTimeCode, PortError},
 };
 
-/// Draws the codes of challenges, and keeps a keyed hash of each: the code itself is in its message and
-/// nowhere else.
+/// Draws the codes of challenges and stores a keyed hash of each. The code itself is only in its message.
 pub struct DrawnCodes {
     challenges: Arc<dyn Challenges>,
     entropy: Arc<dyn Entropy>,
@@ -18,7 +17,7 @@ pub struct DrawnCodes {
 }
 
 impl DrawnCodes {
-    /// `digits`: the policy's `code_digits`.
+    /// `digits` is the policy's `code_digits`.
     pub fn new(challenges: Arc<dyn Challenges>, entropy: Arc<dyn Entropy>, key: HashKey, digits: u8) -> Self {
         Self { challenges, entropy, key, digits: digits.into() }
     }

@@ -14,20 +14,20 @@ use crate::{
     telemetry,
 };
 
-/// What an authenticator is called that was set up in a sign-in. The user can rename it.
+/// The name of an authenticator that the user has set up in a sign-in. The user can rename it.
 const NAME: &str = "Authenticator app";
 
-/// Derives the seed of an authenticator that is being set up. Nothing is stored before it is confirmed:
-/// the salt travels in Cognito's encrypted session, the key stays with the functions.
+/// Derives the seed of an authenticator that the user sets up. Before the confirmation, we store nothing: the
+/// salt travels in Cognito's encrypted session, and the key stays with the functions.
 pub(super) fn derived_seed(key: &HashKey, user: &UserId, nonce: &Nonce, salt: u128) -> Option<TotpSeed> {
     let parts: [&[u8]; 3] = [user.as_str().as_bytes(), nonce.as_str().as_bytes(), &salt.to_be_bytes()];
-    // 128 bits a hash: two of them are more than the 160 bits of a seed (RFC 4226 §4, R6).
+    // A hash has 128 bits, so two hashes have more than the 160 bits of a seed (RFC 4226 §4, R6).
     let hashes = [key.hash("enrolment-seed-1", &parts), key.hash("enrolment-seed-2", &parts)].concat();
     let bytes = data_encoding::HEXLOWER.decode(hashes.as_bytes()).ok()?;
     TotpSeed::from_bytes(bytes.get(..20)?)
 }
 
-/// Writes down that a first authenticator is set up in a sign-in, and tells the user.
+/// Records the set-up of a first authenticator in a sign-in, and notifies the user.
 pub struct SignInEnrolment {
     audit: Arc<dyn AuditTrail>,
     queue: Arc<dyn MessageQueue>,
@@ -38,8 +38,8 @@ impl SignInEnrolment {
         Self { audit, queue }
     }
 
-    /// Appends the audit line, and returns the authenticator to be kept. Identities are the sign-in's, so
-    /// that an event that Cognito delivers again leaves one line.
+    /// Appends the audit line and returns the authenticator to store. The ids are derived from the sign-in,
+    /// so that an event that Cognito delivers again leaves one line.
     pub(super) async fn begin(
         &self,
         user: &UserId,
@@ -57,7 +57,8 @@ impl SignInEnrolment {
         Ok((id, Authenticator { name, seed, created_at: now, is_confirmed: true }))
     }
 
-    /// Has the user told at a verified address. The factor is set up already: a fault is the operator's.
+    /// Queues a notification to a verified address. The factor is already set up, so a fault is only reported
+    /// to the operator.
     pub(super) async fn tell(&self, request: &SigningIn<'_>, nonce: &Nonce, now: Timestamp) {
         let email = request.email.clone().map(Destination::Email);
         let destination = email.or_else(|| request.phone.clone().map(Destination::Sms));
@@ -80,7 +81,8 @@ impl SignInEnrolment {
     }
 }
 
-/// Sorts by time, as all lines do, and is the same for every delivery of one answer in one second.
+/// Returns the id of the audit line. It sorts by time like all lines. Repeated deliveries of one answer in
+/// the same second get the same id.
 fn line_id(nonce: &Nonce, now: Timestamp) -> uuid::Uuid {
     let random = data_encoding::HEXLOWER.decode(nonce.as_str().as_bytes()).unwrap_or_default();
     let mut bytes = [0; 10];

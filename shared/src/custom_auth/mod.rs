@@ -1,9 +1,9 @@
-//! Custom challenges: real MFA where Cognito has none, with factors that are ours.
+//! Custom challenges: real MFA where Cognito offers none, with custom factors.
 //!
-//! [`next`] is the pure state machine; its diagram is in its module's docs. A sign-in's identity is the
-//! [`Nonce`] that its first round draws; what survives between rounds is a [`RoundState`] inside Cognito's
-//! session, which the client can't read, and a [`ChallengeState`] in the table, beside the user's own factors:
-//! one read tells a step everything, and whatever must be atomic is one write on one item.
+//! [`next`] is the pure state machine; its module's docs have a diagram. The [`Nonce`], which the first round
+//! draws, identifies a sign-in. Two things survive between rounds: a [`RoundState`] inside Cognito's session,
+//! which the client can't read, and a [`ChallengeState`] in the table, beside the user's custom factors. So
+//! one read gives a step all it needs, and each atomic change is one write on one item.
 
 mod answer;
 mod challenge;

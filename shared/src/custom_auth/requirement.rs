@@ -6,20 +6,20 @@ use crate::{
     kernel::CustomFactor,
 };
 
-/// What has been proven in one sign-in so far.
+/// The proofs of one sign-in so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proven {
     pub password: bool,
-    /// By Cognito's own MFA: codes that it sent or an authenticator that it knows.
+    /// Factors proven by Cognito's own MFA: codes that Cognito sent, or an authenticator of the pool.
     pub native: BTreeSet<CustomFactor>,
-    /// In our challenges.
+    /// Factors proven in custom challenges.
     pub custom: BTreeSet<CustomFactor>,
-    /// A first factor was set up in this sign-in. It lets the user in, once, and is no evidence.
+    /// Whether a first factor was set up in this sign-in. It lets the user in once, and is no evidence.
     pub enrolled: bool,
 }
 
 impl Proven {
-    /// Whether more is known of who it is than a name.
+    /// Returns whether the sign-in has proven anything beyond the name.
     pub fn is_anything(&self) -> bool {
         self.password || !self.native.is_empty() || !self.custom.is_empty()
     }
@@ -29,7 +29,7 @@ impl Proven {
         self.native.union(&self.custom).copied().collect()
     }
 
-    /// What this is worth to the assurance model.
+    /// Returns the proofs for the assurance model.
     pub fn proofs(&self) -> Proofs {
         Proofs { password: self.password, factors: self.methods(), remembered_device: false }
     }
@@ -48,7 +48,7 @@ impl Proven {
 struct Requirement {
     factors: usize,
     kinds: BTreeSet<CustomFactor>,
-    /// As the policy lists them, those included that count for nothing beside the password.
+    /// All factors that the policy lists, including those that do not count beside the password.
     listed: BTreeSet<CustomFactor>,
     trusted_device: bool,
     wrong_answers: u32,
@@ -85,7 +85,7 @@ impl Requirement {
         let codes: BTreeSet<_> =
             proven.native.union(&proven.custom).filter(|factor| factor.is_code()).collect();
         let counted = codes.iter().filter(|factor| self.kinds.contains(factor)).count();
-        // A device is something that a browser has: alone it says nothing of the user.
+        // A trusted device identifies a browser. Alone, it says nothing about the user.
         let has_device = proven.custom.contains(&CustomFactor::TrustedDevice);
         let is_alone = codes.is_empty() && !proven.password;
         counted + usize::from(self.trusted_device && has_device && !is_alone) >= self.factors
@@ -97,7 +97,7 @@ impl Requirement {
 pub struct Requirements {
     pub first: FirstStep,
     pub enrolment: EnrolmentPolicy,
-    /// Whether codes by e-mail and SMS stay on offer beside a confirmed authenticator.
+    /// Whether codes by e-mail and SMS remain available beside a confirmed authenticator.
     pub keep_weaker: bool,
     rules: Vec<Requirement>,
 }
@@ -116,17 +116,18 @@ impl Requirements {
         Self { first: client.first, enrolment: client.enrolment, keep_weaker: client.keep_weaker, rules }
     }
 
-    /// Whether that is enough for tokens. At least one custom factor is: only our challenges leave
-    /// the proof that the last gate asks for. A first factor that was set up in this sign-in is enough.
+    /// Returns whether `proven` is enough for tokens. It needs at least one custom factor, because only
+    /// custom challenges leave the proof that the last gate needs. A first factor set up in this sign-in is
+    /// also enough.
     pub fn are_met(&self, proven: &Proven) -> bool {
         proven.enrolled || (!proven.custom.is_empty() && self.rules.iter().all(|rule| rule.is_met(proven)))
     }
 
-    /// Of the `enrolled` factors those that bring the user further.
+    /// Returns those of the `enrolled` factors that help to fulfil the policy.
     pub fn useful(&self, enrolled: &BTreeSet<CustomFactor>, proven: &Proven) -> BTreeSet<CustomFactor> {
         let open: Vec<_> = self.rules.iter().filter(|rule| !rule.is_met(proven)).collect();
         let counts = |factor: &CustomFactor| {
-            // All rules are met by Cognito's own factors: any of the listed kinds will do, for our proof.
+            // Cognito's own factors meet all rules. We still need a proof, so any listed kind is useful.
             if open.is_empty() {
                 return self.rules.iter().any(|rule| rule.lists(*factor));
             }
@@ -135,50 +136,50 @@ impl Requirements {
         enrolled.iter().copied().filter(|factor| !proven.custom.contains(factor) && counts(factor)).collect()
     }
 
-    /// Whether the `enrolled` factors can be enough at all.
+    /// Returns whether the `enrolled` factors can be enough at all.
     pub fn can_be_met(&self, enrolled: &BTreeSet<CustomFactor>, proven: &Proven) -> bool {
         let mut all = proven.clone();
         all.custom.extend(self.useful(enrolled, proven));
         self.are_met(&all)
     }
 
-    /// Returns what is offered while only a name is known: the client's kinds, the same for every user. What a
-    /// user has enrolled would tell which names exist.
+    /// Returns the factors offered while we only know a name: the client's kinds, the same for every user.
+    /// The user's own factors would reveal which names exist.
     pub fn offered_by_name(&self) -> BTreeSet<CustomFactor> {
         let counts = |factor: &CustomFactor| self.rules.first().is_some_and(|rule| rule.counts(*factor));
         CustomFactor::ALL.into_iter().filter(counts).collect()
     }
 
-    /// Whether a client's policy counts codes of this channel.
+    /// Returns whether a client's policy counts codes of this channel.
     pub fn counts(&self, factor: CustomFactor) -> bool {
         self.rules.first().is_some_and(|rule| rule.counts(factor))
     }
 
-    /// Wrong answers until the sign-in ends.
+    /// Returns the number of wrong answers that ends the sign-in.
     pub fn wrong_answers(&self) -> u32 {
         self.rules.iter().map(|rule| rule.wrong_answers).min().unwrap_or_default()
     }
 }
 
-/// The app clients that there are, by id.
+/// The app clients of the deployment, by id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppClients {
     names: BTreeMap<String, String>,
     custom: BTreeMap<String, AppClientPolicy>,
 }
 
-/// How an app client signs in.
+/// The way an app client signs users in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppClient<'a> {
-    /// By custom challenges.
+    /// With custom challenges.
     Custom(&'a AppClientPolicy),
-    /// By Cognito's own means.
+    /// With Cognito's own flows.
     Native,
 }
 
 impl AppClients {
-    /// `MFA_APP_CLIENTS`: `native=1a2b,custom=3c4d`. Names that the policy's `custom_auth.clients` has
-    /// sign in by custom challenges.
+    /// Parses `MFA_APP_CLIENTS`: `native=1a2b,custom=3c4d`. Clients that the policy's `custom_auth.clients`
+    /// names use custom challenges.
     pub fn parse(list: &str, policy: &CustomAuthPolicy) -> Result<Self, String> {
         let mut names = BTreeMap::new();
         for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
@@ -209,12 +210,12 @@ impl AppClients {
         self.names.values().map(String::as_str)
     }
 
-    /// As the list calls it.
+    /// Returns the client's name in the list.
     pub fn name(&self, id: &str) -> Option<&str> {
         self.names.get(id).map(String::as_str)
     }
 
-    /// None for a client that is not listed.
+    /// Returns the client, or `None` if it is not listed.
     pub fn find(&self, id: &str) -> Option<AppClient<'_>> {
         let name = self.names.get(id)?;
         Some(self.custom.get(name).map_or(AppClient::Native, AppClient::Custom))

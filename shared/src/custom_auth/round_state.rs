@@ -5,8 +5,8 @@ use crate::kernel::{CustomFactor, Entropy, PortError};
 
 const VERSION: &str = "2";
 
-/// Tells one sign-in from every other: 128 random bits in hexadecimal. Known to the client, so no secret:
-/// an identity, never a permission.
+/// The identity of one sign-in: 128 random bits in hexadecimal. The client knows it, so it is no secret and
+/// gives no permission.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Nonce(String);
 
@@ -27,10 +27,10 @@ impl Nonce {
     }
 }
 
-/// What is known of the user when a sign-in takes its slot.
+/// What we know of the user when a sign-in takes its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SlotKind {
-    /// Nothing but a name.
+    /// Only the name is known.
     NameOnly,
     /// The password or a factor was proven.
     Identified,
@@ -43,8 +43,8 @@ impl SlotKind {
     }
 }
 
-/// One of the six slots for a user's running sign-ins: three of each kind. A caller who knows only the name cannot
-/// take a slot of the other kind.
+/// One of the six slots for a user's running sign-ins, three of each kind. A caller who knows only the name
+/// cannot take a slot of the other kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChallengeSlot {
     pub kind: SlotKind,
@@ -52,7 +52,7 @@ pub struct ChallengeSlot {
 }
 
 impl ChallengeSlot {
-    /// Live challenges a user, of each kind.
+    /// Running challenges per user and kind.
     pub const COUNT: u8 = 3;
 
     pub const ALL: [Self; 6] = [
@@ -64,7 +64,7 @@ impl ChallengeSlot {
         Self { kind: SlotKind::Identified, index: 2 },
     ];
 
-    /// `n0` and the like.
+    /// Returns the stored name, such as `n0`.
     pub fn name(self) -> &'static str {
         match (self.kind, self.index) {
             (SlotKind::NameOnly, 0) => "n0",
@@ -81,35 +81,36 @@ impl ChallengeSlot {
     }
 }
 
-/// What a round asks for.
+/// The question of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoundPrompt {
-    /// Which factor? Nothing is sent.
+    /// Which factor to prove. No code is sent.
     Begin,
-    /// A proof of this one, as begun in that round (a number of session items).
+    /// A proof of this factor. `round_index` is the round that asked for it first, as a number of session
+    /// items.
     Code { factor: CustomFactor, round_index: u32 },
-    /// A code of an authenticator app that is being set up. `salt` is what its seed is derived from.
+    /// A code of an authenticator that the user sets up. `salt` derives its seed.
     Enrol { salt: u128 },
 }
 
-/// What is kept of a sign-in from round to round: Create writes it as `challengeMetadata`, Cognito keeps
-/// it inside its encrypted session, and it comes back to Define and Create. The client never has it.
+/// The state of a sign-in between rounds. Create writes it as `challengeMetadata`, Cognito stores it inside
+/// its encrypted session, and Define and Create read it. The client never receives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoundState {
     pub nonce: Nonce,
-    /// `None` for a decoy sign-in: of an unknown user, of one who cannot fulfil the policy, or
-    /// beyond a limit. It runs to its end all the same.
+    /// `None` for a decoy sign-in: the user is unknown, cannot fulfil the policy, or is beyond a limit. It
+    /// runs to its end like any other.
     pub slot: Option<ChallengeSlot>,
-    /// Of the user's factors, when the sign-in began.
+    /// The user's epoch of factors when the sign-in began.
     pub factor_epoch: u64,
-    /// Before this round.
+    /// Proofs before this round.
     pub proven: Proven,
     pub offered: BTreeSet<CustomFactor>,
     pub ask: RoundPrompt,
 }
 
 impl RoundState {
-    /// Compact: Cognito's session has room for 4,096 characters (cognito.md §3.2).
+    /// Returns the compact text. Cognito's session has room for 4,096 characters (cognito.md §3.2).
     pub fn text(&self) -> String {
         // A sign-in in which a factor was set up has no further round, so `enrolled` is never written.
         let Proven { password, native, custom, enrolled: _ } = &self.proven;
@@ -132,7 +133,7 @@ impl RoundState {
         .join(".")
     }
 
-    /// Strict: whatever [`RoundState::text`] does not write is none.
+    /// Parses only what [`RoundState::text`] writes, and returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<_> = text.split('.').collect();
         let [VERSION, nonce, slot, factor_epoch, password, native, custom, offered, ask] = parts.as_slice()
@@ -152,7 +153,7 @@ impl RoundState {
             offered: parse_letters(offered)?,
             ask: parse_ask(ask)?,
         };
-        // Every other way to write the same is refused with this.
+        // This refuses every other spelling of the same state.
         (round.text() == text).then_some(round)
     }
 }

@@ -10,12 +10,13 @@ use crate::{
 
 const CHANNELS: [CustomFactor; 2] = [CustomFactor::EmailCode, CustomFactor::SmsCode];
 
-/// Says what a policy makes weak or impossible at a client, or for a group there.
+/// A requirement of a client or group that makes sign-ins weak or impossible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weakness {
-    /// A code to a channel that resets the password counts beside it, so the channel alone can be enough.
+    /// A code to a channel that resets the password counts beside the password, so the channel alone can be
+    /// enough.
     ChannelIsEnough,
-    /// No user can sign in with codes, and a trusted device comes after a sign-in.
+    /// No user can sign in with codes, and a user can register a trusted device only after a sign-in.
     NoWayIn,
     /// A user without an authenticator can neither sign in nor set one up.
     NoFirstFactor,
@@ -23,7 +24,7 @@ pub enum Weakness {
     AuthenticatorLocksOut,
 }
 
-/// Finds every weakness of a policy where passwords are recovered by these channels, each with its key.
+/// Finds every weakness of a policy, each with its key. `recovery` names the channels that reset passwords.
 pub fn weaknesses(policy: &CustomAuthPolicy, recovery: PasswordRecovery) -> Vec<(String, Weakness)> {
     let mut found = Vec::new();
     for (name, client) in &policy.clients {
@@ -39,7 +40,7 @@ pub fn weaknesses(policy: &CustomAuthPolicy, recovery: PasswordRecovery) -> Vec<
                 found.push((format!("{key}.recovery_channel_counts"), Weakness::ChannelIsEnough));
             }
             let of_group = weakness(client, &Requirements::new(client, [group.as_str()], recovery));
-            // What holds for every user of the client is said once.
+            // A weakness of the whole client is reported once, not again for each group.
             let is_new = of_group != of_client;
             found.extend(of_group.filter(|_| is_new).map(|weakness| (key, weakness)));
         }
@@ -47,7 +48,7 @@ pub fn weaknesses(policy: &CustomAuthPolicy, recovery: PasswordRecovery) -> Vec<
     found
 }
 
-/// Looks at a user with a password, a verified e-mail address and a verified phone number.
+/// Checks a user with a password, a verified e-mail address and a verified phone number.
 fn weakness(client: &AppClientPolicy, requirements: &Requirements) -> Option<Weakness> {
     let proven = Proven { password: true, ..Proven::default() };
     let can = |factors: BTreeSet<CustomFactor>| requirements.can_be_met(&factors, &proven);

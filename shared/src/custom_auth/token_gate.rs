@@ -16,14 +16,14 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct TokenRequest<'a> {
     pub client_id: &'a str,
-    /// None for a client that asks for itself.
+    /// Absent for a client that requests tokens for itself.
     pub user: Option<UserId>,
     pub user_name: &'a str,
     pub groups: BTreeSet<String>,
     pub kind: TokenKind,
-    /// What Cognito has asked for by itself, as far as the event tells.
+    /// The steps that Cognito itself has asked for, as far as the event shows.
     pub native: NativeSteps,
-    /// What the client calls its sign-in.
+    /// The client's name for its sign-in.
     pub named: Option<&'a str>,
 }
 
@@ -31,18 +31,18 @@ pub struct TokenRequest<'a> {
 pub enum TokenKind {
     SignIn,
     Refresh,
-    /// Of a client for itself: there is no user.
+    /// A client requests tokens for itself, without a user.
     ClientCredentials,
 }
 
-/// What Cognito's own steps of a sign-in were.
+/// Cognito's own steps of a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NativeSteps {
-    /// A password, and then a factor of the pool wherever one is on.
+    /// A password, then a pool factor if the user has one turned on.
     FactorIfOn,
-    /// A password, and then a device that the pool remembers, in the place of a factor.
+    /// A password, then a remembered device instead of a factor.
     RememberedDevice,
-    /// Anything else: another identity provider, a new password, a source that is not known.
+    /// Any other way: another identity provider, a new password, or an unknown source.
     Unknown,
 }
 
@@ -65,15 +65,15 @@ impl TokenDecision {
 pub struct TokenGranted {
     /// The client's name in `MFA_APP_CLIENTS`.
     pub client: String,
-    /// What was proven, Cognito's own factors too; none where this is not known.
+    /// All proven factors, Cognito's included. Absent if unknown.
     pub methods: Option<BTreeSet<CustomFactor>>,
-    /// What this sign-in is worth; none for a refresh, which no event leads back to its sign-in, and for a
-    /// client that asks for itself.
+    /// What this sign-in proved. Absent for a refresh, because no event connects it to its sign-in, and for a
+    /// client that requests tokens for itself.
     pub evidence: Option<Evidence>,
 }
 
-/// The last gate: tokens of a custom client for nothing but a proof. Cognito can issue tokens without
-/// asking Define (cognito.md §1.12), and no event says which sign-in it belongs to.
+/// The last gate: a custom client gets tokens only for a proof. Cognito can issue tokens without asking
+/// Define (cognito.md §1.12), and no event says which sign-in it belongs to.
 pub struct TokenGate {
     settings: CustomAuthSettings,
     challenges: Arc<dyn Challenges>,
@@ -94,14 +94,14 @@ impl TokenGate {
         Self { settings, challenges, custom, natives, clock, recovery: RecoveryClient::default() }
     }
 
-    /// No token is issued for this client, whatever else it is called.
+    /// Refuses all tokens for this client, also if the list names it.
     #[must_use]
     pub fn with_recovery_client(self, recovery: RecoveryClient) -> Self {
         Self { recovery, ..self }
     }
 
-    /// One write for a custom client. One read and one look at the pool for a native one, and a write when
-    /// what is known of the pool's factors changes.
+    /// Decides on a request for tokens. A custom client costs one write. A native client costs one read, one
+    /// request to the pool, and a write if the known state of the pool factors changes.
     pub async fn admit(&self, request: &TokenRequest<'_>) -> Result<TokenDecision, PortError> {
         if self.recovery.is(request.client_id) {
             return Ok(TokenDecision::UnknownClient);
@@ -129,7 +129,7 @@ impl TokenGate {
                     now: self.clock.now(),
                 };
                 let redeemed = self.challenges.redeem(&redemption).await?;
-                // By the groups of now: those that Define knew were of the last sign-in.
+                // We check the user's present groups. Define only knew those of the last sign-in.
                 let groups = request.groups.iter().map(String::as_str);
                 let requirements = Requirements::new(policy, groups, self.settings.recovery);
                 let met = redeemed.filter(|redeemed| requirements.are_met(&redeemed.proven));
@@ -163,8 +163,8 @@ impl TokenGate {
         .await?;
         let was_on = is_on && kept.pool_factor_since.is_some();
         let proofs = match request.native {
-            // Which of the pool's factors it was can't be told; any of them is independent of the password,
-            // because Cognito offers no factor by the channel that resets passwords (cognito.md §4.3).
+            // We cannot tell which pool factor it was. Each is independent of the password, because Cognito
+            // offers no factor on the channel that resets passwords (cognito.md §4.3).
             NativeSteps::FactorIfOn if was_on => {
                 Proofs { password: true, factors: [CustomFactor::Totp].into(), remembered_device: false }
             }
