@@ -515,7 +515,7 @@ impl ChallengeCreator {
         let requirements = &view.requirements;
         let is_taken = view.challenge_state(request.client_id).is_some();
         let round = match last {
-            // The sign-in already runs, so slot and generation stay.
+            // The sign-in already runs, so its slot and its epoch of factors stay.
             Some(last) if is_taken || last.slot.is_none() => RoundState {
                 offered: match view.user() {
                     Some(_) => view.offered(request, &proven),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::{FactorChangeGuard, FactorFault, SignedIn};
 use crate::audit::{AuditLine, AuditLog};
 
-/// What happened to a user's factors, as the user may see it.
+/// Shows users what happened to their factors.
 pub struct ActivityService {
     access: Arc<FactorChangeGuard>,
     log: Arc<dyn AuditLog>,
@@ -14,14 +14,15 @@ impl ActivityService {
         Self { access, log }
     }
 
-    /// The newest lines before `before`, at most `most`; and where the next page begins, if there is one.
+    /// Returns the newest lines before `before`, at most `most`, and where the next page begins, if there is
+    /// one.
     pub async fn page(
         &self,
         caller: &SignedIn,
         before: Option<uuid::Uuid>,
         most: usize,
     ) -> Result<(Vec<AuditLine>, Option<uuid::Uuid>), FactorFault> {
-        // A revoked token sees nothing.
+        // This request fails for a revoked token.
         self.access.profile(caller).await?;
         let mut lines = self.log.newest(&caller.user, before, most + 1).await?;
         let has_more = lines.len() > most;

@@ -14,9 +14,9 @@ use crate::{
     telemetry,
 };
 
-/// A user's addresses at the pool, reached with nothing but the user's access token.
+/// Changes and verifies a user's addresses at the pool, with only the user's access token.
 ///
-/// Contract: `change` says whether the pool has sent a code to the new address; a code is good once.
+/// Contract: `change` returns whether the pool has sent a code to the new address. A code is valid once.
 #[async_trait]
 pub trait AddressBook: Send + Sync {
     /// `UpdateUserAttributes`.
@@ -38,11 +38,11 @@ pub trait AddressBook: Send + Sync {
 pub enum AddressVerification {
     Verified,
     WrongCode,
-    /// Or none was sent.
+    /// The code has expired, or the pool sent no code.
     Expired,
 }
 
-/// Setting up an e-mail address or a phone number, of which e-mail and SMS are made factors.
+/// Sets up the e-mail address and the phone number that codes are sent to.
 pub struct AddressService {
     access: Arc<FactorChangeGuard>,
     book: Arc<dyn AddressBook>,
@@ -60,9 +60,9 @@ impl AddressService {
         Self { access, book, custom, waits }
     }
 
-    /// Puts `to` in the place of the address there was, and has a code sent to it. Before that the old
-    /// address is told: a stranger's change must not be silent there. Who can't be told, because nothing
-    /// was verified, is not. Not within the cool-down of the code before.
+    /// Replaces the address and sends a code to the new one. First, a notice goes to the old address, so that
+    /// its owner learns of a stranger's change. A user without a verified address gets no notice. Refuses
+    /// requests within the cool-down of the last code.
     pub async fn change(&self, caller: &SignedIn, to: &Destination) -> Result<(), FactorFault> {
         let profile = self.access.profile_for_change(caller, ChangeKind::Address).await?;
         let channel = to.channel();
@@ -106,8 +106,8 @@ impl AddressService {
         Ok(())
     }
 
-    /// Sends another code to the address that waits for one. Not within the cool-down of the one before, which
-    /// stays good.
+    /// Sends another code to the unverified address. The code before stays valid. Refuses requests within its
+    /// cool-down.
     pub async fn send_code(&self, caller: &SignedIn, channel: Channel) -> Result<(), FactorFault> {
         self.access.profile_for_change(caller, ChangeKind::Address).await?;
         let send = async {
@@ -125,7 +125,7 @@ impl AddressService {
         channel: Channel,
         code: &OneTimeCode,
     ) -> Result<(), FactorFault> {
-        // As it is now: its addresses are the old ones.
+        // Read before the verification, so its addresses are still the old ones.
         let profile = self.access.profile_for_change(caller, ChangeKind::Address).await?;
         match self.book.verify(&caller.token, channel, code).await? {
             AddressVerification::Verified => {
@@ -139,7 +139,7 @@ impl AddressService {
             Channel::Sms => FactorEvent::PhoneNumberVerified,
             Channel::Email => FactorEvent::EmailVerified,
         };
-        // Done already: a missing line does not undo it.
+        // The address is already verified, and a missing line does not undo that.
         match self.access.note(caller, AuditAction::CustomFactor { event, id: None }).await {
             Ok(entry) => self.access.tell_afterwards(&profile, &entry, Notice::AddressChanged, None).await,
             Err(fault) => telemetry::dependency_failed(&fault),

@@ -18,7 +18,7 @@ use crate::{
     telemetry,
 };
 
-/// Who calls: the claims of an access token that the API's authorizer has checked.
+/// The caller: the claims of an access token that the API's authorizer has checked.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
     pub user: UserId,
@@ -27,9 +27,9 @@ pub struct SignedIn {
     pub at: Timestamp,
     /// App client id.
     pub client_id: String,
-    /// What this token's own sign-in proved, if the token says so.
+    /// What this token's own sign-in proved, if the token has the claims.
     pub evidence: Option<Evidence>,
-    /// The device that the pool knows the caller to have signed in on.
+    /// The caller's device, if the pool knows it.
     pub device: Option<DeviceId>,
 }
 
@@ -43,7 +43,7 @@ pub enum FactorFault {
     /// The sign-in proved no second factor.
     #[error("a second factor is required")]
     SecondFactorRequired { max_age: Duration },
-    /// What was asked for lately has to be waited for.
+    /// The caller must wait after an earlier request.
     #[error("asked too soon")]
     Later { wait: Duration },
     #[error(transparent)]
@@ -66,8 +66,8 @@ impl From<UserPoolFault> for FactorFault {
     }
 }
 
-/// What every look at a user's factors and every change of them goes through: the pool's word for the
-/// token, a fresh sign-in, the audit line before, the notice to the user.
+/// Guards every read and change of a user's factors. It asks the pool about the token, demands a recent
+/// sign-in, writes the audit line first, and notifies the user.
 pub struct FactorChangeGuard {
     pub(super) pool: Arc<dyn NativeFactors>,
     custom: Arc<dyn CustomFactorStore>,
@@ -81,13 +81,13 @@ pub struct FactorChangeGuard {
     pub(super) max_sign_in_age: Duration,
 }
 
-/// What the guard of changes asks to decide.
+/// The ports of the [`FactorChangeGuard`].
 #[derive(Clone)]
 pub struct FactorChangePorts {
     pub custom: Arc<dyn CustomFactorStore>,
     pub records: Arc<dyn SignInRecords>,
     pub clients: Arc<dyn AppClientDirectory>,
-    /// The devices that the pool remembers. A change of factors ends them.
+    /// The devices that the pool remembers. A change of factors makes the pool forget them.
     pub devices: Arc<dyn DeviceRegistry>,
 }
 
@@ -97,12 +97,12 @@ impl std::fmt::Debug for FactorChangePorts {
     }
 }
 
-/// Tells how app clients sign in.
+/// Knows how app clients sign in.
 pub trait AppClientDirectory: Send + Sync {
     /// Returns how this client signs in.
     fn kind(&self, client_id: &str) -> ClientKind;
 
-    /// Whether a custom client that begins with the password counts a code to one of these addresses.
+    /// Returns whether a custom client that begins with the password counts a code to one of these addresses.
     fn counts_a_channel(&self, has_email: bool, has_phone: bool) -> bool;
 }
 
@@ -121,13 +121,13 @@ impl FactorChangeGuard {
         Self { pool, custom, records, clients, devices, audit, queue, clock, entropy, max_sign_in_age }
     }
 
-    /// Asks the pool, so that a revoked token or a disabled user is found out.
+    /// Asks the pool for the profile, which fails for a revoked token or a disabled user.
     pub(super) async fn profile(&self, caller: &SignedIn) -> Result<Profile, FactorFault> {
         let profile = self.pool.profile(&caller.token).await?;
         if profile.user == caller.user { Ok(profile) } else { Err(Refusal::NotSignedIn.into()) }
     }
 
-    /// Asks for the profile, and decides whether this token's own sign-in is enough for a change
+    /// Asks for the profile, and checks that this token's own sign-in is enough for a change
     /// (docs/security/assurance.md).
     pub(super) async fn profile_for_change(
         &self,
@@ -135,7 +135,7 @@ impl FactorChangeGuard {
         change: ChangeKind,
     ) -> Result<Profile, FactorFault> {
         let max_age = self.max_sign_in_age;
-        // Nothing that is proven later than this makes an old sign-in young.
+        // A later proof does not make an old sign-in recent.
         if !self.is_fresh(caller.at) {
             return Err(FactorFault::Stale { max_age });
         }
@@ -158,7 +158,7 @@ impl FactorChangeGuard {
         }
     }
 
-    /// Whether the caller's token is one of a custom client.
+    /// Returns whether the caller's token is one of a custom client.
     pub(super) fn signed_in_by_challenges(&self, caller: &SignedIn) -> bool {
         matches!(self.clients.kind(&caller.client_id), ClientKind::Custom { .. })
     }
@@ -173,7 +173,7 @@ impl FactorChangeGuard {
         }
     }
 
-    /// Returns what this token's sign-in proved: by its claims, else by the record of the sign-in.
+    /// Returns what this token's sign-in proved, from its claims or else from the record of the sign-in.
     async fn evidence(&self, caller: &SignedIn) -> Result<Evidence, PortError> {
         if let Some(evidence) = caller.evidence {
             return Ok(evidence);
@@ -188,20 +188,20 @@ impl FactorChangeGuard {
         self.clock.now().duration_since(at).unsigned_abs() <= self.max_sign_in_age
     }
 
-    /// In whole seconds, as times are kept: what is answered now is what is read later.
+    /// Returns the time in whole seconds, as we store times, so that an answer now equals a later read.
     pub(super) fn now(&self) -> Timestamp {
         let now = self.clock.now();
         Timestamp::from_second(now.as_second()).unwrap_or(now)
     }
 
-    /// Has the pool forget every remembered device: each stands in for a factor that was changed. The change
-    /// is made already, so a fault is the operator's to see.
+    /// Makes the pool forget every remembered device, because each replaced a factor that has changed. The
+    /// change is already made, so a fault is only reported to the operator.
     pub(super) async fn forget_remembered_devices(&self, caller: &SignedIn) {
         let forget = async {
             let devices = self.devices.devices(&caller.token).await?;
             for device in devices.into_iter().filter(|device| device.is_remembered) {
                 match self.devices.forget(&caller.token, &device.id).await {
-                    // Another request was faster.
+                    // Another request forgot the device first.
                     Ok(()) | Err(UserPoolFault::DeviceNotFound) => {}
                     Err(fault) => return Err(fault),
                 }
@@ -213,14 +213,14 @@ impl FactorChangeGuard {
         }
     }
 
-    /// Notes a change in the audit trail. Before it is made: what can't be written down is not done.
+    /// Writes a change to the audit trail before it is made. If the write fails, the change must not be made.
     pub(super) async fn note(&self, caller: &SignedIn, action: AuditAction) -> Result<AuditEntry, PortError> {
         let entry = AuditEntry::new(self.clock.as_ref(), self.entropy.as_ref(), caller.user.clone(), action)?;
         self.audit.append(&entry).await?;
         Ok(entry)
     }
 
-    /// Has the user told of a change, at a verified address. Who has none can't be told.
+    /// Notifies the user of a change at a verified address. Without such an address, no notice is sent.
     pub(super) async fn tell(
         &self,
         profile: &Profile,
@@ -231,7 +231,7 @@ impl FactorChangeGuard {
         self.tell_at(profile.recipient(), entry, notice, name).await
     }
 
-    /// The same, at an address of the caller's choice.
+    /// Notifies the user of a change at the address that the caller chooses.
     pub(super) async fn tell_at(
         &self,
         to: Option<Recipient>,
@@ -249,7 +249,7 @@ impl FactorChangeGuard {
         self.queue.enqueue(&message).await
     }
 
-    /// The same for a change that is made already: a notice that is not taken does not undo it.
+    /// Notifies the user of a change that is already made. If the queue refuses the notice, the change stays.
     pub(super) async fn tell_afterwards(
         &self,
         profile: &Profile,

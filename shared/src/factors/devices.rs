@@ -12,7 +12,7 @@ use crate::{
     telemetry,
 };
 
-/// The pool's name of a device: `<region>_<uuid>`. No secret.
+/// The pool's id of a device: `<region>_<uuid>`. It is no secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceId(String);
 
@@ -21,7 +21,7 @@ pub struct DeviceId(String);
 pub struct InvalidDeviceId;
 
 impl DeviceId {
-    /// cognito.md §5: 1 to 55 characters of this form.
+    /// Reads an id of 1 to 55 characters in this form (cognito.md §5).
     pub fn parse(text: &str) -> Result<Self, InvalidDeviceId> {
         let (region, uuid) = text.split_once('_').ok_or(InvalidDeviceId)?;
         let is_region =
@@ -43,17 +43,18 @@ impl DeviceId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolDevice {
     pub id: DeviceId,
-    /// What its client called it: most likely a user agent.
+    /// The name that the client gave it, most likely a user agent.
     pub name: Option<String>,
-    /// Stands for a second factor.
+    /// Whether it replaces a second factor at sign-in.
     pub is_remembered: bool,
     pub created_at: Timestamp,
     pub last_used_at: Timestamp,
 }
 
-/// The devices that the pool knows of a user, reached with nothing but the user's access token.
+/// Manages the devices that the pool knows of a user, with only the user's access token.
 ///
-/// Contract: all of them, however many; one that is not there is [`UserPoolFault::DeviceNotFound`].
+/// Contract: `devices` returns all devices, however many. An unknown device is
+/// [`UserPoolFault::DeviceNotFound`].
 #[async_trait]
 pub trait DeviceRegistry: Send + Sync {
     /// `ListDevices`.
@@ -67,14 +68,14 @@ pub trait DeviceRegistry: Send + Sync {
     async fn forget(&self, token: &AccessToken, id: &DeviceId) -> Result<(), UserPoolFault>;
 }
 
-/// What users call their devices: the pool keeps only what the client said first.
+/// Stores users' names for their devices, because the pool keeps only the first name that the client set.
 ///
-/// Contract: one read, one write; of racing writes to different devices none is lost.
+/// Contract: one read, one write. Racing writes to different devices all succeed.
 #[async_trait]
 pub trait DeviceLabels: Send + Sync {
     async fn labels(&self, user: &UserId) -> Result<BTreeMap<DeviceId, FriendlyDeviceName>, PortError>;
 
-    /// None takes the label away.
+    /// Sets the label, or removes it if it is `None`.
     async fn label(
         &self,
         user: &UserId,
@@ -83,16 +84,16 @@ pub trait DeviceLabels: Send + Sync {
     ) -> Result<(), PortError>;
 }
 
-/// A device as its user sees it.
+/// A remembered device as the user sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RememberedDevice {
     pub device: PoolDevice,
     pub label: Option<FriendlyDeviceName>,
-    /// The one that the caller signed in on.
+    /// Whether the caller signed in on this device.
     pub is_this: bool,
 }
 
-/// The devices that the pool lets in without a second factor.
+/// Manages the devices that the pool lets in without a second factor.
 pub struct DeviceService {
     access: Arc<FactorChangeGuard>,
     registry: Arc<dyn DeviceRegistry>,
@@ -108,7 +109,7 @@ impl DeviceService {
         Self { access, registry, labels }
     }
 
-    /// The one used last first.
+    /// Returns the devices, last used first.
     pub async fn list(&self, caller: &SignedIn) -> Result<Vec<RememberedDevice>, FactorFault> {
         let mut devices = self.registry.devices(&caller.token).await?;
         devices.sort_by_key(|device| std::cmp::Reverse(device.last_used_at));
@@ -121,7 +122,7 @@ impl DeviceService {
         Ok(devices.into_iter().map(seen).collect())
     }
 
-    /// Gives a device a label, and says whether it stands for a second factor. What is `None` stays.
+    /// Sets a device's label, and whether the device replaces a second factor. A `None` value stays as it is.
     pub async fn change(
         &self,
         caller: &SignedIn,
@@ -161,8 +162,8 @@ impl DeviceService {
         Ok(())
     }
 
-    /// Forgets all but the one that the caller signed in on; gives how many. Ended half-way, the next
-    /// call forgets the rest.
+    /// Forgets all devices but the one that the caller signed in on, and returns how many. If a call ends
+    /// half-way, the next one forgets the rest.
     pub async fn forget_others(&self, caller: &SignedIn) -> Result<usize, FactorFault> {
         let profile = self.access.profile_for_change(caller, ChangeKind::PoolFactor).await?;
         let mut others = self.registry.devices(&caller.token).await?;
@@ -171,7 +172,7 @@ impl DeviceService {
         for device in &others {
             last = Some(self.note(caller, FactorEvent::DeviceForgotten, &device.id).await?);
             match self.registry.forget(&caller.token, &device.id).await {
-                // Another caller was faster.
+                // Another caller forgot the device first.
                 Ok(()) | Err(UserPoolFault::DeviceNotFound) => self.unlabel(caller, &device.id).await,
                 Err(fault) => return Err(fault.into()),
             }
@@ -197,7 +198,7 @@ impl DeviceService {
         self.access.note(caller, AuditAction::CustomFactor { event, id: id.uuid() }).await
     }
 
-    /// A label that stays is of no harm.
+    /// Removes the label. A label that remains does no harm.
     async fn unlabel(&self, caller: &SignedIn, id: &DeviceId) {
         if let Err(fault) = self.labels.label(&caller.user, id, None).await {
             telemetry::dependency_failed(&fault);

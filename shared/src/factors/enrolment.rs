@@ -7,13 +7,13 @@ use zeroize::Zeroizing;
 
 use crate::kernel::PortError;
 
-/// RFC 3986 unreserved characters stay.
+/// RFC 3986 unreserved characters are not encoded.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Modules of blank margin that a reader needs around a symbol (ISO/IEC 18004 §6.3.8).
+/// The blank margin, in modules, that a reader needs around a symbol (ISO/IEC 18004 §6.3.8).
 const QUIET_ZONE: usize = 4;
 
-/// A seed as Cognito hands it out: base32 (RFC 4648), without padding.
+/// A seed as Cognito returns it: base32 (RFC 4648), without padding.
 #[derive(Clone)]
 pub struct TotpSecret(Zeroizing<String>);
 
@@ -22,7 +22,7 @@ impl TotpSecret {
         Self(Zeroizing::new(base32))
     }
 
-    /// The seed, for the one answer that shows it.
+    /// Returns the seed, for the one response that shows it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -34,7 +34,7 @@ impl std::fmt::Debug for TotpSecret {
     }
 }
 
-/// What a user calls the device that an authenticator app is on.
+/// The user's name for the device of an authenticator app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FriendlyDeviceName(String);
 
@@ -43,7 +43,7 @@ pub struct FriendlyDeviceName(String);
 pub struct InvalidDeviceName;
 
 impl FriendlyDeviceName {
-    /// 1 to 64 characters, none of them a control character.
+    /// Accepts 1 to 64 characters without control characters.
     pub fn parse(text: &str) -> Result<Self, InvalidDeviceName> {
         let text = text.trim();
         let fits = (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
@@ -55,15 +55,15 @@ impl FriendlyDeviceName {
     }
 }
 
-/// What an authenticator app needs, in every form a client may want.
+/// A new authenticator's seed, in every form that a client may want.
 pub struct TotpEnrolment {
     pub secret: TotpSecret,
     /// `otpauth://totp/Issuer:account?secret=…&issuer=Issuer`, every part percent-encoded. Cognito's
-    /// parameters (SHA-1, 6 digits, 30 s) are the format's defaults and stay out.
+    /// parameters (SHA-1, 6 digits, 30 s) are the format's defaults and left out.
     pub uri: Zeroizing<String>,
-    /// A picture of `uri` for inlining into a page.
+    /// An SVG picture of `uri` to embed in a page.
     pub svg: Zeroizing<String>,
-    /// The same as `data:image/png;base64,…`.
+    /// The picture as `data:image/png;base64,…`.
     pub png: Zeroizing<String>,
 }
 
@@ -91,8 +91,8 @@ impl std::fmt::Debug for TotpEnrolment {
     }
 }
 
-/// One path of unit squares: sharp at any size, and readable in dark pages, since the background is
-/// part of it.
+/// Draws one path of unit squares. It is sharp at any size, and readable on dark pages because it includes
+/// the background.
 fn svg(symbol: &QrCode) -> String {
     use std::fmt::Write;
     let side = symbol.width() + 2 * QUIET_ZONE;
@@ -110,7 +110,7 @@ fn svg(symbol: &QrCode) -> String {
     )
 }
 
-/// One grey bit a pixel, eight pixels a module.
+/// Draws one grey bit per pixel, eight pixels per module.
 fn png_data_uri(symbol: &QrCode) -> Result<String, io::Error> {
     const SCALE: usize = 8;
     let width = symbol.width();
@@ -125,7 +125,7 @@ fn png_data_uri(symbol: &QrCode) -> Result<String, io::Error> {
     let mut pixels = Vec::with_capacity(side * side.div_ceil(8));
     for y in 0..side {
         for first in (0..side).step_by(8) {
-            // 1 is white in one-bit grey; the padding at the end of a row is of no account.
+            // In one-bit grey, 1 is white. The padding at the end of a row does not matter.
             let byte = (0..8).fold(0_u8, |byte, bit| (byte << 1) | u8::from(!is_dark(first + bit, y)));
             pixels.push(byte);
         }

@@ -1,4 +1,4 @@
-//! A signed-in user's factors: those of the user pool, and [`custom`], those that are ours.
+//! A signed-in user's factors: pool factors and [`custom`] factors.
 
 mod activity;
 mod address;

@@ -17,7 +17,7 @@ use crate::{
     telemetry,
 };
 
-/// What a signed-in user can do with the user pool's factors.
+/// Lets a signed-in user manage the pool factors.
 pub struct PoolFactorService {
     access: Arc<FactorChangeGuard>,
     custom: Arc<dyn CustomFactorStore>,
@@ -25,20 +25,19 @@ pub struct PoolFactorService {
 }
 
 impl PoolFactorService {
-    /// `own`: a change here ends the trust in devices there.
+    /// `custom` stores the trusted devices, which a change of pool factors removes.
     pub fn new(access: Arc<FactorChangeGuard>, custom: Arc<dyn CustomFactorStore>, policy: &Policy) -> Self {
         Self { access, custom, issuer: policy.totp.issuer.clone() }
     }
 
-    /// Which factors are on and which is preferred.
+    /// Returns which factors are on and which is preferred.
     pub async fn state(&self, caller: &SignedIn) -> Result<FactorState, FactorFault> {
         Ok(self.access.profile(caller).await?.factors)
     }
 
-    /// Hands out the secret of a new authenticator. A user who has one gets it only with `replace`,
-    /// because the old one stops working at once, and if the new one is never verified, in a pool
-    /// with optional MFA nothing is asked at sign-in any more (cognito.md §4.4). So the user is told
-    /// before that.
+    /// Returns the secret of a new authenticator. A user who has one gets it only with `replace`, because the
+    /// old one stops working at once. If the new one is never verified, a pool with optional MFA asks for
+    /// nothing at sign-in any more (cognito.md §4.4). So we notify the user before that.
     pub async fn start_totp(&self, caller: &SignedIn, replace: bool) -> Result<TotpEnrolment, FactorFault> {
         let profile = self.access.profile_for_change(caller, ChangeKind::PoolFactor).await?;
         let has_one = profile.factors.enabled.contains(&PoolFactor::Totp);
@@ -54,8 +53,8 @@ impl PoolFactorService {
         Ok(TotpEnrolment::new(secret, &self.issuer, &profile.account)?)
     }
 
-    /// Registers the authenticator that shows `code`. It is asked for at sign-in only once it is
-    /// made a factor by [`PoolFactorService::set_preference`].
+    /// Registers the authenticator that shows `code`. Sign-ins ask for it only after
+    /// [`PoolFactorService::set_preference`] makes it a factor.
     pub async fn verify_totp(
         &self,
         caller: &SignedIn,
@@ -66,11 +65,12 @@ impl PoolFactorService {
         match self.access.pool.verify_totp(&caller.token, code, device).await? {
             TotpVerification::Verified => {
                 self.access.forget_remembered_devices(caller).await;
-                // At worst the overview goes on to say that a replacement is not finished.
+                // If this fails, the overview still says that a replacement is not finished.
                 if let Err(fault) = self.custom.mark_pool_totp_active(&caller.user).await {
                     telemetry::dependency_failed(&fault);
                 }
-                // Done already, and alone it changes no sign-in: a missing line does not undo it.
+                // The authenticator is already registered, and alone it changes no sign-in. So a missing line
+                // does not undo it.
                 match self.access.note(caller, AuditAction::TotpVerified).await {
                     Ok(entry) => {
                         let name = device.map(FriendlyDeviceName::as_str);
@@ -86,7 +86,8 @@ impl PoolFactorService {
         }
     }
 
-    /// Which factors are on, and the tag of that. Without a tag where the table can't be asked.
+    /// Returns which factors are on, and the tag of this state. The tag is absent if the table does not
+    /// answer.
     pub async fn preference(
         &self,
         caller: &SignedIn,
@@ -98,11 +99,11 @@ impl PoolFactorService {
         Ok((state, tag))
     }
 
-    /// Turns factors on and off and moves the preferred mark; gives the state afterwards, read back
-    /// from the pool: Cognito answers 200 to some changes that it does not make (cognito.md §4.5).
+    /// Turns factors on and off and moves the preferred mark. Returns the state afterwards, read back from
+    /// the pool, because Cognito answers 200 to some changes that it does not make (cognito.md §4.5).
     ///
-    /// `if_match`: only if the state has one of these tags still. Of racing changes that name the same one
-    /// at most one is made: each takes the revision that the tag stands for, by one conditional write.
+    /// With `if_match`, the change is made only if the state still has one of these tags. Of racing changes
+    /// with the same tag, at most one is made: each takes the tag's revision with one conditional write.
     pub async fn set_preference(
         &self,
         caller: &SignedIn,
@@ -167,7 +168,7 @@ impl PoolFactorService {
     }
 }
 
-/// What is nice to have: its want is told to operators only.
+/// Returns an optional value. If it cannot be read, only operators see the fault.
 fn told<T>(answer: Result<T, PortError>) -> Option<T> {
     answer.inspect_err(telemetry::dependency_failed).ok()
 }

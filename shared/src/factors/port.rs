@@ -6,21 +6,20 @@ use crate::{
     kernel::{AccessToken, EmailAddress, OneTimeCode, PhoneNumber, PortError, UserId},
 };
 
-/// The user pool's own factors, reached with nothing but the user's access token.
+/// Reads and changes the pool factors, with only the user's access token.
 ///
-/// Contract: `profile` fails with [`UserPoolFault::NotSignedIn`] for a token that was revoked;
-/// `set_preference` leaves factors without a block as they are; a verified TOTP code is
-/// [`TotpVerification::AlreadyUsed`] or [`TotpVerification::WrongCode`] the second time.
+/// Contract: `profile` fails with [`UserPoolFault::NotSignedIn`] for a revoked token. `set_preference` does
+/// not change factors without a block. The second use of a verified TOTP code is
+/// [`TotpVerification::AlreadyUsed`] or [`TotpVerification::WrongCode`].
 #[async_trait]
 pub trait NativeFactors: Send + Sync {
-    /// `GetUser`: also the proof that the token still holds.
+    /// `GetUser`. It also proves that the token is still valid.
     async fn profile(&self, token: &AccessToken) -> Result<Profile, UserPoolFault>;
 
-    /// `AssociateSoftwareToken`. An authenticator that the user has stops working at once
-    /// (cognito.md §4.4).
+    /// `AssociateSoftwareToken`. The user's present authenticator stops working at once (cognito.md §4.4).
     async fn associate_totp(&self, token: &AccessToken) -> Result<TotpSecret, UserPoolFault>;
 
-    /// `VerifySoftwareToken`. Registers the authenticator; it becomes a factor by `set_preference`.
+    /// `VerifySoftwareToken`. Registers the authenticator, which `set_preference` then makes a factor.
     async fn verify_totp(
         &self,
         token: &AccessToken,
@@ -36,32 +35,33 @@ pub trait NativeFactors: Send + Sync {
     ) -> Result<(), UserPoolFault>;
 }
 
-/// What `GetUser` says of a user.
+/// A user's profile from `GetUser`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     pub user: UserId,
-    /// What an authenticator app shows: the e-mail address, else the phone number, else the
+    /// The account that an authenticator app shows: the e-mail address, else the phone number, else the
     /// username.
     pub account: String,
     pub contacts: Contacts,
     pub factors: FactorState,
 }
 
-/// Where and how the user is told of changes.
+/// The addresses and the locale for notices.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Contacts {
     pub user_name: String,
-    /// Verified.
+    /// Present if it is verified.
     pub email: Option<EmailAddress>,
-    /// Verified.
+    /// Present if it is verified.
     pub phone_number: Option<PhoneNumber>,
-    /// The attribute as it is in the profile.
+    /// The profile's attribute, unchanged.
     pub locale: Option<String>,
 }
 
 impl Profile {
-    /// Where the user is told of a change: by e-mail, which says more and costs less, else by text
-    /// message. Neither is the channel the change came by. None without a verified address.
+    /// Returns where we notify the user of a change: by e-mail, which says more and costs less, else by text
+    /// message. The change itself came through the API, by neither channel. Returns `None` without a verified
+    /// address.
     pub fn recipient(&self) -> Option<Recipient> {
         let Contacts { user_name, email, phone_number, locale } = &self.contacts;
         let email = email.clone().map(Destination::Email);
@@ -80,29 +80,28 @@ pub enum TotpVerification {
     Verified,
     WrongCode,
     AlreadyUsed,
-    /// No secret was handed out before.
+    /// No set-up was started, so there is no secret.
     NotStarted,
 }
 
-/// Why the pool did not do what it was asked.
+/// Why the pool did not do what we asked.
 #[derive(Debug, thiserror::Error)]
 pub enum UserPoolFault {
     #[error("the access token no longer holds")]
     NotSignedIn,
     #[error("the pool does not offer authenticator apps")]
     TotpNotOffered,
-    /// `InvalidParameterException` of a preference: the factor has nothing to deliver to, or no
-    /// verified secret.
+    /// `InvalidParameterException` of a preference: the factor has no address, or no verified secret.
     #[error("the factor is not set up")]
     FactorNotSetUp,
     #[error("the pool knows no such device")]
     DeviceNotFound,
-    /// Another account has it.
+    /// Another account has the address.
     #[error("the address is taken")]
     AddressTaken,
     #[error("there is no address to verify")]
     NoAddress,
-    /// The app client, or the pool's schema, does not let users change it.
+    /// The app client, or the pool's schema, does not let users change the address.
     #[error("the address can't be changed")]
     AddressFixed,
     #[error("throttled")]

@@ -1,6 +1,6 @@
-//! Which factors are on, and which is asked for. The rules of cognito.md §4.5 and §7.2: Cognito
-//! reads an absent boolean as `false`, drops the preferred mark on `{Enabled: true}`, and refuses to
-//! turn off what was never set up. So we read first, send both booleans, and only blocks that change.
+//! Which factors are on, and which one is preferred, by the rules of cognito.md §4.5 and §7.2. Cognito reads
+//! an absent boolean as `false`, drops the preferred mark on `{Enabled: true}`, and refuses to turn off what
+//! was never set up. So we read first, send both booleans, and send only blocks that change.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,37 +8,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::{PoolFactor, Refusal};
 
-/// Amplify's words (cognito.md §7.2).
+/// A factor's setting, in Amplify's words (cognito.md §7.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Setting {
-    /// On; a preferred mark stays.
+    /// On. A preferred mark stays.
     Enabled,
     Disabled,
-    /// On, and asked for first. The mark moves here from any other factor.
+    /// On and preferred. The mark moves here from any other factor.
     Preferred,
     /// On, without the mark.
     NotPreferred,
 }
 
-/// What the pool says is on.
+/// The factors that are on at the pool.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FactorState {
     pub enabled: BTreeSet<PoolFactor>,
     pub preferred: Option<PoolFactor>,
 }
 
-/// What the user asks for. A factor that is not named stays as it is.
+/// The settings that the user asks for. A factor that is absent stays as it is.
 pub type PreferenceRequest = BTreeMap<PoolFactor, Setting>;
 
-/// A state at one moment, as an entity tag (RFC 9110 §8.8.3): another one after every change that was made
-/// through us, and whenever the pool says something else.
+/// The entity tag of a state (RFC 9110 §8.8.3). It changes with every change through our API, and whenever
+/// the pool returns another state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreferenceTag(String);
 
 impl PreferenceTag {
-    /// `revision`: of the user's own factors, which every change moves on.
+    /// `revision` is that of the user's custom factors, which every change increases.
     pub(super) fn new(state: &FactorState, revision: u64) -> Self {
         let letter = |factor| match state.setting(factor) {
             Setting::Preferred => 'P',
@@ -49,18 +49,18 @@ impl PreferenceTag {
         Self(format!("\"{revision}-{sms}{totp}{email}\""))
     }
 
-    /// As it stands in `ETag`, its quotation marks included.
+    /// Returns the value of the header `ETag`, with its quotation marks.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Does `If-Match` name it? A weak tag names nothing (RFC 9110 §13.1.1).
+    /// Returns whether `If-Match` names this tag. A weak tag matches nothing (RFC 9110 §13.1.1).
     pub fn is_named_in(&self, if_match: &str) -> bool {
         if_match.split(',').any(|tag| tag.trim() == self.0)
     }
 }
 
-/// The blocks to send. Empty: all is as asked already.
+/// The blocks to send. If empty, the state is already as requested.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PreferenceChange {
     pub blocks: BTreeMap<PoolFactor, Block>,
@@ -73,7 +73,7 @@ pub struct Block {
 }
 
 impl FactorState {
-    /// How `factor` reads in Amplify's words.
+    /// Returns the setting of `factor` in Amplify's words.
     pub fn setting(&self, factor: PoolFactor) -> Setting {
         match self.block(factor) {
             Block { preferred: true, .. } => Setting::Preferred,
@@ -86,7 +86,7 @@ impl FactorState {
         Block { enabled: self.enabled.contains(&factor), preferred: self.preferred == Some(factor) }
     }
 
-    /// The blocks that turn this state into the one asked for.
+    /// Plans the blocks that change this state into the requested one.
     pub fn plan(&self, request: &PreferenceRequest) -> Result<PreferenceChange, Refusal> {
         let takes_the_mark = takes_the_mark(request)?;
         let target = |factor: PoolFactor| {
@@ -110,26 +110,26 @@ impl FactorState {
     }
 }
 
-/// The factor that is to be preferred. Two can't be, whatever the state is.
+/// Returns the factor to prefer. Refuses a request that prefers two.
 pub(super) fn takes_the_mark(request: &PreferenceRequest) -> Result<Option<PoolFactor>, Refusal> {
     let mut preferred = request.iter().filter(|(_, setting)| **setting == Setting::Preferred);
     let takes_the_mark = preferred.next().map(|(factor, _)| *factor);
     if preferred.next().is_some() { Err(Refusal::TwoPreferredFactors) } else { Ok(takes_the_mark) }
 }
 
-/// The one word of Amplify v5's `setPreferredMFA` (cognito.md §7.2).
+/// The single value of Amplify v5's `setPreferredMFA` (cognito.md §7.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum PreferredMfa {
     Totp,
     Sms,
-    /// Every factor off.
+    /// Turns every factor off.
     NoMfa,
 }
 
 impl PreferredMfa {
-    /// The same in the words of v6.
+    /// Returns the same request in the words of Amplify v6.
     pub fn request(self) -> PreferenceRequest {
         match self {
             Self::Totp => PreferenceRequest::from([(PoolFactor::Totp, Setting::Preferred)]),
@@ -140,12 +140,12 @@ impl PreferredMfa {
 }
 
 impl PreferenceChange {
-    /// Does `state` hold what this change asked for?
+    /// Returns whether `state` is what this change asked for.
     pub fn holds_in(&self, state: &FactorState) -> bool {
         self.blocks.iter().all(|(factor, block)| state.block(*factor) == *block)
     }
 
-    /// `state` with the change done.
+    /// Returns `state` after the change.
     pub fn applied_to(&self, state: &FactorState) -> FactorState {
         let mut state = state.clone();
         for (factor, block) in &self.blocks {
@@ -256,7 +256,7 @@ mod tests {
                     Enabled => prop_assert_ne!(after.setting(*factor), Disabled),
                 }
             }
-            // Asking again changes nothing.
+            // A repeated request changes nothing.
             prop_assert_eq!(after.plan(&asked).unwrap(), PreferenceChange::default());
         }
     }

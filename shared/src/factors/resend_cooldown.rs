@@ -11,13 +11,13 @@ use crate::{
     telemetry,
 };
 
-/// Keeps when a code to an address was asked for last.
+/// Stores when a user last asked for a code to an address.
 ///
-/// Contract: each method is one conditional write. Of racing calls of `take` that find the channel free one
-/// takes it; `give_back` frees it only of the very taking that is given back.
+/// Contract: each method is one conditional write. Of racing `take` calls that find the channel free, one
+/// takes it. `give_back` frees the channel only if the call that is given back still holds it.
 #[async_trait]
 pub trait VerificationRequests: Send + Sync {
-    /// Takes the user's channel at `now`, if it was not taken after `free_since`. In milliseconds.
+    /// Takes the user's channel at `now`, if it was not taken after `free_since`. Times are in milliseconds.
     async fn take(
         &self,
         user: &UserId,
@@ -29,8 +29,9 @@ pub trait VerificationRequests: Send + Sync {
     async fn give_back(&self, user: &UserId, channel: Channel, taken_at: Timestamp) -> Result<(), PortError>;
 }
 
-/// Keeps codes to an address apart. The pool ends the code before with every new one, before the governor is
-/// asked whether the new one is sent: within a cool-down the user would be left with none.
+/// Enforces a wait between codes to an address. With every new code, the pool ends the code before. Only then
+/// does the governor decide whether the new code is sent. Within a cool-down, the user would have no valid
+/// code.
 pub struct ResendCooldown {
     codes: Arc<dyn VerificationRequests>,
     budgets: Arc<dyn Budgets>,
@@ -48,8 +49,8 @@ impl ResendCooldown {
         Self { codes, budgets, clock, policy: policy.clone() }
     }
 
-    /// Has `ask` done, which has the pool send a code, unless the governor would withhold it. What fails
-    /// takes no time.
+    /// Runs `ask`, which makes the pool send a code, unless the governor would withhold the code. If `ask`
+    /// fails, the user need not wait.
     pub(super) async fn apart<F>(&self, user: &UserId, channel: Channel, ask: F) -> Result<(), FactorFault>
     where
         F: Future<Output = Result<(), FactorFault>>,
@@ -62,7 +63,8 @@ impl ResendCooldown {
         if let Some(wait) = sent.cool_down_left(&self.policy, Requester::Authenticated, now) {
             return Err(FactorFault::Later { wait: wait.unsigned_abs() });
         }
-        // What is on its way is not written there yet. What was asked for before a code arrived is over.
+        // The governor's history does not have a message that is still on its way. Requests before an entered
+        // code no longer matter.
         let least = SignedDuration::from_secs(self.policy.cool_down_seconds.into());
         let free_since =
             now.saturating_sub(least).unwrap_or(now).max(sent.completed_at.unwrap_or(Timestamp::MIN));
@@ -80,7 +82,7 @@ impl ResendCooldown {
         asked
     }
 
-    /// Notes that a code was entered, so it has arrived. No trigger reports that.
+    /// Records that a code was entered, so it has arrived. No trigger reports that.
     pub(super) async fn arrived(&self, user: &UserId, channel: Channel) {
         let settled = self.budgets.record_completion(user, channel, self.clock.now(), false).await;
         if let Err(fault) = settled {

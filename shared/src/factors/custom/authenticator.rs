@@ -9,12 +9,12 @@ pub struct Authenticator {
     pub name: FriendlyDeviceName,
     pub seed: SealedSeed,
     pub created_at: Timestamp,
-    /// A code of it was entered once: only then does it prove anything.
+    /// Whether a code of it was entered once. It proves nothing before that.
     pub is_confirmed: bool,
 }
 
 impl Authenticator {
-    /// Begun, and not finished in time.
+    /// Returns whether the set-up began but was not finished in time.
     pub fn is_abandoned(&self, now: Timestamp) -> bool {
         !self.is_confirmed && now.duration_since(self.created_at) > SET_UP_TIME
     }

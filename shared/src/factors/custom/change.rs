@@ -11,34 +11,35 @@ use crate::{
     kernel::{CustomFactor, Refusal},
 };
 
-/// What one write puts in the place of what was read. What is `None` stays.
+/// The values that one write replaces. A `None` field stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
     pub authenticators: Option<BTreeMap<FactorId, Authenticator>>,
     pub devices: Option<BTreeMap<FactorId, TrustedDevice>>,
     pub recovery: Option<BTreeSet<RecoveryHash>>,
-    /// Whether the recovery codes are no factor of custom challenges.
+    /// Whether the recovery codes only recover the account and are not a factor of custom challenges.
     pub recovery_only: Option<bool>,
-    /// Uses this step up. Not possible if it, or a later one, is used up already.
+    /// Uses up this step. The write fails if this step or a later one is already used up.
     pub step: Option<TotpStep>,
-    /// What can prove is another afterwards: the generation goes up.
+    /// Whether the factors that can prove something change. Then the epoch of factors goes up.
     pub is_new_generation: bool,
-    /// Whether the user has had a factor that counts.
+    /// Whether the user has had a counted factor.
     pub had_factor: Option<bool>,
     pub message_codes: Option<MessageCodes>,
-    /// Wrong answers with these factors are forgiven: they are new.
+    /// Resets the count of wrong answers with these factors, because they are new.
     pub forgives: BTreeSet<CustomFactor>,
-    /// Nothing of the pool's factors is known any more, and no step of an authenticator is used up.
+    /// Whether to forget what we know of the pool's factors and the last used step.
     pub begins_anew: bool,
 }
 
 impl Change {
-    /// A change of factors: every trusted device is gone.
+    /// Returns a change of factors, which removes every trusted device.
     pub(in crate::factors) fn of_factors() -> Self {
         Self { devices: Some(BTreeMap::new()), is_new_generation: true, ..Self::default() }
     }
 
-    /// Takes everything away, for a user whom an administrator helps: they begin anew.
+    /// Returns a change that removes everything, for a user whom an administrator helps. The user then starts
+    /// again without factors.
     pub fn reset() -> Self {
         Self {
             authenticators: Some(BTreeMap::new()),
@@ -53,7 +54,7 @@ impl Change {
 }
 
 impl CustomFactors {
-    /// Begins an authenticator. It proves nothing yet. Unfinished ones make room.
+    /// Begins the set-up of an authenticator, which proves nothing yet. Abandoned ones are removed.
     pub fn start_authenticator(
         &self,
         id: FactorId,
@@ -69,7 +70,7 @@ impl CustomFactors {
         Ok(Change { authenticators: Some(authenticators), ..Change::default() })
     }
 
-    /// An authenticator that is being set up.
+    /// Returns an authenticator whose set-up is not finished.
     pub fn unconfirmed(&self, id: &FactorId, now: Timestamp) -> Result<&Authenticator, Refusal> {
         let authenticator = self.authenticators.get(id).filter(|found| !found.is_abandoned(now));
         match authenticator {
@@ -79,7 +80,7 @@ impl CustomFactors {
         }
     }
 
-    /// From now on the authenticator proves. `step` is the one whose code it has shown.
+    /// Confirms the authenticator, which proves from now on. `step` is the step of the entered code.
     #[must_use]
     pub fn confirm_authenticator(&self, id: &FactorId, step: TotpStep) -> Change {
         let mut authenticators = self.authenticators.clone();
@@ -101,19 +102,19 @@ impl CustomFactors {
         Ok(Change { authenticators: Some(authenticators), ..Change::default() })
     }
 
-    /// Taking away one that was never confirmed changes nothing that proves.
+    /// Removes an authenticator. If it was never confirmed, the factors that prove something stay the same.
     pub fn remove_authenticator(&self, id: &FactorId) -> Result<Change, Refusal> {
         let mut authenticators = self.authenticators.clone();
         let removed = authenticators.remove(id).ok_or(Refusal::FactorNotFound)?;
         let change = if removed.is_confirmed { Change::of_factors() } else { Change::default() };
         let is_last = removed.is_confirmed && !authenticators.values().any(|kept| kept.is_confirmed);
         let leaves_nothing = is_last && self.recovery.is_empty() && self.pool_factor_since.is_none();
-        // Taken away by right: the user may begin anew.
+        // The user removed it with a proof, so the user may set up a first factor again.
         let had_factor = leaves_nothing.then_some(false);
         Ok(Change { authenticators: Some(authenticators), had_factor, ..change })
     }
 
-    /// The codes there were are worth nothing any more.
+    /// Replaces the recovery codes. The earlier codes are no longer valid.
     #[must_use]
     pub fn replace_recovery_codes(&self, hashes: BTreeSet<RecoveryHash>, recovery_only: bool) -> Change {
         Change {
@@ -125,7 +126,7 @@ impl CustomFactors {
         }
     }
 
-    /// Those that have run out make room.
+    /// Registers a trusted device. Expired ones are removed.
     pub fn register_device(
         &self,
         id: FactorId,
@@ -156,7 +157,8 @@ impl CustomFactors {
         Ok(Change { devices: Some(devices), is_new_generation: true, ..Change::default() })
     }
 
-    /// Decides about codes by e-mail and SMS. Without an authenticator the last way in stays open.
+    /// Changes the settings for codes by e-mail and SMS. Without an authenticator, they cannot be turned off,
+    /// because the user would have no other way to sign in.
     pub fn set_message_codes(&self, settings: MessageCodes) -> Result<Change, Refusal> {
         let turns_off = [settings.email, settings.sms].contains(&MessageCodeSetting::Off);
         if turns_off && self.confirmed().next().is_none() {
@@ -165,7 +167,7 @@ impl CustomFactors {
         Ok(Change { message_codes: Some(settings), ..Change::of_factors() })
     }
 
-    /// With `change` done.
+    /// Returns the factors after `change`.
     #[must_use]
     pub fn changed(&self, change: &Change) -> Self {
         let mut after = self.clone();

@@ -4,14 +4,15 @@ use jiff::Timestamp;
 
 use crate::{factors::FriendlyDeviceName, kernel::UserId};
 
-/// `SubjectPublicKeyInfo` of an uncompressed P-256 point up to the point itself (RFC 5480 §2): what
-/// WebCrypto's `exportKey("spki", …)` begins with.
+/// The prefix of the `SubjectPublicKeyInfo` of an uncompressed P-256 point, up to the point itself (RFC 5480
+/// §2). WebCrypto's `exportKey("spki", …)` begins with it.
 const SPKI_PREFIX: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
-/// The public half of a key pair that a browser made and does not give out (WebCrypto, ECDSA on P-256).
+/// The public key of a key pair that a browser made. The browser does not export the private key (WebCrypto,
+/// ECDSA on P-256).
 #[derive(Clone, PartialEq, Eq)]
 pub struct DeviceKey([u8; 65]);
 
@@ -19,7 +20,7 @@ pub struct DeviceKey([u8; 65]);
 #[error("not a public key on P-256")]
 pub struct InvalidDeviceKey;
 
-/// A browser that stands for one factor at sign-in.
+/// A browser that counts as one factor at sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedDevice {
     pub name: FriendlyDeviceName,
@@ -28,37 +29,37 @@ pub struct TrustedDevice {
     pub expires_at: Timestamp,
 }
 
-/// What a device signs: this challenge, of this user, at this app client, and nothing else.
+/// The statement that a device signs: only valid for this challenge, this user and this app client.
 #[derive(Debug, Clone, Copy)]
 pub struct DeviceStatement<'a> {
-    /// Drawn by us for one challenge.
+    /// The nonce that we drew for one challenge.
     pub nonce: &'a str,
     pub user: &'a UserId,
     pub client_id: &'a str,
 }
 
 impl DeviceStatement<'_> {
-    /// The canonical text: lines, of which none can hold a line feed.
+    /// Returns the canonical text: lines whose values never contain a line feed.
     pub fn text(&self) -> String {
         format!("cognito-mfa/trusted-device/1\n{}\n{}\n{}", self.nonce, self.user.as_str(), self.client_id)
     }
 }
 
 impl DeviceKey {
-    /// An uncompressed point (SEC 1 §2.3.3): `04`, x, y.
+    /// Reads an uncompressed point (SEC 1 §2.3.3): `04`, x, y.
     pub fn from_point(point: &[u8]) -> Result<Self, InvalidDeviceKey> {
         let point: [u8; 65] = point.try_into().map_err(|_| InvalidDeviceKey)?;
-        // Tells whether the point is on the curve.
+        // This checks that the point is on the curve.
         ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| InvalidDeviceKey)?;
         Ok(Self(point))
     }
 
-    /// A `SubjectPublicKeyInfo` in DER.
+    /// Reads a `SubjectPublicKeyInfo` in DER.
     pub fn from_spki(der: &[u8]) -> Result<Self, InvalidDeviceKey> {
         Self::from_point(der.strip_prefix(&SPKI_PREFIX).ok_or(InvalidDeviceKey)?)
     }
 
-    /// The members `x` and `y` of a JWK (RFC 7518 §6.2.1).
+    /// Reads the members `x` and `y` of a JWK (RFC 7518 §6.2.1).
     pub fn from_coordinates(x: &str, y: &str) -> Result<Self, InvalidDeviceKey> {
         let coordinate = |text: &str| {
             let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| InvalidDeviceKey)?;
@@ -71,8 +72,8 @@ impl DeviceKey {
         &self.0
     }
 
-    /// Checks an ECDSA signature with SHA-256 over the statement: r and s, 32 bytes each, as WebCrypto
-    /// makes it.
+    /// Checks an ECDSA signature with SHA-256 over the statement. The signature is r and s, 32 bytes each, as
+    /// WebCrypto makes it.
     pub fn verify(&self, statement: &DeviceStatement<'_>, signature: &[u8]) -> bool {
         ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.0)
             .is_ok_and(|key| key.verify_sig(statement.text().as_bytes(), signature).is_ok())
@@ -146,7 +147,7 @@ mod tests {
         assert_eq!(DeviceKey::from_spki(&[&SPKI_PREFIX[..], point, &[0]].concat()), Err(InvalidDeviceKey));
         assert_eq!(DeviceKey::from_point(&[&[4][..], &[0; 64]].concat()), Err(InvalidDeviceKey));
         assert_eq!(DeviceKey::from_point(&[0]), Err(InvalidDeviceKey), "infinity");
-        // P-384's prefix with a point of the right length.
+        // P-384's prefix, with a point of the right length.
         let mut other = SPKI_PREFIX;
         other[22] = 0x22;
         assert_eq!(DeviceKey::from_spki(&[&other[..], point].concat()), Err(InvalidDeviceKey));

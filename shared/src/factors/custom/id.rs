@@ -1,6 +1,6 @@
 use crate::kernel::{Entropy, PortError};
 
-/// Names one authenticator or device of a user: 128 random bits in hexadecimal. No secret.
+/// The id of one authenticator or device of a user: 128 random bits in hexadecimal. It is no secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FactorId(String);
 
@@ -24,7 +24,7 @@ impl FactorId {
         &self.0
     }
 
-    /// The same bits, as the audit trail names things.
+    /// Returns the same bits as the UUID that the audit trail uses.
     pub fn uuid(&self) -> uuid::Uuid {
         uuid::Uuid::try_parse(&self.0).unwrap_or_default()
     }

@@ -1,12 +1,13 @@
-//! The factors that are ours and not the user pool's: named authenticators, recovery codes, trusted
-//! devices. Cognito has one authenticator a user, no recovery codes, and devices for SRP only.
+//! Custom factors: named authenticators, recovery codes and trusted devices. Cognito has one authenticator
+//! per user, no recovery codes, and devices for SRP only.
 //!
-//! All of a user's are one item, [`CustomFactors`]: one read tells a sign-in everything. Changes made
-//! through the MFA API go by its `revision`, so that of two at a time one is told to look again; each is
-//! one conditional write. What a sign-in uses up (a TOTP step, a recovery code) is written beside that.
+//! One item per user, [`CustomFactors`], holds them all, so one read gives a sign-in all it needs. Each
+//! change through the MFA API is one conditional write on the item's `revision`. Of two changes at a time,
+//! the second must read again. What a sign-in uses up (a TOTP step, a recovery code) is written independently
+//! of `revision`.
 //!
-//! `generation` goes up whenever what can prove changes, and with it every trusted device is gone: a
-//! sign-in that began before can't be finished with what was true then.
+//! `factor_epoch` goes up whenever the factors that can prove something change. The change also removes every
+//! trusted device. A sign-in that began before cannot be finished with the earlier factors.
 
 mod authenticator;
 mod change;
@@ -33,44 +34,46 @@ pub use totp::{SealedSeed, TotpCheck, TotpSeed, TotpStep};
 
 use crate::kernel::CustomFactor;
 
-/// Named authenticators a user, those being set up included.
+/// Maximum number of named authenticators per user, including unfinished ones.
 pub const MOST_AUTHENTICATORS: usize = 5;
-/// Trusted devices a user.
+/// Maximum number of trusted devices per user.
 pub const MOST_DEVICES: usize = 10;
-/// Recovery codes made at a time.
+/// Number of recovery codes made at a time.
 pub const RECOVERY_CODES: usize = 10;
-/// An authenticator that was not confirmed by then is removed.
+/// An authenticator that is not confirmed within this time is removed.
 pub const SET_UP_TIME: SignedDuration = SignedDuration::from_mins(15);
-/// A device is trusted for this long.
+/// How long a device is trusted.
 pub const DEVICE_TRUST: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// A user's own factors as they were read. [`Default`]: nothing is set up.
+/// A user's custom factors from one read. [`Default`] means that nothing is set up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CustomFactors {
-    /// How often what can prove has changed.
+    /// The epoch of factors: how often the factors that can prove something have changed.
     pub factor_epoch: u64,
-    /// How often the MFA API has written.
+    /// The number of writes by the MFA API.
     pub revision: u64,
-    /// Those that are still being set up included; [`CustomFactors::confirmed`] leaves them out.
+    /// All authenticators, including unfinished ones, which [`CustomFactors::confirmed`] leaves out.
     pub authenticators: BTreeMap<FactorId, Authenticator>,
     /// The last step that a code of any authenticator was accepted for.
     pub last_step: Option<TotpStep>,
-    /// Of the recovery codes that are left.
+    /// Hashes of the unused recovery codes.
     pub recovery: BTreeSet<RecoveryHash>,
-    /// The codes were made after a sign-in at a native client: they recover the account, and are no factor of
-    /// a custom challenge. A factor that a thief of the password set up at Cognito leads no further.
+    /// Whether the codes were made after a sign-in at a native client. Such codes recover the account, but
+    /// are no factor of a custom challenge. So a thief of the password cannot use a factor set up at Cognito
+    /// to get further.
     pub recovery_only: bool,
-    /// Those that have run out included; [`CustomFactors::trusted`] leaves them out.
+    /// All devices, including expired ones, which [`CustomFactors::trusted`] leaves out.
     pub devices: BTreeMap<FactorId, TrustedDevice>,
     pub last_proof: Option<LastProof>,
-    /// Since when a factor of the pool is known to be on. A sign-in counts it only if it was known before.
+    /// The time since which a pool factor is known to be on. A sign-in counts the factor only if it was known
+    /// before.
     pub pool_factor_since: Option<Timestamp>,
-    /// The user has had a factor that counts, and nothing took it away by right.
+    /// Whether the user has had a counted factor that was not removed with a proof or by an administrator.
     pub had_factor: bool,
-    /// What the user decided about codes by e-mail and SMS.
+    /// The user's settings for codes by e-mail and SMS.
     pub message_codes: MessageCodes,
-    /// When the pool's own authenticator was replaced by a new one that is not confirmed yet. The pool
-    /// still lists it as on (cognito.md §4.4).
+    /// When the pool's own authenticator was replaced by a new one that is not confirmed yet. The pool still
+    /// lists it as on (cognito.md §4.4).
     pub pool_totp_stopped_at: Option<Timestamp>,
 }
 
@@ -79,18 +82,18 @@ pub struct CustomFactors {
 pub struct LastProof {
     pub at: Timestamp,
     pub factors: BTreeSet<CustomFactor>,
-    /// By Cognito's own MFA, in the same sign-in.
+    /// Factors proven by Cognito's own MFA in the same sign-in.
     pub native: BTreeSet<CustomFactor>,
     /// App client id.
     pub client: String,
 }
 
-/// Whether codes by one channel are offered in custom challenges.
+/// Whether custom challenges offer codes by one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageCodeSetting {
-    /// As long as the user has no authenticator.
+    /// Codes are offered as long as the user has no authenticator.
     #[default]
     Automatic,
     On,
@@ -105,8 +108,8 @@ pub struct MessageCodes {
 }
 
 impl MessageCodes {
-    /// Whether codes of this factor are offered to a user who `has_authenticator`. `keep_weaker`: the
-    /// policy keeps them.
+    /// Returns whether codes of this factor are offered to a user who `has_authenticator`. `keep_weaker` is
+    /// the policy's setting.
     pub fn offers(self, factor: CustomFactor, has_authenticator: bool, keep_weaker: bool) -> bool {
         let setting = match factor {
             CustomFactor::EmailCode => self.email,
@@ -122,18 +125,18 @@ impl MessageCodes {
 }
 
 impl CustomFactors {
-    /// Whether the user has, or once had, a factor that counts.
+    /// Returns whether the user has, or once had, a counted factor.
     pub fn has_ever_counted(&self) -> bool {
         self.had_factor || self.has_custom() || self.pool_factor_since.is_some()
     }
 
-    /// Whether the user has an authenticator or a trusted device. Recovery codes are a way back to other
-    /// factors: a completed recovery leaves them, and the user begins anew.
+    /// Returns whether the user has an authenticator or a trusted device. Recovery codes do not count here:
+    /// they remain after a completed recovery, when the user sets up factors again.
     fn has_custom(&self) -> bool {
         self.confirmed().next().is_some() || !self.devices.is_empty()
     }
 
-    /// Whether a custom client covers the user: they have factors for it, or have signed in there.
+    /// Returns whether the user is covered: has factors for a custom client, or has signed in there.
     pub fn is_covered(&self) -> bool {
         self.has_custom() || self.last_proof.is_some()
     }
@@ -151,22 +154,22 @@ impl CustomFactors {
         if self.recovery_codes_work() { self.recovery.len() } else { 0 }
     }
 
-    /// Returns the authenticator that was confirmed last: the only one that counts for a name alone.
+    /// Returns the authenticator that was confirmed last. Only this one counts in a sign-in by name alone.
     pub fn newest_confirmed(&self) -> Option<&Authenticator> {
         self.confirmed().map(|(_, found)| found).max_by_key(|found| found.created_at)
     }
 
-    /// The authenticators that prove something.
+    /// Returns the confirmed authenticators.
     pub fn confirmed(&self) -> impl Iterator<Item = (&FactorId, &Authenticator)> {
         self.authenticators.iter().filter(|(_, authenticator)| authenticator.is_confirmed)
     }
 
-    /// The devices that are trusted at `now`.
+    /// Returns the devices that are trusted at `now`.
     pub fn trusted(&self, now: Timestamp) -> impl Iterator<Item = (&FactorId, &TrustedDevice)> {
         self.devices.iter().filter(move |(_, device)| now < device.expires_at)
     }
 
-    /// The device of this id, if it is trusted at `now`.
+    /// Returns the device with this id if it is trusted at `now`.
     pub fn trusted_device(&self, id: &FactorId, now: Timestamp) -> Option<&TrustedDevice> {
         self.devices.get(id).filter(|device| now < device.expires_at)
     }

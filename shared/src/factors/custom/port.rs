@@ -4,59 +4,60 @@ use jiff::Timestamp;
 use super::{Change, CustomFactors, SealedSeed, TotpSeed};
 use crate::kernel::{PortError, UserId};
 
-/// Keeps users' own factors.
+/// Stores users' custom factors.
 ///
-/// Contract: `custom_factors` is one read, and sees every write that was answered before. Every other
-/// method is one write. Of racing changes that saw the same revision one is done; a step is used up once.
+/// Contract: `custom_factors` is one read and sees every completed write. Every other method is one write. Of
+/// racing changes that saw the same revision, one is made. A step is used up once.
 #[async_trait]
 pub trait CustomFactorStore: Send + Sync {
-    /// Nothing where there is nothing.
+    /// Reads the user's factors. They are empty if the user has no item.
     async fn custom_factors(&self, user: &UserId) -> Result<CustomFactors, PortError>;
 
     /// Writes `change` if the revision is still `seen`.
     async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<ChangeOutcome, PortError>;
 
-    /// Begins a new generation: every trusted device is gone, and no sign-in that began before can be
-    /// finished with a custom factor. For what happens elsewhere: a password reset, a change of the
-    /// pool's own factors.
+    /// Raises the epoch of factors: every trusted device is removed, and no earlier sign-in can be finished
+    /// with a custom factor. For changes elsewhere: a password reset, or a change of the pool's own factors.
     async fn revoke_devices(&self, user: &UserId) -> Result<(), PortError>;
 
-    /// The same, and notes that the pool's authenticator is being replaced.
+    /// Raises the epoch of factors, and records that the pool's authenticator is being replaced.
     async fn mark_pool_totp_replaced(&self, user: &UserId, at: Timestamp) -> Result<(), PortError>;
 
-    /// Notes whether a factor of the pool is on. One conditional write, and nothing where it is known.
+    /// Records whether a pool factor is on, with one conditional write. Writes nothing if the record already
+    /// says so.
     async fn note_pool_factor(&self, user: &UserId, note: PoolFactorNote) -> Result<(), PortError>;
 
-    /// Forgives wrong answers with every factor, and by name alone. Where nothing is kept, nothing is
-    /// written.
+    /// Resets the counts of wrong answers with every factor and by name alone. Writes nothing for a user
+    /// without an item.
     async fn forgive_failures(&self, user: &UserId) -> Result<(), PortError>;
 
-    /// The pool has a working authenticator (again). Where nothing is kept, nothing is written.
+    /// Records that the pool has a working authenticator again. Writes nothing for a user without an item.
     async fn mark_pool_totp_active(&self, user: &UserId) -> Result<(), PortError>;
 }
 
-/// What is known of the pool's factors.
+/// What we learn about the pool's factors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolFactorNote {
-    /// One is on, since this time at the latest.
+    /// A factor is on, since this time at the latest.
     On(Timestamp),
-    /// The user turned the last one off, after a proof: they may begin anew if they have nothing else.
+    /// The user turned the last factor off, after a proof. A user without other factors may set up a first
+    /// one again.
     TurnedOff,
     /// No factor is on and none was proven: it was turned off outside our API.
     Missing,
 }
 
-/// What became of a change.
+/// The result of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeOutcome {
     Done,
-    /// Another change was faster: nothing is written, and what was read is out of date.
+    /// Another change came first. Nothing is written, and the caller must read again.
     Overtaken,
 }
 
-/// Seals seeds under a key of their own.
+/// Seals seeds under a separate key.
 ///
-/// Contract: a seed opens for the user whom it was sealed for, in the same pool, and for no other user.
+/// Contract: a seed opens only for the user whom it was sealed for, in the same pool.
 #[async_trait]
 pub trait Seeds: Send + Sync {
     async fn seal(&self, user: &UserId, seed: &TotpSeed) -> Result<SealedSeed, PortError>;

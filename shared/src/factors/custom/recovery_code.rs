@@ -9,8 +9,8 @@ const BYTES: usize = 15;
 const LENGTH: usize = 24;
 const GROUP: usize = 4;
 
-/// A code that gets a user in once without any other factor: 120 random bits, in base 32. Normalised
-/// once at the edge: case, blanks and hyphens are of no account, and look-alikes are one character.
+/// A code that lets a user in once without any other factor: 120 random bits, in base 32. It is normalised
+/// once, on input: case, blanks and hyphens are ignored, and look-alikes become one character.
 #[derive(Clone)]
 pub struct RecoveryCode(Zeroizing<String>);
 
@@ -18,7 +18,7 @@ pub struct RecoveryCode(Zeroizing<String>);
 #[error("not a recovery code")]
 pub struct InvalidRecoveryCode;
 
-/// What is kept of a recovery code: HMAC-SHA-256 of user and code, cut to 128 bits, in hexadecimal.
+/// The stored hash of a recovery code: HMAC-SHA-256 of user and code, cut to 128 bits, in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecoveryHash(String);
 
@@ -39,7 +39,7 @@ impl RecoveryCode {
 
     /// Reads what a user typed or pasted.
     pub fn parse(typed: &str) -> Result<Self, InvalidRecoveryCode> {
-        // Longer than a code with any grouping: not worth reading.
+        // Longer than a code with any grouping.
         if typed.len() > 256 {
             return Err(InvalidRecoveryCode);
         }
@@ -60,7 +60,7 @@ impl RecoveryCode {
         (code.len() == LENGTH).then_some(Self(code)).ok_or(InvalidRecoveryCode)
     }
 
-    /// In groups of four, for the one answer that shows it: `7K3M-…`.
+    /// Returns the code in groups of four (`7K3M-…`), for the one response that shows it.
     pub fn readable(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(LENGTH + LENGTH / GROUP));
         for (index, symbol) in self.0.chars().enumerate() {
@@ -72,7 +72,7 @@ impl RecoveryCode {
         text
     }
 
-    /// Bound to the user, so that equal codes of two users could not be told.
+    /// Returns the hash. It is bound to the user, so that equal codes of two users have different hashes.
     pub fn hash(&self, key: &HashKey, user: &UserId) -> RecoveryHash {
         RecoveryHash(key.hash("recovery-code", &[user.as_str().as_bytes(), self.0.as_bytes()]))
     }
@@ -85,7 +85,7 @@ impl std::fmt::Debug for RecoveryCode {
 }
 
 impl RecoveryHash {
-    /// As it was kept.
+    /// Wraps a hash from the table.
     pub fn from_stored(hash: impl Into<String>) -> Self {
         Self(hash.into())
     }
@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
 
-    /// Bytes in a row.
+    /// Returns consecutive bytes.
     #[derive(Debug)]
     struct Counting(std::sync::Mutex<u8>);
 

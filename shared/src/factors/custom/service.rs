@@ -16,11 +16,10 @@ use crate::{
     kernel::{HashKey, OneTimeCode, Refusal},
 };
 
-/// Looks at what is kept before a change is given up: others are faster this often in a row only by
-/// trying to be.
+/// Attempts before a change fails. Only a deliberate race lets other changes come first this often in a row.
 const LOOKS: u32 = 4;
 
-/// What a signed-in user can do with the factors that are ours.
+/// Lets a signed-in user manage the custom factors.
 pub struct CustomFactorService {
     access: Arc<FactorChangeGuard>,
     store: Arc<dyn CustomFactorStore>,
@@ -29,7 +28,7 @@ pub struct CustomFactorService {
     issuer: String,
 }
 
-/// Codes that were just made: for the one answer that shows them.
+/// New recovery codes, for the one response that shows them.
 #[derive(Debug)]
 pub struct NewRecoveryCodes {
     codes: Vec<RecoveryCode>,
@@ -38,12 +37,12 @@ pub struct NewRecoveryCodes {
 }
 
 impl NewRecoveryCodes {
-    /// In groups of four.
+    /// Returns the codes in groups of four.
     pub fn readable(&self) -> impl Iterator<Item = Zeroizing<String>> {
         self.codes.iter().map(RecoveryCode::readable)
     }
 
-    /// A page to print and put away.
+    /// Returns a page to print and put away.
     pub fn printable(&self) -> Zeroizing<String> {
         use std::fmt::Write;
         let mut text = Zeroizing::new(format!(
@@ -75,7 +74,7 @@ impl CustomFactorService {
         self.kept(caller).await
     }
 
-    /// For who has asked the pool already.
+    /// Reads the factors for a caller that has already asked the pool.
     pub(crate) async fn kept(&self, caller: &SignedIn) -> Result<CustomFactors, FactorFault> {
         let now = self.access.now();
         let mut factors = self.store.custom_factors(&caller.user).await?;
@@ -84,8 +83,8 @@ impl CustomFactorService {
         Ok(factors)
     }
 
-    /// Hands out the seed of a new authenticator. It counts once a code of it was entered; those that
-    /// the user has go on working.
+    /// Returns the seed of a new authenticator. It counts once a code of it was entered. The user's other
+    /// authenticators keep working.
     pub async fn start_authenticator(
         &self,
         caller: &SignedIn,
@@ -123,7 +122,7 @@ impl CustomFactorService {
                 TotpCheck::Wrong => Err(Refusal::CodeWrong),
             }
         };
-        // Looked at before the audit line: a wrong code changes nothing.
+        // We check before the audit line, because a wrong code changes nothing.
         plan(&kept)?;
         let told = (Notice::AuthenticatorAdded, Some(name));
         self.change_and_tell(caller, &profile, FactorEvent::AuthenticatorConfirmed, Some(id), told, plan)
@@ -155,7 +154,7 @@ impl CustomFactorService {
         self.change_and_tell(caller, &profile, event, Some(id), told, plan).await
     }
 
-    /// Makes new codes. Those before are worth nothing any more.
+    /// Makes new codes. The earlier codes are no longer valid.
     pub async fn replace_recovery_codes(&self, caller: &SignedIn) -> Result<NewRecoveryCodes, FactorFault> {
         let profile = self.access.profile_for_change(caller, ChangeKind::RecoveryCodes).await?;
         let recovery_only = !self.access.signed_in_by_challenges(caller);
@@ -207,7 +206,7 @@ impl CustomFactorService {
         self.change_and_tell(caller, &profile, FactorEvent::DeviceRevoked, Some(id), told, plan).await
     }
 
-    /// Decides whether codes by e-mail and SMS are offered in custom challenges. What is `None` stays.
+    /// Sets whether custom challenges offer codes by e-mail and SMS. A `None` setting stays as it is.
     pub async fn set_message_codes(
         &self,
         caller: &SignedIn,
@@ -253,7 +252,7 @@ impl CustomFactorService {
         for _ in 0..LOOKS {
             let seen = self.store.custom_factors(&caller.user).await?;
             let change = plan(&seen)?;
-            // Once, however often it is tried.
+            // We write one line, however often the change is tried.
             let entry = if let Some(entry) = noted.take() {
                 entry
             } else {

@@ -10,24 +10,24 @@ use crate::{
 const STEP_SECONDS: u64 = 30;
 const SEED_BYTES: usize = 20;
 
-/// A time step of RFC 6238 §4.2: half minutes since the epoch.
+/// A time step of RFC 6238 §4.2: the number of half minutes since the epoch.
 pub type TotpStep = u64;
 
-/// What an authenticator app and we share: 160 random bits (RFC 4226 §4, R6). SHA-1, 6 digits, 30 s,
-/// which is what every app expects.
+/// The secret that we share with an authenticator app: 160 random bits (RFC 4226 §4, R6). With SHA-1, 6
+/// digits and 30 s, which every app expects.
 #[derive(Clone)]
 pub struct TotpSeed(Zeroizing<[u8; SEED_BYTES]>);
 
-/// A seed under the seeds' own key, bound to pool, user and purpose.
+/// A seed sealed under the key for seeds, bound to pool, user and purpose.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedSeed(Vec<u8>);
 
-/// What a code is worth.
+/// The result of a code check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TotpCheck {
-    /// The code of this step, which is to be marked as used.
+    /// The code is right. Its step must be marked as used.
     Right(TotpStep),
-    /// The code of a step that is used up, or of one before.
+    /// The code's step, or a later one, is already used up.
     Used,
     Wrong,
 }
@@ -39,34 +39,34 @@ impl TotpSeed {
         Ok(Self(seed))
     }
 
-    /// Returns the seed that is opened where a name has no authenticator. It proves nothing.
+    /// Returns the seed that we open if a name has no authenticator. It proves nothing.
     pub fn decoy() -> Self {
         Self(Zeroizing::new([0; SEED_BYTES]))
     }
 
-    /// None for anything but 20 bytes.
+    /// Returns `None` for anything but 20 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Some(Self(Zeroizing::new(bytes.try_into().ok()?)))
     }
 
-    /// The seed, for the adapter that seals it.
+    /// Returns the seed, for the adapter that seals it.
     pub fn expose(&self) -> &[u8] {
         self.0.as_slice()
     }
 
-    /// In base32, as apps read it.
+    /// Returns the seed in base32, as apps read it.
     pub fn secret(&self) -> TotpSecret {
         TotpSecret::new(data_encoding::BASE32_NOPAD.encode(self.expose()))
     }
 
-    /// Compares `code` with the steps before, at and after `now` (RFC 6238 §5.2). A step is good once,
-    /// over all of a user's authenticators: `last` and what is older are used up, so that a code can't
-    /// be replayed within the window, nor an older one be used after a newer.
+    /// Compares `code` with the steps before, at and after `now` (RFC 6238 §5.2). A step is valid once, over
+    /// all of a user's authenticators: `last` and older steps are used up. So a code can't be replayed within
+    /// the window, and an older one can't be used after a newer one.
     pub fn check(&self, code: &OneTimeCode, now: Timestamp, last: Option<TotpStep>) -> TotpCheck {
         let Some(totp) = self.generator() else { return TotpCheck::Wrong };
         let current = u64::try_from(now.as_second()).unwrap_or_default() / STEP_SECONDS;
         let mut found = TotpCheck::Wrong;
-        // All three are computed whichever it is.
+        // We compute all three steps, whichever matches.
         for step in [current.saturating_sub(1), current, current.saturating_add(1)] {
             let is_it = totp.check(code.expose(), step.saturating_mul(STEP_SECONDS)).is_some();
             let is_used = last.is_some_and(|last| step <= last);
@@ -128,7 +128,7 @@ mod tests {
         seed.check(&code, Timestamp::from_second(second).unwrap(), last)
     }
 
-    /// The SHA-1 rows; the appendix has 8 digits, of which the last 6 are the 6-digit code.
+    /// The SHA-1 rows. The appendix has 8 digits, and the last 6 are the 6-digit code.
     #[rstest]
     #[case(59, "94287082")]
     #[case(1_111_111_109, "07081804")]
@@ -152,7 +152,7 @@ mod tests {
             (89, TotpCheck::Right(1)),
             (90, TotpCheck::Wrong),
         ] {
-            // Before the epoch the current step reads as 0.
+            // Before the epoch, the current step reads as 0.
             let second = if second < 0 { 30 * 100 } else { second };
             assert_eq!(check(second, code, None), expected, "{second}");
         }
