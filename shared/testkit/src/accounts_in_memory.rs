@@ -12,8 +12,8 @@ use shared::{
     },
 };
 
-/// A pool's users as an administrator reaches them, in memory. Names are user names; the `sub` is
-/// `sub-<name>`.
+/// The users of a pool in memory, as an administrator reaches them. Names are user names. The `sub` of each
+/// user is `sub-<name>`.
 #[derive(Debug)]
 pub struct InMemoryAccounts(Mutex<State>);
 
@@ -21,15 +21,15 @@ pub struct InMemoryAccounts(Mutex<State>);
 struct State {
     users: BTreeMap<String, User>,
     rules: PoolRules,
-    /// Whether `AdminDeleteSoftwareToken` is there.
+    /// Whether the pool offers `AdminDeleteSoftwareToken`.
     can_delete: bool,
     ignores_changes: bool,
-    /// So many further calls are made, then every one fails.
+    /// The number of calls that still succeed. Every later call fails.
     calls_left: Option<usize>,
     calls: Vec<&'static str>,
 }
 
-/// One of its users.
+/// One user of the pool.
 #[derive(Debug, Clone)]
 pub struct User {
     pub account: Account,
@@ -37,7 +37,7 @@ pub struct User {
     pub devices: usize,
     pub groups: BTreeSet<String>,
     pub sessions: usize,
-    /// Passwords that the pool won't take again.
+    /// Passwords that the pool rejects as used before.
     pub history: BTreeSet<String>,
 }
 
@@ -55,10 +55,10 @@ impl Default for InMemoryAccounts {
 }
 
 impl InMemoryAccounts {
-    /// A user with these factors on, the first of them preferred, a verified e-mail address, a session and
-    /// a remembered device.
+    /// Adds a user with these factors on, the first of them preferred. The user has a verified e-mail
+    /// address, a session and a remembered device.
     pub fn add(&self, name: &str, password: &str, factors: &[PoolFactor]) {
-        // An id is ASCII.
+        // Ids are ASCII.
         let id = if name.is_ascii() { name.to_owned() } else { format!("of-{}", name.chars().count()) };
         let contacts = Contacts {
             user_name: name.to_owned(),
@@ -108,17 +108,17 @@ impl InMemoryAccounts {
         state.can_delete = can_delete;
     }
 
-    /// Factors stay as they are, whatever is answered.
+    /// Makes the pool accept changes of factors without applying them.
     pub fn ignore_changes(&self) {
         self.lock().ignores_changes = true;
     }
 
-    /// After so many further calls every one fails; None: no longer.
+    /// Makes every call fail after the given number of calls; `None` ends this.
     pub fn fail_after(&self, calls: Option<usize>) {
         self.lock().calls_left = calls;
     }
 
-    /// The calls since this was asked last.
+    /// Returns and clears the names of the calls.
     pub fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.lock().calls)
     }

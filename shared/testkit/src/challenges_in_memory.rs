@@ -15,24 +15,24 @@ use shared::{
 
 use crate::InMemoryTable;
 
-/// What is kept of sign-ins at one place, beside the user's own factors.
+/// The state of one user's sign-ins, without the custom factors.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct SignInState {
     kept: UserSignInState,
-    /// Digests of the answers by nonce and round.
+    /// Digests of the answers, by nonce and round.
     digests: Vec<(String, u32, String)>,
     proof: Option<Held>,
 }
 
 impl SignInState {
-    /// Forgives wrong answers with every factor, and by name.
+    /// Clears the counts of wrong answers of every factor, and the count by name.
     pub(crate) fn forgive(&mut self) {
         let failure_counts = &mut self.kept.failure_counts;
         failure_counts.failures.clear();
         (failure_counts.by_name, failure_counts.not_before, failure_counts.name_only_totp) = (0, None, None);
     }
 
-    /// Forgives wrong answers with these factors.
+    /// Clears the counts of wrong answers of these factors.
     pub(crate) fn forgive_factors(&mut self, factors: &BTreeSet<CustomFactor>) {
         self.kept.failure_counts.failures.retain(|factor, _| !factors.contains(factor));
         if factors.contains(&CustomFactor::Totp) {
@@ -41,7 +41,7 @@ impl SignInState {
     }
 }
 
-/// A proof that waits for the last gate.
+/// A proof that waits for its tokens.
 #[derive(Debug, Clone)]
 struct Held {
     grant: TokenGrant,
@@ -213,7 +213,7 @@ impl InMemoryTable {
     }
 }
 
-/// Does what the answer does; none if it may not.
+/// Applies the answer's action. Returns `None` if the rules refuse it.
 fn take(kept: &mut UserSignInState, answer: &AnswerWrite) -> Option<()> {
     if let AnswerAction::Compare(comparison) = &answer.action
         && kept
@@ -250,7 +250,7 @@ fn take(kept: &mut UserSignInState, answer: &AnswerWrite) -> Option<()> {
     Some(())
 }
 
-/// Whether one more authenticator code by name may be compared; none if it may not.
+/// Returns `None` if no further authenticator code by name may be compared in this window.
 fn may_guess(kept: &UserSignInState, answer: &AnswerWrite, comparison: &Comparison) -> Option<()> {
     let FailureScope::NameOnly { opens_totp_window, .. } = comparison.failure_scope else { return Some(()) };
     if comparison.factor != CustomFactor::Totp {

@@ -1,4 +1,4 @@
-//! What every implementation of a port promises. Run on the in-memory ports and on the adapters.
+//! Contract tests of the ports. The in-memory ports and the adapters run the same tests.
 
 mod challenges;
 mod recovery;
@@ -50,7 +50,7 @@ fn user(name: &str) -> UserId {
     UserId::parse(name).expect("a valid id")
 }
 
-/// Of racing and repeated confirmations exactly one is the first.
+/// Checks that exactly one of racing and repeated confirmations is the first.
 pub async fn confirmed_users(port: &dyn ConfirmedUsers) {
     let now = Timestamp::UNIX_EPOCH;
     let (alex, sam) = (user("confirmed-alex"), user("confirmed-sam"));
@@ -61,7 +61,7 @@ pub async fn confirmed_users(port: &dyn ConfirmedUsers) {
     assert_eq!(port.record(&sam, now).await.expect("works"), Recorded::First, "users do not share");
 }
 
-/// Racing attempts see different numbers; a completed sign-in and a reset start anew.
+/// Checks that racing attempts see different numbers. A completed sign-in and a reset start the count anew.
 pub async fn sign_in_ledger(port: &dyn SignInLedger) {
     let now = Timestamp::UNIX_EPOCH;
     let alex = user("ledger-alex");
@@ -82,7 +82,7 @@ pub async fn sign_in_ledger(port: &dyn SignInLedger) {
     assert_eq!(port.count_attempt(&subject, now).await.expect("works"), 1);
 }
 
-/// What the ledger noted is read back, in whole seconds, and nothing of it is lost by what comes after.
+/// Checks that the ledger's notes are read back in whole seconds, and that later notes lose none of them.
 pub async fn sign_in_history<P: SignInLedger + SignInHistory>(port: &P) {
     let alex = user("history-alex");
     let at = |second, part| Timestamp::new(second, part).expect("a time");
@@ -98,7 +98,7 @@ pub async fn sign_in_history<P: SignInLedger + SignInHistory>(port: &P) {
     assert_eq!(port.history(&user("history-sam")).await.expect("works"), History::default());
 }
 
-/// Attempts keep apart by the back-off, however many race; a refused one changes nothing.
+/// Checks that racing attempts keep the distance of the back-off, and that a refused attempt changes nothing.
 pub async fn back_off(port: &dyn SignInLedger) {
     let back_off = BackOff::of(&Policy::default().sign_in);
     let start = Timestamp::from_second(1_767_323_045).expect("a time within range");
@@ -116,7 +116,7 @@ pub async fn back_off(port: &dyn SignInLedger) {
             })
             .collect();
         assert_eq!(counted, (1..=5).collect(), "of {RACING} racing attempts the free ones are counted");
-        // 1, 2, 4, … 512, 900, 900 s after the last one that was counted, and not a moment before.
+        // The pauses after the last counted attempt are 1, 2, 4, … 512, 900, 900 s, to the second.
         let mut now = 0;
         for (attempts, wait) in (6..).zip([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]) {
             for early in [0, wait / 2, wait - 1] {
@@ -129,7 +129,7 @@ pub async fn back_off(port: &dyn SignInLedger) {
             assert_eq!(outcomes.iter().filter(|outcome| **outcome == Attempt::Refused).count(), RACING - 1);
             now += wait;
         }
-        // A window without a counted attempt, and the count starts anew.
+        // After a window without a counted attempt, the count starts anew.
         assert_eq!(attempt(after(now + 899)).await, Attempt::Refused);
         for attempts in 1..=5 {
             assert_eq!(attempt(after(now + 3_600)).await, Attempt::Counted(attempts));
@@ -146,7 +146,7 @@ pub async fn back_off(port: &dyn SignInLedger) {
         }
         assert_eq!(port.attempt(&user, &back_off, late).await.expect("works"), Attempt::Counted(1));
     }
-    // What is only counted holds back from the moment on that attempts are refused.
+    // Attempts that were only counted hold back later ones as soon as attempts are refused.
     let counted = Subject::User(self::user("back-off-sam"));
     for _ in 0..7 {
         port.count_attempt(&counted, late).await.expect("works");
@@ -154,7 +154,8 @@ pub async fn back_off(port: &dyn SignInLedger) {
     assert_eq!(port.attempt(&counted, &back_off, late).await.expect("works"), Attempt::Refused);
 }
 
-/// An address is one account's; until it is, a candidate's for ten minutes, three times a day.
+/// Checks that an address belongs to one account. Before that, one candidate holds it for ten minutes, at
+/// most three times a day.
 pub async fn address_claims(port: &dyn AddressClaims) {
     let start = Timestamp::from_second(1_767_323_045).expect("a time within range");
     let after = |minutes| start.saturating_add(SignedDuration::from_mins(minutes)).expect("in range");
@@ -175,14 +176,15 @@ pub async fn address_claims(port: &dyn AddressClaims) {
     assert_eq!(taken, RACING - 1, "of {RACING} racing candidates one holds it: {outcomes:?}");
     assert_eq!(claim(&raced, holder, after(9)).await, AddressClaim::Reserved, "its own, again");
     assert_eq!(claim(&raced, 99, after(9)).await, AddressClaim::Taken);
-    // The holder is gone: free again after ten minutes, which its own repetition did not prolong.
+    // The holder has left. The address is free after ten minutes, which the holder's repetition did not
+    // prolong.
     assert_eq!(claim(&raced, 99, after(10)).await, AddressClaim::Reserved);
     assert_eq!(claim(&raced, 98, after(20)).await, AddressClaim::Reserved, "the third of the day");
     assert_eq!(claim(&raced, 97, after(29)).await, AddressClaim::Taken);
     for by in [97, 96, holder] {
         assert_eq!(claim(&raced, by, after(30)).await, AddressClaim::Unreserved, "held off by nobody");
     }
-    // The first of the three is a day old, then the second.
+    // The oldest of the three reservations is a day old, then the second.
     assert_eq!(claim(&raced, 95, after(day - 1)).await, AddressClaim::Unreserved);
     assert_eq!(claim(&raced, 94, after(day)).await, AddressClaim::Reserved);
     assert_eq!(claim(&raced, 93, after(day + 5)).await, AddressClaim::Taken);
@@ -220,7 +222,7 @@ pub async fn address_claims(port: &dyn AddressClaims) {
     assert_eq!(claim(&freed, 2, after(400 * day)).await, AddressClaim::Taken);
 }
 
-/// Claims are reviewed, marked and found again, and a pass has one progress.
+/// Checks that claims are reviewed, marked and found again, and that all see one progress of a pass.
 pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimScan) {
     let at = |second: i64| Timestamp::from_second(1_767_323_045 + second).expect("a time within range");
     let address = |name: &str| AddressKey::new(format!("review-{name}"));
@@ -237,7 +239,7 @@ pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimScan) {
         let (mut found, mut place) = (Vec::new(), None);
         loop {
             let (page, next) = review.unseen(at(pass), place.as_ref()).await.expect("works");
-            // Others' claims lie in the same table.
+            // Other tests keep claims in the same table.
             found.extend(page.into_iter().filter(|kept| kept.address.as_str().starts_with("review-")));
             let Some(next) = next else { break };
             place = Some(next);
@@ -276,7 +278,7 @@ pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimScan) {
     let all = ["a", "b", "c", "d", "e", "f", "new"].map(|name| format!("review-{name}"));
     let found: Vec<_> = unseen(20).await.into_iter().map(|(name, _)| name).collect();
     assert_eq!(found, all, "a pass sees nothing of the one before");
-    // A hold gives way to a proven address.
+    // A reservation gives way to a proven address.
     assert_eq!(look(known("held", "sam", true), 20, 21).await, ClaimReview::Made);
     let candidate = CandidateKey::new("review-other".to_owned());
     let claimed = claims.claim(&address("held"), &candidate, at(90_000)).await.expect("works");
@@ -305,8 +307,9 @@ pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimScan) {
     assert_eq!(review.progress().await.expect("works"), Some(second));
 }
 
-/// Over accounts `alex` (alex@example.com), and `one`, `two` and `three` (many@example.com): the account
-/// of an address is found, at most two of them, and gets the identity `1000` of Google.
+/// Checks the links of identities. The accounts are `alex` (alex@example.com), and `one`, `two` and `three`
+/// (many@example.com). The port finds at most two accounts of an address. The account found gets the identity
+/// `1000` of Google.
 pub async fn federated_links(port: &dyn FederatedLinks, user_pool_id: &str) {
     let accounts = async |email: &str| {
         let email = EmailAddress::parse(email).expect("an address");
@@ -320,7 +323,8 @@ pub async fn federated_links(port: &dyn FederatedLinks, user_pool_id: &str) {
     assert!(port.link(user_pool_id, "nobody", &identity).await.is_err(), "no such account");
 }
 
-/// A delivery is handled by one at a time, again after whoever died, and by nobody once it is over.
+/// Checks that one holder at a time has the send lease of a delivery. The next holder follows if the first
+/// one dies. A settled delivery has no further holder.
 pub async fn claims(port: &dyn SendLeases) {
     let id = |request| DeliveryId::new("pool", "alex", "CustomSMSSender_SignUp", request);
     let start = Timestamp::from_millisecond(1_767_323_045_123).expect("a time within range");
@@ -358,7 +362,7 @@ pub async fn claims(port: &dyn SendLeases) {
     assert_eq!(claim(&two, after(60_000)).await, Lease::Completed, "a message that was sent is sent");
 }
 
-/// An entry is kept once and never changed. `count` tells how many the user has.
+/// Checks that an entry is kept once and never changed. `count` returns the number of the user's entries.
 pub async fn audit_trail(port: &dyn AuditTrail, count: impl AsyncFn(&UserId) -> usize) {
     let (clock, entropy) = (ManualClock::at(Timestamp::UNIX_EPOCH), SeededEntropy::new(1));
     let alex = user("audit-alex");
@@ -372,7 +376,7 @@ pub async fn audit_trail(port: &dyn AuditTrail, count: impl AsyncFn(&UserId) -> 
     assert_eq!(count(&user("audit-sam")).await, 0, "users do not share");
 }
 
-/// The newest first, each line once over all pages.
+/// Checks that the newest line comes first, and that each line comes once over all pages.
 pub async fn audit_log<T: AuditTrail + AuditLog>(port: &T) {
     let (clock, entropy) = (ManualClock::at(Timestamp::UNIX_EPOCH), SeededEntropy::new(2));
     let (alex, sam) = (user("log-alex"), user("log-sam"));
@@ -406,7 +410,7 @@ pub async fn audit_log<T: AuditTrail + AuditLog>(port: &T) {
     assert_eq!(port.newest(&sam, None, 9).await.expect("works"), [], "users do not share");
 }
 
-/// A label a device; those of others stay.
+/// Checks that each device has one label, and that users do not change each other's labels.
 pub async fn device_labels(port: &dyn DeviceLabels) {
     let (alex, sam) = (user("labels-alex"), user("labels-sam"));
     let id = |digit: char| {
@@ -428,7 +432,7 @@ pub async fn device_labels(port: &dyn DeviceLabels) {
     assert_eq!(port.labels(&sam).await.expect("works"), BTreeMap::new(), "users do not share");
 }
 
-/// Racing increments never pass a limit; what is given or paid back makes room again.
+/// Checks that racing increments never pass a limit. Codes that are given back or paid back make room again.
 pub async fn budgets(port: &dyn Budgets) {
     use TrustLevel::{Established, Unverified, Verified};
     const ROOMY: BudgetLimits =
@@ -453,7 +457,7 @@ pub async fn budgets(port: &dyn Budgets) {
     };
     let taken_of = async |racing, increment: &CounterIncrement| {
         let racing = stream::iter((0..racing).map(|index: usize| async move {
-            // Whatever was seen, only the way differs.
+            // The counts seen before change the way of the write, not its result.
             let some = BudgetCounts { day: 1, open_day: 1, hour: 1, open_hour: 1, unverified: 1 };
             let seen =
                 [None, Some(BudgetCounts::default()), Some(some)].into_iter().cycle().nth(index).flatten();
@@ -528,8 +532,8 @@ pub async fn budgets(port: &dyn Budgets) {
     }
 }
 
-/// A reservation's parts stand alone: what one refuses keeps no other from being written, and of racing
-/// bookings one swaps while all are counted.
+/// Checks that the parts of a reservation are independent: one refused part keeps no other from being
+/// written. Of racing bookings one swaps the history, and all are counted.
 pub async fn bookings(port: &dyn Budgets) {
     const ONE: BudgetLimits =
         BudgetLimits { per_hour: 1, per_day: 1, open_per_hour: 1, open_per_day: 1, unverified: 1 };
@@ -587,7 +591,8 @@ pub async fn bookings(port: &dyn Budgets) {
     assert_eq!(seen, [Some(day)], "of another hour");
 }
 
-/// A history comes back as it was kept; of racing changes one succeeds; unverified codes is taken once.
+/// Checks that a history is read as it was written, and that one of racing changes succeeds. The count of
+/// unverified codes is taken once.
 pub async fn history(port: &dyn Budgets) {
     let (alex, sms) = (user("codes-alex"), Channel::Sms);
     let kept = async || port.history(&alex, sms).await.expect("works");
@@ -645,7 +650,7 @@ pub async fn history(port: &dyn Budgets) {
     assert_eq!(port.history(&user("codes-sam"), sms).await.expect("works"), empty);
 }
 
-/// Of racing calls as many are counted as may be, each kind apart and each window anew.
+/// Checks that exactly the permitted number of racing calls is counted. Kinds and windows are independent.
 pub async fn call_counts(port: &dyn RateCounts) {
     let minute = |start| Timestamp::from_second(start).expect("a time");
     for counter in [
@@ -665,7 +670,7 @@ pub async fn call_counts(port: &dyn RateCounts) {
     assert!(port.count(&other, minute(60), 1).await.expect("works"), "users do not share");
 }
 
-/// Of racing claims one is granted; the others see what was asked, and how it ended.
+/// Checks that one of racing claims is granted. The others see what was requested, and its response.
 pub async fn requests(port: &dyn IdempotencyStore) {
     let at = |second| Timestamp::from_second(second).expect("a time");
     let key = |text| IdempotencyKey::parse(text).expect("a key");
@@ -692,7 +697,7 @@ pub async fn requests(port: &dyn IdempotencyStore) {
     let overtaken = claim_as(&second, &alex, &asked, 136).await;
     assert_eq!(overtaken, KeyClaim::Granted, "the claim has run out");
 
-    // Whoever outlived their claim neither ends nor frees another's.
+    // A caller whose claim has run out can neither complete nor release another caller's claim.
     let late = StoredResponse { status: 200, answer: Some("late".to_owned()) };
     let settle = async |holder: &KeyHolder, ended: &StoredResponse| {
         port.store_response(&alex, &key("a"), holder, ended, at(1_000)).await.expect("works")
@@ -719,8 +724,8 @@ pub async fn requests(port: &dyn IdempotencyStore) {
     assert_eq!(claim(&alex, &asked, 1_002).await, KeyClaim::Granted, "given back");
 }
 
-/// A user's own factors come back as they were written; of racing changes one is done; a step is used up
-/// once; revoked devices are gone.
+/// Checks that custom factors are read as they were written, and that one of racing changes succeeds. A time
+/// step is used up once, and revoked devices are absent.
 pub async fn custom_factors(port: &dyn CustomFactorStore) {
     let (alex, sam) = (user("own-alex"), user("own-sam"));
     let kept = async |user: &UserId| port.custom_factors(user).await.expect("works");
@@ -763,7 +768,7 @@ pub async fn custom_factors(port: &dyn CustomFactorStore) {
     let laptop = TrustedDevice {
         name: name("Laptop"),
         key: DeviceKey::from_coordinates(
-            // A.1 of RFC 7517.
+            // The key of RFC 7517, A.1.
             "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
             "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
         )
@@ -815,7 +820,7 @@ pub async fn custom_factors(port: &dyn CustomFactorStore) {
     pool_factor_notes(port).await;
 }
 
-/// What is noted of the pool's factors, and what begins anew.
+/// Checks the notes about pool factors, and what a new epoch of factors clears.
 async fn pool_factor_notes(port: &dyn CustomFactorStore) {
     let kept = async |user: &UserId| port.custom_factors(user).await.expect("works");
     let at = |second| Timestamp::from_second(second).expect("a time");
@@ -850,7 +855,7 @@ async fn pool_factor_notes(port: &dyn CustomFactorStore) {
     assert_eq!(kept(&kim).await, reset, "nothing is left");
 }
 
-/// A seed opens for its own user as it was sealed, and for nobody else.
+/// Checks that a seed opens for the user for whom it was sealed, and for no other user.
 pub async fn seeds(port: &dyn Seeds) {
     let (alex, sam) = (user("seeds-alex"), user("seeds-sam"));
     let seed = TotpSeed::generate(&SeededEntropy::new(7)).expect("works");
@@ -866,7 +871,7 @@ pub async fn seeds(port: &dyn Seeds) {
     assert!(port.open(&alex, &SealedSeed::new(Vec::new())).await.is_err());
 }
 
-/// The life of an authenticator of a user who has none yet. `code` computes what the app shows,
+/// Checks the life of an authenticator of a user without one. `code` computes the code that the app shows.
 /// `revoke` signs the user out everywhere.
 pub async fn native_factors(
     port: &dyn NativeFactors,
@@ -914,7 +919,8 @@ pub async fn native_factors(
     assert!(matches!(port.set_preference(token, &totp(true, true)).await, Err(UserPoolFault::NotSignedIn)));
 }
 
-/// Of racing asks one takes a channel; it is free after its time, or when that very taking is given back.
+/// Checks that one of racing requests takes a channel. The channel is free after the wait, or when exactly
+/// this request is given back.
 pub async fn verification_requests(port: &dyn VerificationRequests) {
     let (alex, sam) = (user("address-codes-alex"), user("address-codes-sam"));
     let at = |millisecond| Timestamp::from_millisecond(millisecond).expect("a time");
@@ -934,8 +940,8 @@ pub async fn verification_requests(port: &dyn VerificationRequests) {
     port.give_back(&user("address-codes-nobody"), Channel::Email, at(0)).await.expect("works");
 }
 
-/// A user with a verified e-mail address and no number. `sent` gives the newest code that went to an address;
-/// `revoke` is as `GlobalSignOut`.
+/// Checks the address book of a user with a verified e-mail address and no phone number. `sent` returns the
+/// newest code sent to an address. `revoke` acts as `GlobalSignOut`.
 pub async fn address_book(
     port: &dyn AddressBook,
     token: &AccessToken,
@@ -969,7 +975,8 @@ pub async fn address_book(
     }
 }
 
-/// A user with `devices`, more than Cognito gives at a time, the first of them remembered.
+/// Checks the remembered devices of a user. `devices` are more than Cognito returns in one page, and the
+/// first of them is remembered.
 pub async fn device_registry(
     port: &dyn DeviceRegistry,
     token: &AccessToken,

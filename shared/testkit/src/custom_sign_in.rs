@@ -23,7 +23,7 @@ use shared::{
 
 use crate::{InMemoryMessageQueue, InMemorySeeds, ManualClock, SeededEntropy};
 
-/// Everything that a sign-in by custom challenges goes through, over any ports.
+/// The parts of a sign-in by custom challenges, over any ports.
 #[derive(Debug)]
 pub struct CustomAuthStage {
     pub clock: Arc<ManualClock>,
@@ -37,11 +37,11 @@ pub struct CustomAuthStage {
     codes: DrawnCodes,
 }
 
-/// The custom client's id, and that of a native one.
+/// The ids of a custom client and of a native client.
 pub const CUSTOM: &str = "custom-id";
 pub const NATIVE: &str = "native-id";
 
-/// Whether users have a factor of Cognito's: none has, until a test says so.
+/// Whether users have a pool factor. The default is no.
 #[derive(Debug, Default)]
 pub struct Natives(AtomicBool);
 
@@ -59,7 +59,7 @@ impl NativeEnrolment for Natives {
 }
 
 impl CustomAuthStage {
-    /// `policy`: an operator's overrides. No channel resets passwords.
+    /// Builds a stage in which no channel resets passwords. `policy` holds an operator's overrides.
     pub fn new<T>(policy: &str, table: &Arc<T>) -> Self
     where
         T: Challenges + CustomFactorStore + AuditTrail + 'static,
@@ -67,7 +67,7 @@ impl CustomAuthStage {
         Self::with(policy, table, 1, PasswordRecovery { email: false, sms: false })
     }
 
-    /// Draws other numbers than a stage with another seed. `recovery`: the channels that reset passwords.
+    /// Builds a stage. Each `seed` draws its own numbers. `recovery` names the channels that reset passwords.
     pub fn with<T>(policy: &str, table: &Arc<T>, seed: u64, recovery: PasswordRecovery) -> Self
     where
         T: Challenges + CustomFactorStore + AuditTrail + 'static,
@@ -110,7 +110,8 @@ impl CustomAuthStage {
         }
     }
 
-    /// The code of the newest message, as `deliver` draws it; none for a decoy, or where nobody waits.
+    /// Returns the code of the newest message, as `deliver` draws it. Returns `None` for a decoy, or if no
+    /// sign-in waits for the code.
     pub async fn code(&self) -> Option<String> {
         match self.queue.taken().last() {
             Some(OutboundMessage::ChallengeCode(message)) => {
@@ -135,17 +136,17 @@ impl CustomAuthStage {
     }
 }
 
-/// One sign-in: what Cognito's session holds of it.
+/// One sign-in, with the data of Cognito's session.
 #[derive(Debug, Clone)]
 pub struct CustomSignIn {
     pub name: String,
-    /// None for a name that is no user's.
+    /// Absent if the name belongs to no user.
     pub user: Option<UserId>,
     pub client_id: &'static str,
-    /// Whether the user has a verified phone number, beside the e-mail address.
+    /// Whether the user has a verified phone number besides the e-mail address.
     has_phone: bool,
     pub session: Vec<(String, bool, Option<String>)>,
-    /// Of the challenge that waits for an answer.
+    /// The public parameters of the challenge that waits for an answer.
     pub public: BTreeMap<&'static str, String>,
     private: BTreeMap<&'static str, String>,
     metadata: String,
@@ -171,7 +172,7 @@ impl CustomSignIn {
         Self { session, ..Self::without_password(name, Some(user)) }
     }
 
-    /// The user has an e-mail address only.
+    /// Removes the phone number, so that the user has an e-mail address only.
     #[must_use]
     pub fn without_phone(self) -> Self {
         Self { has_phone: false, ..self }
@@ -204,7 +205,7 @@ impl CustomSignIn {
         stage.sign_ins.define(&self.who(), &self.items()).await.expect("works")
     }
 
-    /// The next challenge; false if there is none.
+    /// Creates the next challenge. Returns false if there is no further challenge.
     pub async fn create(&mut self, stage: &CustomAuthStage) -> bool {
         let created = stage.creator.create(&self.who(), &self.items()).await.expect("works");
         let Some(created) = created else { return false };
@@ -214,13 +215,13 @@ impl CustomSignIn {
         true
     }
 
-    /// What Verify says, without the session's knowing.
+    /// Returns the decision of Verify and leaves the session as it is.
     pub async fn verify(&self, stage: &CustomAuthStage, answer: &str, named: Option<&str>) -> bool {
         let private = |name: &str| self.private.get(name).map(String::as_str);
         stage.verifier.verify(&self.who(), private, answer, named).await.expect("works")
     }
 
-    /// Answers, and asks for what is next as Cognito does.
+    /// Answers, then asks for the next challenge as Cognito does.
     pub async fn answer(&mut self, stage: &CustomAuthStage, answer: &str) -> DefineDecision {
         let result = self.verify(stage, answer, None).await;
         self.session.push(("CUSTOM_CHALLENGE".into(), result, Some(self.metadata.clone())));
@@ -231,7 +232,7 @@ impl CustomSignIn {
         defined
     }
 
-    /// Begins: the first challenge.
+    /// Starts the sign-in with its first challenge.
     pub async fn begin(&mut self, stage: &CustomAuthStage) -> DefineDecision {
         let defined = self.define(stage).await;
         if defined == DefineDecision::Challenge {
@@ -240,7 +241,7 @@ impl CustomSignIn {
         defined
     }
 
-    /// The same answer to another sign-in's challenge.
+    /// Returns this sign-in with the private parameters of another one.
     #[must_use]
     pub fn with_private_of(&self, other: &Self) -> Self {
         Self { private: other.private.clone(), ..self.clone() }

@@ -42,20 +42,20 @@ use uuid::Uuid;
 
 use crate::challenges_in_memory::SignInState;
 
-/// Every port that keeps state, in memory. [`InMemoryTable::fail`] makes all of them fail.
+/// All ports that keep state, in memory. [`InMemoryTable::fail`] makes all of them fail.
 #[derive(Debug, Default)]
 pub struct InMemoryTable {
     state: Mutex<State>,
 }
 
-/// Everything that a table held at one time.
+/// A copy of all that a table held at one time.
 #[derive(Debug, Clone)]
 pub struct Snapshot(State);
 
 #[derive(Debug, Default, Clone)]
 pub(crate) struct State {
     failing: bool,
-    /// Reads and writes of sign-ins.
+    /// The number of reads and writes of sign-ins.
     pub(crate) calls: u32,
     pub(crate) sign_ins: HashMap<StateKey, SignInState>,
     confirmed: HashMap<UserId, Timestamp>,
@@ -76,7 +76,7 @@ pub(crate) struct State {
     requests: HashMap<(UserId, IdempotencyKey), Request>,
     cases: HashMap<CaseKey, Case>,
     tries: HashMap<AttemptKind, Vec<Timestamp>>,
-    /// The last recovery code that a recovery used up, and which.
+    /// The last recovery code that a recovery used up, with its case.
     spent: HashMap<UserId, (RecoveryHash, CaseKey)>,
 }
 
@@ -91,9 +91,9 @@ struct Request {
 #[derive(Debug, Default, Clone)]
 struct Address {
     owner: Option<UserId>,
-    /// Since when it is the owner's.
+    /// The time from which the owner has the address.
     since: Timestamp,
-    /// The last pass of the reconciliation that saw it.
+    /// The last reconciliation pass that saw the claim.
     seen: Option<Timestamp>,
     holder: Option<(CandidateKey, Timestamp)>,
     holds: Vec<Timestamp>,
@@ -107,12 +107,12 @@ struct Claimed {
     outcome: Option<SendOutcome>,
 }
 
-/// A counter's day.
+/// One day of a counter.
 #[derive(Debug, Default, Clone)]
 struct Day {
     all: u32,
     open: u32,
-    /// All and open by hour.
+    /// All codes and open codes, by hour.
     hours: HashMap<u8, (u32, u32)>,
     unverified: i64,
 }
@@ -142,17 +142,17 @@ impl Day {
 }
 
 impl InMemoryTable {
-    /// Returns a copy of everything, to go back to.
+    /// Returns a copy of everything, for [`Self::restore`].
     pub fn snapshot(&self) -> Snapshot {
         Snapshot(self.lock().clone())
     }
 
-    /// Goes back to what was copied.
+    /// Replaces everything by the copy.
     pub fn restore(&self, snapshot: &Snapshot) {
         *self.lock() = snapshot.0.clone();
     }
 
-    /// From now on every call fails, as with a dead table.
+    /// Makes every later call fail, as an unreachable table does.
     pub fn fail(&self) {
         self.lock().failing = true;
     }
@@ -161,12 +161,12 @@ impl InMemoryTable {
         self.lock().audit.clone()
     }
 
-    /// How every delivery ended that did.
+    /// Returns the outcome of every settled delivery.
     pub fn outcomes(&self) -> Vec<SendOutcome> {
         self.lock().claims.values().filter_map(|claimed| claimed.outcome).collect()
     }
 
-    /// How often running sign-ins were read or written since this was asked last.
+    /// Returns and clears the number of reads and writes of running sign-ins.
     pub fn sign_in_calls(&self) -> u32 {
         std::mem::take(&mut self.lock().calls)
     }
@@ -175,7 +175,7 @@ impl InMemoryTable {
         self.lock().completed.get(user).copied()
     }
 
-    /// As the last gate of custom sign-ins notes it.
+    /// Notes a proof, as the token gate of custom sign-ins does.
     pub fn note_proof(&self, user: &UserId, proof: LastProof) {
         self.lock().custom_factors.entry(user.clone()).or_default().last_proof = Some(proof);
     }
@@ -309,7 +309,7 @@ impl ClaimScan for InMemoryTable {
         pass: Timestamp,
         after: Option<&ClaimCursor>,
     ) -> Result<(Vec<StoredClaim>, Option<ClaimCursor>), PortError> {
-        /// Small, so that a test of a few claims has pages.
+        /// Small, so that a few claims fill several pages.
         const PAGE: usize = 4;
         let state = self.state()?;
         let mut claims: Vec<_> = state.addresses.iter().collect();

@@ -1,5 +1,5 @@
-//! What tests of the core stand on: ports in memory, a clock that is set by hand, seeded entropy,
-//! and the contract tests that the in-memory ports and the real adapters both pass.
+//! Foundations for tests of the core: ports in memory, a clock set by hand and seeded entropy. The in-memory
+//! ports and the real adapters pass the same contract tests.
 
 #![expect(clippy::expect_used, reason = "test code: a failed expectation is a failed test")]
 

@@ -6,7 +6,7 @@ use shared::{
     sign_up::{FederatedIdentity, FederatedLinks},
 };
 
-/// Accounts that may be linked, and what was.
+/// Accounts that may be linked, and the links made so far.
 #[derive(Debug, Default)]
 pub struct InMemoryLinks {
     accounts: Vec<(String, EmailAddress)>,
@@ -14,7 +14,7 @@ pub struct InMemoryLinks {
 }
 
 impl InMemoryLinks {
-    /// With accounts that may be linked: user name and verified address.
+    /// Builds accounts that may be linked, from user names and verified addresses.
     pub fn with(accounts: &[(&str, &str)]) -> Self {
         let account = |(name, address): &(&str, &str)| {
             ((*name).to_owned(), EmailAddress::parse(address).expect("an address"))
@@ -22,7 +22,7 @@ impl InMemoryLinks {
         Self { accounts: accounts.iter().map(account).collect(), links: Mutex::default() }
     }
 
-    /// The account and the identity of each link.
+    /// Returns the account and the identity of each link.
     pub fn links(&self) -> Vec<(String, FederatedIdentity)> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

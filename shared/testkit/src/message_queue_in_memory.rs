@@ -6,7 +6,7 @@ use shared::{
     kernel::PortError,
 };
 
-/// Keeps what it is given.
+/// A queue that keeps its messages in memory.
 #[derive(Debug, Default)]
 pub struct InMemoryMessageQueue {
     taken: Mutex<Vec<OutboundMessage>>,
@@ -18,7 +18,7 @@ impl InMemoryMessageQueue {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// From now on nothing is taken.
+    /// Makes the queue refuse every later message.
     pub fn fail(&self) {
         *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = true;
     }

@@ -1,8 +1,8 @@
-//! Random histories of the state machines that stand behind ports, each beside a plain model of what the port's
-//! contract promises: the in-memory port and the real adapter check the same story as the model, step by step.
+//! Random histories of the state machines behind the ports. Each history runs beside a plain model of the
+//! port's contract. The in-memory port and the real adapter are checked against the model step by step.
 //!
-//! A history is one caller's: what races do, the [contract tests](crate::contract) check. Each is of a user, an
-//! address or a delivery of its own, so that all can share one table.
+//! A history has one caller; the [contract tests](crate::contract) check races. Each history has its own
+//! user, address or delivery, so that all can share one table.
 
 use std::{cell::Cell, fmt::Debug};
 
@@ -48,7 +48,7 @@ use crate::SeededEntropy;
 /// The result of one sequence of steps.
 type CaseResult = Result<(), TestCaseError>;
 
-/// How many random sequences of steps to check, and the runtime of their futures.
+/// The number of random sequences of steps, and the runtime of their futures.
 #[derive(Debug, Clone, Copy)]
 pub struct ModelRun<'a> {
     pub cases: u32,
@@ -56,7 +56,7 @@ pub struct ModelRun<'a> {
 }
 
 impl ModelRun<'_> {
-    /// `check` gets a number that no other history has.
+    /// Runs one history per sequence. `check` gets a number unique to its history.
     fn check<T: Debug>(
         &self,
         steps: impl Strategy<Value = Vec<T>>,
@@ -72,7 +72,7 @@ impl ModelRun<'_> {
     }
 }
 
-/// Whole seconds: not every adapter keeps more.
+/// Returns a time in whole seconds, because some adapters keep no fractions.
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_767_323_000 + second).expect("a time")
 }
@@ -85,7 +85,7 @@ fn works<T>(answer: Result<T, PortError>) -> Result<T, TestCaseError> {
     answer.map_err(|fault| TestCaseError::fail(fault.chain()))
 }
 
-/// A pause: often none, or one around a limit.
+/// Returns a pause in seconds, often zero or close to a limit.
 fn pause(limit: SignedDuration) -> impl Strategy<Value = i64> {
     let limit = limit.as_secs();
     prop_oneof![0..=2_i64, 0..=limit, limit - 1..=limit + 1]
@@ -95,14 +95,15 @@ fn pause(limit: SignedDuration) -> impl Strategy<Value = i64> {
 
 #[derive(Debug, Clone, Copy)]
 enum RequestStep {
-    /// By a holder, of what is asked, for so many seconds.
+    /// Holder, requested operation, seconds.
     Claim(usize, usize, i64),
     Settle(usize, bool),
     Release(usize),
     Wait(i64),
 }
 
-/// A key is one holder's until its claim runs out, is given back or its memory ends; only the holder ends it.
+/// Checks that a key has one holder until its claim runs out, is released or is forgotten. Only the holder
+/// completes it.
 pub fn requests(run: ModelRun<'_>, port: &dyn IdempotencyStore) {
     const MEMORY: i64 = 100;
     struct Kept {
@@ -153,7 +154,7 @@ pub fn requests(run: ModelRun<'_>, port: &dyn IdempotencyStore) {
                 RequestStep::Settle(holder, is_shown) => {
                     let ended =
                         StoredResponse { status: 200, answer: is_shown.then(|| format!("of {holder}")) };
-                    // Whoever has ended or given back their own does not end it again.
+                    // A holder that has completed or released its claim cannot complete it again.
                     let is_over = |kept: &Kept| kept.ended.is_some() || kept.until == i64::MIN;
                     if kept.as_ref().is_some_and(is_over) {
                         continue;
@@ -185,15 +186,15 @@ pub fn requests(run: ModelRun<'_>, port: &dyn IdempotencyStore) {
 
 #[derive(Debug, Clone, Copy)]
 enum DeliveryStep {
-    /// For so many seconds.
+    /// Seconds.
     Acquire(i64),
-    /// By the holder so many attempts ago, as sent or not.
+    /// The age of the holder in attempts, and whether the message was sent.
     Settle(u32, bool),
     Wait(i64),
 }
 
-/// One holder at a time, numbered; what is settled is granted to nobody, and only the last holder, or a message
-/// that was sent, settles.
+/// Checks that a delivery has one numbered holder at a time. A settled delivery is granted no further lease.
+/// Only the last holder, or one whose message was sent, settles it.
 pub fn deliveries(run: ModelRun<'_>, port: &dyn SendLeases) {
     let step = prop_oneof![
         4 => (1..=40_i64).prop_map(DeliveryStep::Acquire),
@@ -220,7 +221,7 @@ pub fn deliveries(run: ModelRun<'_>, port: &dyn SendLeases) {
                     };
                     prop_assert_eq!(claim, expected);
                 }
-                // Only who was granted one settles.
+                // Only a caller that was granted a lease settles it.
                 DeliveryStep::Settle(ago, _) if attempts <= ago => {}
                 DeliveryStep::Settle(ago, is_sent) => {
                     let outcome = if is_sent {
@@ -247,7 +248,8 @@ enum AddressStep {
     Wait(i64),
 }
 
-/// An address is one candidate's for a while, at most three times a day, and one owner's for good.
+/// Checks that an address has one candidate for a limited time, at most three times a day, and one owner for
+/// good.
 pub fn addresses(run: ModelRun<'_>, port: &dyn AddressClaims) {
     let step = prop_oneof![
         6 => (0..3_usize).prop_map(AddressStep::Claim),
@@ -316,8 +318,8 @@ enum SignInStep {
     Wait(i64),
 }
 
-/// A counted attempt is as far from the last as the back-off says, a refused one changes nothing, and only a
-/// completed sign-in, an operator or the end of the window begins anew.
+/// Checks that counted attempts keep the distance of the back-off, and that a refused attempt changes
+/// nothing. Only a completed sign-in, an operator or the end of the window resets the count.
 pub fn back_off(run: ModelRun<'_>, port: &dyn SignInLedger) {
     let back_off = BackOff::of(&Policy::default().sign_in);
     let step = prop_oneof![
@@ -365,7 +367,7 @@ pub fn back_off(run: ModelRun<'_>, port: &dyn SignInLedger) {
 #[derive(Debug, Clone, Copy)]
 enum FactorStep {
     Start(char),
-    /// With the code of a step.
+    /// The id, and the time step of the code.
     Confirm(char, u64),
     Remove(char),
     RecoveryCodes(u8),
@@ -376,8 +378,9 @@ enum FactorStep {
     Wait(i64),
 }
 
-/// Whatever is done in whatever order: what can prove never changes without a new generation, and no trusted
-/// device outlives one; only who has read the last revision writes; a step is used up once.
+/// Checks custom factors in any order of steps. Any change of what can prove begins a new epoch of factors,
+/// which ends all trusted devices. Only a caller that has read the last revision writes. A time step is used
+/// up once.
 pub fn custom_factors(run: ModelRun<'_>, port: &dyn CustomFactorStore) {
     let id = || prop::sample::select(vec!['a', 'b', 'c', 'd', 'e', 'f']);
     let step = prop_oneof![
@@ -403,7 +406,7 @@ pub fn custom_factors(run: ModelRun<'_>, port: &dyn CustomFactorStore) {
                     now += SignedDuration::from_secs(seconds);
                     continue;
                 }
-                // Ids are drawn, and so never used again.
+                // Ids are drawn at random, and so never used again.
                 FactorStep::Start(digit) if !started.insert(digit) => continue,
                 FactorStep::Revoke => works(port.revoke_devices(&user).await)?,
                 FactorStep::MarkPoolTotpReplaced => works(port.mark_pool_totp_replaced(&user, now).await)?,
@@ -412,7 +415,7 @@ pub fn custom_factors(run: ModelRun<'_>, port: &dyn CustomFactorStore) {
             let change = asked(step, &before, now);
             let mut is_written = true;
             if !matches!(step, FactorStep::Revoke | FactorStep::MarkPoolTotpReplaced) {
-                // What the rules refuse is not asked for.
+                // Callers do not ask for changes that the rules refuse.
                 let Some(change) = &change else { continue };
                 let is_stale = is_stale && before.revision > 0;
                 let seen = before.revision - u64::from(is_stale);
@@ -439,7 +442,7 @@ pub fn custom_factors(run: ModelRun<'_>, port: &dyn CustomFactorStore) {
     });
 }
 
-/// The change that a step of a user makes of what they have read; none where the rules refuse it.
+/// Returns the change that a step makes of the factors read before. Returns `None` if the rules refuse it.
 fn asked(step: FactorStep, before: &CustomFactors, now: Timestamp) -> Option<Change> {
     let name = |text| FriendlyDeviceName::parse(text).expect("a name");
     match step {
@@ -463,7 +466,7 @@ fn asked(step: FactorStep, before: &CustomFactors, now: Timestamp) -> Option<Cha
         }
         FactorStep::TrustDevice => {
             let key = DeviceKey::from_coordinates(
-                // A.1 of RFC 7517.
+                // The key of RFC 7517, A.1.
                 "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
                 "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
             )
@@ -481,7 +484,7 @@ fn id_of(digit: char) -> FactorId {
     FactorId::parse(&String::from(digit).repeat(32)).expect("an id")
 }
 
-/// What holds of every step that was written.
+/// Checks the properties of every written step.
 fn as_promised(step: FactorStep, before: &CustomFactors, kept: &CustomFactors) -> CaseResult {
     prop_assert_eq!(kept.revision, before.revision + 1);
     prop_assert!(kept.authenticators.len() <= MOST_AUTHENTICATORS);
@@ -501,7 +504,7 @@ fn as_promised(step: FactorStep, before: &CustomFactors, kept: &CustomFactors) -
     if kept.factor_epoch == before.factor_epoch {
         prop_assert_eq!(proves(kept), proves(before));
     }
-    // A step that is used up is one that a confirmation showed.
+    // A used time step comes from a confirmation.
     if let FactorStep::Confirm(digit, step) = step {
         prop_assert_eq!(kept.last_step, Some(step));
         prop_assert!(kept.confirmed().any(|(id, _)| *id == id_of(digit)));
@@ -513,17 +516,18 @@ fn as_promised(step: FactorStep, before: &CustomFactors, kept: &CustomFactors) -
 
 #[derive(Debug, Clone, Copy)]
 enum TokenStep {
-    /// A sign-in is completed; does its client name it?
+    /// Completes a sign-in. The flag says whether the client names the sign-in.
     Prove(bool),
-    /// Tokens are asked for, naming the sign-in so many before the last, or none; at the same client?
+    /// Asks for tokens and names the sign-in that many before the last, or no sign-in. The flag says whether
+    /// the client is the same.
     Redeem(Option<usize>, bool),
-    /// What can prove is changed.
+    /// Changes what can prove.
     Revoke,
     Wait(i64),
 }
 
-/// Tokens for nothing but the last proof: soon, at its client, while nothing that proves has changed; once, or
-/// three times in a row for who names the sign-in.
+/// Checks that tokens need the last proof, soon, at its client, and an unchanged set of factors. A proof
+/// yields tokens once, or three times in a row to a caller that names the sign-in.
 #[expect(clippy::too_many_lines, reason = "one history, step by step")]
 pub fn redemptions<P: Challenges + CustomFactorStore>(run: ModelRun<'_>, port: &P) {
     const CLIENT: &str = "client";
@@ -642,15 +646,15 @@ pub fn redemptions<P: Challenges + CustomFactorStore>(run: ModelRun<'_>, port: &
 #[derive(Debug, Clone, Copy)]
 enum BudgetStep {
     LookUp,
-    /// In one of two hours, by what was seen last.
+    /// One of two hours, the trust, and the limits. The counts seen last decide the way.
     Increment(usize, TrustLevel, BudgetLimits),
-    /// Of the increments that were taken, one.
+    /// Gives back one of the increments that were taken.
     GiveBack(prop::sample::Index),
     Repay(u32, u32),
 }
 
-/// An increment is taken if the limits let it pass, whatever had been seen before: nothing, what is long over, or
-/// what is.
+/// Checks that an increment is taken exactly if the limits permit it. The counts seen before may be absent,
+/// outdated or current.
 pub fn budgets(run: ModelRun<'_>, port: &dyn Budgets) {
     const HOURS: [u8; 2] = [9, 10];
     let limit = || prop_oneof![1 => Just(0), 4 => 1..6_u32, 2 => Just(90)];
@@ -716,7 +720,7 @@ pub fn budgets(run: ModelRun<'_>, port: &dyn Budgets) {
                     let at = HOURS.iter().position(|hour| *hour == increment.hour).expect("an hour");
                     count(&mut kept, at, increment.trust, -1);
                 }
-                // Whoever pays back had codes to an unverified number counted.
+                // A user pays back only if codes to an unverified number were counted.
                 BudgetStep::Repay(..)
                     if !taken.iter().any(|increment| increment.trust == TrustLevel::Unverified) => {}
                 BudgetStep::Repay(codes, max_credit) => {
@@ -735,7 +739,7 @@ pub fn budgets(run: ModelRun<'_>, port: &dyn Budgets) {
     });
 }
 
-/// One more, or one less, in the hour at `at`; what counts by the day stands in both hours.
+/// Adds `one`, 1 or -1, to the hour at `at`. Counts by day change in both hours.
 fn count(kept: &mut [Option<BudgetCounts>; 2], at: usize, trust: TrustLevel, one: i32) {
     let add =
         |count: &mut u32, counts: bool| *count = count.saturating_add_signed(if counts { one } else { 0 });
@@ -752,7 +756,7 @@ fn count(kept: &mut [Option<BudgetCounts>; 2], at: usize, trust: TrustLevel, one
 
 // ---- Calls of a minute, codes to an address -------------------------------------------------------------
 
-/// In each minute as many calls are counted as may be, whatever was allowed before.
+/// Checks that each minute counts as many calls as permitted, independent of earlier limits.
 pub fn call_counts(run: ModelRun<'_>, port: &dyn RateCounts) {
     let step = (0..2_usize, 0..6_u32);
     run.check(prop::collection::vec(step, 1..30), async |number, steps| {
@@ -771,14 +775,14 @@ pub fn call_counts(run: ModelRun<'_>, port: &dyn RateCounts) {
 
 #[derive(Debug, Clone, Copy)]
 enum AddressCodeStep {
-    /// Free after so many seconds.
+    /// The wait in seconds.
     Take(i64),
-    /// Of the last taking, or of one before it.
+    /// Whether the last request is given back, or one before it.
     GiveBack(bool),
     Wait(i64),
 }
 
-/// A channel is free again after the wait, and at once where the very taking is given back.
+/// Checks that a channel is free after the wait, and at once if exactly its last request is given back.
 pub fn verification_requests(run: ModelRun<'_>, port: &dyn VerificationRequests) {
     let step = prop_oneof![
         3 => (0..=60_i64).prop_map(AddressCodeStep::Take),

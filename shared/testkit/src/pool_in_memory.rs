@@ -14,7 +14,7 @@ use shared::{
     kernel::{AccessToken, EmailAddress, OneTimeCode, PoolFactor, PortError, UserId},
 };
 
-/// One user of a pool, in memory. The right TOTP code is always [`InMemoryUserPool::CODE`].
+/// One user of a pool, in memory. [`InMemoryUserPool::CODE`] is always the right TOTP code.
 #[derive(Debug)]
 pub struct InMemoryUserPool {
     user: UserId,
@@ -26,7 +26,7 @@ pub struct InMemoryUserPool {
 struct State {
     factors: FactorState,
     revoked: bool,
-    /// Secrets handed out so far.
+    /// The number of secrets handed out so far.
     associated: u32,
     verified: bool,
     code_used: bool,
@@ -59,29 +59,29 @@ impl InMemoryUserPool {
         self
     }
 
-    /// As `SetUserMFAPreference` at Cognito itself, of which nobody hears.
+    /// Sets factors as a direct call of `SetUserMFAPreference` at Cognito does, without the MFA API.
     pub fn set_factors(&self, factors: &[PoolFactor]) {
         let mut state = self.lock();
         state.factors.enabled = factors.iter().copied().collect();
         state.factors.preferred = factors.first().copied();
     }
 
-    /// As after `GlobalSignOut`.
+    /// Revokes all tokens, as `GlobalSignOut` does.
     pub fn revoke(&self) {
         self.lock().revoked = true;
     }
 
-    /// As in a pool with MFA required: preferences are accepted and not applied.
+    /// Makes the pool accept preferences without applying them, as a pool with MFA required does.
     pub fn ignore_preferences(&self) {
         self.lock().ignores_preferences = true;
     }
 
-    /// As with Cognito unreachable.
+    /// Makes every later call fail, as if Cognito were unreachable.
     pub fn fail(&self) {
         self.lock().failing = true;
     }
 
-    /// As after `ConfirmDevice`.
+    /// Adds a device, as `ConfirmDevice` does.
     pub fn add_device(&self, device: PoolDevice) {
         self.lock().devices.push(device);
     }
@@ -90,7 +90,7 @@ impl InMemoryUserPool {
         self.lock().factors.clone()
     }
 
-    /// The calls so far, by Cognito's names.
+    /// Returns the calls so far, by Cognito's names.
     pub fn calls(&self) -> Vec<&'static str> {
         self.lock().calls.clone()
     }
@@ -114,7 +114,7 @@ impl AddressBook for InMemoryUserPool {
     async fn change(&self, _: &AccessToken, to: &Destination) -> Result<bool, UserPoolFault> {
         let mut state = self.call("UpdateUserAttributes")?;
         state.waiting = Some(to.clone());
-        // As a pool that verifies e-mail addresses by itself and phone numbers when asked.
+        // The pool verifies e-mail addresses by itself, and phone numbers on request.
         Ok(to.channel() == Channel::Email)
     }
 

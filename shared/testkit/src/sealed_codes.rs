@@ -12,17 +12,16 @@ use zeroize::Zeroizing;
 const PYTHON: &str = include_str!("../../../events/esdk-keys.json");
 const JAVASCRIPT: &str = include_str!("../../../events/esdk-keys.javascript.json");
 
-/// A code that an official AWS Encryption SDK has sealed, with all that opens it. The keys are
-/// invented, none is a real one's.
+/// A code sealed by an official AWS Encryption SDK, with the keys that open it. All keys are invented.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SealedSample {
-    /// Where it comes from: `python/events/CustomSMSSender_SignUp`.
+    /// The sample's origin, such as `python/events/CustomSMSSender_SignUp`.
     #[serde(skip)]
     pub name: String,
-    /// In base64, as in `request.code`.
+    /// Base64, as in `request.code`.
     pub code: String,
     pub plaintext: String,
-    /// `0x0378` for example.
+    /// The id of the algorithm suite, such as `0x0378`.
     pub algorithm: String,
     pub data_key_b64: String,
     pub edk_ciphertext_b64: String,
@@ -30,9 +29,9 @@ pub struct SealedSample {
 }
 
 impl SealedSample {
-    /// The pool that every sample is bound to.
+    /// The pool to which every sample is bound.
     pub const USER_POOL_ID: &str = "us-east-1_ExamplePl";
-    /// The key that every sample is sealed under.
+    /// The key under which every sample is sealed.
     pub const KEY_ARN: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
     pub fn bytes(&self) -> Vec<u8> {
@@ -45,12 +44,12 @@ struct File {
     kms_key_arn: String,
     events: BTreeMap<String, SealedSample>,
     variants: BTreeMap<String, SealedSample>,
-    /// Sealed by the same SDK, but not as Cognito does it.
+    /// Messages sealed by the same SDK, but in a form that Cognito does not use.
     #[serde(default)]
     refused: BTreeMap<String, SealedSample>,
 }
 
-/// Every sample that is a code as Cognito seals one, in each of the four suites.
+/// Returns every sample that has the form of Cognito's codes, in each of the four suites.
 pub fn sealed_samples() -> Vec<SealedSample> {
     files()
         .flat_map(|(sdk, file)| {
@@ -60,7 +59,7 @@ pub fn sealed_samples() -> Vec<SealedSample> {
         .collect()
 }
 
-/// Genuine messages of an official SDK that are no codes of Cognito's: another suite, several frames.
+/// Returns genuine messages of an official SDK in other forms than Cognito's: another suite, several frames.
 pub fn foreign_samples() -> Vec<SealedSample> {
     files().flat_map(|(sdk, file)| named(sdk, "refused", file.refused)).collect()
 }
@@ -78,13 +77,13 @@ fn named(sdk: &str, group: &str, samples: BTreeMap<String, SealedSample>) -> Vec
     samples.into_iter().map(named).collect()
 }
 
-/// A KMS that knows the data keys of some samples, and gives each for its own key ARN and whole
-/// context only.
+/// A KMS that knows the data keys of some samples. It opens each for its own key ARN and complete context
+/// only.
 #[derive(Debug, Clone)]
 pub struct SampleDataKeys(pub Vec<SealedSample>);
 
 impl SampleDataKeys {
-    /// The data key in base64.
+    /// Returns the data key in base64.
     pub fn find(&self, sealed: &DataKeyCiphertext<'_>) -> Option<&str> {
         let ciphertext = BASE64.encode(sealed.ciphertext);
         self.0

@@ -4,7 +4,7 @@ use shared::{
     kernel::{PortError, UserId},
 };
 
-/// Seals by writing the user beside the seed: a test may read it, another user may not.
+/// A seal that writes the user beside the seed. Tests may read the seed; other users may not open it.
 #[derive(Debug, Default)]
 pub struct InMemorySeeds;
 

@@ -1,5 +1,5 @@
-//! A table with DynamoDB's semantics (dynoxide, in process) behind a meter, and functions' settings over an
-//! endpoint.
+//! A table with DynamoDB's semantics (dynoxide, in process) behind a meter, and the settings of functions
+//! that use it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,10 +11,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// The name of the table.
 pub const TABLE: &str = "mfa";
 
-/// What a function is made from, over one endpoint of DynamoDB and one policy.
+/// The dependencies of a function, over one endpoint of DynamoDB and one policy.
 #[derive(Debug)]
 pub struct Deployed {
     endpoint: String,
@@ -22,7 +21,7 @@ pub struct Deployed {
 }
 
 impl Deployed {
-    /// `policy`: in TOML.
+    /// Builds the dependencies. `policy` is TOML.
     pub fn at(endpoint: impl Into<String>, policy: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("policy.toml"), policy).expect("a writable folder");
@@ -43,7 +42,7 @@ impl Deployed {
     }
 }
 
-/// Requests to a table, and what they consume of its on-demand capacity.
+/// Requests to a table, and the on-demand capacity that they consume.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Spent {
     pub requests: usize,
@@ -51,7 +50,7 @@ pub struct Spent {
     pub write_units: f64,
 }
 
-/// A table of its own on a free port; ends with the test's runtime.
+/// A table on a free port. It ends with the test's runtime.
 #[derive(Debug)]
 pub struct ServedTable {
     pub endpoint: String,
@@ -59,11 +58,11 @@ pub struct ServedTable {
     losing: Losing,
 }
 
-/// The writing operation whose next answer is lost.
+/// The writing operation whose next answer gets lost.
 type Losing = Arc<Mutex<Option<String>>>;
 
 impl ServedTable {
-    /// An empty one, not served yet.
+    /// Returns an empty table that is not served yet.
     pub fn empty() -> Database {
         let db = Database::memory().expect("a database in memory");
         let definition = json!({
@@ -82,7 +81,7 @@ impl ServedTable {
         db
     }
 
-    /// `db` on a free port, without a meter: its endpoint.
+    /// Serves `db` on a free port without a meter, and returns its endpoint.
     pub async fn serve(db: Database) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -90,7 +89,7 @@ impl ServedTable {
         format!("http://{address}")
     }
 
-    /// `db` behind a meter, which asks for what each request consumes.
+    /// Serves `db` behind a meter, which requests the consumed capacity of each call.
     pub async fn metered(db: Database) -> Self {
         let behind = Self::serve(db).await;
         let front = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -108,12 +107,12 @@ impl ServedTable {
         Self { endpoint, spent, losing }
     }
 
-    /// The next write by `operation` is done, but its answer does not arrive: the connection is gone.
+    /// Lets the next write by `operation` succeed and cuts the connection before its answer.
     pub fn lose_answer_to_write(&self, operation: &str) {
         *self.losing.lock().unwrap_or_else(PoisonError::into_inner) = Some(operation.to_owned());
     }
 
-    /// Since the last time that this was asked.
+    /// Returns and clears the consumption.
     pub fn spent(&self) -> Spent {
         std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -142,7 +141,7 @@ async fn relay(client: TcpStream, table: TcpStream, meter: Arc<Mutex<Spent>>, lo
         };
         let (head, body) = message(&mut table).await.expect("the table's answer");
         let answer: Value = serde_json::from_slice(&body).expect("JSON");
-        // A batch tells it by table.
+        // A batch lists its capacity by table.
         let consumed = ["/ConsumedCapacity", "/ConsumedCapacity/0"].map(|at| answer.pointer(at));
         let units = consumed.iter().flatten().find_map(|consumed| consumed.get("CapacityUnits")?.as_f64());
         {
@@ -154,7 +153,7 @@ async fn relay(client: TcpStream, table: TcpStream, meter: Arc<Mutex<Spent>>, lo
         if is_lost {
             return;
         }
-        // Whoever has stopped waiting needs no answer.
+        // A client that has stopped waiting needs no answer.
         let passed_on = async {
             client.write_all(head.as_bytes()).await?;
             client.write_all(&body).await?;
@@ -166,7 +165,8 @@ async fn relay(client: TcpStream, table: TcpStream, meter: Arc<Mutex<Spent>>, lo
     }
 }
 
-/// The head, up to its empty line, and the body of one HTTP message; none where there is no more.
+/// Reads the head of an HTTP message, up to its empty line, and its body. Returns `None` at the end of the
+/// stream.
 async fn message(stream: &mut BufStream<TcpStream>) -> Option<(String, Vec<u8>)> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

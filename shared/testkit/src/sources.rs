@@ -11,13 +11,13 @@ use shared::{
 };
 use tokio::time::Instant;
 
-/// Another one each time.
+/// Returns a new delivery id each time.
 pub fn next_delivery() -> DeliveryId {
     static DRAWN: AtomicU64 = AtomicU64::new(0);
     DeliveryId::from_stored(format!("delivery-{}", DRAWN.fetch_add(1, Ordering::Relaxed)))
 }
 
-/// A clock that moves only when told.
+/// A clock that moves only by hand.
 #[derive(Debug)]
 pub struct ManualClock(Mutex<Timestamp>);
 
@@ -26,7 +26,7 @@ impl ManualClock {
         Self(Mutex::new(now))
     }
 
-    /// Goes to a time, earlier or later.
+    /// Sets the time, earlier or later.
     pub fn set(&self, now: Timestamp) {
         *self.0.lock().expect("no test panics with the clock in hand") = now;
     }
@@ -43,7 +43,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// A clock that goes with tokio's, which tests pause: sleeping moves both.
+/// A clock that follows tokio's clock, which tests pause: sleeping moves both.
 #[derive(Debug)]
 pub struct TokioClock {
     start: Timestamp,
@@ -51,7 +51,7 @@ pub struct TokioClock {
 }
 
 impl TokioClock {
-    /// Shows `start` now. Within a runtime only.
+    /// Starts the clock at `start`. It needs a tokio runtime.
     pub fn at(start: Timestamp) -> Self {
         Self { start, started: Instant::now() }
     }
@@ -63,7 +63,7 @@ impl Clock for TokioClock {
     }
 }
 
-/// The same bytes in every run: SHA-256 in counter mode over the seed.
+/// Entropy with the same bytes in every run: SHA-256 in counter mode over the seed.
 #[derive(Debug)]
 pub struct SeededEntropy {
     seed: u64,

@@ -22,7 +22,7 @@ const CLIENT: &str = "client";
 const BY_NAME: ChallengeSlot = ChallengeSlot { kind: SlotKind::NameOnly, index: 0 };
 const PROVEN: ChallengeSlot = ChallengeSlot { kind: SlotKind::Identified, index: 0 };
 
-/// Sign-ins as in [`Challenges`] promised. `factors` keeps the factors of the same users.
+/// Checks the promises of [`Challenges`]. `factors` keeps the custom factors of the same users.
 pub async fn challenges(port: &dyn Challenges, factors: &dyn CustomFactorStore) {
     slots(port).await;
     rounds(port).await;
@@ -35,7 +35,7 @@ pub async fn challenges(port: &dyn Challenges, factors: &dyn CustomFactorStore) 
     enrolments(port, factors).await;
 }
 
-/// A sign-in that proved something takes a taken slot, if the one that has it is the one that was seen.
+/// Checks that a sign-in with a proof takes an occupied slot only from the sign-in that it has seen there.
 async fn evictions(port: &dyn Challenges) {
     let alex = user("evicts-alex");
     let first_one = first(&alex, 1, AnswerAction::Choose(CustomFactor::Totp));
@@ -54,7 +54,7 @@ async fn evictions(port: &dyn Challenges) {
     refused(port, &later(&first_one, 3, compare(Some(3))), "the evicted sign-in is over").await;
 }
 
-/// Wrong authenticator codes by name are compared so often in a window, and no more.
+/// Checks the limit on authenticator codes compared by name in one window.
 async fn guesses_by_name(port: &dyn Challenges, factors: &dyn CustomFactorStore) {
     let alex = user("guesses-alex");
     let guess = |number: usize, seconds: i64, opens_totp_window| AnswerWrite {
@@ -77,7 +77,7 @@ async fn guesses_by_name(port: &dyn Challenges, factors: &dyn CustomFactorStore)
     let seconds = |number: usize| i64::try_from(number).expect("small");
     taken(port, &guess(0, 0, true)).await;
     refused(port, &guess(1, 1, true), "a window is open").await;
-    // A right code takes back its own count and no other.
+    // A right code takes back its own count only.
     let right = guess(1, 1, false);
     taken(port, &right).await;
     assert_eq!(
@@ -96,7 +96,7 @@ async fn guesses_by_name(port: &dyn Challenges, factors: &dyn CustomFactorStore)
     assert_eq!((kept.failure_counts.by_name, kept.failure_counts.name_only_totp), (0, None), "forgiven");
 }
 
-/// A first authenticator is set up by one write, once, and counts from then on.
+/// Checks that a first authenticator is set up once, by one write, and counts from then on.
 async fn enrolments(port: &dyn Challenges, factors: &dyn CustomFactorStore) {
     let alex = user("enrols-alex");
     let compared = first(&alex, 1, compare(None));
@@ -154,7 +154,7 @@ fn nonce(number: usize) -> Nonce {
     Nonce::parse(&format!("{number:032x}")).expect("a nonce")
 }
 
-/// The first answer of a sign-in that has more than a name.
+/// Returns the first answer of a sign-in that has more than a name.
 fn first(user: &UserId, number: usize, action: AnswerAction) -> AnswerWrite {
     AnswerWrite {
         state_key: StateKey::User(user.clone()),
@@ -170,7 +170,7 @@ fn first(user: &UserId, number: usize, action: AnswerAction) -> AnswerWrite {
     }
 }
 
-/// A later one of the same.
+/// Returns a later answer of the same sign-in.
 fn later(first: &AnswerWrite, round_index: u32, action: AnswerAction) -> AnswerWrite {
     AnswerWrite {
         round_index,

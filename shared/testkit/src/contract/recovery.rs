@@ -1,4 +1,4 @@
-//! The ports that keep recoveries.
+//! Contract tests of the ports that keep recoveries.
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -25,10 +25,10 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_767_323_045).expect("a time within range")
 }
 
-/// One arrow of the state diagram.
+/// A transition of the state diagram.
 type Arrow = Box<dyn Fn(&Case) -> Case>;
 
-/// A case goes through all its phases and comes back as it was put; of racing changes one is done.
+/// Checks that a case is read as it was written in each phase, and that one of racing changes succeeds.
 pub async fn cases(port: &dyn Cases) {
     let expires_at = now() + SignedDuration::from_mins(30);
     let nobody = Case::open(user("nobody"), String::new(), None, expires_at);
@@ -59,7 +59,7 @@ pub async fn cases(port: &dyn Cases) {
         assert_eq!(port.read(&key(3)).await.expect("works"), Some(after.clone()));
         case = after;
     }
-    // Another comes by a wait.
+    // The second case goes through a wait.
     let ids = MailWaitIds { noted: id(5), email: id(6), sms: id(7) };
     let mut waiting = Case::open(user("case-kim"), "kim".into(), Some(fingerprint), expires_at);
     port.create(&key(6), &waiting).await.expect("works");
@@ -86,7 +86,7 @@ pub async fn cases(port: &dyn Cases) {
     assert_eq!(port.swap(&key(5), 1, &case).await.expect("works"), SwapOutcome::Overtaken, "there is none");
 }
 
-/// Within any hour so many are admitted, however many race; the others change nothing.
+/// Checks that any hour admits exactly the permitted number of racing attempts. The others change nothing.
 pub async fn tries(port: &dyn AttemptLimiter) {
     let of = |name: &str| AttemptKind::Password { of: name.to_owned() };
     let after = |minutes| now() + SignedDuration::from_mins(minutes);
@@ -101,7 +101,7 @@ pub async fn tries(port: &dyn AttemptLimiter) {
         assert!(!port.admit(&attempt, most, after(59)).await.expect("works"));
         assert!(port.admit(&attempt, most, after(60)).await.expect("works"), "an hour later");
     }
-    // Any hour, not the clock's.
+    // The limit holds for any hour, not for the clock's hours.
     for minute in [0, 50, 52, 54, 56] {
         assert!(port.admit(&of("tries-sam"), 5, after(minute)).await.expect("works"), "{minute}");
     }
@@ -110,7 +110,8 @@ pub async fn tries(port: &dyn AttemptLimiter) {
     assert!(!port.admit(&of("tries-sam"), 5, after(61)).await.expect("works"), "the others are not");
 }
 
-/// A code is used up once, for one case; said again for that case it is what it was.
+/// Checks that a recovery code is used up once, for one case. The same code repeated for that case has the
+/// same result.
 pub async fn recovery_codes(port: &dyn RecoveryCodes, store: &dyn CustomFactorStore) {
     let alex: UserId = user("spend-alex");
     let hash = |number: usize| RecoveryHash::from_stored(format!("hash-{number}"));
@@ -140,8 +141,8 @@ pub async fn recovery_codes(port: &dyn RecoveryCodes, store: &dyn CustomFactorSt
     assert_eq!(store.custom_factors(&user("spend-sam")).await.expect("works"), CustomFactors::default());
 }
 
-/// Lines come in order and within their span; what is erased is gone, but for the trail, and nobody else's
-/// is.
+/// Checks that lines come in order and within their time span. An erased user's items are absent except for
+/// the audit trail, and other users' items stay.
 pub async fn user_items(port: &dyn UserItems, trail: &dyn AuditTrail, custom: &dyn CustomFactorStore) {
     let (alex, sam) = (user("items-alex"), user("items-sam"));
     let entropy = SeededEntropy::new(9);
@@ -181,7 +182,8 @@ pub async fn user_items(port: &dyn UserItems, trail: &dyn AuditTrail, custom: &d
     assert_eq!(custom.custom_factors(&sam).await.expect("works").recovery.len(), 1);
 }
 
-/// Records are found by the second, all of one second; racing ones are all there, the same one once.
+/// Checks that all records of a second are found. Racing records are all kept, and an identical record is
+/// kept once.
 pub async fn sign_in_records(port: &dyn SignInRecords) {
     let (alex, sam) = (user("recorded-alex"), user("recorded-sam"));
     let at = |seconds| now() + SignedDuration::from_secs(seconds);
