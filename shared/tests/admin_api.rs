@@ -30,9 +30,9 @@ use shared_testkit::{
 use tower::ServiceExt;
 
 const ADMIN: &str = "sub-alex";
-/// `client_id` of the sample events.
+/// The `client_id` of the sample events.
 const CLIENT: &str = "1example23456789exampleab";
-/// `auth_time` of the sample events.
+/// The `auth_time` of the sample events.
 const SIGNED_IN_AT: Timestamp = Timestamp::constant(1_767_322_985, 0);
 const LOOKS: [&str; 2] = ["find", "audit"];
 const CHANGES: [(&str, &str); 6] = [
@@ -53,7 +53,7 @@ struct Api {
     router: axum::Router,
 }
 
-/// Alex is an administrator with these factors; Sam has an authenticator app.
+/// Returns an API whose administrator Alex has these factors. Sam has an authenticator app.
 fn api(factors: &[PoolFactor]) -> Api {
     api_with(factors, "")
 }
@@ -62,7 +62,7 @@ fn api_with(factors: &[PoolFactor], more_policy: &str) -> Api {
     api_on(factors, more_policy, None)
 }
 
-/// A trail that takes no line.
+/// An audit trail that accepts no line.
 struct NoTrail;
 
 #[async_trait::async_trait]
@@ -102,7 +102,7 @@ fn api_on(factors: &[PoolFactor], more_policy: &str, trail: Option<Arc<dyn Audit
     Api { accounts, table, queue, clock, pool, router: admin_api(Arc::new(AdminService::new(policy, ports))) }
 }
 
-/// A sign-in of the administrator.
+/// Records a completed sign-in of the administrator.
 fn record(table: &InMemoryTable, at: Timestamp, has_second_factor: bool) {
     let evidence = Evidence {
         level: if has_second_factor { 2 } else { 1 },
@@ -117,7 +117,7 @@ fn path(operation: &str) -> String {
     format!("/admin/users/{operation}")
 }
 
-/// What is sent to an operation for Sam.
+/// Returns a valid request body of an operation for Sam.
 fn body(operation: &str) -> Value {
     body_for("sam", operation)
 }
@@ -144,7 +144,7 @@ impl Api {
         self.call("POST", &path(operation), body_for(user, operation)).await
     }
 
-    /// The lines that tell of looks: of whom, by whom, which.
+    /// Returns user, administrator and event of each line about a look.
     fn looks(&self) -> Vec<(String, String, AdminEvent)> {
         let look = |entry: AuditEntry| match entry.action {
             AuditAction::Admin { event: event @ (AdminEvent::UserViewed | AdminEvent::AuditViewed) } => {
@@ -237,7 +237,8 @@ async fn a_reset_removes_everything_a_lost_phone_had() {
     let user = api.accounts.user("sam");
     assert_eq!((user.sessions, user.devices), (0, 0));
     assert!(api.table.custom_factors(&sam).await.unwrap().recovery.is_empty());
-    // In a pool that requires a factor and knows no other of the user: never a success that changed nothing.
+    // The pool requires a factor and the user has no other: the API must refuse instead of reporting a
+    // success that changed nothing.
     let stuck = self::api(&[PoolFactor::Totp]);
     stuck.accounts.set_rules(PoolMfa::On, Some(PoolFactor::Email), false);
     stuck.accounts.change("sam", |user| user.account.addresses = [PoolFactor::Email].into());
@@ -321,7 +322,7 @@ async fn administrators_do_not_touch_each_other_nor_themselves() {
     assert!(api.table.audit().is_empty());
 }
 
-/// Every route, for everybody who is no administrator with a second factor and a fresh sign-in.
+/// Calls every route as each kind of caller who is no administrator with a second factor and a fresh sign-in.
 #[tokio::test]
 async fn every_other_caller_is_refused() {
     let all = CHANGES.into_iter().chain(LOOKS.map(|look| ("POST", look)));
@@ -342,7 +343,8 @@ async fn every_other_caller_is_refused() {
             assert_eq!(problem["code"], expected, "{url} {claims}");
             checked += 1;
         }
-        // Taken out of the group since the token was issued; the token revoked; no second factor.
+        // The administrator has left the group since the token was issued, or the token was revoked, or the
+        // second factor is absent.
         let left = api(&[PoolFactor::Totp]);
         left.accounts.change("alex", |user| user.groups.clear());
         let revoked = api(&[PoolFactor::Totp]);
@@ -373,7 +375,7 @@ async fn every_other_caller_is_refused() {
 
 const MEMBER: &str = "[helpers]";
 
-/// What a look is refused with, or its status.
+/// Returns the refusal's code for a look, or the status of its success.
 async fn look(api: &Api, claims: Value) -> String {
     let mut all = json!({ "cognito:groups": MEMBER });
     all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
@@ -381,7 +383,7 @@ async fn look(api: &Api, claims: Value) -> String {
     answer["code"].as_str().map_or_else(|| status.to_string(), str::to_owned)
 }
 
-/// Whoever has only the password turns a factor on with the token that they got for it.
+/// An attacker with the password alone turns on a factor with the token that the password gave.
 #[tokio::test]
 async fn a_token_older_than_its_factor_is_refused() {
     let api = api(&[]);
@@ -392,7 +394,7 @@ async fn a_token_older_than_its_factor_is_refused() {
         let refused = api.refusal(method, operation, body(operation)).await;
         assert_eq!(refused, "second-factor-needed", "{operation}");
     }
-    // Another sign-in, with the factor, a moment later: which of the two a token is of can't be told.
+    // A moment later there is another sign-in, with the factor. A token could be from either of the two.
     let anew = SIGNED_IN_AT + SignedDuration::from_secs(20);
     record(&api.table, anew, true);
     assert_eq!(look(&api, json!({})).await, "sign-in-ambiguous");
@@ -417,12 +419,12 @@ async fn an_unrecorded_sign_in_has_no_second_factor() {
         );
     }
     assert_eq!(look(&self::api(&[]), json!({ "amr": "[pwd otp mfa]" })).await, "200", "the token says so");
-    // A day later nothing is known any more, whether or not the table has forgotten it.
+    // After a day no sign-in counts, even if the table still has its item.
     api.clock.advance(SignedDuration::from_hours(24));
     assert_eq!(look(&api, json!({})).await, "second-factor-needed");
 }
 
-/// Names that a path would part, cut or decode into another user's or into another operation.
+/// Names that a path would split, cut or decode into another user's name or another operation.
 const NAMES: [&str; 8] = [
     "sub-sam/mfa-reset?x@example.org",
     "org/alex",
@@ -434,7 +436,7 @@ const NAMES: [&str; 8] = [
     "漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢漢",
 ];
 
-/// The user of the first name asks for an unlock; it must not reset the factors of Sam.
+/// The owner of the first name asks for an unlock, which must not reset the factors of Sam.
 #[tokio::test]
 async fn a_name_is_one_user_whatever_stands_in_it() {
     for name in NAMES {
@@ -476,7 +478,7 @@ async fn what_is_no_name_is_said_to_be_none(#[case] user: Value) {
     assert!(api.table.audit().is_empty());
 }
 
-/// What the paths were that had a name in them: whatever function is behind them does nothing.
+/// These paths once held a user's name. No function may act on them.
 #[tokio::test]
 async fn a_path_never_names_a_user() {
     let api = api(&[PoolFactor::Totp]);
@@ -500,7 +502,7 @@ async fn a_read_is_audited_with_its_administrator() {
     let expected = [of("sub-sam", AdminEvent::UserViewed), of("sub-kim", AdminEvent::AuditViewed)];
     assert_eq!(api.looks(), expected);
     assert_eq!(api.table.audit().len(), 2, "one line a look");
-    // What can't be written down is not shown.
+    // A user is not shown if the look cannot be written to the audit trail.
     let api = api_on(&[PoolFactor::Totp], "", Some(Arc::new(NoTrail)));
     for operation in LOOKS {
         let (status, answer) = api.look(operation, "sam").await;
@@ -564,12 +566,12 @@ async fn an_administrator_asks_for_so_much_in_an_hour() {
         );
     }
     assert_eq!(api.table.audit().len(), lines);
-    // The next hour, in which the sign-in is too old for changes.
+    // In the next hour the sign-in is too old for changes.
     api.clock.advance(SignedDuration::from_secs(left));
     assert_eq!(api.look("find", "sam").await.0, 200);
 }
 
-/// Of many at once no more are done than there is room for.
+/// Of many calls at once, exactly the permitted number succeeds.
 #[tokio::test]
 async fn racing_calls_are_counted_one_by_one() {
     let api = api_with(&[PoolFactor::Totp], "looks_per_hour = 5\nchanges_per_hour = 4");
@@ -580,7 +582,7 @@ async fn racing_calls_are_counted_one_by_one() {
     assert_eq!(changes.iter().filter(|(status, _)| *status == 204).count(), 4);
 }
 
-/// Somebody who is no administrator uses up no limit and leaves no line.
+/// A caller who is no administrator uses up no limit and leaves no line.
 #[tokio::test]
 async fn a_call_that_is_refused_before_is_not_counted() {
     let api = api_with(&[PoolFactor::Totp], "looks_per_hour = 1");

@@ -1,12 +1,12 @@
-//! Every sequence of an attacker's operations up to a depth, through the real sign-in steps, the real token
-//! gate and the real guard of the MFA API, on a table in memory.
+//! Walks through every sequence of an attacker's operations up to a depth. The walk uses the real sign-in
+//! steps, the real token gate and the real guard of the MFA API, on a table in memory.
 //!
-//! What an attacker holds is a set of things. Independent things are counted as `docs/security/assurance.md` counts
-//! proofs: a mailbox that resets the password contains it. After each operation two properties must hold,
-//! for every user who has a factor that counts:
-//! - no token says a level that the attacker's things can't make, and none is issued at a client that asks
-//!   for two proofs to an attacker who holds one;
-//! - no factor, address or setting is another than before, unless the attacker holds two.
+//! The attacker holds a set of things. Independent things are counted as `docs/security/assurance.md` counts
+//! proofs: a mailbox that resets the password includes the password. After each operation two properties must
+//! hold for every user who has a factor that counts:
+//! - No token states a level above the attacker's things. An attacker who holds one thing gets no token at a
+//!   client that asks for two proofs.
+//! - No factor, address or setting has changed, unless the attacker holds two things.
 
 #![expect(
     clippy::unwrap_used,
@@ -42,7 +42,7 @@ const OWNERS_SEED: &[u8] = b"12345678901234567890";
 const OWNERS_POOL_APP: u8 = 1;
 const ATTACKERS_POOL_APP: u8 = 2;
 
-/// Who the user is before the attacker comes.
+/// The user's factors before the attacker comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
     /// A named authenticator and recovery codes, used at the custom client.
@@ -67,9 +67,9 @@ struct Holds {
 }
 
 impl Holds {
-    /// How many independent things: e-mail recovers passwords here.
+    /// Returns the number of independent things. E-mail recovers passwords here.
     fn independent(self, owner: Owner) -> usize {
-        // A phone number that is not the user's, and codes that the user has not, are no things.
+        // A phone number that is not the user's, and codes that the user lacks, do not count.
         let phone = self.phone && owner == Owner::TextMessages;
         let code = self.recovery_code && owner == Owner::Authenticator;
         usize::from(self.password || self.mailbox) + usize::from(phone) + usize::from(code)
@@ -81,11 +81,11 @@ enum Operation {
     /// `ForgotPassword` and `ConfirmForgotPassword`.
     ResetPassword,
     SignInNatively,
-    /// Sign-in at the custom client with everything that the attacker has.
+    /// Sign-in at the custom client with all of the attacker's things.
     SignInWithChallenges,
-    /// `AssociateSoftwareToken`, `VerifySoftwareToken`, `SetUserMFAPreference`, with the last token.
+    /// `AssociateSoftwareToken`, `VerifySoftwareToken` and `SetUserMFAPreference`, with the last token.
     SetUpAtCognito,
-    /// `SetUserMFAPreference`, everything off, with the last token.
+    /// `SetUserMFAPreference` with all factors off, with the last token.
     TurnOffAtCognito,
     MintRecoveryCodes,
     AddAuthenticator,
@@ -115,20 +115,20 @@ struct Token {
     at: Timestamp,
 }
 
-/// All that changes in a walk, beside the table.
+/// The state that changes in a walk, besides the table.
 #[derive(Debug, Clone)]
 struct World {
     knows_password: bool,
-    /// Whose app the pool asks for, if any.
+    /// The authenticator app that the pool asks for, the owner's or the attacker's.
     pool_app: Option<u8>,
-    /// Seeds and codes that the attacker made.
+    /// Seeds that the attacker made.
     seeds: Vec<Vec<u8>>,
     codes: Vec<String>,
     token: Option<Token>,
     now: Timestamp,
 }
 
-/// The pool as the MFA API sees it: only whether a factor is on matters to the guard.
+/// The pool as the MFA API sees it. The guard needs to know only whether a factor is on.
 #[derive(Debug)]
 struct Pool {
     user: UserId,
@@ -201,7 +201,7 @@ struct Walk {
     user: UserId,
     owner: Owner,
     holds: Holds,
-    /// What there was before the attacker came.
+    /// The factors before the attacker came.
     before: CustomFactors,
     steps: usize,
     tokens: usize,
@@ -240,7 +240,7 @@ async fn walk(owner: Owner, holds: Holds) -> Walk {
     Walk { table, stage, pool, custom, factors, user, owner, holds, before, steps: 0, tokens: 0 }
 }
 
-/// Gives the owner what they have, and a completed sign-in.
+/// Gives the owner their factors and a completed sign-in.
 async fn set_up(table: &InMemoryTable, stage: &CustomAuthStage, user: &UserId, owner: Owner) {
     match owner {
         Owner::Authenticator => {
@@ -296,7 +296,7 @@ impl Walk {
         }
     }
 
-    /// Makes the operation, each some seconds after the one before, so that no code is used twice.
+    /// Performs the operation. Operations are some seconds apart, so that no code is used twice.
     async fn make(&mut self, world: &mut World, operation: Operation) {
         world.now = world.now.checked_add(SignedDuration::from_secs(31)).unwrap();
         self.stage.clock.set(world.now);
@@ -348,7 +348,7 @@ impl Walk {
         }
     }
 
-    /// The answer to what is shown; none if the attacker has none.
+    /// Returns the attacker's answer to the current challenge. Returns `None` if the attacker lacks one.
     async fn answer(&self, world: &mut World, sign_in: &CustomSignIn) -> Option<String> {
         let offers = |factor: &str| sign_in.public["factors"].split(',').any(|offered| offered == factor);
         match sign_in.public["step"].as_str() {
@@ -427,7 +427,7 @@ impl Walk {
         }
     }
 
-    /// What must hold after every operation, for an attacker who holds one thing.
+    /// Checks the properties that must hold after every operation of an attacker who holds one thing.
     async fn check(&self, world: &World, path: &[Operation]) {
         let (owner, holds) = (self.owner, self.holds);
         let independent = holds.independent(owner);
@@ -479,7 +479,7 @@ fn all_holds() -> impl Iterator<Item = Holds> {
     })
 }
 
-/// Walks for every attacker who holds one thing; says how much there was.
+/// Walks for every attacker who holds one thing, and returns the counts as a text.
 async fn walk_all(owner: Owner) -> String {
     let (mut steps, mut tokens, mut walks) = (0, 0, 0);
     for holds in all_holds().filter(|holds| holds.independent(owner) == 1) {
@@ -507,7 +507,8 @@ async fn one_thing_opens_nothing_of_a_user_of_the_pools_authenticator() {
     println!("{}", Box::pin(walk_all(Owner::PoolAuthenticator)).await);
 }
 
-/// The walk can find something: two things open the account, and a level is never more than the things.
+/// Shows that the walk finds breaches: two things open the account, and no level exceeds the number of
+/// things.
 #[tokio::test]
 async fn two_things_open_the_account() {
     let holds = Holds { password: true, mailbox: false, phone: false, recovery_code: true };

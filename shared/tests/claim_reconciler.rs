@@ -1,4 +1,4 @@
-//! The reconciliation of claims, a run after the other, over a pool in memory.
+//! Consecutive runs of the claim reconciliation over a pool in memory.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
 
@@ -21,13 +21,13 @@ use shared_testkit::{InMemoryTable, ManualClock};
 
 const PAGE: usize = 3;
 
-/// Users by name with their address; a page takes a second.
+/// Users by name, with their addresses. Each page takes a second.
 struct Pool {
     users: Mutex<BTreeMap<String, String>>,
     clock: Arc<ManualClock>,
-    /// Where a place is asked for that is not known any more, once.
+    /// Whether the next request for a page fails once because its position is unknown.
     forgets: Mutex<bool>,
-    /// What a user gets once the listing is over.
+    /// The user and the address that the pool gains after the listing.
     late: Mutex<Option<(String, String)>>,
 }
 
@@ -112,13 +112,13 @@ impl Stage {
         ClaimReconciler::new(Self::settings(), pool, table.clone(), table, self.clock.clone())
     }
 
-    /// A run that has so many seconds.
+    /// Runs the reconciliation for the given number of seconds.
     async fn run(&self, seconds: i64) -> RunOutcome {
         let deadline = self.clock.now().saturating_add(SignedDuration::from_secs(seconds)).unwrap();
         self.reconciler().run(deadline).await.unwrap()
     }
 
-    /// A pass, a day after the last one.
+    /// Completes a pass, a day after the last one.
     async fn pass(&self) -> PassTotals {
         self.clock.advance(SignedDuration::from_hours(24));
         let run = self.run(3_600).await;
@@ -126,7 +126,7 @@ impl Stage {
         run.done
     }
 
-    /// Whether somebody new could have the address.
+    /// Returns whether a new user could have the address.
     async fn is_free(&self, email: &str) -> bool {
         let email = EmailAddress::parse(email).unwrap();
         let keys = Self::settings().keys(Some(&email), None);
@@ -141,7 +141,7 @@ async fn a_pass_that_takes_many_runs_goes_on_where_the_last_one_ended() {
     let stage = Stage::new(20);
     let mut runs = Vec::new();
     loop {
-        // Two pages each.
+        // Each run of two seconds reads two pages.
         let run = stage.run(2).await;
         runs.push(run.done.users);
         if run.status == PassStatus::Finished {
@@ -162,13 +162,14 @@ async fn what_fires_no_trigger_is_caught_up_on() {
     stage.pass().await;
     stage.pool.remove("user-01");
     stage.pool.set("user-02", "moved@example.com");
-    // Has the address of somebody who is gone: the heir.
+    // The heir has the address of a user who is gone.
     stage.pool.remove("user-03");
     stage.pool.set("user-08", "user.3@example.com");
-    // Has the address of somebody who still has it.
+    // This user has the address of a user who still has it.
     stage.pool.set("user-07", "user.0@example.com");
     let done = stage.pass().await;
-    // 1's and 2's, 3's for the heir, 7's and 8's old ones; for 2 and the heir.
+    // The pass frees the claims of 1 and 2, that of 3 for the heir, and the old ones of 7 and 8. It makes
+    // claims for 2 and the heir.
     assert_eq!(done, PassTotals { users: 7, made: 2, freed: 5, conflicts: 1 });
     for (email, is_free) in [
         ("user.1@example.com", true),

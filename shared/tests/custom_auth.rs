@@ -1,4 +1,4 @@
-//! Sign-ins by custom challenges on in-memory ports, step by step as Cognito takes them.
+//! Sign-ins by custom challenges on in-memory ports, step by step as Cognito calls them.
 
 #![expect(
     clippy::unwrap_used,
@@ -72,7 +72,7 @@ async fn add_authenticator(
     change(table, user, Change { authenticators: Some(authenticators), ..Change::default() }).await;
 }
 
-/// The code of the seed at the clock's time, by a generator of its own.
+/// Returns the code of the seed at the clock's time, computed independently of the core.
 fn totp(stage: &CustomAuthStage, seed: &[u8], steps: i64) -> String {
     let step = u64::try_from(stage.clock.now().as_second() / 30 + steps).unwrap();
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, seed);
@@ -105,7 +105,7 @@ async fn an_e_mail_code_signs_in_and_a_proof_is_redeemed_once() {
     assert_eq!(stage.token(&alex, CUSTOM, None).await, TokenDecision::NotProven);
 }
 
-/// The figures that the issue asks for.
+/// The limits on the number of calls of each step.
 #[tokio::test]
 async fn each_step_takes_no_more_calls_than_promised() {
     let (table, stage) = stage(PASSWORDLESS);
@@ -469,7 +469,7 @@ async fn a_factor_locks_after_100_failures_until_another_succeeds() {
     assert_eq!(sign_in.public["factors"], "email,sms,totp", "back, by a sign-in with another");
 }
 
-/// Beyond a limit, and for a name that is no user's: the same course, to its end.
+/// Beyond a limit, and for an unknown name, the sign-in looks the same to its end.
 #[tokio::test]
 async fn decoy_sign_ins_look_like_real_ones() {
     let (table, stage) = stage(PASSWORDLESS);
@@ -484,7 +484,7 @@ async fn decoy_sign_ins_look_like_real_ones() {
             seen.push(format!("{:?}", sign_in.answer(&stage, answer).await));
             calls.push(table.sign_in_calls());
             let mut public = sign_in.public.clone();
-            // A random number, and a mask of the same form of another address.
+            // The nonce is random, and the masked address has the same form for another address.
             assert_eq!(public.remove("nonce").map(|nonce| nonce.len()), Some(32));
             if let Some(destination) = public.get_mut("destination") {
                 *destination = destination.replace(|letter: char| letter.is_ascii_alphanumeric(), "x");
@@ -525,7 +525,7 @@ async fn decoy_sign_ins_look_like_real_ones() {
 
 const BY_EMAIL: PasswordRecovery = PasswordRecovery { email: true, sms: false };
 
-/// As the default stack is: e-mail recovers passwords.
+/// Returns the default stack: e-mail recovers passwords.
 fn default_stage() -> (Arc<InMemoryTable>, CustomAuthStage) {
     let table = Arc::new(InMemoryTable::default());
     let stage = CustomAuthStage::with("", &table, 1, BY_EMAIL);
@@ -539,7 +539,8 @@ fn evidence(gate: &TokenDecision) -> Option<Evidence> {
     }
 }
 
-/// Password, e-mail code, secret, code of it: tokens of level 1. From then on the authenticator is asked for.
+/// The user gives password and e-mail code, then sets up an authenticator: tokens have level 1. Later
+/// sign-ins ask for the authenticator.
 #[tokio::test]
 async fn a_user_without_a_counted_factor_sets_one_up_in_the_sign_in() {
     let (table, stage) = default_stage();
@@ -599,7 +600,7 @@ async fn no_second_first_factor_is_set_up_and_a_closed_client_fails() {
     assert_eq!(begun(&closed).await, DefineDecision::Fail);
 }
 
-/// Of two who set up a first factor at a time one does; the other's secret is worth nothing.
+/// Of two sign-ins that set up a first factor at once, one succeeds. The other's secret proves nothing.
 #[tokio::test]
 async fn a_first_factor_is_set_up_once() {
     let (table, stage) = default_stage();
@@ -631,7 +632,7 @@ async fn name_only_totp_codes_are_compared_16_times_a_year() {
         sign_in
     };
     let mut compared = 0;
-    // Three sign-ins an hour, for 60 days; a code that is right now is never guessed.
+    // The attacker makes three sign-ins an hour for 60 days. No guess is right.
     for _ in 0..60 * 24 {
         for _ in 0..3 {
             let sign_in = begun().await;
@@ -652,7 +653,7 @@ async fn name_only_totp_codes_are_compared_16_times_a_year() {
     assert!(begun().await.verify(&stage, &totp(&stage, SEED, 0), None).await, "an administrator unlocks");
 }
 
-/// With the password, and sign-ins begun without end: the owner, who answers at once, gets in.
+/// A thief with the password starts sign-ins without end. The owner answers at once and gets in.
 #[tokio::test]
 async fn holding_all_slots_keeps_no_owner_out() {
     let (table, stage) = stage("");
@@ -669,7 +670,7 @@ async fn holding_all_slots_keeps_no_owner_out() {
     assert!(stage.token(&alex, CUSTOM, None).await.is_granted());
 }
 
-/// A password and a mailbox at a client that takes an e-mail code: no more guesses at the authenticator.
+/// A password and a mailbox at a client that takes an e-mail code give no more guesses at the authenticator.
 #[tokio::test]
 async fn a_pass_at_a_weak_client_forgives_nothing_for_a_strong_one() {
     let table = Arc::new(InMemoryTable::default());
@@ -691,7 +692,7 @@ async fn a_pass_at_a_weak_client_forgives_nothing_for_a_strong_one() {
     assert_eq!(kept.failure_counts.failures.get(&CustomFactor::Totp), Some(&3));
 }
 
-/// Drawn codes: every digit as likely as any other, at every place.
+/// Every digit of a drawn code is equally likely in every position.
 #[test]
 fn a_million_codes_are_unbiased() {
     let entropy = SeededEntropy::new(6238);

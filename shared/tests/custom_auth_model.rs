@@ -1,6 +1,6 @@
-//! Every session that there can be, to a depth of six, at every kind of policy: tokens only where the
-//! policy's factors were proven. What was proven is worked out here once more, from the raw session, by
-//! rules written down for each policy by hand.
+//! Checks every possible session up to a depth of six, at every kind of policy. Tokens are issued only if the
+//! policy's factors were proven. The test computes the proven factors again from the raw session, by rules
+//! written by hand for each policy.
 
 #![expect(
     clippy::unwrap_used,
@@ -26,7 +26,7 @@ use shared::{
 
 const DEPTH: usize = 6;
 
-/// Every name but our own (cognito.md §1.12 and §3.1), and some that nobody knows.
+/// Every challenge name except `CUSTOM_CHALLENGE` (cognito.md §1.12 and §3.1), and some unknown names.
 const NAMES: [&str; 17] = [
     "SRP_A",
     "PASSWORD_VERIFIER",
@@ -47,11 +47,11 @@ const NAMES: [&str; 17] = [
     "",
 ];
 
-/// One of our own challenges, as session and record tell of it.
+/// One custom challenge, as session and record describe it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Custom {
     result: bool,
-    /// None: which factor?
+    /// Absent in the challenge that asks which factor.
     asked: Option<CustomFactor>,
     recorded: Option<CustomFactor>,
     metadata: Metadata,
@@ -63,7 +63,7 @@ enum Metadata {
     Null,
     Garbage,
     OtherSignIn,
-    /// Says that more was proven than was.
+    /// Claims more proofs than the sign-in has.
     Boasting,
 }
 
@@ -73,7 +73,7 @@ enum Symbol {
     Ours(Custom),
 }
 
-/// `at_once`: what is proven without a choice before.
+/// Returns all symbols. `at_once` is the factor proven without an earlier choice.
 fn symbols(at_once: CustomFactor) -> Vec<Symbol> {
     let cognito =
         NAMES.into_iter().flat_map(|name| [true, false].map(|result| Symbol::Cognito { name, result }));
@@ -99,7 +99,7 @@ fn symbols(at_once: CustomFactor) -> Vec<Symbol> {
     cognito.chain(ours.into_iter().map(Symbol::Ours)).collect()
 }
 
-/// A session in the making, with what it deserves.
+/// A partial session, with the proofs that it deserves.
 #[derive(Debug, Clone, Default)]
 struct History {
     symbols: Vec<Symbol>,
@@ -200,7 +200,7 @@ impl History {
     }
 }
 
-/// A policy, and what it deserves, written down once more.
+/// A policy, with the proofs that it requires, written by hand.
 struct Sample {
     name: &'static str,
     rule: &'static str,
@@ -262,11 +262,11 @@ const SAMPLES: [Sample; 5] = [
 #[derive(Debug, Default)]
 struct Found {
     tried: u64,
-    /// Of those, known to fail because their beginning does.
+    /// Sessions known to fail because their beginning fails.
     covered: u64,
     issued: u64,
     violations: Vec<String>,
-    /// A session that deserves tokens but is not given them: fine where it is broken otherwise.
+    /// Sessions that deserve tokens and get none. This is acceptable where the session is broken otherwise.
     refused: u64,
 }
 
@@ -287,7 +287,7 @@ fn walk(
             }
         }
         NextStep::Fail(why) if is_for_good(why) => {
-            // The machine reads from the first member on and stops at the first that does not hold.
+            // The state machine reads from the first member on and stops at the first invalid one.
             let left = u32::try_from(DEPTH - history.symbols.len()).unwrap();
             let below: u64 = (1..=left).map(|depth| u64::try_from(symbols.len()).unwrap().pow(depth)).sum();
             found.tried += below;
@@ -303,7 +303,7 @@ fn walk(
     }
 }
 
-/// Whether nothing that follows can mend it.
+/// Returns whether no later member can repair the session.
 fn is_for_good(why: shared::custom_auth::FailReason) -> bool {
     use shared::custom_auth::FailReason;
     matches!(
@@ -356,7 +356,7 @@ fn tokens_only_where_the_policys_factors_were_proven() {
     }
 }
 
-/// What the walk above relies on: a session whose beginning fails for good fails, whatever follows.
+/// The walk relies on this: a session whose beginning fails for good fails whatever follows.
 #[test]
 fn a_session_that_failed_for_good_stays_failed() {
     for sample in &SAMPLES {

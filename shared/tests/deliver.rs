@@ -1,5 +1,5 @@
-//! What functions of ours hand over, on in-memory ports: sent once, by the channel of its address, in the
-//! user's language; codes drawn when they are sent.
+//! The messages that functions enqueue, on in-memory ports: each is sent once, by the channel of its address,
+//! in the user's language. Codes are drawn at the time of sending.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
@@ -28,7 +28,7 @@ use tokio::time::sleep;
 
 const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
 
-/// A provider of both channels that keeps what it was given: address, and subject and text.
+/// A provider of both channels that keeps the address, and subject and text, of each message.
 #[derive(Default)]
 struct Sent(Mutex<Vec<(String, String)>>);
 
@@ -181,7 +181,7 @@ async fn a_notice_arrives_once_in_the_users_language() {
     );
 }
 
-/// Whoever changes much at once hears of all of it, and waits for no code because of it.
+/// A user who changes much at once hears of every change, and waits for no code because of the notices.
 #[tokio::test(start_paused = true)]
 async fn notices_do_not_wait_and_make_nothing_wait() {
     let house = house(Codes::default());
@@ -220,7 +220,7 @@ async fn a_code_is_drawn_when_it_is_sent_and_once() {
     let expected = "246810 is your Example sign-in code. Valid for 7 minutes. Never share it.";
     assert_eq!(house.sent.all(), [("+4915123456789".to_owned(), expected.to_owned())]);
     assert_eq!(house.codes.drawn.load(Ordering::Relaxed), 1);
-    // The next one of the same round is another message.
+    // The next message of the same round is another message.
     tokio::time::advance(std::time::Duration::from_mins(1)).await;
     house.deliver.handle(&OutboundMessage::ChallengeCode(code(2, to(by_sms(), "en")))).await.unwrap();
     assert!(house.sent.all()[1].1.starts_with("246811 is your Example sign-in code. Valid for 6 minutes."));

@@ -1,5 +1,5 @@
-//! The custom senders on in-memory ports, with genuine sealed codes (events/): what is sent, how often,
-//! and what becomes of it when something dies on the way.
+//! The custom senders on in-memory ports, with genuine sealed codes (events/). The tests check which messages
+//! are sent, how often, and the result if a process dies on the way.
 
 #![expect(
     clippy::unwrap_used,
@@ -51,7 +51,7 @@ fn keys() -> Value {
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
-/// Where a delivery can die, or hang for ever, which is the same to others.
+/// The points where a delivery can die. A delivery that hangs for ever looks the same to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     BeforeClaim,
@@ -63,12 +63,12 @@ enum Step {
     AfterNote,
 }
 
-/// The world outside: a KMS that knows the sample events' keys, a provider with an outbox, a table that
-/// can be stopped at a step.
+/// The services around the senders: a KMS that knows the sample events' keys, a provider with an outbox, and
+/// a table that can be stopped at a step.
 #[derive(Default)]
 struct World {
     table: Arc<InMemoryTable>,
-    /// Stops the next delivery that gets there.
+    /// The step that stops the next delivery.
     stop: Mutex<Option<Step>>,
     kms_fails: AtomicBool,
     sent: Mutex<Vec<(String, String)>>,
@@ -227,7 +227,7 @@ struct Senders {
     email: CustomSender,
 }
 
-/// Two SMS providers and one for e-mail.
+/// Builds senders with two SMS providers and one e-mail provider.
 fn senders(first: Behaviour, second: Behaviour) -> Senders {
     let (world, clock) = (Arc::new(World::default()), Arc::new(TokioClock::at(NOW)));
     let policy = Policy::default();
@@ -268,7 +268,7 @@ async fn every_sample_event_is_one_message_with_its_code() {
     assert_eq!(messages, 14, "seven sources a channel");
 }
 
-/// Where addresses are user names, a user's name is an id, which nobody signs in with.
+/// Where addresses are user names, Cognito's own user name is an id, with which users do not sign in.
 #[tokio::test(start_paused = true)]
 async fn who_is_invited_reads_a_name_to_sign_in_with() {
     for (name, said) in [("a1b2c3d4-5678-40ab-9cde-f0123456789a", "alex@example.com"), ("alex", "alex")] {
@@ -281,7 +281,7 @@ async fn who_is_invited_reads_a_name_to_sign_in_with() {
     }
 }
 
-/// A risk notification of this event id, for a user whose name is no id.
+/// Returns a risk notification with this event id, for a user whose name is no id.
 fn risk(id: &str) -> Value {
     let mut risk = event("CustomEmailSender_AccountTakeOverNotification");
     let facts = &mut risk["request"]["userAttributes"];
@@ -290,7 +290,8 @@ fn risk(id: &str) -> Value {
     risk
 }
 
-/// Whoever knows the name can't keep it from the owner by asking for a code before, and it keeps no code from them.
+/// An attacker who knows the name cannot suppress the notification by asking for a code first. The
+/// notification delays no code of the owner.
 #[tokio::test(start_paused = true)]
 async fn a_risk_notification_finds_its_user_and_has_no_cool_down() {
     let senders = working();
@@ -343,7 +344,8 @@ async fn a_lease_of_a_dead_worker_is_taken_over(#[case] step: Step, #[case] mess
     let senders = working();
     let given = event("CustomSMSSender_SignUp");
     *senders.world.stop.lock().unwrap() = Some(step);
-    // Dropped in the middle, as a killed process is. The others come a moment later, as retries do.
+    // Dropping the future in the middle acts like a killed process. The others come a moment later, as
+    // retries do.
     let died = timeout(Duration::from_millis(200), answer(&senders.sms, given.clone()));
     assert!(died.await.is_err(), "it should have died");
     let retries = join_all((0..2).map(|_| answer(&senders.sms, given.clone()))).await;
@@ -351,7 +353,7 @@ async fn a_lease_of_a_dead_worker_is_taken_over(#[case] step: Step, #[case] mess
     assert_eq!(senders.world.sent().len(), messages);
 }
 
-/// What the governor said stands when whoever heard it dies before it is noted.
+/// The governor's decision stands even if the process that received it dies before it is noted.
 #[tokio::test(start_paused = true)]
 async fn a_withheld_message_stays_withheld_in_a_repeated_attempt() {
     let senders = working();
@@ -366,7 +368,7 @@ async fn a_withheld_message_stays_withheld_in_a_repeated_attempt() {
     assert!(reasons.contains(&SendOutcome::Refused(NotSent::CoolDown)), "{reasons:?}");
 }
 
-/// Nobody waits for a code that never went out.
+/// A code that never went out causes no wait.
 #[tokio::test(start_paused = true)]
 async fn a_send_that_is_ended_by_its_deadline_is_given_back() {
     let senders = working();
@@ -437,7 +439,7 @@ async fn what_cannot_be_opened_or_has_no_address_is_not_sent() {
         (nowhere, SendFailure::NoAddress),
     ] {
         let senders = working();
-        // No e-mail address stands in for a phone number.
+        // An e-mail address does not replace a phone number.
         answer(&senders.sms, given).await.unwrap();
         assert_eq!(senders.world.sent(), []);
         assert_eq!(senders.world.table.outcomes(), [SendOutcome::Failed(failure)]);

@@ -79,7 +79,7 @@ fn second_factor(user: &str, number: &str) -> AdmissionRequest {
 
 const ALEX: &str = "+4915123456789";
 
-/// The numbers of one range, one after the other.
+/// Returns the numbers of one range in order.
 fn range(index: u32) -> String {
     format!("+491512345{index:04}")
 }
@@ -143,7 +143,7 @@ async fn a_verification_without_a_trigger_is_seen_at_the_next_code() {
     house.receipt(&sign_up("sam", &range(2))).await;
 }
 
-/// They leave the user's history as it is, and with it the debt.
+/// Notices leave the user's history as it is, and with it the debt.
 #[tokio::test]
 async fn notices_pay_nothing_back() {
     let house = House::new(|policy| policy.sms.number_range.unverified = 1);
@@ -205,7 +205,7 @@ async fn a_refused_message_leaves_nothing_counted() {
     for index in 0..100 {
         house.reason(&sign_up("alex", &range(2 + index))).await;
     }
-    // Neither the user's budget nor the cool-down has noticed.
+    // Neither the user's budget nor the cool-down has changed.
     house.receipt(&sign_up("alex", "+447400123456")).await;
 }
 
@@ -228,7 +228,7 @@ async fn what_no_provider_took_is_forgotten() {
     house.receipt(&admission).await;
 }
 
-/// The first attempt died, and the second finds nobody who sends: what the first one counted stays, but the user need
+/// The first attempt died, and the second finds no provider. The first attempt's count stays. The user need
 /// not wait for a code that never went out.
 #[tokio::test]
 async fn a_retried_message_without_provider_starts_no_cool_down() {
@@ -259,7 +259,7 @@ async fn who_asks_again_for_what_was_admitted_last_is_counted_once() {
         "another delivery"
     );
 
-    // Others may ask in the meantime: theirs is a row of its own.
+    // Other users may ask in the meantime. Their counts are in other rows.
     house.wait(900);
     let (mine, code) = (next_delivery(), second_factor("alex", ALEX));
     let asked = async || house.governor.admit(&mine, &code, house.clock.now()).await.unwrap();
@@ -267,7 +267,7 @@ async fn who_asks_again_for_what_was_admitted_last_is_counted_once() {
     house.receipt(&AdmissionRequest { purpose: Purpose::ForgotPassword, ..code.clone() }).await;
     assert!(matches!(asked().await, AdmissionDecision::Admitted(_)));
 
-    // What was never admitted, or given back, is asked about like any other.
+    // A message that was never admitted, or was given back, is admitted like any other.
     let other = AdmissionRequest { purpose: Purpose::ForgotPassword, ..sign_up("sam", "+4915123450000") };
     let receipt = house.receipt(&other).await;
     let (held_off, now) = (next_delivery(), house.clock.now());

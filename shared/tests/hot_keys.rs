@@ -1,7 +1,7 @@
-//! Which keys grow hot. Every key of the table is of one user, but the governor's counters, which many
-//! messages share; DynamoDB takes 1,000 writes a second of a key. So: the text messages of a service of a
-//! hundred million users at its peak, and how many of them each counter counts.
-//! `cargo nextest run -p shared --test hot_keys --no-capture` prints the figures.
+//! Measures which keys grow hot. Each key of the table belongs to one user, except for the governor's
+//! counters, which many messages share. DynamoDB takes 1,000 writes a second of a key. The test counts the
+//! writes of each counter for the text messages of a service with a hundred million users at its peak. `cargo
+//! nextest run -p shared --test hot_keys --no-capture` prints the figures.
 
 #![expect(
     clippy::indexing_slicing,
@@ -28,7 +28,7 @@ use shared::{
 use shared_testkit::next_delivery;
 
 const USERS: u64 = 100_000_000;
-/// Each user gets a code every other day, and the busiest hour sees four times its share of them.
+/// Each user gets a code every other day. The busiest hour has four times its share of them.
 const CODES_A_SECOND: f64 = 100_000_000.0 / 2.0 / 86_400.0 * 4.0;
 const KEY_LIMIT: f64 = 1_000.0;
 const DRAWN: u64 = 100_000;
@@ -93,8 +93,8 @@ impl Budgets for Tally {
     }
 }
 
-/// The `index`-th user's number: half of all in North America, the others in Germany, France, Britain and
-/// Brazil; operators and area codes evenly.
+/// Returns the `index`-th user's number. Half of all numbers are in North America, the others in Germany,
+/// France, Britain and Brazil. Operators and area codes are evenly distributed.
 fn number(index: u64) -> PhoneNumber {
     // Spreads neighbours: an odd factor walks through all remainders of a power of two.
     let at = index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 8;
@@ -117,7 +117,7 @@ fn number(index: u64) -> PhoneNumber {
     PhoneNumber::parse(&text).unwrap()
 }
 
-/// Writes a second of the hottest counter of each scope.
+/// Returns the writes per second of the hottest counter of each scope.
 async fn hottest(shards: u8) -> BTreeMap<BudgetScope, f64> {
     let mut policy = Policy::default();
     let wide = |shards| BudgetPolicy { per_hour: u32::MAX, per_day: u32::MAX, unverified: u32::MAX, shards };

@@ -1,4 +1,5 @@
-//! The in-memory ports keep the contracts that the adapters keep (shared/aws/tests/table.rs).
+//! The contract tests of the ports on the in-memory ports. The adapters pass the same tests
+//! (shared/aws/tests/table.rs).
 
 use jiff::Timestamp;
 use shared::{

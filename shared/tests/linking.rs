@@ -1,4 +1,4 @@
-//! First sign-ins through an identity provider, linked with accounts that are there.
+//! First sign-ins through an identity provider, linked with existing accounts.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 

@@ -44,9 +44,9 @@ use shared_testkit::{
 use tower::ServiceExt;
 
 const SUB: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
-/// `client_id` of the sample events.
+/// The `client_id` of the sample events.
 const CLIENT: &str = "1example23456789exampleab";
-/// `auth_time` of the sample events.
+/// The `auth_time` of the sample events.
 const SIGNED_IN_AT: Timestamp = Timestamp::constant(1_767_322_985, 0);
 
 struct Api {
@@ -103,14 +103,14 @@ fn api_with(factors: &[PoolFactor], table: Arc<InMemoryTable>, store: Arc<dyn Cu
     Api { pool, table, clock, queue, router: mfa_api(services) }
 }
 
-/// The client of the sample events is a custom one. E-mail resets passwords.
+/// Returns settings in which the client of the sample events is a custom client and e-mail resets passwords.
 fn clients(policy: &Policy) -> CustomAuthSettings {
     let policy = policy.custom_auth.clone();
     let clients = AppClients::parse(&format!("custom={CLIENT},native=native-id"), &policy).unwrap();
     CustomAuthSettings { policy, clients, recovery: PasswordRecovery { email: true, sms: false } }
 }
 
-/// A sample event with another method, path and body. The sign-in proved a second factor.
+/// Returns a sample event with another method, path and body. Its sign-in proved a second factor.
 fn event(file: &str, method: &str, path: &str, body: Option<&str>) -> Value {
     let file = format!("{}/../events/apigw-http-v2.{file}.json", env!("CARGO_MANIFEST_DIR"));
     let mut event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
@@ -141,7 +141,7 @@ impl Api {
 }
 
 impl Api {
-    /// With headers; gives those of the answer too.
+    /// Calls with headers, and returns the answer's headers too.
     async fn call_with(
         &self,
         (method, path): (&str, &str),
@@ -268,12 +268,12 @@ async fn preferences(#[case] request: Value, #[case] after: Value, #[case] write
     assert_eq!(api.call("GET", "/mfa/preference", None).await, (200, after.clone()));
     assert_eq!(api.pool.calls().iter().filter(|call| **call == "SetUserMFAPreference").count(), writes);
     assert_eq!(api.call("PUT", "/mfa/preference", Some(after.clone())).await.1, {
-        // What was answered can be sent back: `ENABLED` keeps the mark, so nothing moves.
+        // An answer can be sent back: `ENABLED` keeps the preference, so that nothing changes.
         after
     });
 }
 
-/// Amplify v5's words beside those of v6.
+/// Amplify v5 and v6 use different words.
 #[rstest]
 #[case::totp("TOTP", json!({ "sms": "ENABLED", "totp": "PREFERRED", "email": "DISABLED" }))]
 #[case::sms("SMS", json!({ "sms": "PREFERRED", "totp": "ENABLED", "email": "DISABLED" }))]
@@ -306,12 +306,12 @@ async fn the_later_of_two_tabs_must_read_again() {
     for if_match in ["*", &format!("\"x\", {now}")] {
         assert_eq!(put(if_match, json!({ "email": "DISABLED" })).await.0, 200);
     }
-    // Cognito says the same, but what is ours was changed in between.
+    // Cognito's settings are the same, but our own were changed in between.
     assert_eq!(api.call("POST", "/mfa/recovery-codes", None).await.0, 201);
     assert_eq!(put(&now, json!({ "totp": "PREFERRED" })).await.0, 412);
 }
 
-/// Both tabs have looked, and the tag held for both: the write that takes the revision decides.
+/// Both tabs have read the state, and the tag was valid for both. The write that takes the revision decides.
 #[tokio::test]
 async fn of_two_tabs_at_the_same_moment_one_is_first() {
     let table = Arc::new(InMemoryTable::default());
@@ -336,7 +336,7 @@ async fn without_the_table_a_preference_is_shown_and_has_no_tag() {
     assert_eq!((status, headers.contains_key("etag")), (200, false));
 }
 
-/// The old authenticator is stopped, the new one was never confirmed, and the pool still lists it as on.
+/// The old authenticator is stopped and the new one was never confirmed, while the pool still lists it as on.
 #[tokio::test]
 async fn an_abandoned_replacement_is_notified_and_shown() {
     let api = api(&[PoolFactor::Totp]);
@@ -377,7 +377,8 @@ async fn a_repeated_request_is_done_once_and_shows_no_secret_again() {
     }
     assert_eq!(started(&api), 2);
 
-    // A refusal is no result: the key stays free for the right code. What holds no secret is shown again.
+    // A refusal is no result, so the key stays free for the right code. A result without a secret is shown
+    // again.
     let verify = async |code: &str| post(&api, "/mfa/totp/verify", "c", json!({ "code": code })).await;
     assert_eq!(verify("000000").await.0, 422);
     for _ in 0..2 {
@@ -400,7 +401,7 @@ async fn changes_are_limited_by_the_minute_and_reads_are_not() {
     let calls = api.pool.calls().len();
     let (status, headers, problem) = change().await;
     assert_eq!((status, problem["code"].as_str()), (429, Some("too-many-requests")));
-    // The sample was signed in at second 5 of a minute; a minute has passed since.
+    // The sample signed in at second 5 of a minute; a minute has passed since.
     assert_eq!((headers["retry-after"].to_str().unwrap(), problem["retryAfter"].as_u64()), ("55", Some(55)));
     assert_eq!(api.pool.calls().len(), calls, "the pool was not asked");
     assert_eq!(api.call("GET", "/mfa", None).await.0, 200);
@@ -569,7 +570,7 @@ async fn a_body_of_more_than_16_kib_is_too_large() {
 const AUTHENTICATOR: &str = "/mfa/authenticators/0123456789abcdef0123456789abcdef";
 const VERIFY_AUTHENTICATOR: &str = "/mfa/authenticators/0123456789abcdef0123456789abcdef/verify";
 const DEVICE: &str = "/mfa/trusted-devices/0123456789abcdef0123456789abcdef";
-/// A.1 of RFC 7517.
+/// The key of RFC 7517, A.1.
 const DEVICE_BODY: &str = r#"{"name":"Laptop","publicKey":{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","ext":true}}"#;
 
 const ROUTES: [(&str, &str, Option<&str>); 16] = [
@@ -670,7 +671,8 @@ async fn internal_errors_stay_hidden_and_every_change_is_audited() {
     assert!(!problem.to_string().contains("canary"), "{problem}");
 }
 
-/// The code that an app shows for a seed, by the library that the core uses: the clients' tests ask another.
+/// Returns the code that an app shows for a seed, by the library that the core uses. The clients' tests use
+/// another library.
 fn code(secret: &str, at: Timestamp) -> String {
     let totp = totp_rs::Builder::new()
         .with_algorithm(totp_rs::Algorithm::SHA1)
@@ -688,7 +690,7 @@ impl Api {
         self.clock.now()
     }
 
-    /// Starts an authenticator; its id and secret.
+    /// Starts an authenticator. Returns its id and secret.
     async fn start(&self, name: &str) -> (String, String) {
         let (status, body) = self.call("POST", "/mfa/authenticators", Some(json!({ "name": name }))).await;
         assert_eq!(status, 201, "{body}");
@@ -701,7 +703,7 @@ impl Api {
         (status, body["code"].as_str().map(str::to_owned))
     }
 
-    /// Sets up an authenticator, a step after whatever was used before.
+    /// Sets up an authenticator with a time step after the last used one.
     async fn add(&self, name: &str) -> String {
         let (id, secret) = self.start(name).await;
         self.clock.advance(SignedDuration::from_secs(30));
@@ -816,7 +818,7 @@ async fn five_authenticators_at_most_unfinished_ones_make_room() {
     assert_eq!((status, body["code"].as_str()), (409, Some("too-many-authenticators")));
     let (id, secret) = &started[0];
     assert_eq!(api.verify(id, &code(secret, api.now())).await, (200, None));
-    // Signed in anew, as far as the API can tell: the policy's five minutes are shorter than the set-up.
+    // For the API this is a new sign-in: the policy's five minutes are shorter than the set-up.
     api.clock.advance(SignedDuration::from_mins(16));
     let mut event = event("access-token", "POST", "/mfa/authenticators", Some("{\"name\":\"Sixth\"}"));
     let fresh = json!(api.now().as_second().to_string());
@@ -892,7 +894,7 @@ async fn a_device_is_trusted_renamed_and_removed() {
     );
 }
 
-/// Every change there is, with a body that would do.
+/// Returns every change, with a valid body.
 fn changes() -> Vec<(&'static str, &'static str, Value)> {
     let id = "0".repeat(32).leak();
     let path = |rest: &str| -> &'static str { format!("/mfa/{rest}").leak() };
@@ -920,7 +922,7 @@ fn changes() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 impl Api {
-    /// Asks with other claims; gives status and code.
+    /// Calls with other claims. Returns status and code.
     async fn call_as(&self, (method, path, body): &(&str, &str, Value), claims: &Value) -> (u16, String) {
         let body = (!body.is_null()).then(|| body.to_string());
         let mut event = event("access-token", method, path, body.as_deref());
@@ -933,7 +935,7 @@ impl Api {
     }
 }
 
-/// A user with a factor: no change without a second factor in this very sign-in, five minutes old at most.
+/// For a user with a factor, a change needs a second factor in this very sign-in, five minutes old at most.
 #[tokio::test]
 async fn no_factor_changes_without_this_sign_ins_second_factor() {
     let at = |seconds: i64| json!((SIGNED_IN_AT.as_second() + seconds).to_string());
@@ -964,7 +966,7 @@ async fn no_factor_changes_without_this_sign_ins_second_factor() {
     assert_eq!(refused, 7 * 19);
 }
 
-/// Another sign-in of the user's, or one at another client, is no evidence for a token that says nothing.
+/// A sign-in at another time or at another client is no evidence for a token without claims.
 #[tokio::test]
 async fn a_token_without_claims_goes_by_the_record_of_its_own_sign_in() {
     let api = api(&[PoolFactor::Totp]);
@@ -986,8 +988,8 @@ async fn a_token_without_claims_goes_by_the_record_of_its_own_sign_in() {
     assert_eq!(api.call_as(&change, &json!({})).await, refused, "which of the two it is of can't be told");
 }
 
-/// A user who never had a factor: the pool's at any client, a named authenticator at a custom one, and
-/// recovery codes and devices not at all.
+/// A user who never had a factor may set up a pool factor at any client, and a named authenticator at a
+/// custom client. Recovery codes and trusted devices are refused.
 #[tokio::test]
 async fn a_first_factor_is_set_up_by_its_rules() {
     let password = json!({ "mfa_level": "1" });
@@ -1039,7 +1041,7 @@ async fn replacing_the_pool_authenticator_notifies_first() {
     let (status, _) = api.call("POST", "/mfa/totp", Some(json!({ "replace": true }))).await;
     assert_eq!(status, 503);
     assert!(!api.pool.calls().contains(&"AssociateSoftwareToken"), "untold, the old one is not stopped");
-    // What is done already is not undone for want of a notice.
+    // A completed change is not undone if its notice fails.
     assert_eq!(api.call("POST", "/mfa/recovery-codes", None).await.0, 201);
 }
 
@@ -1071,7 +1073,7 @@ async fn bad_input_for_own_factors(
     assert!(api.table.audit().is_empty() && api.queue.taken().is_empty(), "nothing changed");
 }
 
-/// The private half may not even be sent by mistake.
+/// The API refuses a private key that was sent by mistake.
 #[tokio::test]
 async fn a_private_key_is_refused() {
     let api = api(&[]);
@@ -1081,7 +1083,7 @@ async fn a_private_key_is_refused() {
     assert_eq!((status, problem["path"].as_str()), (422, Some("$.publicKey")));
 }
 
-/// A table in which somebody else is faster for the next writes.
+/// A table in which another writer is faster for the next writes.
 struct Contested(Arc<InMemoryTable>, AtomicU32);
 
 #[async_trait]
@@ -1158,7 +1160,7 @@ async fn an_address_change_notifies_the_old_one_first(
     assert_eq!(told.notice, Notice::AddressChanged);
     assert_eq!(told.to.destination, Destination::Email(EmailAddress::parse("alex@example.com").unwrap()));
 
-    // Cognito would end the code that is on its way, and the governor withhold the next one.
+    // Cognito would invalidate the code that is on its way, and the governor would withhold the next one.
     let before = api.pool.calls().len();
     let again = format!("{path}/code");
     let (status, headers, problem) = api.call_with(("POST", &again), &[], None).await;
@@ -1175,7 +1177,7 @@ async fn an_address_change_notifies_the_old_one_first(
     assert_eq!((status, problem["code"].as_str()), (401, Some("reauthentication-required")));
 }
 
-/// What the governor has counted of the user's codes counts too, and its waits double.
+/// The governor's count of the user's codes counts here too, and its waits double.
 #[tokio::test]
 async fn a_code_to_an_address_waits_as_long_as_the_governor_does() {
     let api = api(&[]);
@@ -1193,7 +1195,7 @@ async fn a_code_to_an_address_waits_as_long_as_the_governor_does() {
     assert_eq!(api.call("POST", "/mfa/phone-number", Some(phone)).await.0, 200, "another channel");
     api.clock.advance(SignedDuration::from_secs(70));
     assert_eq!(api.call("POST", "/mfa/email", Some(body.clone())).await.0, 200);
-    // As the sender notes it. A code that was entered is waited for no longer.
+    // The sender notes the code like this. A code that was entered causes no further wait.
     let before = api.table.history(&user, Channel::Email).await.unwrap();
     let sent = LastSend { at: api.now(), streak: 3, delivery: None };
     let after = SendHistory { version: before.version + 1, authenticated: Some(sent), ..before.clone() };
@@ -1311,7 +1313,7 @@ async fn activity_is_read_page_by_page() {
     }
 }
 
-/// Every operation of the OpenAPI document: method, path, a body that is as it should be.
+/// Returns every operation of the OpenAPI document: method, path, a valid body.
 fn operations() -> Vec<(String, String, Option<Value>)> {
     let file = format!("{}/../infra/openapi.json", env!("CARGO_MANIFEST_DIR"));
     let document: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
@@ -1350,7 +1352,7 @@ fn body_of(path: &str) -> Value {
 
 type Spoil = Box<dyn Fn(&mut Value)>;
 
-/// What the gateway's authorizer would let through or has not looked at: the function looks itself.
+/// The function checks each token itself, even if the gateway's authorizer let it pass or did not check it.
 #[tokio::test]
 async fn every_route_requires_the_users_access_token() {
     let claim = |name: &'static str, value: &'static str| {
@@ -1380,7 +1382,7 @@ async fn every_route_requires_the_users_access_token() {
             let mut event = event("access-token", method, path, body.as_deref());
             spoil(&mut event);
             let (status, _) = read(api.send(&event).await).await;
-            // What is read of another user's is theirs, and the gateway has vouched for the name.
+            // A token of another user reads that user's own data, and the gateway has checked the name.
             if *name == "another user" && method == "GET" {
                 continue;
             }
@@ -1399,7 +1401,7 @@ async fn every_route_requires_the_users_access_token() {
     println!("matrix: {} routes, {} tokens, {refused} refused", operations.len(), spoilt.len() + 1);
 }
 
-/// `UserResourceUpdate` is 25 calls a second for a whole account (cognito.md §9): each one counts.
+/// `UserResourceUpdate` is 25 calls a second for a whole account (cognito.md §9), so each call counts.
 #[tokio::test]
 async fn calls_of_cognito_by_route() {
     let mut table = Vec::new();
@@ -1423,7 +1425,7 @@ async fn calls_of_cognito_by_route() {
         let (status, _) = api.call(&method, &path, body).await;
         let calls = api.pool.calls().split_off(before);
         if ["/mfa/totp", "/mfa/totp/verify", "/mfa/preference"].contains(&path.as_str()) && method != "GET" {
-            // Looking at the user and ending remembered devices aside.
+            // Looking at the user and ending remembered devices are not counted here.
             let others = ["GetUser", "ListDevices", "ForgetDevice"];
             enrolment += calls.iter().filter(|call| !others.contains(*call)).count();
         }

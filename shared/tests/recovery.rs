@@ -60,7 +60,7 @@ fn alex() -> UserId {
     UserId::parse("sub-alex").unwrap()
 }
 
-/// Alex has a password, these factors, ten recovery codes and an authenticator of ours.
+/// Returns a stage where Alex has a password, these factors, ten recovery codes and a named authenticator.
 async fn stage(factors: &[PoolFactor]) -> Stage {
     stage_with(factors, "").await
 }
@@ -222,7 +222,7 @@ async fn an_account_is_recovered_by_password_and_code() {
     assert_eq!(refusal(&stage.handle(RecoveryCommand::Cancel { secret }).await), "recovery-ended");
 }
 
-/// Every call to Cognito fails once, one after another; each time it is asked again.
+/// Each call to Cognito fails once, and the request is repeated each time.
 #[tokio::test]
 async fn whatever_fails_it_is_finished_by_asking_again() {
     let mut calls = 0;
@@ -259,12 +259,12 @@ async fn whatever_fails_it_is_finished_by_asking_again() {
     }
 }
 
-/// What needs no password is finished without the opener.
+/// The steps that need no password complete without the user who opened the case.
 #[tokio::test]
 async fn after_the_password_it_goes_on_by_itself() {
     let stage = stage(&[PoolFactor::Totp]).await;
     let secret = stage.proven().await;
-    // AdminGetUser, InitiateAuth, AdminSetUserPassword; then nothing works.
+    // The calls `AdminGetUser`, `InitiateAuth` and `AdminSetUserPassword` succeed. Every later call fails.
     stage.accounts.fail_after(Some(3));
     stage
         .service
@@ -307,7 +307,7 @@ async fn a_decoy_case_looks_and_takes_the_same() {
     }
     assert_eq!(stage.queue.taken().len(), 4, "as many parcels, most of them for nobody");
     assert_eq!(stage.notices().len(), 1);
-    // Not even the right code helps where the password was not right.
+    // If the password was wrong, even the right code fails.
     let secret = stage.open("plain", OLD).await;
     assert_eq!(refusal(&stage.code(&secret, &stage.codes[1]).await), "code-wrong");
 }
@@ -321,7 +321,7 @@ async fn a_thousand_wrong_codes_are_five_comparisons() {
         let secret = stage.open("alex", OLD).await;
         opened += 1;
         if opened == 2 {
-            // In a case whose password was looked at and right: five codes were compared in the one before.
+            // The password of this case was right. The case before it compared five codes.
             assert_eq!(refusal(&stage.code(&secret, &stage.codes[0]).await), "code-wrong");
             entered += 1;
             continue;
@@ -333,7 +333,7 @@ async fn a_thousand_wrong_codes_are_five_comparisons() {
         assert_eq!(refusal(&stage.code(&secret, &wrong).await), "recovery-ended");
     }
     assert_eq!(opened, 201);
-    // Beyond the limit not even the right one is looked at.
+    // Beyond the limit even the right code is not compared.
     let secret = stage.open("alex", OLD).await;
     assert_eq!(refusal(&stage.code(&secret, &stage.codes[0]).await), "code-wrong");
     assert_eq!(stage.table.custom_factors(&alex()).await.unwrap().recovery.len(), 10);
@@ -342,7 +342,7 @@ async fn a_thousand_wrong_codes_are_five_comparisons() {
     stage.proven().await;
 }
 
-/// The owner, who was told, has only to change the password.
+/// The owner got a notice, and a change of password is enough to end the case.
 #[tokio::test]
 async fn another_password_meanwhile_ends_a_case() {
     let stage = stage(&[PoolFactor::Totp]).await;
@@ -413,7 +413,7 @@ async fn a_lost_number_is_turned_off_where_it_may_be() {
     assert!(stage.accounts.user("alex").account.profile.factors.enabled.is_empty());
 }
 
-/// Behind `CloudFront` the API's own domain answers 404, and so would the link that ends a recovery.
+/// Behind `CloudFront` the API's own domain answers 404, so the link that ends a recovery would fail too.
 #[test]
 fn mailed_recovery_behind_cloudfront_needs_a_url() {
     let starts = |policy: &str, secret: Option<&str>| {
@@ -549,7 +549,7 @@ impl Stage {
         self.handle(RecoveryCommand::Mail { secret: secret.into(), page: PAGE.into() }).await
     }
 
-    /// Opened and waiting; its secret.
+    /// Opens a case and starts its wait. Returns the case's secret.
     async fn waiting(&self) -> String {
         let secret = self.open("alex", OLD).await;
         assert_eq!(status(&self.mail(&secret).await), Some(CaseStatus::Waiting));
@@ -602,13 +602,13 @@ async fn by_policy_a_mailed_code_recovers_after_three_days() {
     let events =
         [RecoveryEvent::Opened, RecoveryEvent::Waiting, RecoveryEvent::Begun, RecoveryEvent::Recovered];
     assert_eq!(stage.events(), events);
-    // The mailed code of one case is none of another.
+    // The mailed code of one case does not fit another.
     stage.accounts.change("alex", |user| user.account.profile.factors.enabled = [PoolFactor::Totp].into());
     let other = stage.open("alex", NEW).await;
     stage.mail(&other).await;
     stage.clock.advance(WAIT);
     assert_eq!(refusal(&stage.code(&other, &Stage::mailed(&secret).code()).await), "code-wrong");
-    // Its time ends a week after the wait.
+    // The case ends a week after the wait.
     stage.clock.advance(SignedDuration::from_hours(7 * 24));
     assert_eq!(refusal(&stage.mailed_code(&other).await), "recovery-not-found");
 }
@@ -617,7 +617,7 @@ async fn by_policy_a_mailed_code_recovers_after_three_days() {
 async fn a_sign_in_ends_the_wait_before_the_code_and_after_it() {
     for after_code in [false, true] {
         let stage = stage_with(&[PoolFactor::Totp], BY_MAIL).await;
-        // Before the wait began: that is no word on it.
+        // A sign-in before the wait does not object to the recovery.
         stage.table.complete(&alex(), stage.clock_now()).await.unwrap();
         stage.clock.advance(SignedDuration::from_secs(1));
         let secret = stage.waiting().await;
@@ -671,7 +671,8 @@ async fn the_owner_s_link_ends_the_wait_and_no_other_does() {
     assert!(stage.has_old_password_and_factor());
 }
 
-/// Whoever has just taken the mailbox over, or reset the password with it, gains nothing by this way.
+/// An attacker who has just taken over the mailbox, or reset the password with it, cannot use mailed
+/// recovery.
 #[tokio::test]
 async fn not_within_a_week_of_a_reset_or_a_change() {
     type Touch = fn(&Stage, Timestamp);
@@ -704,7 +705,7 @@ async fn not_within_a_week_of_a_reset_or_a_change() {
         let expected = if is_real { "" } else { "code-wrong" };
         assert_eq!(refusal(&answer), expected, "{name}");
     }
-    // During the wait.
+    // The change happens during the wait.
     for (name, touch) in [("reset", reset), ("change", change)] {
         let stage = stage_with(&[PoolFactor::Totp], BY_MAIL).await;
         let secret = stage.waiting().await;
@@ -741,7 +742,7 @@ async fn a_decoy_wait_looks_and_takes_the_same() {
     assert_eq!(refusal(&stage.mailed_code(&nowhere).await), "code-wrong", "the password was not right");
 }
 
-/// Every call to Cognito, and every message, fails once: asked again it is one wait, told once.
+/// Every call to Cognito and every message fails once. Repeated requests start one wait, with one notice.
 #[tokio::test]
 async fn a_wait_that_failed_half_way_is_begun_by_asking_again() {
     let mut calls = 0;

@@ -1,5 +1,5 @@
-//! Codes sealed by the official AWS Encryption SDKs for Python and JavaScript (events/esdk-keys*.json),
-//! read by our reader: every suite, and every way of tampering refused.
+//! Our reader of sealed codes reads codes sealed by the official AWS Encryption SDKs for Python and
+//! JavaScript (events/esdk-keys*.json). It reads every suite and refuses every way of tampering.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failed expectation is a failed test")]
 
@@ -31,7 +31,7 @@ impl Case {
         }
     }
 
-    /// The ports in here never wait.
+    /// The ports here never wait.
     fn open(&self, code: &str) -> Result<Plaintext, UnsealFault> {
         self.unseal.open(&self.kms, code).now_or_never().unwrap()
     }
@@ -48,12 +48,12 @@ impl Case {
     }
 }
 
-/// The SDK that made it.
+/// Returns the SDK that sealed the sample.
 fn sdk(sample: &SealedSample) -> &str {
     sample.name.split('/').next().unwrap()
 }
 
-/// Every sample in a thread of its own: signatures take their time.
+/// Checks every sample in its own thread, because signatures are slow.
 fn with_every_sample(check: impl Fn(Case) + Sync) {
     thread::scope(|scope| {
         for sample in sealed_samples() {
@@ -77,8 +77,8 @@ fn every_sample_of_every_suite_opens() {
     assert_eq!(suites, expected.into_iter().flatten().collect());
 }
 
-/// Every bit of the first sample of each SDK and suite; of the others one bit of each byte, since
-/// they differ in their keys and plaintexts only.
+/// Flips every bit of the first sample of each SDK and suite, and one bit of each byte of the others. Those
+/// differ only in their keys and plaintexts.
 #[test]
 fn a_bit_flipped_anywhere_is_refused() {
     let kind = |sample: &SealedSample| (sdk(sample).to_owned(), sample.algorithm.clone());
@@ -109,7 +109,7 @@ fn every_other_length_is_refused() {
         }
         bytes.push(0);
         assert!(case.open_bytes(&bytes).is_err(), "{name}: one byte more");
-        // The text itself: base64 of another length, with a blank, far too long.
+        // The text itself is invalid: base64 of another length, with a blank, far too long.
         let code = &case.sample.code;
         for length in 0..code.len() {
             assert!(case.open(&code[..length]).is_err(), "{name}: text cut at {length}");
@@ -132,8 +132,8 @@ fn another_pool_key_or_data_key_is_refused() {
         other_key.unseal.key_arn.push('x');
         assert_eq!(other_key.refusal(), Unreadable::OtherKey, "{name}");
 
-        // A KMS that gives a wrong key without complaint. The header's tag would find it out in every
-        // suite; the commitment has to be what does, where there is one.
+        // This KMS returns a wrong key without an error. The header's tag would reveal it in every suite.
+        // Where a suite has a commitment, the commitment must reveal it.
         let mut wrong = Case::new(sample);
         wrong.kms.0[0].data_key_b64 = BASE64.encode(&[7; 32]);
         let is_committed = ["0x0478", "0x0578"].contains(&wrong.sample.algorithm.as_str());
@@ -142,7 +142,7 @@ fn another_pool_key_or_data_key_is_refused() {
     }
 }
 
-/// Genuine messages of the JavaScript SDK that are no codes of Cognito's.
+/// Genuine messages of the JavaScript SDK that do not have the form of Cognito's codes.
 #[test]
 fn other_suites_frames_and_second_data_keys_are_refused() {
     let refusals: Vec<_> = foreign_samples()

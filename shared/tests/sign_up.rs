@@ -1,4 +1,4 @@
-//! Sign-ups whose addresses are kept apart, on in-memory ports and a clock that is set by hand.
+//! Sign-ups with unique addresses, on in-memory ports and a clock that is set by hand.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
@@ -73,7 +73,7 @@ async fn each_configured_address_is_unique() {
     assert!(stage.sign_up("kim", json!({})).await.is_ok(), "without an address there is nothing to keep");
 }
 
-/// What a denied domain reads is what a taken address reads.
+/// A denied domain and a taken address give the same text.
 #[tokio::test]
 async fn a_refusal_does_not_say_whose_address_it_is() {
     let stage = stage("[sign_up]\ndenied_email_domains = ['spam.example']\n[sign_up.unique]\nemail = true\n");
@@ -94,7 +94,7 @@ async fn an_administrator_creates_whom_they_like() {
     assert!(answer(&stage.trigger, created).await.is_ok());
 }
 
-/// Uniqueness that can't be told is none: nobody is admitted without the table.
+/// Without the table uniqueness is unknown, so every sign-up is refused.
 #[tokio::test]
 async fn a_dead_table_closes_the_door() {
     let stage = stage(UNIQUE_EMAIL);
@@ -103,8 +103,8 @@ async fn a_dead_table_closes_the_door() {
     assert_eq!(outcome, Err(Refusal::TemporarilyUnavailable));
 }
 
-/// 1,000 sign-ups a day that nobody confirms, each under another name and as soon as it can be: whenever
-/// the owner comes, they wait for 30 minutes at most, and so do all who come within a day together.
+/// Simulates 1,000 unconfirmed sign-ups a day, each under another name and as early as possible. The owner
+/// waits for 30 minutes at most, whenever they come. So do all who come within a day together.
 #[tokio::test]
 async fn abandoned_sign_ups_block_an_address_30_minutes_a_day() {
     let minute = SignedDuration::from_mins(1);
@@ -117,10 +117,10 @@ async fn abandoned_sign_ups_block_an_address_30_minutes_a_day() {
         while stage.clock.now() < arrives {
             let _abandoned = stage.sign_up(&format!("squatter-{attempts}"), email()).await;
             attempts += 1;
-            // A thousand a day.
+            // This makes a thousand a day.
             stage.clock.advance(SignedDuration::from_millis(86_400));
         }
-        // The owner is always a moment later than the next one.
+        // The owner always comes a moment after the next sign-up.
         let came = stage.clock.now();
         loop {
             let _abandoned = stage.sign_up(&format!("squatter-{attempts}"), email()).await;

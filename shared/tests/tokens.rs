@@ -1,5 +1,5 @@
-//! What tokens say: every sample event of the trigger through an operator's policy, and what was proven by
-//! a sign-in and its refreshes.
+//! The claims of tokens. Every sample event of the trigger goes through an operator's policy. The tokens of a
+//! sign-in and its refreshes state what was proven.
 
 #![expect(
     clippy::unwrap_used,
@@ -36,7 +36,7 @@ const POLICY: &str = r#"
     add_scopes = ["orders/read"]
 "#;
 
-/// Has a factor of Cognito's on, unless the name is `plain`; `down` can't be asked about.
+/// Every user has a pool factor, except `plain`. For `down` the lookup fails.
 struct Natives;
 
 #[async_trait::async_trait]
@@ -151,7 +151,8 @@ async fn refreshed_tokens_lose_the_scope_for_factor_changes() {
     assert_eq!(impossible, Err(Refusal::TemporarilyUnavailable));
 }
 
-/// The sign-in that `source` stands for at a native client, of a user whose pool factor is `known`.
+/// Records a sign-in with the trigger source `source` at a native client. The user's pool factor is `known`
+/// or not.
 async fn recorded(
     (version, source): (&str, &str),
     (user_name, is_known): (&str, bool),
@@ -174,7 +175,7 @@ async fn recorded(
 const SIGN_IN: &str = "TokenGeneration_Authentication";
 const ADMINS: &str = "\n[admin]\ngroups = ['admins']";
 
-/// Tokens of version `V1_0` can't say what a sign-in proved, and refreshed ones of administrators neither.
+/// Tokens of version `V1_0` can't state what a sign-in proved, nor can refreshed tokens of administrators.
 #[tokio::test]
 async fn sign_ins_are_recorded_if_tokens_cannot_carry_evidence() {
     let count = async |version, source, policy| {
@@ -196,15 +197,16 @@ async fn a_pool_factor_counts_if_it_was_on_before_the_sign_in() {
     };
     let nothing = || json!({});
     assert_eq!(level(SIGN_IN, ("alex", true), nothing()).await, (2, true));
-    // Set up in this very sign-in, as a pool that requires MFA lets a user do who has none.
+    // The factor was set up in this very sign-in, which a pool that requires MFA permits to a user without
+    // one.
     assert_eq!(level(SIGN_IN, ("alex", false), nothing()).await, (1, false));
     assert_eq!(level(SIGN_IN, ("plain", true), nothing()).await, (1, false), "it is off now");
     for (source, more, expected) in [
         ("TokenGeneration_NewPasswordChallenge", nothing(), (2, true)),
         ("TokenGeneration_HostedAuth", nothing(), (2, true)),
-        // Linked with another provider, by which this sign-in may have come.
+        // The user is linked with another provider, which this sign-in may have used.
         ("TokenGeneration_HostedAuth", json!({ "identities": "[]" }), (1, false)),
-        // A remembered device stands in for the factor: the user entered no code.
+        // A remembered device replaces the factor: the user entered no code.
         ("TokenGeneration_AuthenticateDevice", nothing(), (2, false)),
         ("TokenGeneration_Future", nothing(), (1, false)),
     ] {
@@ -214,8 +216,8 @@ async fn a_pool_factor_counts_if_it_was_on_before_the_sign_in() {
     assert_eq!(unseen, Err(Refusal::TemporarilyUnavailable), "the pool can't be asked: no tokens");
 }
 
-/// The gate of native clients: a user whom a custom client covers gets no tokens for the password alone,
-/// whatever factor they use at the custom client.
+/// Checks the token gate of native clients: a covered user gets no tokens for the password alone, whatever
+/// factor they use at the custom client.
 #[tokio::test]
 async fn a_covered_user_needs_a_known_factor_at_native_clients() {
     let table = Arc::new(InMemoryTable::default());
@@ -233,12 +235,13 @@ async fn a_covered_user_needs_a_known_factor_at_native_clients() {
         TokenDecision::NotProven,
         "an e-mail code is enough to be covered"
     );
-    // MFA_SETUP in a pool that requires MFA, or Cognito's own API: on, but not before this sign-in.
+    // The factor is on, but not before this sign-in: by `MFA_SETUP` in a pool that requires MFA, or by
+    // Cognito's own API.
     stage.natives.set(true);
     for _ in 0..2 {
         assert_eq!(stage.token(&alex, NATIVE, None).await, TokenDecision::NotProven);
     }
-    // Turned on through the MFA API, with a proof.
+    // The factor was turned on through the MFA API, with a proof.
     table.note_pool_factor(&alex, PoolFactorNote::On(stage.clock.now())).await.unwrap();
     assert!(stage.token(&alex, NATIVE, None).await.is_granted());
     stage.natives.set(false);

@@ -1,12 +1,11 @@
-//! What the governor is worth: a week of honest traffic, replayed with and without a flood of 20,000
-//! pumping requests in it. Deterministic: seeded, and the time is the replay's own.
+//! Measures the governor's effect: a week of honest traffic, replayed with and without a flood of 20,000
+//! pumping requests. The replay is deterministic: it has a seed and its own time.
 //!
-//! Honest people sign up, sign in with a second factor, forget passwords and change numbers, in the
-//! countries and operators' prefixes of a service whose home market is Germany; they lose messages,
-//! grow impatient, abandon, and one evening, in the middle of the flood, an advertisement brings 300
-//! of them within ten minutes. Whoever gets no code tries again, three times. The default policy
-//! decides, with every country allowed. `cargo nextest run -p shared --test traffic_replay
-//! --no-capture` prints the figures.
+//! Honest users sign up, sign in with a second factor, forget passwords and change numbers. They live in the
+//! countries and operators' prefixes of a service whose home market is Germany. They lose messages, grow
+//! impatient and abandon. One evening, in the middle of the flood, an advertisement brings 300 of them within
+//! ten minutes. A user who gets no code tries again, three times. The default policy decides, with every
+//! country allowed. `cargo nextest run -p shared --test traffic_replay --no-capture` prints the figures.
 
 #![expect(
     clippy::print_stdout,
@@ -35,9 +34,9 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// Monday 2026-03-02, 00:00 UTC. Two days before it the service starts to see its users.
+/// Monday 2026-03-02, 00:00 UTC. The service sees its first users two days before.
 const START: i64 = 1_772_409_600;
-/// From Thursday 10:00 on, for 24 hours, over midnight: two days' budgets.
+/// Thursday 10:00. The flood lasts 24 hours, over midnight, and so meets two days' budgets.
 const FLOOD_START: i64 = 3 * DAY + 10 * HOUR;
 const FLOOD: i64 = 20_000;
 
@@ -45,7 +44,7 @@ const ESTABLISHED: usize = 4_000;
 const SIGN_UPS: usize = 5_200;
 const ADVERTISED: usize = 300;
 
-/// Weight of a country's numbers among the honest, and their shapes; `#` is any digit.
+/// The weight of a country among honest users, and the shapes of its numbers; `#` is any digit.
 const NUMBERS: &[(u64, &[&str])] = &[
     (
         300,
@@ -116,7 +115,7 @@ const NUMBERS: &[(u64, &[&str])] = &[
     (3, &["+9477#######"]),
     (3, &["+25261#######"]),
 ];
-/// Where pumping is paid for best, and no honest user of ours lives.
+/// Numbers for which pumping is paid best. Honest users have none of them.
 const FAR: &[&str] = &[
     "+25261#######",
     "+99450#######",
@@ -129,7 +128,7 @@ const FAR: &[&str] = &[
     "+92300#######",
     "+62812########",
 ];
-/// The busiest prefix of honest users: one in fifty has a number in it.
+/// The busiest prefix of honest users: one user in fifty has a number in it.
 const OWN_PREFIX: &str = "+43664#######";
 const OWN_RANGE: &str = "+43664123####";
 
@@ -159,7 +158,7 @@ impl Seeded {
         shapes.get(usize::try_from(self.below(shapes.len() as u64)).unwrap()).unwrap()
     }
 
-    /// A number of this shape that may get text messages.
+    /// Returns a number of this shape that may get text messages.
     fn number(&mut self, shape: &str) -> PhoneNumber {
         loop {
             let digit = |sign| {
@@ -183,7 +182,7 @@ impl Seeded {
         self.pick(country.unwrap().1)
     }
 
-    /// A second of a week whose nights are quiet.
+    /// Returns a second of a week with quiet nights.
     fn of_the_week(&mut self) -> i64 {
         loop {
             let second = self.between(0, 7 * DAY);
@@ -204,12 +203,12 @@ enum Wish {
     ChangedNumber,
 }
 
-/// One thing a person wants, until it is done or given up.
+/// One wish of a user, until it is fulfilled or given up.
 struct Errand {
     person: usize,
     wish: Wish,
     number: PhoneNumber,
-    /// Whether a code that arrives is entered at all.
+    /// Whether the user enters a code that arrives.
     is_serious: bool,
     tries: u32,
     has_code: bool,
@@ -237,7 +236,7 @@ struct Figures {
     too_early: u32,
     honest_users: usize,
     blocked_users: HashSet<usize>,
-    /// By the wish and the last reason.
+    /// Blocked wishes, by wish and by the last reason.
     blocked_by: BTreeMap<(Wish, NotSent), u32>,
     second_factors: u32,
     own_prefix_newcomers: HashSet<usize>,
@@ -282,8 +281,8 @@ impl Figures {
         f64::from(self.blocked_second_factors()) / f64::from(self.second_factors)
     }
 
-    /// The aims. Of second factors only the cool-down holds any back: a person whose messages are
-    /// lost again and again gives up waiting.
+    /// Asserts the aims. Only the cool-down delays second factors: a user whose messages are lost again and
+    /// again gives up waiting.
     fn hold(&self) {
         assert!(self.fraud_share() < 0.02);
         assert!(self.blocked_share() < 0.001);
@@ -307,7 +306,7 @@ impl Figures {
     }
 }
 
-/// A request of the flood, the n-th.
+/// A function that returns the n-th request of the flood.
 type Fraud = fn(&mut Seeded, i64) -> (String, PhoneNumber, Purpose);
 
 struct Replay {
@@ -398,7 +397,7 @@ impl Replay {
             }
             _ => self.people.get(person).unwrap().number.clone(),
         };
-        // Of newcomers one in seven mistyped the number, or loses interest.
+        // One in seven new users mistyped the number, or loses interest.
         let is_serious = match wish {
             Wish::SignUp | Wish::ChangedNumber => self.seeded.percent(86),
             Wish::SecondFactor | Wish::ForgottenPassword => self.seeded.percent(97),
@@ -438,7 +437,7 @@ impl Replay {
         }
         let person = self.people.get(errand.person).unwrap();
         let wish = errand.wish;
-        // A changed number has to be verified; everything else goes to the number of the day.
+        // A changed number has to be verified. All other codes go to the current number.
         let (number, is_own) = match wish {
             Wish::ChangedNumber => (errand.number.clone(), false),
             _ => (person.number.clone(), true),
@@ -475,12 +474,12 @@ impl Replay {
                 let arrives = !self.seeded.one_in(25);
                 errand.has_code |= arrives;
                 if arrives && errand.is_serious {
-                    // Most within a minute or two, some much later.
+                    // Most users answer within a minute or two, some much later.
                     let late = if self.seeded.one_in(30) { 2 * HOUR } else { 100 };
                     let entered = second + self.seeded.between(8, late);
                     self.at(entered, Happening::Enter(index));
                 }
-                // The message is lost, or the user too impatient to wait for it.
+                // The message is lost, or the user is too impatient to wait for it.
                 if (!arrives || self.seeded.one_in(20)) && tries < 5 {
                     let again = second + self.seeded.between(25, 3 * MINUTE);
                     self.at(again, Happening::Ask(index));
@@ -497,7 +496,7 @@ impl Replay {
                     let again = second + self.seeded.between(MINUTE, 3 * MINUTE);
                     self.at(again, Happening::Ask(index));
                 } else {
-                    // Whoever meant it, and got nothing, is blocked.
+                    // A serious user who got no message counts as blocked.
                     errand.is_over = true;
                     if is_counted {
                         self.figures.blocked_users.insert(who);
@@ -574,7 +573,7 @@ async fn without_a_flood() {
     assert_eq!(figures.honest_messages_withheld, 0, "but for the cool-down");
 }
 
-/// New users and new numbers in the ten thousand of one range, in the midst of honest ones.
+/// New users with new numbers in the ten thousand of one range, among honest users.
 #[tokio::test]
 async fn one_range() {
     let fraud: Fraud = |seeded, index| (format!("bot-{index}"), seeded.number(OWN_RANGE), Purpose::SignUp);
@@ -582,9 +581,9 @@ async fn one_range() {
     figures.hold();
 }
 
-/// The same in ten million numbers: the busiest prefix as a whole. Here the aim of 0.1 % is missed:
-/// newcomers of that prefix can't be told from the flood, and wait until the day after it. Nobody
-/// else is touched.
+/// The flood uses ten million numbers: the busiest prefix as a whole. Here the aim of 0.1 % is missed.
+/// Newcomers of that prefix look like the flood, and wait until the day after it. Other users are not
+/// affected.
 #[tokio::test]
 async fn one_wide_prefix() {
     let fraud: Fraud = |seeded, index| (format!("bot-{index}"), seeded.number(OWN_PREFIX), Purpose::SignUp);
@@ -598,7 +597,7 @@ async fn one_wide_prefix() {
     assert!(figures.blocked_share() < 0.01);
 }
 
-/// Forty accounts, a new number in every request, from all over the world.
+/// Forty accounts ask for a new number in every request, from all over the world.
 #[tokio::test]
 async fn rotating_numbers() {
     let fraud: Fraud = |seeded, index| {
@@ -609,14 +608,14 @@ async fn rotating_numbers() {
     figures.hold();
 }
 
-/// A new user in every request, for sixty numbers of six ranges, one in the honest users' prefix.
+/// Each request has a new user, for sixty numbers of six ranges, one of them in the honest users' prefix.
 #[tokio::test]
 async fn rotating_users() {
     let fraud: Fraud = |_, index| {
         let range = ["+25261550", "+99450555", "+43664123", "+92300555", "+62812555", "+23480355"];
         let place = usize::try_from(index).unwrap();
         let start = *range.get(place % range.len()).unwrap();
-        // A number, the same each time the turn comes to it.
+        // Each of the sixty numbers is the same in every turn.
         let mut own = Seeded(u64::try_from(1 + index % 60).unwrap().wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let length = if ["+62", "+234"].iter().any(|code| start.starts_with(code)) { 14 } else { 13 };
         let shape: String = start.chars().chain(std::iter::repeat('#')).take(length).collect();
@@ -626,8 +625,9 @@ async fn rotating_users() {
     figures.hold();
 }
 
-/// Everything rotates, spread like the honest: nothing tells this flood from newcomers. The budgets
-/// bound what it costs and second factors go on; newcomers are blocked with it (docs/security/toll-fraud.md).
+/// Everything rotates, distributed like honest traffic, so that nothing distinguishes this flood from
+/// newcomers. The budgets limit its cost, and second factors still work. Newcomers are blocked with it
+/// (docs/security/toll-fraud.md).
 #[tokio::test]
 async fn everything_rotates() {
     let fraud: Fraud = |seeded, index| {

@@ -47,7 +47,7 @@ fn governor(table: &Arc<InMemoryTable>) -> Governor {
     settings.governor(table.clone())
 }
 
-/// With the `[sign_in]` of an operator's policy.
+/// Builds a guard with the `[sign_in]` of an operator's policy.
 fn guard(ledger: Arc<dyn SignInLedger>, policy: &str) -> SignInGuard {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("policy.toml"), format!("[sign_in]\n{policy}")).unwrap();
@@ -93,7 +93,7 @@ async fn attempts_are_counted_until_a_completed_sign_in() {
     assert_eq!(table.count_attempt(&subject, NOW).await.unwrap(), 1);
 }
 
-/// Has a factor of Cognito's, whoever is asked about.
+/// Every user has a pool factor.
 struct Enrolled;
 
 #[async_trait]
@@ -242,7 +242,7 @@ async fn a_confirmation_is_stored_once_and_a_reset_clears_counts() {
     let device = TrustedDevice {
         name: FriendlyDeviceName::parse("Laptop").unwrap(),
         key: DeviceKey::from_coordinates(
-            // A.1 of RFC 7517.
+            // The key of RFC 7517, A.1.
             "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
             "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
         )
@@ -324,8 +324,8 @@ async fn a_new_device_is_notified_once_at_a_verified_address() {
     assert_ne!(later.id, notice.id, "another sign-in");
 }
 
-/// By e-mail at a verified address, with one identity however often the event comes, and never when a
-/// password was reset or nobody asked for it.
+/// The welcome goes by e-mail to a verified address. It has one identity however often the event comes. A
+/// password reset sends none, and neither does a policy without it.
 #[tokio::test(start_paused = true)]
 async fn a_completed_sign_up_is_welcomed_where_policy_says_so() {
     let (table, user) = parts();
@@ -355,7 +355,7 @@ async fn a_completed_sign_up_is_welcomed_where_policy_says_so() {
         (Notice::Welcome, &user, &vec!["de".into()])
     );
     assert_eq!(notice.to.destination, Destination::Email(EmailAddress::parse("alex@example.com").unwrap()));
-    // Best effort: a queue that fails or hangs fails no confirmation.
+    // The welcome is best effort: a queue that fails or hangs fails no confirmation.
     queue.fail();
     confirms(&welcoming, "PostConfirmation_ConfirmSignUp", "true").await;
     let started = tokio::time::Instant::now();
@@ -385,7 +385,7 @@ async fn throttling_is_the_same_for_known_and_unknown_names() {
         }
     };
     let known = event("PreAuthentication_Authentication");
-    // Nobody's name is as long as anybody's, whatever its case.
+    // An unknown name waits as long as a known one, in upper and lower case.
     let unknown = [nobody("Nobody@example.com"), nobody("nobody@EXAMPLE.com")];
     let mut passed_at = Vec::new();
     for second in 0_usize..2_000 {
@@ -398,7 +398,8 @@ async fn throttling_is_the_same_for_known_and_unknown_names() {
         }
         clock.advance(SignedDuration::from_secs(1));
     }
-    // Five at once (two a second), then 1, 2, 4, … s apart, however much was knocked meanwhile.
+    // Five attempts pass at once (two a second), then attempts 1, 2, 4, … s apart, however many come
+    // meanwhile.
     assert_eq!(passed_at, [0, 0, 1, 1, 2, 3, 5, 9, 17, 33, 65, 129, 257, 513, 1_025, 1_925]);
     assert!(passes(&nobody("another@example.com")).await, "nobody's other name");
 
@@ -407,7 +408,7 @@ async fn throttling_is_the_same_for_known_and_unknown_names() {
     assert!(!passes(&unknown[0]).await);
 }
 
-/// Rules come first: whom they refuse is not counted, so that a closed door locks nobody out.
+/// Rules come first. A sign-in that they refuse is not counted, so that a rule locks no user out.
 #[tokio::test]
 async fn a_refusal_by_a_rule_is_no_attempt() {
     #[derive(Debug)]
