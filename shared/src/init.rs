@@ -5,8 +5,8 @@ use crate::{
     telemetry,
 };
 
-/// The start of every function: reads its settings, all problems reported at once, and starts
-/// logging. At level debug the log says which variables were asked for.
+/// Starts a function: reads its settings, reports all problems at once, and starts logging. At level debug
+/// the log lists the variables that were read.
 pub fn init<T>(read: impl FnOnce(&mut Environment<'_>) -> T) -> Result<T, Problems> {
     let asked = RefCell::new(BTreeSet::new());
     let lookup = |name: &str| {

@@ -1,10 +1,9 @@
 //! The core of `cognito-mfa`: what the functions do, free of AWS SDKs.
 //!
-//! Rooms are capabilities ([`sign_up`], [`sign_in`], [`delivery`], [`factors`], [`custom_auth`],
-//! [`recovery`], [`admin`], [`tokens`], [`rules`], [`audit`]), each with what it decides, its ports and its
-//! use cases, over the [`kernel`].
-//! Two shells stand on top: [`trigger`] for a user pool's triggers and [`http`] for the MFA API.
-//! Dependencies run shells → capabilities → kernel.
+//! The modules are capabilities ([`sign_up`], [`sign_in`], [`delivery`], [`factors`], [`custom_auth`],
+//! [`recovery`], [`admin`], [`tokens`], [`rules`], [`audit`]) over the [`kernel`]. Each has its decisions,
+//! its ports and its use cases. Two shells call them: [`trigger`] for a user pool's triggers and [`http`] for
+//! the MFA API. Dependencies run shells → capabilities → kernel.
 
 pub mod admin;
 pub mod api_limits;

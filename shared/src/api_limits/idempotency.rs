@@ -8,10 +8,10 @@ use crate::kernel::{Clock, Entropy, PortError, UserId};
 
 /// Longer than API Gateway waits for an answer (30 s).
 const LEASE: SignedDuration = SignedDuration::from_secs(35);
-/// How long a response is stored.
+/// Time for which a response is stored.
 const MEMORY: SignedDuration = SignedDuration::from_hours(24);
 
-/// The client's name for one request, the same in every repetition. Stored as a hash.
+/// The client's key of one request, the same in every repetition. We store its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
@@ -20,13 +20,13 @@ pub struct IdempotencyKey(String);
 pub struct InvalidIdempotencyKey;
 
 impl IdempotencyKey {
-    /// 1 to 128 visible ASCII characters.
+    /// Accepts 1 to 128 visible ASCII characters.
     pub fn parse(text: &str) -> Result<Self, InvalidIdempotencyKey> {
         let fits = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then(|| Self(digest(&[text.as_bytes()]))).ok_or(InvalidIdempotencyKey)
     }
 
-    /// 64 hexadecimal digits.
+    /// Returns 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -41,18 +41,18 @@ impl RequestHash {
         Self(digest(&[method.as_bytes(), path.as_bytes(), body]))
     }
 
-    /// As it was kept.
+    /// Returns the hash that was stored.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// 64 hexadecimal digits.
+    /// Returns 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Lengths go in, so that parts can't be shifted into each other.
+/// Hashes the parts with their lengths, so that bytes cannot move from one part to the next.
 fn digest(parts: &[&[u8]]) -> String {
     let mut digest = Sha256::new();
     for part in parts {

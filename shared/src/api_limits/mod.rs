@@ -1,4 +1,4 @@
-//! Limits of the APIs: how many changes a caller may make, and that a repeated request has its effect once.
+//! Limits of the APIs: how many changes a caller may make, and that a repeated request takes effect once.
 
 mod idempotency;
 mod port;

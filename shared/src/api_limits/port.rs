@@ -7,19 +7,20 @@ use crate::kernel::{Entropy, PortError, UserId};
 /// What a rate limit counts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RateCounter {
-    /// A user's changes of their own factors, by the minute.
+    /// A user's changes of their own factors, per minute.
     User(UserId),
-    /// A keyed hash of a network address, by the minute.
+    /// The changes from one network, per minute. Holds the keyed hash of the network address.
     Address(String),
-    /// An administrator's reads of users, by the hour.
+    /// An administrator's reads of users, per hour.
     AdminLooks(UserId),
-    /// An administrator's changes of users, by the hour.
+    /// An administrator's changes of users, per hour.
     AdminChanges(UserId),
 }
 
 /// Counts calls in a window of time.
 ///
-/// Contract: of N racing callers exactly `most` are counted. A refused call changes nothing. One write.
+/// Contract: of N racing callers exactly `most` are counted. A refused call changes nothing. Each call is one
+/// write.
 #[async_trait]
 pub trait RateCounts: Send + Sync {
     /// Returns false if the window already has `most` calls. `start` is the window's first second.
@@ -28,9 +29,9 @@ pub trait RateCounts: Send + Sync {
 
 /// Stores which requests were made, by user and key.
 ///
-/// Contract: of N racing claims of one key exactly one is [`KeyClaim::Granted`]; for the same holder it is
-/// granted again. `store_response` and `release` are one write each. They change nothing if the holder's claim
-/// has expired and another request has the key. The caller leaves out a response that holds a secret.
+/// Contract: of N racing claims of one key exactly one is [`KeyClaim::Granted`]. The same holder is granted
+/// the key again. `store_response` and `release` are one write each. They change nothing if the holder's
+/// claim has expired and another request has the key. The caller leaves out a response that holds a secret.
 #[async_trait]
 pub trait IdempotencyStore: Send + Sync {
     /// Claims the key until `until`, if it is free at `now`.
@@ -54,7 +55,7 @@ pub trait IdempotencyStore: Send + Sync {
         until: Timestamp,
     ) -> Result<KeyRelease, PortError>;
 
-    /// Frees the key: the request changed nothing.
+    /// Frees the key of a request that changed nothing.
     async fn release(
         &self,
         user: &UserId,
@@ -74,13 +75,13 @@ impl KeyHolder {
         Ok(Self(data_encoding::HEXLOWER.encode(&bytes)))
     }
 
-    /// 32 hexadecimal digits.
+    /// Returns 32 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The result of giving up a key.
+/// The result of storing a response or releasing a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyRelease {
     Done,

@@ -9,12 +9,12 @@ use crate::{
     kernel::{Clock, HashKey, PortError, UserId},
 };
 
-/// A window of time whose calls are counted together. Windows stand still, so that one number in a condition
-/// is enough.
+/// A window of time whose calls are counted together. Windows are fixed, so one number in a condition is
+/// enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateWindow {
     pub start: Timestamp,
-    /// Until the next one begins; at least a second.
+    /// Time until the next window begins, at least a second.
     pub left: Duration,
 }
 
@@ -40,8 +40,8 @@ impl RateWindow {
     }
 }
 
-/// Limits how many changes a user and an address may request in a minute. Reads are not counted: a write for
-/// each would cost more than it protects, and API Gateway and Cognito limit them.
+/// Limits how many changes a user and an address may request in a minute. It does not count reads. A write
+/// for each read would cost more than it protects, and API Gateway and Cognito limit reads.
 pub struct RateLimiter {
     counts: Arc<dyn RateCounts>,
     clock: Arc<dyn Clock>,
@@ -54,7 +54,7 @@ pub struct RateLimiter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateDecision {
     Admitted,
-    /// Refused until the minute is over.
+    /// The call is refused until the minute is over.
     Later {
         wait: Duration,
     },
@@ -89,7 +89,7 @@ impl RateLimiter {
     }
 }
 
-/// Returns the network that one customer has: an IPv4 address, or a /64 of IPv6.
+/// Returns the network that belongs to one customer: an IPv4 address, or a /64 of IPv6.
 fn network(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(address) => address.octets().to_vec(),

@@ -4,50 +4,50 @@ use jiff::Timestamp;
 
 use super::Evidence;
 
-/// What is to be changed.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// A factor of Cognito's: its authenticator app, its preference, its remembered devices.
+    /// A pool factor: the authenticator app, the preference, remembered devices.
     PoolFactor,
     /// An e-mail address or a phone number.
     Address,
-    /// A named authenticator is set up.
+    /// The set-up of a named authenticator.
     NewAuthenticator,
-    /// New recovery codes. Those made at a native client recover the account, and nothing else.
+    /// New recovery codes. Codes made at a native client recover the account and do nothing else.
     RecoveryCodes,
     /// Any other change of custom factors: trusted devices, names, removals, settings.
     CustomFactor,
 }
 
-/// The app client whose token asks.
+/// The kind of the app client whose token makes the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientKind {
     Native,
-    /// Signs in by custom challenges. `may_enrol`: the policy lets a first factor be set up.
+    /// A custom client. `may_enrol`: the policy permits the set-up of a first factor.
     Custom {
         may_enrol: bool,
     },
-    /// Not listed in `MFA_APP_CLIENTS`.
+    /// A client that is not listed in `MFA_APP_CLIENTS`.
     Unknown,
 }
 
-/// What is known of the user's factors.
+/// The facts about the user's factors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FactorCoverage {
-    /// The user has, or once had, a factor that counts.
+    /// Whether the user has, or once had, a factor that counts.
     pub has_factor: bool,
-    /// The user has custom factors, or has completed a sign-in at a custom client.
+    /// Whether the user has custom factors, or has completed a sign-in at a custom client.
     pub is_covered: bool,
-    /// A custom client counts a code to one of the user's verified addresses.
+    /// Whether a custom client accepts a code to one of the user's verified addresses as a factor.
     pub has_counted_channel: bool,
 }
 
-/// One request for a change, with all that is known about it.
+/// A request for a change, with all facts for the decision.
 #[derive(Debug, Clone, Copy)]
 pub struct ChangeRequest {
     pub change: ChangeKind,
     pub evidence: Evidence,
-    /// `auth_time`.
+    /// The claim `auth_time`.
     pub signed_in_at: Timestamp,
     pub client: ClientKind,
     pub coverage: FactorCoverage,
@@ -62,7 +62,7 @@ pub enum Decision {
     TooOld,
     /// This sign-in proved no second factor.
     SecondFactorRequired,
-    /// A first factor is not set up with such a token.
+    /// Such a token may not set up a first factor.
     EnrolmentClosed,
 }
 
@@ -77,7 +77,7 @@ pub fn decide(request: &ChangeRequest) -> Decision {
         if !is_fresh(at) {
             return Decision::TooOld;
         }
-        // A factor of the pool that a thief of the password has set up at Cognito must not lead to custom
+        // A thief of the password may have set up a pool factor at Cognito. It must not give access to custom
         // factors of a user whom a custom client asks for something else.
         let is_asked_for_more =
             coverage.is_covered || (change != ChangeKind::RecoveryCodes && coverage.has_counted_channel);
@@ -115,7 +115,7 @@ mod tests {
         matches!(change, ChangeKind::RecoveryCodes | ChangeKind::CustomFactor)
     }
 
-    /// Every request that there is, as far as [`decide`] tells them apart.
+    /// Returns every request that [`decide`] distinguishes.
     fn requests() -> impl Iterator<Item = ChangeRequest> {
         let changes = [
             ChangeKind::PoolFactor,

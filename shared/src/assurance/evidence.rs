@@ -2,35 +2,36 @@ use jiff::Timestamp;
 
 use super::{PasswordRecovery, Proofs, level};
 
-/// The access token's claim with the level, as decimal text.
+/// The claim of the access token with the level, as decimal text.
 pub const LEVEL_CLAIM: &str = "mfa_level";
-/// The access token's claim with the time of the second factor, in seconds since the epoch, as text.
+/// The claim of the access token with the time of the second factor: seconds since the epoch, as text.
 pub const SECOND_FACTOR_AT_CLAIM: &str = "mfa_at";
-/// The level from which on a sign-in has a second factor.
+/// The lowest level at which a sign-in has a second factor.
 pub const SECOND_FACTOR_LEVEL: u8 = 2;
 
-/// What a token's own sign-in proved. It says nothing of any other sign-in of the user.
+/// The evidence of one token's own sign-in. It says nothing about other sign-ins of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Evidence {
-    /// Independent proofs.
+    /// Number of independent proofs.
     pub level: u8,
-    /// When [`SECOND_FACTOR_LEVEL`] was reached by codes that the user entered, without any device.
+    /// The time at which codes that the user entered reached [`SECOND_FACTOR_LEVEL`], without any device.
     pub second_factor_at: Option<Timestamp>,
 }
 
 impl Evidence {
-    /// Of a token that says nothing: it was issued for something, and that is all we know.
+    /// The evidence of a token without our claims. We only know that it was issued, which counts as one
+    /// proof.
     pub const UNKNOWN: Self = Self { level: 1, second_factor_at: None };
 
     /// Returns the evidence of a sign-in that was completed `at`.
     pub fn of(proofs: &Proofs, recovery: PasswordRecovery, at: Timestamp) -> Self {
         let has_second_factor = level(&proofs.without_devices(), recovery) >= SECOND_FACTOR_LEVEL;
-        // In whole seconds, as claims and records have it.
+        // Claims and records hold whole seconds.
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         Self { level: level(proofs, recovery).max(1), second_factor_at: has_second_factor.then_some(at) }
     }
 
-    /// Returns the claims that say the same.
+    /// Returns the claims for an access token.
     pub fn claims(&self) -> impl Iterator<Item = (&'static str, String)> {
         let at = self.second_factor_at.map(|at| (SECOND_FACTOR_AT_CLAIM, at.as_second().to_string()));
         std::iter::once((LEVEL_CLAIM, self.level.to_string())).chain(at)

@@ -1,8 +1,9 @@
-//! Decides what a sign-in has proven, and what that allows. `docs/security/assurance.md` is the specification.
+//! Decides what a sign-in has proven, and what that permits. `docs/security/assurance.md` is the
+//! specification.
 //!
-//! [`Proofs`] are what one sign-in proved, and [`level`] counts the independent ones among them.
-//! [`Evidence`] is what travels with the tokens of that sign-in. [`decide`] says whether it is enough for
-//! a change of factors.
+//! [`Proofs`] are the facts that one sign-in proved, and [`level`] counts the independent ones. The tokens of
+//! that sign-in carry its [`Evidence`]. [`decide`] says whether the evidence is enough for a change of
+//! factors.
 
 mod change;
 mod evidence;
@@ -16,14 +17,14 @@ pub use records::{RECORD_LIFE, RecordedSignIn, SAME_SIGN_IN, SignInRecords, weak
 
 use crate::{config::Environment, kernel::CustomFactor};
 
-/// What kind of thing a factor proves.
+/// The class of a factor by what it proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FactorClass {
-    /// A mailbox or a phone number: a code reaches every person who reads it.
+    /// A mailbox or a phone number. A code there reaches every person who can read it.
     Channel,
     /// An authenticator app or a browser's key.
     Possession,
-    /// Codes that were printed for the day on which everything else is lost.
+    /// Codes that the user printed in case everything else is lost.
     Backup,
 }
 
@@ -89,25 +90,26 @@ impl PasswordRecovery {
     }
 }
 
-/// What one sign-in proved.
+/// The facts that one sign-in proved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proofs {
     pub password: bool,
-    /// Cognito's factors and custom factors alike.
+    /// The proven factors. They include pool factors and custom factors.
     pub factors: BTreeSet<CustomFactor>,
-    /// A device that Cognito remembers stood in for its own factor.
+    /// Whether a device that Cognito remembers replaced a pool factor.
     pub remembered_device: bool,
 }
 
 impl Proofs {
-    /// Returns the proofs for which the user did something: no device signed by itself.
+    /// Returns the proofs without devices, because a device signs without the user.
     fn without_devices(&self) -> Self {
         let factors = self.factors.iter().copied().filter(|factor| factor.is_code()).collect();
         Self { password: self.password, factors, remembered_device: false }
     }
 }
 
-/// Counts the independent proofs: how many different things an attacker must hold to make them all.
+/// Counts the independent proofs: the number of different things that an attacker must hold to repeat them
+/// all.
 pub fn level(proofs: &Proofs, recovery: PasswordRecovery) -> u8 {
     let is_contained = proofs.factors.iter().any(|factor| recovery.resets_by(*factor));
     let password = u8::from(proofs.password && !is_contained);
@@ -124,7 +126,7 @@ mod tests {
 
     const BY_EMAIL: PasswordRecovery = PasswordRecovery { email: true, sms: false };
 
-    /// The table of docs/security/assurance.md, "Levels".
+    /// Follows the table of docs/security/assurance.md, "Levels".
     #[rstest]
     #[case::password(true, &[], 1)]
     #[case::email(false, &[EmailCode], 1)]

@@ -4,24 +4,24 @@ use jiff::{SignedDuration, Timestamp};
 use super::Evidence;
 use crate::kernel::{PortError, UserId};
 
-/// How long a record of a sign-in is kept.
+/// Time for which a record of a sign-in is stored.
 pub const RECORD_LIFE: SignedDuration = SignedDuration::from_hours(24);
-/// How far a record may be from `auth_time`: the pool and the trigger have a clock each.
+/// Largest difference between a record and `auth_time`. The clocks of the pool and the trigger differ.
 pub const SAME_SIGN_IN: SignedDuration = SignedDuration::from_secs(60);
 
 /// One completed sign-in, in whole seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedSignIn {
     pub at: Timestamp,
-    /// App client id.
+    /// The id of the app client.
     pub client: String,
     pub evidence: Evidence,
 }
 
-/// Keeps the evidence of sign-ins whose tokens can't carry it: at version `V1_0` of the trigger, and of
-/// administrators, whose refreshed tokens are to be judged as well.
+/// Stores the evidence of sign-ins whose tokens cannot carry it. That is the case at version `V1_0` of the
+/// trigger. Administrators' sign-ins are stored too, so that their refreshed tokens can be judged.
 ///
-/// Contract: `record` is one write, and can be repeated; of racing records none is lost. `recorded` is one
+/// Contract: `record` is one write and can be repeated. Of racing records none is lost. `recorded` is one
 /// consistent read.
 #[async_trait]
 pub trait SignInRecords: Send + Sync {
@@ -36,12 +36,13 @@ pub trait SignInRecords: Send + Sync {
     ) -> Result<Vec<RecordedSignIn>, PortError>;
 }
 
-/// Returns the weakest evidence among sign-ins at `client`: which of them a token is of can't be told.
+/// Returns the weakest evidence among the sign-ins at `client`, because we cannot tell which of them a token
+/// belongs to.
 pub fn weakest(recorded: &[RecordedSignIn], client: &str) -> Option<Evidence> {
     recorded.iter().filter(|sign_in| sign_in.client == client).map(|sign_in| sign_in.evidence).reduce(
         |one, other| Evidence {
             level: one.level.min(other.level),
-            // The earlier one; absent if it is absent in either.
+            // Takes the earlier time, or `None` if either is absent.
             second_factor_at: one.second_factor_at.min(other.second_factor_at),
         },
     )

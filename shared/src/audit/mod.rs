@@ -1,4 +1,4 @@
-//! The audit trail: who changed which factor, when. Append-only; no secret, no address.
+//! The audit trail: who changed which factor, and when. It is append-only and holds no secret and no address.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -13,11 +13,11 @@ pub struct AuditEntry {
     pub user: UserId,
     pub at: Timestamp,
     pub action: AuditAction,
-    /// Who did it, where that is not the user.
+    /// The administrator who acted. `None` if the user acted.
     pub by: Option<Authority>,
 }
 
-/// An administrator, and why they did it. Looks need no reason.
+/// An administrator and the reason of the operation. Looks need no reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authority {
     pub user: UserId,
@@ -27,7 +27,7 @@ pub struct Authority {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum AuditAction {
-    /// A new authenticator's secret was handed out; with `replace` the old one stopped working.
+    /// A new authenticator's secret was returned. With `replace` the old secret stopped working.
     TotpStarted {
         replace: bool,
     },
@@ -42,9 +42,9 @@ pub enum AuditAction {
         event: FactorEvent,
         id: Option<uuid::Uuid>,
     },
-    /// A sign-in was completed on a device that the pool did not know.
+    /// A sign-in was completed on a device that the pool did not remember.
     NewDeviceUsed,
-    /// Something about the recovery of the account.
+    /// An event of a recovery case.
     Recovery {
         event: RecoveryEvent,
     },
@@ -59,7 +59,7 @@ pub enum AuditAction {
     },
 }
 
-/// What a user did with a custom factor, an address, or a device that the pool remembers.
+/// An event of a custom factor, an address or a remembered device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FactorEvent {
@@ -104,24 +104,24 @@ impl FactorEvent {
     }
 }
 
-/// What became of a recovery.
+/// An event of a recovery case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecoveryEvent {
-    /// A caller who knew the password opened a recovery.
+    /// A caller who knew the password opened a recovery case.
     Opened,
     /// The wait for a mailed code has begun.
     Waiting,
-    /// By the owner's link.
+    /// The owner's link stopped the case.
     Stopped,
     /// The mailed code was entered, but the owner has signed in or changed something meanwhile.
     EndedByOwner,
-    /// It was proven; a new password is set next.
+    /// The case was proven. The new password is set next.
     Begun,
     Recovered,
-    /// The factor can't be taken away: the pool requires one, and the user has no other.
+    /// The factor cannot be removed: the pool requires one, and the user has no other.
     EscalatedNoOtherFactor,
-    /// The factor can't be taken away: Cognito did not do it.
+    /// The factor cannot be removed: Cognito accepted the change but did not make it.
     EscalatedStillThere,
 }
 
@@ -140,7 +140,7 @@ impl RecoveryEvent {
     }
 }
 
-/// What an administrator does to a user, or looks at.
+/// An operation or a look of an administrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AdminEvent {
@@ -170,7 +170,7 @@ impl AdminEvent {
 }
 
 impl AuditEntry {
-    /// A line with an id of its own that sorts by time (UUID v7).
+    /// Creates a line with an id of its own that sorts by time (UUID v7).
     pub fn new(
         clock: &dyn Clock,
         entropy: &dyn Entropy,
@@ -180,7 +180,7 @@ impl AuditEntry {
         Self::at(clock.now(), entropy, user, action)
     }
 
-    /// The same for a time that was read before.
+    /// Creates a line for a time that was read before.
     pub fn at(
         at: Timestamp,
         entropy: &dyn Entropy,
@@ -195,22 +195,23 @@ impl AuditEntry {
     }
 }
 
-/// A line as it is read again. What else was kept with it is for operators.
+/// A line that is read from the trail. Further stored members are for operators only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditLine {
     pub id: uuid::Uuid,
     pub at: Timestamp,
-    /// Its name, those of older versions included.
+    /// The name of the action. It may be one of an older version.
     pub action: String,
     pub factor: Option<PoolFactor>,
 }
 
 /// Reads the trail.
 ///
-/// Contract: the newest first, each once over all pages, however many are appended meanwhile.
+/// Contract: `newest` returns the newest lines first. Over all pages each line appears once, even if lines
+/// are appended meanwhile.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// At most `most` lines of a user, before `before` if it is given.
+    /// Returns at most `most` lines of a user. If `before` is given, all are older than it.
     async fn newest(
         &self,
         user: &UserId,
@@ -219,9 +220,9 @@ pub trait AuditLog: Send + Sync {
     ) -> Result<Vec<AuditLine>, PortError>;
 }
 
-/// Keeps the trail.
+/// Appends to the trail.
 ///
-/// Contract: an entry is kept once, however often it is appended, and never changed.
+/// Contract: an entry is stored once, even if it is appended several times, and it never changes.
 #[async_trait]
 pub trait AuditTrail: Send + Sync {
     async fn append(&self, entry: &AuditEntry) -> Result<(), PortError>;

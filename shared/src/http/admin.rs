@@ -216,7 +216,7 @@ impl<S: Send + Sync> FromRequestParts<S> for AdminCaller {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let signed_in = SignedIn::from_request_parts(parts, state).await?;
         let claims = claims(parts).ok_or(Refusal::NotSignedIn)?;
-        // A list comes as `[one two]` (cognito.md §8.2).
+        // API Gateway writes a list as `[one two]` (cognito.md §8.2).
         let list = |name: &str| -> Vec<&str> {
             let text = claims.get(name).map(String::as_str).unwrap_or_default();
             let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or_default();

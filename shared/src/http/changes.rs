@@ -63,7 +63,7 @@ async fn change(
         Idempotency::Running => return Err(Refusal::RequestRunning.into()),
     };
     let (response, ended) = end(next.run(Request::from_parts(parts, Body::from(bytes))).await).await;
-    // Done already: at worst the key is free again when its lease is over.
+    // The change is done. If this fails, the key becomes free when its lease ends.
     if let Err(fault) = idempotency.end(&user, &key, &holder, ended).await {
         telemetry::dependency_failed(&fault);
     }

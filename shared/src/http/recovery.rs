@@ -242,7 +242,7 @@ async fn password(
     match front.service.handle(&command).await {
         Ok(answer) => view(answer),
         Err(fault) => {
-            // The worker may have died in the middle. `resume` finishes what needs no password.
+            // The worker may have died before the end. `resume` finishes the steps that need no password.
             telemetry::dependency_failed(&fault);
             if let Err(fault) = front.service.resume(&secret.key(&front.hash_key)).await {
                 telemetry::dependency_failed(&fault);
@@ -348,12 +348,13 @@ impl<S: Send + Sync> FromRequestParts<S> for StopPage {
         let Some(RequestContext::ApiGatewayV2(context)) = parts.extensions.get::<RequestContext>() else {
             return Err(Refusal::TemporarilyUnavailable.into());
         };
-        // API Gateway's word. The header is the caller's, and only adds a port, on loopback.
+        // The address comes from API Gateway. The caller controls the header, which only adds a port on
+        // loopback.
         let domain = context.domain_name.as_deref().ok_or(Refusal::TemporarilyUnavailable)?;
         let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let is_local = domain == "127.0.0.1" && host.starts_with("127.0.0.1:");
         let origin = if is_local { format!("http://{host}") } else { format!("https://{domain}") };
-        // A stage that is not the default one is part of every path.
+        // The name of a stage other than the default one is part of every path.
         let stage = context.stage.as_deref().filter(|stage| *stage != "$default");
         let stage = stage.map(|stage| format!("/{stage}")).unwrap_or_default();
         Ok(Self(format!("{origin}{stage}/recovery/stop")))

@@ -46,7 +46,7 @@ fn chosen(request: &lambda_http::Request) -> Option<(Uri, bool)> {
         path.push('/');
         path.push_str(&segment);
     }
-    // A `?` or `#` in it has cut the query.
+    // A `?` or `#` in the path has cut the query.
     if request.raw_http_path().contains(['?', '#']) {
         return None;
     }

@@ -31,7 +31,7 @@ pub(super) fn with_shell(routes: Router) -> Router {
 async fn guard(request: Request, next: Next) -> Response {
     let id = request_id(&request);
     let mut response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
-        // The panic hook has logged where.
+        // The panic hook has logged the place.
         Metric::Panicked.emit();
         Problem::new(Refusal::TemporarilyUnavailable).into_response()
     });

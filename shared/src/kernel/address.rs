@@ -2,9 +2,9 @@ use std::fmt;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-/// An E.164 number: `+`, then 7 to 15 digits, the first not 0 (ITU-T E.164 §6). Cognito stores
-/// nothing else in `phone_number`. Whether the number exists, and where, is no question for here:
-/// phone metadata costs 40 ms at its first use.
+/// An E.164 number: `+`, then 7 to 15 digits, the first not 0 (ITU-T E.164 §6). Cognito stores no other form
+/// in `phone_number`. This type does not check whether the number exists, because phone metadata costs 40 ms
+/// at its first use.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PhoneNumber(String);
 
@@ -26,7 +26,7 @@ impl PhoneNumber {
     }
 }
 
-/// `+*******0123`, as Cognito masks a destination (cognito.md §3.4).
+/// Prints `+*******0123`, the form in which Cognito masks a destination (cognito.md §3.4).
 impl fmt::Display for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.0.len().saturating_sub(4);
@@ -44,8 +44,8 @@ impl fmt::Debug for PhoneNumber {
     }
 }
 
-/// An e-mail address with its domain in ASCII lower case (IDNA), the local part as written, in NFC
-/// (RFC 6532 §3.1): what was typed with combining marks is the same address.
+/// An e-mail address with its domain in ASCII lower case (IDNA). The local part is as written, in NFC (RFC
+/// 6532 §3.1), so that combining marks give the same address.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress {
     local: String,
@@ -69,7 +69,7 @@ impl EmailAddress {
         Ok(Self { local: parsed.local_part().to_owned(), domain })
     }
 
-    /// `example.com`, always ASCII and lower case.
+    /// Returns the domain, such as `example.com`, always in ASCII lower case.
     pub fn domain(&self) -> &str {
         &self.domain
     }
@@ -79,7 +79,7 @@ impl EmailAddress {
     }
 }
 
-/// `j***@e***`, as Cognito masks a destination (cognito.md §3.4).
+/// Prints `j***@e***`, the form in which Cognito masks a destination (cognito.md §3.4).
 impl fmt::Display for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-/// The time, as a source that tests can set.
+/// Returns the time. Tests can set it.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     fn now(&self) -> Timestamp;
 }

@@ -2,11 +2,11 @@ use zeroize::Zeroizing;
 
 use super::{Entropy, PortError, typed::symbols};
 
-/// The largest multiple of 10 that a byte reaches: from here on a remainder would favour 0 to 5.
+/// The largest multiple of 10 in a byte. Bytes from here on would favour the digits 0 to 5.
 const FAIR: u8 = 250;
 
-/// A code that a user typed, read once at the edge: `"123 456"`, `"１２３４５６"` and `"١٢٣٤٥٦"` are the same code
-/// everywhere.
+/// A code that a user typed, normalised when it arrives: `"123 456"`, `"１２３４５６"` and `"١٢٣٤٥٦"` are the same
+/// code.
 #[derive(Clone)]
 pub struct OneTimeCode(Zeroizing<String>);
 
@@ -15,9 +15,9 @@ pub struct OneTimeCode(Zeroizing<String>);
 pub struct InvalidCode;
 
 impl OneTimeCode {
-    /// Cognito sends 6 digits, 8 for passwordless codes (cognito.md §2.3); 4 to 12 pass.
+    /// Accepts 4 to 12 digits. Cognito sends 6, or 8 for passwordless codes (cognito.md §2.3).
     pub fn parse(typed: &str) -> Result<Self, InvalidCode> {
-        // Longer than any code with any grouping: not worth reading.
+        // The text is longer than any code with any grouping.
         if typed.len() > 128 {
             return Err(InvalidCode);
         }
@@ -31,14 +31,14 @@ impl OneTimeCode {
         (4..=12).contains(&digits.len()).then_some(Self(digits)).ok_or(InvalidCode)
     }
 
-    /// A code of an authenticator app: exactly 6 digits (cognito.md §4.3).
+    /// Parses a code of an authenticator app: exactly 6 digits (cognito.md §4.3).
     pub fn parse_totp(typed: &str) -> Result<Self, InvalidCode> {
         let code = Self::parse(typed)?;
         (code.0.len() == 6).then_some(code).ok_or(InvalidCode)
     }
 
-    /// Draws a code of `length` digits, 4 to 12. Every code is as likely as any other: bytes that would
-    /// favour some digits are thrown away and drawn again.
+    /// Draws a code of `length` digits, 4 to 12. Every code is equally likely: we discard bytes that would
+    /// favour some digits and draw again.
     pub fn draw(entropy: &dyn Entropy, length: usize) -> Result<Self, PortError> {
         let length = length.clamp(4, 12);
         let mut digits = Zeroizing::new(String::with_capacity(length));
@@ -52,7 +52,7 @@ impl OneTimeCode {
         Ok(Self(digits))
     }
 
-    /// The digits, for the adapter that sends them.
+    /// Returns the digits, for the adapter that sends them.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -29,8 +29,8 @@ impl CustomFactor {
         Self::ALL.into_iter().find(|factor| factor.name() == name)
     }
 
-    /// Whether the user has entered a code for it. A trusted device signs by itself: it proves that the
-    /// browser is there, not the user.
+    /// Whether the user enters a code for this factor. A trusted device signs without the user, so it proves
+    /// only that the browser is there.
     pub fn is_code(self) -> bool {
         self != Self::TrustedDevice
     }

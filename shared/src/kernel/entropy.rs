@@ -1,6 +1,6 @@
 use super::PortError;
 
-/// Random bytes fit for secrets.
+/// Provides random bytes that are fit for secrets.
 pub trait Entropy: Send + Sync + std::fmt::Debug {
     /// Fills `bytes` from a cryptographically secure source.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), PortError>;

@@ -1,7 +1,7 @@
 use aws_lc_rs::hmac;
 
-/// A secret that hashes are made with, so that a reader of the table can't try what was hashed: a phone number, a code.
-/// Each purpose has a secret of its own (`MFA_HASH_KEY`, `MFA_CHALLENGE_KEY`, `MFA_RECOVERY_KEY`).
+/// A key for hashes. Without it, a reader of the table cannot guess the hashed value, such as a phone number
+/// or a code. Each purpose has a key of its own (`MFA_HASH_KEY`, `MFA_CHALLENGE_KEY`, `MFA_RECOVERY_KEY`).
 #[derive(Clone)]
 pub struct HashKey(hmac::Key);
 
@@ -10,8 +10,8 @@ impl HashKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
-    /// HMAC-SHA-256 of `parts`, cut to 128 bits, in hexadecimal. `purpose` keeps hashes of different
-    /// things apart; lengths go in, so that parts can't be shifted into each other.
+    /// Returns the HMAC-SHA-256 of `parts`, cut to 128 bits, in hexadecimal. `purpose` separates hashes of
+    /// different things. The lengths are hashed too, so that bytes cannot move from one part to the next.
     pub fn hash(&self, purpose: &str, parts: &[&[u8]]) -> String {
         let mut context = hmac::Context::with_key(&self.0);
         for part in std::iter::once(purpose.as_bytes()).chain(parts.iter().copied()) {

@@ -1,4 +1,4 @@
-//! The small vocabulary that every capability shares.
+//! Types that every capability uses.
 
 mod address;
 mod clock;

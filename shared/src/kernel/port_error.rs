@@ -1,11 +1,11 @@
 use std::error::Error;
 
-/// A dependency failed. For operators: it is logged once, at the boundary, and never shown to a
-/// user, who reads [`Refusal::TemporarilyUnavailable`](super::Refusal) instead.
+/// The failure of a dependency, for operators. It is logged once, at the boundary, and never shown to a user.
+/// The user reads [`Refusal::TemporarilyUnavailable`](super::Refusal) instead.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} failed")]
 pub struct PortError {
-    /// The port's operation, `dynamodb.UpdateItem` for example.
+    /// The port's operation, such as `dynamodb.UpdateItem`.
     pub operation: &'static str,
     #[source]
     pub source: Box<dyn Error + Send + Sync>,
@@ -16,7 +16,7 @@ impl PortError {
         Self { operation, source: source.into() }
     }
 
-    /// The whole chain of causes in one line, for a log.
+    /// Returns the whole chain of causes in one line, for a log.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause: Option<&(dyn Error + 'static)> = Some(self.source.as_ref());

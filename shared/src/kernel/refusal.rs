@@ -87,7 +87,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// All built-in refusals; [`Refusal::ByRule`] has an operator's text.
+    /// All built-in refusals. The text of [`Refusal::ByRule`] comes from an operator.
     pub const ALL: [Self; 62] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
@@ -153,22 +153,22 @@ impl Refusal {
         Self::TemporarilyUnavailable,
     ];
 
-    /// The inverse of [`Refusal::code`], for built-in refusals.
+    /// Returns the built-in refusal with this code, or `None` if there is no such code.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|refusal| refusal.code() == code)
     }
 
-    /// Stable: clients branch on it.
+    /// Returns the stable code. Clients branch on it.
     pub fn code(self) -> &'static str {
         self.entry().0
     }
 
-    /// May be reworded. Clients show it or a text of their own.
+    /// Returns the text, which may be reworded. Clients show it or a text of their own.
     pub fn text(self) -> &'static str {
         self.entry().1
     }
 
-    /// HTTP status of the problem document (RFC 9110).
+    /// Returns the HTTP status of the problem document (RFC 9110).
     pub fn status(self) -> u16 {
         self.entry().2
     }

@@ -1,9 +1,9 @@
-/// What an operator's rule lets a user read when it refuses: one short line, as public as the catalogue
+/// The message that a user reads when an operator's rule refuses: one short line, as public as the catalogue
 /// of [`Refusal`](super::Refusal).
 ///
-/// It comes from rules that an operator deploys, and from nowhere else: other code that made one could show
-/// anything to a user (`tests/tests/architecture.rs` holds that only the reader of rules does). Rules
-/// are read once, at the start of a process, and so are kept until its end.
+/// Only the reader of an operator's rules may create it, because other code could show anything to a user.
+/// `tests/tests/architecture.rs` checks this. Rules are read once, at the start of a process, so messages
+/// live until its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RuleMessage(&'static str);
 
@@ -18,7 +18,7 @@ pub enum InvalidMessage {
 }
 
 impl RuleMessage {
-    /// Characters. Managed login shows it above its form, apps in a line or two.
+    /// The longest message in characters. Managed login shows it above its form, apps in a line or two.
     pub const LONGEST: usize = 120;
 
     pub fn parse(text: &str) -> Result<Self, InvalidMessage> {

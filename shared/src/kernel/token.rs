@@ -1,12 +1,12 @@
 use zeroize::Zeroizing;
 
-/// A user's own Cognito access token as it came in. It signs every call to Cognito, so it is never
+/// A user's own Cognito access token, as received. It authorizes every call to Cognito, so it is never
 /// printed.
 #[derive(Clone)]
 pub struct AccessToken(Zeroizing<String>);
 
 impl AccessToken {
-    /// Out of an `Authorization` header, with or without `Bearer` (cognito.md §8.1).
+    /// Reads the token from an `Authorization` header, with or without `Bearer` (cognito.md §8.1).
     pub fn from_authorization(header: &str) -> Option<Self> {
         let token = match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
@@ -16,7 +16,7 @@ impl AccessToken {
         (!token.is_empty()).then(|| Self(Zeroizing::new(token.to_owned())))
     }
 
-    /// The token itself, for the adapter that sends it.
+    /// Returns the token, for the adapter that sends it.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,11 +1,11 @@
-//! Reading what a user typed or pasted as a code.
+//! Reads a code that a user typed or pasted.
 
 use icu_properties::{
     CodePointMapData,
     props::{GeneralCategory, GeneralCategoryGroup},
 };
 
-/// Blanks, hyphens and dashes, direction marks and joiners: people group and paste codes with them.
+/// Blanks, hyphens and dashes, direction marks and joiners. People group codes with them or paste them along.
 const SEPARATORS: GeneralCategoryGroup = GeneralCategoryGroup::Separator
     .union(GeneralCategoryGroup::DashPunctuation)
     .union(GeneralCategoryGroup::Control)

@@ -1,9 +1,9 @@
 use sha2::{Digest, Sha256};
 
-/// A user's `sub`: what keys and audit lines name a user by, never an address.
+/// A user's `sub`. Keys and audit lines name a user by it, never by an address.
 ///
-/// A UUID today, but Cognito does not promise the format (cognito.md §8.3), so anything short and
-/// printable passes.
+/// It is a UUID today, but Cognito does not promise the format (cognito.md §8.3). We therefore accept any
+/// short, printable text.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct UserId(String);
 
@@ -21,7 +21,7 @@ impl UserId {
         &self.0
     }
 
-    /// What logs name the user by: stable, and no way back to the account without the pool.
+    /// Returns the pseudonym for logs. It is stable, and only the pool can relate it to the account.
     pub fn pseudonym(&self) -> String {
         let digest = Sha256::digest(self.0.as_bytes());
         data_encoding::HEXLOWER.encode(digest.get(..6).unwrap_or_default())

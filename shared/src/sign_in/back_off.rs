@@ -2,10 +2,10 @@ use jiff::SignedDuration;
 
 use crate::config::SignInPolicy;
 
-/// As long as Cognito's own (cognito.md §4.7).
+/// The longest wait, the same as Cognito's own (cognito.md §4.7).
 const LONGEST: SignedDuration = SignedDuration::from_secs(900);
 
-/// How long attempts must keep apart.
+/// The waits between attempts.
 ///
 /// ```text
 /// attempts counted   1 … free   free+1   free+2   …   free+10 and more
@@ -13,8 +13,9 @@ const LONGEST: SignedDuration = SignedDuration::from_secs(900);
 ///                    (after `free` 1 s, then 2, 4, 8, … 512, 900)
 /// ```
 ///
-/// Only what is counted moves the state: a refused attempt leaves it as it is, so that no caller can extend
-/// a lock by knocking. A completed sign-in ends it; so does a window without a counted attempt.
+/// Only counted attempts change the state. A refused attempt changes nothing, so a caller cannot extend a
+/// lock by further attempts. A completed sign-in ends the lock. A window without a counted attempt ends it
+/// too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BackOff {
     free: u32,
@@ -26,24 +27,25 @@ impl BackOff {
         Self { free: policy.free_attempts, window: SignedDuration::from_mins(policy.window_minutes.into()) }
     }
 
-    /// Attempts that nothing holds back.
+    /// Returns the number of attempts without a wait.
     pub fn free(&self) -> u32 {
         self.free
     }
 
-    /// After so long without a counted attempt the count starts anew.
+    /// Returns the time without a counted attempt after which the count is reset.
     pub fn window(&self) -> SignedDuration {
         self.window
     }
 
-    /// How long after the last of `attempts` the next one is refused: 2^(attempts - free) s.
+    /// Returns the time after the last of `attempts` in which the next one is refused: 2^(attempts - free) s.
     pub fn wait(&self, attempts: u32) -> SignedDuration {
         let Some(step) = attempts.checked_sub(self.free) else { return SignedDuration::ZERO };
         let seconds = 1_i64.checked_shl(step).filter(|seconds| step < 63 && *seconds > 0);
         seconds.map_or(LONGEST, |seconds| SignedDuration::from_secs(seconds).min(LONGEST))
     }
 
-    /// Every number of attempts that has a wait of its own, with the wait; the last stands for all above.
+    /// Returns each number of attempts that has a wait of its own, with that wait. The last wait applies to
+    /// all larger numbers.
     pub fn steps(&self) -> Vec<(u32, SignedDuration)> {
         let mut steps = Vec::new();
         for attempts in self.free.. {

@@ -9,16 +9,16 @@ use crate::{
     telemetry::Metric,
 };
 
-/// What the guard is made from.
+/// The settings of [`SignInGuard`].
 #[derive(Debug, Clone)]
 pub struct SignInSettings {
     policy: SignInPolicy,
-    /// Names that are no user's are hashed with it; only where attempts are refused.
+    /// The key for hashing unknown names. It is present only if attempts are refused.
     names: Option<HashKey>,
 }
 
 impl SignInSettings {
-    /// `MFA_HASH_KEY` is needed only where policy says `sign_in.enforce`.
+    /// Reads the settings. `MFA_HASH_KEY` is needed only if the policy sets `sign_in.enforce`.
     pub fn read(environment: &mut Environment<'_>) -> Self {
         let policy = environment.policy().sign_in;
         let names = policy.enforce.then(|| environment.hash_key());
@@ -30,7 +30,7 @@ impl SignInSettings {
     }
 }
 
-/// Counts attempts, and where policy says so refuses those that come too fast.
+/// Counts attempts. If the policy says so, it refuses those that come too fast.
 pub struct SignInGuard {
     settings: SignInSettings,
     ledger: Arc<dyn SignInLedger>,
@@ -41,8 +41,8 @@ impl SignInGuard {
         &self.settings.policy
     }
 
-    /// `user_name`: what was typed, where it is no user's. Known and unknown names take the same path:
-    /// one write each, the same back-off, the same answer.
+    /// Counts an attempt. `user_name` is the typed text if the user is unknown. Known and unknown names take
+    /// the same path: one write, the same back-off and the same answer.
     pub async fn attempt(
         &self,
         user: Option<UserId>,
@@ -59,7 +59,7 @@ impl SignInGuard {
             Attempt::Counted(self.ledger.count_attempt(&subject, now).await?)
         };
         match attempt {
-            // Unknown names share their counters, so their number says nothing of a user.
+            // Unknown names share their counters, so a large number does not concern one user.
             Attempt::Counted(attempts) if is_known && is_surge(policy, attempts) => {
                 tracing::warn!(attempts, "many sign-in attempts without a completed sign-in");
                 Metric::SignInSurge.emit();
@@ -71,8 +71,8 @@ impl SignInGuard {
     }
 }
 
-/// Pools take names whatever their case, unless they were made otherwise; then the case of a name that is
-/// no user's makes no visible difference.
+/// Returns the subject of an unknown name. Pools ignore the case of names by default. In a case-sensitive
+/// pool, the case of an unknown name makes no visible difference.
 fn unknown(key: &HashKey, user_name: &str) -> Subject {
     let name = user_name.trim().to_lowercase();
     Subject::UnknownName { hash: key.hash("sign-in.unknown-name", &[name.as_bytes()]) }

@@ -1,10 +1,9 @@
-//! Guarding password sign-ins: what is counted, and what is refused.
+//! Guards password sign-ins: counts attempts, and refuses them if the policy says so.
 //!
-//! Pre-authentication runs before the password is checked and sees no result; nothing runs on a
-//! failure (cognito.md §1.7). So an attempt is counted on the way in and the count is reset by the
-//! completed sign-in. By default counting is for the operator's eyes: it refuses no attempt, because a caller who
-//! knows a name could otherwise lock its owner out. Where policy says `enforce`, attempts must keep apart
-//! by a [`BackOff`].
+//! Pre-authentication runs before the password is checked and sees no result. No trigger runs on a failure
+//! (cognito.md §1.7). So we count an attempt when it begins, and the completed sign-in resets the count. By
+//! default the count is for the operator only: it refuses no attempt, because a caller who knows a name could
+//! otherwise lock its owner out. If the policy says `enforce`, a [`BackOff`] sets the waits between attempts.
 
 mod back_off;
 mod guard;
@@ -22,58 +21,59 @@ use crate::{
     kernel::{PortError, Refusal, UserId},
 };
 
-/// Whose attempts are counted.
+/// The subject whose attempts are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subject {
     User(UserId),
-    /// A name that is no user's. Counted as well, so that both take the same time; in one of 256
-    /// shards, so that nothing is kept of what was typed.
+    /// An unknown name. We count it too, so that both cases take the same time. We count in one of 256 shards
+    /// and store nothing of the typed text.
     Unknown {
         shard: u8,
     },
-    /// The same where attempts are refused: by a keyed hash of its own, so that it is refused when a
-    /// user's would be, and for no other name's sake.
+    /// An unknown name, if attempts are refused. It is counted under its own keyed hash. So it is refused
+    /// when a user's name would be, and other names do not affect it.
     UnknownName {
         hash: String,
     },
 }
 
 impl Subject {
-    /// For a name that is no user's.
+    /// Returns the shard of an unknown name.
     pub fn unknown(user_name: &str) -> Self {
         Self::Unknown { shard: Sha256::digest(user_name.as_bytes()).first().copied().unwrap_or_default() }
     }
 }
 
-/// Names what a user is told of a new device: the same however often Cognito delivers the event
-/// (cognito.md §1.1), within a minute.
+/// Returns the id of the notification of a new device. It is the same for repeated events (cognito.md §1.1)
+/// within a minute.
 pub fn new_device_id(user: &UserId, client_id: &str, at: Timestamp) -> Uuid {
     let minute = at.as_second().div_euclid(60);
     let digest = Sha256::digest(format!("new-device\n{}\n{client_id}\n{minute}", user.as_str()));
     Builder::from_custom_bytes(digest.first_chunk().copied().unwrap_or_default()).into_uuid()
 }
 
-/// What became of an attempt that had to keep its distance.
+/// The result of an attempt under a [`BackOff`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
-    /// It may go on; so many were counted since the last completed sign-in or the start of the window.
+    /// The attempt may continue. Holds the attempts since the last completed sign-in or the start of the
+    /// window.
     Counted(u32),
-    /// Too soon after the last one. Nothing was counted.
+    /// The attempt came too soon after the last one, and was not counted.
     Refused,
 }
 
 /// Counts sign-ins.
 ///
-/// Contract: every method is one write, and [`SignInLedger::attempt`] a second one where it finds the
-/// count of an earlier window. Of `n` racing calls of `count_attempt` each sees a different number, and
-/// together they see 1 to `n`. Of racing calls of `attempt` exactly as many are counted as the back-off
-/// lets pass, and a refused one changes nothing.
+/// Contract: every method is one write. [`SignInLedger::attempt`] makes a second one if it finds the count of
+/// an earlier window. Of `n` racing calls of `count_attempt` each sees a different number, and together they
+/// see 1 to `n`. Of racing calls of `attempt` exactly as many are counted as the back-off permits. A refused
+/// one changes nothing.
 #[async_trait]
 pub trait SignInLedger: Send + Sync {
-    /// Counts one attempt; gives the attempts since the last completed sign-in, this one included.
+    /// Counts one attempt. Returns the attempts since the last completed sign-in, including this one.
     async fn count_attempt(&self, subject: &Subject, at: Timestamp) -> Result<u32, PortError>;
 
-    /// Counts one attempt if it is far enough from the last one.
+    /// Counts one attempt if enough time has passed since the last one.
     async fn attempt(
         &self,
         subject: &Subject,
@@ -81,26 +81,26 @@ pub trait SignInLedger: Send + Sync {
         at: Timestamp,
     ) -> Result<Attempt, PortError>;
 
-    /// Notes a completed sign-in and starts the count anew.
+    /// Records a completed sign-in and resets the count.
     async fn complete(&self, user: &UserId, at: Timestamp) -> Result<(), PortError>;
 
-    /// Starts the count anew without a sign-in: when an operator unlocks.
+    /// Resets the count without a sign-in, when an operator unlocks a user.
     async fn reset(&self, user: &UserId) -> Result<(), PortError>;
 
-    /// The same after a new password, and notes it.
+    /// Resets the count after a new password, and records the time.
     async fn password_reset(&self, user: &UserId, at: Timestamp) -> Result<(), PortError>;
 }
 
-/// What is known of a user's sign-ins.
+/// The recorded times of a user.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct History {
-    /// The last completed one.
+    /// The time of the last completed sign-in.
     pub signed_in_at: Option<Timestamp>,
-    /// When a password was last set with a mailed code.
+    /// The time at which a password was last set with a mailed code.
     pub password_reset_at: Option<Timestamp>,
 }
 
-/// Tells what the ledger has noted, in whole seconds.
+/// Returns the times that the ledger has recorded, in whole seconds.
 ///
 /// Contract: one read, which sees every write that was answered before.
 #[async_trait]
@@ -108,12 +108,12 @@ pub trait SignInHistory: Send + Sync {
     async fn history(&self, user: &UserId) -> Result<History, PortError>;
 }
 
-/// Whether sign-in is open at all.
+/// Refuses every sign-in if the policy closes sign-in.
 pub fn admit(policy: &SignInPolicy) -> Result<(), Refusal> {
     if policy.open { Ok(()) } else { Err(Refusal::SignInClosed) }
 }
 
-/// Is this attempt the operator's concern? Said once, when the threshold is met.
+/// Whether to alert the operator. True once, when the count reaches the threshold.
 pub fn is_surge(policy: &SignInPolicy, attempts: u32) -> bool {
     attempts == policy.surge_after
 }

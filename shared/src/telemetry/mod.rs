@@ -1,6 +1,6 @@
-//! Logs and metrics for operators. Logs are JSON lines on standard output; metrics are CloudWatch
-//! embedded metric format beside them. Events, headers and bodies are never logged: what is, is
-//! named field by field, and secrets are types that can't be printed.
+//! Logs and metrics for operators. Logs are JSON lines on standard output, and metrics are lines in
+//! CloudWatch embedded metric format beside them. We never log events, headers or bodies. We name each logged
+//! field, and secrets are types that cannot be printed.
 
 mod metric;
 
@@ -10,7 +10,8 @@ use tracing::level_filters::LevelFilter;
 
 use crate::{config::Environment, kernel::PortError};
 
-/// `LOG_LEVEL`: error, warn, info (default) or debug, of which a release build has nothing (`Cargo.toml`).
+/// Reads `LOG_LEVEL`: error, warn, info (default) or debug. A release build contains no debug lines
+/// (`Cargo.toml`).
 pub fn log_level(environment: &mut Environment<'_>) -> LevelFilter {
     let Some(level) = environment.optional("LOG_LEVEL") else {
         return LevelFilter::INFO;
@@ -27,7 +28,7 @@ pub fn log_level(environment: &mut Environment<'_>) -> LevelFilter {
     }
 }
 
-/// Starts logging for the process. Call once, first.
+/// Starts logging for the process. Call it once, before anything else.
 pub fn start(level: LevelFilter) {
     tracing_subscriber::fmt()
         .json()
@@ -37,14 +38,14 @@ pub fn start(level: LevelFilter) {
         .with_target(false)
         .with_max_level(level)
         .init();
-    // A panic's message may quote what was being handled: the place is enough to find it.
+    // A panic's message may quote a request, so we log only its place.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked");
     }));
 }
 
-/// Notes a failed dependency. Logged once, where the failure is answered for.
+/// Logs a failed dependency. Call it once, where the failure is answered.
 pub fn dependency_failed(fault: &PortError) {
     tracing::error!(operation = fault.operation, fault = fault.chain(), "dependency failed");
     Metric::DependencyFailed.emit();

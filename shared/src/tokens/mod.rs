@@ -1,5 +1,4 @@
-//! What tokens say beside what Cognito puts in: the claims and scopes of an operator's policy, and what
-//! was proven.
+//! Changes to tokens: the claims and scopes of an operator's policy, and the evidence of the sign-in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,12 +10,12 @@ use crate::{
     kernel::{CustomFactor, PortError},
 };
 
-/// What a version of the trigger can change (cognito.md §1.9).
+/// The members that a version of the trigger can change (cognito.md §1.9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenVersion {
     /// Claims of the ID token, as texts.
     V1,
-    /// Claims of both tokens, of any kind, and scopes. V3 answers the same.
+    /// Claims of any type in both tokens, and scopes. V3 has the same response.
     V2,
 }
 
@@ -26,19 +25,19 @@ pub struct Issuing<'a> {
     /// The client's name in `MFA_APP_CLIENTS`.
     pub client: &'a str,
     pub is_refresh: bool,
-    /// Of a client for itself: there is an access token only.
+    /// Whether there is a user. A client that signs in for itself gets only an access token.
     pub has_user: bool,
-    /// The user's.
+    /// The user's attributes.
     pub attributes: BTreeMap<&'a str, &'a str>,
-    /// Where it is known.
+    /// The proven methods, or `None` if they are unknown.
     pub methods: Option<&'a BTreeSet<CustomFactor>>,
-    /// What this sign-in is worth. Access tokens say it.
+    /// The evidence of this sign-in, for the access token.
     pub evidence: Option<Evidence>,
-    /// `groupConfiguration`, as the event has it.
+    /// `groupConfiguration` of the event.
     pub groups: Option<&'a Value>,
 }
 
-/// Attributes may hold addresses: only the client is printed.
+/// Prints only the client, because attributes may hold addresses.
 impl std::fmt::Debug for Issuing<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Issuing").field("client", &self.client).finish_non_exhaustive()
@@ -46,10 +45,10 @@ impl std::fmt::Debug for Issuing<'_> {
 }
 
 impl TokensPolicy {
-    /// The members of the trigger's `response`; none where there is nothing to change. Groups go with
-    /// every answer as they came: one without them takes them away (cognito.md §1.9).
+    /// Returns the members of the trigger's `response`, empty if there is nothing to change. Each response
+    /// repeats the groups of the event, because Cognito removes groups that are absent (cognito.md §1.9).
     ///
-    /// An error where scopes had to be suppressed and can't be: tokens with them are not to be issued.
+    /// Returns an error if scopes must be suppressed and cannot be. Such tokens must not be issued.
     pub fn overrides(&self, issuing: &Issuing<'_>) -> Result<Map<String, Value>, PortError> {
         let nothing = ClientTokensPolicy::default();
         let client = self.clients.get(issuing.client).unwrap_or(&nothing);
@@ -90,7 +89,7 @@ impl TokensPolicy {
     }
 }
 
-/// The changes to one token's claims.
+/// Returns the changes to the claims of one token.
 fn claims(policy: &ClaimsPolicy, issuing: &Issuing<'_>, methods: Option<&[&str]>) -> Map<String, Value> {
     let mut add: Map<_, _> = policy.add.clone().into_iter().collect();
     for (claim, attribute) in &policy.attributes {
@@ -117,7 +116,7 @@ fn add_evidence(changes: &mut Map<String, Value>, evidence: Option<Evidence>) {
     }
 }
 
-/// V1 has no claims but texts: everything else becomes its JSON.
+/// Converts claims to texts. V1 has no other type, so every other value becomes its JSON.
 fn as_texts(mut changes: Map<String, Value>) -> Map<String, Value> {
     if let Some(Value::Object(claims)) = changes.get_mut("claimsToAddOrOverride") {
         for value in claims.values_mut().filter(|value| !value.is_string()) {

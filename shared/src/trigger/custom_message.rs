@@ -3,8 +3,8 @@ use serde_json::{Map, Value};
 use super::{Event, Trigger, TriggerFault};
 use crate::delivery::{CognitoPlaceholders, Messages, Purpose};
 
-/// Words the messages that Cognito sends itself (cognito.md §1.11). Which channel it will use is not
-/// said: all texts are given.
+/// Returns the texts of the messages that Cognito sends itself (cognito.md §1.11). The event does not name
+/// the channel, so we return the texts of all channels.
 #[derive(Debug)]
 pub struct CustomMessage {
     messages: Messages,
@@ -19,7 +19,7 @@ impl CustomMessage {
 impl Trigger for CustomMessage {
     async fn handle(&self, event: Event<'_>) -> Result<Map<String, Value>, TriggerFault> {
         let mut response = Map::new();
-        // Without a place for the code Cognito would refuse any text: the pool's own is right.
+        // Without a place for the code Cognito would refuse any text, so we keep the pool's own.
         let Some(code) = event.parameter("codeParameter") else {
             tracing::warn!("event has no code placeholder");
             return Ok(response);

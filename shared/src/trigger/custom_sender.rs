@@ -7,8 +7,8 @@ use crate::{
     kernel::{EmailAddress, PhoneNumber, UserId},
 };
 
-/// Custom SMS or e-mail sender (cognito.md §1.15). Invoked asynchronously: what it answers is thrown
-/// away, and an error makes Lambda try again.
+/// Sends codes and notices by SMS or e-mail for Cognito (cognito.md §1.15). Cognito invokes it
+/// asynchronously: the response is discarded, and an error makes Lambda retry.
 #[derive(Debug)]
 pub struct CustomSender {
     sender: Sender,
@@ -20,7 +20,7 @@ impl CustomSender {
         Self { sender, recovery: RecoveryClient::default() }
     }
 
-    /// Sends no codes for the recovery client: they are never answered.
+    /// Sends no codes for the recovery client, because its challenges are never answered.
     #[must_use]
     pub fn with_recovery_client(self, recovery: RecoveryClient) -> Self {
         Self { recovery, ..self }
@@ -35,7 +35,7 @@ impl Trigger for CustomSender {
         if let Some(request) = request(event, self.sender.channel()) {
             self.sender.handle(&request).await?;
         } else {
-            // Nothing tells this request from the next: it could not be sent once.
+            // We could not tell this request from the next, so a repetition would send it twice.
             tracing::error!("event has neither a code nor an event id");
         }
         Ok(Map::new())
@@ -67,7 +67,8 @@ fn request(event: Event<'_>, channel: Channel) -> Option<SendRequest<'_>> {
         id: DeliveryId::new(event.user_pool_id(), event.user_name(), event.source(), identity),
         user_pool_id: event.user_pool_id(),
         purpose: Purpose::of_source(event.source()),
-        // An event with a profile has its `sub`; where it had not, the name would still tell the user from others.
+        // An event with a profile has the `sub`. Without it, the name still distinguishes the user from
+        // others.
         user: event.user().or_else(|| destination.as_ref().and(UserId::parse(user_name).ok())),
         user_name,
         destination,

@@ -3,7 +3,7 @@ use serde_json::{Map, Value, json};
 use super::{Event, Trigger, TriggerFault, signing_in};
 use crate::custom_auth::{DefineDecision, SignIns};
 
-/// Decides what is next in a sign-in by custom challenges (cognito.md §1.12).
+/// Decides the next step of a custom sign-in (cognito.md §1.12).
 #[derive(Debug)]
 pub struct DefineAuthChallenge(SignIns);
 
@@ -22,7 +22,7 @@ impl Trigger for DefineAuthChallenge {
             DefineDecision::Challenge => Some("CUSTOM_CHALLENGE"),
             DefineDecision::IssueTokens | DefineDecision::Fail => None,
         };
-        // One of the three, never two: all are said, so that none is left as it came.
+        // At most one of the three is set. We set all members, so that none keeps its incoming value.
         Ok(Map::from_iter([
             ("challengeName".to_owned(), json!(challenge)),
             ("issueTokens".to_owned(), json!(defined == DefineDecision::IssueTokens)),

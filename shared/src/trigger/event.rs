@@ -2,7 +2,7 @@ use serde_json::{Map, Value};
 
 use crate::{custom_auth::SessionItem, kernel::UserId, tokens::TokenVersion};
 
-/// A trigger's event, read tolerantly.
+/// A trigger's event. Reading tolerates absent and unexpected members.
 #[derive(Clone, Copy)]
 pub struct Event<'a>(&'a Map<String, Value>);
 
@@ -11,12 +11,12 @@ impl<'a> Event<'a> {
         Self(event)
     }
 
-    /// `PreSignUp_SignUp` and the like; empty where there is none.
+    /// Returns the source, such as `PreSignUp_SignUp`, or an empty text if it is absent.
     pub fn source(self) -> &'a str {
         text(self.0.get("triggerSource")).unwrap_or_default()
     }
 
-    /// The username, not the alias that was typed; for an unknown user what was typed.
+    /// Returns the user name, not the alias that was typed. For an unknown user it is the typed text.
     pub fn user_name(self) -> &'a str {
         text(self.0.get("userName")).unwrap_or_default()
     }
@@ -25,12 +25,13 @@ impl<'a> Event<'a> {
         text(self.0.get("userPoolId")).unwrap_or_default()
     }
 
-    /// The app client's id; `CLIENT_ID_NOT_APPLICABLE` where there is none (cognito.md §1.1).
+    /// Returns the app client's id. Cognito sends `CLIENT_ID_NOT_APPLICABLE` if there is no client
+    /// (cognito.md §1.1).
     pub fn client_id(self) -> &'a str {
         text(self.0.get("callerContext").and_then(|context| context.get("clientId"))).unwrap_or_default()
     }
 
-    /// `request.session`, the oldest first. Something that is no member of a session has no name.
+    /// Returns `request.session`, oldest first. An item that is not a session member has no name.
     pub fn session(self) -> Vec<SessionItem<'a>> {
         let items = self.request("session").and_then(Value::as_array);
         items
@@ -44,28 +45,28 @@ impl<'a> Event<'a> {
             .collect()
     }
 
-    /// One of Verify's `request.privateChallengeParameters`.
+    /// Returns a member of `request.privateChallengeParameters`, which Verify receives.
     pub fn private_parameter(self, name: &str) -> Option<&'a str> {
         text(self.request("privateChallengeParameters")?.get(name))
     }
 
-    /// Whether the pool knows no such user. Absent is no (cognito.md §1.1).
+    /// Whether the pool does not know the user. An absent member means false (cognito.md §1.1).
     pub fn is_user_not_found(self) -> bool {
         self.request("userNotFound").and_then(Value::as_bool) == Some(true)
     }
 
-    /// The user's groups, where tokens are asked for.
+    /// Returns the user's groups, in events that issue tokens.
     pub fn groups(self) -> impl Iterator<Item = &'a str> {
         let groups = self.request("groupConfiguration").and_then(|groups| groups.get("groupsToOverride"));
         groups.and_then(Value::as_array).into_iter().flatten().filter_map(|group| text(Some(group)))
     }
 
-    /// The same as it came, with the groups' roles.
+    /// Returns `groupConfiguration` as received, including the roles of the groups.
     pub fn group_configuration(self) -> Option<&'a Value> {
         self.request("groupConfiguration").filter(|groups| !groups.is_null())
     }
 
-    /// What tokens can be changed. Versions are texts, or a number (cognito.md §1.1).
+    /// Returns what tokens can be changed. Versions are texts or a number (cognito.md §1.1).
     pub fn token_version(self) -> TokenVersion {
         match self.0.get("version") {
             None | Some(Value::Null) => TokenVersion::V1,
@@ -74,22 +75,23 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// A custom sender's sealed code.
+    /// Returns a custom sender's sealed code.
     pub fn code(self) -> Option<&'a str> {
         text(self.request("code"))
     }
 
-    /// One of `request.clientMetadata`: what the app sent along, unverified.
+    /// Returns a member of `request.clientMetadata`, which the app sent, unverified.
     pub fn client_metadata(self, name: &str) -> Option<&'a str> {
         text(self.request("clientMetadata")?.get(name))
     }
 
-    /// `request.userAttributes`, those that are texts.
+    /// Returns the members of `request.userAttributes` that are texts.
     pub fn attributes(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.texts("userAttributes")
     }
 
-    /// What the app sent along: `validationData`, and of `clientMetadata` what is not in there too.
+    /// Returns the values that the app sent: `validationData`, and those of `clientMetadata` with other
+    /// names.
     pub fn app_data(self) -> Vec<(&'a str, &'a str)> {
         let mut data: Vec<_> = self.texts("validationData").collect();
         for (name, value) in self.texts("clientMetadata") {
@@ -100,7 +102,7 @@ impl<'a> Event<'a> {
         data
     }
 
-    /// A boolean of `request` itself; absent and `null` are `false`.
+    /// Returns a boolean of `request`. An absent member and `null` are `false`.
     pub fn flag(self, name: &str) -> bool {
         self.request(name).and_then(Value::as_bool).unwrap_or_default()
     }
@@ -110,24 +112,24 @@ impl<'a> Event<'a> {
         members.into_iter().flatten().filter_map(|(name, value)| Some((name.as_str(), text(Some(value))?)))
     }
 
-    /// One of `request.userAttributes`.
+    /// Returns a member of `request.userAttributes`.
     pub fn attribute(self, name: &str) -> Option<&'a str> {
         text(self.request("userAttributes")?.get(name))
     }
 
-    /// A text of `request` itself: `codeParameter` and the like.
+    /// Returns a text of `request`, such as `codeParameter`.
     pub fn parameter(self, name: &str) -> Option<&'a str> {
         text(self.request(name))
     }
 
-    /// The user's locale as it may be known, most wanted first: what the client says now, then what
-    /// the profile says. Both are as a user or app typed them.
+    /// Returns the possible locales of the user, most wanted first: the one from the client, then the one in
+    /// the profile. Both are as a user or app typed them.
     pub fn locales(self) -> Vec<&'a str> {
         let metadata = self.request("clientMetadata").and_then(|metadata| metadata.get("locale"));
         [text(metadata), self.attribute("locale")].into_iter().flatten().collect()
     }
 
-    /// `sub`; none for a user who is unknown or not created yet.
+    /// Returns the `sub`, or `None` for a user who is unknown or not created yet.
     pub fn user(self) -> Option<UserId> {
         UserId::parse(self.attribute("sub")?).ok()
     }
@@ -137,7 +139,7 @@ impl<'a> Event<'a> {
     }
 }
 
-/// Attributes may hold addresses: only the source is printed.
+/// Prints only the source, because attributes may hold addresses.
 impl std::fmt::Debug for Event<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Event({})", self.source())

@@ -1,8 +1,8 @@
 //! The shell of a user pool's triggers.
 //!
-//! The event is kept as it came: what we need is read out of it, `response` gets what we answer,
-//! and everything else, known or not, goes back untouched. Absent, `null` and empty are the same
-//! (cognito.md §1.1). An error that leaves here is a [`Refusal`]'s text and nothing else.
+//! It keeps the event as received, reads the values that we need, and sets `response`. Every other member,
+//! known or not, goes back unchanged. Absent, `null` and empty are the same (cognito.md §1.1). An error that
+//! leaves the shell is only a [`Refusal`]'s text.
 
 mod create_auth_challenge;
 mod custom_message;
@@ -48,8 +48,8 @@ use crate::{
     telemetry::{self, Metric},
 };
 
-/// Does bookkeeping that must not fail the sign-in it belongs to, nor hold it up for longer than
-/// `limit`. What goes wrong is the operator's to see.
+/// Runs bookkeeping that must not fail the sign-in, nor delay it by more than `limit`. Failures are logged
+/// for the operator.
 async fn best_effort<T>(
     operation: &'static str,
     limit: Duration,
@@ -62,8 +62,8 @@ async fn best_effort<T>(
     outcome.inspect_err(telemetry::dependency_failed).ok()
 }
 
-/// Tells the governor that the user has completed a sign-in or a confirmation, with the addresses as the
-/// event has them now: codes that were sent to a verified one have arrived.
+/// Reports to the governor that the user has completed a sign-in or a confirmation, with the addresses of the
+/// event. Codes that were sent to a verified address have arrived.
 async fn codes_arrived(
     governor: &Governor,
     user: &UserId,
@@ -90,7 +90,7 @@ async fn codes_arrived(
     by_email.map(drop)
 }
 
-/// Who signs in. Only what the pool says counts: of what the client sends along nothing but `locale`.
+/// Returns the user who signs in. Only the pool's values count. Of the client's values we use only `locale`.
 fn signing_in(event: Event<'_>) -> SigningIn<'_> {
     let verified =
         |name, verified| event.attribute(name).filter(|_| event.attribute(verified) == Some("true"));

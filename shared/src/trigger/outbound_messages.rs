@@ -11,8 +11,8 @@ use crate::{
     telemetry::{self, Metric},
 };
 
-/// Serves messages until Lambda ends the process. No trigger of a pool's: invoked asynchronously by
-/// other functions. Lambda discards its response, and retries after an error.
+/// Serves messages until Lambda ends the process. This is not a trigger of a pool: other functions invoke it
+/// asynchronously. Lambda discards its response, and retries after an error.
 pub async fn serve_outbound_messages(deliver: QueueConsumer) -> Result<(), lambda_runtime::Error> {
     let deliver = Arc::new(deliver);
     lambda_runtime::run(service_fn(move |invocation: LambdaEvent<Value>| {
@@ -54,7 +54,7 @@ pub async fn accept(deliver: &QueueConsumer, payload: Value) -> Result<Value, Re
             telemetry::dependency_failed(&fault);
             Err(Refusal::TemporarilyUnavailable)
         }
-        // The panic hook has logged where.
+        // The panic hook has logged the place.
         Err(_) => {
             Metric::Panicked.emit();
             Err(Refusal::TemporarilyUnavailable)

@@ -12,10 +12,10 @@ use crate::{
     sign_in::{SignInLedger, new_device_id},
 };
 
-/// The user waits for tokens meanwhile.
+/// The longest delay, because the user waits for tokens meanwhile.
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// Notes a completed sign-in (cognito.md §1.8). Best effort: an error here would fail the sign-in.
+/// Records a completed sign-in (cognito.md §1.8). Best effort, because an error here would fail the sign-in.
 pub struct PostAuthentication {
     ledger: Arc<dyn SignInLedger>,
     governor: Governor,
@@ -27,7 +27,7 @@ pub struct PostAuthentication {
 }
 
 impl PostAuthentication {
-    /// Without a `queue` no user is notified of new devices.
+    /// Creates the trigger. Without a `queue` no user is notified of new devices.
     pub fn new(
         ledger: Arc<dyn SignInLedger>,
         governor: Governor,
@@ -39,13 +39,14 @@ impl PostAuthentication {
         Self { ledger, governor, trail, queue, clock, entropy, recovery: RecoveryClient::default() }
     }
 
-    /// Counts nothing for the recovery client: no sign-in completes there, because the token gate refuses tokens.
+    /// Counts nothing for the recovery client. No sign-in completes there, because the token gate refuses
+    /// tokens.
     #[must_use]
     pub fn with_recovery_client(self, recovery: RecoveryClient) -> Self {
         Self { recovery, ..self }
     }
 
-    /// Only pools that remember devices say so (cognito.md §1.8).
+    /// Records a new device. Only pools that remember devices report one (cognito.md §1.8).
     async fn note_new_device(&self, user: &UserId, event: Event<'_>) -> Result<(), PortError> {
         if !event.flag("newDeviceUsed") {
             return Ok(());
@@ -59,7 +60,7 @@ impl PostAuthentication {
         self.trail.append(&entry).await
     }
 
-    /// By e-mail to a verified address only: who holds the device may hold the phone as well.
+    /// Notifies a verified e-mail address only. A thief of the device may hold the phone as well.
     async fn tell_of_new_device(
         &self,
         user: &UserId,

@@ -13,11 +13,11 @@ use crate::{
     sign_up::{ConfirmedUsers, Recorded, UniqueAddresses, welcome_id},
 };
 
-/// Cognito waits 5 s; the user is confirmed already.
+/// The longest delay. Cognito waits 5 s, and the user is confirmed already.
 const LIMIT: Duration = Duration::from_millis(2_500);
 
-/// Keeps what a confirmation means to us (cognito.md §1.6). Best effort: the confirmation stands,
-/// and an error here would only tell the user that it failed.
+/// Records a confirmation (cognito.md §1.6). Best effort: the confirmation is valid, and an error here would
+/// only tell the user that it failed.
 pub struct PostConfirmation {
     confirmed: Arc<dyn ConfirmedUsers>,
     ledger: Arc<dyn SignInLedger>,
@@ -41,7 +41,7 @@ impl PostConfirmation {
         Self { confirmed, ledger, custom_factors, governor, unique, queue: None, accounts: None, clock }
     }
 
-    /// Has the pool forget the user's devices when the password is reset.
+    /// Makes the pool forget the user's devices when the password is reset.
     #[must_use]
     pub fn with_device_reset(self, accounts: Arc<dyn Accounts>) -> Self {
         Self { accounts: Some(accounts), ..self }
@@ -60,8 +60,8 @@ impl PostConfirmation {
         Self { queue, ..self }
     }
 
-    /// By e-mail to a verified address only: an unverified one may be another person's. Queued again with
-    /// the same identity when the event comes again, so that a death in between loses nothing.
+    /// Notifies a verified e-mail address only, because an unverified one may belong to another person. A
+    /// repeated event queues the message again with the same id, so a crash in between loses nothing.
     async fn welcome(&self, user: &UserId, event: Event<'_>, now: Timestamp) -> Result<(), PortError> {
         let email =
             event.attribute("email").filter(|_| event.attribute("email_verified").is_some_and(is_true));
@@ -132,7 +132,7 @@ impl std::fmt::Debug for PostConfirmation {
     }
 }
 
-/// `"True"` was seen as well (cognito.md §4.8).
+/// Whether an attribute is true. Cognito was seen to send `"True"` as well (cognito.md §4.8).
 fn is_true(text: &str) -> bool {
     text.eq_ignore_ascii_case("true")
 }

@@ -10,12 +10,12 @@ use crate::{
     sign_in::{Attempt, SignInGuard, admit},
 };
 
-/// What counting may cost a sign-in when the store is in trouble.
+/// The longest delay of a sign-in if the table is slow.
 const LIMIT: Duration = Duration::from_millis(1_500);
 
-/// Asks the operator's rules, then counts the attempt (cognito.md §1.7). Known and unknown users take the
-/// same path: one decision, one write. Whom a rule refuses is not counted: a maintenance window must lock
-/// nobody out after it.
+/// Evaluates the operator's rules, then counts the attempt (cognito.md §1.7). Known and unknown users take
+/// the same path: one decision, one write. An attempt that a rule refuses is not counted, so that a
+/// maintenance window locks no user out.
 pub struct PreAuthentication {
     guard: SignInGuard,
     rules: Option<Arc<dyn Rules>>,
@@ -28,7 +28,7 @@ impl PreAuthentication {
         Self { guard, rules, clock, recovery: RecoveryClient::default() }
     }
 
-    /// Attempts at this client are no sign-ins and are not counted; recovery has limits of its own.
+    /// Counts no attempts at the recovery client. They are not sign-ins, and recovery has limits of its own.
     #[must_use]
     pub fn with_recovery_client(self, recovery: RecoveryClient) -> Self {
         Self { recovery, ..self }
@@ -45,7 +45,7 @@ impl Trigger for PreAuthentication {
         if self.recovery.is(event.client_id()) {
             return Ok(Map::new());
         }
-        // Without the table everybody passes: Cognito's own back-off still guards the password.
+        // Without the table every attempt passes. Cognito's own back-off still protects the password.
         let attempt = self.guard.attempt(event.user(), event.user_name(), now);
         match best_effort("sign_in.attempt", LIMIT, attempt).await {
             Some(Attempt::Refused) => Err(Refusal::TooManyAttempts.into()),

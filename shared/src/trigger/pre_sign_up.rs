@@ -10,10 +10,10 @@ use crate::{
     sign_up::{Availability, Candidate, Linked, Linking, UniqueAddresses, admit},
 };
 
-/// Decides who may sign up (cognito.md §1.5): policy, then the operator's rules, then whether a provider's
-/// user is linked, then the claim on the addresses, so that a refused user reserves none.
+/// Decides who may sign up (cognito.md §1.5). The order is: policy, the operator's rules, the link of a
+/// provider's user, the claim on the addresses. So a refused user reserves no address.
 ///
-/// An administrator answers for whom they create: only the form of the addresses is checked.
+/// An administrator is responsible for the users they create, so we check only the form of the addresses.
 pub struct PreSignUp {
     policy: SignUpPolicy,
     rules: Option<Arc<dyn Rules>>,
@@ -32,7 +32,7 @@ impl PreSignUp {
         Self { policy, rules, unique, linking: None, clock }
     }
 
-    /// Links first sign-ins through an identity provider with accounts that are there.
+    /// Links first sign-ins through an identity provider with existing accounts.
     #[must_use]
     pub fn with_linking(self, linking: Linking) -> Self {
         Self { linking: Some(linking), ..self }
@@ -47,8 +47,8 @@ impl PreSignUp {
         if let (Some(linking), "PreSignUp_ExternalProvider") = (&self.linking, event.source()) {
             let verified = email.as_ref().filter(|_| event.attribute("email_verified") == Some("true"));
             match linking.link(event.user_pool_id(), event.user_name(), verified).await? {
-                // An error makes no user of its own for the identity (cognito.md §1.5); the next sign-in is
-                // the account's.
+                // An error keeps Cognito from creating a separate user for the identity (cognito.md §1.5).
+                // The next sign-in is the account's.
                 Linked::Linked => return Err(Refusal::AccountLinked.into()),
                 Linked::Apart => {}
             }
@@ -57,7 +57,8 @@ impl PreSignUp {
         let number = event.attribute("phone_number").and_then(|number| PhoneNumber::parse(number).ok());
         match unique.claim(event.user_name(), email.as_ref(), number.as_ref(), now).await? {
             Availability::Free => Ok(()),
-            // In the same words as a denied domain: it is not said whose address it is.
+            // The refusal is the same as for a denied domain, so it does not reveal whether the address has
+            // an account.
             Availability::Taken => Err(Refusal::SignUpNotPossible.into()),
         }
     }
@@ -68,7 +69,7 @@ impl Trigger for PreSignUp {
         let (email, phone_number) = (event.attribute("email"), event.attribute("phone_number"));
         let candidate = match event.source() {
             "PreSignUp_AdminCreateUser" => Candidate::ByAdministrator { email, phone_number },
-            // Sign-up, federation, and whatever source comes later: the stricter rules.
+            // Sign-up, federation and any future source get the stricter rules.
             _ => Candidate::Themselves { email, phone_number },
         };
         let admission = admit(&self.policy, candidate)?;

@@ -12,8 +12,8 @@ use crate::{
     tokens::{Issuing, TokenVersion},
 };
 
-/// The last gate before tokens, and what tokens say (cognito.md §1.9). It lets tokens be issued or, by an
-/// error, not.
+/// The last check before tokens are issued, and the changes to them (cognito.md §1.9). An error keeps the
+/// tokens from being issued.
 #[derive(Debug)]
 pub struct PreTokenGeneration {
     gate: TokenGate,
@@ -27,7 +27,7 @@ impl PreTokenGeneration {
     }
 }
 
-/// Records what sign-ins proved where their tokens can't say it for as long as it is needed.
+/// Records the evidence of sign-ins whose tokens cannot carry it for as long as it is needed.
 pub struct SignInRecorder {
     administrators: Vec<String>,
     records: Arc<dyn SignInRecords>,
@@ -35,13 +35,13 @@ pub struct SignInRecorder {
 }
 
 impl SignInRecorder {
-    /// `administrators`: groups whose members' sign-ins are recorded in any case.
+    /// Creates the recorder. It always records the sign-ins of members of `administrators`, a list of groups.
     pub fn new(administrators: Vec<String>, records: Arc<dyn SignInRecords>, clock: Arc<dyn Clock>) -> Self {
         Self { administrators, records, clock }
     }
 
-    /// An error keeps the tokens from being issued: a sign-in without a record would go unseen beside a
-    /// stronger one.
+    /// Records a sign-in. An error keeps the tokens from being issued, because the token of an unrecorded
+    /// sign-in would be judged by a stronger record.
     async fn record(
         &self,
         user: &UserId,
@@ -104,8 +104,8 @@ impl Trigger for PreTokenGeneration {
     }
 }
 
-/// Tells by the source what Cognito has asked for. An account that is linked with another identity provider
-/// may have come in by it.
+/// Returns the factors that Cognito has asked for, by the source of the event. The user of an account that is
+/// linked with an identity provider may have signed in there.
 fn native_steps(event: Event<'_>) -> NativeSteps {
     match event.source() {
         "TokenGeneration_Authentication" | "TokenGeneration_NewPasswordChallenge" => NativeSteps::FactorIfOn,

@@ -12,12 +12,13 @@ use crate::{
     telemetry::{self, Metric},
 };
 
-/// So long before Lambda's own deadline nothing new is begun: more than a page takes with a table and a pool
-/// that answer at the end of their patience.
+/// Time before Lambda's deadline in which nothing new begins. It exceeds the time of one page with the
+/// slowest table and pool that still answer.
 const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
-/// Serves the schedule until Lambda ends the process. No trigger of a pool's: what the event says is not
-/// looked at. Without upkeep nothing is kept apart, and there is nothing to do.
+/// Serves the schedule until Lambda ends the process. This is not a trigger of a pool, and it ignores the
+/// content of the event. Without a reconciler the policy keeps no addresses unique, and there is nothing to
+/// do.
 pub async fn serve_reconciliation(reconciler: Option<ClaimReconciler>) -> Result<(), lambda_runtime::Error> {
     let reconciler = Arc::new(reconciler);
     lambda_runtime::run(service_fn(move |invocation: LambdaEvent<Value>| {
@@ -36,7 +37,7 @@ pub async fn serve_reconciliation(reconciler: Option<ClaimReconciler>) -> Result
     .await
 }
 
-/// One run, which ends before `deadline`.
+/// Makes one run, which ends before `deadline`.
 pub async fn reconcile(reconciler: Option<&ClaimReconciler>, deadline: Timestamp) -> Result<Value, Refusal> {
     let Some(reconciler) = reconciler else { return Ok(json!({ "standing": "off" })) };
     let until = deadline.saturating_sub(MARGIN).unwrap_or(deadline);
@@ -52,7 +53,7 @@ pub async fn reconcile(reconciler: Option<&ClaimReconciler>, deadline: Timestamp
             telemetry::dependency_failed(&fault);
             Err(Refusal::TemporarilyUnavailable)
         }
-        // The panic hook has logged where.
+        // The panic hook has logged the place.
         Err(_) => {
             Metric::Panicked.emit();
             Err(Refusal::TemporarilyUnavailable)

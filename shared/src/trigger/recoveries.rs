@@ -11,8 +11,8 @@ use crate::{
     telemetry::{self, Metric},
 };
 
-/// Serves what the public API asks until Lambda ends the process. No trigger of a pool's. Without a service
-/// every recovery is refused.
+/// Serves the requests of the public API until Lambda ends the process. This is not a trigger of a pool.
+/// Without a service every recovery is refused.
 pub async fn serve_recoveries(
     service: Option<Arc<dyn RecoveryService>>,
 ) -> Result<(), lambda_runtime::Error> {
@@ -42,7 +42,7 @@ pub async fn decide(service: Option<&dyn RecoveryService>, payload: Value) -> Re
             telemetry::dependency_failed(&fault);
             Err(Refusal::TemporarilyUnavailable)
         }
-        // The panic hook has logged where.
+        // The panic hook has logged the place.
         Err(_) => {
             Metric::Panicked.emit();
             Err(Refusal::TemporarilyUnavailable)

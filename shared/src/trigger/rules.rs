@@ -8,7 +8,7 @@ use crate::{
     telemetry::Metric,
 };
 
-/// Asks an operator's rules about an event.
+/// Evaluates an operator's rules for an event.
 pub(super) fn ask(
     rules: &dyn Rules,
     action: RuleAction,
@@ -40,7 +40,7 @@ fn question(action: RuleAction, event: Event<'_>, now: Timestamp) -> RuleQuestio
         now,
         user_name: event.user_name(),
         app_client: event.client_id(),
-        // `<Provider>_<id>` (cognito.md §1.5).
+        // The form is `<Provider>_<id>` (cognito.md §1.5).
         provider: match event.source() {
             "PreSignUp_ExternalProvider" => event.user_name().split_once('_').map(|(provider, _)| provider),
             _ => None,

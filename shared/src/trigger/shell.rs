@@ -11,16 +11,16 @@ use crate::{
     telemetry::{self, Metric},
 };
 
-/// What a trigger function does with an event.
+/// The behaviour of a trigger function.
 pub trait Trigger: Send + Sync + 'static {
-    /// The members of `response` to set; empty leaves Cognito's defaults.
+    /// Returns the members of `response` to set. An empty map keeps Cognito's defaults.
     fn handle(
         &self,
         event: Event<'_>,
     ) -> impl Future<Output = Result<Map<String, Value>, TriggerFault>> + Send;
 }
 
-/// Why a trigger answers with an error.
+/// The reason of an error response.
 #[derive(Debug, thiserror::Error)]
 pub enum TriggerFault {
     #[error(transparent)]
@@ -48,7 +48,7 @@ pub async fn serve(trigger: impl Trigger) -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// Runs `trigger` on one event and gives the whole event back with its `response`.
+/// Runs `trigger` on one event and returns the whole event with its `response`.
 pub async fn answer(trigger: &impl Trigger, mut event: Value) -> Result<Value, Refusal> {
     let Value::Object(members) = &mut event else {
         tracing::error!("event is not a JSON object");
@@ -72,7 +72,7 @@ pub async fn answer(trigger: &impl Trigger, mut event: Value) -> Result<Value, R
             telemetry::dependency_failed(&fault);
             return Err(Refusal::TemporarilyUnavailable);
         }
-        // The panic hook has logged where.
+        // The panic hook has logged the place.
         Err(_) => {
             Metric::Panicked.emit();
             return Err(Refusal::TemporarilyUnavailable);
@@ -89,7 +89,7 @@ pub async fn answer(trigger: &impl Trigger, mut event: Value) -> Result<Value, R
     Ok(event)
 }
 
-/// Cognito passes on `errorMessage` only, word for word (cognito.md §1.2).
+/// Returns the public error. Cognito passes on only `errorMessage`, verbatim (cognito.md §1.2).
 fn public(refusal: Refusal) -> Diagnostic {
     Diagnostic { error_type: refusal.code().into(), error_message: refusal.text().into() }
 }

@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 use super::{Event, Trigger, TriggerFault, signing_in};
 use crate::custom_auth::AnswerVerifier;
 
-/// Judges the answer to a custom challenge (cognito.md §1.14).
+/// Checks the answer to a custom challenge (cognito.md §1.14).
 #[derive(Debug)]
 pub struct VerifyAuthChallengeResponse(AnswerVerifier);
 

@@ -136,7 +136,7 @@ async fn verify(
 ) -> Repeated<Verified> {
     let code: String = body.required("code")?;
     body.finish()?;
-    // Six digits, as authenticators' (cognito.md §1.12).
+    // The code has six digits, like those of authenticators (cognito.md §1.12).
     let code = OneTimeCode::parse_totp(&code).map_err(|_| Problem::field("code"))?;
     addresses.verify(caller, channel, &code).await?;
     Ok((Extension(Repeatable), Json(VERIFIED)))

@@ -64,7 +64,7 @@ pub(super) async fn put(
             request.insert(factor, setting);
         }
     }
-    // One word for all, or a word for each.
+    // The value is one word for all factors, or one word for each.
     if let Some(word) = body.optional::<PreferredMfa>("preferredMFA")? {
         if !request.is_empty() {
             return Err(Problem::field("preferredMFA"));
@@ -73,7 +73,7 @@ pub(super) async fn put(
     }
     body.finish()?;
     let if_match = headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default());
-    // `*`: whatever it is now.
+    // `*` accepts any current state.
     let if_match = if_match.filter(|tags| tags.trim() != "*");
     Ok(tagged(factors.set_preference(&caller, &request, if_match).await?))
 }
