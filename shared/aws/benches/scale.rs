@@ -1,5 +1,5 @@
-//! What a sign-in costs in DynamoDB's units (`ReturnConsumedCapacity`), with a thousand users in the table
-//! and with a million (or as many as the argument says): the same, or it fails.
+//! Measures what a sign-in costs in DynamoDB's units (`ReturnConsumedCapacity`). It compares a table with a
+//! thousand users and one with a million, or the number in the argument. It fails if the costs differ.
 
 #![expect(
     clippy::unwrap_used,
@@ -27,7 +27,7 @@ use shared_testkit::{
 
 const FEW: usize = 1_000;
 const MANY: usize = 1_000_000;
-/// Users at a time.
+/// Number of users written at a time.
 const BATCH: usize = 20_000;
 const POLICY: &str = "[sign_up.unique]\nemail = true\n[custom_auth.clients.custom]\nfirst = 'passwordless'\n";
 
@@ -44,7 +44,7 @@ fn main() {
     assert_eq!(costs[0].1, costs[1].1, "a sign-in costs more, the more users there are");
 }
 
-/// Of each thing that a user does, with so many users in the table.
+/// Returns the cost of each operation of a user, with `users` users in the table.
 async fn costs(users: usize) -> Vec<(&'static str, Spent)> {
     let db = ServedTable::empty();
     fill(&db, users);
@@ -108,7 +108,7 @@ async fn run(trigger: &impl Trigger, source: &str, sub: &str) {
     answer(trigger, event).await.unwrap();
 }
 
-/// What every user leaves: a sign-in's count, and something that proves.
+/// Writes the items that every user leaves: the count of sign-ins, and a custom factor.
 fn fill(db: &Database, users: usize) {
     db.enable_bulk_loading().unwrap();
     let users: Vec<_> = (0..users).collect();

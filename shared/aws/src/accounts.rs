@@ -18,10 +18,10 @@ use shared::{
 
 use crate::{Aws, aws::LazyClient, fault::port_error};
 
-/// `AdminListDevices` gives no more at once.
+/// `AdminListDevices` returns no more devices at once.
 const PAGE: i32 = 60;
 
-/// A user pool's users, as an administrator reaches them: every call is signed, and needs its right.
+/// Reaches the users of a pool with administrator rights. Every call is signed, and needs its permission.
 #[derive(Debug, Clone)]
 pub struct PoolAccounts {
     client: LazyClient<Client>,
@@ -38,7 +38,7 @@ impl PoolAccounts {
         }
     }
 
-    /// The keys of all devices that the pool remembers of a user.
+    /// Returns the keys of all devices that the pool remembers of a user.
     async fn devices(&self, user_name: &str) -> Result<Vec<String>, PortError> {
         let (mut keys, mut token) = (Vec::new(), None);
         loop {
@@ -46,7 +46,7 @@ impl PoolAccounts {
             let call = call.username(user_name).limit(PAGE).set_pagination_token(token);
             let page = match call.send().await {
                 Ok(page) => page,
-                // A pool that remembers no devices.
+                // The pool remembers no devices.
                 Err(fault) if is(&fault, &["InvalidUserPoolConfigurationException"]) => return Ok(keys),
                 Err(fault) => return Err(port_error("cognito.AdminListDevices")(fault)),
             };
@@ -66,7 +66,7 @@ impl Accounts for PoolAccounts {
         let call = self.client.admin_get_user().user_pool_id(&self.user_pool_id).username(user_name);
         let user = match call.send().await {
             Ok(user) => user,
-            // A name that no user can have is refused by its form.
+            // Cognito refuses the form of a name that no user can have.
             Err(fault) if is(&fault, &["UserNotFoundException", "InvalidParameterException"]) => {
                 return Ok(None);
             }
@@ -144,7 +144,7 @@ impl Accounts for PoolAccounts {
             let call = self.client.admin_forget_device().user_pool_id(&self.user_pool_id);
             match call.username(user_name).device_key(key).send().await {
                 Ok(_) => {}
-                // Another caller has forgotten it meanwhile.
+                // Another caller has forgotten the device meanwhile.
                 Err(fault) if is(&fault, &["ResourceNotFoundException"]) => {}
                 Err(fault) => return Err(port_error("cognito.AdminForgetDevice")(fault)),
             }
@@ -156,11 +156,11 @@ impl Accounts for PoolAccounts {
         let call = self.client.admin_delete_software_token().user_pool_id(&self.user_pool_id);
         match call.username(user_name).send().await {
             Ok(_) => Ok(true),
-            // There is none, or none any more.
+            // The user has no authenticator app, or has it no longer.
             Err(fault) if is(&fault, &["ResourceNotFoundException", "SoftwareTokenMFANotFoundException"]) => {
                 Ok(true)
             }
-            // Not in every Region yet (cognito.md §4.4), and may be switched off for a pool (§6.2).
+            // Some Regions do not support this yet (cognito.md §4.4), and a pool may switch it off (§6.2).
             Err(fault)
                 if is(
                     &fault,
@@ -186,7 +186,7 @@ impl Accounts for PoolAccounts {
         let mut call = self.client.admin_set_user_mfa_preference().user_pool_id(&self.user_pool_id);
         call = call.username(user_name);
         for (factor, block) in &change.blocks {
-            // Both booleans, always: Cognito reads an absent one as `false` (cognito.md §4.5).
+            // We always send both booleans, because Cognito reads an absent one as `false` (cognito.md §4.5).
             let (enabled, preferred) = (block.enabled, block.preferred);
             call = match factor {
                 PoolFactor::Sms => call.sms_mfa_settings(

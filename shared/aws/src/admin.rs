@@ -1,4 +1,4 @@
-//! What the admin API is put together from.
+//! Assembles the admin API.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use shared::{
 
 use crate::{Aws, DeliverFunction, PoolAccounts, Table, UserPool};
 
-/// The policy, `MFA_USER_POOL_ID` and `MFA_DELIVER_FUNCTION`.
+/// The settings of the admin API: the policy, `MFA_USER_POOL_ID` and `MFA_DELIVER_FUNCTION`.
 #[derive(Debug)]
 pub struct AdminSettings {
     policy: AdminPolicy,

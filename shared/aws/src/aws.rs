@@ -25,9 +25,9 @@ use url::{Host, Url};
 
 use crate::json_protocol::{JsonClient, RetryPolicy, Service};
 
-/// The authorities that sign AWS's endpoints (Amazon Trust Services). Pinned: reading the system's
-/// trust store costs more than everything else at init, and an authority that does not sign AWS has
-/// no business between us and it (docs/security/model.md, "Trust roots").
+/// The authorities that sign AWS's endpoints (Amazon Trust Services). We pin them because reading the
+/// system's trust store costs more than everything else at init. An authority that does not sign AWS must not
+/// sign our connections (docs/security/model.md, "Trust roots").
 const TRUST_ROOTS: [&str; 5] = [
     include_str!("roots/amazon-root-ca-1.pem"),
     include_str!("roots/amazon-root-ca-2.pem"),
@@ -36,16 +36,16 @@ const TRUST_ROOTS: [&str; 5] = [
     include_str!("roots/starfield-services-root-g2.pem"),
 ];
 
-/// Cognito waits 5 s for a trigger, the start of the function included: two tries of 1 s and what is
-/// around them fit.
+/// Cognito waits 5 s for a trigger, including the start of the function. Two tries of 1 s and the rest fit
+/// into that time.
 const CONNECT: Duration = Duration::from_millis(800);
 const ATTEMPT: Duration = Duration::from_secs(1);
 const OPERATION: Duration = Duration::from_millis(2_200);
 const TRIES: u32 = 2;
 const BACK_OFF: Duration = Duration::from_millis(50);
 
-/// Where AWS is, who we are there, and our table (`MFA_TABLE`), with how long the policy keeps its audit
-/// trail. Lambda gives it all in the environment.
+/// The Region, our credentials, our table (`MFA_TABLE`), and how long the policy keeps the audit trail. All
+/// are in the environment that Lambda provides.
 #[derive(Debug, Clone)]
 pub struct AwsSettings {
     region: String,
@@ -55,7 +55,7 @@ pub struct AwsSettings {
     pub(crate) endpoints: Endpoints,
 }
 
-/// Where services are that are not at AWS: the local cloud's, for tests and laptops.
+/// The endpoints of services outside AWS: those of the local cloud, for tests and laptops.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Endpoints {
     pub(crate) dynamodb: Option<String>,
@@ -97,8 +97,8 @@ impl AwsSettings {
     }
 }
 
-/// An endpoint override. Only loopback: a person who can set a variable of a deployed function must not
-/// be able to send tokens and codes elsewhere.
+/// Reads an endpoint override, which must be on loopback. A person who can set a variable of a deployed
+/// function must not be able to redirect tokens and codes.
 fn endpoint(environment: &mut Environment<'_>, name: &str) -> Option<String> {
     let value = environment.optional(name)?;
     let is_loopback = Url::parse(&value).is_ok_and(|url| match url.host() {
@@ -113,7 +113,7 @@ fn endpoint(environment: &mut Environment<'_>, name: &str) -> Option<String> {
     Some(value)
 }
 
-/// What every client is made from.
+/// The parts of every client.
 #[derive(Debug, Clone)]
 pub struct Aws {
     pub(crate) config: SdkConfig,
@@ -139,7 +139,8 @@ impl Aws {
             .region(Region::new(settings.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(settings.credentials.clone()))
             .http_client(SharedHttpClient::new(SharedConnector(connector.clone())))
-            // It watches streams for hours; our bodies are small and end with their attempt's time-out.
+            // Stalled-stream protection is for streams of hours. Our bodies are small, and the time-out of an
+            // attempt covers them.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .retry_config(RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(BACK_OFF))
             .timeout_config(
@@ -152,7 +153,8 @@ impl Aws {
         Ok(Self { config, connector, settings })
     }
 
-    /// A client of a service that speaks AWS JSON. `endpoint` is the local cloud's; none: AWS's own.
+    /// Creates a client of a service that uses AWS JSON. `endpoint` belongs to the local cloud. `None` means
+    /// AWS's own.
     pub(crate) fn json_client(&self, service: Service, endpoint: Option<&str>) -> JsonClient {
         let AwsSettings { region, credentials, .. } = &self.settings;
         JsonClient {
@@ -174,8 +176,8 @@ impl Aws {
 
 /// The one connector of all clients, with their connections and with [`CONNECT`].
 ///
-/// The SDK's own HTTP client makes one for each client that is set up, reads all trust roots for it, sees that
-/// this can be done and drops it; then another for the first request. That was a fifth of a sender's init.
+/// The SDK's own HTTP client builds a connector for each client at set-up, reads all trust roots for it, and
+/// drops it after a check. It builds another for the first request. That took a fifth of a sender's init.
 #[derive(Debug)]
 struct SharedConnector(SharedHttpConnector);
 
@@ -185,10 +187,10 @@ impl HttpClient for SharedConnector {
     }
 }
 
-/// A client of the SDK's that many invocations do without, set up when it is first asked for: each kind reads the
-/// SDK's list of AWS's partitions then. Providers are among them, because a chain has several and `deliver` two
-/// chains. The user pool's is set up at init, where Lambda gives more of the processor; a [`JsonClient`] costs
-/// nothing to set up.
+/// A client of the SDK that many invocations do not need. It is set up at its first use, because each kind
+/// reads the SDK's list of AWS partitions then. Providers are such clients: a chain has several, and
+/// `deliver` has two chains. The client of the user pool is set up at init, where Lambda provides more
+/// processor time. A [`JsonClient`] costs nothing to set up.
 #[derive(Clone)]
 pub(crate) struct LazyClient<C>(Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>);
 

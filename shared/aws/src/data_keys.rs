@@ -10,7 +10,7 @@ use crate::{
     kms::{Context, KeyService},
 };
 
-/// KMS, asked for data keys.
+/// Requests data keys from KMS.
 #[derive(Debug, Clone)]
 pub struct Kms {
     keys: KeyService,

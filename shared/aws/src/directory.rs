@@ -8,7 +8,7 @@ use shared::{
 
 use crate::{Aws, aws::LazyClient, fault::port_error};
 
-/// A user pool's profiles, as an administrator reads them (`cognito-idp:AdminGetUser`).
+/// Reads the profiles of a user pool with administrator rights (`cognito-idp:AdminGetUser`).
 #[derive(Debug, Clone)]
 pub struct Directory {
     client: LazyClient<Client>,
@@ -51,7 +51,7 @@ impl NativeEnrolment for Directory {
         let call = self.client.admin_get_user().user_pool_id(&self.user_pool_id).username(user_name);
         match call.send().await {
             Ok(user) => Ok(!user.user_mfa_setting_list().is_empty()),
-            // Deleted meanwhile.
+            // The user was deleted meanwhile.
             Err(fault) if fault.code() == Some("UserNotFoundException") => Ok(false),
             Err(fault) => Err(port_error("cognito.AdminGetUser")(fault)),
         }

@@ -1,10 +1,10 @@
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 use shared::kernel::PortError;
 
-/// A failed call of an SDK client, as operators may read it; [`CallFault::of`](crate::CallFault) is the same for our
-/// own. What a service says is left out, only its error's code is
-/// kept: validation texts quote the values they refuse, which may be tokens, codes, keys or addresses.
-/// What went wrong on the way is told as it is.
+/// Converts a failed call of an SDK client to an error that operators may read.
+/// [`CallFault::of`](crate::CallFault) does the same for our own client. We keep only the error code of the
+/// service and leave out its text. A validation text quotes the refused value, which may be a token, code,
+/// key or address. An error of the connection is kept in full.
 pub(crate) fn port_error<E, R>(operation: &'static str) -> impl Fn(SdkError<E, R>) -> PortError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

@@ -1,7 +1,9 @@
-//! Services that speak AWS JSON: an operation is a signed `POST` with the input as JSON, its name in a header.
+//! A client for services that use AWS JSON. An operation is a signed `POST` with the input as JSON and the
+//! operation's name in a header.
 //!
-//! Why not the SDK's clients: docs/decisions/003-own-aws-json-client.md. Signature, TLS and connections are the SDK's own
-//! parts, and its clients are the oracle of what is sent (`tests/json_protocol.rs`).
+//! docs/decisions/003-own-aws-json-client.md says why we do not use the SDK's clients. Signature, TLS and
+//! connections are the SDK's own parts. Its clients are the oracle for the requests
+//! (`tests/json_protocol.rs`).
 
 use std::{
     error::Error,
@@ -26,16 +28,16 @@ use serde_json::Value;
 use shared::kernel::{Clock as _, PortError, SystemClock};
 use tokio::time::{sleep, timeout};
 
-/// A service, as requests name it.
+/// The names of a service in requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Service {
-    /// What its host begins with.
+    /// The first part of the host.
     pub host: &'static str,
-    /// Its name in signatures.
+    /// The name in signatures.
     pub signing_name: &'static str,
-    /// What stands before the operation in `X-Amz-Target`. Services that are called by path have none.
+    /// The prefix of the operation in `X-Amz-Target`. It is empty for services that are called by path.
     pub target: &'static str,
-    /// Of the protocol: `1.0` or `1.1`.
+    /// The version of the protocol: `1.0` or `1.1`.
     pub version: &'static str,
 }
 
@@ -44,14 +46,15 @@ impl Service {
     pub const KMS: Self = Self::new("kms", "TrentService", "1.1");
     pub const SMS: Self = Self::new("sms-voice", "PinpointSMSVoiceV2", "1.0");
 
-    /// A service whose host and signatures have the same name.
+    /// Creates a service whose host and signatures have the same name.
     pub const fn new(name: &'static str, target: &'static str, version: &'static str) -> Self {
         Self { host: name, signing_name: name, target, version }
     }
 
-    /// Where the service is in a Region.
+    /// Returns the URL of the service in a Region.
     pub fn endpoint(self, region: &str) -> String {
-        // Partitions of AWS, and what the names of their Regions begin with (AWS General Reference, "Partitions").
+        // The prefixes of Region names and the domains of their AWS partitions (AWS General Reference,
+        // "Partitions").
         const DOMAINS: [(&str, &str); 7] = [
             ("cn-", "amazonaws.com.cn"),
             ("eusc-", "amazonaws.eu"),
@@ -67,15 +70,15 @@ impl Service {
     }
 }
 
-/// How long a call is waited for, and how often it is tried.
+/// The time limits of a call, and its number of tries.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
     pub tries: u32,
-    /// Between the first two tries, and doubled with each: anything up to it (full jitter).
+    /// The longest pause between the first two tries (full jitter). It doubles with each further try.
     pub back_off: Duration,
-    /// For one try; none: for ever.
+    /// The time limit of one try, or `None` for no limit.
     pub one_try: Option<Duration>,
-    /// For all of them.
+    /// The time limit of all tries together.
     pub all_tries: Option<Duration>,
 }
 
@@ -91,13 +94,13 @@ pub struct JsonClient {
     pub credentials: SharedCredentialsProvider,
     pub region: String,
     pub service: Service,
-    /// Without a slash at its end.
+    /// The URL of the service, without a slash at its end.
     pub endpoint: String,
     pub retry_policy: RetryPolicy,
 }
 
 impl JsonClient {
-    /// Calls an operation. It may have been carried out more than once.
+    /// Calls an operation. A retry may have executed it more than once.
     pub async fn call<O: DeserializeOwned>(
         &self,
         operation: &str,
@@ -112,7 +115,7 @@ impl JsonClient {
         read(&self.send(Method::POST, "/", &headers, &body).await?)
     }
 
-    /// Reads a resource of a service that has paths.
+    /// Reads a resource of a service that is called by path.
     pub async fn get<O: DeserializeOwned>(&self, path: &str) -> Result<O, CallFault> {
         read(&self.send(Method::GET, path, &[], &[]).await?)
     }
@@ -169,7 +172,7 @@ impl JsonClient {
         Err(CallFault::Refused(Refusal::read(status, named.as_deref(), &body)))
     }
 
-    /// AWS Signature Version 4.
+    /// Signs a request by AWS Signature Version 4.
     async fn sign(
         &self,
         uri: &str,
@@ -194,7 +197,7 @@ impl JsonClient {
     }
 }
 
-/// Operations that have nothing to say may leave the body out.
+/// Reads a response. Operations without output may leave the body out.
 fn read<O: DeserializeOwned>(answer: &[u8]) -> Result<O, CallFault> {
     let answer = if answer.is_empty() { b"{}" } else { answer };
     serde_json::from_slice(answer).map_err(|_| CallFault::Unreadable)
@@ -210,22 +213,22 @@ async fn within<T>(
     }
 }
 
-/// Why a call came to nothing.
+/// The reason why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CallFault {
     #[error("the service answered with {0}")]
     Refused(Refusal),
     #[error("the service's answer can't be read")]
     Unreadable,
-    /// It was a success, and its body did not arrive.
+    /// The status was a success, but the body did not arrive.
     #[error("the service's answer broke off")]
     BrokenOff(#[source] Box<dyn Error + Send + Sync>),
     #[error("no answer in time")]
     TimedOut,
-    /// Not sent, or without a whole answer.
+    /// The request was not sent, or the response was incomplete.
     #[error("no answer")]
     NoAnswer(#[source] Box<dyn Error + Send + Sync>),
-    /// No credentials, or an input that is no JSON.
+    /// There are no credentials, or the input cannot be written as JSON.
     #[error("not sent")]
     NotSent(#[source] Box<dyn Error + Send + Sync>),
 }
@@ -239,8 +242,8 @@ impl CallFault {
         Self::NotSent(fault.into())
     }
 
-    /// As AWS's SDKs retry: what is transient, and what was throttled (AWS SDKs and Tools Reference Guide, "Retry
-    /// behavior").
+    /// Whether to retry: transient and throttled calls, as AWS's SDKs do (AWS SDKs and Tools Reference Guide,
+    /// "Retry behavior").
     fn is_worth_another_try(&self) -> bool {
         match self {
             Self::Refused(refusal) => refusal.is_transient(),
@@ -249,8 +252,9 @@ impl CallFault {
         }
     }
 
-    /// As operators may read it. What a service says is left out, only its error's code is kept: validation texts
-    /// quote the values they refuse, which may be tokens, codes, keys or addresses.
+    /// Converts the fault to an error that operators may read. We keep only the error code of the service and
+    /// leave out its text. A validation text quotes the refused value, which may be a token, code, key or
+    /// address.
     pub(crate) fn of(operation: &'static str) -> impl Fn(Self) -> PortError {
         move |fault| match fault {
             Self::Refused(Refusal { code: Some(code), .. }) => PortError::new(operation, code),
@@ -262,12 +266,12 @@ impl CallFault {
     }
 }
 
-/// An error as a service tells it.
+/// An error response of a service.
 pub struct Refusal {
     pub status: u16,
-    /// `ResourceNotFoundException` for example.
+    /// The error code, such as `ResourceNotFoundException`.
     pub code: Option<String>,
-    /// May quote what was sent: for the operator's eyes, never for a log.
+    /// The text, which may quote the request. It must not be logged.
     pub message: Option<String>,
     body: Bytes,
 }
@@ -276,7 +280,8 @@ impl Refusal {
     fn read(status: u16, named: Option<&str>, body: &Bytes) -> Self {
         let told: Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |names: &[&str]| names.iter().find_map(|name| told.get(name)?.as_str()).map(str::to_owned);
-        // `com.amazonaws.kms#NotFoundException`, `ResourceNotFoundException:http://…`
+        // The code may have a namespace or a link: `com.amazonaws.kms#NotFoundException`,
+        // `ResourceNotFoundException:http://…`.
         let code = named.map(str::to_owned).or_else(|| text(&["__type", "code", "Code"])).map(|code| {
             let code = code.split(':').next().unwrap_or_default();
             code.rsplit('#').next().unwrap_or_default().to_owned()
@@ -289,7 +294,7 @@ impl Refusal {
         self.code.as_deref() == Some(code)
     }
 
-    /// What else the error tells.
+    /// Returns further members of the error.
     pub(crate) fn details<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
     }
@@ -316,7 +321,7 @@ impl Refusal {
     }
 }
 
-/// Prints neither what the service says nor what it quotes.
+/// Prints neither the text of the service nor the values that it quotes.
 impl fmt::Debug for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refusal")
@@ -332,7 +337,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Bytes, which stand in JSON as base64. Doesn't print them.
+/// Bytes that JSON holds as base64. `Debug` does not print them.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Blob(pub(crate) Vec<u8>);
 
@@ -351,7 +356,7 @@ impl Serialize for Blob {
 impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        // Nothing of it is told: it may be a key.
+        // The error quotes nothing of the text, because it may be a key.
         data_encoding::BASE64
             .decode(text.as_bytes())
             .map(Self)

@@ -1,4 +1,4 @@
-//! The operations of KMS that are asked (AWS KMS API Reference).
+//! The operations of KMS that we call (AWS KMS API Reference).
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::{
     json_protocol::{Blob, CallFault, JsonClient, Service},
 };
 
-/// What a ciphertext is bound to.
+/// The encryption context, to which a ciphertext is bound.
 pub(crate) type Context = BTreeMap<String, String>;
 
-/// KMS, asked under keys that are named.
+/// Calls KMS with keys that the caller names.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyService {
     client: JsonClient,
@@ -25,7 +25,7 @@ impl KeyService {
         Self { client: aws.json_client(Service::KMS, aws.settings.endpoints.kms.as_deref()) }
     }
 
-    /// What `ciphertext` holds, if this key sealed it for this context.
+    /// Decrypts `ciphertext`. Fails if another key sealed it, or the context differs.
     pub(crate) async fn decrypt(
         &self,
         key_arn: &str,
@@ -53,14 +53,14 @@ impl KeyService {
         };
         let opened: Output = self.client.call("Decrypt", &input).await.map_err(CallFault::of(OPERATION))?;
         let plaintext = Zeroizing::new(opened.plaintext.0);
-        // With a key named, KMS opens under that key or not at all; said again, it costs nothing.
+        // KMS decrypts only under the named key. This second check costs nothing.
         if opened.key_id != key_arn {
             return Err(PortError::new(OPERATION, "opened under another key"));
         }
         Ok(plaintext)
     }
 
-    /// `plaintext`, sealed under this key for this context.
+    /// Encrypts `plaintext` under this key for this context.
     pub(crate) async fn encrypt(
         &self,
         key_arn: &str,

@@ -1,7 +1,7 @@
 //! Adapters of the core's ports to AWS.
 //!
-//! One item kind a file, next to the port it stands for. All clients share one HTTP client with
-//! pinned trust roots and short time-outs ([`Aws`]).
+//! There is one file for each kind of item, named like the port that it implements. All clients share one
+//! HTTP client with pinned trust roots and short time-outs ([`Aws`]).
 
 mod accounts;
 mod admin;

@@ -10,8 +10,8 @@ use crate::{Aws, aws::LazyClient, fault::port_error};
 
 const OPERATION: &str = "lambda.Invoke";
 
-/// Lambda takes messages for the function `deliver`: an asynchronous invocation, which it queues, repeats
-/// where the function fails, and keeps in the dead-letter queue at last.
+/// Queues messages for the function `deliver` by asynchronous invocations. Lambda queues them, retries if the
+/// function fails, and at last puts them into the dead-letter queue.
 #[derive(Debug, Clone)]
 pub struct DeliverFunction {
     client: LazyClient<Client>,
@@ -19,14 +19,14 @@ pub struct DeliverFunction {
 }
 
 impl DeliverFunction {
-    /// `function`: its name or ARN.
+    /// Creates the queue. `function`: its name or ARN.
     pub fn new(aws: &Aws, function: String) -> Self {
         let mut config = aws_sdk_lambda::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.endpoints.lambda.clone());
         Self { client: LazyClient::new(move || Client::from_conf(config.build())), function }
     }
 
-    /// `MFA_DELIVER_FUNCTION`.
+    /// Reads `MFA_DELIVER_FUNCTION`.
     pub fn name(environment: &mut Environment<'_>) -> String {
         environment.required("MFA_DELIVER_FUNCTION")
     }
@@ -45,7 +45,7 @@ impl MessageQueue for DeliverFunction {
             .send()
             .await
             .map_err(port_error(OPERATION))?;
-        // 202: taken (Lambda, Invoke).
+        // Status 202 means accepted (Lambda, Invoke).
         if invoked.status_code() == 202 {
             return Ok(());
         }

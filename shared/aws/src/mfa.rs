@@ -1,4 +1,4 @@
-//! What the MFA API is put together from.
+//! Assembles the MFA API.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use shared::{
 
 use crate::{Aws, DeliverFunction, SeedKey, SeedSettings, Table, UserPool};
 
-/// The policy, `MFA_APP_CLIENTS`, `MFA_PASSWORD_RECOVERY`, `MFA_HASH_KEY`, `MFA_CHALLENGE_KEY`,
-/// `MFA_DELIVER_FUNCTION` and what seeds are sealed with.
+/// The settings of the MFA API: the policy, `MFA_APP_CLIENTS`, `MFA_PASSWORD_RECOVERY`, `MFA_HASH_KEY`,
+/// `MFA_CHALLENGE_KEY`, `MFA_DELIVER_FUNCTION` and the key for seeds.
 #[derive(Debug)]
 pub struct MfaSettings {
     policy: Policy,
@@ -42,7 +42,7 @@ impl MfaSettings {
     }
 }
 
-/// The user pool's factors, and ours, and what guards calls.
+/// Creates the services for pool factors and custom factors, and the limits of calls.
 pub fn mfa_services(aws: &Aws, settings: MfaSettings) -> MfaServices {
     let MfaSettings { policy, clients, hash_key, challenge_key, seeds, deliver } = settings;
     let table = Arc::new(Table::new(aws));

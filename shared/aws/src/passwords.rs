@@ -17,7 +17,7 @@ use crate::{Aws, aws::LazyClient, fault::port_error};
 
 const OPERATION: &str = "cognito.InitiateAuth";
 
-/// The app client that passwords are checked at, and its secret.
+/// The app client at which passwords are checked, and its secret.
 #[derive(Clone)]
 pub struct PasswordSettings {
     client_id: String,
@@ -25,8 +25,8 @@ pub struct PasswordSettings {
 }
 
 impl PasswordSettings {
-    /// `MFA_RECOVERY_CLIENT` and `MFA_RECOVERY_CLIENT_SECRET`. None where neither is set: accounts are not
-    /// recovered.
+    /// Reads `MFA_RECOVERY_CLIENT` and `MFA_RECOVERY_CLIENT_SECRET`. Returns `None` if neither is set, and
+    /// then accounts cannot be recovered.
     pub fn read(environment: &mut Environment<'_>) -> Option<Self> {
         let client = RecoveryClient::read(environment);
         let secret = environment.optional("MFA_RECOVERY_CLIENT_SECRET");
@@ -42,14 +42,15 @@ impl PasswordSettings {
     }
 }
 
-/// Without the secret.
+/// Prints no secret.
 impl std::fmt::Debug for PasswordSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PasswordSettings").field("client_id", &self.client_id).finish_non_exhaustive()
     }
 }
 
-/// `USER_PASSWORD_AUTH` at a client that is for nothing else. Its challenges are never answered.
+/// Checks passwords with `USER_PASSWORD_AUTH` at a client that serves no other purpose. Its challenges are
+/// never answered.
 #[derive(Debug, Clone)]
 pub struct PasswordClient {
     client: LazyClient<Client>,
@@ -63,7 +64,7 @@ impl PasswordClient {
         Self { client: LazyClient::new(move || Client::from_conf(config.build())), settings }
     }
 
-    /// cognito.md §3.3.
+    /// Computes the secret hash (cognito.md §3.3).
     fn secret_hash(&self, user_name: &str) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.settings.secret.as_bytes());
         let tag = hmac::sign(&key, format!("{user_name}{}", self.settings.client_id).as_bytes());
@@ -90,8 +91,9 @@ impl Passwords for PasswordClient {
             Ok(answer) => answer,
             Err(fault) => {
                 return match fault.code() {
-                    // Wrong, unknown, disabled, unconfirmed, to be reset; tokens that our last gate refused,
-                    // because nothing was asked for; names and passwords of no possible form.
+                    // The password is wrong, or the user is unknown, disabled, unconfirmed or must reset it.
+                    // Our token gate may have refused tokens because Cognito asked for no factor. The name or
+                    // password may have an impossible form.
                     Some(
                         "NotAuthorizedException"
                         | "UserNotFoundException"
@@ -110,12 +112,12 @@ impl Passwords for PasswordClient {
             Some(ChallengeNameType::EmailOtp) => Some([PoolFactor::Email].into()),
             Some(ChallengeNameType::SoftwareTokenMfa) => Some([PoolFactor::Totp].into()),
             Some(ChallengeNameType::SelectMfaType) => {
-                // A list in a text (cognito.md §3.4).
+                // The parameter is a list in a text (cognito.md §3.4).
                 let names = parameter("MFAS_CAN_CHOOSE").and_then(|text| serde_json::from_str(text).ok());
                 let names: Vec<String> = names.unwrap_or_default();
                 Some(names.iter().filter_map(|name| PoolFactor::from_cognito_name(name)).collect())
             }
-            // A password to be changed, a factor to be set up: no second factor stands behind it.
+            // Another challenge, such as a new password or the set-up of a factor, implies no second factor.
             _ => None,
         })
     }

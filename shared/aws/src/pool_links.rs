@@ -10,7 +10,7 @@ use shared::{
 
 use crate::{Aws, aws::LazyClient, fault::port_error};
 
-/// Accounts and identities of a user pool (`cognito-idp:ListUsers`, `AdminLinkProviderForUser`).
+/// Reads accounts and links identities of a user pool (`cognito-idp:ListUsers`, `AdminLinkProviderForUser`).
 #[derive(Debug, Clone)]
 pub struct PoolLinks(LazyClient<Client>);
 
@@ -26,7 +26,7 @@ impl PoolLinks {
 impl FederatedLinks for PoolLinks {
     async fn accounts(&self, user_pool_id: &str, email: &EmailAddress) -> Result<Vec<String>, PortError> {
         let address = email.expose();
-        // Characters of the filter's own syntax: an address with them is never looked up.
+        // These characters belong to the syntax of the filter, so we never search for an address with them.
         if address.contains(['"', '\\']) {
             return Ok(Vec::new());
         }
@@ -66,7 +66,7 @@ impl FederatedLinks for PoolLinks {
     }
 }
 
-/// Confirmed accounts of the pool's own, with the address, verified.
+/// Whether a user is a confirmed account of the pool's own and has the address, verified.
 fn may_be_linked(user: &UserType, email: &EmailAddress) -> bool {
     let attribute = |name| user.attributes().iter().find(|found| found.name() == name)?.value();
     user.enabled()

@@ -9,10 +9,10 @@ use shared::{
 use crate::{Aws, fault::port_error};
 
 const LIST: &str = "cognito.ListUsers";
-/// `ListUsers` gives no more.
+/// `ListUsers` returns no more users at once.
 const PAGE: i32 = 60;
 
-/// Every user of a pool (`cognito-idp:ListUsers`).
+/// Lists the users of a pool (`cognito-idp:ListUsers`).
 #[derive(Debug, Clone)]
 pub struct PoolListing {
     client: Client,
@@ -44,7 +44,7 @@ impl PoolUsers for PoolListing {
     }
 
     async fn find(&self, user: &UserId) -> Result<Option<ListedUser>, PortError> {
-        // The filter's own signs: no `sub` has them.
+        // These characters belong to the syntax of the filter. No `sub` has them.
         if user.as_str().contains(['"', '\\']) {
             return Ok(None);
         }

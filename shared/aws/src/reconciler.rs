@@ -1,4 +1,4 @@
-//! What the reconciliation of claims is put together from.
+//! Assembles the reconciliation of address claims.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use shared::{
 
 use crate::{Aws, AwsSettings, PoolListing, Table};
 
-/// Everything, or nothing where policy keeps no addresses apart.
+/// The settings. They are absent if the policy keeps no addresses unique.
 #[derive(Debug)]
 pub struct ReconcilerSettings {
     unique: UniqueSettings,

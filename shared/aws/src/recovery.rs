@@ -1,4 +1,4 @@
-//! What recovery is put together from.
+//! Assembles recovery.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,10 +21,10 @@ use crate::{
 };
 
 const OPERATION: &str = "lambda.Invoke";
-/// The worker has 20 s, API Gateway waits 30.
+/// The worker has 20 s, and API Gateway waits 30 s.
 const TIMEOUT: Duration = Duration::from_secs(24);
 
-/// What the worker is made from.
+/// The settings of the worker.
 #[derive(Debug)]
 pub struct RecoveryWorkerSettings {
     recovery: RecoverySettings,
@@ -44,7 +44,7 @@ impl RecoveryWorkerSettings {
     }
 }
 
-/// The service that decides cases; none where there is no app client for it.
+/// Creates the service that decides recovery cases. Returns `None` if there is no app client for it.
 pub fn recovery(aws: &Aws, settings: RecoveryWorkerSettings) -> Option<CaseService> {
     let RecoveryWorkerSettings { recovery, passwords, user_pool_id, deliver } = settings;
     let table = Arc::new(Table::new(aws));
@@ -64,7 +64,7 @@ pub fn recovery(aws: &Aws, settings: RecoveryWorkerSettings) -> Option<CaseServi
     Some(CaseService::new(recovery, ports))
 }
 
-/// What the public API is made from.
+/// The settings of the public API.
 #[derive(Debug)]
 pub struct RecoveryApiSettings {
     front: RecoveryFrontSettings,
@@ -85,8 +85,8 @@ pub fn recovery_front(aws: &Aws, settings: RecoveryApiSettings) -> RecoveryFront
     settings.front.front(worker, Arc::new(Table::new(aws)), Arc::new(SystemClock))
 }
 
-/// The function that decides, as the public API reaches it. Passwords and secrets go there in an invocation
-/// that is answered, which Lambda keeps nowhere; what is queued holds none.
+/// Calls the function that decides recovery cases. Passwords and secrets are sent in synchronous invocations,
+/// which Lambda does not store. Queued requests hold none.
 #[derive(Debug, Clone)]
 pub struct RecoveryFunction {
     client: LazyClient<Client>,
@@ -94,11 +94,11 @@ pub struct RecoveryFunction {
 }
 
 impl RecoveryFunction {
-    /// `function`: its name or ARN.
+    /// Creates the client. `function`: its name or ARN.
     pub fn new(aws: &Aws, function: String) -> Self {
         let mut config = aws_sdk_lambda::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.endpoints.lambda.clone());
-        // What hangs is not asked twice at the same time.
+        // A call that hangs is not repeated while it may still run.
         config.set_retry_config(Some(RetryConfig::disabled()));
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(TIMEOUT).operation_timeout(TIMEOUT);
         config.set_timeout_config(Some(timeouts.build()));

@@ -10,7 +10,7 @@ use crate::{
     kms::{Context, KeyService},
 };
 
-/// Whose seeds, under which key: `MFA_USER_POOL_ID`, `MFA_SEED_KEY_ARN`.
+/// The pool whose seeds are sealed, and the key: `MFA_USER_POOL_ID`, `MFA_SEED_KEY_ARN`.
 #[derive(Debug, Clone)]
 pub struct SeedSettings {
     user_pool_id: String,
@@ -26,8 +26,8 @@ impl SeedSettings {
     }
 }
 
-/// KMS, sealing seeds under a key that seals nothing else. A seed is small enough for KMS itself: no
-/// data key lies about, and each opening is a line in CloudTrail with the user in it.
+/// Seals seeds with a KMS key that seals nothing else. A seed is small enough for KMS itself, so we need no
+/// data key. Each decryption is a line in CloudTrail that names the user.
 #[derive(Debug, Clone)]
 pub struct SeedKey {
     keys: KeyService,
@@ -39,7 +39,8 @@ impl SeedKey {
         Self { keys: KeyService::new(aws), settings }
     }
 
-    /// Bound to pool, user and purpose: a ciphertext that is moved to another user's item does not open.
+    /// Binds a ciphertext to pool, user and purpose. If it is moved to another user's item, it cannot be
+    /// decrypted.
     fn context(&self, user: &UserId) -> Context {
         Context::from([
             ("userpool-id".into(), self.settings.user_pool_id.clone()),

@@ -22,8 +22,8 @@ use shared::{
 
 use crate::{Aws, fault::port_error};
 
-/// A user's own factors at Cognito. Every call is the user's, made with their access token and
-/// unsigned: the function needs no right on Cognito.
+/// Manages a user's pool factors. Every call is made with the user's access token and is unsigned, so the
+/// function needs no permission on Cognito.
 #[derive(Debug, Clone)]
 pub struct UserPool {
     client: Client,
@@ -98,7 +98,7 @@ impl NativeFactors for UserPool {
             Ok(answer) if answer.status() == Some(&VerifySoftwareTokenResponseType::Success) => {
                 Ok(TotpVerification::Verified)
             }
-            // Rarely seen; declared by the model (cognito.md §4.4).
+            // The service model declares this result, but it is rare (cognito.md §4.4).
             Ok(_) => Ok(TotpVerification::WrongCode),
             Err(fault) => match fault.code() {
                 Some("EnableSoftwareTokenMFAException" | "CodeMismatchException") => {
@@ -121,7 +121,7 @@ impl NativeFactors for UserPool {
     ) -> Result<(), UserPoolFault> {
         let mut call = self.client.set_user_mfa_preference().access_token(token.expose());
         for (factor, block) in &change.blocks {
-            // Both booleans, always: Cognito reads an absent one as `false` (cognito.md §4.5).
+            // We always send both booleans, because Cognito reads an absent one as `false` (cognito.md §4.5).
             let (enabled, preferred) = (block.enabled, block.preferred);
             call = match factor {
                 PoolFactor::Sms => call.sms_mfa_settings(
@@ -140,7 +140,7 @@ impl NativeFactors for UserPool {
     }
 }
 
-/// The attribute that is a channel's address.
+/// Returns the attribute that holds a channel's address.
 fn attribute_of(channel: Channel) -> &'static str {
     match channel {
         Channel::Sms => "phone_number",
@@ -162,7 +162,7 @@ impl AddressBook for UserPool {
             Ok(answer) => Ok(!answer.code_delivery_details_list().is_empty()),
             Err(fault) => Err(match fault.code() {
                 Some("AliasExistsException") => UserPoolFault::AddressTaken,
-                // That the token holds, `GetUser` has just said: the app client may not write it.
+                // `GetUser` has just accepted the token, so the app client may not write the attribute.
                 Some("NotAuthorizedException" | "InvalidParameterException") => UserPoolFault::AddressFixed,
                 _ => user_pool_fault("cognito.UpdateUserAttributes", fault),
             }),
@@ -243,7 +243,7 @@ impl DeviceRegistry for UserPool {
     }
 }
 
-/// Cognito gives no more at a time (cognito.md §5).
+/// Cognito returns no more devices at once (cognito.md §5).
 const DEVICES_A_PAGE: i32 = 60;
 
 fn device(device: &DeviceType) -> Option<PoolDevice> {
@@ -278,13 +278,13 @@ fn attribute<'a>(answer: &'a GetUserOutput, name: &str) -> Option<&'a str> {
     attribute.value().filter(|value| !value.is_empty())
 }
 
-/// `SoftwareTokenMFANotFoundException` stands for two things; only its text tells them apart, and
-/// texts are matched by a fragment (cognito.md §6.3).
+/// Whether the pool does not offer the authenticator app. `SoftwareTokenMFANotFoundException` has two
+/// meanings that differ only in the text. We match a fragment of it (cognito.md §6.3).
 fn is_not_offered<E: ProvideErrorMetadata, R>(fault: &SdkError<E, R>) -> bool {
     fault.message().is_some_and(|text| text.to_ascii_lowercase().contains("enabled by the userpool"))
 }
 
-/// cognito.md §6.2, §6.3: what the user can do something about has a variant, the rest is a fault.
+/// Converts a fault (cognito.md §6.2, §6.3). Problems that the user can solve have variants of their own.
 fn user_pool_fault<E, R>(operation: &'static str, fault: SdkError<E, R>) -> UserPoolFault
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

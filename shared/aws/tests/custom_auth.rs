@@ -1,5 +1,4 @@
-//! Sign-ins by custom challenges over DynamoDB's semantics (dynoxide, in process), with the requests
-//! counted on the wire.
+//! Custom sign-ins over DynamoDB's semantics (dynoxide, in process). The requests are counted on the wire.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What a service says in an error may quote a token, a key, an address: none of it is in a
-//! [`PortError`], which is logged. Services that do so, on loopback.
+//! A service's error text may quote a token, a key or an address. A [`PortError`] is logged, so it must hold
+//! none of them. The tests run such services on loopback.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
@@ -26,16 +26,16 @@ use tokio::time::timeout;
 
 const CANARY: &str = "canary-5550199";
 
-/// What a service answers to everything.
+/// The answer of a service to every request.
 #[derive(Debug, Clone)]
 struct Answer {
     status: &'static str,
-    /// `x-amzn-errortype`
+    /// The header `x-amzn-errortype`.
     error_type: Option<&'static str>,
     body: String,
 }
 
-/// The answers that AWS JSON has for an error, each with the canary in its text.
+/// Returns the forms of an error in AWS JSON, each with the canary in its text.
 fn answers(known: &'static str) -> Vec<(Option<&'static str>, Answer)> {
     let text = format!("1 validation error detected: Value '{CANARY}' at 'accessToken' failed");
     let bad = "400 Bad Request";
@@ -55,13 +55,13 @@ fn answers(known: &'static str) -> Vec<(Option<&'static str>, Answer)> {
     ]
 }
 
-/// Runs until the test's process ends.
+/// Starts a service that runs until the test's process ends.
 fn service(answer: Answer) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A client that is gone has its answer, or wants none.
+            // A failed write means that the client has disconnected.
             let _gone = serve(&stream, &answer);
         }
     });
@@ -151,7 +151,7 @@ async fn a_service_that_is_not_there_is_named_with_its_cause() {
 
 #[tokio::test]
 async fn how_long_a_provider_may_take_is_its_chains_to_say() {
-    // Connections are taken, and nothing is ever answered.
+    // The listener accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let provider = EndUserMessaging::new(
         &aws(&format!("http://{}", silent.local_addr().unwrap())),

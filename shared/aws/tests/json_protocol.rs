@@ -1,5 +1,5 @@
-//! Our client of AWS JSON beside the SDK's: what it sends, where to, and whether that is what it signed. The same
-//! input goes through both, member by member, so a name that the service does not know is found.
+//! Compares our client of AWS JSON with the SDK's: the request, its destination and its signature. The same
+//! input goes through both, member by member, so the comparison finds a name that the service does not know.
 
 #![expect(
     clippy::unwrap_used,
@@ -51,7 +51,7 @@ use tokio::time::Instant;
 
 const KEY_ARN: &str = "arn:aws:kms:us-east-1:123456789012:key/0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f";
 
-/// A request as it was on the wire.
+/// A request on the wire.
 #[derive(Debug, Clone)]
 struct Sent {
     line: String,
@@ -73,7 +73,7 @@ impl Sent {
     }
 }
 
-/// A service that keeps what it is sent, and answers each operation with what `answer` says: status and body.
+/// A service that records its requests. `answer` returns the status and body for each operation.
 struct Recorder {
     endpoint: String,
     sent: Arc<Mutex<Vec<Sent>>>,
@@ -87,7 +87,7 @@ impl Recorder {
         let kept = sent.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // A client that is gone has its answer, or wants none.
+                // A failed write means that the client has disconnected.
                 let _gone = serve(&stream, &kept, &answer);
             }
         });
@@ -130,7 +130,7 @@ fn serve(
     write!(stream, "HTTP/1.1 {status} -\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
 }
 
-/// What lets every call end well.
+/// Returns an answer with which every call succeeds.
 fn content(_: usize, sent: &Sent) -> (u16, Value) {
     let item = json!({ "pk": { "S": "a" }, "sk": { "S": "b" } });
     let answer = match sent.operation() {
@@ -195,7 +195,7 @@ fn names(input: &Value) -> Option<HashMap<String, String>> {
     Some(names.map(|(short, name)| (short.clone(), name.as_str().unwrap().to_owned())).collect())
 }
 
-/// The same members, handed to the SDK's builders.
+/// Passes the same members to the SDK's builders.
 async fn say_again(config: &SdkConfig, said: &Sent) {
     let input = said.json();
     let table = aws_sdk_dynamodb::Client::new(config);
@@ -382,13 +382,13 @@ fn sms() -> Sms {
     }
 }
 
-/// One call of every operation that is called, with every member that any call has.
+/// Calls every operation that we use, with every member that any call has.
 async fn say_everything(endpoint: &str) {
     let aws = aws(endpoint);
     let (user, now) = (UserId::parse("a1b2").unwrap(), Timestamp::from_second(1_767_323_045).unwrap());
     let table = Table::new(&aws);
     let id = DeliveryId::new("us-east-1_Example", "alex", "CustomSMSSender_Authentication", "EVENT");
-    // Answered without an item, these end as faults; what they say is what counts here.
+    // Without an item in the answer, these calls fail. Only the requests matter here.
     let _unread = SendLeases::acquire(&table, &id, now, now).await;
     table.history(&user, Channel::Sms).await.unwrap();
     let (before, after) = (
@@ -474,13 +474,13 @@ async fn what_is_sent_is_what_the_sdk_sends() {
     }
 }
 
-/// Signature Version 4, computed once more from what was on the wire (AWS IAM User Guide, "Create a signed AWS API
-/// request").
+/// Computes Signature Version 4 again from the request on the wire (AWS IAM User Guide, "Create a signed AWS
+/// API request").
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_signed_is_what_is_sent() {
     let recorder = Recorder::start(content);
     say_everything(&recorder.endpoint).await;
-    // As in Lambda, whose credentials are a session's.
+    // In Lambda, the credentials belong to a session.
     let in_session = client(&recorder, RETRIES, Some("session"));
     let _nothing: Value = in_session.call("GetItem", &json!({})).await.unwrap();
     let sent = recorder.taken();
@@ -560,7 +560,7 @@ async fn a_service_is_where_the_sdk_finds_it() {
     }
 }
 
-/// A client of our own at a recorder.
+/// Returns our client, connected to a recorder.
 fn client(recorder: &Recorder, retry_policy: RetryPolicy, session_token: Option<&str>) -> JsonClient {
     let credentials = Credentials::new("local", "local", session_token.map(str::to_owned), None, "test");
     let connector = aws_smithy_http_client::Connector::builder().build_http();
@@ -574,7 +574,7 @@ fn client(recorder: &Recorder, retry_policy: RetryPolicy, session_token: Option<
     }
 }
 
-/// How many requests a call makes at a service that answers so, and whether it ends well.
+/// Returns how many requests a call makes to a service with this answer, and whether the call succeeds.
 async fn ask(
     retry_policy: RetryPolicy,
     answer: impl Fn(usize, &Sent) -> (u16, Value) + Send + 'static,
@@ -633,7 +633,8 @@ async fn a_try_and_a_call_have_their_time_and_no_more() {
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
-/// How often a throttled table that leaves everything `times` times is asked to erase a user, and whether it ends well.
+/// Returns how often the erasure of a user calls a table that throttles everything `times` times, and whether
+/// it succeeds.
 async fn erased_after(times: usize) -> (usize, bool) {
     let left = Mutex::new(times);
     let recorder = Recorder::start(move |before, sent| {

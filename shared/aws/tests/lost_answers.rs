@@ -1,4 +1,4 @@
-//! A write that is done and whose answer never arrives: the client asks again, and meets its own write.
+//! The response to a completed write is lost. The client retries and must recognize its own write.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
@@ -52,9 +52,10 @@ async fn a_message_that_was_booked_is_admitted() {
         is_verified: true,
         purpose: Purpose::Authentication,
     };
-    // The first of the user and of six counters: items are put that must not be there. Then others, which must be as
-    // they were. Each time: read, written, written again, looked at; and each counter's first of a day or an hour is
-    // asked about alone, unless it says that the first try has filled it.
+    // First the history and six counters are created, which must not exist before. Then they are updated,
+    // which must not have changed before. Each round reads, writes, writes again after the loss, and reads
+    // the result. A counter's first message of a day or an hour is written again alone, unless the result
+    // shows that the first try filled it.
     for (seconds, requests) in [(0, 4 + 6), (3_600, 4 + 5)] {
         let now = NOW + SignedDuration::from_secs(seconds);
         let admitted = next_delivery();
@@ -72,7 +73,8 @@ async fn a_message_that_was_booked_is_admitted() {
     }
 }
 
-/// The user is told of it, and of nothing that somebody else did.
+/// A retry after a lost answer reports success. The same change of another caller reports that it was
+/// overtaken.
 #[tokio::test]
 async fn a_lost_answer_of_a_factor_change_is_recognised() {
     let (served, _deployed, table) = stage().await;
@@ -83,7 +85,7 @@ async fn a_lost_answer_of_a_factor_change_is_recognised() {
         served.lose_answer_to_write("UpdateItem");
         assert_eq!(table.change(&user, seen, &recovery(code)).await.unwrap(), ChangeOutcome::Done);
         assert_eq!(served.spent().requests, 2, "the answer was lost");
-        // The very same, of somebody else who saw what this one saw.
+        // Another caller makes the same change after reading the same state.
         assert_eq!(table.change(&user, seen, &recovery(code)).await.unwrap(), ChangeOutcome::Overtaken);
         served.spent();
     }

@@ -1,5 +1,5 @@
-//! What each provider's service may answer, and which fault that is: only what another provider could mend moves on
-//! in the chain. Each asks once: whoever calls counts tries and time.
+//! Maps each answer of a provider's service to a fault. The chain moves on only for a fault that another
+//! provider can mend. Each provider sends one request, because the caller counts tries and time.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
@@ -24,7 +24,8 @@ use tokio::{
     net::TcpListener,
 };
 
-/// Of a service that answers everything with `status` and `body`: what comes back, and whether it was asked once.
+/// Returns the result of a service that answers every request with `status` and `body`. Checks that it was
+/// called once.
 async fn told<P: Provider<M>, M>(
     provider: impl FnOnce(&Aws) -> P,
     message: &M,
@@ -111,11 +112,11 @@ async fn end_user_messaging() {
     for ((status, body), expected) in answers {
         assert_eq!(told(end_user_messaging_of, &sms(), (status, body.to_string())).await, expected, "{body}");
     }
-    // To ask again for what was taken would be paid twice.
+    // A second request for an accepted message would be paid twice.
     assert_eq!(told(end_user_messaging_of, &sms(), (200, "<html>".to_owned())).await, "taken");
 }
 
-/// The connection is gone in the middle of what each answers to a success.
+/// The connection breaks in the middle of each successful response.
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_taken() {
     broken_off(end_user_messaging_of, &sms()).await;

@@ -1,5 +1,5 @@
-//! What a sign-in and a sign-up cost at the table: how many calls each trigger of the gate makes, and
-//! that attempts in parallel are counted exactly.
+//! Counts the calls to the table that each trigger makes in a sign-in and a sign-up. Checks that concurrent
+//! attempts are counted exactly.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
@@ -45,7 +45,7 @@ impl Stage {
         Arc::new(Table::new(&Aws::new(self.read(AwsSettings::read)).unwrap()))
     }
 
-    /// How many calls it takes.
+    /// Returns the number of calls that a trigger makes for an event.
     async fn calls(&self, trigger: &impl Trigger, event: Value) -> usize {
         self.served.spent();
         answer(trigger, event).await.unwrap();
@@ -105,12 +105,12 @@ async fn each_trigger_of_a_sign_in_makes_one_round_trip() {
             stage.calls(&post_confirmation, event("PostConfirmation_ConfirmSignUp", None)).await,
         ),
     ];
-    // Whatever a trigger calls, it calls in parallel: the sign-in's own write, the governor's settlement
-    // of each address, the claim on each.
+    // A trigger makes all its calls in parallel: the sign-in's own write, the governor's settlement of each
+    // address, the claim on each.
     println!("{made:?}");
     assert_eq!(made.map(|(_, calls)| calls), [1, 2, 1, 1, 2, 3]);
 
-    // The count of a window that is over is taken off in a second one.
+    // The count of an expired window is subtracted in a second call.
     stage.clock.advance(SignedDuration::from_mins(61));
     assert_eq!(stage.calls(&pre_authentication, event(sign_in, phone)).await, 1, "a completed one left none");
     stage.clock.advance(SignedDuration::from_mins(61));
@@ -124,7 +124,7 @@ async fn five_hundred_attempts_are_counted_exactly() {
     let back_off = stage.read(|environment| shared::sign_in::BackOff::of(&environment.policy().sign_in));
     let (counted, held) =
         (Subject::User(UserId::parse("counted").unwrap()), Subject::User(UserId::parse("held").unwrap()));
-    // As many at a time as the table of a busy machine answers within the client's second.
+    // The concurrency is limited to what the table of a busy machine answers within the client's second.
     let seen = stream::iter((0..500).map(|_| table.count_attempt(&counted, now))).buffer_unordered(50);
     let mut seen: Vec<_> = seen.map(Result::unwrap).collect().await;
     seen.sort_unstable();
@@ -144,7 +144,8 @@ async fn five_hundred_attempts_are_counted_exactly() {
     assert_eq!(passed, [1, 2, 3, 4, 5]);
 }
 
-/// What is read says how to write, so that nothing is written twice where a counter begins a day or an hour.
+/// The values that were read decide how to write, so nothing is written twice when a counter begins a day or
+/// an hour.
 #[tokio::test]
 async fn a_message_is_read_once_and_counted_in_one_request() {
     let stage = Stage::set().await;
@@ -162,8 +163,8 @@ async fn a_message_is_read_once_and_counted_in_one_request() {
         let Spent { requests, read_units, write_units } = stage.served.spent();
         (matches!(verdict, AdmissionDecision::Admitted(_)), (requests, read_units, write_units))
     };
-    // The user's history, and six counters: user, destination, range, prefix, country, all. All of a
-    // user without history and of counters that are not there cost what the others do.
+    // The reservation uses the user's history and six counters: user, destination, range, prefix, country,
+    // all. Missing counters and a missing history cost the same as existing ones.
     let each = (true, (2, 4.0, 7.0));
     assert_eq!(asked("alex", "0101", 0).await, each, "the day's first");
     assert_eq!(asked("sam", "0102", 1).await, each);

@@ -1,4 +1,4 @@
-//! The table adapter keeps the ports' contracts on DynamoDB's semantics (dynoxide, in process).
+//! Checks the ports' contracts for the table's adapter over DynamoDB's semantics (dynoxide, in process).
 
 #![expect(
     clippy::unwrap_used,
@@ -24,7 +24,7 @@ use shared_testkit::{
 };
 use tokio::{net::TcpListener, runtime::Runtime};
 
-/// A table of its own on a free port.
+/// Starts a table of its own on a free port.
 async fn table() -> (Table, Database) {
     let db = ServedTable::empty();
     (adapter(&ServedTable::serve(db.clone()).await), db)
@@ -34,7 +34,7 @@ fn adapter(endpoint: &str) -> Table {
     Table::new(&Aws::new(Deployed::at(endpoint, "").read(AwsSettings::read)).unwrap())
 }
 
-/// Fewer histories than in memory, where most of what they can find is found.
+/// Runs fewer histories than in memory, where the same checks find most faults.
 fn check_model(check: impl Fn(ModelRun<'_>, &Table)) {
     let runtime = Runtime::new().unwrap();
     let (table, _) = runtime.block_on(table());
@@ -236,7 +236,7 @@ async fn custom_factors() {
     assert!(item.get("ttl").is_none(), "what proves is kept");
 }
 
-/// What the last gate of custom sign-ins writes beside, and what a newer version may have written.
+/// Checks the further items of the token gate, and items that a newer version may have written.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_proof_of_own_factors() {
     use shared::{
@@ -267,8 +267,7 @@ async fn the_last_proof_of_own_factors() {
     assert_eq!(kept.last_proof, Some(expected));
 }
 
-/// What the triggers of a sign-up make of it: one account an address, however it is spelt and whoever
-/// dies on the way.
+/// The triggers of a sign-up keep one account for each address, for every spelling and after every crash.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_account_an_address() {
     let (table, _) = table().await;
@@ -302,7 +301,7 @@ async fn one_account_an_address() {
     assert!(sign_up("other".into(), another_letter).await.is_ok());
     assert!(sign_up(winner, spellings[1]).await.is_ok(), "Cognito runs the trigger again");
 
-    // The process died after the claim, or nobody confirmed: free again.
+    // The process died after the claim, or the user never confirmed. The address is free again.
     clock.advance(SignedDuration::from_mins(10));
     let winner = race(2).await;
 
@@ -361,7 +360,7 @@ fn governor(table: &Table) -> shared::delivery::Governor {
         .governor(Arc::new(table.clone()))
 }
 
-/// What `cognito-mfa audit` and `cognito-mfa forget-user` stand on.
+/// Checks the operations behind `cognito-mfa audit` and `cognito-mfa forget-user`.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_reads_the_trail_by_time_and_erases_a_user() {
     use jiff::{SignedDuration, Timestamp};

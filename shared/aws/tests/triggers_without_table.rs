@@ -1,5 +1,5 @@
-//! What each trigger of the gate answers while the table is unreachable, silent or throttling, and how
-//! soon: Cognito waits for 5 s (cognito.md §1.1). The outcomes are those of docs/security/failure-modes.md.
+//! Checks the answer of each trigger while the table is unreachable, silent or throttling, and its time.
+//! Cognito waits for 5 s (cognito.md §1.1). The outcomes are those of docs/security/failure-modes.md.
 
 #![expect(
     clippy::unwrap_used,
@@ -29,18 +29,18 @@ use shared_aws::{Aws, AwsSettings, Table};
 use shared_testkit::Deployed;
 use tokio::time::Instant;
 
-/// Of Cognito's 5 s, this is what a cold start may take elsewhere.
+/// The longest time. A cold start may take the rest of Cognito's 5 s.
 const LONGEST: Duration = Duration::from_secs(4);
 
 const ENFORCED: &str = "[sign_up.unique]\nemail = true\n[sign_in]\nenforce = true\n";
 
 fn unreachable() -> String {
-    // Bound and dropped: nobody listens there.
+    // The listener is dropped, so the port refuses connections.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-/// Takes connections and never answers.
+/// Starts a listener that accepts connections and never answers.
 fn silent() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -60,7 +60,7 @@ fn throttling() -> String {
         for mut stream in listener.incoming().flatten() {
             thread::spawn(move || {
                 let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"slow down"}"#;
-                // One request a connection; the client asks with a small body.
+                // The client sends one request in each connection, with a small body.
                 let mut request = [0; 8_192];
                 let _read = stream.read(&mut request);
                 let _gone = write!(
@@ -75,7 +75,7 @@ fn throttling() -> String {
     url
 }
 
-/// Everything that the triggers of the gate are made from, over one endpoint and policy.
+/// The parts of the triggers, over one endpoint and policy.
 struct Stage(Deployed);
 
 impl Stage {
@@ -139,7 +139,7 @@ async fn within(limit: Duration, trigger: impl Trigger, source: &str) -> Result<
 
 async fn matrix(endpoint: String, policy: &str) -> [Result<(), Refusal>; 6] {
     let stage = Stage(Deployed::at(endpoint, policy));
-    // What a limit is, and what the machine adds to it.
+    // The machine may add this to the limit.
     let margin = Duration::from_millis(900);
     let ms = |milliseconds| Duration::from_millis(milliseconds) + margin;
     let outcomes = futures::join!(

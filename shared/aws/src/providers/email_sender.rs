@@ -1,12 +1,12 @@
 use email_encoding::headers::{quoted_string, writer::EmailWriter};
 use shared::kernel::EmailAddress;
 
-/// The sender of e-mails as a header has it: the address in ASCII, and before it the name, quoted or encoded where it
-/// has to be (RFC 5322 §3.4, RFC 2047).
+/// The sender of e-mails as a header contains it: the name, quoted or encoded if necessary, and the address
+/// in ASCII (RFC 5322 §3.4, RFC 2047).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailSender(String);
 
-/// What is wrong with a sender, for the operator.
+/// The fault of a sender, for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSender {
     #[error("is not an e-mail address, with or without a name before it: Example <no-reply@example.com>")]
@@ -18,8 +18,8 @@ pub enum InvalidSender {
 }
 
 impl EmailSender {
-    /// Reads `no-reply@example.com`, or a name and the address in angle brackets. The name needs no quotes: a comma in
-    /// it is part of the name.
+    /// Parses `no-reply@example.com`, or a name and the address in angle brackets. The name needs no quotes:
+    /// a comma in it is part of the name.
     pub fn parse(text: &str) -> Result<Self, InvalidSender> {
         let text = text.trim();
         let (name, address) = match text.strip_suffix('>') {
@@ -42,11 +42,11 @@ impl EmailSender {
             let mut writer = EmailWriter::new(&mut encoded, "From: ".len(), 0, false);
             quoted_string::encode(&name, &mut writer).map_err(|_| InvalidSender::Name)?;
         }
-        // SES writes the header's lines.
+        // SES folds the header's lines itself.
         Ok(Self(format!("{} <{address}>", encoded.replace("\r\n", ""))))
     }
 
-    /// Returns what SES takes as `FromEmailAddress`.
+    /// Returns the value for `FromEmailAddress` of SES.
     pub fn header(&self) -> &str {
         &self.0
     }

@@ -10,14 +10,14 @@ use crate::{
 
 const OPERATION: &str = "sms-voice.SendTextMessage";
 
-/// AWS End User Messaging SMS.
+/// Sends text messages by AWS End User Messaging SMS.
 #[derive(Debug, Clone)]
 pub struct EndUserMessaging {
     client: JsonClient,
     settings: SmsSettings,
 }
 
-/// `SendTextMessage` (AWS End User Messaging SMS API Reference).
+/// Input of `SendTextMessage` (AWS End User Messaging SMS API Reference).
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Input<'a> {
@@ -28,7 +28,7 @@ struct Input<'a> {
     origination_identity: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     configuration_set_name: Option<&'a str>,
-    /// In seconds.
+    /// Time to live in seconds.
     time_to_live: u64,
 }
 
@@ -55,10 +55,10 @@ impl Provider<Sms> for EndUserMessaging {
             message_type: "TRANSACTIONAL",
             origination_identity: sender,
             configuration_set_name: self.settings.configuration_set.as_deref(),
-            // The service takes 5 s to 72 h.
+            // The service accepts 5 s to 72 h.
             time_to_live: message.time_to_live.as_secs().clamp(5, 259_200),
         };
-        // Taken, as in `is_taken`.
+        // An unreadable success was accepted too, as in `is_taken`.
         match self.client.call::<IgnoredAny>("SendTextMessage", &input).await {
             Ok(_) | Err(CallFault::Unreadable | CallFault::BrokenOff(_)) => Ok(()),
             Err(fault) => Err(told_apart(fault)),
@@ -74,7 +74,7 @@ fn told_apart(fault: CallFault) -> ProviderFault {
             (Some("ConflictException"), Some("DESTINATION_PHONE_NUMBER_OPTED_OUT")) => {
                 return ProviderFault::OptedOut;
             }
-            // The account's own protection said no: another provider must not be a way around it.
+            // The account's own protection refused. Another provider must not bypass it.
             (
                 Some("ConflictException"),
                 Some(
@@ -99,7 +99,7 @@ fn told_apart(fault: CallFault) -> ProviderFault {
     CallFault::of(OPERATION)(fault).into()
 }
 
-/// What an error of the service tells beside its code. A member may be `null`, as in every AWS JSON.
+/// The members of an error beside its code. A member may be `null`, as in every AWS JSON.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Details {

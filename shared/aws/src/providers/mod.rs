@@ -1,4 +1,4 @@
-//! Who brings messages to users. A new provider is a file here, a line in [`sms_providers`] or
+//! The providers that send messages to users. A new provider is a file here, a line in [`sms_providers`] or
 //! [`email_providers`], and its name in `DeliveryPolicy::check`.
 
 mod email_sender;
@@ -28,21 +28,22 @@ pub use self::{
 };
 use crate::{Aws, Kms, Table};
 
-/// The chain of providers counts tries and time: a client's own would hide them from it. Disabled, not left out:
-/// what is left out is taken from the settings of all clients, and an attempt's limit would end a try as a fault
-/// that is worth another, before the chain sees that the provider hangs.
+/// Returns settings without retries and time-outs, because the chain of providers counts tries and time
+/// itself. We disable them explicitly, because absent settings default to those of all clients. The time-out
+/// of an attempt would then end a try as a retryable fault. The chain would not see that the provider hangs.
 fn single_try() -> (RetryConfig, TimeoutConfig) {
     (RetryConfig::disabled(), TimeoutConfig::disabled())
 }
 
-/// Whether the service has taken the message all the same: it said so, and the rest of its answer, the message's id,
-/// can't be read or did not arrive. To ask again would send it twice.
+/// Whether the service has accepted the message despite a fault. Its status was a success, but the rest of
+/// its response, the message's id, was unreadable or did not arrive. A second request would send the message
+/// twice.
 fn is_taken<E>(fault: &SdkError<E, HttpResponse>) -> bool {
     fault.raw_response().is_some_and(|answer| answer.status().is_success())
 }
 
-/// What text messages are sent with: `MFA_SMS_ORIGINATION_IDENTITY` (phone number, pool or sender id),
-/// `MFA_SMS_CONFIGURATION_SET`. AWS chooses where they are not set.
+/// The settings of text messages: `MFA_SMS_ORIGINATION_IDENTITY` (phone number, pool or sender id),
+/// `MFA_SMS_CONFIGURATION_SET`. AWS chooses if they are not set.
 #[derive(Debug, Clone, Default)]
 pub struct SmsSettings {
     pub origination_identity: Option<String>,
@@ -58,11 +59,11 @@ impl SmsSettings {
     }
 }
 
-/// What e-mails are sent with: `MFA_EMAIL_FROM`, `MFA_EMAIL_CONFIGURATION_SET`.
+/// The settings of e-mails: `MFA_EMAIL_FROM`, `MFA_EMAIL_CONFIGURATION_SET`.
 #[derive(Debug, Clone)]
 pub struct EmailSettings {
-    /// An address of a verified identity, with a name if wanted: `Example <no-reply@example.com>`. Absent where it
-    /// is not valid, and the function does not start.
+    /// An address of a verified identity, with an optional name: `Example <no-reply@example.com>`. It is
+    /// absent if it is invalid, and then the function does not start.
     pub from: Option<EmailSender>,
     pub configuration_set: Option<String>,
 }
@@ -80,7 +81,7 @@ impl EmailSettings {
     }
 }
 
-/// What a sender of either channel asks.
+/// Returns the dependencies of the senders of both channels.
 pub fn delivery_dependencies(aws: &Aws) -> SenderDependencies {
     dependencies_at(&Arc::new(Table::new(aws)), Some(Arc::new(Kms::new(aws))))
 }
@@ -97,7 +98,7 @@ fn dependencies_at(table: &Arc<Table>, keys: Option<Arc<dyn DataKeys>>) -> Sende
     }
 }
 
-/// What `deliver` is set up with: both channels, and nothing that is sealed.
+/// The settings of `deliver`: both channels, without keys for sealed codes.
 #[derive(Debug)]
 pub struct DeliverSettings {
     sender: SenderSettings,
@@ -119,7 +120,7 @@ impl DeliverSettings {
     }
 }
 
-/// Sends messages by both channels, and draws the codes of custom challenges.
+/// Creates the consumer that sends messages by both channels and draws the codes of custom challenges.
 pub fn deliver(aws: &Aws, settings: &DeliverSettings) -> QueueConsumer {
     let table = Arc::new(Table::new(aws));
     let dependencies = dependencies_at(&table, None);
@@ -139,7 +140,7 @@ pub fn deliver(aws: &Aws, settings: &DeliverSettings) -> QueueConsumer {
         .with_recoveries(settings.recovery_key.clone())
 }
 
-/// The providers of `delivery.sms.providers`, in its order.
+/// Returns the providers of `delivery.sms.providers` in that order.
 pub fn sms_providers(
     aws: &Aws,
     settings: &SmsSettings,
@@ -159,7 +160,7 @@ pub fn sms_providers(
         .collect()
 }
 
-/// The providers of `delivery.email.providers`, in its order.
+/// Returns the providers of `delivery.email.providers` in that order.
 pub fn email_providers(
     aws: &Aws,
     settings: &EmailSettings,

@@ -15,7 +15,7 @@ use crate::{Aws, aws::LazyClient, fault::port_error};
 
 const OPERATION: &str = "ses.SendEmail";
 
-/// Amazon SES.
+/// Sends e-mails by Amazon SES.
 #[derive(Debug, Clone)]
 pub struct Ses {
     client: LazyClient<Client>,
@@ -68,7 +68,7 @@ fn told_apart(fault: SdkError<SendEmailError>) -> ProviderFault {
         Some(SendEmailError::TooManyRequestsException(_) | SendEmailError::LimitExceededException(_)) => {
             ProviderFault::Throttled
         }
-        // Message and sender are well formed: what is bad about the request is the recipient's address.
+        // Message and sender are well formed, so the fault is in the recipient's address.
         Some(SendEmailError::BadRequestException(_)) => ProviderFault::AddressRejected,
         _ if fault
             .as_service_error()

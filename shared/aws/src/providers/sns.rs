@@ -15,7 +15,7 @@ use crate::{Aws, aws::LazyClient, fault::port_error};
 
 const OPERATION: &str = "sns.Publish";
 
-/// Amazon SNS, publishing to a phone number.
+/// Sends text messages by Amazon SNS, which publishes to a phone number.
 #[derive(Debug, Clone)]
 pub struct Sns {
     client: LazyClient<Client>,
@@ -50,7 +50,7 @@ impl Provider<Sms> for Sns {
         if let Some(sender) = &message.sender_id {
             call = call.message_attributes("AWS.SNS.SMS.SenderID", text(sender)?);
         }
-        // SNS takes a number here; a pool or a sender id is End User Messaging's.
+        // SNS accepts a number here. A pool or a sender id belongs to End User Messaging.
         if let Some(number) = self.settings.origination_identity.as_deref().filter(|id| id.starts_with('+')) {
             call = call.message_attributes("AWS.MM.SMS.OriginationNumber", text(number)?);
         }

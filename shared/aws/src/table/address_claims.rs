@@ -15,9 +15,9 @@ use super::{
 
 const OPERATION: &str = "dynamodb.UpdateItem";
 const SCAN: &str = "dynamodb.Scan";
-/// How the partitions of addresses begin.
+/// The prefix of the partitions of addresses.
 const ADDRESS: &str = "ADDRESS#";
-/// Tells claims from the other items of the table, in a filter of [`Table::claims_page`].
+/// The filter for address claims in [`Table::claims_page`].
 pub(super) const IS_CLAIM: &str = "begins_with(pk, :address)";
 
 #[async_trait]
@@ -30,8 +30,8 @@ impl AddressClaims for Table {
     ) -> Result<AddressClaim, PortError> {
         let until = now.saturating_add(RESERVATION_TIME).unwrap_or(now);
         let forgotten = until.saturating_add(DAY).unwrap_or(until);
-        // The last three holds are kept: `hold_3` is the one before the one before the last. A hold is
-        // granted only if that one is a day old.
+        // We store the times of the last three reservations, and `hold_3` is the oldest. A new one is granted
+        // only if `hold_3` is a day old.
         let claimed = self
             .address_item(address)
             .condition_expression(
@@ -106,7 +106,7 @@ impl AddressClaims for Table {
     }
 }
 
-/// What an item means that a claim could not change.
+/// Interprets an item that refused a claim.
 fn standing(item: &Item, candidate: &CandidateKey, now: Timestamp) -> AddressClaim {
     if item.contains_key("firm_for") {
         return AddressClaim::Taken;
@@ -128,8 +128,8 @@ pub(super) fn key(address: &AddressKey) -> [(String, AttributeValue); 2] {
 }
 
 impl Table {
-    /// The firm claims of one page of the table that `scan` filters, and where the next page begins; none after
-    /// the last. It reads every item there is: half a read unit for 4 KB.
+    /// Returns the firm claims of one page of the table that `scan` filters, and the place of the next page.
+    /// The place is `None` after the last page. The scan reads every item: half a read unit for 4 KB.
     pub(super) async fn claims_page(
         &self,
         scan: Operation<'_>,

@@ -14,7 +14,7 @@ use super::{
 };
 
 const WRITE: &str = "dynamodb.UpdateItem";
-/// A counter is of no use after its window; the clocks of two functions may differ.
+/// A counter is useless after its window. The margin covers the different clocks of two functions.
 const MINUTES_COUNTER_LIFE: SignedDuration = SignedDuration::from_mins(10);
 const HOURS_COUNTER_LIFE: SignedDuration = SignedDuration::from_mins(70);
 
@@ -27,7 +27,7 @@ impl RateCounts for Table {
             RateCounter::AdminLooks(user) => (user_key(user), "ADMIN_LOOKS", HOURS_COUNTER_LIFE),
             RateCounter::AdminChanges(user) => (user_key(user), "ADMIN_CHANGES", HOURS_COUNTER_LIFE),
         };
-        // What is not there counts as 0, which a most of 0 refuses.
+        // An absent counter is 0, which a `most` of 0 refuses.
         let room = if most > 0 { "attribute_not_exists(calls) OR calls < :most" } else { "calls < :most" };
         let written = self
             .update_item()
@@ -119,7 +119,7 @@ impl IdempotencyStore for Table {
     }
 }
 
-/// Writes only what is still the holder's.
+/// Sends an update that applies only if the holder still has the key.
 async fn settled(update: Operation<'_>, holder: &KeyHolder) -> Result<KeyRelease, PortError> {
     let update = update
         .condition_expression("holder = :holder")

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{AttributeValue, Item, Table, condition_failed, port_error, seconds, text, version, whole};
 
-/// A partition of its own, apart from the user's other items: so a role can be kept from changing lines
-/// (`dynamodb:LeadingKeys`).
+/// Returns the partition of a user's audit trail, apart from the user's other items. A role can therefore be
+/// denied to change lines (`dynamodb:LeadingKeys`).
 pub(super) fn audit_key(user: &UserId) -> AttributeValue {
     text(format!("AUDIT#{}", user.as_str()))
 }
@@ -60,7 +60,7 @@ impl AuditTrail for Table {
         }
         match put.send().await {
             Ok(_) => Ok(()),
-            // Our own retry; the first attempt had succeeded.
+            // The failure is our own retry: the first attempt had succeeded.
             Err(fault) if condition_failed(&fault) => Ok(()),
             Err(fault) => Err(port_error("dynamodb.PutItem")(fault)),
         }
@@ -81,7 +81,7 @@ impl AuditLog for Table {
             .expression_attribute_values(":pk", audit_key(user))
             .newest_first()
             .limit(most);
-        // Ids are UUIDs of version 7, which sort by time (RFC 9562 §5.7).
+        // The ids are UUIDs of version 7, which sort by time (RFC 9562 §5.7).
         if let Some(before) = before {
             query = query
                 .key_condition_expression("pk = :pk AND sk < :before")
@@ -97,7 +97,7 @@ impl AuditLog for Table {
     }
 }
 
-/// Returns `None` for a line that no function of this project wrote.
+/// Reads a line. Returns `None` for a line that no function of this project wrote.
 fn read_line(item: &Item) -> Option<AuditLine> {
     let id = item.get("sk")?.as_s()?;
     let factor = item.get("factor").and_then(|name| name.as_s());

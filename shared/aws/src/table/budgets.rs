@@ -13,9 +13,9 @@ use super::{
     seconds, text, user_key, version, whole,
 };
 
-/// A day's counters are kept until the day after the next: late credits, and operators, want them.
+/// A day's counters are kept until the day after the next. Late credits and operators need them.
 const COUNTER_LIFE: SignedDuration = SignedDuration::from_hours(72);
-/// After this long without a code a number has to become established anew.
+/// After this time without a code, a number must become established again.
 const HISTORY_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 #[async_trait]
@@ -123,7 +123,7 @@ impl Budgets for Table {
             .await;
         match repaid {
             Ok(_) => Ok(()),
-            // Nothing was charged, or the credit is full.
+            // Nothing was charged, or the credit is at its limit.
             Err(fault) if condition_failed(&fault) => Ok(()),
             Err(fault) => Err(port_error("dynamodb.UpdateItem")(fault)),
         }
@@ -131,7 +131,7 @@ impl Budgets for Table {
 }
 
 impl Table {
-    /// Counts one message, also where there is nothing to count on yet, unless the limits refuse it.
+    /// Counts one message unless the limits refuse it. A missing counter is created.
     pub(super) async fn increment(
         &self,
         increment: &CounterIncrement,
@@ -140,7 +140,7 @@ impl Table {
         let mut room = Vec::new();
         for (index, Count { name, limit, .. }) in counts_of(increment).into_iter().enumerate() {
             let below = format!("{name} < :limit{index}");
-            // What is not there counts as 0, which a limit of 0 refuses.
+            // An absent counter is 0, which a limit of 0 refuses.
             let is_room =
                 if limit > 0 { format!("(attribute_not_exists({name}) OR {below})") } else { below };
             room.push(is_room);
@@ -163,7 +163,7 @@ impl Table {
         self.update_item().key("pk", pk).key("sk", sk)
     }
 
-    /// Adds `one` to everything that the increment's trust is counted in.
+    /// Adds `one` to every attribute for the increment's level of trust.
     fn count(&self, increment: &CounterIncrement, one: i64) -> Operation<'_> {
         let added: Vec<_> = counts_of(increment).iter().map(|count| format!("{} :one", count.name)).collect();
         self.counter_item(&increment.counter)
@@ -180,14 +180,14 @@ pub(super) fn counter_key(counter: &BudgetCounter) -> [AttributeValue; 2] {
     [text(format!("SENT#{}#{}#{name}#{shard}", channel.name(), scope.name())), text(day.to_string())]
 }
 
-/// One attribute of a counter that an increment is counted in.
+/// An attribute of a counter that counts an increment.
 pub(super) struct Count {
     pub name: String,
     pub limit: u32,
     pub seen: i64,
 }
 
-/// What the increment's trust is counted in.
+/// Returns the attributes that count an increment of this level of trust.
 pub(super) fn counts_of(increment: &CounterIncrement) -> Vec<Count> {
     let (limits, seen) = (&increment.limits, increment.seen.unwrap_or_default());
     let count = |name: String, limit, seen| Count { name, limit, seen };

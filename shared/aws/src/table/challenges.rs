@@ -1,10 +1,10 @@
-//! Running sign-ins, in the item of the user's own factors: whatever must hold together (a slot, the count
-//! of comparisons, a factor's lock, its use, the proof) is then one condition of one write.
+//! Running custom sign-ins, in the item of the user's custom factors. A slot, the count of comparisons, a
+//! factor's lock, its use and the proof must change together. So they are one condition of one write.
 //!
-//! A slot is one attribute, `seat_n0` … `seat_p2`, with a map: `n` nonce, `c` client, `u` taken until, `k`
-//! comparisons; `f` the factor that was chosen, `r` the round that asked first, `s` sendings, `a` sent at,
-//! `e` good until; `t<round>` effect and digest of an answer, `x<round>` the factor that it proved,
-//! `h<round>_<sending>` the hash of a code.
+//! A challenge slot is one attribute, `seat_n0` … `seat_p2`, that holds a map. Of the sign-in: `n` nonce, `c`
+//! client, `u` expiry of the slot, `k` number of comparisons. Of the code: `f` chosen factor, `r` round that
+//! asked first, `s` number of sends, `a` time of sending, `e` expiry. `t<round>` is the effect and digest of
+//! an answer, and `x<round>` is the factor that it proved. `h<round>_<sending>` is the hash of a code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -129,8 +129,8 @@ impl Challenges for Table {
             write.remove("by_name_not_before");
         }
         if proof.forgives_name && proof.factor == CustomFactor::Totp {
-            // Counted before it was compared. Only this one is taken back: an owner's right codes must not
-            // give a stranger more guesses.
+            // The answer was counted before the comparison. We take back only this one: an owner's right
+            // codes must not give a stranger more guesses.
             write.value(":one", number(1));
             write.set("by_name_totp_wrong = if_not_exists(by_name_totp_wrong, :one) - :one");
         }
@@ -253,13 +253,13 @@ impl Challenges for Table {
     }
 }
 
-/// Notes that the user has a factor that counts, and keeps a first authenticator. Returns the generation of
-/// the user's factors afterwards.
+/// Records that the user has a factor that counts, and stores a first authenticator. Returns the epoch of the
+/// user's factors after the write.
 fn write_noted_factor(write: &mut Write, proof: &Proof) -> u64 {
     write.value(":true", AttributeValue::Bool(true));
     let Some((id, first)) = &proof.enrols else {
         if proof.forgives_all {
-            // Two independent proofs.
+            // The sign-in has two independent proofs.
             write.set("had_factor = :true");
         }
         return proof.factor_epoch;
@@ -274,7 +274,7 @@ fn write_noted_factor(write: &mut Write, proof: &Proof) -> u64 {
     proof.factor_epoch + 1
 }
 
-/// What the first answer of a sign-in puts into its slot.
+/// Returns the content of a slot after the first answer of a sign-in.
 fn opened(answer: &AnswerWrite, answer_text: &str) -> Item {
     let comparisons = u32::from(matches!(answer.action, AnswerAction::Compare(_)));
     let mut record = Item::from([
@@ -296,7 +296,7 @@ fn opened(answer: &AnswerWrite, answer_text: &str) -> Item {
     record
 }
 
-/// What a later answer changes in its slot.
+/// Writes the changes of a later answer to its slot.
 fn write_action(write: &mut Write, action: &AnswerAction, asks: u32) {
     match action {
         AnswerAction::Choose(factor) => {
@@ -351,7 +351,7 @@ fn write_claim(write: &mut Write, claim: &SlotClaim) {
     }
 }
 
-/// Counted before it is compared, and taken back if it was right.
+/// Counts a failure before the comparison. A right answer takes it back.
 fn write_failure(write: &mut Write, comparison: &Comparison, now: Timestamp) {
     let failures = failures_of(comparison.factor);
     write.value(":lock", number(FAILURES_TO_LOCK));
@@ -373,7 +373,8 @@ fn write_failure(write: &mut Write, comparison: &Comparison, now: Timestamp) {
     }
 }
 
-/// What was read says whether a window is open. Where that is no longer so, the answer is refused.
+/// Counts an answer in a TOTP window. The state that was read says whether a window is open. If that has
+/// changed, the write is refused.
 fn write_totp_window(write: &mut Write, opens: bool, now: Timestamp) {
     let over = now.saturating_sub(NAME_ONLY_TOTP_WINDOW).unwrap_or(Timestamp::UNIX_EPOCH);
     write.value(":window_over", seconds(over));
@@ -398,7 +399,7 @@ pub(super) fn failures_of(factor: CustomFactor) -> &'static str {
     }
 }
 
-/// One conditional write in the making.
+/// A conditional write under construction.
 #[derive(Debug, Default)]
 struct Write {
     set: Vec<String>,
@@ -452,7 +453,7 @@ impl Write {
         let expression: Vec<_> =
             clauses.map(|(word, clauses)| format!("{word} {}", clauses.join(", "))).collect();
         let (expression, condition) = (expression.join(" "), self.conditions.join(" AND "));
-        // DynamoDB refuses values that are not used.
+        // DynamoDB refuses unused values.
         let is_used = |placeholder: &str| uses(&expression, placeholder) || uses(&condition, placeholder);
         for (placeholder, name) in self.names {
             update = update.expression_attribute_names(placeholder, name);
@@ -468,7 +469,7 @@ impl Write {
     }
 }
 
-/// Whether an expression holds this placeholder, and not just a longer one that begins with it.
+/// Whether an expression contains this placeholder, and not only a longer one that begins with it.
 fn uses(expression: &str, placeholder: &str) -> bool {
     expression.match_indices(placeholder).any(|(at, found)| {
         let next = expression.get(at + found.len()..).and_then(|rest| rest.chars().next());
@@ -477,7 +478,7 @@ fn uses(expression: &str, placeholder: &str) -> bool {
 }
 
 impl Table {
-    /// The item as it is now, or, where the condition did not hold, as it is.
+    /// Returns the item after the write. If the condition failed, returns the unchanged item as an error.
     async fn write(&self, state_key: &StateKey, write: Write) -> Result<Result<Item, Item>, PortError> {
         let update =
             self.update_item().key("pk", partition_key(state_key)).key("sk", text(custom_factors::FACTORS));
@@ -505,7 +506,7 @@ fn slot_of(item: &Item, slot: ChallengeSlot) -> Option<&Item> {
     item.get(&attribute(slot))?.as_m()
 }
 
-/// Effect and digest of an answer.
+/// Returns the effect and digest of an answer.
 fn answer_text(answer: &AnswerWrite) -> String {
     let effect = match answer.action.effect() {
         AnswerEffect::Chose(factor) => format!("chose {}", factor.name()),

@@ -1,4 +1,4 @@
-//! Claims as a pass of the reconciliation goes through them, and how far it is.
+//! Address claims during a pass of the reconciliation, and the progress of the pass.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use super::{
 const READ: &str = "dynamodb.GetItem";
 const PUT: &str = "dynamodb.PutItem";
 const UPDATE: &str = "dynamodb.UpdateItem";
-/// Partition and sort key of how far the pass is.
+/// Partition and sort key of the progress.
 const PARTITION: &str = "RECONCILE";
 const PROGRESS: &str = "PROGRESS";
 

@@ -30,7 +30,7 @@ impl CustomFactorStore for Table {
             .get_item()
             .key("pk", user_key(user))
             .key("sk", text(FACTORS))
-            // What was changed a moment ago must be seen: a revoked device, a new generation.
+            // The read must see recent changes, such as a revoked device or a new epoch.
             .consistent_read()
             .send()
             .await
@@ -39,12 +39,12 @@ impl CustomFactorStore for Table {
     }
 
     async fn change(&self, user: &UserId, seen: u64, change: &Change) -> Result<ChangeOutcome, PortError> {
-        // Our own retry after a lost response: the write is ours.
+        // A retry after a lost response recognizes its own write by this token.
         let write_token = WriteToken::new();
         let mut set = vec!["v = :v", "revision = :next", "changed_by = :writer"];
         let mut remove = Vec::new();
         let mut condition = if seen == 0 {
-            // A device revoked, or a step used up, may have made the item without it.
+            // The revocation of a device, or a used TOTP step, may have created the item without a revision.
             vec!["(attribute_not_exists(revision) OR revision = :seen)"]
         } else {
             vec!["revision = :seen"]
@@ -67,7 +67,7 @@ impl CustomFactorStore for Table {
             update = update.expression_attribute_values(":devices", AttributeValue::M(kept.collect()));
         }
         match &change.recovery {
-            // A set can't be empty.
+            // A set in DynamoDB cannot be empty.
             Some(hashes) if hashes.is_empty() => remove.push("recovery"),
             Some(hashes) => {
                 set.push("recovery = :recovery");
@@ -160,7 +160,7 @@ impl CustomFactorStore for Table {
                 .update_expression("SET v = :v, had_factor = :had REMOVE pool_factor_since")
                 .condition_expression("attribute_exists(pool_factor_since)")
                 .expression_attribute_values(":had", had(true)),
-            // Where custom factors are left, the user has not begun anew.
+            // A user who still has custom factors does not start again.
             PoolFactorNote::TurnedOff => update
                 .update_expression("SET v = :v, had_factor = :had REMOVE pool_factor_since")
                 .condition_expression(
@@ -201,7 +201,7 @@ impl CustomFactorStore for Table {
     }
 }
 
-/// `sk` of the item that holds all of a user's own factors.
+/// The `sk` of the item that holds all custom factors of a user.
 pub(super) const FACTORS: &str = "FACTORS";
 
 impl Table {
@@ -209,7 +209,7 @@ impl Table {
         self.update_item().key("pk", user_key(user)).key("sk", text(FACTORS))
     }
 
-    /// Forgets that a factor of the pool is on, and nothing else.
+    /// Removes only the record that a pool factor is on.
     async fn forget_pool_factor(&self, user: &UserId) -> Result<(), PortError> {
         let update = self.factors_item(user).update_expression("REMOVE pool_factor_since");
         match update.condition_expression("attribute_exists(pk)").send().await {
@@ -220,7 +220,7 @@ impl Table {
     }
 }
 
-/// The item's part that [`CustomFactors`] is.
+/// Reads the custom factors from the item.
 pub(super) fn read(item: &Item) -> Result<CustomFactors, PortError> {
     let recovery =
         item.get("recovery").map(|kept| kept.as_ss().ok_or_else(|| broken("recovery"))).transpose()?;
@@ -300,7 +300,7 @@ fn read_device(item: &Item) -> Option<TrustedDevice> {
     })
 }
 
-/// Leaves out a factor with an unknown name: a newer version may have written it.
+/// Reads the last proof. Ignores factors with an unknown name, because a newer version may have written them.
 fn last_proof(value: &AttributeValue) -> Result<LastProof, PortError> {
     let read = || {
         let item = value.as_m()?;
@@ -310,7 +310,7 @@ fn last_proof(value: &AttributeValue) -> Result<LastProof, PortError> {
         let native = item.get("native").and_then(|names| names.as_ss());
         Some(LastProof {
             at: time(item, "at")?,
-            // Absent where a first factor was set up and no channel was there to be proven.
+            // The attribute is absent if a first factor was set up and there was no channel to prove.
             factors: item
                 .get("factors")
                 .and_then(|names| names.as_ss())

@@ -8,7 +8,7 @@ use shared::{
 
 use super::{Table, port_error, text, user_key, version};
 
-/// One attribute a device, by the pool's name of it.
+/// The item has one attribute for each device, with the pool's key of the device.
 const LABELS: &str = "DEVICE_LABELS";
 
 #[async_trait]

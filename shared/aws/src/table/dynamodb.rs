@@ -1,4 +1,4 @@
-//! DynamoDB's operations, as much of them as the table's adapters ask (Amazon DynamoDB API Reference).
+//! The operations of DynamoDB that the table's adapters use (Amazon DynamoDB API Reference).
 
 use std::{collections::HashMap, fmt};
 
@@ -8,7 +8,7 @@ use crate::json_protocol::{Blob, CallFault, JsonClient};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// A typed value. Prints its type only: items hold hashes and sealed seeds.
+/// A typed value. `Debug` prints only its type, because items hold hashes and sealed seeds.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum AttributeValue {
     B(Blob),
@@ -69,7 +69,7 @@ impl fmt::Debug for AttributeValue {
     }
 }
 
-/// Which attributes an update answers with.
+/// The attributes that an update returns.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum ReturnValues {
@@ -79,7 +79,7 @@ pub(super) enum ReturnValues {
     UpdatedOld,
 }
 
-/// What an operation on items is asked: each has some of these members.
+/// The input of operations on items. Each operation uses some of these members.
 #[derive(Clone, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Input {
@@ -116,21 +116,21 @@ struct Input {
     exclusive_start_key: Item,
 }
 
-/// What operations on items answer: each has some of these members.
+/// The output of operations on items. Each operation returns some of these members.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Output {
     pub(super) attributes: Option<Item>,
     pub(super) item: Option<Item>,
     pub(super) items: Vec<Item>,
-    /// Where the next page begins; none after the last.
+    /// The place of the next page, or `None` after the last page.
     pub(super) last_evaluated_key: Option<Item>,
 }
 
-/// Why an operation on items came to nothing.
+/// The reason why an operation on items failed.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The condition did not hold. With the item as it is, if that was asked for and there is one.
+    /// The condition did not hold. Holds the current item if it was requested and exists.
     ConditionFailed(Option<Item>),
     Call(CallFault),
 }
@@ -151,7 +151,7 @@ impl From<CallFault> for Fault {
     }
 }
 
-/// An operation on items, as it is put together.
+/// An operation on items under construction.
 #[derive(Clone)]
 pub(super) struct Operation<'a> {
     client: &'a JsonClient,
@@ -174,7 +174,8 @@ impl<'a> Operation<'a> {
         Ok(self.client.call(self.name, &self.input).await?)
     }
 
-    /// Of a query or a scan: the items of this page, and from where the next one is asked.
+    /// Returns the items of this page of a query or scan, and whether it is the last page. The next call
+    /// returns the next page.
     pub(super) async fn next_page(&mut self) -> Result<(Vec<Item>, bool), Fault> {
         let page = self.send().await?;
         let is_last = page.last_evaluated_key.is_none();
@@ -250,7 +251,7 @@ impl<'a> Operation<'a> {
         self
     }
 
-    /// The item as it is, where the condition does not hold.
+    /// Requests the current item if the condition does not hold.
     pub(super) fn item_on_condition_failure(mut self) -> Self {
         self.input.return_values_on_condition_check_failure = Some(ReturnValues::AllOld);
         self
@@ -283,7 +284,7 @@ impl<'a> Operation<'a> {
 pub(super) struct Statement {
     #[serde(rename = "Statement")]
     pub(super) text: String,
-    /// What its question marks stand for.
+    /// The values of the question marks.
     pub(super) parameters: Vec<AttributeValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) consistent_read: Option<bool>,
@@ -291,7 +292,7 @@ pub(super) struct Statement {
     pub(super) return_values_on_condition_check_failure: Option<ReturnValues>,
 }
 
-/// What became of a statement.
+/// The result of a statement.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct StatementAnswer {
@@ -302,12 +303,12 @@ pub(super) struct StatementAnswer {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct StatementFault {
-    /// `ConditionalCheckFailed`, `DuplicateItem`, `ThrottlingError` for example.
+    /// The error code, such as `ConditionalCheckFailed`, `DuplicateItem` or `ThrottlingError`.
     pub(super) code: String,
     pub(super) item: Option<Item>,
 }
 
-/// `BatchExecuteStatement`: each statement stands alone.
+/// Calls `BatchExecuteStatement`, in which each statement is independent.
 pub(super) async fn execute(
     client: &JsonClient,
     statements: &[Statement],
@@ -326,7 +327,7 @@ pub(super) async fn execute(
     Ok(responses)
 }
 
-/// A write of a batch: the only kind that there is use for.
+/// A write in a batch. We need only one kind.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Deletion {
@@ -345,7 +346,7 @@ impl Deletion {
     }
 }
 
-/// `BatchWriteItem`: gives what is still to be done.
+/// Calls `BatchWriteItem`. Returns the deletions that are still to be done.
 pub(super) async fn delete(
     client: &JsonClient,
     table: &str,

@@ -1,5 +1,5 @@
-//! The single DynamoDB table: `pk`, `sk`, `ttl`, and on every item `v`, its schema version, because
-//! old and new functions run side by side during a deploy.
+//! The single DynamoDB table with `pk`, `sk`, `ttl`, and the schema version `v` on every item. Old and new
+//! functions run side by side during a deployment, so they need the version.
 //!
 //! | pk | sk | what |
 //! |---|---|---|
@@ -51,12 +51,12 @@ use crate::{
 
 const SCHEMA_VERSION: &str = "1";
 
-/// The adapter of every port that keeps state.
+/// The adapter of every port that stores state.
 #[derive(Debug, Clone)]
 pub struct Table {
     client: JsonClient,
     name: String,
-    /// Lines of the audit trail are kept so long; none: for good.
+    /// Time for which lines of the audit trail are kept, or `None` for ever.
     audit_retention: Option<SignedDuration>,
 }
 
@@ -110,12 +110,12 @@ fn user_key(user: &UserId) -> AttributeValue {
     text(format!("USER#{}", user.as_str()))
 }
 
-/// Seconds since the epoch: what TTL wants, and enough for the rest.
+/// Converts to seconds since the epoch. TTL needs them, and they are precise enough for most attributes.
 fn seconds(at: Timestamp) -> AttributeValue {
     number(at.as_second())
 }
 
-/// Where whole seconds are too coarse: leases, back-offs.
+/// Converts to milliseconds since the epoch, where seconds are too coarse: leases, back-offs.
 fn milliseconds(at: Timestamp) -> AttributeValue {
     number(at.as_millisecond())
 }
@@ -124,7 +124,7 @@ fn whole<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
     item.get(name)?.as_n()?.parse().ok()
 }
 
-/// Who writes. A second try, after an answer that was lost, meets its own write and knows it by this.
+/// The id of a writer. If a response is lost, the retry recognizes its own write by this token.
 struct WriteToken(String);
 
 impl WriteToken {
@@ -136,13 +136,13 @@ impl WriteToken {
         text(&self.0)
     }
 
-    /// Is what is kept, where a condition did not hold, what this one wrote?
+    /// Whether this writer wrote the item that failed the condition.
     fn wrote(&self, kept: Option<&Item>, attribute: &str) -> bool {
         kept.and_then(|item| item.get(attribute)?.as_s()).is_some_and(|write_token| *write_token == self.0)
     }
 }
 
-/// Tells a condition that did not hold from a fault.
+/// Whether a fault is a condition that did not hold.
 fn condition_failed(fault: &Fault) -> bool {
     matches!(fault, Fault::ConditionFailed(_))
 }

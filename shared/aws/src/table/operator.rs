@@ -1,5 +1,5 @@
-//! What an operator asks of the table and no function does: reading the audit trail, every claim on an
-//! address, erasing a user.
+//! Operations on the table for operators only: reading the audit trail, listing address claims, erasing a
+//! user.
 
 use std::time::Duration;
 
@@ -25,20 +25,21 @@ use crate::json_protocol::{CallFault, JsonClient};
 
 const QUERY: &str = "dynamodb.Query";
 const WRITE: &str = "dynamodb.BatchWriteItem";
-/// `BatchWriteItem` takes no more.
+/// `BatchWriteItem` accepts no more items.
 const BATCH: usize = 25;
-/// Before what a throttled table left is asked for again: doubled while it takes nothing, 6 s together.
+/// Pause before we repeat the writes that a throttled table left. It doubles while the table accepts nothing,
+/// 6 s in total.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(3_200);
 
 impl Table {
-    /// The table as an operator reaches it: with their own credentials, patience and endpoint.
+    /// Creates the table for an operator, with the operator's credentials, time-outs and endpoint.
     pub fn of_operator(client: JsonClient, name: &str) -> Self {
         Self { client, name: name.to_owned(), audit_retention: None }
     }
 
-    /// A user's lines of the audit trail from `from` to before `until`, oldest first, each with the
-    /// members it was kept with; `id` and `at` (RFC 3339) first.
+    /// Returns a user's lines of the audit trail from `from` to before `until`, oldest first. Each line has
+    /// its stored members, with `id` and `at` (RFC 3339) first.
     pub async fn audit_lines(
         &self,
         user: &UserId,
@@ -58,8 +59,8 @@ impl Table {
         Ok(items(query).await?.iter().map(audit_line).collect())
     }
 
-    /// The firm claims of one page of the table, and where the next page begins; none after the last. It
-    /// reads every item there is: half a read unit for 4 KB.
+    /// Returns the firm claims of one page of the table, and the place of the next page, or `None` after the
+    /// last. The scan reads every item: half a read unit for 4 KB.
     pub async fn firm_claims(
         &self,
         after: Option<&ClaimCursor>,
@@ -68,10 +69,10 @@ impl Table {
         self.claims_page(self.scan().filter_expression(filter), after).await
     }
 
-    /// Erases every item of a user, and their claims on addresses; gives how many there were. Claims are
-    /// found by reading the whole table, because they do not stand with the user.
+    /// Erases every item of a user, and the user's address claims. Returns the number of items. It scans the
+    /// whole table for claims, because they are not in the user's partition.
     ///
-    /// Promises nothing of what is written meanwhile: a user who still signs in leaves new items.
+    /// A concurrent write may stay: a user who still signs in leaves new items.
     pub async fn forget(&self, user: &UserId) -> Result<usize, PortError> {
         let items = self.erase_partitions(user, vec![audit_key(user)]).await?;
         Ok(items + self.release_claims_of(user).await?)
@@ -83,7 +84,7 @@ impl Table {
         mut partitions: Vec<AttributeValue>,
     ) -> Result<usize, PortError> {
         partitions.push(user_key(user));
-        // Their own budgets of messages, which no shards divide.
+        // The user's own message budgets have no shards.
         partitions.extend([Channel::Sms, Channel::Email].map(|channel| {
             text(format!("SENT#{}#{}#{}#0", channel.name(), BudgetScope::User.name(), user.as_str()))
         }));
@@ -107,7 +108,7 @@ impl Table {
                 } else if pause > LONGEST_PAUSE {
                     return Err(PortError::new(WRITE, "the table is throttled: items are left"));
                 }
-                // What is left was throttled.
+                // The remaining items were throttled.
                 sleep(pause).await;
                 pause *= 2;
             }

@@ -1,5 +1,5 @@
-//! Recoveries. All but the use of a code lies under `RECOVERY#`, so that the public API's role can be held
-//! to that.
+//! Recovery cases. Everything except the use of a code is under `RECOVERY#`, so the role of the public API
+//! can be restricted to that prefix.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ impl Cases for Table {
     }
 
     async fn swap(&self, key: &CaseKey, seen: u64, after: &Case) -> Result<SwapOutcome, PortError> {
-        // Our own retry after a lost response: the write is ours.
+        // A retry after a lost response recognizes its own write by this token.
         let write_token = WriteToken::new();
         let put = self
             .put_item()
@@ -71,8 +71,8 @@ impl Cases for Table {
 
 #[async_trait]
 impl AttemptLimiter for Table {
-    /// The times of the last `most` tries stand in the item, `t1` the latest: a further one is admitted if
-    /// the oldest of them is an hour old.
+    /// Stores the times of the last `most` tries, `t1` the latest. A further try is admitted if the oldest of
+    /// them is an hour old.
     async fn admit(&self, attempt: &AttemptKind, most: u32, now: Timestamp) -> Result<bool, PortError> {
         let most = most.max(1);
         let shifted =
@@ -104,8 +104,8 @@ impl AttemptLimiter for Table {
 
 #[async_trait]
 impl RecoveryCodes for Table {
-    /// In the item of the user's own factors, where the codes are; which case had the last one stands
-    /// beside them.
+    /// Uses the item of the user's custom factors, which holds the codes. The case that used the last code is
+    /// stored beside them.
     async fn redeem(
         &self,
         user: &UserId,
@@ -255,7 +255,7 @@ fn read_wait(item: &Item) -> Option<MailWait> {
     })
 }
 
-/// An error for what is there and no time.
+/// Reads a time. Returns `None` if it is absent, and an error if the value is no time.
 fn time(item: &Item, name: &str) -> Result<Option<Timestamp>, jiff::Error> {
     match item.get(name) {
         None => Ok(None),

@@ -1,10 +1,10 @@
-//! A message's counters and its history: read in one request, written in another.
+//! Reads a message's counters and history in one request, and writes them in another.
 //!
-//! `BatchExecuteStatement` is the only request of DynamoDB that holds several conditional writes which
-//! stand alone: a `TransactWriteItems` conflicts on counters that all messages share and is billed twice,
-//! a `BatchWriteItem` has no conditions. Its language, `PartiQL`, knows no upsert and no value for what is
-//! missing, so each statement goes by what was read a moment before, and whatever it does not decide for
-//! certain is asked again by a write of its own.
+//! `BatchExecuteStatement` is the only request of DynamoDB with several independent conditional writes. A
+//! `TransactWriteItems` conflicts on counters that all messages share and is billed twice, and a
+//! `BatchWriteItem` has no conditions. Its language, `PartiQL`, has no upsert and no default for a missing
+//! value. So each statement relies on the values that were read a moment before. If its result is uncertain,
+//! we repeat it as a write of its own.
 
 use futures::future::join_all;
 use shared::{
@@ -29,7 +29,7 @@ use crate::json_protocol::CallFault;
 const OPERATION: &str = "dynamodb.BatchExecuteStatement";
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
-/// What a statement did: the answer, or that it must be asked by a write of its own.
+/// The result of a statement: certain, or to be repeated as a write of its own.
 enum Answer<T> {
     Sure(T),
     AskAlone,
@@ -72,7 +72,7 @@ impl Table {
         Ok(ReservationOutcome { swapped, increments })
     }
 
-    /// What the governor asks before it books.
+    /// Reads the values that the governor needs before it counts a message.
     pub(super) async fn read_in_one_request(
         &self,
         user: &UserId,
@@ -85,8 +85,8 @@ impl Table {
             parameters: key.into(),
             ..Statement::default()
         };
-        // A swap goes by what is read here. Counters are written by conditions of their own, so half the
-        // price does.
+        // A swap relies on this read, so it is consistent. Counters have conditions of their own, so a read
+        // at half the price is enough.
         let mut history = select("*", [user_key(user), history_key(channel)]);
         history.consistent_read = Some(true);
         let counts = format!("d, od, owed, {}, {}", hour(at), open_hour(at));
@@ -95,7 +95,7 @@ impl Table {
         found(answers, at)
     }
 
-    /// One answer for each statement.
+    /// Executes the statements. Returns one result for each.
     async fn execute(
         &self,
         statements: impl Iterator<Item = Statement>,
@@ -110,7 +110,7 @@ impl Table {
 
     fn increment_statement(&self, increment: &CounterIncrement) -> Statement {
         let (key, counts) = (counter_key(&increment.counter), counts_of(increment));
-        // Without room for a first one, what is not there must refuse.
+        // If a limit does not permit a first message, a missing counter must refuse.
         let has_room = counts.iter().all(|count| count.limit > 0);
         if increment.seen.is_none() && has_room {
             let counts = counts.into_iter().map(|count| (count.name, number(1)));
@@ -141,7 +141,7 @@ impl Table {
         }
     }
 
-    /// An item that is not there yet.
+    /// Returns a statement that creates an item if there is none.
     fn insert(
         &self,
         [pk, sk]: [AttributeValue; 2],
@@ -157,7 +157,7 @@ impl Table {
         }
     }
 
-    /// The history, if it is still as it was before.
+    /// Returns a statement that replaces the history if it has not changed.
     fn replace(&self, [pk, sk]: [AttributeValue; 2], before: &SendHistory, after: &SendHistory) -> Statement {
         let (had, has) = (write_history(before), write_history(after));
         let removed: Vec<_> = had
@@ -181,8 +181,8 @@ impl Table {
     }
 }
 
-/// A counter that could not be read (a flood throttles just those that all share) counts as not seen: what is
-/// written goes by its own condition.
+/// Reads the history and the counters from the results. A counter that could not be read counts as not seen,
+/// because its write has a condition of its own. A flood throttles exactly the counters that all users share.
 fn found(
     answers: Vec<StatementAnswer>,
     at: u8,
@@ -210,7 +210,7 @@ fn counted(increment: &CounterIncrement, answer: StatementAnswer) -> Answer<Resu
     let Some(fault) = answer.error else { return Answer::Sure(Ok(())) };
     let is_refused = fault.code == CONDITION_FAILED;
     let counts = fault.item.as_ref().filter(|_| is_refused).map(|item| read_counts(item, increment.hour));
-    // No item: the day's first. An item with room: the hour's first.
+    // Without an item it is the day's first message. With room in the item it is the hour's first.
     match counts.and_then(|counts| increment.limits.refuses(&counts, increment.trust)) {
         Some(refused) => Answer::Sure(Err(refused)),
         None => Answer::AskAlone,

@@ -10,7 +10,7 @@ use super::{
     port_error, seconds, text, version,
 };
 
-/// Longer than a code lives (24 h) and Lambda retries (6 h) together.
+/// Longer than the life of a code (24 h) and Lambda's retries (6 h) together.
 const KEPT: SignedDuration = SignedDuration::from_hours(48);
 
 const OPERATION: &str = "dynamodb.UpdateItem";
@@ -41,7 +41,7 @@ impl SendLeases for Table {
         match claimed {
             Ok(answer) => granted(answer.attributes.as_ref()),
             Err(Fault::ConditionFailed(kept)) => match kept.as_ref() {
-                // In the meantime the holder before may have come to an end after all.
+                // The previous holder may have completed meanwhile.
                 Some(item) if item.contains_key("outcome") => Ok(Lease::Completed),
                 kept if holder.wrote(kept, "held_by") => granted(kept),
                 kept => Ok(Lease::Held { until: moment(kept, "held_until")? }),

@@ -10,7 +10,7 @@ use super::{
     seconds, text, user_key, version, whole,
 };
 
-/// Counters of names that are no user's are kept for a day.
+/// Counters of unknown names are kept for a day.
 const UNKNOWN_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 const OPERATION: &str = "dynamodb.UpdateItem";
@@ -38,8 +38,8 @@ impl SignInLedger for Table {
         at: Timestamp,
     ) -> Result<Attempt, PortError> {
         let window_start = at.saturating_sub(back_off.window()).unwrap_or(at);
-        // DynamoDB has no powers: every step of the back-off is a clause of its own. `attempt_at` is not
-        // there where an older function counted.
+        // DynamoDB has no powers, so every step of the back-off is a clause of its own. An item that an older
+        // function counted has no `attempt_at`.
         let mut far_enough = vec![
             "attribute_not_exists(attempt_at)".to_owned(),
             "attempt_at <= :window_start".to_owned(),
@@ -73,7 +73,7 @@ impl SignInLedger for Table {
         let counted: u32 = whole(&before, "attempts").unwrap_or_default();
         let last_at: Option<i64> = whole(&before, "attempt_at");
         if counted > 0 && last_at.is_some_and(|last_at| last_at <= window_start.as_millisecond()) {
-            // Only this call saw the earlier window: the next one sees this attempt.
+            // Only this call saw the earlier window. The next call sees this attempt.
             self.write_off(subject, counted).await?;
             return Ok(Attempt::Counted(1));
         }
@@ -140,7 +140,7 @@ impl SignInHistory for Table {
 }
 
 impl Table {
-    /// Adds one attempt. Items of names that are no user's go by themselves.
+    /// Adds one attempt. Items of unknown names expire by themselves.
     fn count_one(&self, subject: &Subject, at: Timestamp) -> Operation<'_> {
         let update = self
             .ledger_item(subject_key(subject))
@@ -161,7 +161,7 @@ impl Table {
         }
     }
 
-    /// Takes the attempts of an earlier window off the count, unless it was started anew meanwhile.
+    /// Subtracts the attempts of an earlier window, unless the count was reset meanwhile.
     async fn write_off(&self, subject: &Subject, stale: u32) -> Result<(), PortError> {
         let written_off = self
             .ledger_item(subject_key(subject))

@@ -12,7 +12,8 @@ const WRITE: &str = "dynamodb.UpdateItem";
 
 #[async_trait]
 impl SignInRecords for Table {
-    /// Second, client and evidence are the key, so that two of one second that differ are two items.
+    /// Stores a record. The key holds second, client and evidence, so two different records of one second are
+    /// two items.
     async fn record(&self, user: &UserId, sign_in: &RecordedSignIn) -> Result<(), PortError> {
         let Evidence { level, second_factor_at } = sign_in.evidence;
         let proven = if second_factor_at.is_some() { "CODE" } else { "-" };
@@ -55,7 +56,7 @@ impl SignInRecords for Table {
             .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :until")
             .expression_attribute_values(":pk", user_key(user))
             .expression_attribute_values(":from", text(key(from)))
-            // Before the next second, after every record of this one.
+            // The bound is after every record of this second and before the next second.
             .expression_attribute_values(":until", text(format!("{}#~", key(until))))
             .consistent_read()
             .send()
@@ -68,7 +69,7 @@ impl SignInRecords for Table {
     }
 }
 
-/// Of one width, so that keys sort by time.
+/// Returns the time with a fixed width, so that keys sort by time.
 fn key(at: Timestamp) -> String {
     format!("SIGN_IN#{:012}", at.as_second())
 }
