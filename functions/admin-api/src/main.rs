@@ -1,4 +1,4 @@
-//! Admin API: administrators help users. Only members of the policy's groups get anywhere.
+//! Admin API: administrators help users. The function serves only members of the policy's groups.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Create auth challenge trigger: makes custom challenges and hands their codes over to be sent.
+//! Create auth challenge trigger: makes custom challenges and enqueues their codes.
 
 use std::sync::Arc;
 

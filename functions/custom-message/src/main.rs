@@ -1,4 +1,4 @@
-//! Custom message trigger: words the messages that Cognito sends itself. No AWS client.
+//! Custom message trigger: words the messages that Cognito itself sends. It has no AWS client.
 
 use shared::{
     delivery::Messages,

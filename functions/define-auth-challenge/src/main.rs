@@ -1,4 +1,4 @@
-//! Define auth challenge trigger: decides what is next in a sign-in by custom challenges.
+//! Define auth challenge trigger: decides the next step of a sign-in by custom challenges.
 
 use std::sync::Arc;
 

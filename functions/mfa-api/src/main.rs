@@ -1,4 +1,5 @@
-//! MFA API: the signed-in user's own factors. No right on Cognito: every call there is the user's.
+//! MFA API: the signed-in user's own factors. The function has no permission on Cognito: it makes every call
+//! there with the user's token.
 
 use shared::{
     http::{Origin, mfa_api, serve},

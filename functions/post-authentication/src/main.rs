@@ -1,4 +1,4 @@
-//! Post authentication trigger: notes completed sign-ins.
+//! Post authentication trigger: records completed sign-ins.
 
 use std::sync::Arc;
 

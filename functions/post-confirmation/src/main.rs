@@ -1,4 +1,4 @@
-//! Post confirmation trigger: keeps what a confirmed sign-up, or a reset password, means to us.
+//! Post confirmation trigger: records a confirmed sign-up or a reset password.
 
 use std::sync::Arc;
 

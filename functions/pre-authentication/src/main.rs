@@ -1,4 +1,4 @@
-//! Pre authentication trigger: the operator's rules over password sign-ins, and the count of attempts.
+//! Pre authentication trigger: applies the operator's rules to password sign-ins, and counts attempts.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Pre sign-up trigger: decides who may sign up. AWS clients only where policy wants addresses unique or
-//! accounts linked.
+//! Pre sign-up trigger: decides who may sign up. It has AWS clients only where the policy wants addresses
+//! unique or accounts linked.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Pre token generation trigger: the last gate before tokens.
+//! Pre token generation trigger: the token gate, the last check before tokens.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Brings the claims on addresses together with the pool's users, on a schedule.
+//! Reconciles address claims with the pool's users, on a schedule.
 
 use shared::{init, trigger::serve_reconciliation};
 use shared_aws::{ReconcilerSettings, reconciler};

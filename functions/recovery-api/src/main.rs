@@ -1,4 +1,5 @@
-//! Recovery API: open to everybody, decides nothing. No right on Cognito, and none on users' items.
+//! Recovery API: open to every caller, decides nothing. It has no permission on Cognito, and none on users'
+//! items.
 
 use shared::{
     http::{Origin, recovery_api, serve},

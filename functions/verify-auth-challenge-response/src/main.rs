@@ -1,4 +1,4 @@
-//! Verify auth challenge response trigger: judges the answers to custom challenges.
+//! Verify auth challenge response trigger: checks the answers to custom challenges.
 
 use std::sync::Arc;
 
