@@ -100,7 +100,7 @@ impl Attach {
             return Ok(ExitStatus::Done);
         }
 
-        // Before the first change: whatever happens then, the way back is there.
+        // The record comes before the first change, so that the change can be undone whatever happens.
         match &self.record {
             Some(file) => record.write(file)?,
             None => output.line(format_args!("record, for detach:\n{}", serde_json::to_string(&record)?)),
@@ -120,7 +120,8 @@ impl Attach {
         Ok(ExitStatus::Done)
     }
 
-    /// App clients whose users would get no tokens. `listed`: of the deployed functions.
+    /// Returns the app clients whose users would get no tokens. `listed` is `MFA_APP_CLIENTS` of the deployed
+    /// functions.
     fn unlisted(&self, pool: &PoolState, listed: Option<&str>) -> Result<Vec<String>> {
         if let Some(unknown) = self.leave_out.iter().find(|id| !pool.clients.contains_key(*id)) {
             bail!("--leave-out {unknown}: the pool has no such app client");
@@ -170,7 +171,7 @@ impl Attach {
     }
 }
 
-/// `MFA_APP_CLIENTS` of the deployed functions, if they have it.
+/// Returns `MFA_APP_CLIENTS` of the deployed functions, if they have it.
 async fn listed(aws: &Aws, ours: &StackOutputs) -> Result<Option<String>> {
     let Some(arn) = ours.triggers.get("PreTokenGeneration") else { return Ok(None) };
     let configuration = live::configuration(aws, arn, false).await?;
@@ -178,7 +179,7 @@ async fn listed(aws: &Aws, ours: &StackOutputs) -> Result<Option<String>> {
     Ok(Some(variable.and_then(Value::as_str).unwrap_or_default().to_owned()))
 }
 
-/// Why this pool is not ours to change.
+/// Returns the reason why the command must not change this pool.
 fn refusal(
     id: &str,
     pool: &PoolState,
@@ -212,7 +213,8 @@ fn refusal(
     reasons
 }
 
-/// A tag as teams write it whose pools a tool manages. CDK's and Amplify's pools are CloudFormation's.
+/// Returns a tag that names the tool that manages the pool. Pools of CDK and Amplify belong to
+/// CloudFormation.
 fn owning_tool(pool: &Map<String, Value>) -> Option<String> {
     const TOOLS: [&str; 3] = ["terraform", "opentofu", "pulumi"];
     let tags = pool.get("UserPoolTags")?.as_object()?;

@@ -1,4 +1,4 @@
-//! What `attach` changed, kept so that `detach` can take it back.
+//! The changes of `attach`, kept so that `detach` can undo them.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use crate::pool::Change;
 
 const VERSION: u32 = 1;
 
-/// Holds settings only: no secret of an app client is ever in it.
+/// A record of settings. It never holds a secret of an app client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AttachRecord {
@@ -25,7 +25,7 @@ impl AttachRecord {
         Self { version: VERSION, user_pool_id: user_pool_id.to_owned(), changes }
     }
 
-    /// Writes a new file; one that is there already is somebody's way back.
+    /// Writes a new file. Fails if the file exists, because it may be the only record of an earlier `attach`.
     pub(crate) fn write(&self, file: &Path) -> Result<()> {
         let place = || file.display().to_string();
         let mut new = OpenOptions::new().write(true).create_new(true).open(file).with_context(place)?;

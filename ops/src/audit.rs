@@ -28,7 +28,7 @@ impl Audit {
     pub(crate) async fn run(&self, aws: &Aws, output: Output) -> Result<ExitStatus> {
         let user = self.user.id(aws).await?;
         let lines = self.table.open(aws)?.audit_lines(&user, self.from, self.until).await?;
-        // JSON lines either way; with --json they are one list.
+        // Without `--json` these are JSON lines, with it one list.
         for line in &lines {
             output.line(Value::Object(line.clone()));
         }

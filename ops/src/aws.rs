@@ -1,7 +1,7 @@
-//! Calls of AWS services as JSON, signed with the operator's own credentials.
+//! Calls AWS services in JSON, signed with the operator's own credentials.
 //!
-//! Not through the SDK's typed clients: those leave out what their version does not know, and
-//! `UpdateUserPool` resets what is left out (cognito.md §1.1). JSON keeps every member.
+//! The SDK's typed clients drop members that their version does not know, and `UpdateUserPool` resets what is
+//! left out (cognito.md §1.1). JSON keeps every member.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,8 +19,8 @@ use shared::kernel::{Clock, SystemClock};
 use shared_aws::{CallFault, JsonClient, RetryPolicy};
 use tokio::sync::Mutex;
 
-/// An operator rather waits than starts again, but not for ever. Every operation that is called may be repeated: it
-/// reads, or writes a whole state.
+/// An operator prefers waiting to starting again, but not for ever. Every operation called here may be
+/// repeated: it reads, or writes a whole state.
 const PATIENCE: RetryPolicy = RetryPolicy {
     tries: 4,
     back_off: Duration::from_millis(600),
@@ -29,7 +29,7 @@ const PATIENCE: RetryPolicy = RetryPolicy {
 };
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The services that are called this way.
+/// A service that is called this way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     Cognito,
@@ -42,7 +42,7 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    /// The service, and how its endpoint override is called.
+    /// Returns the service, and the variable that overrides its endpoint.
     fn described(self) -> (shared_aws::Service, &'static str) {
         use shared_aws::Service as Of;
         match self {
@@ -56,7 +56,7 @@ impl Service {
             Self::Secrets => {
                 (Of::new("secretsmanager", "secretsmanager", "1.1"), "AWS_ENDPOINT_URL_SECRETS_MANAGER")
             }
-            // These are called by path.
+            // These services are called by path.
             Self::Lambda => (Of::new("lambda", "", ""), "AWS_ENDPOINT_URL_LAMBDA"),
             Self::Ses => (Of { signing_name: "ses", ..Of::new("email", "", "") }, "AWS_ENDPOINT_URL_SESV2"),
         }
@@ -68,23 +68,23 @@ impl Service {
 #[error("{operation}: {code}: {message}")]
 pub(crate) struct Refused {
     pub(crate) operation: String,
-    /// `ResourceNotFoundException` for example.
+    /// The error code, such as `ResourceNotFoundException`.
     pub(crate) code: String,
     pub(crate) message: String,
 }
 
-/// Whether `error` is AWS's error `code`.
+/// Returns whether `error` is AWS's error `code`.
 pub(crate) fn is_refused_as(error: &anyhow::Error, code: &str) -> bool {
     error.downcast_ref::<Refused>().is_some_and(|refused| refused.code == code)
 }
 
-/// AWS as the operator's profile or environment reaches it.
+/// AWS, with the operator's profile or environment.
 #[derive(Debug)]
 pub(crate) struct Aws {
     region: String,
     credentials: SharedCredentialsProvider,
     connector: SharedHttpConnector,
-    /// Of all services that have no endpoint of their own: `AWS_ENDPOINT_URL`, or the profile's.
+    /// The endpoint of all services without their own: `AWS_ENDPOINT_URL`, or the profile's.
     endpoint: Option<String>,
 }
 
@@ -110,7 +110,8 @@ impl Aws {
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .build();
         let credentials = kept(config.credentials_provider().context("no AWS credentials")?);
-        // Before the first call: somebody may have to type a code, which takes longer than a call may.
+        // Before the first call, because the operator may have to type a code, which takes longer than a call
+        // may.
         credentials.provide_credentials().await.context("no AWS credentials")?;
         Ok(Self {
             region: region.as_ref().to_owned(),
@@ -162,8 +163,8 @@ fn told(operation: &str, endpoint: &str, fault: CallFault) -> anyhow::Error {
     }
 }
 
-/// Credentials of single sign-on, a role or a process cost a call each time that they are asked for, and a walk through
-/// the table asks for each page.
+/// Credentials kept between calls. Those of single sign-on, a role or a process cost one call per request,
+/// and a walk through the table requests them for each page.
 #[derive(Debug)]
 struct Kept<C> {
     from: SharedCredentialsProvider,
@@ -171,7 +172,7 @@ struct Kept<C> {
     clock: C,
 }
 
-/// Before they expire: what is signed has to arrive.
+/// Renews credentials this long before they expire, because a signed request must still arrive in time.
 const MARGIN: Duration = Duration::from_mins(1);
 
 fn kept(from: SharedCredentialsProvider) -> SharedCredentialsProvider {
@@ -216,7 +217,7 @@ mod tests {
         }
     }
 
-    /// Counts how often it is asked; each answer is good for an hour from the first.
+    /// Counts the requests. Each answer is valid for an hour from the first.
     #[derive(Debug)]
     struct SignOn(Arc<AtomicU64>);
 

@@ -11,7 +11,7 @@ use shared::delivery::{self, Finding, GovernorRules, Severity};
 
 use crate::exit_status::ExitStatus;
 
-/// Says every problem as `FILE:LINE: …`; fails if there is an error among them.
+/// Prints every problem as `FILE:LINE: …`. Fails if one of them is an error.
 pub(crate) fn run(folder: &Path) -> Result<ExitStatus> {
     let (_, findings) = check(folder)?;
     let mut out = stdout().lock();
@@ -24,7 +24,7 @@ pub(crate) fn run(folder: &Path) -> Result<ExitStatus> {
     Ok(if errors == 0 { ExitStatus::Done } else { ExitStatus::Failed })
 }
 
-/// The policy of a folder, as far as it is one, and everything found in the folder.
+/// Returns the folder's policy, as far as it is valid, and all findings of the folder.
 pub(crate) fn check(folder: &Path) -> Result<(Policy, Vec<Finding>)> {
     let mut findings = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
@@ -56,7 +56,7 @@ pub(crate) fn check(folder: &Path) -> Result<(Policy, Vec<Finding>)> {
         None => Policy::default(),
     };
     findings.extend(strength(&policy, overrides.as_deref().unwrap_or_default()));
-    // What the number plan does not know; the senders would not start with it.
+    // Finds what the number plan does not know, because the senders would not start with it.
     let rules = config::load(&|_| None, |environment| GovernorRules::read(&policy, environment));
     if let Err(Problems(problems)) = rules {
         findings.extend(problems.into_iter().map(|problem| Finding {
@@ -72,7 +72,7 @@ pub(crate) fn check(folder: &Path) -> Result<(Policy, Vec<Finding>)> {
     Ok((policy, findings))
 }
 
-/// Every value of `MFA_PASSWORD_RECOVERY`. A folder doesn't say which one a deployment has.
+/// Every value of `MFA_PASSWORD_RECOVERY`. A folder does not say which value a deployment has.
 const RECOVERIES: [(&str, PasswordRecovery); 4] = [
     ("email", PasswordRecovery { email: true, sms: false }),
     ("sms", PasswordRecovery { email: false, sms: true }),
@@ -80,7 +80,7 @@ const RECOVERIES: [(&str, PasswordRecovery); 4] = [
     ("none", PasswordRecovery { email: false, sms: false }),
 ];
 
-/// Says in words what a weakness means. `doctor` says the same of a deployment.
+/// Describes a weakness in words. `doctor` says the same about a deployment.
 pub(crate) fn meaning(weakness: Weakness) -> &'static str {
     match weakness {
         Weakness::ChannelIsEnough => {
@@ -99,7 +99,8 @@ pub(crate) fn meaning(weakness: Weakness) -> &'static str {
     }
 }
 
-/// What the policy makes weak or impossible, and at which values of `MFA_PASSWORD_RECOVERY`.
+/// Returns weak or impossible parts of the policy, and the values of `MFA_PASSWORD_RECOVERY` that make them
+/// so.
 fn strength(policy: &Policy, overrides: &str) -> Vec<Finding> {
     let mut found = BTreeMap::<_, Vec<&str>>::new();
     for (name, recovery) in RECOVERIES {

@@ -1,4 +1,4 @@
-//! `cognito-mfa detach`: takes back what `attach` changed, and nothing else.
+//! `cognito-mfa detach`: undoes exactly the changes of `attach`.
 
 use std::path::PathBuf;
 

@@ -20,7 +20,7 @@ impl From<ExitStatus> for ExitCode {
         Self::from(match ending {
             ExitStatus::Done => 0,
             ExitStatus::Failed => 1,
-            // 2 is clap's, for arguments it can't read.
+            // Code 2 is clap's, for arguments that it can't read.
             ExitStatus::Refused => 3,
             ExitStatus::Warnings => 4,
             ExitStatus::Errors => 5,
@@ -28,7 +28,7 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
-/// For `--help`.
+/// The exit codes, as `--help` prints them.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  success; doctor: no findings

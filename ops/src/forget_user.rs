@@ -1,4 +1,4 @@
-//! `cognito-mfa forget-user`: erases what the table holds of a user.
+//! `cognito-mfa forget-user`: erases the table's items about a user.
 
 use anyhow::Result;
 use clap::Args;

@@ -1,4 +1,4 @@
-//! Whether the alias `live`, which every caller calls, runs what was deployed.
+//! Checks whether the alias `live`, which every caller uses, runs the deployed version.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::aws::{Aws, Service};
 
-/// The members of a function's configuration that a deployment changes, and what an operator calls them.
+/// The members of a function's configuration that a deployment changes, with the operator's names for them.
 const MEMBERS: [(&str, &str); 6] = [
     ("/CodeSha256", "the code"),
     ("/Layers", "the overrides (layer)"),
@@ -17,7 +17,7 @@ const MEMBERS: [(&str, &str); 6] = [
     ("/Architectures", "the architecture"),
 ];
 
-/// Reads the configuration of a function: of the version or alias that its ARN names, or of `$LATEST`.
+/// Reads the configuration of a function: of the version or alias in its ARN, or of `$LATEST`.
 pub(crate) async fn configuration(aws: &Aws, arn: &str, latest: bool) -> Result<Value> {
     aws.get(Service::Lambda, "GetFunctionConfiguration", &path(arn, latest)).await
 }
@@ -30,9 +30,10 @@ pub(crate) fn path(arn: &str, latest: bool) -> String {
     format!("/2015-03-31/functions/{name}/configuration{qualifier}")
 }
 
-/// Names what is different in the version that is live. Never a value: variables can be secrets.
+/// Returns the names of the differences in the live version. It never returns a value, because variables can
+/// be secrets.
 pub(crate) fn stale(latest: &Value, live: &Value) -> Vec<String> {
-    // A layer's size, output, is no setting; its ARN is.
+    // A layer's size is an output, its ARN is a setting.
     let member = |configuration: &Value, pointer: &str| match configuration.pointer(pointer) {
         Some(Value::Array(layers)) if pointer == "/Layers" => {
             layers.iter().map(|layer| layer.get("Arn").cloned().unwrap_or_default()).collect()

@@ -1,8 +1,8 @@
-//! The operator's command: what can be known of a configuration before it is deployed, a pool's way
-//! to the deployed functions and back, and a look after both.
+//! The operator's command: it checks a configuration before it is deployed, connects a pool to the deployed
+//! functions and disconnects it, and examines both.
 //!
-//! A binary of its own, because it is built on the core, which `xtask` is not: that one is compiled
-//! before anything else can happen. `cargo xtask check` and `cargo xtask preview` run this.
+//! The command is its own binary, because it needs the core. `xtask` does not, and is compiled before
+//! anything else. `cargo xtask check` and `cargo xtask preview` run this command.
 
 mod attach;
 mod attach_record;

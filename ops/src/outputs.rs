@@ -1,4 +1,4 @@
-//! What the stack says of itself: its outputs, as the AWS or the SAM command line prints them.
+//! The stack's outputs, as the AWS or the SAM command line prints them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,9 +8,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-/// How an output is called that holds a function's ARN: this and the member of `LambdaConfig`.
+/// The prefix of an output with a trigger's ARN. The member of `LambdaConfig` follows.
 const TRIGGER: &str = "Trigger";
-/// The same of functions that are no triggers.
+/// The prefix of an output with the ARN of another function.
 const FUNCTION: &str = "Function";
 
 /// The deployed functions and what belongs to them.
@@ -18,20 +18,20 @@ const FUNCTION: &str = "Function";
 pub(crate) struct StackOutputs {
     /// ARNs by member of `LambdaConfig`.
     pub(crate) triggers: BTreeMap<String, String>,
-    /// The key that Cognito is to seal codes under.
+    /// The key under which Cognito is to seal codes.
     pub(crate) code_key_arn: Option<String>,
     pub(crate) table: Option<String>,
-    /// The pool that the functions were deployed for.
+    /// The pool for which the functions were deployed.
     pub(crate) user_pool_id: Option<String>,
-    /// Whether it is the stack's own, wired by its template.
+    /// Whether the pool is the stack's own, wired by its template.
     pub(crate) makes_pool: bool,
-    /// What users of the stack's own pool sign in with.
+    /// The attribute with which users of the stack's own pool sign in.
     pub(crate) sign_in_with: Option<String>,
-    /// ARNs of the functions that are no triggers, by name.
+    /// ARNs of the functions other than triggers, by name.
     pub(crate) functions: BTreeMap<String, String>,
     /// ARNs of the secrets whose values the functions have.
     pub(crate) secrets: Vec<String>,
-    /// What was deployed last.
+    /// The revision that was deployed last.
     pub(crate) revision: Option<String>,
 }
 
@@ -49,12 +49,12 @@ impl StackOutputs {
         Self::parse(&value).with_context(|| file.display().to_string())
     }
 
-    /// Every function with the ARN that callers use.
+    /// Returns every function with the ARN that callers use.
     pub(crate) fn all_functions(&self) -> impl Iterator<Item = (&str, &str)> {
         self.triggers.iter().chain(&self.functions).map(|(name, arn)| (name.as_str(), arn.as_str()))
     }
 
-    /// Reads the parsed JSON of one of these.
+    /// Reads the parsed JSON of any of these forms.
     pub(crate) fn parse(value: &Value) -> Result<Self> {
         let list = match value.get("Stacks").and_then(Value::as_array).map(Vec::as_slice) {
             None => value,

@@ -11,10 +11,10 @@ use crate::exit_status::ExitStatus;
 
 const PAGE: &str = include_str!("preview.html.j2");
 
-/// A media query in the two ways it is usually written.
+/// A media query in its two usual spellings.
 const DARK: [&str; 2] = ["(prefers-color-scheme: dark)", "(prefers-color-scheme:dark)"];
 
-/// Writes the page and says where it is.
+/// Writes the page and prints its path.
 pub(crate) fn run(config_dir: Option<&Path>, out: &Path) -> Result<ExitStatus> {
     let (policy, findings) = match config_dir {
         Some(folder) => check(folder)?,
@@ -32,7 +32,7 @@ pub(crate) fn run(config_dir: Option<&Path>, out: &Path) -> Result<ExitStatus> {
 fn page(policy: &Policy, config_dir: Option<&Path>, findings: &[Finding]) -> Result<String> {
     let mut settings = policy.messages.clone();
     if settings.domain.is_empty() {
-        // So that the line for autofill is to be seen.
+        // The domain makes the line for autofill visible.
         settings.domain = "example.com".into();
     }
     let messages = Messages::new(settings, config_dir);
@@ -71,7 +71,7 @@ fn shown(messages: &Messages, sample: &Content<'_>) -> Value {
         encoding,
         units => segments.units,
         segments => segments.count,
-        // A browser shows a page in one scheme: here in both, whatever the viewer's is.
+        // A browser shows a page in one scheme. This page shows both, whatever the viewer's scheme.
         light => in_scheme(&email.html, "not all"),
         dark => in_scheme(&email.html, "all"),
         bytes => email.html.len(),

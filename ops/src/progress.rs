@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// What is being done, on standard error and only where somebody watches.
+/// The progress, on standard error and only on a terminal.
 #[derive(Debug)]
 pub(crate) struct Progress(ProgressBar);
 
@@ -20,7 +20,7 @@ impl Progress {
         self.0.set_message(what.to_owned());
     }
 
-    /// A bar from here on, where it is known how many there will be.
+    /// Shows a bar from here on, if the total is known.
     pub(crate) fn count(&self, what: &str, total: Option<u64>) {
         let template = match total {
             Some(_) => "{spinner} {wide_bar} {pos} of about {len} {msg} ({eta})",
@@ -38,7 +38,7 @@ impl Progress {
         self.0.set_position(u64::try_from(position).unwrap_or(u64::MAX));
     }
 
-    /// Nothing of it stays on the screen.
+    /// Removes the bar from the screen.
     pub(crate) fn done(&self) {
         self.0.finish_and_clear();
     }

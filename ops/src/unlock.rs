@@ -1,4 +1,4 @@
-//! `cognito-mfa unlock`: starts a user's counters anew.
+//! `cognito-mfa unlock`: resets a user's counters.
 
 use anyhow::Result;
 use clap::Args;

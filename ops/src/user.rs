@@ -1,4 +1,4 @@
-//! Which user is meant, and where their items are.
+//! The options that select a user and the table of their items.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `cognito-mfa deploy` with a `sam` and an AWS that answer as a test says.
+//! `cognito-mfa deploy` with a `sam` and an AWS whose answers the test sets.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 const TEMPLATE: &str = "Parameters: { Revision: {}, Architecture: {}, UserPoolId: {}, AppClients: {}, AppClientIds: {}, \
                         SignInWith: {}, LogLevel: {}, EmailFrom: {} }";
 
-/// What a first deployment has to be told.
+/// The parameter that a first deployment needs.
 const EMAIL_FROM: &str = "[prod.deploy.parameters]\nparameter_overrides = \"EmailFrom=a@b.example\"\n";
 
-/// Notes each call, builds one function, keeps the revision as the stack would, and lists the outputs.
+/// Records each call, builds one function, keeps the revision as the stack would, and lists the outputs.
 const SAM: &str = r#"echo "$@" >> asked
 case "$1" in
 build)
@@ -71,7 +71,7 @@ impl Checkout {
         fs::read_to_string(self.folder.path().join(name)).ok()
     }
 
-    /// What the stack's outputs are, once it is deployed.
+    /// Sets the outputs of the deployed stack.
     fn outputs(&self, more: &[(&str, &str)]) {
         let function = |name: &str| format!("arn:aws:lambda:eu-west-1:111122223333:function:{name}:live");
         let mut all = json!([
@@ -85,7 +85,7 @@ impl Checkout {
         self.write("outputs", &all.to_string());
     }
 
-    /// What the alias of each function runs. `$LATEST` runs `{}`.
+    /// Sets what the alias of each function runs. `$LATEST` runs `{}`.
     fn live(&self, configuration: &Value) {
         self.write("live.json", &configuration.to_string());
     }
@@ -104,7 +104,7 @@ impl Checkout {
             .unwrap()
     }
 
-    /// What `sam` was asked, with the revision as `REVISION`.
+    /// Returns the calls of `sam`, with the revision as `REVISION`.
     fn asked(&self) -> Vec<String> {
         let asked = self.read("infra/asked").unwrap_or_default();
         let revision = |word: &str| match word.split_once("Revision=") {
@@ -119,7 +119,7 @@ impl Checkout {
     }
 }
 
-/// The header of a program for a processor: 0xb7 is arm64, 0x3e is x86-64.
+/// Returns the header of a program for a processor: 0xb7 is arm64, 0x3e is x86-64.
 fn elf(machine: u8) -> Vec<u8> {
     let mut header = vec![0; 64];
     header[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1]);
@@ -268,7 +268,7 @@ fn a_change_set_that_is_declined_changes_no_file() {
     assert!(said(&output).contains("nothing was deployed"));
     assert_eq!(checkout.read("outputs.json").unwrap(), "of before");
 
-    // The same at a stack that was deployed before.
+    // The stack was deployed before.
     checkout.write("revision", "\"0a\"");
     assert_eq!(checkout.deploy(&["--yes"]).status.code(), Some(3));
     assert_eq!(checkout.read("outputs.json").unwrap(), "of before");
@@ -285,7 +285,7 @@ fn a_dry_run_makes_a_change_set_and_no_change() {
     assert_eq!((checkout.read("outputs.json"), checkout.read("revision")), (None, None));
 }
 
-/// The architecture stands where `sam deploy` reads it, and has to reach the builder too.
+/// `sam deploy` reads the architecture here. `sam build` has to get it too.
 #[test]
 fn the_architecture_reaches_the_build_and_is_held_against_its_functions() {
     let checkout = Checkout::new();
@@ -333,7 +333,7 @@ fn a_stack_keeps_the_pool_that_it_made() {
     }
 }
 
-/// As the template's Rules do, and before anything is built.
+/// The command refuses what the template's Rules refuse, and before any build.
 #[test]
 fn what_would_reach_no_user_is_refused() {
     let checkout = Checkout::new();
@@ -357,7 +357,7 @@ fn what_would_reach_no_user_is_refused() {
     let complete: Vec<_> = complete.iter().flat_map(|one| ["--parameter", *one]).collect();
     let output = checkout.deploy(&[&["--yes"], &pool[..], &complete].concat());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    // The stack has them now.
+    // The stack has the values now.
     assert_eq!(checkout.deploy(&["--yes"]).status.code(), Some(0));
     assert_eq!(refused(&["--parameter", "EmailFrom="]), ["EmailFrom"]);
 }

@@ -1,4 +1,4 @@
-//! What a run has learned and done so far, a line each: a run that was killed goes on from there.
+//! The progress of a run, one line per fact, so that a killed run can be resumed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use shared::sign_up::{AddressKey, ClaimCursor, KnownAddress, StoredClaim};
 
 const VERSION: u32 = 1;
 
-/// Which run it is.
+/// Identifies the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Head {
@@ -20,7 +20,7 @@ pub(crate) struct Head {
     pub(crate) command: String,
     pub(crate) user_pool_id: String,
     pub(crate) table: String,
-    /// Tells runs with another hash key or policy apart.
+    /// Distinguishes runs with another hash key or policy.
     pub(crate) fingerprint: String,
 }
 
@@ -36,7 +36,7 @@ impl Head {
     }
 }
 
-/// Addresses are in it as keyed hashes only; times are milliseconds since the epoch.
+/// A line of the journal. It contains addresses only as keyed hashes. Times are milliseconds since the epoch.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "line")]
 enum Line {
@@ -44,25 +44,25 @@ enum Line {
         head: Head,
         begun: i64,
     },
-    /// A page of the pool's users, and the token of the next.
+    /// A page of the pool's users, and the token of the next page.
     Users {
         users: usize,
         known: Vec<(String, String, i64, bool)>,
         next: Option<String>,
     },
-    /// A page of the table's claims, and where the next begins.
+    /// A page of the table's claims, and the start of the next page.
     Claims {
         kept: Vec<(String, String, i64)>,
         next: Option<(String, String)>,
     },
-    /// How many steps of the plan are done, and what became of them.
+    /// The number of completed steps of the plan, and their results.
     Written {
         steps: usize,
         done: Done,
     },
 }
 
-/// How far the run is.
+/// The progress of the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Learned {
     pub(crate) begun: Timestamp,
@@ -75,23 +75,23 @@ pub(crate) struct Learned {
     pub(crate) done: Done,
 }
 
-/// What became of the steps of a plan.
+/// The results of a plan's steps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Done {
     pub(crate) made: usize,
     pub(crate) freed: usize,
-    /// Claims whose owner turned out to be there, or that changed meanwhile.
+    /// Claims whose owner turned out to exist, or that changed meanwhile.
     pub(crate) left: usize,
-    /// Somebody else was faster.
+    /// Claims that another writer took first.
     pub(crate) lost: usize,
 }
 
-/// Pages that are read one after another.
+/// Progress through pages that are read one after another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Phase<T> {
     #[default]
     Begins,
-    /// Where the next page begins.
+    /// The start of the next page.
     At(T),
     Over,
 }
@@ -102,7 +102,7 @@ impl<T> Phase<T> {
     }
 }
 
-/// Keeps what is learned, in a file if there is one.
+/// Keeps the progress, in a file if there is one.
 #[derive(Debug)]
 pub(crate) struct Journal {
     file: Option<(PathBuf, File)>,
@@ -110,7 +110,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// A run that can't be resumed where there is no `path`.
+    /// Starts a run. Without a `path` the run can't be resumed.
     pub(crate) fn begin(path: Option<&Path>, head: &Head, begun: Timestamp) -> Result<Self> {
         let file = path.map(|path| {
             let new = OpenOptions::new().append(true).create_new(true).open(path);
@@ -123,7 +123,7 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Goes on from what the file has. What a killed run has not written whole is left out.
+    /// Resumes from the file. A last line that the killed run wrote only in part is left out.
     pub(crate) fn resume(path: &Path, head: &Head) -> Result<Self> {
         let place = || path.display().to_string();
         let text = fs::read_to_string(path).with_context(place)?;
@@ -142,7 +142,7 @@ impl Journal {
         for line in lines {
             learned.take(read(line)?).with_context(place)?;
         }
-        // The torn end goes, or the next line would be part of it.
+        // Removes the partial last line, because the next line would become part of it.
         let file = OpenOptions::new().append(true).open(path).with_context(place)?;
         file.set_len(u64::try_from(whole)?).with_context(place)?;
         Ok(Self { file: Some((path.to_owned(), file)), learned })
@@ -182,13 +182,13 @@ impl Journal {
         Ok(())
     }
 
-    /// Nothing is left to resume.
+    /// Deletes the file, because no work is left to resume.
     pub(crate) fn end(self) -> Result<()> {
         let Some((path, _)) = self.file else { return Ok(()) };
         fs::remove_file(&path).with_context(|| path.display().to_string())
     }
 
-    /// One write, so that a line is there whole or is the last.
+    /// Writes with one call, so that only the last line can be partial.
     fn note(&mut self, line: &Line) -> Result<()> {
         let Some((path, file)) = &mut self.file else { return Ok(()) };
         let mut text = serde_json::to_string(line)?;

@@ -1,5 +1,5 @@
-//! `cognito-mfa claims import` and `claims reconcile`: claims on addresses and the pool's accounts brought
-//! together. Changed addresses, deleted users and users that were there before fire no trigger.
+//! `cognito-mfa claims import` and `claims reconcile`: reconcile address claims with the pool's accounts.
+//! Changed addresses, deleted users and earlier users fire no trigger.
 
 mod journal;
 
@@ -25,9 +25,9 @@ use crate::output::Output;
 use crate::progress::Progress;
 use crate::user::WhichTable;
 
-/// `ListUsers` gives no more.
+/// The largest page of `ListUsers`.
 const PAGE: u32 = 60;
-/// Writes at a time.
+/// The number of concurrent writes.
 const PARALLEL: usize = 16;
 
 #[derive(Debug, Subcommand)]
@@ -150,7 +150,7 @@ impl Options {
         config::load(&lookup, UniqueSettings::read).context("MFA_HASH_KEY must be the functions' hash key")
     }
 
-    /// Every user of the pool.
+    /// Reads every user of the pool.
     async fn list(
         &self,
         aws: &Aws,
@@ -184,7 +184,7 @@ impl Options {
         }
     }
 
-    /// Carries the plan out, from where it was left.
+    /// Carries out the plan from where it was interrupted.
     async fn write(
         &self,
         aws: &Aws,
@@ -208,7 +208,7 @@ impl Options {
         Ok(done)
     }
 
-    /// False where somebody was faster, or the claim turns out to be right.
+    /// Takes the step. Returns false if another writer was faster, or if the claim turns out to be right.
     async fn take(
         &self,
         aws: &Aws,
@@ -221,7 +221,7 @@ impl Options {
                 Ok(table.confirm(address, user, SystemClock.now()).await? == OwnershipClaim::Owned)
             }
             Step::Free(StaleClaim { claim, heir }) => {
-                // The listing was not of one moment: nobody loses a claim without having been asked for.
+                // The listing was no snapshot, so the pool is asked again before a user loses a claim.
                 if self.has(aws, &claim.owner, &claim.address, settings).await? {
                     return Ok(false);
                 }
@@ -234,7 +234,7 @@ impl Options {
         }
     }
 
-    /// Whether the user is there and has the address now.
+    /// Returns whether the user exists and has the address now.
     async fn has(
         &self,
         aws: &Aws,
@@ -277,7 +277,7 @@ fn would_do(steps: &[Step<'_>]) -> Done {
     done
 }
 
-/// Every firm claim of the table.
+/// Reads every firm claim of the table.
 async fn scan(table: &Table, journal: &mut Journal, progress: &Progress) -> Result<()> {
     progress.count("claims read", None);
     loop {
@@ -292,7 +292,7 @@ async fn scan(table: &Table, journal: &mut Journal, progress: &Progress) -> Resu
     }
 }
 
-/// The addresses of a user of `ListUsers`, those that policy keeps apart.
+/// Returns the addresses of a user of `ListUsers` that the policy keeps unique.
 fn addresses_of(user: &Value, settings: &UniqueSettings) -> Result<Vec<KnownAddress>> {
     let attributes = user.get("Attributes").and_then(Value::as_array);
     let attribute = |name: &str| {

@@ -1,4 +1,4 @@
-//! Whether the built functions are for the processor that Lambda will run them on.
+//! Checks that the built functions are for the processor on which Lambda will run them.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -10,10 +10,10 @@ use super::revision::bootstraps;
 
 /// `\x7fELF`, 64 bits, little-endian.
 const MAGIC: [u8; 6] = [0x7f, b'E', b'L', b'F', 2, 1];
-/// Where `e_machine` is, two bytes.
+/// The offset of `e_machine`, two bytes.
 const MACHINE: usize = 18;
 
-/// Fails unless every function below `build` is for `architecture`: Lambda could not start any other.
+/// Fails unless every function below `build` is for `architecture`. Lambda could not start any other.
 pub(super) fn check(build: &Path, architecture: &str) -> Result<()> {
     let files = bootstraps(build)?;
     ensure!(!files.is_empty(), "sam build left no function in {}", build.display());
@@ -78,7 +78,7 @@ mod tests {
         assert!(checked(&[b"#!/bin/sh\nexec something else\n".to_vec()], "arm64").is_err());
         assert!(checked(&[b"short".to_vec()], "arm64").is_err());
         assert!(checked(&[], "arm64").unwrap_err().contains("left no function"));
-        // This machine's own.
+        // The program of this test is for this machine.
         let own = fs::read(std::env::current_exe().unwrap()).unwrap();
         let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
         assert_eq!(checked(&[own], architecture), Ok(()));

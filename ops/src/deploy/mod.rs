@@ -1,4 +1,4 @@
-//! `cognito-mfa deploy`: from a checkout to a stack, by the SAM command line.
+//! `cognito-mfa deploy`: deploys a stack from a checkout with the SAM command line.
 
 mod binaries;
 mod parameters;
@@ -23,7 +23,7 @@ use crate::outputs::StackOutputs;
 use parameters::Parameters;
 use revision::{REVISION, revision};
 
-/// What has to be installed, and where it comes from.
+/// The programs that have to be installed, and their sources.
 const NEEDED: [(&str, &str); 2] = [
     ("sam", "the AWS SAM CLI: pip install aws-sam-cli"),
     ("cargo-lambda", "which builds the Rust functions: pip install cargo-lambda"),
@@ -31,9 +31,9 @@ const NEEDED: [(&str, &str); 2] = [
 
 const TEMPLATE: &str = "template.yaml";
 const CHECKOV: &str = ".checkov.yaml";
-/// Beside the template: what the layer with the operator's overrides is made from.
+/// The folder of the layer with the operator's overrides, beside the template.
 const OVERRIDES: &str = "overrides/cognito-mfa";
-/// Beside the template: what `sam build` makes.
+/// The output folder of `sam build`, beside the template.
 const BUILD: &str = ".aws-sam/build";
 
 #[derive(Debug, Args)]
@@ -61,7 +61,7 @@ pub(crate) struct Deploy {
     yes: bool,
 }
 
-/// What `sam list stack-outputs` printed, and what it says.
+/// The output of `sam list stack-outputs`, as text and parsed.
 struct Deployed {
     printed: Vec<u8>,
     outputs: StackOutputs,
@@ -114,7 +114,7 @@ impl Deploy {
             return Ok(ExitStatus::Refused);
         }
 
-        // The builder does not read the template's parameters from where `sam deploy` does.
+        // `sam build` does not read the template's parameters from where `sam deploy` does.
         self.sam("build", &with(&env, &parameters.arguments()))?;
         let build = self.infra.join(BUILD);
         binaries::check(&build, parameters.architecture())?;
@@ -178,7 +178,7 @@ impl Deploy {
         Ok(ExitStatus::Done)
     }
 
-    /// The stack as it is now, or `None` if it does not exist or was never deployed.
+    /// Returns the current stack, or `None` if it does not exist or was never deployed.
     fn deployed(&self, account: &[&str]) -> Result<Option<Deployed>> {
         let list = ["list", "stack-outputs", "--output", "json", "--config-env", &self.env];
         let listed = self.command(&[&list[..], account].concat()).output().context("sam")?;
@@ -198,7 +198,7 @@ impl Deploy {
         Ok(Some(Deployed { printed: listed.stdout, outputs }))
     }
 
-    /// The template, then those of the stacks in it.
+    /// Returns the template, then those of the stacks in it.
     fn templates(&self) -> Result<Vec<String>> {
         let mut within = Vec::new();
         for entry in fs::read_dir(&self.infra).with_context(|| self.infra.display().to_string())? {
@@ -227,7 +227,7 @@ impl Deploy {
         sam
     }
 
-    /// What it prints is for people, and must not get between a result as JSON.
+    /// Runs SAM. Its output is for people and must stay apart from a result in JSON.
     fn sam(&self, command: &str, flags: &[&str]) -> Result<()> {
         Output::note(format_args!("==> sam {command}"));
         let status = self.command(&[&[command], flags].concat()).stdout(stderr()).status().context("sam")?;
@@ -240,7 +240,8 @@ fn with<'a>(flags: &[&'a str], more: &'a [String]) -> Vec<&'a str> {
     flags.iter().copied().chain(more.iter().map(String::as_str)).collect()
 }
 
-/// What the template's Rules would refuse, after the build. A stack that exists has values for what is not given.
+/// Returns what the template's Rules would refuse after the build. An existing stack has values for absent
+/// parameters.
 fn incomplete(is_first: bool, parameters: &Parameters) -> Vec<String> {
     let lacks = |name: &str| parameters.get(name).map_or(is_first, str::is_empty);
     let mut reasons = Vec::new();
@@ -259,7 +260,7 @@ fn incomplete(is_first: bool, parameters: &Parameters) -> Vec<String> {
     reasons
 }
 
-/// Why a deployment would lose the users or the app clients of the stack's own pool, if it would.
+/// Returns the reason if a deployment would lose the users or the app clients of the stack's own pool.
 fn loses_users(before: &StackOutputs, parameters: &Parameters) -> Option<String> {
     if !before.makes_pool {
         return None;
@@ -280,12 +281,12 @@ fn loses_users(before: &StackOutputs, parameters: &Parameters) -> Option<String>
 }
 
 async fn connect(outputs: &StackOutputs, profile: Option<&str>, region: Option<&str>) -> Result<Aws> {
-    // SAM can have its Region from samconfig.toml; the stack's ARNs name it in any case.
+    // SAM can have its Region from samconfig.toml. The stack's ARNs name it in any case.
     let deployed = outputs.all_functions().next().and_then(|(_, arn)| arn.split(':').nth(3));
     Aws::connect(profile, region.or(deployed)).await
 }
 
-/// Each secret of the stack with the id of its current version.
+/// Returns each secret of the stack with the id of its current version.
 async fn versions(
     outputs: &StackOutputs,
     profile: Option<&str>,
@@ -309,7 +310,7 @@ async fn versions(
     Ok(versions)
 }
 
-/// Functions whose alias runs something else than was deployed, and what is different.
+/// Returns the functions whose alias runs another version than was deployed, with the differences.
 async fn stale(outputs: &StackOutputs, profile: Option<&str>, region: Option<&str>) -> Result<Vec<String>> {
     let aws = connect(outputs, profile, region).await?;
     let mut found = Vec::new();

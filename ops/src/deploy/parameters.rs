@@ -8,18 +8,20 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail, ensure};
 
 const FILE: &str = "samconfig.toml";
-/// What `sam build` takes, and what SAM's own default is in the template.
+/// The name of the parameter that `sam build` takes. The template's default is SAM's own.
 const ARCHITECTURE: &str = "Architecture";
 const DEFAULT_ARCHITECTURE: &str = "arm64";
 
-/// Values by name. A parameter that is not here keeps its value in the stack, or the template's default.
+/// Values by name. An absent parameter keeps its value in the stack, or the template's default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
-    /// Reads those of an environment, as `sam deploy` does, and replaces them by those `given` as `NAME=VALUE`.
+    /// Reads the parameters of an environment as `sam deploy` does. Those `given` as `NAME=VALUE` replace
+    /// them.
     ///
-    /// Fails at a name that `template` does not have: SAM ignores it, so a misspelt parameter would change nothing.
+    /// Fails at a name that `template` does not have: SAM ignores it, so a misspelt parameter would change
+    /// nothing.
     pub(super) fn read(infra: &Path, environment: &str, given: &[String], template: &str) -> Result<Self> {
         let file = infra.join(FILE);
         let text = match fs::read_to_string(&file) {
@@ -57,7 +59,7 @@ impl Parameters {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The arguments of SAM. All values are quoted, because SAM splits them at blanks.
+    /// Returns the arguments for SAM. All values are quoted, because SAM splits them at blanks.
     pub(super) fn arguments(&self) -> Vec<String> {
         let quoted = |value: &str| value.replace('"', "\\\"");
         let all = self.0.iter().map(|(name, value)| format!("{name}=\"{}\"", quoted(value)));
@@ -65,7 +67,7 @@ impl Parameters {
     }
 }
 
-/// `parameter_overrides` of the environment's `deploy`, or of its `global` if `deploy` has none.
+/// Returns `parameter_overrides` of the environment's `deploy`, or of its `global` if `deploy` has none.
 fn configured(text: &str, environment: &str) -> Result<BTreeMap<String, String>> {
     let document: toml::Table = toml::from_str(text)?;
     let of = |command: &str| {
@@ -78,7 +80,7 @@ fn configured(text: &str, environment: &str) -> Result<BTreeMap<String, String>>
     Ok(found)
 }
 
-/// SAM takes a text, a table, and lists of both.
+/// Collects the values. SAM takes a text, a table, and lists of both.
 fn collect(value: &toml::Value, found: &mut BTreeMap<String, String>) -> Result<()> {
     match value {
         toml::Value::String(text) => found.extend(pairs(text)?),
@@ -108,7 +110,7 @@ fn plain(value: &toml::Value) -> Result<String> {
     })
 }
 
-/// `A=1 B="two words"`, with `\"` for a quote.
+/// Parses `A=1 B="two words"`, with `\"` for a quote.
 fn pairs(text: &str) -> Result<Vec<(String, String)>> {
     ensure!(
         !text.contains("ParameterKey=") && !text.starts_with("file://"),
@@ -125,14 +127,14 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>> {
     Ok(pairs)
 }
 
-/// The value that `text` begins with, and what comes after it.
+/// Splits `text` into the value at its start and the rest.
 fn value(text: &str) -> (String, &str) {
     let quote = text.chars().next().filter(|first| ['"', '\''].contains(first));
     let mut value = String::new();
     let mut characters = text.char_indices().skip(usize::from(quote.is_some()));
     while let Some((at, character)) = characters.next() {
         match (character, quote) {
-            // SAM takes away the backslash before these only.
+            // SAM removes the backslash only before these characters.
             ('\\', _) => match characters.next() {
                 Some((_, escaped @ ('"' | '\'' | ' '))) => value.push(escaped),
                 other => value.extend(std::iter::once('\\').chain(other.map(|(_, other)| other))),
@@ -206,7 +208,7 @@ mod tests {
         assert!(read("", &["A"]).is_err());
     }
 
-    /// Of SAM's own parser; the regular expression is `CfnParameterOverridesType`'s.
+    /// SAM's own parser uses the regular expression of `CfnParameterOverridesType`.
     #[test]
     fn values_are_quoted_as_sam_reads_them() {
         let parameters = read("", &[r#"A=The "Shop" <no-reply@example.com>"#, r"B=a\b"]).unwrap();

@@ -1,4 +1,4 @@
-//! The revision names everything that the functions are made from.
+//! Computes the revision, which identifies everything that the functions are made from.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,14 +50,14 @@ pub(super) fn revision(
     Ok(HEXLOWER.encode(&hash.finalize()))
 }
 
-/// The functions that `sam build` built.
+/// Returns the functions that `sam build` built.
 pub(super) fn bootstraps(build: &Path) -> Result<Vec<PathBuf>> {
     let mut files = all_files(build)?;
     files.retain(|file| file.file_name().is_some_and(|name| name == "bootstrap"));
     Ok(files)
 }
 
-/// Every file below a folder, in order; no file if there is no folder.
+/// Returns every file below a folder, in order. A missing folder gives no file.
 fn all_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -144,7 +144,7 @@ mod tests {
         expect_new(&made, "no secret");
     }
 
-    /// SAM takes ten characters of it into a logical id.
+    /// SAM takes ten characters of the revision into a logical id.
     #[test]
     fn a_revision_is_hexadecimal() {
         let revision = Made::new().revision();

@@ -10,18 +10,18 @@ use crate::outputs::StackOutputs;
 use crate::pool::{Client, PoolState, at, current_triggers, texts};
 use crate::progress::Progress;
 
-/// What the checks look at. What AWS would not tell is `None` and stands in `unread`.
+/// The facts that the checks use. A fact that AWS refused is `None` and named in `unread`.
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) state: PoolState,
     pub(crate) outputs: StackOutputs,
     pub(crate) policy: Policy,
-    /// By trigger.
+    /// The functions of the triggers, by trigger.
     pub(crate) functions: BTreeMap<String, Function>,
-    /// The functions that are no triggers, by name.
+    /// The functions other than triggers, by name.
     pub(crate) others: BTreeMap<String, Function>,
     pub(crate) table: Option<Table>,
-    /// `KeyMetadata` of the key in the pool.
+    /// `KeyMetadata` of the pool's key.
     pub(crate) key: Option<Found>,
     /// `ListGrants` of that key.
     pub(crate) grants: Option<Found>,
@@ -33,7 +33,7 @@ pub(crate) struct Facts {
     pub(crate) unread: Vec<String>,
 }
 
-/// Something that is there, or is not.
+/// A resource that exists or is absent.
 #[derive(Debug)]
 pub(crate) enum Found {
     Here(Value),
@@ -43,10 +43,10 @@ pub(crate) enum Found {
 #[derive(Debug)]
 pub(crate) struct Function {
     pub(crate) arn: String,
-    /// Statements of its resource policy; none if it has no policy.
+    /// Statements of its resource policy; empty without a policy.
     pub(crate) statements: Option<Vec<Value>>,
     pub(crate) configuration: Option<Found>,
-    /// Of `$LATEST`, which the last deployment wrote.
+    /// The configuration of `$LATEST`, which the last deployment wrote.
     pub(crate) latest: Option<Found>,
 }
 
@@ -130,7 +130,7 @@ impl Facts {
         at(&self.state.mfa, pointer)
     }
 
-    /// `OFF`, `OPTIONAL`, `ON`.
+    /// Returns `OFF`, `OPTIONAL` or `ON`.
     pub(crate) fn mfa_state(&self) -> &str {
         self.mfa("/MfaConfiguration").and_then(Value::as_str).unwrap_or("OFF")
     }
@@ -139,7 +139,7 @@ impl Facts {
         current_triggers(&self.state.pool)
     }
 
-    /// A variable of the environment, by trigger, of the functions that have it and could be read.
+    /// Returns an environment variable by trigger, for the readable functions that have it.
     pub(crate) fn variables(&self, name: &str) -> impl Iterator<Item = (&str, &str)> {
         self.functions.iter().filter_map(move |(trigger, function)| {
             let Some(Found::Here(configuration)) = &function.configuration else { return None };
@@ -152,7 +152,7 @@ impl Facts {
         self.state.app_clients()
     }
 
-    /// Names of the clients for which `wrong` holds, each in a sentence.
+    /// Returns a sentence with the name of each client for which `wrong` holds.
     pub(crate) fn clients_that(&self, sentence: &str, wrong: impl Fn(&Client<'_>) -> bool) -> Vec<String> {
         self.clients()
             .filter(|client| wrong(client))
@@ -171,7 +171,7 @@ impl Reader<'_> {
     async fn function(&mut self, arn: &str) -> Function {
         let mut parts = arn.split(':').skip(6);
         let name = parts.next().unwrap_or(arn);
-        // An alias has permissions of its own, and stands for a version with its own configuration.
+        // An alias has its own permissions, and refers to a version with its own configuration.
         let qualifier = parts.next().map(|alias| format!("?Qualifier={alias}")).unwrap_or_default();
         let base = format!("/2015-03-31/functions/{name}");
         let policy = self.get(Service::Lambda, "GetPolicy", &format!("{base}/policy{qualifier}")).await;
@@ -189,7 +189,7 @@ impl Reader<'_> {
         Function { statements, ..self.configurations(arn).await }
     }
 
-    /// The function without its resource policy.
+    /// Reads the function without its resource policy.
     async fn configurations(&mut self, arn: &str) -> Function {
         const OPERATION: &str = "GetFunctionConfiguration";
         let configuration = self.get(Service::Lambda, OPERATION, &live::path(arn, false)).await;
@@ -203,7 +203,7 @@ impl Reader<'_> {
         self.found(operation, answer)
     }
 
-    /// Every page of a list of KMS's, as one.
+    /// Reads every page of a KMS list into one list.
     async fn pages(&mut self, service: Service, operation: &str, input: &Value, list: &str) -> Option<Found> {
         let (mut all, mut asked) = (Vec::new(), input.clone());
         loop {

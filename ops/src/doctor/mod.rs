@@ -1,7 +1,7 @@
-//! `cognito-mfa doctor`: what is wrong with a pool, its app clients and the deployment.
+//! `cognito-mfa doctor`: finds faults of a pool, its app clients and the deployment.
 //!
-//! Facts are gathered first, then every check looks at them alone. To add one: an entry in a table of
-//! `checks/`, and a fault for it in `tests/doctor.rs`.
+//! Facts are gathered first, then every check uses only them. To add a check, add an entry in a table of
+//! `checks/`, and a fault for it in `tests/operator/doctor.rs`.
 
 mod checks;
 mod facts;
@@ -42,13 +42,13 @@ pub(crate) struct Doctor {
 enum Severity {
     /// Broken, or open to attack.
     Error,
-    /// Works, and should be otherwise.
+    /// Works, but should be changed.
     Warning,
-    /// Could not be looked at, or is a matter of taste. No exit code.
+    /// Could not be checked, or is a matter of taste. It has no exit code.
     Note,
 }
 
-/// One thing that can be wrong.
+/// A check for one fault.
 struct Check {
     id: &'static str,
     severity: Severity,
@@ -56,7 +56,7 @@ struct Check {
     fix: &'static str,
     /// A section of docs/reference/cognito.md or another document of this repository.
     reference: &'static str,
-    /// What is wrong, once for each place where it is.
+    /// Returns a description for each place that has the fault.
     find: fn(&Facts) -> Vec<String>,
 }
 
@@ -108,7 +108,7 @@ impl Doctor {
     }
 }
 
-/// Everything wrong with `facts`, the worst first.
+/// Returns all findings for `facts`, the worst first.
 fn look(facts: &Facts) -> Vec<Finding> {
     let mut findings: Vec<_> = checks::all()
         .flat_map(|check| {

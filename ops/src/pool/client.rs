@@ -1,4 +1,4 @@
-//! What an app client allows.
+//! The permissions of an app client.
 
 use serde_json::{Map, Value};
 
@@ -26,7 +26,7 @@ impl<'a> Client<'a> {
         at(self.settings, pointer)
     }
 
-    /// As Cognito takes them: unset means refresh, SRP and custom (cognito.md §3.1).
+    /// Returns the flows as Cognito reads them: unset means refresh, SRP and custom (cognito.md §3.1).
     pub(crate) fn flows(&self) -> Vec<&'a str> {
         let flows = texts(self.settings.get("ExplicitAuthFlows"));
         if flows.is_empty() {
@@ -44,7 +44,7 @@ impl<'a> Client<'a> {
         self.has_flow("ALLOW_CUSTOM_AUTH") || self.has_flow("CUSTOM_AUTH_FLOW_ONLY")
     }
 
-    /// Whether users sign in without custom challenges.
+    /// Returns whether users sign in without custom challenges.
     pub(crate) fn signs_in_natively(&self) -> bool {
         const FLOWS: [&str; 6] = [
             "ALLOW_USER_SRP_AUTH",
@@ -57,17 +57,17 @@ impl<'a> Client<'a> {
         FLOWS.iter().any(|flow| self.has_flow(flow)) && !self.only_checks_passwords()
     }
 
-    /// Whether users sign in here.
+    /// Returns whether users sign in at this client.
     pub(crate) fn signs_in(&self) -> bool {
         self.signs_in_natively() || self.signs_in_by_challenges()
     }
 
-    /// As the client of recoveries does: no user signs in with it.
+    /// Returns whether the client only checks passwords, as the client of recoveries does.
     pub(crate) fn only_checks_passwords(&self) -> bool {
         self.flows() == ["ALLOW_USER_PASSWORD_AUTH"]
     }
 
-    /// The life of a token in seconds, if it was set.
+    /// Returns the life of a token in seconds, if it was set.
     pub(crate) fn validity(&self, member: &str, token: &str, default_unit: &str) -> Option<i64> {
         let unit = self.get(&format!("/TokenValidityUnits/{token}")).and_then(Value::as_str);
         let seconds = match unit.unwrap_or(default_unit) {
@@ -80,7 +80,7 @@ impl<'a> Client<'a> {
     }
 }
 
-/// The value at a pointer, such as `/LambdaConfig/KMSKeyID`.
+/// Returns the value at a pointer, such as `/LambdaConfig/KMSKeyID`.
 pub(crate) fn at<'a>(members: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> {
     let (name, rest) =
         pointer.strip_prefix('/')?.split_once('/').map_or((pointer.get(1..)?, ""), |parts| parts);

@@ -1,4 +1,4 @@
-//! What differs between two states, leaf by leaf, and how a change is taken back.
+//! The differences between two states, leaf by leaf, and their undoing.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 /// One setting before and after. Lists are settings as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Change {
-    /// Members from the outermost in.
+    /// The members from the outermost inwards.
     pub(crate) path: Vec<String>,
-    /// Absent: was not set.
+    /// Absent if it was not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) before: Option<Value>,
-    /// Absent: is not set any more.
+    /// Absent if it is no longer set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<Value>,
 }
@@ -32,7 +32,7 @@ impl std::fmt::Display for Change {
     }
 }
 
-/// Somebody has changed the setting since.
+/// A setting that has changed again since.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Conflict {
     pub(crate) change: Change,
@@ -64,8 +64,8 @@ fn compare(path: &mut Vec<String>, before: Option<&Value>, after: Option<&Value>
     }
 }
 
-/// `state` with every change taken back that is still as it was made. What has become something else
-/// since is left alone and told.
+/// Undoes every change in `state` that is still in place. Settings that have changed since stay, and are
+/// returned.
 pub(crate) fn revert(state: &mut Value, changes: &[Change]) -> Vec<Conflict> {
     let mut conflicts = Vec::new();
     for change in changes {
@@ -79,7 +79,7 @@ pub(crate) fn revert(state: &mut Value, changes: &[Change]) -> Vec<Conflict> {
     conflicts
 }
 
-/// Sets or removes; a member that holds nothing any more goes with what was in it.
+/// Sets or removes the value. A member that becomes empty is removed with its content.
 fn set(state: &mut Value, path: &[String], value: Option<&Value>) {
     let Some((name, rest)) = path.split_first() else {
         return;

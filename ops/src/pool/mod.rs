@@ -1,4 +1,4 @@
-//! A user pool's settings, whole: how they are read, compared and written back.
+//! All settings of a user pool: reads, compares and writes them.
 
 mod client;
 mod difference;

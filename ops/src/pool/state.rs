@@ -8,23 +8,23 @@ use crate::aws::{Aws, Service};
 use crate::pool::Client;
 use crate::progress::Progress;
 
-/// Everything that can be set at a pool and its app clients, as Cognito describes it. Dates, numbers
-/// of users and secrets are left out.
+/// All settings of a pool and its app clients, as Cognito describes them, without dates, numbers of users and
+/// secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PoolState {
     pub(crate) pool: Map<String, Value>,
     pub(crate) mfa: Map<String, Value>,
-    /// By id.
+    /// The app clients by id.
     pub(crate) clients: BTreeMap<String, Map<String, Value>>,
 }
 
-/// Why an update is refused that would reset a setting.
+/// Returns the reason for refusing an update that would reset a setting.
 pub(crate) fn unknown_setting(setting: &str) -> String {
     format!("this version does not know the setting {setting}, and an update would reset it")
 }
 
-/// Told by `DescribeUserPool`, no settings.
+/// Members of `DescribeUserPool` that are no settings.
 const POOL_NEWS: [&str; 5] = [
     "CreationDate",
     "LastModifiedDate",
@@ -33,7 +33,7 @@ const POOL_NEWS: [&str; 5] = [
     "EmailConfigurationFailure",
 ];
 
-/// Fixed at creation, or set by other operations: `UpdateUserPool` neither takes nor resets them.
+/// Settings fixed at creation, or set by other operations: `UpdateUserPool` neither takes nor resets them.
 const POOL_FIXED: [&str; 9] = [
     "AliasAttributes",
     "Arn",
@@ -46,7 +46,7 @@ const POOL_FIXED: [&str; 9] = [
     "UsernameConfiguration",
 ];
 
-/// What `UpdateUserPool` takes, and resets where it is missing. `Name` goes in as `PoolName`.
+/// Settings that `UpdateUserPool` takes, and resets where they are missing. It takes `Name` as `PoolName`.
 const POOL_SETTINGS: [&str; 24] = [
     "AccountRecoverySetting",
     "AcrConfiguration",
@@ -77,7 +77,7 @@ const POOL_SETTINGS: [&str; 24] = [
 const SOFTWARE_TOKEN: &str = "SoftwareTokenMfaConfiguration";
 const WEB_AUTHN: &str = "WebAuthnConfiguration";
 
-/// What `SetUserPoolMfaConfig` takes and resets.
+/// Settings that `SetUserPoolMfaConfig` takes and resets.
 const MFA_SETTINGS: [&str; 5] =
     ["EmailMfaConfiguration", "MfaConfiguration", "SmsMfaConfiguration", SOFTWARE_TOKEN, WEB_AUTHN];
 
@@ -86,7 +86,7 @@ const CLIENT_NEWS: [&str; 4] = ["ClientSecret", "ClientSecretArn", "CreationDate
 
 const CLIENT_FIXED: [&str; 2] = ["ClientType", "UserPoolId"];
 
-/// What `UpdateUserPoolClient` takes and resets.
+/// Settings that `UpdateUserPoolClient` takes and resets.
 const CLIENT_SETTINGS: [&str; 22] = [
     "AccessTokenValidity",
     "AllowedOAuthFlows",
@@ -113,7 +113,7 @@ const CLIENT_SETTINGS: [&str; 22] = [
 ];
 
 impl PoolState {
-    /// Asks for the pool, its MFA configuration and each of its clients.
+    /// Reads the pool, its MFA configuration and each of its clients.
     pub(crate) async fn read(aws: &Aws, user_pool_id: &str, progress: &Progress) -> Result<Self> {
         let id = json!({ "UserPoolId": user_pool_id });
         let cognito = async |operation: &str, input: &Value| {
@@ -144,7 +144,7 @@ impl PoolState {
         Ok(Self { pool, mfa, clients })
     }
 
-    /// Members of the objects that `wanted` changes which this version can't write back: Cognito would reset them.
+    /// Returns members of the changed objects that this version can't write back. Cognito would reset them.
     pub(crate) fn unknown(&self, wanted: &Self) -> Vec<String> {
         let unknown = |place: &str, members: &Map<String, Value>, known: &[&[&str]]| {
             let is_known = |name: &str| known.iter().any(|known| known.contains(&name));
@@ -166,8 +166,8 @@ impl PoolState {
         found
     }
 
-    /// Takes out the factors if this state turns MFA off that is on in `now`: "can't turn off MFA and configure an
-    /// MFA together" (cognito.md §4.2). Passkeys are no such factor, and stay.
+    /// Removes the factors if this state turns off MFA that is on in `now`: "can't turn off MFA and configure
+    /// an MFA together" (cognito.md §4.2). Passkeys are no such factor, and stay.
     pub(crate) fn turn_off(&mut self, now: &Self) {
         let is_off = |state: &Self| state.mfa.get("MfaConfiguration").and_then(Value::as_str) == Some("OFF");
         if is_off(self) && !is_off(now) {
@@ -180,19 +180,19 @@ impl PoolState {
         self.clients.iter().map(|(id, settings)| Client { id, settings })
     }
 
-    /// Whether writing the pool makes Cognito send a text message to test the configuration.
+    /// Returns whether writing the pool makes Cognito send a text message to test the configuration.
     pub(crate) fn sends_text_messages(&self) -> bool {
         self.pool.contains_key("SmsConfiguration") || self.mfa.contains_key("SmsMfaConfiguration")
     }
 
-    /// Makes Cognito's state this one, as far as `now` is different: the pool first, then its MFA
-    /// configuration, then the clients.
+    /// Writes this state to Cognito where it differs from `now`: the pool first, then its MFA configuration,
+    /// then the clients.
     ///
-    /// The MFA configuration is read again in between, because `UpdateUserPool` has its own idea of it.
+    /// The MFA configuration is read again in between, because `UpdateUserPool` changes it.
     pub(crate) async fn write(&self, aws: &Aws, id: &str, now: &Self, progress: &Progress) -> Result<()> {
         if self.pool != now.pool {
             progress.show("UpdateUserPool");
-            // The MFA state as it is: only SetUserPoolMfaConfig knows all factors and may change it.
+            // The MFA state stays as it is: only `SetUserPoolMfaConfig` knows all factors and may change it.
             let mut pool = self.pool.clone();
             if let Some(state) = now.pool.get("MfaConfiguration") {
                 pool.insert("MfaConfiguration".to_owned(), state.clone());
@@ -224,14 +224,14 @@ impl PoolState {
     }
 }
 
-/// An answer of `GetUserPoolMfaConfig`.
+/// Parses an answer of `GetUserPoolMfaConfig`.
 fn mfa(answer: &Value) -> Result<Map<String, Value>> {
     let mut mfa = object(Some(answer), &[])?;
     authenticators_said(&mut mfa);
     Ok(mfa)
 }
 
-/// Says that authenticator apps are off where nothing is said, so that the two are no difference.
+/// Sets authenticator apps to off where the setting is absent, so that the two forms are equal.
 fn authenticators_said(mfa: &mut Map<String, Value>) {
     let apps = mfa.entry(SOFTWARE_TOKEN).or_insert_with(|| json!({}));
     if let Value::Object(apps) = apps {
@@ -239,15 +239,15 @@ fn authenticators_said(mfa: &mut Map<String, Value>) {
     }
 }
 
-/// The input of `UpdateUserPool` that keeps every setting.
+/// Returns the input of `UpdateUserPool` that keeps every setting.
 fn update_user_pool(id: &str, pool: &Map<String, Value>) -> Value {
     let mut input = kept(pool, &POOL_SETTINGS);
     if let Some(name) = input.remove("Name") {
         input.insert("PoolName".to_owned(), name);
     }
     input.insert("UserPoolId".to_owned(), id.into());
-    // Described beside its successor, refused beside it: "Please use TemporaryPasswordValidityDays in
-    // PasswordPolicy instead of UnusedAccountValidityDays".
+    // Cognito describes this setting beside its successor and refuses it beside it: "Please use
+    // TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays".
     let has_successor = pool
         .get("Policies")
         .and_then(|policies| policies.pointer("/PasswordPolicy/TemporaryPasswordValidityDays"));

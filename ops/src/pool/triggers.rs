@@ -1,4 +1,4 @@
-//! A pool's triggers: whose they are, and how ours are wired in.
+//! A pool's triggers: which are ours, and how ours are wired in.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,15 +13,15 @@ const PRE_TOKEN: &str = "PreTokenGeneration";
 const PRE_TOKEN_CONFIG: &str = "PreTokenGenerationConfig";
 const KEY: &str = "KMSKeyID";
 
-/// A trigger that is somebody else's function.
+/// A trigger with a function of another project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Foreign {
     pub(crate) trigger: String,
     pub(crate) arn: String,
 }
 
-/// ARNs of a pool's triggers, by member of `LambdaConfig`. Pre-token generation, which Cognito
-/// describes twice, is there once.
+/// Returns the ARNs of a pool's triggers, by member of `LambdaConfig`. Pre-token generation, which Cognito
+/// describes twice, is listed once.
 pub(crate) fn current_triggers(pool: &Map<String, Value>) -> BTreeMap<String, String> {
     let config = pool.get("LambdaConfig").and_then(Value::as_object);
     let arn = |value: &Value| value.as_str().or_else(|| value.get("LambdaArn")?.as_str()).map(str::to_owned);
@@ -35,19 +35,19 @@ pub(crate) fn current_triggers(pool: &Map<String, Value>) -> BTreeMap<String, St
     triggers
 }
 
-/// Those of a pool's triggers that are none of ours.
+/// Returns the triggers of a pool whose functions belong to another project.
 pub(crate) fn foreign_triggers(pool: &Map<String, Value>, ours: &StackOutputs) -> Vec<Foreign> {
     let is_ours = |arn: &str| ours.triggers.values().any(|own| function_of(own) == function_of(arn));
     let foreign = current_triggers(pool).into_iter().filter(|(_, arn)| !is_ours(arn));
     foreign.map(|(trigger, arn)| Foreign { trigger, arn }).collect()
 }
 
-/// An ARN without its version or alias.
+/// Returns an ARN without its version or alias.
 pub(crate) fn function_of(arn: &str) -> String {
     arn.split(':').take(7).collect::<Vec<_>>().join(":")
 }
 
-/// `pool` with our functions as its triggers, those in `skip` aside.
+/// Sets our functions as triggers of `pool`, except those in `skip`.
 pub(crate) fn wire(pool: &mut Map<String, Value>, ours: &StackOutputs, skip: &[String]) {
     let is_lite = pool.get("UserPoolTier").and_then(Value::as_str) == Some("LITE");
     let config = pool.entry("LambdaConfig").or_insert_with(|| json!({}));
@@ -57,7 +57,7 @@ pub(crate) fn wire(pool: &mut Map<String, Value>, ours: &StackOutputs, skip: &[S
     for (trigger, arn) in ours.triggers.iter().filter(|(trigger, _)| !skip.contains(trigger)) {
         if trigger == PRE_TOKEN {
             config.insert(PRE_TOKEN.to_owned(), arn.as_str().into());
-            // The access token needs a plan above Lite (cognito.md §9.4).
+            // Claims in the access token need a plan above Lite (cognito.md §9.4).
             let version = if is_lite { "V1_0" } else { "V2_0" };
             config.insert(PRE_TOKEN_CONFIG.to_owned(), json!({ "LambdaVersion": version, "LambdaArn": arn }));
         } else if VERSIONED.contains(&trigger.as_str()) {
@@ -71,7 +71,7 @@ pub(crate) fn wire(pool: &mut Map<String, Value>, ours: &StackOutputs, skip: &[S
     }
 }
 
-/// What the owner of a pool in CloudFormation adds to its template.
+/// Returns the text that the owner of a pool in CloudFormation adds to its template.
 pub(crate) fn snippet(ours: &StackOutputs) -> String {
     let mut wired = Map::new();
     wire(&mut wired, ours, &[]);

@@ -1,11 +1,11 @@
-//! `attach` and `detach` on a pool of the local cloud: no setting is lost, everything comes back.
+//! `attach` and `detach` on a pool of the local cloud: no setting is lost, and each is restored.
 
 use crate::support::{Operator, path};
 use end_to_end::Cloud;
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
-/// Settings that have nothing to do with triggers, none at its default.
+/// Returns settings unrelated to triggers, none at its default.
 fn unrelated() -> Value {
     json!({
         "PoolName": "shop",
@@ -50,7 +50,7 @@ fn unrelated() -> Value {
     })
 }
 
-/// Settings of an app client, none at its default.
+/// Returns settings of an app client, none at its default.
 fn client(name: &str, is_confidential: bool) -> Value {
     json!({
         "ClientName": name, "GenerateSecret": is_confidential,
@@ -96,12 +96,12 @@ impl<'a> Shop<'a> {
         Self { cloud, id, clients }
     }
 
-    /// None of the clients is listed in the local cloud's `AppClients`.
+    /// Returns the clients. None of them is listed in the local cloud's `AppClients`.
     fn left_out(&self) -> Vec<&str> {
         self.clients.iter().flat_map(|client| ["--leave-out", client.as_str()]).collect()
     }
 
-    /// What Cognito describes, dates aside.
+    /// Returns Cognito's description without dates.
     async fn described(&self) -> Value {
         let id = json!({ "UserPoolId": self.id });
         let mut all = json!({
@@ -125,7 +125,7 @@ fn without_dates(value: &mut Value) {
     }
 }
 
-/// Members that hold a value, lists counted as one.
+/// Counts the members that hold a value. A list counts as one.
 fn leaves(value: &Value) -> usize {
     match value {
         Value::Object(members) => members.values().map(leaves).sum(),
@@ -179,7 +179,7 @@ async fn attach_keeps_every_setting_and_detach_brings_everything_back() {
     assert!(kept >= 30, "{kept}");
     println!("attach: {kept} unrelated settings of the pool kept, {} with MFA and clients", leaves(&rest));
 
-    // Again: nothing to do, and the way back is not overwritten.
+    // A second run finds nothing to do, and does not overwrite the record.
     let (code, shown, said) = attach(&["--record", &record]);
     assert_eq!((code, shown.as_str()), (0, ""), "{said}");
     let (code, ..) = attach(&["--record", &record, "--hide-user-existence"]);
@@ -227,7 +227,7 @@ async fn detach_undoes_attach_and_keeps_later_changes() {
         assert_eq!(client["AuthSessionValidity"], 7);
     }
 
-    // Somebody gives the pool another name meanwhile, and takes a trigger for themselves.
+    // Meanwhile the owner renames the pool and wires their own function to a trigger.
     let mut theirs = attached.pointer("/pool/UserPool").unwrap().clone();
     theirs["LambdaConfig"]["PreSignUp"] = "arn:aws:lambda:us-east-1:111122223333:function:theirs".into();
     let members = theirs.as_object_mut().unwrap();
@@ -329,7 +329,7 @@ async fn what_would_break_sign_ins_is_refused() {
     assert!(said.contains("the pool has no such app client"), "{said}");
     assert_eq!(shop.described().await, before);
 
-    // Listed by the deployed functions.
+    // The deployed functions list this pool's client.
     let own = cloud.endpoint("userPoolId").unwrap();
     let (code, _, said) =
         operator.run(&["attach", "--user-pool-id", own, "--stack-outputs", operator.outputs()]);
@@ -337,13 +337,13 @@ async fn what_would_break_sign_ins_is_refused() {
     cloud.stop().await.unwrap();
 }
 
-/// Three of four settings, by chance.
+/// Returns about three of four settings, at random.
 fn most_of(settings: &Value, random: &mut Rng) -> Map<String, Value> {
     let members = settings.as_object().unwrap().iter();
     members.filter(|_| random.u8(..4) > 0).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// A pool with any of the settings, MFA in any state, and up to three clients.
+/// Creates a pool with any of the settings, MFA in any state, and up to three clients.
 async fn generated<'a>(cloud: &'a Cloud, random: &mut Rng) -> Shop<'a> {
     let mut pool = most_of(&unrelated(), random);
     pool.insert("PoolName".to_owned(), "generated".into());
@@ -378,7 +378,7 @@ async fn generated<'a>(cloud: &'a Cloud, random: &mut Rng) -> Shop<'a> {
     let mut clients = Vec::new();
     for number in 0..random.usize(0..4) {
         let mut client = most_of(&client("generated", random.bool()), random);
-        // Each of these is nothing without the others.
+        // Each of these settings is invalid without the others.
         for together in [
             &["AccessTokenValidity", "IdTokenValidity", "RefreshTokenValidity", "TokenValidityUnits"][..],
             &[

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::support::{Operator, path};
 
 const USERS: usize = 10_000;
-/// Of them the last so many have the addresses of the first.
+/// The number of last users that have the addresses of the first.
 const SHARED: usize = 10;
 
 fn email(user: usize) -> String {
@@ -25,7 +25,7 @@ struct Pool<'a> {
 }
 
 impl Pool<'_> {
-    /// A pool without triggers: its users are there before anything of ours is.
+    /// Creates a pool without triggers: its users exist before our functions are wired.
     async fn filled(cloud: &Cloud) -> Pool<'_> {
         let created = cloud.cognito("CreateUserPool", json!({ "PoolName": "before" })).await.unwrap();
         let pool = Pool { cloud, id: created["UserPool"]["Id"].as_str().unwrap().to_owned() };
@@ -42,7 +42,7 @@ impl Pool<'_> {
         self.cloud.cognito(operation, input).await
     }
 
-    /// Every tenth has not been confirmed, of every tenth the address is not verified.
+    /// Adds a user. Every tenth user is unconfirmed, and every tenth has an unverified address.
     async fn add(&self, user: usize) -> anyhow::Result<()> {
         let name = format!("user-{user}");
         let is_verified = user % 10 != 3;
@@ -69,7 +69,7 @@ impl Pool<'_> {
     }
 }
 
-/// Every firm claim: its owner by its address.
+/// Returns the owner of every firm claim, by address.
 async fn claims(cloud: &Cloud, table: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut start = Value::Null;
@@ -90,7 +90,7 @@ async fn claims(cloud: &Cloud, table: &str) -> BTreeMap<String, String> {
     }
 }
 
-/// Runs the command and kills it once its state holds so many lines of a kind.
+/// Runs the command and kills it once its state has the given number of lines of a kind.
 fn kill_at(operator: &Operator, arguments: &[&str], state: &str, kind: &str, lines: usize) -> String {
     let mut command = operator.command(arguments);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -131,7 +131,8 @@ async fn ten_thousand_users_are_imported_despite_kills() {
     let (code, ..) = operator.run(&[&["claims", "import"][..], &which].concat());
     assert_eq!(code, 3, "the policy that is compiled in keeps nothing apart");
 
-    // Of ten users eight are confirmed and have a verified address; ten addresses are two accounts'.
+    // Of ten users eight are confirmed and have a verified address. Ten addresses belong to two accounts
+    // each.
     let (proven, conflicts) = (USERS / 10 * 8 - SHARED / 10 * 8, SHARED / 10 * 8);
     let began = Instant::now();
     let dry = run("import", &["--dry-run"]);
@@ -163,7 +164,7 @@ async fn ten_thousand_users_are_imported_despite_kills() {
     assert!(imported.values().any(|owner| *owner == oldest), "the oldest account has the address");
     assert!(!imported.values().any(|owner| *owner == younger));
 
-    // Whoever has the address again by the time that a claim is to be freed keeps it.
+    // A user who has the address again at the time of the write keeps the claim.
     let without = json!({ "Username": "user-32", "UserAttributeNames": ["email", "email_verified"] });
     pool.call("AdminDeleteUserAttributes", without).await.unwrap();
     let stateful = [&["claims", "reconcile"][..], &with_policy, &["--state", &state]].concat();
@@ -176,7 +177,7 @@ async fn ten_thousand_users_are_imported_despite_kills() {
     assert_eq!((&done["left"], &done["freed"], &done["made"]), (&json!(1), &json!(0), &json!(0)));
     assert_eq!(claims(&cloud, &table).await, imported);
 
-    // Users go, and users move: 0 and 1 share their addresses with younger accounts.
+    // Users are deleted, and users change addresses. 0 and 1 share theirs with younger accounts.
     for user in [0, 1, 20, 21, 22] {
         pool.call("AdminDeleteUser", json!({ "Username": format!("user-{user}") })).await.unwrap();
     }
@@ -205,7 +206,7 @@ async fn ten_thousand_users_are_imported_despite_kills() {
         (&json!(0), &json!(0), &json!(proven - 3))
     );
 
-    // Whoever is forgotten has no address.
+    // A forgotten user has no address.
     let forgotten = pool.sub(2).await;
     let (code, _, said) = operator.run(&["forget-user", "--yes", "--sub", &forgotten, "--table", &table]);
     assert_eq!(code, 0, "{said}");

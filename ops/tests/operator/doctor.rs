@@ -1,4 +1,4 @@
-//! `doctor` on a clean deployment, and on one fault after another: exactly the findings that are due.
+//! `doctor` on a clean deployment, and on one fault after another: exactly the expected findings.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,12 +7,12 @@ use crate::support::{Operator, path};
 use end_to_end::Cloud;
 use serde_json::{Value, json};
 
-/// A pool with nothing to find fault with, the triggers aside.
+/// Returns the settings of a pool without findings, except for triggers.
 fn settings() -> Value {
     json!({
         "AutoVerifiedAttributes": ["email"],
         "UserAttributeUpdateSettings": { "AttributesRequireVerificationBeforeUpdate": ["email"] },
-        // As the local cloud tells the functions.
+        // The local cloud configures the functions like this.
         "AccountRecoverySetting": by_email(),
         "EmailConfiguration": {
             "EmailSendingAccount": "DEVELOPER",
@@ -59,20 +59,20 @@ fn clients() -> [(&'static str, Value); 3] {
     ]
 }
 
-/// One fault: what is different from the clean deployment.
+/// One fault: the difference from the clean deployment.
 #[derive(Default)]
 struct Fault {
-    /// Over the pool's settings; `null` takes a member out.
+    /// Merged over the pool's settings; `null` removes a member.
     pool: Value,
-    /// Over the MFA configuration.
+    /// Merged over the MFA configuration.
     factors: Value,
-    /// Over the settings of the client `native`.
+    /// Merged over the settings of the client `native`.
     client: Value,
-    /// Over the stack's outputs, by key.
+    /// Replaces the stack's outputs, by key.
     outputs: Value,
     /// The deployed policy.toml.
     policy: &'static str,
-    /// A call of a service, and the one that mends it.
+    /// A call of a service that makes the fault, and one that repairs it.
     call: Option<[Call; 2]>,
 }
 
@@ -80,7 +80,7 @@ struct Fault {
 enum Call {
     Json(&'static str, &'static str, Value),
     Rest(&'static str, &'static str, &'static str, Value),
-    /// Of every grant on a key.
+    /// Revokes every grant on a key.
     Revoke(String),
 }
 
@@ -280,7 +280,7 @@ fn client_faults() -> Faults {
     ]
 }
 
-/// A policy alone, over the clean deployment, where passwords are recovered by e-mail.
+/// Returns a fault of the policy alone, on the clean deployment, where e-mail recovers passwords.
 fn policy(policy: &'static str) -> Fault {
     Fault { policy, ..Fault::default() }
 }
@@ -315,7 +315,7 @@ fn strength_faults() -> Faults {
     ]
 }
 
-/// Lays `over` on `value`: objects are merged, `null` takes out (RFC 7396).
+/// Merges `over` into `value`: objects are merged, `null` removes (RFC 7396).
 fn merge(value: &mut Value, over: &Value) {
     let Value::Object(over) = over else { return };
     for (name, over) in over {
@@ -346,7 +346,7 @@ impl<'a> Deployment<'a> {
         Self { cloud, operator: Operator::of(cloud), id, lambda_config }
     }
 
-    /// The clean deployment with `fault` on it.
+    /// Applies `fault` to the clean deployment.
     async fn become_(&self, fault: &Fault) {
         let mut factors = factors();
         merge(&mut factors, &fault.factors);
@@ -389,7 +389,7 @@ impl<'a> Deployment<'a> {
         }
     }
 
-    /// Exit code and ids of the findings.
+    /// Returns the exit code and the ids of the findings.
     fn examined(&self, pool: &str, outputs: &Value, policy: &str) -> (i32, BTreeSet<String>) {
         let file = path(&self.operator, "doctor.json");
         let mut list = self.cloud.stack_outputs().clone();
@@ -426,7 +426,7 @@ async fn every_seeded_fault_is_found_and_nothing_else() {
     deployment.become_(&Fault::default()).await;
     let (code, found) = deployment.examined(&deployment.id, &Value::Null, "");
     assert_eq!((code, found), (0, BTreeSet::new()), "no false alarm");
-    // Where scopes can be suppressed they may be.
+    // Where scopes can be suppressed the policy may ask for it.
     let ours = &deployment.lambda_config["PreTokenGeneration"];
     let config = json!({ "LambdaVersion": "V2_0", "LambdaArn": ours });
     deployment.become_(&pool(json!({ "LambdaConfig": { "PreTokenGenerationConfig": config } }))).await;
@@ -464,7 +464,7 @@ async fn every_seeded_fault_is_found_and_nothing_else() {
     }
     assert_eq!(wrong, Vec::<String>::new());
 
-    // A pool that the stack was not deployed for.
+    // The stack was not deployed for this pool.
     let mut other = settings();
     other["PoolName"] = "other".into();
     other["LambdaConfig"] = deployment.lambda_config.clone();

@@ -24,12 +24,12 @@ impl Operator {
         Self { outputs: outputs.to_str().unwrap().to_owned(), folder, environment }
     }
 
-    /// The file with the stack's outputs.
+    /// Returns the file with the stack's outputs.
     pub(crate) fn outputs(&self) -> &str {
         &self.outputs
     }
 
-    /// The file with the outputs of a stack that was deployed for another pool than its own.
+    /// Returns the file with the outputs of a stack that was deployed for another pool than its own.
     pub(crate) fn outputs_for(&self, cloud: &Cloud, pool: &str) -> String {
         let mut outputs = cloud.stack_outputs().clone();
         let all = outputs.as_array_mut().unwrap();
@@ -46,7 +46,7 @@ impl Operator {
         file
     }
 
-    /// With one more variable.
+    /// Adds a variable.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
@@ -58,7 +58,7 @@ impl Operator {
         command
     }
 
-    /// Exit code, standard output, standard error.
+    /// Returns exit code, standard output and standard error.
     pub(crate) fn run(&self, arguments: &[&str]) -> (i32, String, String) {
         let output = self.command(arguments).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -66,7 +66,7 @@ impl Operator {
     }
 }
 
-/// A file of a name of one's own.
+/// Returns the path of a file with this name in the test's folder.
 pub(crate) fn path(operator: &Operator, name: &str) -> String {
     operator.folder.path().join(name).to_str().unwrap().to_owned()
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const NAME: &str = "alex@example.com";
 
-/// Items of the user's partitions.
+/// Returns the items of the user's partitions.
 async fn items(cloud: &Cloud, table: &str, sub: &str) -> Vec<Value> {
     let mut items = Vec::new();
     for partition in ["USER", "AUDIT"] {
@@ -27,7 +27,7 @@ async fn an_operator_unlocks_audits_and_erases_a_user() {
     let operator = Operator::of(&cloud);
     let pool = cloud.endpoint("userPoolId").unwrap();
     let table = cloud.environment().unwrap()["MFA_TABLE"].clone();
-    // Signs up, confirms, signs in; then starts an authenticator and has two sign-ins that fail.
+    // Signs up, confirms and signs in, then starts an authenticator and fails two sign-ins.
     let token = cloud.access_token().await.unwrap();
     let api = format!("{}/mfa/totp", cloud.endpoint("api").unwrap());
     let started = cloud.post_as(&api, &token, &json!({})).await.unwrap();

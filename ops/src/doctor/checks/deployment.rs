@@ -8,9 +8,9 @@ use crate::doctor::{Check, Severity};
 use crate::live;
 use crate::pool::{foreign_triggers, function_of};
 
-/// What a function of this project is told by its environment, and what it has to be.
+/// The custom senders.
 const SENDERS: [&str; 2] = ["CustomSMSSender", "CustomEmailSender"];
-/// Cognito gives up after this long, whatever the function is allowed (cognito.md §1.1).
+/// Cognito gives up after this long, whatever the function's own timeout (cognito.md §1.1).
 const TRIGGER_SECONDS: i64 = 5;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -312,7 +312,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// The functions that the pool calls and the stack has.
+/// Returns the functions that the pool calls and the stack has.
 fn wired_functions(facts: &Facts) -> impl Iterator<Item = (&str, &Function)> {
     let wired = facts.triggers();
     facts.functions.iter().filter_map(move |(trigger, function)| {
@@ -321,7 +321,7 @@ fn wired_functions(facts: &Facts) -> impl Iterator<Item = (&str, &Function)> {
     })
 }
 
-/// Whether it is a grant for Cognito that this pool's codes can be sealed by.
+/// Returns whether the grant lets Cognito seal this pool's codes.
 fn seals_codes(grant: &Value, facts: &Facts) -> bool {
     let principal = grant.get("GranteePrincipal").and_then(Value::as_str).unwrap_or_default();
     let operations = grant.get("Operations").and_then(Value::as_array).into_iter().flatten();
@@ -351,7 +351,7 @@ fn allows(statement: &Value, facts: &Facts) -> bool {
     is_cognitos(statement) && (source.is_none() || source == facts.pool_text("/Arn"))
 }
 
-/// Functions whose variable `name` is there and is something else than `expected`.
+/// Returns the functions whose variable `name` has another value than `expected`.
 fn differs(facts: &Facts, name: &str, expected: Option<&str>) -> Vec<String> {
     wired_functions(facts)
         .filter_map(|(trigger, function)| {
@@ -365,7 +365,7 @@ fn differs(facts: &Facts, name: &str, expected: Option<&str>) -> Vec<String> {
         .collect()
 }
 
-/// What the local cloud has no way to be: every other check has its fault in `tests/operator/doctor.rs`.
+/// Faults that the local cloud cannot have. Every other check has its fault in `tests/operator/doctor.rs`.
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
@@ -379,7 +379,7 @@ mod tests {
 
     const ARN: &str = "arn:aws:lambda:eu-west-1:111122223333:function:ours";
 
-    /// A pool with both senders and one trigger, all ours, and nothing that could be asked.
+    /// Returns a pool with both senders and one trigger, all ours, and no answers of AWS.
     fn facts() -> Facts {
         let sender = json!({ "LambdaVersion": "V1_0", "LambdaArn": ARN });
         let config = json!({ "PreSignUp": ARN, "CustomSMSSender": sender, "CustomEmailSender": sender });

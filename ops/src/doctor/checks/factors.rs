@@ -1,4 +1,4 @@
-//! Multi-factor authentication, recovery and what they take from each other.
+//! Multi-factor authentication, recovery and their conflicts.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The checks, by what they look at. A check is an entry in a table.
+//! The checks, grouped by subject. A check is an entry in a table.
 
 mod clients;
 mod deployment;
@@ -14,7 +14,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Check> {
         .flatten()
 }
 
-/// One finding if `wrong`.
+/// Returns one finding if `wrong`.
 fn one(wrong: bool, what: impl Into<String>) -> Vec<String> {
     if wrong { vec![what.into()] } else { Vec::new() }
 }

@@ -1,4 +1,4 @@
-//! How much a sign-in proves: what recovers passwords, the policy, and app clients beside each other.
+//! The strength of sign-ins: password recovery, the policy, and app clients beside each other.
 
 use shared::assurance::PasswordRecovery;
 use shared::custom_auth::{AppClient, AppClients, Weakness, weaknesses};
@@ -15,7 +15,7 @@ fn is_native(client: &Client<'_>) -> bool {
 }
 
 const GATE: &str = "PreTokenGeneration";
-/// What the compiled-in policy has, whether or not a deployment has such an app client.
+/// The custom client of the compiled-in policy. A deployment may lack such an app client.
 const DEFAULT_CUSTOM: &str = "custom";
 
 pub(super) const CHECKS: &[Check] = &[
@@ -177,7 +177,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// Whether the pool recovers passwords by e-mail and by SMS. Without a setting Cognito uses both.
+/// Returns whether the pool recovers passwords by e-mail and by SMS. Without a setting Cognito uses both.
 fn recovers_by(facts: &Facts) -> (bool, bool) {
     let mechanisms = facts.pool("/AccountRecoverySetting/RecoveryMechanisms").and_then(|all| all.as_array());
     let Some(mechanisms) = mechanisms.filter(|all| !all.is_empty()) else { return (true, true) };
@@ -188,7 +188,7 @@ fn recovers_by(facts: &Facts) -> (bool, bool) {
     (has("verified_email"), has("verified_phone_number"))
 }
 
-/// The policy's weaknesses of one kind, by what the functions are told of recovery.
+/// Returns the policy's weaknesses of one kind, with the recovery setting of the functions.
 fn weak(facts: &Facts, kind: Weakness) -> Vec<String> {
     let told = facts.variables("MFA_PASSWORD_RECOVERY").find_map(|(_, value)| PasswordRecovery::parse(value));
     let all = weaknesses(&facts.policy.custom_auth, told.unwrap_or_default());
@@ -196,7 +196,7 @@ fn weak(facts: &Facts, kind: Weakness) -> Vec<String> {
     of_kind.map(|(key, weakness)| format!("{key}: {}", meaning(weakness))).collect()
 }
 
-/// The app clients that the functions know, if their configuration could be read.
+/// Returns the app clients that the functions know, if their configuration could be read.
 fn listed(facts: &Facts) -> Option<AppClients> {
     let (_, list) = facts.variables("MFA_APP_CLIENTS").next()?;
     AppClients::parse(list, &facts.policy.custom_auth).ok()
