@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: figures that decisions are made on.
+//! `cargo xtask bench`: measures the figures on which decisions are based.
 
 mod pool;
 mod senders;
@@ -65,10 +65,10 @@ pub(crate) enum Bench {
     Report,
 }
 
-/// A way to build the release binaries: its name, and what differs from the profile in Cargo.toml.
+/// A way to build the release binaries: its name, and its differences from the profile in Cargo.toml.
 type Build = (&'static str, &'static [&'static str]);
 
-/// Functions that there is something in Node.js beside.
+/// Functions that have a peer in Node.js.
 const PEERS: [&str; 4] = [
     "define-auth-challenge",
     "create-auth-challenge",
@@ -93,7 +93,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             succeed(&mut workspace::cargo(&["bench", "--package", "shared-rules", "--bench", "rules"]))
         }
         Bench::Pool => pool::run(&folder),
-        // Units are counted, not timed: the profile that the tests have built is good enough.
+        // Units are counted, not timed, so the profile that the tests have built is good enough.
         Bench::Scale { users } => {
             let users = users.to_string();
             let of_workspace = ["bench", "--profile", "dev", "--workspace", "--bench", "scale", "--", &users];
@@ -124,7 +124,7 @@ fn init(folder: &Path, profiles: bool, peers: bool, rounds: usize) -> Result<()>
     result
 }
 
-/// Bundles each peer as its package's own CDK construct does; answers `FUNCTION=SCRIPT` of each.
+/// Bundles each peer as its package's own CDK construct does. Returns `FUNCTION=SCRIPT` of each.
 fn bundle_peers(folder: &Path) -> Result<Vec<String>> {
     prerequisite::check(&[Prerequisite::Node, Prerequisite::Npm])?;
     let bundles = folder.join("peers");
@@ -135,7 +135,7 @@ fn bundle_peers(folder: &Path) -> Result<Vec<String>> {
     Ok(PEERS.map(|name| format!("{name}={}/{name}.mjs", bundles.display())).into())
 }
 
-/// Builds functions and the echo, all in one go and so with the same settings; answers the folder.
+/// Builds functions and the echo with one command and so with the same settings. Returns the folder.
 fn build(settings: &[&str], target: &Path, functions: Vec<String>) -> Result<PathBuf> {
     let mut arguments = vec!["--release".to_owned(), "--target-dir".to_owned(), target.display().to_string()];
     for setting in settings {

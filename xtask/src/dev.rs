@@ -1,4 +1,4 @@
-//! `cargo xtask dev`: the local cloud, built and started.
+//! `cargo xtask dev`: builds and starts the local cloud.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -8,7 +8,8 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::workspace;
 
-/// Builds, then becomes the local cloud: signals reach it directly, and its exit code is ours.
+/// Builds, then replaces this process by the local cloud: signals reach it directly, and its exit code is
+/// ours.
 pub(crate) fn run(flags: &[OsString]) -> Result<()> {
     let binaries = workspace::build_local()?;
     let local = binaries.get("local").context("the build made no binary `local`")?;

@@ -1,5 +1,5 @@
-//! `cargo xtask fuzz`: cargo-fuzz on stable Rust. It begins with what the repository has: the kept inputs of
-//! `shared/fuzz/corpus`, sealed codes, events, policies, rules. What is found on the way stays in
+//! `cargo xtask fuzz`: runs cargo-fuzz on stable Rust. It begins with inputs of the repository: the kept
+//! inputs of `shared/fuzz/corpus`, sealed codes, events, policies, rules. New inputs are kept in
 //! `target/fuzz/corpus/`.
 
 use std::fs;
@@ -15,13 +15,13 @@ use serde_json::Value;
 use crate::steps::succeed;
 use crate::{tools, workspace};
 
-/// No sanitizer: those need nightly, and the code has no unsafe parts of its own for them to watch.
+/// No sanitizer: sanitizers need nightly, and the code has no unsafe parts of its own for them to watch.
 const SANITIZER: &str = "none";
-/// Longer than any message that is read at all.
+/// Longer than any message that is read.
 const LONGEST_INPUT: usize = 6_000;
-/// What is kept is read by people, too.
+/// People read the kept inputs, too.
 const LONGEST_KEPT_INPUT: u64 = 2_500;
-/// Of one target.
+/// The limit for one target.
 const MOST_KEPT_BYTES: u64 = 60_000;
 const MOST_KEPT_INPUTS: usize = 40;
 
@@ -61,13 +61,13 @@ impl Target {
     }
 }
 
-/// Where inputs of a target are.
+/// The folders with inputs of a target.
 struct Inputs {
-    /// What was found here.
+    /// Inputs found on this machine.
     found: PathBuf,
-    /// What is in the repository for this.
+    /// Inputs of the repository for this target.
     kept: PathBuf,
-    /// Made of what is in the repository for something else.
+    /// Inputs made from other files of the repository.
     seeds: PathBuf,
 }
 
@@ -87,13 +87,13 @@ impl Inputs {
     }
 }
 
-/// Runs one target for so long, or until the first input that it crashes on.
+/// Runs one target for the given time, or until the first input that makes it crash.
 pub(crate) fn run(target: Target, seconds: u32, keep: bool) -> Result<()> {
     let cargo_fuzz = tools::install_cargo_fuzz()?;
     let folder = workspace::target_directory()?.join("fuzz");
     let inputs = Inputs::of(target, &folder)?;
     let mut command = cargo_fuzz_run(&cargo_fuzz, &folder, target);
-    // What is found goes to the first folder.
+    // libFuzzer writes new inputs to the first folder.
     command
         .args([&inputs.found, &inputs.kept, &inputs.seeds])
         .arg("--")
@@ -117,7 +117,7 @@ fn cargo_fuzz_run(cargo_fuzz: &Path, folder: &Path, target: Target) -> Command {
         .arg(folder)
         .arg(target.name())
         .current_dir(workspace::root());
-    // Targets that keep state in files write it anew for every input.
+    // Targets that keep state in files write it again for every input.
     let memory = Path::new("/dev/shm");
     if memory.is_dir() {
         command.env("TMPDIR", memory);
@@ -125,7 +125,7 @@ fn cargo_fuzz_run(cargo_fuzz: &Path, folder: &Path, target: Target) -> Command {
     command
 }
 
-/// Passes on what libFuzzer says, and sums it up. Drops what the code under test prints, metrics above all.
+/// Prints and sums up what libFuzzer reports. Drops the output of the code under test, above all metrics.
 fn watch(target: Target, command: &mut Command) -> Result<()> {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().context("cargo-fuzz")?;
     let said = child.stderr.take().context("cargo-fuzz: no output")?;
@@ -144,13 +144,13 @@ fn watch(target: Target, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The number behind a word.
+/// Returns the number after a word.
 fn after(line: &str, word: &str) -> Option<u64> {
     line.split_once(word)?.1.split_whitespace().next()?.parse().ok()
 }
 
-/// Of what was found, the fewest inputs that reach what those in the repository do not: those that reach most, as
-/// long as there is room.
+/// Keeps the fewest new inputs that reach code which the kept inputs do not reach. Inputs that reach most
+/// come first, within the limit.
 fn add_to_kept(mut merge: Command, inputs: &Inputs, folder: &Path) -> Result<()> {
     let (candidates, chosen) = (folder.join("candidates"), folder.join("chosen"));
     for folder in [&candidates, &chosen] {
@@ -177,7 +177,7 @@ fn add_to_kept(mut merge: Command, inputs: &Inputs, folder: &Path) -> Result<()>
             added.push((path.metadata()?.modified()?, path, size));
         }
     }
-    // libFuzzer writes what reaches most first.
+    // libFuzzer writes the inputs that reach most first.
     added.sort();
     let mut room = MOST_KEPT_BYTES.saturating_sub(kept.iter().map(|(_, size)| size).sum());
     for (_, path, size) in added.into_iter().take(MOST_KEPT_INPUTS.saturating_sub(kept.len())) {
@@ -189,7 +189,7 @@ fn add_to_kept(mut merge: Command, inputs: &Inputs, folder: &Path) -> Result<()>
     Ok(())
 }
 
-/// With their sizes, the smallest first.
+/// Returns the files with their sizes, the smallest first.
 fn files(folder: &Path) -> Result<Vec<(PathBuf, u64)>> {
     let mut found = Vec::new();
     for entry in folder.read_dir().with_context(|| folder.display().to_string())? {
@@ -216,7 +216,7 @@ fn write_seeds(target: Target, folder: &Path) -> Result<()> {
     }
 }
 
-/// The sample events, each on one line. Those of our own functions are no triggers'.
+/// Writes the sample events, each on one line. Events of our own functions belong to no trigger.
 fn write_events(folder: &Path) -> Result<()> {
     for (path, _) in files(&workspace::root().join("events"))? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -228,7 +228,7 @@ fn write_events(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Every file of a folder that ends so.
+/// Copies every file of a folder with this extension.
 fn copy(from: &Path, to: &Path, extension: &str) -> Result<()> {
     for (path, _) in files(from)? {
         if path.extension().is_some_and(|found| found == extension) {
@@ -238,7 +238,7 @@ fn copy(from: &Path, to: &Path, extension: &str) -> Result<()> {
     Ok(())
 }
 
-/// A file for each sample that an official SDK has sealed.
+/// Writes a file for each sample that an official SDK has sealed.
 fn write_sealed(target: Target, folder: &Path) -> Result<()> {
     for file in ["esdk-keys.json", "esdk-keys.javascript.json"] {
         let path = workspace::root().join("events").join(file);

@@ -1,4 +1,4 @@
-//! `cargo xtask generate`: what is generated and committed. A test says when it is needed.
+//! `cargo xtask generate`: writes generated files that are committed. A test fails when they are outdated.
 
 use std::process::Stdio;
 

@@ -1,7 +1,7 @@
 //! The contributor's commands: `cargo xtask dev | test | generate | fuzz | sbom | bench | check | preview`.
 //!
-//! Everything here runs other programs. What it says goes to standard error; standard output
-//! belongs to the programs, so that `READY <path>` stays the only line of `dev --headless`.
+//! Every command runs other programs. Its own messages go to standard error. Standard output belongs to the
+//! programs, so that `READY <path>` stays the only line of `dev --headless`.
 
 mod bench;
 mod dev;

@@ -1,4 +1,4 @@
-//! `cargo xtask check` and `cargo xtask preview`: the operator's command, built and run.
+//! `cargo xtask check` and `cargo xtask preview`: builds and runs the operator's command.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn command() -> Result<Command> {
     Ok(Command::new(binaries.get("cognito-mfa").context("the build made no binary `cognito-mfa`")?))
 }
 
-/// Its exit code is ours, and paths are the caller's.
+/// Replaces this process, so that the exit code is the command's. Paths are relative to the caller's folder.
 fn become_it(command: &mut Command) -> Result<()> {
     let error = command.exec();
     Err(anyhow!(error).context("cannot start the operator's command"))

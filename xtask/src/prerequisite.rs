@@ -1,4 +1,4 @@
-//! What has to be on the machine already. Everything else is installed under `target/`.
+//! The programs that must already be on the machine. All others are installed under `target/`.
 
 use std::process::{Command, Stdio};
 
@@ -13,7 +13,7 @@ pub(crate) enum Prerequisite {
 }
 
 impl Prerequisite {
-    /// The probe, and what to do when it fails.
+    /// Returns the command that probes for the program, and the advice if it is absent.
     fn probe(self) -> (&'static str, &'static [&'static str], &'static str) {
         match self {
             Self::Node => (
@@ -37,7 +37,7 @@ impl Prerequisite {
         }
     }
 
-    /// What it comes with: without that, there is no sense in asking for this.
+    /// Returns the program that includes this one. Without it the probe is skipped.
     fn comes_with(self) -> Option<Self> {
         match self {
             Self::Npm => Some(Self::Node),
@@ -58,7 +58,7 @@ impl Prerequisite {
     }
 }
 
-/// One line for each of `needed` that is missing, before any time is spent on building.
+/// Reports each of `needed` that is missing in one line, before any time is spent on building.
 pub(crate) fn check(needed: &[Prerequisite]) -> Result<()> {
     let missing: Vec<_> = needed
         .iter()

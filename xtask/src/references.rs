@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-/// Folders that hold no text of the project.
+/// Folders without text of the project.
 const SKIPPED: [&str; 4] = ["target", "node_modules", "corpus", "artifacts"];
 const TEXTS: [&str; 11] =
     ["rs", "js", "mjs", "py", "toml", "yaml", "json", "ftl", "cedarschema", "jinja", "md"];
@@ -78,7 +78,7 @@ pub(crate) fn read(root: &Path, folder: &Path) -> Result<Vec<(String, String)>> 
 struct Document {
     headings: Vec<String>,
     anchors: HashSet<String>,
-    /// Each with its line.
+    /// Each link with its line.
     links: Vec<(usize, String)>,
     /// Inline code, each with its line.
     code: Vec<(usize, String)>,

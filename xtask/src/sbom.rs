@@ -1,4 +1,4 @@
-//! `cargo xtask sbom`: what each function is built from, as `CycloneDX` documents.
+//! `cargo xtask sbom`: writes the components of each function as `CycloneDX` documents.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,12 +12,12 @@ use serde_json::Value;
 use crate::steps::succeed;
 use crate::{tools, workspace};
 
-/// What functions are deployed for (`Architecture` in infra/template.yaml).
+/// The targets for which functions are deployed (`Architecture` in infra/template.yaml).
 const TARGETS: [&str; 2] = ["aarch64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"];
-/// cargo-cyclonedx writes beside each package's Cargo.toml: a name that nothing else has.
+/// cargo-cyclonedx writes beside each package's Cargo.toml, so the name must be unique.
 const WRITTEN: &str = "cognito-mfa.cdx";
 
-/// `target/sbom/<target>/<function>.cdx.json`, each checked against what Cargo says.
+/// Writes `target/sbom/<target>/<function>.cdx.json`, each checked against what Cargo lists.
 pub(crate) fn run() -> Result<()> {
     let tool = tools::install_cargo_cyclonedx()?;
     let packages = packages()?;
@@ -30,7 +30,7 @@ pub(crate) fn run() -> Result<()> {
             .args(["--target", target, "--override-filename", WRITTEN])
             .current_dir(workspace::root());
         let written = succeed(&mut command).and_then(|()| collect(target, &folder));
-        // It has written one for every package of the workspace.
+        // cargo-cyclonedx has written one for every package of the workspace.
         for package in &packages {
             let leftover = package.join(format!("{WRITTEN}.json"));
             if leftover.exists() {
@@ -46,7 +46,7 @@ fn collect(target: &str, folder: &Path) -> Result<()> {
     for function in workspace::functions()? {
         let source = workspace::root().join("functions").join(&function).join(format!("{WRITTEN}.json"));
         let text = fs::read_to_string(&source).with_context(|| source.display().to_string())?;
-        // Our own packages are named by their path on this machine, which does not belong into the document.
+        // The document names our own packages by their path on this machine, which does not belong into it.
         let text = text.replace(&*workspace::root().to_string_lossy(), "/cognito-mfa");
         let listed = listed(&serde_json::from_str(&text)?);
         let built_from = built_from(&function, target)?;
@@ -59,14 +59,14 @@ fn collect(target: &str, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The folders of the workspace's packages.
+/// Returns the folders of the workspace's packages.
 fn packages() -> Result<Vec<PathBuf>> {
     let metadata = MetadataCommand::new().no_deps().current_dir(workspace::root()).exec()?;
     let manifests = metadata.packages.into_iter().map(|package| package.manifest_path.into_std_path_buf());
     Ok(manifests.filter_map(|manifest| manifest.parent().map(Path::to_owned)).collect())
 }
 
-/// Name and version of each component of a document.
+/// Returns name and version of each component of a document.
 fn listed(document: &Value) -> BTreeSet<String> {
     let components = document.get("components").and_then(Value::as_array);
     let part = |component: &Value, name: &str| component.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -74,18 +74,19 @@ fn listed(document: &Value) -> BTreeSet<String> {
     named.filter_map(|one| Some(format!("{} {}", part(one, "name")?, part(one, "version")?))).collect()
 }
 
-/// The same by `cargo tree`: what is linked for `target`, macros that only ran at the build included.
+/// Returns the same by `cargo tree`: what is linked for `target`, including macros that ran only at the
+/// build.
 fn built_from(function: &str, target: &str) -> Result<BTreeSet<String>> {
     let arguments = ["tree", "--locked", "--package", function, "--edges", "normal", "--target", target];
     let output = workspace::cargo(&arguments).args(["--prefix", "none", "--format", "{p}"]).output()?;
     ensure!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
     let mut names = of_tree(&String::from_utf8(output.stdout)?);
-    // The document is about the function itself.
+    // The document describes the function itself.
     names.retain(|name| !name.starts_with(&format!("{function} ")));
     Ok(names)
 }
 
-/// `serde v1.0.229 (proc-macro) (*)` is `serde 1.0.229`.
+/// Parses `cargo tree`: `serde v1.0.229 (proc-macro) (*)` is `serde 1.0.229`.
 fn of_tree(text: &str) -> BTreeSet<String> {
     let line = |line: &str| {
         let (name, rest) = line.trim().split_once(" v")?;

@@ -1,4 +1,4 @@
-//! A run's steps: announced, timed, and summed up at the end.
+//! Announces the steps of a run, times them, and sums them up at the end.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,16 +12,16 @@ pub(crate) struct Steps {
     done: Vec<(&'static str, Duration, &'static str)>,
 }
 
-/// How a check ended that can't be made everywhere.
+/// The result of a check that some machines can't run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Checked {
     Right,
-    /// With the reason: neither right nor a failure.
+    /// The check did not run, for this reason. It neither passed nor failed.
     Not(&'static str),
 }
 
 impl Steps {
-    /// Runs one step. After a failure the caller goes no further.
+    /// Runs one step. After a failure the caller stops.
     pub(crate) fn run<T>(&mut self, name: &'static str, step: impl FnOnce() -> Result<T>) -> Result<T> {
         eprintln!("\n{} {name}", style("==>").cyan().bold().for_stderr());
         let start = now();
@@ -30,7 +30,7 @@ impl Steps {
         result.with_context(|| format!("step `{name}`"))
     }
 
-    /// Runs a check that can't be made everywhere. Where it was not, that stands in its place in the sum.
+    /// Runs a check that some machines can't run. The sum shows a check that did not run.
     pub(crate) fn check(
         &mut self,
         name: &'static str,
@@ -44,7 +44,7 @@ impl Steps {
         Ok(())
     }
 
-    /// Says where the time went.
+    /// Prints the time of each step.
     pub(crate) fn print(&self) {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING).set_header(["step", "seconds", ""]);
@@ -60,7 +60,7 @@ impl Steps {
     }
 }
 
-/// Runs a program to its end; its output is the contributor's to read.
+/// Runs a program to its end. Its output goes to the contributor.
 pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command.status().with_context(|| format!("cannot run {program}"))?;

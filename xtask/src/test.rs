@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must hold, in the order in which it is cheapest to learn.
+//! `cargo xtask test`: runs all tests, the cheapest first.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -38,7 +38,7 @@ pub(crate) enum Part {
     Oracle,
 }
 
-/// What must hold before every commit.
+/// The parts that must pass before every commit.
 const DEFAULT: [Part; 6] =
     [Part::Lint, Part::Rust, Part::Clients, Part::Journeys, Part::Browser, Part::Lambda];
 
@@ -55,9 +55,9 @@ impl Part {
     }
 }
 
-/// Runs the given parts, the default ones when none is given, up to the first failure.
+/// Runs the given parts up to the first failure, or the default parts.
 ///
-/// `base`: the revision that [`Part::Versions`] holds the present one against.
+/// `base` is the revision with which [`Part::Versions`] compares the present one.
 pub(crate) fn run(parts: &[Part], no_browser: bool, base: Option<&str>) -> Result<()> {
     let parts = if parts.is_empty() { &DEFAULT[..] } else { parts };
     let parts: Vec<_> = parts.iter().copied().filter(|part| !no_browser || *part != Part::Browser).collect();
@@ -85,7 +85,7 @@ fn run_parts(parts: &[Part], base: Option<&str>, steps: &mut Steps) -> Result<()
     let binaries = steps.run("build the functions and the local cloud", workspace::build_local)?;
     let local = binaries.get("local").context("the build made no binary `local`")?;
     if parts.contains(&Part::Rust) {
-        // No function: what functions are measured beside.
+        // The echo is no function. Functions are measured beside it.
         steps.run("build the echo", || workspace::build(&["--bin", "echo"]))?;
         steps.run("Rust tests", || succeed(&mut rust_tests()))?;
     }
@@ -158,7 +158,7 @@ fn lint(steps: &mut Steps) -> Result<()> {
         Ok(())
     })?;
     steps.run("clippy", || {
-        // Beside all targets those that are none by default.
+        // All targets, and the targets that are not built by default.
         for targets in [&["--all-targets"][..], &["--test", "cargo_lambda", "--test", "versions"]] {
             let mut clippy = workspace::cargo(&["clippy", "--workspace", "--locked"]);
             succeed(clippy.args(targets).args(["--", "-D", "warnings"]))?;
@@ -183,7 +183,7 @@ fn lint(steps: &mut Steps) -> Result<()> {
             succeed(
                 template_tool(&programs.join("sam"))
                     .args(["validate", "--lint", "--template-file", template])
-                    // Named in no call: nothing is asked of AWS.
+                    // The Region is used in no call: nothing is asked of AWS.
                     .env("AWS_DEFAULT_REGION", "us-east-1")
                     .env("SAM_CLI_TELEMETRY", "0"),
             )?;
@@ -212,7 +212,7 @@ fn lint(steps: &mut Steps) -> Result<()> {
     steps.run("OpenAPI document: redocly", || succeed(&mut npm_script("lint:openapi")))
 }
 
-/// The advisories' database is a git repository, not a package, so there are machines that can't fetch it.
+/// Checks advisories. Their database is a git repository, not a package, so some machines can't fetch it.
 fn advisories(cargo_deny: &Path) -> Result<Checked> {
     let deny = |arguments: &[&str]| {
         let mut command = Command::new(cargo_deny);
@@ -227,12 +227,12 @@ fn advisories(cargo_deny: &Path) -> Result<Checked> {
     Ok(Checked::Right)
 }
 
-/// The template and those of the stacks in it.
+/// Returns the template and the templates of its stacks.
 fn templates() -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(workspace::root().join("infra"))? {
         let path = PathBuf::from(entry?.file_name());
-        // checkov's own configuration aside.
+        // checkov's own configuration is no template.
         if path.extension().is_some_and(|end| end == "yaml") && path != Path::new(".checkov.yaml") {
             names.push(path.display().to_string());
         }
@@ -247,7 +247,7 @@ fn template_tool(program: &Path) -> Command {
     command
 }
 
-/// nextest runs tests in parallel and each in a process of its own; without it, cargo's own runner.
+/// Returns nextest, which runs tests in parallel and each in its own process, or else cargo's own runner.
 fn rust_tests() -> Command {
     let nextest = workspace::cargo(&["nextest", "--version"])
         .stdout(Stdio::null())
@@ -260,7 +260,8 @@ fn rust_tests() -> Command {
     command
 }
 
-/// In a target folder of its own: it shares no dependency's build with the workspace.
+/// Returns the test of both readers, in its own target folder because it shares no dependency's build with
+/// the workspace.
 fn oracle_test() -> Result<Command> {
     let target = workspace::target_directory()?.join("esdk-oracle");
     let mut command =
@@ -291,7 +292,8 @@ fn python_clients(python: &Path, local: &Path) -> Command {
     command
 }
 
-/// Not a default target of the workspace: it needs what only this command installs.
+/// Returns the test under cargo-lambda. It is not a default target of the workspace, because it needs a tool
+/// that only this command installs.
 fn cargo_lambda_test() -> Command {
     workspace::cargo(&["test", "--workspace", "--locked", "--test", "cargo_lambda", "--", "--nocapture"])
 }
@@ -303,7 +305,7 @@ mod tests {
 
     use super::*;
 
-    /// A program in the place of cargo-deny, which fails at what is named.
+    /// Replaces cargo-deny by a program that fails at the named check.
     fn advised(fails_at: &str) -> Result<Checked> {
         let folder = tempfile::tempdir()?;
         let program = folder.path().join("cargo-deny");

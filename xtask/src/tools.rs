@@ -1,4 +1,4 @@
-//! What the tests need beyond Rust, Node.js and Python: installed from lock files, once.
+//! Installs the tools of the tests beyond Rust, Node.js and Python, from lock files and once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,22 +9,22 @@ use anyhow::{Context, Result};
 use crate::steps::succeed;
 use crate::workspace;
 
-/// The npm packages of `tests/clients`, exactly as locked.
+/// Installs the npm packages of `tests/clients`, exactly as locked.
 pub(crate) fn install_npm_packages() -> Result<()> {
     npm_ci("tests/clients").map(drop)
 }
 
-/// The Node sender that ours is measured beside, with its packages. Answers its folder.
+/// Installs the Node sender with which ours is compared, and its packages. Returns its folder.
 pub(crate) fn install_node_sender() -> Result<PathBuf> {
     npm_ci("tests/bench-peers/custom-sms-sender-node")
 }
 
-/// The custom auth triggers in Node.js that ours are measured beside. Answers their folder.
+/// Installs the custom auth triggers in Node.js with which ours are compared. Returns their folder.
 pub(crate) fn install_node_custom_auth() -> Result<PathBuf> {
     npm_ci("tests/bench-peers/custom-auth-node")
 }
 
-/// The counting trigger in Node.js that ours is measured beside. Answers its folder.
+/// Installs the counting trigger in Node.js with which ours is compared. Returns its folder.
 pub(crate) fn install_node_pre_authentication() -> Result<PathBuf> {
     npm_ci("tests/bench-peers/pre-authentication-node")
 }
@@ -39,12 +39,12 @@ fn npm_ci(package: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// cargo-fuzz, built from source. Answers its program.
+/// Installs cargo-fuzz from source. Returns its program.
 pub(crate) fn install_cargo_fuzz() -> Result<PathBuf> {
     install_cargo_tool("cargo-fuzz", "0.13.2")
 }
 
-/// cargo-cyclonedx, built from source. Answers its program.
+/// Installs cargo-cyclonedx from source. Returns its program.
 pub(crate) fn install_cargo_cyclonedx() -> Result<PathBuf> {
     install_cargo_tool("cargo-cyclonedx", "0.5.9")
 }
@@ -59,30 +59,31 @@ fn install_cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     Ok(folder.join("bin").join(name))
 }
 
-/// The tools of `xtask/tools.txt`, in a Python environment of the project's own. Answers the folder
-/// of its programs.
+/// Installs the tools of `xtask/tools.txt` in the project's own Python environment. Returns the folder of its
+/// programs.
 pub(crate) fn install_python_tools() -> Result<PathBuf> {
-    // No dependencies: cargo-lambda's is a cross compiler, which `watch` and `invoke` never call.
+    // Without dependencies: cargo-lambda depends on a cross compiler, which `watch` and `invoke` never call.
     install_python("tools", "xtask/tools.txt", &["--no-deps"])
 }
 
-/// What checks the SAM template: `sam` and `cfn-lint`. Answers the folder of their programs.
+/// Installs `sam` and `cfn-lint`, which check the SAM template. Returns the folder of their programs.
 pub(crate) fn install_template_tools() -> Result<PathBuf> {
-    // The list is whole; what its packages ask for beside it is the same, spelt as ranges.
+    // The list is complete. The packages repeat its entries as version ranges.
     install_python("template-tools", "xtask/template-tools.txt", &["--no-deps"])
 }
 
-/// checkov, apart: it pins other versions of the same packages. Answers the folder of its program.
+/// Installs checkov apart, because it pins other versions of the same packages. Returns the folder of its
+/// program.
 pub(crate) fn install_checkov() -> Result<PathBuf> {
     install_python("checkov", "xtask/checkov.txt", &["--no-deps"])
 }
 
-/// The Cognito clients of `tests/python`, exactly as locked. Answers the folder of its programs.
+/// Installs the Cognito clients of `tests/python`, exactly as locked. Returns the folder of its programs.
 pub(crate) fn install_python_clients() -> Result<PathBuf> {
     install_python("python-clients", "tests/python/requirements.txt", &[])
 }
 
-/// The peer that the local user pool is measured beside. Answers its program.
+/// Installs the peer with which the local user pool is compared. Returns its program.
 pub(crate) fn install_peer() -> Result<PathBuf> {
     Ok(install_python("ministack", "tests/src/bin/bench-pool/ministack.txt", &[])?.join("ministack"))
 }
@@ -104,7 +105,7 @@ fn install_python(environment: &str, list: &str, arguments: &[&str]) -> Result<P
     Ok(environment.join("bin"))
 }
 
-/// Chromium for the console's tests: the machine's, or Debian's if apt may install it.
+/// Returns Chromium for the console's tests: the machine's, or Debian's if apt may install it.
 pub(crate) fn install_chromium() -> Result<PathBuf> {
     const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
     if let Some(found) = NAMES.into_iter().find_map(|name| which::which(name).ok()) {
@@ -113,7 +114,7 @@ pub(crate) fn install_chromium() -> Result<PathBuf> {
     for arguments in
         [&["update", "-qq"][..], &["install", "-qq", "--yes", "--no-install-recommends", "chromium"]]
     {
-        // Whether it worked shows below; its own reasons it has said itself.
+        // The check below shows whether this worked. apt-get prints its own errors.
         let _ = Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status();
     }
     which::which("chromium").context(
@@ -121,7 +122,7 @@ pub(crate) fn install_chromium() -> Result<PathBuf> {
     )
 }
 
-/// Installs unless `marker` says that just this was installed before.
+/// Installs unless `marker` says that exactly this was installed before.
 fn once(marker: &Path, wanted: &[u8], install: impl FnOnce() -> Result<()>) -> Result<()> {
     if fs::read(marker).is_ok_and(|installed| installed == wanted) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! `cargo xtask test versions`: the functions of an earlier revision, built beside the present ones.
+//! `cargo xtask test versions`: builds the functions of an earlier revision beside the present ones.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,20 +12,20 @@ use crate::steps::succeed;
 use crate::workspace;
 
 const BEFORE: &str = "HEAD^";
-/// Of `codegen-units`, in any profile.
+/// The largest default of `codegen-units` over all profiles.
 const LARGEST_DEFAULT: u32 = 256;
 
-/// What the present functions are held against: the release before this commit, or without any the commit before.
+/// Returns the revision to compare with: the last release before this commit, or else the commit before.
 pub(crate) fn last_release() -> String {
     let tag = git(&["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", BEFORE]);
     tag.unwrap_or_else(|_none| BEFORE.to_owned())
 }
 
-/// Builds the functions of a revision that this one has as well; answers their folder.
+/// Builds the functions that a revision and this one have in common. Returns their folder.
 ///
-/// The build's own folder is the workspace's, so that only what differs is compiled. The packages of all
-/// revisions would take each other's place there, being called the same; a setting of theirs that changes nothing
-/// and is another in each revision keeps them apart.
+/// The build uses the workspace's own folder, so that only differences are compiled. Packages of all
+/// revisions have the same names and would replace each other there. A setting without effect that is
+/// different in each revision keeps them apart.
 pub(crate) fn build(revision: &str) -> Result<PathBuf> {
     let target = workspace::target_directory()?;
     let (commit, sources) = check_out(revision, &target.join("versions"))?;
@@ -40,7 +40,7 @@ pub(crate) fn build(revision: &str) -> Result<PathBuf> {
         build.args(["--config", &format!("profile.dev.package.{}.codegen-units={units}", package.name)]);
     }
     let folder = target.join("versions/bin").join(&commit);
-    // Built once: what another build of the same would go by is worth nothing.
+    // Each revision is built once, so data for incremental builds is useless.
     build.env("CARGO_INCREMENTAL", "0").arg("--target-dir").arg(&folder);
     for function in workspace::functions_in(&sources)?.intersection(&present) {
         build.args(["--bin", function]);
@@ -49,7 +49,8 @@ pub(crate) fn build(revision: &str) -> Result<PathBuf> {
     Ok(folder.join("debug"))
 }
 
-/// The sources of a revision as a folder without a repository, made once; and its commit.
+/// Makes a folder with the sources of a revision, without a repository, once. Returns it with the revision's
+/// commit.
 fn check_out(revision: &str, folder: &Path) -> Result<(String, PathBuf)> {
     let commit =
         git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{revision}^{{commit}}")]);
@@ -65,7 +66,7 @@ fn check_out(revision: &str, folder: &Path) -> Result<(String, PathBuf)> {
     let sources = folder.join(&commit);
     if !sources.is_dir() {
         let unfinished = sources.with_extension("unfinished");
-        // Of a run that was broken off.
+        // An interrupted run may have left this folder.
         let _ = fs::remove_dir_all(&unfinished);
         fs::create_dir_all(&unfinished)?;
         let mut archive = Command::new("git")
@@ -83,7 +84,7 @@ fn check_out(revision: &str, folder: &Path) -> Result<(String, PathBuf)> {
     Ok((commit, sources))
 }
 
-/// What a git command prints.
+/// Returns the output of a git command.
 fn git(arguments: &[&str]) -> Result<String> {
     let output =
         Command::new("git").args(arguments).current_dir(workspace::root()).output().context("git")?;

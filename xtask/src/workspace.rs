@@ -1,4 +1,4 @@
-//! Where the workspace is, which functions it has, and how they are built.
+//! The workspace's folder and functions, and their builds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
@@ -8,31 +8,31 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use cargo_metadata::{Message, MetadataCommand};
 
-/// The folder of the workspace's `Cargo.toml`.
+/// Returns the folder of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)
 }
 
-/// The profile that is as optimised as a release, without the minutes of fat link-time optimisation: for what is
-/// measured and not deployed.
+/// The profile for measurements that are not deployed. It is optimised like a release, without the minutes of
+/// fat link-time optimisation.
 pub(crate) const OPTIMISED: &str = "bench-pool";
 
-/// Packages outside the workspace, each with a lock of its own.
+/// Packages outside the workspace, each with its own lock.
 pub(crate) const OUTSIDE: [&str; 2] = ["shared/fuzz", "tests/esdk-oracle"];
 
-/// Cargo's target folder, wherever the contributor's settings put it.
+/// Returns Cargo's target folder, which the contributor's settings may move.
 pub(crate) fn target_directory() -> Result<PathBuf> {
     let metadata = MetadataCommand::new().no_deps().current_dir(root()).exec().context("cargo metadata")?;
     Ok(metadata.target_directory.into())
 }
 
-/// Names of the Lambda functions: one folder, one package, one binary each.
+/// Returns the names of the Lambda functions: one folder, one package, one binary each.
 pub(crate) fn functions() -> Result<Vec<String>> {
     Ok(functions_in(root())?.into_iter().collect())
 }
 
-/// The same of a workspace somewhere else.
+/// Returns the functions of a workspace in another folder.
 pub(crate) fn functions_in(root: &Path) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for entry in root.join("functions").read_dir().context("functions/")? {
@@ -44,15 +44,15 @@ pub(crate) fn functions_in(root: &Path) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// `cargo` in the workspace's folder.
+/// Returns a `cargo` command in the workspace's folder.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments).current_dir(root());
     command
 }
 
-/// Runs `cargo build` with the given arguments, its progress on standard error, and answers the
-/// path of every binary it built or found up to date, by name.
+/// Runs `cargo build` with the given arguments, its progress on standard error. Returns the path of every
+/// binary that it built or found up to date, by name.
 pub(crate) fn build(arguments: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     let mut child = cargo(&["build", "--message-format=json-render-diagnostics"])
         .args(arguments)
@@ -73,10 +73,10 @@ pub(crate) fn build(arguments: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     Ok(binaries)
 }
 
-/// What the local cloud consists of: its own binary and every function.
+/// Builds the local cloud: its own binary and every function.
 ///
-/// Chosen by binary, not by package: so dependencies get the features that the whole workspace asks
-/// for, as under `cargo lambda`, and nothing is compiled twice.
+/// The build selects binaries, not packages. So dependencies get the features of the whole workspace, as
+/// under `cargo lambda`, and are compiled once.
 pub(crate) fn build_local() -> Result<BTreeMap<String, PathBuf>> {
     build_local_with(&[])
 }

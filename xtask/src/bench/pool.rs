@@ -1,4 +1,4 @@
-//! `cargo xtask bench pool`: the local user pool beside a peer.
+//! `cargo xtask bench pool`: compares the local user pool with a peer.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask bench senders`: our custom SMS sender beside such in Node.js and Python.
+//! `cargo xtask bench senders`: compares our custom SMS sender with senders in Node.js and Python.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::{tools, workspace};
 const SENDER: &str = "custom-sms-sender";
 const READERS: &str = "tests/esdk-oracle/Cargo.toml";
 
-/// Builds everything that is measured as it would be deployed, and measures it in one run.
+/// Builds the senders as they would be deployed, and measures them in one run.
 pub(super) fn run(folder: &Path, readers: bool, rounds: usize) -> Result<()> {
     prerequisite::check(&[
         Prerequisite::Node,
@@ -54,7 +54,7 @@ pub(super) fn run(folder: &Path, readers: bool, rounds: usize) -> Result<()> {
     result
 }
 
-/// One after the other, so that ours is built from nothing that only AWS's needs.
+/// Builds one reader after the other, so that ours contains no dependency that only AWS's needs.
 fn build_readers(target: &Path) -> Result<PathBuf> {
     let target = target.display().to_string();
     let common = ["--release", "--locked", "--manifest-path", READERS, "--target-dir", &target];

@@ -1,4 +1,5 @@
-//! `cargo xtask bench calls`, `load` and `report`: what users do, end to end, and the page of all figures.
+//! `cargo xtask bench calls`, `load` and `report`: the journeys of users, end to end, and the page of all
+//! figures.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +18,7 @@ pub(super) fn load(folder: &Path, seconds: u64, rate: f64) -> Result<()> {
     walk(folder, "bench-load", &["--seconds", &seconds, "--rate", &rate], "load.json")
 }
 
-/// Builds the functions as they are deployed, and lets `program` walk users through them.
+/// Builds the functions as they are deployed, and runs `program`, which takes users through them.
 fn walk(folder: &Path, program: &str, arguments: &[&str], json: &str) -> Result<()> {
     let mut steps = Steps::default();
     let functions = steps.run("the functions, as deployed", || {
@@ -33,7 +34,7 @@ fn walk(folder: &Path, program: &str, arguments: &[&str], json: &str) -> Result<
     result
 }
 
-/// A program, with the local cloud beside it.
+/// Builds a program and the local cloud beside it. Returns the program's path.
 fn built(program: &str) -> Result<PathBuf> {
     let built = workspace::build(&["--profile", workspace::OPTIMISED, "--bin", "local", "--bin", program])?;
     built.get(program).cloned().with_context(|| format!("the build made no binary `{program}`"))
