@@ -2,7 +2,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Policy, Problems};
 
-/// Everything wrong with an operator's `policy.toml`, each with its line where it has one.
+/// Checks an operator's `policy.toml`. Returns every problem, with its line if it has one.
 pub fn check_policy(overrides: &str) -> Result<Policy, Vec<(Option<usize>, String)>> {
     Policy::read(Some(overrides)).map_err(|Problems(problems)| {
         let document = DeTable::parse(overrides);
@@ -26,8 +26,8 @@ pub fn line_of(overrides: &str, problem: &str) -> Option<usize> {
     place_of(document.get_ref(), problem).map(|place| line_at(overrides, place))
 }
 
-/// A problem begins with the key that it is about. Where the key itself stands in no override (it is
-/// the compiled-in one that does not fit with another), nothing is found.
+/// Returns the position of the key that a problem begins with. Returns `None` if the overrides do not contain
+/// the key, because a compiled-in value conflicts with another one.
 fn place_of(document: &DeTable<'_>, problem: &str) -> Option<usize> {
     let key = problem.split([' ', ':']).next()?;
     let (mut table, mut found) = (document, None);

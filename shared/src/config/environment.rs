@@ -5,7 +5,7 @@ use crate::kernel::HashKey;
 
 const SHORTEST_KEY: usize = 32;
 
-/// Environment variables, and the problems met while reading them.
+/// Reads environment variables and collects the problems of reading them.
 pub struct Environment<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<String>,
@@ -17,13 +17,13 @@ impl<'a> Environment<'a> {
         Self { lookup, problems: Vec::new(), policy: None }
     }
 
-    /// A variable that is set and not empty.
+    /// Returns a variable that is set and not empty.
     pub fn optional(&self, name: &str) -> Option<String> {
         (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
-    /// A variable that must be there. Where it is not, the problem is noted and an empty text
-    /// stands in, which is never used: [`load`](super::load) returns no settings then.
+    /// Returns a required variable. If it is missing, this notes the problem and returns an empty text. The
+    /// empty text is never used, because [`load`](super::load) then returns no settings.
     pub fn required(&mut self, name: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
             self.problem(format!("{name} is not set"));
@@ -35,7 +35,7 @@ impl<'a> Environment<'a> {
         self.problems.push(text.into());
     }
 
-    /// The policy: the compiled-in one, with the overrides of `MFA_CONFIG_DIR/policy.toml`. Read
+    /// Returns the compiled-in policy with the overrides of `MFA_CONFIG_DIR/policy.toml`. The file is read
     /// once, however many parts of a function ask for it.
     pub fn policy(&mut self) -> Policy {
         if let Some(policy) = &self.policy {
@@ -51,7 +51,7 @@ impl<'a> Environment<'a> {
             let file = Path::new(&folder).join("policy.toml");
             match std::fs::read_to_string(&file) {
                 Ok(text) => Some(text),
-                // No layer, or a layer without this file: the defaults are meant.
+                // Without a layer, or without this file in it, the defaults apply.
                 Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => None,
                 Err(fault) => {
                     self.problem(format!("{} can't be read: {fault}", file.display()));
@@ -65,7 +65,7 @@ impl<'a> Environment<'a> {
         })
     }
 
-    /// Reads `MFA_HASH_KEY`, for pseudonyms and look-ups. Another key starts every count of an address anew.
+    /// Reads `MFA_HASH_KEY`, for pseudonyms and look-ups. A new key resets all counts by address.
     pub fn hash_key(&mut self) -> HashKey {
         self.key("MFA_HASH_KEY")
     }
@@ -75,13 +75,13 @@ impl<'a> Environment<'a> {
         self.key("MFA_CHALLENGE_KEY")
     }
 
-    /// Reads `MFA_RECOVERY_KEY`, which makes mailed recovery codes and stop links. Its holder needs no mailbox, so the
-    /// public API must not have it.
+    /// Reads `MFA_RECOVERY_KEY`, which makes mailed recovery codes and stop links. With this key, an attacker
+    /// needs no mailbox, so the public API must not have it.
     pub fn recovery_key(&mut self) -> HashKey {
         self.key("MFA_RECOVERY_KEY")
     }
 
-    /// At least 32 random characters.
+    /// Reads a key of at least 32 random characters.
     fn key(&mut self, name: &str) -> HashKey {
         let secret = self.required(name);
         if !secret.is_empty() && secret.len() < SHORTEST_KEY {
@@ -101,7 +101,7 @@ impl std::fmt::Debug for Environment<'_> {
     }
 }
 
-/// The process's own environment.
+/// Reads the process's own environment.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the ambient environment")]
 pub fn process_environment(name: &str) -> Option<String> {
     std::env::var(name).ok()

@@ -1,8 +1,7 @@
-//! Configuration: read once at init, validated as a whole, all problems reported together.
+//! Configuration: read once at init and validated as a whole, with all problems reported together.
 //!
-//! Two sources: environment variables for what a deployment decides, files for what an operator
-//! edits. Defaults of the files are compiled in; overrides come from the folder `MFA_CONFIG_DIR`,
-//! on Lambda a layer under `/opt`.
+//! Environment variables hold what a deployment decides, files what an operator edits. Defaults of the files
+//! are compiled in. Overrides come from the folder `MFA_CONFIG_DIR`, on Lambda a layer under `/opt`.
 
 mod check;
 mod environment;
@@ -20,13 +19,13 @@ pub use policy::{
 };
 pub use recovery_client::RecoveryClient;
 
-/// Everything that is wrong with a configuration.
+/// All problems of a configuration.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the configuration has {} problem(s): {}", .0.len(), .0.join("; "))]
 pub struct Problems(pub Vec<String>);
 
-/// Reads a function's settings. `read` asks `environment` for what it needs; whatever is missing
-/// or wrong is collected, and the settings come out only if nothing was.
+/// Reads a function's settings. `read` asks `environment` for what it needs, and `environment` collects the
+/// problems. Returns the settings only if there are no problems.
 pub fn load<T>(
     lookup: &dyn Fn(&str) -> Option<String>,
     read: impl FnOnce(&mut Environment<'_>) -> T,

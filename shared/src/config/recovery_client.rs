@@ -1,12 +1,12 @@
 use super::Environment;
 
-/// The app client that passwords are checked at before an account is recovered, and that nobody signs in
-/// with: no code is sent for it, no attempt counted, no token issued.
+/// The app client that checks passwords before an account is recovered. No user signs in with it: we send no
+/// code for it, count no attempt and issue no token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecoveryClient(Option<String>);
 
 impl RecoveryClient {
-    /// `MFA_RECOVERY_CLIENT`: the client's id; none where accounts are not recovered.
+    /// Reads `MFA_RECOVERY_CLIENT`, the client's id. It is absent if accounts cannot be recovered.
     pub fn read(environment: &mut Environment<'_>) -> Self {
         Self(environment.optional("MFA_RECOVERY_CLIENT"))
     }
@@ -19,7 +19,7 @@ impl RecoveryClient {
         self.0.as_deref()
     }
 
-    /// Whether an event's client is it.
+    /// Returns whether `client_id` is the recovery client.
     pub fn is(&self, client_id: &str) -> bool {
         self.id().is_some_and(|id| id == client_id)
     }

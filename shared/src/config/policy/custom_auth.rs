@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::kernel::CustomFactor;
 
-/// What a client that an operator adds begins with.
+/// The defaults of a client that an operator adds.
 pub(super) const NEW_CLIENT: &str = r#"
 first = "password"
 factors = 1
@@ -17,7 +17,7 @@ keep_weaker = false
 [groups]
 "#;
 
-/// What a group that an operator adds begins with.
+/// The defaults of a group that an operator adds.
 pub(super) const NEW_GROUP: &str = r#"
 factors = 1
 kinds = ["email", "sms", "totp", "recovery-code"]
@@ -26,12 +26,12 @@ trusted_device = false
 wrong_answers = 5
 "#;
 
-/// Comparisons a challenge, whatever an operator says.
+/// The upper limit of `wrong_answers`.
 const MOST_WRONG_ANSWERS: u32 = 5;
-/// NIST SP 800-63B-4, 3.1.3.2: a code out of band lives for at most 10 minutes.
+/// An out-of-band code is valid for at most 10 minutes (NIST SP 800-63B-4, 3.1.3.2).
 const LONGEST_CODE: u32 = 600;
 
-/// Custom challenges: what must be proven, and how often one may err.
+/// Custom challenges: what a user must prove, and how many wrong answers are allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct CustomAuthPolicy {
     pub code_digits: u8,
@@ -41,11 +41,11 @@ pub struct CustomAuthPolicy {
     pub back_off_seconds: u32,
     pub back_off_max_seconds: u32,
     pub by_name_per_day: u32,
-    /// By the client's name in `MFA_APP_CLIENTS`.
+    /// Clients by their name in `MFA_APP_CLIENTS`.
     pub clients: BTreeMap<String, AppClientPolicy>,
 }
 
-/// Whether a code still works once another was asked for.
+/// Whether an earlier code remains valid after a new one is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resend {
@@ -53,21 +53,21 @@ pub enum Resend {
     Keep,
 }
 
-/// What a sign-in begins with.
+/// The first step of a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FirstStep {
-    /// SRP, nothing else.
+    /// SRP only.
     Password,
     /// A custom factor at once, or SRP and then a factor.
     Passwordless,
 }
 
-/// How a user of a client comes by their first counted factor.
+/// How a user of a client gets a first counted factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EnrolmentPolicy {
-    /// As a step of a sign-in, or through the MFA API right after one.
+    /// As a step of a sign-in, or through the MFA API soon after one.
     AtSignIn,
     /// Not through this client.
     Closed,
@@ -77,19 +77,19 @@ pub enum EnrolmentPolicy {
 pub struct AppClientPolicy {
     pub first: FirstStep,
     pub enrolment: EnrolmentPolicy,
-    /// Whether codes by e-mail and SMS are offered beside a confirmed authenticator.
+    /// Whether codes by e-mail and SMS remain available beside a confirmed authenticator.
     pub keep_weaker: bool,
     #[serde(flatten)]
     pub requirement: RequirementPolicy,
-    /// By the group's name; a user must fulfil those of all their groups, and the client's.
+    /// Requirements by group name. A user must fulfil those of all their groups, and the client's.
     pub groups: BTreeMap<String, RequirementPolicy>,
 }
 
-/// What must be proven.
+/// What a user must prove.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RequirementPolicy {
     pub factors: u32,
-    /// Names of factors; kept as text, so that all that are unknown are told at once.
+    /// Names of factors, as text, so that all unknown names are reported at once.
     pub kinds: Vec<String>,
     /// Whether a code to a channel that resets the password counts beside the password.
     pub recovery_channel_counts: bool,
@@ -123,7 +123,7 @@ impl CustomAuthPolicy {
 }
 
 impl RequirementPolicy {
-    /// The factors that count. Unknown names were reported before.
+    /// Returns the factors that count. Unknown names were already reported.
     pub fn counted(&self) -> BTreeSet<CustomFactor> {
         self.kinds.iter().filter_map(|name| CustomFactor::from_name(name)).collect()
     }

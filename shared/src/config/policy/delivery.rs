@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// A code's way to the user.
+/// The delivery of messages to users.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct DeliveryPolicy {
     pub budget_ms: u32,
@@ -11,7 +11,7 @@ pub struct DeliveryPolicy {
     pub email: ProviderPolicy,
 }
 
-/// Who is asked to send, in which order, how often and how long.
+/// The providers of one channel in their order, and their attempts and time limits.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ProviderPolicy {
     pub providers: Vec<String>,
@@ -25,7 +25,7 @@ impl DeliveryPolicy {
         Duration::from_millis(self.budget_ms.into())
     }
 
-    /// The sender id of a country (ISO 3166, two letters).
+    /// Returns the sender id for a country (ISO 3166, two letters).
     pub fn sender_id(&self, country: &str) -> Option<&str> {
         self.sender_ids
             .iter()

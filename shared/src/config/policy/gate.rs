@@ -9,21 +9,21 @@ pub struct SignUpPolicy {
     pub allowed_email_domains: Vec<String>,
     pub denied_email_domains: Vec<String>,
     pub unique: UniquePolicy,
-    /// Identity providers whose users are linked with accounts. Empty: no user is linked.
+    /// Identity providers whose users are linked with accounts. If empty, no user is linked.
     pub link_providers: Vec<String>,
-    /// Whether a completed sign-up is welcomed by e-mail.
+    /// Whether we send a welcome e-mail after a completed sign-up.
     pub welcome: bool,
 }
 
-/// One account an address, for pools whose user name is not the address.
+/// One account per address, for pools whose user name is not the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "keys of a file that an operator writes")]
 pub struct UniquePolicy {
     pub email: bool,
     pub phone_number: bool,
-    /// `alex+shop@example.com` is `alex@example.com`.
+    /// Treats `alex+shop@example.com` as `alex@example.com`.
     pub ignore_plus_tags: bool,
-    /// `a.lex@gmail.com` is `alex@gmail.com`, and `googlemail.com` the same.
+    /// Treats `a.lex@gmail.com` as `alex@gmail.com`, and `googlemail.com` as `gmail.com`.
     pub ignore_gmail_dots: bool,
 }
 
@@ -36,13 +36,13 @@ impl UniquePolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SignInPolicy {
     pub open: bool,
-    /// Attempts since the last completed sign-in.
+    /// The number of attempts since the last completed sign-in that we report as a surge.
     pub surge_after: u32,
     /// Whether attempts are refused, not only counted.
     pub enforce: bool,
     pub free_attempts: u32,
     pub window_minutes: u32,
-    /// Whether users are told of new devices by e-mail.
+    /// Whether users get an e-mail about a new device.
     pub new_device_notice: bool,
 }
 
@@ -55,7 +55,7 @@ impl Policy {
         for (key, domain) in
             domains.iter().flat_map(|(key, list)| list.iter().map(move |domain| (key, domain)))
         {
-            // Compared with `EmailAddress::domain`, which is ASCII and lower case.
+            // [`EmailAddress::domain`] has this form: ASCII and lower case.
             if idna::domain_to_ascii_strict(domain).ok().as_deref() != Some(domain) {
                 problems.push(format!("{key}: {domain:?} is not a domain in lower-case ASCII"));
             }
@@ -70,7 +70,7 @@ impl Policy {
             if !is_name {
                 problems.push(format!("sign_up.link_providers: {provider:?} is not the name of a provider"));
             } else if provider.contains('_') {
-                // The provider stands before an underscore in a user's name.
+                // The provider's name ends at the first underscore of a federated user's name.
                 problems.push(format!(
                     "sign_up.link_providers: {provider:?} has an underscore, so it can't be told from another provider"
                 ));
@@ -87,7 +87,7 @@ impl Policy {
         if !(3..=100).contains(&sign_in.free_attempts) {
             problems.push("sign_in.free_attempts must be 3 to 100".into());
         }
-        // Longer than the longest lock, which would otherwise wipe out its own count.
+        // The window is longer than the longest lock, which would otherwise end its own count.
         if !(30..=1440).contains(&sign_in.window_minutes) {
             problems.push("sign_in.window_minutes must be 30 to 1440".into());
         }

@@ -12,7 +12,7 @@ pub struct GovernorPolicy {
     pub earned_per_verified: u32,
 }
 
-/// Countries and types stay text here: the number plan is the governor's, which reads them.
+/// Countries and types are text here, because only the governor has the number plan to read them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SmsPolicy {
     pub allowed_countries: Vec<String>,
@@ -36,7 +36,7 @@ pub struct EmailPolicy {
 pub struct BudgetPolicy {
     pub per_hour: u32,
     pub per_day: u32,
-    /// Codes to unverified numbers that were not entered yet, per day.
+    /// Codes per day to unverified numbers that were not entered yet.
     pub unverified: u32,
     #[serde(default = "one")]
     pub shards: u8,
@@ -48,7 +48,7 @@ fn one() -> u8 {
 
 impl BudgetPolicy {
     fn check(&self, key: &str, problems: &mut Vec<String>) {
-        // Two a shard, so that neither the open part nor the reserve is nothing.
+        // Two messages per shard, so that neither the open part nor the reserve is empty.
         let least = 2 * u32::from(self.shards);
         if self.shards == 0 || self.per_hour < least || self.unverified < u32::from(self.shards) {
             problems.push(format!(

@@ -4,7 +4,7 @@ use unic_langid::LanguageIdentifier;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct MessagesPolicy {
     pub app_name: String,
-    /// ASCII, lower case; empty for none.
+    /// ASCII, in lower case. If empty, text messages have no line for autofill.
     pub domain: String,
     /// A BCP 47 tag.
     pub default_locale: String,
@@ -12,7 +12,7 @@ pub struct MessagesPolicy {
     pub validity_minutes: MessageValidity,
 }
 
-/// How long codes are valid, in minutes by purpose; 0 where a message is not to say.
+/// The validity of codes in minutes, by purpose. With 0, a message does not state it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct MessageValidity {
     pub sign_up: u32,
@@ -51,7 +51,7 @@ impl MessagesPolicy {
             ("admin_create_user", validity.admin_create_user),
             ("authentication", validity.authentication),
         ] {
-            // Cognito's longest: a temporary password of 365 days.
+            // Cognito's longest validity is that of a temporary password: 365 days.
             if minutes > 365 * 24 * 60 {
                 problems.push(format!("messages.validity_minutes.{key} must be at most a year"));
             }

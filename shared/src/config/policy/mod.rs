@@ -23,10 +23,10 @@ pub use self::{
 };
 use super::Problems;
 
-/// `policy.toml` as JSON (`build.rs`), which every start reads in a fifth of the time.
+/// `policy.toml` as JSON (made by `build.rs`). At every start, it is read in a fifth of the time.
 const DEFAULTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policy.json"));
 
-/// `policy.toml`: what an operator decides. The keys are documented in the file itself.
+/// The policy: what an operator decides. `policy.toml` itself documents the keys.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Policy {
     pub sign_up: SignUpPolicy,
@@ -58,12 +58,12 @@ pub struct FactorChangePolicy {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct AuditPolicy {
-    /// 0: for good.
+    /// With 0, lines are never deleted.
     pub retention_days: u32,
 }
 
 impl AuditPolicy {
-    /// None: for good.
+    /// Returns how long lines are kept, or `None` if they are never deleted.
     pub fn retention(self) -> Option<SignedDuration> {
         (self.retention_days > 0).then(|| SignedDuration::from_hours(24 * i64::from(self.retention_days)))
     }
@@ -76,7 +76,7 @@ pub struct ApiPolicy {
 }
 
 impl Policy {
-    /// The compiled-in policy with an operator's overrides on it.
+    /// Reads the compiled-in policy with an operator's overrides.
     pub fn read(overrides: Option<&str>) -> Result<Self, Problems> {
         let mut merged = defaults();
         let mut problems = Vec::new();
@@ -136,15 +136,14 @@ fn defaults() -> Table {
     serde_json::from_slice(DEFAULTS).expect("what build.rs has written is JSON")
 }
 
-/// The tables whose keys are an operator's own names, and what stands for a name until it is overridden.
-/// `*` is any name.
+/// Tables whose keys are an operator's own names, with the defaults of a new name. `*` matches any name.
 const NAMED: [(&str, &str); 3] = [
     ("custom_auth.clients", custom_auth::NEW_CLIENT),
     ("custom_auth.clients.*.groups", custom_auth::NEW_GROUP),
     ("tokens.clients", tokens::NEW_CLIENT),
 ];
 
-/// The tables that are an operator's own altogether: names and values of any type.
+/// Tables whose names and values (of any type) are an operator's own.
 const FREE: [&str; 4] = [
     "tokens.clients.*.id.add",
     "tokens.clients.*.id.attributes",
@@ -152,22 +151,22 @@ const FREE: [&str; 4] = [
     "tokens.clients.*.access.attributes",
 ];
 
-/// Whether a path is one of a pattern, in which `*` is any name.
+/// Returns whether a path matches a pattern, in which `*` matches any name.
 fn matches(pattern: &str, path: &str) -> bool {
     let names = |path: &str| path.split('.').count();
     names(pattern) == names(path)
         && pattern.split('.').zip(path.split('.')).all(|(pattern, name)| pattern == "*" || pattern == name)
 }
 
-/// What a new name under `path` begins with; none where the keys are ours.
+/// Returns the defaults of a new name under `path`, or `None` if an operator cannot add names there.
 #[expect(clippy::expect_used, reason = "compiled in; a test reads it, so it can't fail in a deployed binary")]
 fn named(path: &str) -> Option<Table> {
     let (_, new) = NAMED.iter().find(|(pattern, _)| matches(pattern, path))?;
     Some(toml::from_str(new).expect("what a new name begins with is TOML"))
 }
 
-/// Lays `overrides` over `base`. A key that `base` lacks, or holds with another type, is a problem;
-/// where keys are names, a new one begins with the defaults of its kind.
+/// Merges `overrides` into `base`. A key that `base` lacks, or has with another type, is a problem. Where
+/// keys are names, a new name starts with the defaults of its table.
 fn merge(base: &mut Table, overrides: Table, path: &str, problems: &mut Vec<String>) {
     for (key, value) in overrides {
         if !base.contains_key(&key)

@@ -2,34 +2,34 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-/// Recovery of an account whose authenticator is lost.
+/// Recovery of an account whose user has lost the authenticator.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RecoveryPolicy {
     pub open: bool,
-    /// What a case may take from its opening to the new password.
+    /// The time limit of a case, from its opening to the new password.
     pub minutes: u32,
     pub tries_user_per_hour: u32,
     pub tries_address_per_hour: u32,
     pub email: MailedRecoveryPolicy,
 }
 
-/// Recovery without a recovery code, by a code that is mailed, after a wait.
+/// Recovery with a mailed code instead of a recovery code, after a wait.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct MailedRecoveryPolicy {
     pub open: bool,
     pub wait_hours: u32,
-    /// Not for an account of which anything was changed within so many days.
+    /// Accounts with any change within this number of days are refused.
     pub quiet_days: u32,
-    /// Where the API is reached, without a slash at the end; empty: at the domain that it is called by.
+    /// The base URL of the API, without a slash at the end. If empty, the domain of the request is used.
     pub api_url: String,
 }
 
-/// Who may help users through the admin API.
+/// The administrators and their limits in the admin API.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AdminPolicy {
-    /// Members of any of these groups are administrators. Empty: there is no administrator.
+    /// Members of any of these groups are administrators. If empty, there is no administrator.
     pub groups: Vec<String>,
-    /// Groups whose members may be changed. A member of any other group may not.
+    /// An administrator can change the members of these groups. A member of any other group is protected.
     pub helped_groups: Vec<String>,
     pub max_sign_in_age_seconds: u32,
     pub looks_per_hour: u32,
@@ -58,15 +58,16 @@ impl RecoveryPolicy {
 }
 
 impl AdminPolicy {
-    /// Returns true for a member of an administrators' group, and of any group that is not listed as helped. A
-    /// new group is protected until it is listed.
+    /// Returns whether an administrator may not change a member of these groups. This is so for
+    /// administrators, and for members of any group that is not in `helped_groups`. So a new group is
+    /// protected until it is listed.
     pub fn protects(&self, groups: &BTreeSet<String>) -> bool {
         let is_helped = |group: &String| self.helped_groups.contains(group) && !self.groups.contains(group);
         !groups.iter().all(is_helped)
     }
 
     pub(super) fn check(&self, problems: &mut Vec<String>) {
-        // Claims of an HTTP API part groups by blanks (cognito.md §8.2).
+        // An HTTP API separates the groups in its claims by blanks (cognito.md §8.2).
         for (key, groups) in [("groups", &self.groups), ("helped_groups", &self.helped_groups)] {
             for group in groups {
                 if group.is_empty() || group.contains(char::is_whitespace) {

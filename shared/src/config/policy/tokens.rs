@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What a client that an operator adds begins with.
+/// The defaults of a client that an operator adds.
 pub(super) const NEW_CLIENT: &str = "
 [id]
 add = {}
@@ -17,15 +17,15 @@ add_scopes = []
 suppress_scopes = []
 ";
 
-/// By this scope a token changes factors at Cognito itself.
+/// A token with this scope can change factors at Cognito itself.
 pub const SELF_SERVICE_SCOPE: &str = "aws.cognito.signin.user.admin";
-/// The claim of what was proven.
+/// The claim that names the proven factors.
 pub const MFA_METHODS: &str = "mfa_methods";
-/// Claims that say what a sign-in proved, and nothing else.
+/// Claims that only say what a sign-in proved.
 const EVIDENCE_CLAIMS: [&str; 3] = [MFA_METHODS, "mfa_level", "mfa_at"];
 
-/// What Cognito lets no trigger change (cognito.md §1.9), and `scope`, which has keys of its own. All of
-/// `cognito:*` is protected too.
+/// Claims that Cognito lets no trigger change (cognito.md §1.9), and `scope`, which has separate keys. Every
+/// claim `cognito:*` is protected too.
 const PROTECTED: [&str; 21] = [
     "acr",
     "amr",
@@ -49,19 +49,19 @@ const PROTECTED: [&str; 21] = [
     "token_use",
     "username",
 ];
-/// Claims that are texts, whatever else (cognito.md §1.9).
+/// Claims that are always texts (cognito.md §1.9).
 const TEXTS: [&str; 4] = ["address", "email_verified", "phone_number_verified", "updated_at"];
-/// Scopes of Cognito's own; every other is `resource/scope`.
+/// Cognito's own scopes. Every other scope has the form `resource/scope`.
 const RESERVED_SCOPES: [&str; 5] = ["openid", "email", "phone", "profile", SELF_SERVICE_SCOPE];
-/// A token travels in a header of at most 10 KB (cognito.md §1.9).
+/// The limit for added claims. A token travels in a header of at most 10 KB (cognito.md §1.9).
 const MOST_BYTES: usize = 2_048;
 
-/// What tokens say beside what Cognito puts in.
+/// What we change in the tokens that Cognito makes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TokensPolicy {
     pub mfa_methods: bool,
     pub fresh_factor_changes: bool,
-    /// By the client's name in `MFA_APP_CLIENTS`.
+    /// Clients by their name in `MFA_APP_CLIENTS`.
     pub clients: BTreeMap<String, ClientTokensPolicy>,
 }
 
@@ -74,7 +74,7 @@ pub struct ClientTokensPolicy {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct ClaimsPolicy {
     pub add: BTreeMap<String, Value>,
-    /// Claims that are the user's attributes, by the attributes' names.
+    /// User attributes to copy into claims: the attribute name by claim name.
     pub attributes: BTreeMap<String, Value>,
     pub suppress: Vec<String>,
 }
@@ -149,14 +149,15 @@ impl ClaimsPolicy {
 }
 
 fn is_scope(scope: &str) -> bool {
-    // RFC 6749 §3.3: printable ASCII without blank, quote and backslash.
+    // A scope has printable ASCII without blank, quote and backslash (RFC 6749 §3.3).
     let is_printable = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     let has_resource =
         scope.split_once('/').is_some_and(|(resource, name)| !resource.is_empty() && !name.is_empty());
     RESERVED_SCOPES.contains(&scope) || (has_resource && scope.bytes().all(is_printable))
 }
 
-/// Numbers that JSON does not have have become `null`. Dates are texts.
+/// Returns whether a token can hold the value. Numbers that JSON lacks have become `null`, and dates have
+/// become texts.
 fn is_claim_value(value: &Value) -> bool {
     match value {
         Value::Null => false,
