@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::{PoolFactor, Refusal};
 
-/// A factor's setting, in Amplify's words (cognito.md §7.2).
+/// Amplify's words (cognito.md §7.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -117,7 +117,7 @@ pub(super) fn takes_the_mark(request: &PreferenceRequest) -> Result<Option<PoolF
     if preferred.next().is_some() { Err(Refusal::TwoPreferredFactors) } else { Ok(takes_the_mark) }
 }
 
-/// The single value of Amplify v5's `setPreferredMFA` (cognito.md §7.2).
+/// The one word of Amplify v5's `setPreferredMFA` (cognito.md §7.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]

@@ -88,7 +88,7 @@ pub struct LastProof {
     pub client: String,
 }
 
-/// Whether custom challenges offer codes by one channel.
+/// Whether codes by one channel are offered in custom challenges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
