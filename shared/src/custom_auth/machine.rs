@@ -1,4 +1,4 @@
-//! The state machine of a sign-in by custom challenges: what happened → what is next.
+//! The state machine of a custom sign-in: decides the next step from what has happened.
 //!
 //! ```text
 //!             session is empty                       [SRP_A ok]
@@ -26,17 +26,16 @@
 //!                             not known, a session and a record that disagree  ──▶ FAIL
 //! ```
 //!
-//! `challengeResult` is true exactly if the round proved a factor: a choice, `RESEND` and `BACK` are
-//! false, and prove nothing. Whether it did must stand in Cognito's session and in our record: each alone
-//! is worth nothing.
+//! `challengeResult` is true exactly if the round proved a factor. A choice, `RESEND` and `BACK` are false
+//! and prove nothing. A proof only counts if both Cognito's session and our record contain it.
 
 use super::{AnswerEffect, ChallengeState, Nonce, Proven, Requirements, RoundPrompt, RoundState};
 use crate::{config::FirstStep, kernel::CustomFactor};
 
-/// Custom challenges in one sign-in; more would not fit into Cognito's session either.
+/// The maximum number of custom challenges in one sign-in. More would not fit into Cognito's session either.
 pub const MAX_ROUNDS: usize = 16;
 
-/// One member of `session` (cognito.md §1.12).
+/// One item of `session` (cognito.md §1.12).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionItem<'a> {
     pub name: &'a str,
@@ -44,46 +43,46 @@ pub struct SessionItem<'a> {
     pub metadata: Option<&'a str>,
 }
 
-/// What is next.
+/// The next step of a sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextStep {
-    /// The password, by SRP.
+    /// Ask for the password, by SRP.
     Password,
     NewPassword,
-    /// Which factor?
+    /// Ask which factor the user wants to prove.
     Begin(Challenge),
-    /// The proof of this one.
+    /// Ask for a proof of this factor.
     Prove(CustomFactor, Challenge),
-    /// A first authenticator app.
+    /// Ask for a code of a first authenticator, which the user sets up.
     Enrol(Challenge),
     IssueTokens(Proven),
     Fail(FailReason),
 }
 
-/// Of a sign-in that goes on.
+/// The state of a sign-in that continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     pub proven: Proven,
-    /// The last of our rounds; none before the first.
+    /// The last custom challenge. Absent before the first one.
     pub last: Option<RoundState>,
 }
 
-/// Why a sign-in ends. For operators.
+/// Why a sign-in ends. Only operators see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FailReason {
-    /// A custom challenge before the password, at a client that asks for it.
+    /// A custom challenge came before the password, at a client that requires the password first.
     PasswordNeeded,
-    /// A name that is not known, or not at this place.
+    /// The name of a challenge is unknown, or not allowed at this point.
     UnexpectedChallenge,
-    /// A challenge of Cognito's that was not passed.
+    /// The user did not pass one of Cognito's challenges.
     NotPassed,
-    /// A custom challenge that we did not make, or of another sign-in.
+    /// A custom challenge is not ours, or belongs to another sign-in.
     ForeignRound,
-    /// Session and record disagree.
+    /// The session and our record disagree.
     NotRecorded,
     OutOfTries,
     TooManyRounds,
-    /// The user has no factor that would do, and none may be set up here.
+    /// The user has no factor that is enough, and cannot set one up here.
     NoUsableFactor,
 }
 
@@ -102,19 +101,19 @@ impl FailReason {
     }
 }
 
-/// How far a session got before our own challenges.
+/// The progress of a session before our custom challenges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum SessionPhase {
     Empty,
     SrpBegun,
     Password,
     NewPassword,
-    /// Cognito's own second factor, or its remembered device.
+    /// Cognito's own second factor or remembered device.
     Native,
     Custom,
 }
 
-/// A session that holds together, read from its first member to its last.
+/// The progress of a consistent session, read from its first item to its last.
 #[derive(Debug, Clone)]
 struct SessionProgress {
     phase: SessionPhase,
@@ -142,7 +141,7 @@ impl SessionProgress {
             .try_fold(begin, |before, (item, round_index)| before.then(item, round_index, challenge_state))
     }
 
-    /// With the member `at` this place.
+    /// Returns the progress with the next item, which has this index.
     fn then(
         mut self,
         item: &SessionItem<'_>,
@@ -166,7 +165,7 @@ impl SessionProgress {
             "SMS_MFA" => Some(Some(CustomFactor::SmsCode)),
             "EMAIL_OTP" => Some(Some(CustomFactor::EmailCode)),
             "SOFTWARE_TOKEN_MFA" => Some(Some(CustomFactor::Totp)),
-            // A remembered device replaces Cognito's own factors, and no custom factor.
+            // A remembered device replaces Cognito's own factors, but no custom factor.
             "DEVICE_SRP_AUTH" | "DEVICE_PASSWORD_VERIFIER" => Some(None),
             "CUSTOM_CHALLENGE" => return self.then_custom(item, round_index, challenge_state),
             _ => return Err(FailReason::UnexpectedChallenge),
@@ -198,7 +197,7 @@ impl SessionProgress {
         }
         let round = item.metadata.and_then(RoundState::parse).ok_or(FailReason::ForeignRound)?;
         let is_ours = match (&self.nonce, round.ask) {
-            // The first one asks which factor, or sets one up.
+            // The first custom challenge asks which factor, or sets one up.
             (None, ask) => matches!(ask, RoundPrompt::Begin | RoundPrompt::Enrol { .. }),
             (Some(nonce), RoundPrompt::Begin | RoundPrompt::Enrol { .. }) => *nonce == round.nonce,
             (Some(nonce), RoundPrompt::Code { round_index: since, .. }) => {
@@ -228,7 +227,7 @@ impl SessionProgress {
     }
 }
 
-/// What is next in a sign-in with this `session` and `record`.
+/// Returns the next step of a sign-in with this `session` and `challenge_state`.
 pub fn next(
     session: &[SessionItem<'_>],
     challenge_state: Option<&ChallengeState>,

@@ -27,8 +27,8 @@ pub const PROOF_LIFE: SignedDuration = SignedDuration::from_secs(60);
 /// cannot be distinguished from another sign-in of the same user at the same client. One call of the client
 /// runs both Verify and the last gate, so this is long enough for Cognito's repetitions.
 pub const UNNAMED_PROOF_LIFE: SignedDuration = SignedDuration::from_secs(15);
-/// How long, and how often in all, a client that names its sign-in may redeem a proof. Cognito may deliver
-/// one event up to three times (cognito.md §1.1).
+/// How long, and how often in all, a client that names its sign-in may redeem a proof again. Cognito may
+/// deliver one event up to three times (cognito.md §1.1).
 pub const REPEAT: (SignedDuration, u32) = (SignedDuration::from_secs(10), 3);
 /// The key of a sign-in's state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -127,8 +127,8 @@ pub enum AnswerOutcome {
     Taken(UserSignInState),
     /// The same answer to the same round was accepted before.
     Repeated(UserSignInState),
-    /// The answer was not accepted. Another answer was accepted, the tries are used up, the code has expired,
-    /// another sign-in has the slot, the factor is locked, or a limit is reached.
+    /// The answer was not accepted. Another answer was accepted, the tries are used up, or the code has
+    /// expired. Or another sign-in has the slot, the factor is locked, or a limit is reached.
     Refused,
 }
 

@@ -94,7 +94,7 @@ impl TokenGate {
         Self { settings, challenges, custom, natives, clock, recovery: RecoveryClient::default() }
     }
 
-    /// Refuses all tokens for this client, also if the list names it.
+    /// Refuses all tokens for this client, even if `MFA_APP_CLIENTS` names it.
     #[must_use]
     pub fn with_recovery_client(self, recovery: RecoveryClient) -> Self {
         Self { recovery, ..self }

@@ -1,5 +1,5 @@
-//! Sends messages to users: from an event with a sealed code, or from a queued message, to one
-//! message, through whichever provider answers.
+//! Sends messages to users, from an event with a sealed code or from a queued message. A request results in
+//! one message, sent by the first provider that accepts it.
 
 mod message;
 mod provider_chain;

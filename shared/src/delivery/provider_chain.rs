@@ -16,9 +16,9 @@ use super::{EmailText, SmsText};
 pub struct Sms {
     pub to: PhoneNumber,
     pub text: SmsText,
-    /// What the recipient sees as the sender, in countries that know sender ids.
+    /// The sender that the recipient sees, in countries that support sender ids.
     pub sender_id: Option<String>,
-    /// How long the text is worth delivering.
+    /// How long it makes sense to deliver the text.
     pub time_to_live: Duration,
 }
 
@@ -29,35 +29,35 @@ pub struct Email {
     pub text: EmailText,
 }
 
-/// Why a provider did not take a message.
+/// Why a provider did not accept a message.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderFault {
-    /// The address is none that can be reached: no other provider will reach it either.
+    /// The address is not reachable, so no other provider will reach it either.
     #[error("the address was rejected")]
     AddressRejected,
-    /// Its owner wants no messages.
+    /// The owner of the address wants no messages.
     #[error("the owner of the address has opted out")]
     OptedOut,
-    /// Too much at this moment: the same provider may take it a little later.
+    /// The provider has too many requests now. It may accept the message a little later.
     #[error("throttled")]
     Throttled,
-    /// Anything else: down, not reachable, or not set up for this message.
+    /// Any other fault: the provider is down, not reachable, or not set up for this message.
     #[error(transparent)]
     Unavailable(#[from] PortError),
 }
 
-/// Brings a message of one kind to its user.
+/// Sends messages of one kind.
 ///
-/// Contract: `Ok` says that the provider took the message, not that it arrived. One call is one try.
+/// Contract: `Ok` says that the provider accepted the message, not that it arrived. One call is one attempt.
 #[async_trait]
 pub trait Provider<M>: Send + Sync {
-    /// As in `policy.toml`.
+    /// Returns the provider's name in `policy.toml`.
     fn name(&self) -> &'static str;
 
     async fn send(&self, message: &M) -> Result<(), ProviderFault>;
 }
 
-/// How no provider of a [`ProviderChain`] took a message.
+/// Why no provider of a [`ProviderChain`] accepted a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderChainFault {
     AddressRejected,
@@ -65,11 +65,11 @@ pub enum ProviderChainFault {
     NoProvider,
 }
 
-/// Providers in the order of the policy, each with its tries, until one takes the message.
+/// The providers in the policy's order. They are tried until one accepts the message.
 ///
-/// A provider that throttles or fails is asked again after a short, jittered wait; one that lets a try
-/// run into its time limit is left for the next at once, because the next try would most likely hang as
-/// well. An address that was rejected or has opted out ends the chain.
+/// After a throttling or a failure, the same provider is tried again after a short, jittered wait. After a
+/// timeout, the next provider follows at once, because another attempt would most likely hang as well. A
+/// rejected or opted-out address ends the chain.
 #[derive(Clone)]
 pub struct ProviderChain<M> {
     providers: Vec<Arc<dyn Provider<M>>>,
@@ -86,7 +86,7 @@ impl<M: Sync> ProviderChain<M> {
         Self { providers, policy, entropy }
     }
 
-    /// Sends until `deadline`; gives the name of the provider that took the message.
+    /// Sends until `deadline` and returns the name of the provider that accepted the message.
     pub async fn send(&self, message: &M, deadline: Instant) -> Result<&'static str, ProviderChainFault> {
         for (index, provider) in self.providers.iter().enumerate() {
             let others = u32::try_from(self.providers.len() - index - 1).unwrap_or(u32::MAX);
@@ -131,7 +131,8 @@ impl<M: Sync> ProviderChain<M> {
         Err(fault)
     }
 
-    /// Full jitter: anything from nothing to the base, doubled with each try.
+    /// Returns a wait with full jitter: between zero and a maximum that starts with the base and doubles with
+    /// each attempt.
     fn back_off(&self, attempt: u32) -> Duration {
         let mut random = [0; 2];
         let share = match self.entropy.fill(&mut random) {
@@ -209,7 +210,7 @@ mod tests {
         }
     }
 
-    /// The chain's answer, how long it took, and how often each provider was asked.
+    /// Returns the chain's result, its duration, and the number of calls of each provider.
     async fn run(
         first: Behaviour,
         second: Behaviour,

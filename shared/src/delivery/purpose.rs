@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// How a message reaches the user.
+/// The channel of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Channel {
     Sms,
@@ -16,8 +16,8 @@ impl Channel {
     }
 }
 
-/// What a message is for: the part of a trigger source behind `CustomSMSSender_`,
-/// `CustomEmailSender_` or `CustomMessage_` (cognito.md §1.11, §1.15).
+/// The purpose of a message: the part of a trigger source behind `CustomSMSSender_`, `CustomEmailSender_` or
+/// `CustomMessage_` (cognito.md §1.11, §1.15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Purpose {
     SignUp,
@@ -25,26 +25,25 @@ pub enum Purpose {
     ForgotPassword,
     UpdateUserAttribute,
     VerifyUserAttribute,
-    /// The only one with a temporary password instead of a code.
+    /// The only purpose with a temporary password instead of a code.
     AdminCreateUser,
-    /// A second factor or a passwordless first one: the event does not say which, so the text must
-    /// fit both.
+    /// A second factor or a passwordless first one. The event does not say which, so the text must fit both.
     Authentication,
-    /// E-mail only, without a code.
+    /// By e-mail only, without a code.
     AccountTakeOverNotification,
-    /// Ours, not Cognito's: what was changed about a user's factors, told to the user. Without a code.
+    /// Our own notice of a change to the user's factors, without a code.
     Notice(Notice),
 }
 
-/// What a user is told of without having been asked.
+/// A notice that we send without a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Notice {
-    /// An e-mail address or phone number is being changed, or was.
+    /// An e-mail address or a phone number is about to change, or has changed.
     AddressChanged,
     AuthenticatorAdded,
     AuthenticatorRemoved,
-    /// The pool's own authenticator is being set up anew: the one before works no more.
+    /// The user sets up the pool's own authenticator anew. The earlier one no longer works.
     AuthenticatorReplaced,
     FactorsChanged,
     /// A completed sign-in with a device that the pool did not know.
@@ -54,10 +53,10 @@ pub enum Notice {
     TrustedDeviceRemoved,
     /// A person who knows the password has begun to recover the account.
     RecoveryStarted,
-    /// The account will be recovered by e-mail, unless its owner ends it.
+    /// The account will be recovered by e-mail, unless its owner stops it.
     RecoveryWaiting,
     AccountRecovered,
-    /// Something was changed by an administrator.
+    /// An administrator changed something.
     #[serde(rename = "changed-by-support")]
     ChangedByAdministrator,
     /// A sign-up is complete.
@@ -82,7 +81,7 @@ impl Notice {
         Self::Welcome,
     ];
 
-    /// As it stands in the names of its sentences.
+    /// Returns the name that its sentences use.
     pub fn name(self) -> &'static str {
         match self {
             Self::AddressChanged => "address-changed",
@@ -104,7 +103,7 @@ impl Notice {
 }
 
 impl Purpose {
-    /// Those of Cognito's.
+    /// Cognito's own purposes.
     pub const COGNITO: [Self; 8] = [
         Self::SignUp,
         Self::ResendCode,
@@ -116,12 +115,12 @@ impl Purpose {
         Self::AccountTakeOverNotification,
     ];
 
-    /// Every one there is.
+    /// Returns all purposes.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::COGNITO.into_iter().chain(Notice::ALL.map(Self::Notice))
     }
 
-    /// As it stands in a trigger source; a notice has its own name.
+    /// Returns the name in a trigger source, or the name of a notice.
     pub fn name(self) -> &'static str {
         match self {
             Self::SignUp => "SignUp",
@@ -136,8 +135,8 @@ impl Purpose {
         }
     }
 
-    /// Reads a trigger source: `CustomSMSSender_Authentication` and the like. None for one that is
-    /// not known (yet).
+    /// Reads a trigger source, such as `CustomSMSSender_Authentication`. Returns `None` for a source that is
+    /// unknown (yet).
     pub fn of_source(source: &str) -> Option<Self> {
         let (_, name) = source.split_once('_')?;
         Self::COGNITO.into_iter().find(|purpose| purpose.name() == name)

@@ -12,8 +12,8 @@ use crate::kernel::{EmailAddress, HashKey, OneTimeCode, PhoneNumber, PortError, 
 
 /// Queues messages for the function `deliver`.
 ///
-/// Contract: returns as soon as the message is taken. A message that was taken may be delivered more than
-/// once; it has an identity, so that the message is sent once.
+/// Contract: returns as soon as the queue accepts the message. The queue may deliver a message more than
+/// once. The message has an identity, so that it is sent once.
 #[async_trait]
 pub trait MessageQueue: Send + Sync {
     async fn enqueue(&self, message: &OutboundMessage) -> Result<(), PortError>;
@@ -21,9 +21,9 @@ pub trait MessageQueue: Send + Sync {
 
 /// Draws the codes of custom challenges.
 ///
-/// Contract: the code is random and drawn here, never derived and never queued; what is kept of it is
-/// kept by one conditional write. Drawn again for the same message (the first worker died), the
-/// later code counts. Returns `None` if the challenge has ended.
+/// Contract: the code is random and drawn here, never derived and never queued. One conditional write stores
+/// its hash. If the code is drawn again for the same message (the first worker died), the later code counts.
+/// Returns `None` if the challenge has ended.
 #[async_trait]
 pub trait ChallengeCodes: Send + Sync {
     async fn draw(&self, message: &ChallengeCode) -> Result<Option<OneTimeCode>, PortError>;
@@ -39,27 +39,27 @@ pub enum OutboundMessage {
     /// Notify a user of a change.
     #[serde(rename = "notice")]
     Notification(Notification),
-    /// The same of a recovery by e-mail: with the code and the link that ends it, which are made where the
-    /// message is.
+    /// Notify a user of a recovery by e-mail, with the code and the link that stops it. Both are made when
+    /// the message is sent.
     Recovery(RecoveryNotification),
-    /// Nothing is to be sent: a challenge of a user who does not exist takes the same way.
+    /// Send nothing. A challenge of a user who does not exist takes the same way.
     #[serde(rename = "dummy")]
     Decoy,
 }
 
-/// The challenge, its round and which of its codes: together the identity of the message.
+/// A request to draw and send a code. Challenge, round and send attempt together identify the message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChallengeCode {
     pub nonce: String,
     #[serde(rename = "round")]
     pub round_index: u32,
-    /// From 1; a code that is asked for anew has the next number.
+    /// The number of the code, from 1. A repeated code request has the next number.
     #[serde(rename = "sending")]
     pub send_attempt: u32,
     pub client_id: String,
     pub to: Recipient,
-    /// What the message says, and since when it is not worth sending.
+    /// The message states this time, and it is not sent afterwards.
     #[serde(with = "seconds")]
     pub expires_at: Timestamp,
 }
@@ -67,10 +67,10 @@ pub struct ChallengeCode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notification {
-    /// Of the change: its audit line's, or another that is the same for the same occasion.
+    /// The id of the change's audit line, or another id that is the same for the same change.
     pub id: uuid::Uuid,
     pub notice: Notice,
-    /// What the user calls the authenticator or device.
+    /// The user's name for the authenticator or device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(with = "seconds")]
@@ -82,16 +82,16 @@ pub struct Notification {
 pub struct RecoveryNotification {
     #[serde(flatten)]
     pub notice: Notification,
-    /// The case's key: no secret.
+    /// The key of the recovery case. It is no secret.
     pub case: String,
-    /// Where the link leads to.
+    /// The URL that the link leads to.
     pub page: String,
-    /// How long the owner has to end it.
+    /// The owner's time to stop the recovery.
     pub wait_hours: u32,
 }
 
-/// The secrets in a recovery's mail: derived from the case's key with `MFA_RECOVERY_KEY`, stored
-/// nowhere.
+/// The secrets in a recovery's e-mail. They are derived from the case's key with `MFA_RECOVERY_KEY` and not
+/// stored.
 #[derive(Clone)]
 pub struct MailedRecovery {
     key: HashKey,
@@ -103,14 +103,14 @@ impl MailedRecovery {
         Self { key, case: case.to_owned() }
     }
 
-    /// 96 bits, in groups of four, in letters that a recovery code has.
+    /// Returns the code: 96 bits, in groups of four, in the alphabet of recovery codes.
     pub fn code(&self) -> String {
         let hash = self.key.hash("recovery.mailed-code", &[self.case.as_bytes()]).to_ascii_uppercase();
         let groups: Vec<_> = hash.as_bytes().chunks(4).take(6).map(String::from_utf8_lossy).collect();
         groups.join("-")
     }
 
-    /// Returns the token that proves that a link came from the mail: 32 hexadecimal digits.
+    /// Returns the token that proves that a link came from the e-mail: 32 hexadecimal digits.
     pub fn stop_token(&self) -> String {
         self.key.hash("recovery.stop", &[self.case.as_bytes()])
     }
@@ -126,7 +126,7 @@ impl fmt::Debug for MailedRecovery {
     }
 }
 
-/// Whom a message goes to. Prints no address.
+/// The recipient of a message. `Debug` prints no address.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct Recipient {
@@ -134,7 +134,7 @@ pub struct Recipient {
     pub user_name: String,
     pub destination: Destination,
     pub is_verified: bool,
-    /// BCP 47 tags as the client or the profile has them, most wanted first.
+    /// BCP 47 tags from the client or the profile, most wanted first.
     pub locales: Vec<String>,
 }
 
@@ -161,7 +161,7 @@ struct Wire {
     locales: Vec<String>,
 }
 
-/// A payload that is no [`OutboundMessage`].
+/// The payload is not an [`OutboundMessage`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a parcel")]
 pub struct InvalidOutboundMessage;
@@ -205,7 +205,7 @@ impl From<Recipient> for Wire {
     }
 }
 
-/// Times as whole seconds since the epoch.
+/// Serialises times as whole seconds since the epoch.
 mod seconds {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _};

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::kernel::{HashKey, PortError};
 
-/// Sends what is in a message, by the channel of its address: claimed, governed, worded and handed to a
-/// provider as everything else is.
+/// Sends queued messages through the channel of their address. Like all messages, they need a send lease and
+/// the governor's permission.
 #[derive(Debug)]
 pub struct QueueConsumer {
     sms: Sender,
@@ -18,7 +18,7 @@ pub struct QueueConsumer {
     recoveries: Option<HashKey>,
 }
 
-/// Prints nothing: the port has no state of interest.
+/// `Debug` prints nothing, because the port has no state of interest.
 struct CodesOf(Arc<dyn ChallengeCodes>);
 
 impl std::fmt::Debug for CodesOf {
@@ -38,13 +38,13 @@ impl QueueConsumer {
         Self { codes: Some(CodesOf(codes)), ..self }
     }
 
-    /// Also tells of recoveries by e-mail. `key`: `MFA_RECOVERY_KEY`.
+    /// Also sends notices of recoveries by e-mail. `key` is `MFA_RECOVERY_KEY`.
     #[must_use]
     pub fn with_recoveries(self, key: HashKey) -> Self {
         Self { recoveries: Some(key), ..self }
     }
 
-    /// Sends it, unless another delivery of the same message did or does.
+    /// Sends the message, unless another delivery of it already did or is doing so.
     pub async fn handle(&self, message: &OutboundMessage) -> Result<(), PortError> {
         match message {
             OutboundMessage::ChallengeCode(message) => self.code(message).await,
@@ -68,7 +68,7 @@ impl QueueConsumer {
         sender.handle(&request).await
     }
 
-    /// Code and link go to the mailbox, and nowhere else.
+    /// Sends the notice. Its code and link only go to the mailbox.
     async fn recovery(&self, message: &RecoveryNotification) -> Result<(), PortError> {
         let RecoveryNotification { notice, case, page, wait_hours } = message;
         let Some(key) = &self.recoveries else {
@@ -108,7 +108,7 @@ impl QueueConsumer {
     }
 }
 
-/// `identity` tells the message from every other of this purpose to this user.
+/// `identity` distinguishes the message from all others of this purpose to this user.
 fn request<'a>(sender: &'a Sender, to: &'a Recipient, purpose: Purpose, identity: &str) -> SendRequest<'a> {
     SendRequest {
         id: DeliveryId::new(sender.user_pool_id(), to.user.as_str(), purpose.name(), identity),

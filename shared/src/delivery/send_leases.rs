@@ -5,14 +5,14 @@ use sha2::{Digest, Sha256};
 use super::NotSent;
 use crate::kernel::PortError;
 
-/// One request of Cognito's to send a message, however often it is delivered: Lambda retries what
-/// failed, and delivers at least once (cognito.md §1.1).
+/// The identity of one request by Cognito to send a message, the same for every delivery of it. Lambda
+/// retries failed deliveries, and delivers at least once (cognito.md §1.1).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DeliveryId(String);
 
 impl DeliveryId {
-    /// `request` is what tells one request from the next: the sealed code, new each time even for the
-    /// same code, or the `EVENT_ID` of a notification.
+    /// `request` distinguishes requests. It is the sealed code, which differs each time even for the same
+    /// code, or the `EVENT_ID` of a notification.
     pub fn new(user_pool_id: &str, user_name: &str, source: &str, request: &str) -> Self {
         let mut hash = Sha256::new();
         for part in [user_pool_id, user_name, source, request] {
@@ -22,29 +22,29 @@ impl DeliveryId {
         Self(data_encoding::HEXLOWER.encode(&hash.finalize()))
     }
 
-    /// As it was kept.
+    /// Wraps an id from the table.
     pub fn from_stored(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// 64 hexadecimal digits.
+    /// Returns 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The state of a delivery's lease.
+/// The state of a send lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lease {
     /// The caller holds the lease, for attempt `attempt` (from 1) since `first_seen`.
     Acquired { attempt: u32, first_seen: Timestamp },
-    /// Another worker holds the lease. A worker that does not complete it by then is considered dead.
+    /// Another worker holds the lease. If it does not complete the lease by `until`, it is considered dead.
     Held { until: Timestamp },
     /// The delivery has an outcome.
     Completed,
 }
 
-/// How a delivery ended. No address, no code.
+/// The outcome of a delivery. It contains no address and no code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendOutcome {
     Sent { provider: &'static str },
@@ -55,11 +55,11 @@ pub enum SendOutcome {
 /// Why a message that should have been sent was not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendFailure {
-    /// Delivered to us when the code was no longer good.
+    /// The code had already expired when we got the delivery.
     Expired,
     /// The sealed code can't be opened.
     Unreadable,
-    /// The key service or the table did not answer.
+    /// KMS or the table did not answer.
     Unavailable,
     /// The event names no address.
     NoAddress,
@@ -87,16 +87,16 @@ impl SendFailure {
 
 /// Leases deliveries, so that one worker at a time handles each.
 ///
-/// Contract: each call is one conditional write. Of `n` racing claims one is granted, the others see
-/// it held. A lease that was not completed can be acquired again from `until` on, with the next number. A
-/// completed one is never acquired again; only a message that was sent after all still changes its outcome.
+/// Contract: each call is one conditional write. Of `n` racing workers, one acquires the lease, and the
+/// others see it held. A lease that was not completed can be acquired again from `until` on, with the next
+/// number. A completed one is never acquired again. Only a late success still changes its outcome.
 #[async_trait]
 pub trait SendLeases: Send + Sync {
     /// Acquires the lease for `id` from `now` to `until`.
     async fn acquire(&self, id: &DeliveryId, now: Timestamp, until: Timestamp) -> Result<Lease, PortError>;
 
-    /// Stores the outcome for the holder of attempt `attempt`. From a worker that has
-    /// lost it meanwhile, only [`SendOutcome::Sent`] counts.
+    /// Stores the outcome for the holder of attempt `attempt`. If the worker has lost the lease meanwhile,
+    /// only [`SendOutcome::Sent`] counts.
     async fn complete(
         &self,
         id: &DeliveryId,

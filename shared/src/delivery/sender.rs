@@ -21,26 +21,26 @@ use crate::{
     telemetry::{self, Metric},
 };
 
-/// What a claim lasts beyond the budget of a send: the time to note how it ended.
+/// The time of a send lease beyond the budget of a send, to store the outcome.
 const NOTING: Duration = Duration::from_millis(1_500);
-/// The pause between two attempts to acquire a lease that another worker holds.
+/// The first pause between attempts to acquire a lease that another worker holds.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
-/// Something to send: what Cognito asks a custom sender for (cognito.md §1.15), or a queued message.
+/// A message to send, from a custom sender's event (cognito.md §1.15) or from the queue.
 #[derive(Clone)]
 pub struct SendRequest<'a> {
     pub id: DeliveryId,
     pub user_pool_id: &'a str,
-    /// None for a trigger source that is not known yet.
+    /// Absent for a trigger source that is unknown (yet).
     pub purpose: Option<Purpose>,
-    /// None where the event only names the user: [`VerifiedEmails`] knows whom it means.
+    /// Absent if the event only contains the user name. Then [`VerifiedEmails`] finds the user.
     pub user: Option<UserId>,
     pub user_name: &'a str,
     pub destination: Option<Destination>,
     pub is_verified: bool,
     pub code: CodeSource<'a>,
-    /// Until when the code is good, where that is known; otherwise the policy says how long.
+    /// When the code expires, if known. Otherwise, the policy's validity applies.
     pub expires_at: Option<Timestamp>,
     pub locales: Vec<&'a str>,
     pub facts: Vec<(&'a str, &'a str)>,
@@ -55,18 +55,18 @@ impl fmt::Debug for SendRequest<'_> {
     }
 }
 
-/// Where the code of a message comes from.
+/// The source of a message's code.
 #[derive(Clone, Copy)]
 pub enum CodeSource<'a> {
-    /// A notification has none.
+    /// The message is a notification, without a code.
     Nowhere,
-    /// Cognito's, sealed.
+    /// Cognito sealed the code.
     Sealed(&'a str),
-    /// Ours: drawn when it is about to be sent.
+    /// We draw the code just before it is sent.
     Drawn { codes: &'a dyn ChallengeCodes, message: &'a ChallengeCode },
 }
 
-/// Prints where from, not what.
+/// Prints the source, not the code.
 impl fmt::Debug for CodeSource<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -77,10 +77,9 @@ impl fmt::Debug for CodeSource<'_> {
     }
 }
 
-/// Finds the address of a user whom an event only names: a risk notification carries facts instead of
-/// the profile.
+/// Finds the address of a user from the user name, because a risk notification has no profile.
 ///
-/// Contract: gives a verified address only.
+/// Contract: returns only verified addresses.
 #[async_trait]
 pub trait VerifiedEmails: Send + Sync {
     async fn verified_email(&self, user_name: &str) -> Result<Option<FoundUser>, PortError>;
@@ -106,17 +105,17 @@ pub enum ChannelProviders {
 #[derive(Clone)]
 pub struct SenderDependencies {
     pub leases: Arc<dyn SendLeases>,
-    /// None where nothing sealed comes in.
+    /// Absent if the sender gets no sealed codes.
     pub keys: Option<Arc<dyn DataKeys>>,
     pub budgets: Arc<dyn Budgets>,
-    /// None where an event always has the address.
+    /// Absent if every event contains the address.
     pub addresses: Option<Arc<dyn VerifiedEmails>>,
     pub trail: Arc<dyn AuditTrail>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// What a [`Sender`] is set up with.
+/// The settings of a [`Sender`].
 #[derive(Debug)]
 pub struct SenderSettings {
     pub policy: Policy,
@@ -127,8 +126,8 @@ pub struct SenderSettings {
 }
 
 impl SenderSettings {
-    /// For codes that Cognito seals: `MFA_USER_POOL_ID`, `MFA_CODE_KEY_ARN`, `MFA_HASH_KEY`, the policy and
-    /// the texts.
+    /// Reads the settings for codes that Cognito seals: `MFA_USER_POOL_ID`, `MFA_CODE_KEY_ARN`,
+    /// `MFA_HASH_KEY`, the policy and the texts.
     pub fn read(environment: &mut Environment<'_>) -> Self {
         let key_arn = environment.required("MFA_CODE_KEY_ARN");
         let settings = Self::read_for_queue(environment);
@@ -136,7 +135,7 @@ impl SenderSettings {
         Self { unseal: Some(unseal), ..settings }
     }
 
-    /// Reads the settings for queued messages, which have no sealed code: the same without `MFA_CODE_KEY_ARN`.
+    /// Reads the settings for queued messages, which have no sealed code. `MFA_CODE_KEY_ARN` is not needed.
     pub fn read_for_queue(environment: &mut Environment<'_>) -> Self {
         Self {
             policy: environment.policy(),
@@ -161,11 +160,11 @@ impl SenderSettings {
     }
 }
 
-/// Handles what Cognito asks to be sent: claimed, so that it is handled once; opened, admitted, put into
-/// words and handed to a provider; and its end noted.
+/// Sends the messages that Cognito requests. It acquires a send lease, opens the code, asks the governor,
+/// composes the text, calls a provider and stores the outcome.
 ///
-/// A delivery that fails ends as a record with the reason, not as an error: an error would make Lambda
-/// keep the event, code and all, in its dead-letter queue. Only what cannot even be recorded is one.
+/// A delivery that fails leaves a record with the reason, not an error. After an error, Lambda would keep the
+/// event with its code in the dead-letter queue. An error only occurs if the outcome cannot be recorded.
 pub struct Sender {
     dependencies: SenderDependencies,
     user_pool_id: String,
@@ -188,21 +187,21 @@ impl Sender {
         &self.user_pool_id
     }
 
-    /// Sends what is asked for, unless another delivery of the same request did or does.
+    /// Sends the message, unless another delivery of the same request already did or is doing so.
     pub async fn handle(&self, request: &SendRequest<'_>) -> Result<(), PortError> {
         let Some(HeldLease { attempt, first_seen, asked }) = self.acquire(&request.id).await? else {
             tracing::info!("duplicate delivery skipped");
             return Ok(());
         };
-        // The lease is as old as the claim that was granted.
+        // The lease begins when we ask for it.
         let deadline = asked + self.policy.budget();
-        // Outlives a send that is ended by its deadline.
+        // Both must outlive a send that its deadline ends.
         let (found, receipt) = (OnceLock::new(), OnceLock::new());
         let sending = self.send(request, first_seen, deadline, &found, &receipt);
         let ended = timeout_at(deadline, sending).await.unwrap_or_else(|_| SendFailure::Unavailable.into());
         let now = self.dependencies.clock.now();
         let settling = self.dependencies.leases.complete(&request.id, attempt, ended.outcome, now);
-        // Concurrently: after the lease another worker would send it again.
+        // We do both at once, because another worker sends the message again when the lease ends.
         let user = request.user.as_ref().or_else(|| found.get().map(|found| &found.user));
         let (settled, ()) = futures::join!(settling, self.report(user, &ended, receipt.get()));
         if let (Some(receipt), SendOutcome::Failed(_)) = (receipt.into_inner(), ended.outcome) {
@@ -303,8 +302,8 @@ impl Sender {
         }
     }
 
-    /// Why the message is not to be sent; none: it is. `receipt` is filled at once: what else goes on may be ended
-    /// before this is looked at.
+    /// Returns why the message must not be sent, or `None` if it may be. `receipt` is filled at once, because
+    /// the caller may be stopped before it reads the result.
     async fn admit(
         &self,
         delivery: &DeliveryId,
@@ -335,7 +334,7 @@ impl Sender {
             }
             CodeSource::Drawn { codes, message } => match codes.draw(message).await {
                 Ok(Some(code)) => Ok(Some(Plaintext::of(&code))),
-                // The challenge is over, or another code has taken this one's place.
+                // The challenge has ended, or a newer code has replaced this one.
                 Ok(None) => Err(SendFailure::Expired),
                 Err(fault) => Err(unavailable(&fault)),
             },
@@ -364,7 +363,7 @@ impl Sender {
         code: Option<&Plaintext>,
         deadline: Instant,
     ) -> SendOutcome {
-        // A name that is the user's id is none that they know: there addresses are what one signs in with.
+        // A user does not know the id that serves as the name, and signs in with the address.
         let is_id = request.user.as_ref().is_some_and(|user| user.as_str() == request.user_name);
         let address = is_id.then(|| match &destination {
             Destination::Sms(number) => number.expose().to_owned(),
@@ -397,7 +396,7 @@ impl Sender {
             (ChannelProviders::Email(chain), Destination::Email(to)) => {
                 chain.send(&Email { to, text: self.messages.email(&content) }, deadline).await
             }
-            // The trigger's shell reads the address of its own channel only.
+            // Each trigger only reads the address of its own channel.
             (ChannelProviders::Sms(_), Destination::Email(_))
             | (ChannelProviders::Email(_), Destination::Sms(_)) => {
                 return SendOutcome::Failed(SendFailure::NoAddress);
@@ -411,13 +410,13 @@ impl Sender {
         }
     }
 
-    /// As a message says it: whole minutes, and never none.
+    /// Returns the validity in whole minutes, at least one.
     fn minutes_until(&self, end: Timestamp) -> u32 {
         let seconds = end.duration_since(self.dependencies.clock.now()).as_secs();
         u32::try_from((seconds + 30) / 60).unwrap_or_default().max(1)
     }
 
-    /// For the operator: a log line, a metric and, where nothing was sent, a line of the audit trail.
+    /// Reports the outcome to operators: a log line, a metric and, if nothing was sent, an audit line.
     async fn report(&self, user: Option<&UserId>, ended: &SendResult, receipt: Option<&AdmissionReceipt>) {
         let channel = self.channel();
         let reason = match (&ended.outcome, &ended.withheld) {
@@ -472,17 +471,17 @@ fn count_withheld(withheld: &Withheld) {
     }
 }
 
-/// A delivery that is ours.
+/// A send lease that we hold.
 struct HeldLease {
-    /// From 1.
+    /// The attempt's number, from 1.
     attempt: u32,
     /// When the first attempt began.
     first_seen: Timestamp,
-    /// When we asked for it.
+    /// When we asked for the lease.
     asked: Instant,
 }
 
-/// How an attempt ended.
+/// The result of an attempt.
 struct SendResult {
     outcome: SendOutcome,
     withheld: Option<Withheld>,

@@ -21,7 +21,7 @@ pub(super) fn first_refused(text: &str) -> Option<char> {
 }
 
 fn is_accepted(one: char) -> bool {
-    // What `\s` means in Cognito's patterns.
+    // The characters that `\s` matches in Cognito's patterns.
     if matches!(one, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r') {
         return true;
     }

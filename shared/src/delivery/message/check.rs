@@ -1,4 +1,4 @@
-//! What is wrong with an operator's texts, found by trying them all before they are deployed.
+//! Finds problems in an operator's texts before they are deployed, by composing every message.
 
 use std::{
     collections::BTreeSet,
@@ -18,13 +18,13 @@ use super::{
 };
 use crate::{config::MessagesPolicy, delivery::Purpose};
 
-/// Codes have up to eight digits (cognito.md §2.3): what fits with these fits with all.
+/// Codes have up to eight digits (cognito.md §2.3). A text that fits with this code fits with all.
 const LONGEST_CODE: &str = "12345678";
 
-/// Something to put right, or to know.
+/// A problem to fix, or a fact to know.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
-    /// Below the folder `MFA_CONFIG_DIR`.
+    /// Relative to the folder `MFA_CONFIG_DIR`.
     pub file: PathBuf,
     pub line: Option<usize>,
     pub severity: Severity,
@@ -33,13 +33,13 @@ pub struct Finding {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// The built-in text would go out instead.
+    /// The operator's text does not work, so we would send the built-in one.
     Error,
-    /// It works, and may cost or look otherwise than meant.
+    /// The text works, but may cost more or look different than intended.
     Warning,
 }
 
-/// `messages/de.ftl:12: error: …`
+/// Prints `messages/de.ftl:12: error: …`.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.file.display())?;
@@ -54,7 +54,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Tries every message in every locale with what is in `config_dir/messages`.
+/// Composes every message in every locale with the files of `config_dir/messages`.
 pub fn check(policy: &MessagesPolicy, config_dir: &Path) -> Vec<Finding> {
     let mut findings = Findings { config_dir, found: BTreeSet::new() };
     let (locales, layouts) = findings.files();
@@ -63,7 +63,7 @@ pub fn check(policy: &MessagesPolicy, config_dir: &Path) -> Vec<Finding> {
         Messages::with(policy.clone(), folder.clone(), locales.to_vec(), layouts.to_vec())
     };
 
-    // Each alone with the built-in other half, so that a fault is found where it is.
+    // Each file is tried with built-in files for the rest, so that a fault is reported in its own file.
     let sentences = of(&locales, &[]);
     for locale in sentences.sentences.locales().iter().filter(|locale| locale.own.is_some()) {
         findings.sentences(&sentences, locale);
@@ -95,7 +95,7 @@ impl Findings<'_> {
         self.found.insert(Finding { file, line, severity, text: text.into() });
     }
 
-    /// The files that are texts; others are findings.
+    /// Returns the files that are texts, and reports all others.
     fn files(&mut self) -> (Vec<(LanguageIdentifier, PathBuf)>, Vec<Part>) {
         let (mut locales, mut layouts) = (Vec::new(), Vec::new());
         let folder = self.config_dir.join("messages");
@@ -172,7 +172,7 @@ impl Findings<'_> {
                 faults.insert((line_of(&text, &id), told));
             }
         }
-        // A sentence that stands elsewhere and refers to a broken one here is no fault of its own.
+        // A sentence elsewhere can refer to a broken one here, but that is no fault of its own.
         let is_located = faults.iter().any(|(line, _)| line.is_some());
         for (line, told) in faults {
             if line.is_some() || !is_located || !locale.is_built_in() {
@@ -224,7 +224,7 @@ impl Findings<'_> {
                 let mut broken = Vec::new();
                 let spoken = messages.sentences.candidates(&content.locales).find_map(Result::ok);
                 let Some(spoken) = spoken else { continue };
-                // What does not work even so is not this layout's fault.
+                // A result that fails even so is not the fault of this layout.
                 let _ = messages.compose_sms(spoken, &content, true, &|_, _| Ok(()), &mut broken);
                 let email = messages.compose_email(spoken, &content, None, &|_, _| Ok(()), &mut broken);
                 for fault in broken {
@@ -252,7 +252,7 @@ impl Findings<'_> {
         }
     }
 
-    /// What a text costs, and whether Cognito would take it.
+    /// Reports texts that cost more than one segment, or that Cognito would refuse.
     fn lengths(&mut self, messages: &Messages, locale: &Locale, layouts: &[Part]) {
         let tag = locale.tag.to_string();
         let own = locale.own.as_deref().map(|path| path.strip_prefix(self.config_dir).unwrap_or(path));
@@ -279,18 +279,18 @@ impl Findings<'_> {
                 );
                 self.add(file.clone(), line, Severity::Warning, told);
             }
-            // Not one of Cognito's own sources.
+            // Cognito does not send this message, or it shows no code.
             if content.said_code().is_none() || content.purpose.is_none() {
                 continue;
             }
             let placeholders = CognitoPlaceholders {
                 code: "{####}",
                 user_name: is_password.then_some("{username}"),
-                // Where the policy wants it there.
+                // The link is available here. The policy decides whether a text must show it.
                 link: Some("{##Link##}"),
             };
             let (texts, faults) = messages.compose_for_cognito(content.purpose, placeholders, vec![&tag]);
-            // What else is wrong is told as an error, of the file that it is in.
+            // All other faults are reported as errors of their own file.
             let by_link = messages.policy.verify_by_link;
             for fault in faults {
                 let reason = match fault {
@@ -315,8 +315,8 @@ impl Findings<'_> {
     }
 }
 
-/// The messages of a file that is Fluent, with their lines. What continues one is indented; terms
-/// begin with a hyphen, comments with a hash.
+/// Returns the ids of a Fluent file's messages, with their lines. Continued lines are indented, terms begin
+/// with a hyphen, and comments with a hash.
 pub(super) fn ids(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines().enumerate().filter_map(|(index, line)| {
         let (id, _) = line.split_once('=')?;

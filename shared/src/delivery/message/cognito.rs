@@ -1,35 +1,34 @@
-//! The same texts for pools that send themselves: `custom-message` hands them to Cognito, which puts
-//! code, name and link in the place of its placeholders (cognito.md §1.11).
+//! Texts for pools that send messages themselves. `custom-message` returns them to Cognito, which replaces
+//! its placeholders with code, name and link (cognito.md §1.11).
 
 use super::{Accepted, Content, Fault, Messages, Part, alphabet, report};
 use crate::delivery::Purpose;
 
 const LONGEST_SMS: usize = 140;
 const LONGEST_EMAIL: usize = 20_000;
-/// Codes of a passwordless sign-in (cognito.md §2.3).
+/// The longest code, that of a passwordless sign-in (cognito.md §2.3).
 const LONGEST_CODE: usize = 8;
 
-/// What Cognito wants to find in its texts, as the event names it.
+/// The placeholders that Cognito requires in its texts, as the event names them.
 #[derive(Debug, Clone, Copy)]
 pub struct CognitoPlaceholders<'a> {
     pub code: &'a str,
-    /// For an administrator's new user.
+    /// Present for a new user whom an administrator creates.
     pub user_name: Option<&'a str>,
-    /// There in real events whether the pool verifies by link or not: `messages.verify_by_link`
-    /// decides.
+    /// Present in real events whether the pool verifies by link or not. So `messages.verify_by_link` decides.
     pub link: Option<&'a str>,
 }
 
-/// None leaves a text to the pool's own template.
+/// Texts for Cognito. An absent text means that Cognito uses the pool's own template.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CognitoTexts {
     pub sms: Option<String>,
-    /// Subject and message; one e-mail is one locale's.
+    /// Subject and message, both in the same locale.
     pub email: Option<(String, String)>,
 }
 
 impl Messages {
-    /// The texts for Cognito to fill in and send, each inside Cognito's limits or left out.
+    /// Composes the texts that Cognito completes and sends. A text beyond Cognito's limits is absent.
     pub fn for_cognito(
         &self,
         purpose: Option<Purpose>,
@@ -66,7 +65,7 @@ impl Messages {
                 LONGEST_SMS,
                 is_filled(text, placeholders.code),
             ),
-            // What Cognito sends is HTML.
+            // Cognito sends its e-mails as HTML.
             Accepted::Part(Part::EmailHtml) => check(
                 "email.html.j2",
                 length(text, placeholders.code),
@@ -83,8 +82,8 @@ impl Messages {
             })
         };
         let (mut sms, mut broken) = compose_sms(true);
-        // A long domain may take the room: rather a message without the line for autofill than none
-        // of ours.
+        // A long domain may leave too little room. A message without the line for autofill is better than the
+        // pool's template.
         if sms.is_none() {
             (sms, broken) = compose_sms(false);
         }
@@ -100,7 +99,7 @@ impl Messages {
     }
 }
 
-/// Cognito has links for these only.
+/// Returns whether Cognito can verify by link for this purpose.
 fn is_verification(purpose: Option<Purpose>) -> bool {
     matches!(
         purpose,
@@ -113,7 +112,8 @@ fn is_verification(purpose: Option<Purpose>) -> bool {
     )
 }
 
-/// In characters, with the longest code in the placeholder's place: it must fit both ways.
+/// Returns the length in characters with the longest code in the placeholder's place. The text must fit both
+/// with the placeholder and with the code.
 fn length(text: &str, placeholder: &str) -> usize {
     let growth = LONGEST_CODE.saturating_sub(placeholder.chars().count());
     text.chars().count() + growth * text.matches(placeholder).count()

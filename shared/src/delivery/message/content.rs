@@ -5,28 +5,28 @@ use zeroize::Zeroizing;
 use super::{LONGEST_FACT, LONGEST_LINK, fault::Fault, one_line};
 use crate::delivery::{Notice, Purpose};
 
-/// What goes into a message. Everything here may be secret or personal: it prints its purpose only.
+/// The content of a message. Any of it may be secret or personal, so `Debug` prints only the purpose.
 #[derive(Clone)]
 pub struct Content<'a> {
-    /// None for a source that is not known (yet): the text is neutral then.
+    /// Absent for a source that is unknown (yet). The text is then neutral.
     pub purpose: Option<Purpose>,
-    /// The code or, for an administrator's new user, the temporary password, unescaped. None for a
+    /// The code, or an administrator's temporary password for a new user, unescaped. Absent for a
     /// notification.
     pub code: Option<&'a str>,
-    /// The name to sign in with; said for an administrator's new user only.
+    /// The name to sign in with. Only a message to an administrator's new user shows it.
     pub user_name: Option<&'a str>,
-    /// The user's locale as BCP 47 tags, most wanted first: `clientMetadata.locale`, the attribute
-    /// `locale`. Tags that are no tags are skipped.
+    /// The user's locale as BCP 47 tags, most wanted first: `clientMetadata.locale`, the attribute `locale`.
+    /// Invalid tags are skipped.
     pub locales: Vec<&'a str>,
-    /// Facts of a risk notification by their names in the event (cognito.md §1.15).
+    /// Facts of a risk notification, by their names in the event (cognito.md §1.15).
     pub facts: Vec<(&'a str, &'a str)>,
-    /// How long the code is good; None: as the policy says.
+    /// The validity of the code in minutes. If absent, the policy's value applies.
     pub valid_minutes: Option<u32>,
 }
 
 impl<'a> Content<'a> {
-    /// One of everything that is sent, a source that is not known with and without a code among it, each with what it
-    /// tells: to be looked at, and for what looks at texts. `code` is what a code is there.
+    /// Returns one sample of every message, including unknown sources with and without a code, for previews
+    /// and for checks of texts. `code` is the sample code.
     pub fn samples(code: &'a str, locale: &'a str) -> Vec<Self> {
         const TIME: (&str, &str) = ("LOGIN_TIME", "2026-01-02T03:04:05Z");
         const DEVICE: (&str, &str) = ("DEVICE_NAME", "Chrome 120, Windows 10");
@@ -39,7 +39,7 @@ impl<'a> Content<'a> {
             valid_minutes: None,
         };
         let of = |purpose| match purpose {
-            // As it is unsealed, with everything in it that a layout may spoil.
+            // An unsealed password, with every character that a layout may spoil.
             Purpose::AdminCreateUser => (Some("Tmp<9x>&Qz1!"), Vec::new()),
             Purpose::AccountTakeOverNotification => {
                 let facts = vec![
@@ -73,12 +73,12 @@ impl<'a> Content<'a> {
         known.chain([sample(None, Some(code), Vec::new()), sample(None, None, Vec::new())]).collect()
     }
 
-    /// How the names of its sentences begin.
+    /// Returns the prefix of the names of its sentences.
     pub(super) fn key(&self) -> &'static str {
         match (self.purpose, self.code) {
             (Some(Purpose::AccountTakeOverNotification), _) => "account-take-over-notification",
             (Some(Purpose::Notice(notice)), _) => notice.name(),
-            // Cognito may one day tell of something without a code (cognito.md §2.3).
+            // Cognito may one day send a notification without a code (cognito.md §2.3).
             (_, None) => "notice",
             (None, Some(_)) => "other",
             (Some(Purpose::SignUp), _) => "sign-up",
@@ -91,18 +91,18 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Tells of something that happened; what code there may be is none to say.
+    /// Returns whether the message reports an event. Such a message shows no code.
     fn is_notification(&self) -> bool {
         matches!(self.purpose, Some(Purpose::AccountTakeOverNotification | Purpose::Notice(_)))
     }
 
-    /// The code that the message has to say.
+    /// Returns the code that the message must show.
     pub(super) fn said_code(&self) -> Option<&'a str> {
         self.code.filter(|_| !self.is_notification())
     }
 
-    /// A code that a phone may fill in. A temporary password is none, nor what a source that is not
-    /// known has sent, unless it looks like one.
+    /// Returns a code that a phone may fill in: no temporary password, and from an unknown source only a text
+    /// of digits.
     pub(super) fn bound_code(&self) -> Option<&'a str> {
         let code = self.code?;
         match self.purpose {
@@ -126,8 +126,9 @@ impl<'a> Content<'a> {
         Some(*value).filter(|value| !value.trim().is_empty())
     }
 
-    /// What a notification is of no use without: the way to recover, and the way to stop it. What is not shown as it
-    /// is can't be asked of a text either: a message always comes out.
+    /// Returns the facts without which a notification is useless: the code to recover, and the link to stop
+    /// the recovery. A fact that we do not show unchanged is not required of a text, so that a message always
+    /// comes out.
     pub(super) fn needed_facts(&self) -> impl Iterator<Item = &'a str> {
         let code = self.fact("RECOVERY_CODE").filter(|code| shown(code) == *code);
         code.into_iter().chain(self.fact("STOP_LINK").filter(|url| is_safe(url)))
@@ -138,7 +139,7 @@ impl<'a> Content<'a> {
         is_takeover && self.fact("ACCOUNT_TAKE_OVER_ACTION") == Some("BLOCK")
     }
 
-    /// The facts with their labels; those that are absent are left out.
+    /// Returns the present facts with their labels.
     pub(super) fn shown_facts(
         &self,
         say: &impl Fn(&str) -> Result<String, Fault>,
@@ -156,7 +157,7 @@ impl<'a> Content<'a> {
         present.map(|(id, value)| Ok(context! { label => say(id)?, value })).collect()
     }
 
-    /// What the user may answer with one click.
+    /// Returns the links that the user can answer with.
     pub(super) fn buttons(&self, say: &impl Fn(&str) -> Result<String, Fault>) -> Result<Vec<Value>, Fault> {
         const LINKS: [(&str, &str); 3] = [
             ("link-was-me", "ONE_CLICK_LINK_VALID"),
@@ -177,12 +178,12 @@ impl std::fmt::Debug for Content<'_> {
     }
 }
 
-/// The person who tried to sign in chose the device's name: one short line of it is shown.
+/// Shortens a fact to one line of limited length. The person who tried to sign in chose the device's name.
 fn shown(value: &str) -> String {
     one_line(value).chars().take(LONGEST_FACT).collect()
 }
 
-/// The same in every locale, and never mistaken for local time.
+/// Formats a time in UTC, the same in every locale and clearly not local time.
 fn time(value: &str) -> String {
     value
         .parse::<Timestamp>()
@@ -206,7 +207,7 @@ impl SmsText {
         Self(Zeroizing::new(text))
     }
 
-    /// The text, for the adapter that sends it.
+    /// Returns the text, for the adapter that sends it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -218,7 +219,7 @@ impl std::fmt::Debug for SmsText {
     }
 }
 
-/// An e-mail, ready to send: both parts say the same.
+/// An e-mail, ready to send. Both parts have the same content.
 #[derive(Clone)]
 pub struct EmailText {
     pub subject: String,

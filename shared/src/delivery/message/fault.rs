@@ -1,5 +1,5 @@
-/// Why a text of an operator's can't go out. It names places, never what a message was filled with:
-/// that may be a code.
+/// The reason why an operator's text can't be sent. It names places, never the content of a message, which
+/// may be a code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
     #[error("not UTF-8 text")]
@@ -10,7 +10,7 @@ pub(super) enum Fault {
     NoSentence { id: String },
     #[error("{id}: {reason}")]
     Sentence { id: String, reason: String },
-    /// `detail` may quote a value, so it is for texts made of samples only.
+    /// `detail` may quote a value, so only texts made of samples may use it.
     #[error("{layout}: {reason}")]
     Layout { layout: String, line: Option<usize>, reason: String, detail: Option<String> },
     #[error("{part}: does not contain the code unchanged")]

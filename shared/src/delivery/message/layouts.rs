@@ -1,4 +1,4 @@
-//! The layouts: what stands around the sentences. Jinja, compiled in, and an operator's instead.
+//! The layouts: the Jinja templates around the sentences, compiled in or an operator's.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, default
 
 use super::fault::Fault;
 
-/// One text of a message.
+/// A text part of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Sms,
@@ -17,7 +17,7 @@ pub(super) enum Part {
 impl Part {
     pub(super) const ALL: [Self; 3] = [Self::Sms, Self::EmailText, Self::EmailHtml];
 
-    /// The layout's file. The ending in front of `.j2` decides whether values are escaped.
+    /// Returns the name of the layout's file. The ending before `.j2` decides whether values are escaped.
     pub(super) fn file(self) -> &'static str {
         match self {
             Self::Sms => "sms.txt.j2",
@@ -35,21 +35,21 @@ impl Part {
     }
 }
 
-/// Layouts by name: an operator's by its file, a built-in one behind `built-in/`, so that the one can
-/// extend the other. Compiled when first used.
+/// Layouts by name. An operator's layout has its file name, a built-in one the prefix `built-in/`, so that an
+/// operator's can extend the built-in one. A layout is compiled at its first use.
 pub(super) struct Layouts {
     environment: Environment<'static>,
     own: Vec<Part>,
 }
 
 impl Layouts {
-    /// `own`: the parts for which there is a file in `folder`.
+    /// `own` lists the parts that have a file in `folder`.
     pub(super) fn new(folder: PathBuf, own: Vec<Part>) -> Self {
-        // The built-in layouts need no filters and functions; to set them up costs a cold start
-        // 0.05 ms.
+        // The built-in layouts need no filters and functions. Setting them up would add 0.05 ms to a cold
+        // start.
         let mut environment = if own.is_empty() { Environment::empty() } else { Environment::new() };
         environment.set_auto_escape_callback(default_auto_escape_callback);
-        // A misspelt variable is a fault, not a gap in the message.
+        // A misspelt variable must be a fault, not a gap in the message.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_reload(false);
         let files = own.clone();

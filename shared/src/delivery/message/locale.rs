@@ -1,16 +1,17 @@
-//! Which locale a message is written in.
+//! The choice of a message's locale.
 
 use unic_langid::{LanguageIdentifier, subtags::Script};
 
-/// Longer than any tag in use without its extensions (RFC 5646 §4.4.1); `clientMetadata` may hold anything.
+/// Limit in characters, above any tag in use without its extensions (RFC 5646 §4.4.1). `clientMetadata` may
+/// hold any text.
 const LONGEST: usize = 35;
-/// The items of one list that are read. Browsers send fewer.
+/// The maximum number of items that we read of one list. Browsers send fewer.
 const MOST_ITEMS: usize = 20;
 
-/// Codes of languages that Java still writes as ISO 639 had them before 1989.
+/// Language codes from before 1989, which Java still writes, and their present ISO 639 codes.
 const FORMER: [(&str, &str); 3] = [("iw", "he"), ("in", "id"), ("ji", "yi")];
 
-/// Reads the language tags of a text, most wanted first: a tag, or a list as `Accept-Language` has it
+/// Reads the language tags of a text, most wanted first. The text is a tag, or a list as in `Accept-Language`
 /// (`de-DE, en;q=0.8`, RFC 9110 §12.5.4). An item with the weight 0 is unwanted.
 fn tags(text: &str) -> Vec<LanguageIdentifier> {
     let weighted = |item: &str| {
@@ -58,14 +59,14 @@ pub(super) fn tag(text: &str) -> Option<LanguageIdentifier> {
         return None;
     }
     let tag: LanguageIdentifier = tag.parse().ok()?;
-    // The parser takes any word of five to eight letters, and nothing at all, for a language.
+    // The parser accepts any word of five to eight letters, and the empty text, as a language.
     (2..=3).contains(&tag.language.as_str().len()).then_some(tag).filter(|tag| tag.language.as_str() != "und")
 }
 
-/// The place in `spoken` of the best match for the first of `wanted` that has one.
+/// Returns the index in `spoken` of the best match for the first of `wanted` that has one.
 ///
-/// Regions may differ (`pt-BR` reads `pt`), scripts may not: who reads traditional Chinese is not
-/// given simplified Chinese as if it were the same (CLDR, `parentLocales`).
+/// Regions may differ (`pt-BR` matches `pt`), scripts may not: a reader of traditional Chinese does not get
+/// simplified Chinese (CLDR, `parentLocales`).
 pub(super) fn negotiate<'a>(
     wanted: impl IntoIterator<Item = &'a str>,
     spoken: &[LanguageIdentifier],
@@ -81,7 +82,7 @@ fn fits(wanted: &LanguageIdentifier, spoken: &LanguageIdentifier) -> bool {
     wanted.language == spoken.language && !matches!(scripts, (Some(a), Some(b)) if a != b)
 }
 
-/// Among those that fit: the same region before none before another.
+/// Ranks matching tags: the same region first, then no region, then another region.
 fn closeness(wanted: &LanguageIdentifier, spoken: &LanguageIdentifier) -> u8 {
     match (wanted.region, spoken.region) {
         (wanted, spoken) if wanted == spoken => 2,
@@ -90,7 +91,7 @@ fn closeness(wanted: &LanguageIdentifier, spoken: &LanguageIdentifier) -> u8 {
     }
 }
 
-/// As it is said, or as it goes without saying.
+/// Returns the script of the tag, or for Chinese the usual script of its region.
 fn script(tag: &LanguageIdentifier) -> Option<Script> {
     if tag.script.is_some() || tag.language.as_str() != "zh" {
         return tag.script;

@@ -1,8 +1,8 @@
-//! What a message says, by purpose, channel and locale.
+//! The texts of messages, by purpose, channel and locale.
 //!
-//! Sentences are Fluent, layouts are Jinja; both are compiled in, and an operator's in
-//! `MFA_CONFIG_DIR/messages` go over them (docs/operators/messages.md). What an operator broke never keeps a
-//! code from its user: the next best text goes out, and a metric says so.
+//! Sentences are Fluent, layouts are Jinja. Both are compiled in, and an operator's files in
+//! `MFA_CONFIG_DIR/messages` override them (docs/operators/messages.md). A broken operator's text never keeps
+//! a code from its user: we send the next best text, and a metric reports it.
 
 mod alphabet;
 mod check;
@@ -37,18 +37,18 @@ use crate::{
     telemetry::Metric,
 };
 
-/// SNS takes no more in one call.
+/// The limit of SNS for one call.
 const LONGEST_SMS: usize = 1_600;
-/// Cognito's limit, and far more than any client shows.
+/// Cognito's limit, which is far more than any client shows.
 const LONGEST_SUBJECT: usize = 140;
-/// A fact of a notification comes from the person who tried to sign in.
+/// The limit of a fact. The person who tried to sign in chooses some of the facts.
 const LONGEST_FACT: usize = 80;
 const LONGEST_LINK: usize = 2_048;
 
-/// The texts of all messages: built-in ones, and an operator's over them.
+/// The texts of all messages: the built-in ones, and an operator's overrides.
 ///
-/// Contract: a message always comes out. Where an operator's text is broken, the built-in one goes
-/// out, and `Metric::MessageOverrideBroken` counts it.
+/// Contract: a message always comes out. If an operator's text is broken, we send the built-in one, and
+/// `Metric::MessageOverrideBroken` counts it.
 pub struct Messages {
     policy: MessagesPolicy,
     sentences: Sentences,
@@ -56,18 +56,18 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Reads the policy's `[messages]` and looks which files there are in `MFA_CONFIG_DIR/messages`.
-    /// Texts are read and parsed when the first message needs them.
+    /// Reads the policy's `[messages]` and lists the files in `MFA_CONFIG_DIR/messages`. Texts are read and
+    /// parsed when the first message needs them.
     pub fn read(environment: &mut Environment<'_>) -> Self {
         let policy = environment.policy().messages;
         Self::new(policy, environment.optional("MFA_CONFIG_DIR").as_ref().map(Path::new))
     }
 
-    /// `config_dir`: the folder `MFA_CONFIG_DIR`, if there is one.
+    /// `config_dir` is the folder `MFA_CONFIG_DIR`, if there is one.
     pub fn new(policy: MessagesPolicy, config_dir: Option<&Path>) -> Self {
         let folder = config_dir.map(|folder| folder.join("messages")).unwrap_or_default();
         let (mut locales, mut layouts) = (Vec::new(), Vec::new());
-        // No such folder: the built-in texts are meant. What else is in it is `check`'s to report.
+        // Without the folder, the built-in texts apply. `check` reports its other files.
         for entry in folder.read_dir().into_iter().flatten().flatten() {
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
@@ -77,7 +77,7 @@ impl Messages {
                 layouts.push(part);
             }
         }
-        // Folders are listed in no order.
+        // A folder lists its files in no fixed order.
         locales.sort();
         Self::with(policy, folder, locales, layouts)
     }
@@ -92,25 +92,26 @@ impl Messages {
         Self { policy, sentences, layouts: Layouts::new(folder, layouts) }
     }
 
-    /// All locales that are spoken, as BCP 47 tags.
+    /// Returns the BCP 47 tags of all locales that have texts.
     pub fn locales(&self) -> impl Iterator<Item = String> {
         self.sentences.locales().iter().map(|locale| locale.tag.to_string())
     }
 
-    /// How long a code is worth delivering; a day where the policy does not say.
+    /// Returns how long it makes sense to deliver a code: its validity, or a day if the policy states none.
     pub fn validity(&self, purpose: Option<Purpose>) -> SignedDuration {
         let known = purpose.map(|purpose| minutes(&self.policy, purpose)).filter(|minutes| *minutes > 0);
         known.map_or(SignedDuration::from_hours(24), |minutes| SignedDuration::from_mins(minutes.into()))
     }
 
-    /// The text message for `content`. Where its code can be filled in by the phone, the last line
-    /// binds it to the policy's domain.
+    /// Composes the text message for `content`. If a phone can fill in its code, the last line binds the code
+    /// to the policy's domain.
     pub fn sms(&self, content: &Content<'_>) -> SmsText {
         let (text, broken) = self.compose(&content.locales, |spoken, broken| {
             self.compose_sms(spoken, content, true, &|_, _| Ok(()), broken)
         });
         report(&broken);
-        // Not reached: English, built in, always works. If it ever did not, the code matters.
+        // This is never reached, because the built-in English texts always work. If they did not, the code
+        // would still be sent.
         text.unwrap_or_else(|| SmsText::new(content.code.unwrap_or(&self.policy.app_name).to_owned()))
     }
 
@@ -119,7 +120,7 @@ impl Messages {
             self.compose_email(spoken, content, None, &|_, _| Ok(()), broken)
         });
         report(&broken);
-        // As above.
+        // This is never reached either, see `sms`.
         text.unwrap_or_else(|| {
             let code = content.code.unwrap_or(&self.policy.app_name);
             EmailText {
@@ -130,8 +131,8 @@ impl Messages {
         })
     }
 
-    /// Tries the operator's texts and the built-in ones, best first. With the result comes what was
-    /// wrong with the operator's.
+    /// Tries the operator's texts and the built-in ones, best first. Also returns the faults of the
+    /// operator's texts.
     fn compose<T>(
         &self,
         locales: &[&str],
@@ -158,7 +159,7 @@ impl Messages {
     ) -> Result<SmsText, Fault> {
         let said = self.say(spoken, content)?;
         let text = spoken.say(&format!("{}-sms", content.key()), &self.variables(content))?;
-        // The line for autofill does not stand in for it: it is not what a person reads.
+        // The line for autofill is not enough, because a person does not read it.
         check_part(Part::Sms, &text, content.said_code())?;
         let autofill = content
             .bound_code()
@@ -203,7 +204,7 @@ impl Messages {
         let values = context! {
             subject => subject.as_str(),
             preheader, lead, note, validity, is_password,
-            // The link holds no code to pass on.
+            // The link contains no code that the user could pass on.
             caution => if link.is_some() { String::new() } else { caution },
             link => link.unwrap_or_default(),
             user_label => if content.user().is_some() { say("user-name-label")? } else { String::new() },
@@ -219,7 +220,7 @@ impl Messages {
         Ok(EmailText { subject, text: Zeroizing::new(text), html: Zeroizing::new(html) })
     }
 
-    /// Puts sentences into the operator's layout, or else into the built-in one.
+    /// Renders sentences in the operator's layout, or else in the built-in one.
     fn lay_out(
         &self,
         part: Part,
@@ -243,7 +244,7 @@ impl Messages {
         checked(self.layouts.built_in(part, values))
     }
 
-    /// What both channels say.
+    /// Returns the sentences that both channels share.
     fn say(&self, spoken: Spoken<'_>, content: &Content<'_>) -> Result<Said, Fault> {
         let variables = self.variables(content);
         let user_line = match content.user() {
@@ -287,7 +288,7 @@ impl std::fmt::Debug for Messages {
     }
 }
 
-/// What else a text must be, besides sendable.
+/// A check of a text beyond those that every text must pass.
 type Accept<'a> = &'a dyn Fn(Accepted, &str) -> Result<(), Fault>;
 
 #[derive(Clone, Copy)]
@@ -296,10 +297,10 @@ enum Accepted {
     Part(Part),
 }
 
-/// What the texts of one message share.
+/// The values that all texts of one message share.
 struct Said {
     values: Value,
-    /// "3 minutes", where a validity is to be told.
+    /// For example "3 minutes". Absent if the message states no validity.
     duration: Option<String>,
     has_code: bool,
 }
@@ -317,7 +318,7 @@ impl Said {
     }
 }
 
-/// The alarm for a message that an operator's texts failed.
+/// Reports that an operator's texts have failed for a message.
 fn report(broken: &[Fault]) {
     if let Some(fault) = broken.first() {
         tracing::warn!(%fault, "message override is broken, built-in text used");
@@ -325,7 +326,7 @@ fn report(broken: &[Fault]) {
     }
 }
 
-/// What any text must be, built in or overridden.
+/// Checks what every text must fulfil, built in or overridden.
 fn check_part<'a>(part: Part, text: &str, needed: impl IntoIterator<Item = &'a str>) -> Result<(), Fault> {
     let name = part.file();
     let is_there = |needed: &str| match part {
@@ -358,7 +359,8 @@ fn minutes(policy: &MessagesPolicy, purpose: Purpose) -> u32 {
     }
 }
 
-/// The sentence and its number: the largest unit that is exact, but "24 hours" for one day.
+/// Returns the name of a sentence for a duration and its number: the largest unit that is exact, but "24
+/// hours" for one day.
 fn duration(minutes: u32) -> Option<(&'static str, u32)> {
     const HOUR: u32 = 60;
     const DAY: u32 = 24 * HOUR;
@@ -370,7 +372,7 @@ fn duration(minutes: u32) -> Option<(&'static str, u32)> {
     }
 }
 
-/// A header is one line; so is a fact.
+/// Replaces control characters by blanks. A header must be one line, and so must a fact.
 fn one_line(text: &str) -> String {
     let visible: String = text.chars().map(|next| if next.is_control() { ' ' } else { next }).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,31 +1,31 @@
-//! What a text costs as an SMS: a provider bills every segment.
+//! The cost of a text as an SMS: a provider bills every segment.
 //!
-//! Counted here: the crates for it (`gsm7`, `sms_splitter`) pack bits or cut texts up, and are no
-//! longer than this.
+//! We count segments here. The crates for it (`gsm7`, `sms_splitter`) pack bits or split texts, and would not
+//! shorten this code.
 
-/// How a text is encoded on its way to a phone.
+/// The encoding of a text message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// 3GPP TS 23.038 §6.2.1: septets, two for a character of the extension table.
+    /// Septets, two for a character of the extension table (3GPP TS 23.038 §6.2.1).
     Gsm7,
     /// 16-bit units, two for a character outside the basic plane.
     Ucs2,
 }
 
-/// A text, measured.
+/// The size of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segments {
     pub encoding: Encoding,
     /// Septets or 16-bit units.
     pub units: usize,
-    /// How many segments are billed.
+    /// The number of segments that a provider bills.
     pub count: usize,
 }
 
-/// 3GPP TS 23.038 §6.2.1, without the escape.
+/// The basic alphabet without the escape (3GPP TS 23.038 §6.2.1).
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
     ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
-/// 3GPP TS 23.038 §6.2.1.1.
+/// The extension table (3GPP TS 23.038 §6.2.1.1).
 const EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
 impl Segments {
@@ -40,7 +40,8 @@ impl Segments {
         }
     }
 
-    /// `alone` units fit in an only segment, `linked` in one of several. No character is split.
+    /// Returns the segments of a text without splitting a character. `alone` is the room of a single segment,
+    /// `linked` that of one of several.
     fn pack(encoding: Encoding, widths: &[usize], alone: usize, linked: usize) -> Self {
         let units = widths.iter().sum();
         if units <= alone {
@@ -76,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_alphabet_is_whole() {
-        // 128 places, one of them the escape.
+        // The table has 128 places, one of them the escape.
         assert_eq!(BASIC.chars().count(), 127);
         assert_eq!(EXTENSION.chars().count(), 10);
     }
@@ -89,7 +90,7 @@ mod tests {
     #[case::three(&"a".repeat(307), Encoding::Gsm7, 307, 3)]
     #[case::extension(&"€".repeat(80), Encoding::Gsm7, 160, 1)]
     #[case::extension_over(&"€".repeat(81), Encoding::Gsm7, 162, 2)]
-    // 153 is odd: the escape of the 77th goes to the next segment with its character.
+    // 153 is odd, so the escape of the 77th character goes to the next segment with its character.
     #[case::extension_not_split(&"€".repeat(153), Encoding::Gsm7, 306, 3)]
     #[case::accents_inside("é è à ù ñ ä ö ü ß ¿ ¡ Ç", Encoding::Gsm7, 23, 1)]
     #[case::accent_outside("ç", Encoding::Ucs2, 1, 1)]
@@ -100,7 +101,7 @@ mod tests {
     #[case::wide_two(&"あ".repeat(134), Encoding::Ucs2, 134, 2)]
     #[case::wide_three(&"あ".repeat(135), Encoding::Ucs2, 135, 3)]
     #[case::pairs(&"🔑".repeat(35), Encoding::Ucs2, 70, 1)]
-    // 67 is odd: a pair is not split.
+    // 67 is odd, and a surrogate pair is not split.
     #[case::pairs_not_split(&"🔑".repeat(67), Encoding::Ucs2, 134, 3)]
     fn units_and_segments(
         #[case] text: &str,

@@ -1,4 +1,4 @@
-//! The sentences: one Fluent file a locale, compiled in, and an operator's over it.
+//! The sentences: one Fluent file per locale, compiled in, and an operator's overrides.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,7 +10,7 @@ use unic_langid::{CharacterDirection, LanguageIdentifier};
 
 use super::{fault::Fault, locale};
 
-/// What is said wherever nothing better is.
+/// The locale for users without a better one.
 pub(super) const LAST_RESORT: &str = "en";
 
 const BUILT_IN: [(&str, &str); 7] = [
@@ -25,7 +25,7 @@ const BUILT_IN: [(&str, &str); 7] = [
 
 type Bundle = FluentBundle<Arc<FluentResource>>;
 
-/// All locales that are spoken.
+/// The sentences of all locales.
 pub(super) struct Sentences {
     tags: Vec<LanguageIdentifier>,
     locales: Vec<Locale>,
@@ -36,7 +36,7 @@ pub(super) struct Sentences {
 pub(super) struct Locale {
     pub(super) tag: LanguageIdentifier,
     built_in: Option<&'static str>,
-    /// The operator's file.
+    /// The operator's file, if there is one.
     pub(super) own: Option<PathBuf>,
     parsed: OnceLock<Parsed>,
 }
@@ -47,7 +47,7 @@ struct Parsed {
 }
 
 impl Sentences {
-    /// `own`: an operator's files by the tags of their names.
+    /// `own` is an operator's files by the tags in their names.
     pub(super) fn new(own: Vec<(LanguageIdentifier, PathBuf)>, default: &str) -> Self {
         let mut locales: Vec<Locale> = BUILT_IN
             .iter()
@@ -69,8 +69,8 @@ impl Sentences {
         &self.locales
     }
 
-    /// The operator's sentences and the built-in ones to say something in, best first: the wanted locale, its language
-    /// as it is built in, the default locale, English. An error stands where the operator's are not usable.
+    /// Returns the candidates for a message's sentences, best first: the wanted locale, its language among
+    /// the built-in ones, the default locale, English. An unusable operator's file yields an error.
     pub(super) fn candidates<'a>(
         &'a self,
         wanted: &'a [&str],
@@ -97,7 +97,7 @@ impl Locale {
         self.built_in.is_some()
     }
 
-    /// The operator's sentences, over the built-in ones of the same locale.
+    /// Returns the operator's sentences, merged over the built-in ones of the same locale.
     pub(super) fn own(&self) -> Option<Result<Spoken<'_>, &Fault>> {
         let own = self.parsed().own.as_ref()?.as_ref();
         Some(own.map(|bundle| Spoken { tag: &self.tag, bundle, is_own: true }))
@@ -113,7 +113,7 @@ impl Locale {
             let built_in = self.built_in.map(|text| resource(text.to_owned()));
             let bundle = |resources: Vec<Arc<FluentResource>>| {
                 let mut bundle = Bundle::new_concurrent(vec![self.tag.clone()]);
-                // They would be shown as boxes in an SMS.
+                // Phones would show the isolating characters as boxes.
                 bundle.set_use_isolating(false);
                 for resource in resources {
                     bundle.add_resource_overriding(resource);
@@ -131,7 +131,7 @@ impl Locale {
     }
 }
 
-/// The built-in files have no faults; a test parses them.
+/// Parses a built-in file. These files have no faults; a test parses them all.
 fn resource(text: String) -> Arc<FluentResource> {
     Arc::new(FluentResource::try_new(text).unwrap_or_else(|(resource, _)| resource))
 }
@@ -144,7 +144,7 @@ fn read(file: &Path) -> Result<Arc<FluentResource>, Fault> {
     }
 }
 
-/// One locale's sentences, operator's or built-in.
+/// The sentences of one locale, an operator's or built-in.
 #[derive(Clone, Copy)]
 pub(super) struct Spoken<'a> {
     pub(super) tag: &'a LanguageIdentifier,
@@ -153,7 +153,7 @@ pub(super) struct Spoken<'a> {
 }
 
 impl Spoken<'_> {
-    /// `ltr` or `rtl`, as HTML has it.
+    /// Returns `ltr` or `rtl`, the values of HTML's `dir`.
     pub(super) fn direction(self) -> &'static str {
         match self.tag.character_direction() {
             CharacterDirection::RTL => "rtl",
@@ -173,7 +173,7 @@ impl Spoken<'_> {
     }
 }
 
-/// Names of variables and messages, never their values.
+/// Describes a fault with names of variables and messages, never with values.
 fn reason(fault: &FluentError) -> String {
     match fault {
         FluentError::ResolverError(fault) => fault.to_string(),
@@ -181,7 +181,7 @@ fn reason(fault: &FluentError) -> String {
     }
 }
 
-/// What sentences are filled with. Texts go in as they are.
+/// The values of a sentence's variables. Texts are inserted unchanged.
 pub(super) struct Variables<'a>(FluentArgs<'a>);
 
 impl<'a> Variables<'a> {
@@ -202,7 +202,7 @@ impl<'a> Variables<'a> {
     }
 }
 
-/// The names of all sentences: those of the built-in English.
+/// Returns the names of all sentences, which are those of the built-in English file.
 pub(super) fn built_in_sentences() -> impl Iterator<Item = &'static str> {
     let english = BUILT_IN.iter().take(1).map(|(_, text)| *text);
     english.flat_map(|text| super::check::ids(text).map(|(_, id)| id))

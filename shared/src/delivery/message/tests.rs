@@ -19,7 +19,7 @@ fn built_in() -> Messages {
     Messages::new(policy(), None)
 }
 
-/// Messages with an operator's files.
+/// Returns messages with an operator's files.
 fn with_files(files: &[(&str, &str)]) -> (Messages, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("messages")).unwrap();
@@ -40,7 +40,7 @@ fn content<'a>(purpose: Purpose, code: &'a str, locale: &'a str) -> Content<'a> 
     }
 }
 
-/// Every message, with the longest code of its kind.
+/// Returns every message, with the longest code of its kind.
 fn contents(locale: &str) -> Vec<Content<'_>> {
     let mut contents: Vec<_> = Purpose::all().map(|purpose| content(purpose, "12345678", locale)).collect();
     for content in &mut contents {
@@ -70,7 +70,7 @@ fn facts() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-/// The messages, and what was wrong with the operator's texts.
+/// Returns the composed texts, and the faults of the operator's texts.
 fn composed(messages: &Messages, content: &Content<'_>) -> (String, EmailText, Vec<Fault>) {
     let (sms, mut broken) = messages.compose(&content.locales, |spoken, broken| {
         messages.compose_sms(spoken, content, true, &|_, _| Ok(()), broken)
@@ -87,7 +87,7 @@ fn every_built_in_text_message_is_one_segment() {
     let messages = built_in();
     for locale in messages.locales() {
         for content in contents(&locale) {
-            // Two may be needed for a password with a name: how long both are is not ours to say.
+            // A password with a name may need two segments. We do not decide how long both are.
             if content.purpose == Some(Purpose::AdminCreateUser) {
                 continue;
             }
@@ -113,7 +113,7 @@ fn every_built_in_text_is_inside_cognito_s_limits() {
             };
             let texts = messages.for_cognito(Some(purpose), placeholders, vec![&locale]);
             if purpose == Purpose::AccountTakeOverNotification {
-                // Not one of Cognito's, and without a code.
+                // Cognito does not send this message, and it has no code.
                 assert_eq!(texts, CognitoTexts::default());
                 continue;
             }
@@ -131,7 +131,7 @@ fn every_built_in_text_is_inside_cognito_s_limits() {
     }
 }
 
-/// Cognito would refuse them, and with them the sign-up (cognito.md §1.11).
+/// Cognito would refuse texts outside its alphabet, and with them the sign-up (cognito.md §1.11).
 #[test]
 fn every_built_in_text_is_inside_cognito_s_alphabet() {
     let messages = built_in();
@@ -147,7 +147,7 @@ fn every_built_in_text_is_inside_cognito_s_alphabet() {
     }
 }
 
-/// A text that Cognito would refuse gives way to the built-in one, and the check names its line.
+/// If Cognito would refuse a text, the built-in one is used, and the check names the text's line.
 #[rstest]
 #[case::no_break_space("sign-up-lead = Bonjour\u{a0}!\n", "U+00A0", Some(2))]
 #[case::narrow_no_break_space("sign-up-note = Bonjour\u{202f}!\n", "U+202F", Some(2))]
@@ -185,7 +185,7 @@ fn every_locale_has_every_sentence_and_no_other() {
     }
 }
 
-/// No locale is answered for by another.
+/// No locale falls back to the sentences of another.
 #[test]
 fn every_message_is_written_in_its_own_locale() {
     let messages = built_in();
@@ -223,7 +223,7 @@ fn e_mails_in_english() {
     insta::assert_snapshot!(texts.join("\n----\n"));
 }
 
-/// Both parts say the same: every text of the plain one is in the other.
+/// Both parts of an e-mail have the same content: every text of the plain part is in the HTML part.
 #[test]
 fn html_says_what_the_text_says_and_loads_nothing() {
     let messages = built_in();
@@ -280,7 +280,7 @@ fn a_password_comes_out_as_it_is(#[case] password: &str) {
         let text = messages.sms(&content);
         assert!(text.expose().starts_with(&format!("{password} ")), "{}", text.expose());
         assert!(text.expose().ends_with("alex <a@example.com>"), "{}", text.expose());
-        // No phone is to fill a password in.
+        // A phone must not fill in a password.
         assert!(!text.expose().contains(DOMAIN), "{}", text.expose());
         let email = messages.email(&content);
         assert!(email.text.contains(&format!("    {password}\n")), "{}", *email.text);
@@ -290,7 +290,7 @@ fn a_password_comes_out_as_it_is(#[case] password: &str) {
     }
 }
 
-/// A source that Cognito has thought of since: what it sent reaches its user, whatever it is.
+/// Cognito may add sources. Their content still reaches the user.
 #[test]
 fn an_unknown_purpose_is_delivered_in_neutral_words() {
     let messages = built_in();
@@ -370,14 +370,14 @@ fn an_operator_s_sentences_go_over_the_built_in_ones() {
     assert_eq!(broken, []);
     assert!(sms.starts_with("123456 opens The Shop. Valid for 24 hours."), "{sms}");
     assert_eq!(email.subject, "Confirm your Example-App account");
-    // What another says by reference follows.
+    // A sentence that refers to an overridden one changes with it.
     let (sms, ..) = composed(&messages, &content(Purpose::ResendCode, "123456", "en"));
     assert!(sms.starts_with("123456 opens The Shop."), "{sms}");
     let (sms, ..) = composed(&messages, &content(Purpose::SignUp, "123456", "de"));
     assert!(sms.starts_with("123456 ist Ihr"), "{sms}");
 }
 
-/// A new locale whose file lacks what a message needs: the default locale, never half of each.
+/// If the file of a new locale lacks a sentence, the whole message uses the default locale.
 #[test]
 fn a_new_locale_is_spoken_as_far_as_it_goes() {
     let file = "sentence-space = {\" \"}\nduration-minutes = { $count } min\nsms-validity = Valido { $duration }.\n\
@@ -419,7 +419,7 @@ fn a_broken_override_gives_way_to_the_built_in_text(#[case] file: &str, #[case] 
         (email.subject, email.text.as_str(), email.html.as_str()),
         (expected.subject, expected.text.as_str(), expected.html.as_str())
     );
-    // What is reported of it names places, never what the message was filled with.
+    // The report names places, never the content of the message.
     assert!(broken.iter().all(|fault| !fault.to_string().contains("123456")), "{broken:?}");
     assert!(
         check(&messages.policy, folder.path()).iter().any(|finding| finding.severity == Severity::Error),
@@ -427,7 +427,7 @@ fn a_broken_override_gives_way_to_the_built_in_text(#[case] file: &str, #[case] 
     );
 }
 
-/// An operator's layout and sentences are independent of each other: one broken, the other stays.
+/// An operator's layout and sentences are independent: if one is broken, the other still applies.
 #[test]
 fn only_what_is_broken_gives_way() {
     let (messages, _folder) = with_files(&[
@@ -479,7 +479,7 @@ fn right_to_left_is_said() {
     assert!(email.html.contains("<html lang=\"he\" dir=\"rtl\">"), "{}", *email.html);
 }
 
-/// What Cognito would refuse is not handed to it: we use a shorter text, or the pool's own.
+/// Cognito does not get a text that it would refuse. It gets a shorter text, or uses the pool's own.
 #[test]
 fn cognito_gets_no_text_that_it_would_refuse() {
     let placeholders = CognitoPlaceholders { code: "{####}", user_name: None, link: None };
@@ -505,7 +505,7 @@ fn cognito_gets_no_text_that_it_would_refuse() {
     let named = CognitoPlaceholders { user_name: Some("{username}"), ..placeholders };
     let sms = nameless.for_cognito(Some(Purpose::AdminCreateUser), named, vec!["en"]).sms.unwrap();
     assert!(sms.contains("{username}"), "{sms}");
-    // A name that Cognito asks for and our message does not contain.
+    // Cognito asks for a placeholder that our message does not contain.
     let odd = CognitoPlaceholders { code: &"#".repeat(200), ..placeholders };
     assert_eq!(built_in().for_cognito(Some(Purpose::SignUp), odd, vec!["en"]).sms, None);
 }
@@ -581,7 +581,7 @@ fn nothing_prints_what_it_says() {
     }
 }
 
-/// A region's texts that don't work give way to its language's, not to another language.
+/// If a region's texts do not work, the texts of its language follow, not those of another language.
 #[test]
 fn a_broken_region_is_followed_by_its_language() {
     let (messages, _folder) = with_files(&[("pt-BR.ftl", "sign-up-sms = Digite { $nothing }\n")]);
@@ -591,7 +591,7 @@ fn a_broken_region_is_followed_by_its_language() {
     assert!(!broken.is_empty());
 }
 
-/// The line for autofill says the code to phones only.
+/// The line for autofill only shows the code to phones.
 #[test]
 fn a_text_message_says_its_code_itself() {
     let (messages, _folder) = with_files(&[("en.ftl", "sign-up-sms = Here is your code.\n")]);
@@ -614,7 +614,7 @@ fn a_recovery_mail_has_the_code_and_the_stop_link() {
             "{needed}"
         );
     }
-    // A missing link does not hold a code back.
+    // A missing link does not keep the code from the user.
     let unsafe_link = Content {
         facts: vec![("RECOVERY_CODE", "abcd-efgh-ijkl-mnop"), ("STOP_LINK", "http://example.com/stop")],
         ..waiting.clone()
@@ -632,7 +632,7 @@ fn a_recovery_mail_has_the_code_and_the_stop_link() {
     assert!(findings.iter().any(|one| one.severity == Severity::Error), "{findings:?}");
 }
 
-/// What custom-message would throw away at every message.
+/// The check reports texts that `custom-message` would discard each time.
 #[test]
 fn the_check_reports_texts_that_cognito_refuses() {
     let long = "authentication-sms = { $code } is your sign-in code for the customer portal of the Example Shop \

@@ -10,11 +10,11 @@ use super::{
     suite::{IV, Suite, TAG, verify_signature},
 };
 
-/// Cognito's messages have about 600 bytes. More than this is not read at all.
+/// Cognito's messages have about 600 bytes. Longer ones than this are not read at all.
 const MAX_BYTES: usize = 4096;
-/// A code or a temporary password (256 characters, HTML-escaped) is far below.
+/// A code or a temporary password (256 characters, HTML-escaped) is far shorter.
 const MAX_CONTENT: usize = 1024;
-/// Pairs in the encryption context, and data keys.
+/// The maximum number of pairs in the encryption context, and of data keys.
 const MAX_ENTRIES: u16 = 8;
 
 const SIGNING_KEY: &str = "aws-crypto-public-key";
@@ -87,7 +87,7 @@ impl Message {
     }
 }
 
-/// A message whose every byte has a place; nothing of it is verified yet.
+/// A completely parsed message. Nothing in it is verified yet.
 pub(super) struct Parsed<'a> {
     suite: Suite,
     message_id: &'a [u8],
@@ -104,7 +104,7 @@ pub(super) struct Parsed<'a> {
 
 struct SealedKey<'a> {
     provider: &'a [u8],
-    /// With `aws-kms` the key's ARN.
+    /// For the provider `aws-kms`, the key's ARN.
     info: &'a [u8],
     ciphertext: &'a [u8],
 }
@@ -127,7 +127,7 @@ impl<'a> Parsed<'a> {
         }
     }
 
-    /// Verifies commitment, header, frame and signature, and only then gives the content.
+    /// Verifies commitment, header, frame and signature, and then returns the content.
     pub(super) fn open(&self, data_key: &[u8; 32]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
         let key = self.suite.content_key(data_key, self.message_id, self.commitment)?;
         key.open(self.header_iv, self.header, self.header_tag).ok_or(Unreadable::Forged("the header"))?;
@@ -161,7 +161,7 @@ fn context(rest: &mut Cursor<'_>) -> Result<BTreeMap<String, String>, Unreadable
     for _ in 0..count {
         let key = pairs.text(WHAT)?;
         let value = pairs.text(WHAT)?;
-        // Sorted and unique, as the format demands: one context has one spelling.
+        // The format demands sorted, unique keys, so that a context has only one spelling.
         if context.last_key_value().is_some_and(|(last, _): (&String, _)| *last >= key) {
             return Err(Unreadable::Unexpected(WHAT));
         }
@@ -187,7 +187,7 @@ fn data_keys<'a>(rest: &mut Cursor<'a>) -> Result<Vec<SealedKey<'a>>, Unreadable
         .collect()
 }
 
-/// One final frame and no other: codes are shorter than any frame.
+/// Reads the only frame, which must be final. Codes are shorter than any frame.
 fn frame<'a>(rest: &mut Cursor<'a>, frame_length: u32) -> Result<Frame<'a>, Unreadable> {
     const WHAT: &str = "the frame";
     let marker: [u8; 4] = rest.array(WHAT)?;
@@ -226,7 +226,7 @@ impl<'a> Cursor<'a> {
         self.array(what).map(u16::from_be_bytes)
     }
 
-    /// A length of two bytes, then as many bytes.
+    /// Reads a length of two bytes, then that number of bytes.
     fn field(&mut self, what: &'static str) -> Result<&'a [u8], Unreadable> {
         let length = self.u16(what)?;
         self.take(usize::from(length), what)
@@ -236,7 +236,7 @@ impl<'a> Cursor<'a> {
         std::str::from_utf8(self.field(what)?).map(str::to_owned).map_err(|_| Unreadable::Unexpected(what))
     }
 
-    /// Everything read so far.
+    /// Returns all bytes read so far.
     fn before(&self) -> &'a [u8] {
         self.bytes.get(..self.at).unwrap_or_default()
     }

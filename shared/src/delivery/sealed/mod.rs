@@ -1,9 +1,9 @@
-//! Reading the codes that Cognito seals for custom senders: AWS Encryption SDK messages of one frame
-//! (cognito.md §2). A reader of our own instead of the SDK, because only decryption of a few bytes
-//! under one pinned key is needed; docs/decisions/024-sealed-code-reader.md has the figures.
+//! Reads the codes that Cognito seals for custom senders: AWS Encryption SDK messages of one frame
+//! (cognito.md §2). We do not use the SDK, because we only decrypt a few bytes under one pinned key.
+//! docs/decisions/024-sealed-code-reader.md has the figures.
 //!
-//! Everything that is not exactly such a message is refused: other suites, several frames, trailing
-//! bytes, a key other than the pinned one, a pool other than ours.
+//! Any other message is refused: other suites, several frames, trailing bytes, a key other than the pinned
+//! one, another user pool.
 
 mod message;
 mod suite;
@@ -16,16 +16,16 @@ use zeroize::Zeroizing;
 use self::message::Message;
 use crate::kernel::{OneTimeCode, PortError};
 
-/// KMS `Decrypt` of a message's data key.
+/// Decrypts a message's data key with KMS `Decrypt`.
 ///
-/// Contract: gives the 32-byte key that was sealed under exactly this key ARN and context, and
-/// fails for any other.
+/// Contract: returns the 32-byte key that was sealed under exactly this key ARN and context, and fails for
+/// any other.
 #[async_trait]
 pub trait DataKeys: Send + Sync {
     async fn decrypt(&self, sealed: &DataKeyCiphertext<'_>) -> Result<Zeroizing<[u8; 32]>, PortError>;
 }
 
-/// A sealed data key with all that KMS checks it against.
+/// A sealed data key, with the values that KMS checks it against.
 #[derive(Debug, Clone, Copy)]
 pub struct DataKeyCiphertext<'a> {
     pub key_arn: &'a str,
@@ -33,12 +33,12 @@ pub struct DataKeyCiphertext<'a> {
     pub ciphertext: &'a [u8],
 }
 
-/// What is sent: a code, or a temporary password.
+/// An unsealed code or temporary password.
 #[derive(Clone)]
 pub struct Plaintext(Zeroizing<String>);
 
 impl Plaintext {
-    /// A code of our own.
+    /// Wraps one of our own codes.
     pub(super) fn of(code: &OneTimeCode) -> Self {
         Self(Zeroizing::new(code.expose().to_owned()))
     }
@@ -47,8 +47,8 @@ impl Plaintext {
         &self.0
     }
 
-    /// A temporary password as it was before Cognito escaped it for HTML (cognito.md §2.3). In one
-    /// pass: what an entity stood for is not read as the start of another.
+    /// Returns a temporary password as it was before Cognito escaped it for HTML (cognito.md §2.3). This is a
+    /// single pass, so that the character of one entity does not start another.
     #[must_use]
     pub fn unescaped(&self) -> Self {
         let mut plain = Zeroizing::new(String::with_capacity(self.0.len()));
@@ -66,7 +66,7 @@ impl Plaintext {
     }
 }
 
-/// What may stand for a reserved character. Only `<` and `>` are documented.
+/// The HTML entities that we unescape. Only `<` and `>` are documented.
 const ENTITIES: [(&str, char); 7] = [
     ("&lt;", '<'),
     ("&gt;", '>'),
@@ -83,7 +83,7 @@ impl std::fmt::Debug for Plaintext {
     }
 }
 
-/// Why a message was not read. It says where, never what.
+/// Why a message was not read. It names the place, never the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     #[error("not standard base64")]
@@ -114,7 +114,7 @@ pub enum UnsealFault {
 #[derive(Debug, Clone)]
 pub struct Unseal {
     pub user_pool_id: String,
-    /// ARN of the pool's `KMSKeyID`. Pinned: no other key is asked for anything.
+    /// ARN of the pool's `KMSKeyID`. It is pinned: we use no other key.
     pub key_arn: String,
 }
 

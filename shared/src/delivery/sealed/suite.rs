@@ -1,5 +1,5 @@
-//! The four algorithm suites that Cognito uses or may come to use (cognito.md §2.2). All encrypt with
-//! AES-256-GCM and 12-byte IVs; they differ in how the key is derived, committed to and signed.
+//! The four algorithm suites that Cognito uses or may use one day (cognito.md §2.2). All encrypt with
+//! AES-256-GCM and 12-byte IVs. They differ in key derivation, commitment and signature.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
@@ -18,11 +18,11 @@ pub(super) const IV: usize = 12;
 pub(super) enum Suite {
     /// `0x0178`: HKDF-SHA-256.
     Derived,
-    /// `0x0378`: HKDF-SHA-384, ECDSA P-384. What Cognito sends today.
+    /// `0x0378`: HKDF-SHA-384, ECDSA P-384. Cognito uses this suite today.
     DerivedSigned,
     /// `0x0478`: HKDF-SHA-512 with key commitment.
     Committed,
-    /// `0x0578`: the same, with ECDSA P-384.
+    /// `0x0578`: HKDF-SHA-512 with key commitment, and ECDSA P-384.
     CommittedSigned,
 }
 
@@ -50,7 +50,7 @@ impl Suite {
         matches!(self, Self::DerivedSigned | Self::CommittedSigned)
     }
 
-    /// The key that encrypts header and frame, once the commitment holds.
+    /// Derives the key that encrypts header and frame, after a check of the commitment.
     pub(super) fn content_key(
         self,
         data_key: &[u8; 32],

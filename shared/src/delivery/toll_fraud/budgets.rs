@@ -1,4 +1,4 @@
-//! What is counted, and by which rule a count refuses.
+//! The counters of the governor, and the rules by which a count refuses a message.
 
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -10,7 +10,7 @@ use crate::{
     kernel::{PortError, UserId},
 };
 
-/// A UTC day or an hour of it: windows stand still, so that a counter is one number.
+/// A UTC day or one of its hours. Windows are fixed, so that a counter is a single number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BudgetWindow {
     pub day: Date,
@@ -29,10 +29,10 @@ impl BudgetWindow {
 pub struct BudgetCounter {
     pub channel: Channel,
     pub scope: BudgetScope,
-    /// By scope: the `sub`, a keyed hash of the destination or the range, the prefix's digits, the
-    /// country's code, nothing. Never an address.
+    /// The counter's name within its scope: the `sub`, a keyed hash of the destination or the range, the
+    /// digits of the prefix, the country's code, or empty. It is never an address.
     pub name: String,
-    /// A key takes 1,000 writes a second; the destination's hash says which shard counts it.
+    /// A key takes 1,000 writes a second. The destination's hash selects the shard.
     pub shard: u8,
     pub day: Date,
 }
@@ -40,11 +40,11 @@ pub struct BudgetCounter {
 /// How far we trust the owner of a destination, lowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TrustLevel {
-    /// No code was entered from there yet. A flood consists of these.
+    /// No code to this destination has been entered yet. The destinations of a flood are all unverified.
     Unverified,
     /// Verified, but not for long enough.
     Verified,
-    /// Verified for longer than a flood lasts: may use the reserve.
+    /// Verified for longer than a flood lasts, so it may use the reserve.
     Established,
 }
 
@@ -53,19 +53,19 @@ pub enum TrustLevel {
 pub struct BudgetLimits {
     pub per_hour: u32,
     pub per_day: u32,
-    /// The part of both that is open to all; the rest is the reserve of the established.
+    /// The part of both limits that is open to all. The rest is the reserve for established numbers.
     pub open_per_hour: u32,
     pub open_per_day: u32,
-    /// Codes to unverified numbers that were not entered.
+    /// The limit of codes to unverified numbers that were not entered.
     pub unverified: u32,
 }
 
 impl BudgetLimits {
-    /// The share of one shard. Rounded down: all shards together never pass the limit.
+    /// Returns the limits of one shard, rounded down so that all shards together never exceed the limit.
     pub fn of(policy: &BudgetPolicy, reserve_percent: u32) -> Self {
         let shards = u32::from(policy.shards.max(1));
         let (per_hour, per_day) = (policy.per_hour / shards, policy.per_day / shards);
-        // Half of the largest limit, in percent, is more than 32 bits hold.
+        // In 64 bits, because half of the largest limit, in percent, exceeds 32 bits.
         let reserve = |limit: u32| (u64::from(limit) * u64::from(reserve_percent.min(100))).div_ceil(100);
         let open = |limit: u32| limit.saturating_sub(u32::try_from(reserve(limit)).unwrap_or(limit));
         Self {
@@ -77,7 +77,7 @@ impl BudgetLimits {
         }
     }
 
-    /// Does a counter that stands at `counts` refuse one more?
+    /// Returns why a counter with these counts refuses another message, or `None` if it has room.
     pub fn refuses(&self, counts: &BudgetCounts, trust: TrustLevel) -> Option<BudgetRefusal> {
         let used_up = counts.hour >= self.per_hour || counts.day >= self.per_day;
         let open_used_up = counts.open_hour >= self.open_per_hour || counts.open_day >= self.open_per_day;
@@ -98,19 +98,19 @@ pub struct BudgetCounts {
     pub open_day: u32,
     pub hour: u32,
     pub open_hour: u32,
-    /// Codes to unverified numbers, less what was paid back by verifications. Below 0: credit.
+    /// Codes to unverified numbers, minus those that verifications paid back. A value below 0 is credit.
     pub unverified: i64,
 }
 
-/// One message to be counted on one counter.
+/// The increment of one counter for one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CounterIncrement {
     pub counter: BudgetCounter,
     pub hour: u8,
     pub trust: TrustLevel,
     pub limits: BudgetLimits,
-    /// Where the counter stood a moment ago; None: there is none yet today. It says how to write, not
-    /// whether: what has changed since costs a further request, no more.
+    /// The counts from an earlier read; absent if the counter had none that day. They only select the kind of
+    /// write, so a change since then only costs a further request.
     pub seen: Option<BudgetCounts>,
 }
 
@@ -121,55 +121,56 @@ impl CounterIncrement {
     }
 }
 
-/// Everything that one message changes.
+/// All changes for one message.
 #[derive(Debug, Clone, Copy)]
 pub struct Reservation<'a> {
     pub user: &'a UserId,
     pub channel: Channel,
-    /// Before and after, for [`Budgets::swap_history`]. None: it stays as it is.
+    /// The history before and after, for [`Budgets::swap_history`]. If absent, the history stays as it is.
     pub history: Option<(&'a SendHistory, &'a SendHistory)>,
     pub increments: &'a [CounterIncrement],
 }
 
-/// What became of each part of a [`Reservation`].
+/// The result of each part of a [`Reservation`].
 #[derive(Debug)]
 pub struct ReservationOutcome {
-    /// As [`Budgets::swap_history`] tells; true if there was nothing to swap.
+    /// The result of [`Budgets::swap_history`]; true if there was nothing to swap.
     pub swapped: Result<bool, PortError>,
-    /// One for each increment, in order: counted, or refused by its limits.
+    /// For each increment, in order, whether it was counted or refused by its limits.
     pub increments: Vec<Result<Result<(), BudgetRefusal>, PortError>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BudgetRefusal {
-    /// The hour or the day has no room left for this trust.
+    /// The hour or the day has no room left at this trust level.
     UsedUp,
-    /// Too many codes were sent here that were not entered.
+    /// Too many codes to this destination or scope were not entered.
     NothingVerified,
 }
 
-/// Credit for a counter after a verification: the codes it had counted, and more.
+/// Credit for a counter after a verification: the codes that it had counted, and some more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credit {
     pub counter: BudgetCounter,
     pub codes: u32,
-    /// Credit grows up to this.
+    /// The limit of the counter's credit.
     pub max_credit: u32,
 }
 
-/// Keeps the counters and each user's history.
+/// Stores the counters and each user's history.
 ///
-/// Contract: `repay`, `swap`, `settle` and each part of a reservation are one conditional write. A reservation
-/// is one request, or two; it is no transaction, so what one part counted stands when another is refused.
-/// Of any number of racing increments exactly as many are taken as [`BudgetLimits::refuses`] lets pass one after
-/// the other. Of racing swaps from one state exactly one succeeds; of racing settlements of
-/// one unverified codes exactly one sees it.
+/// Contract: `credit`, `swap_history`, `record_completion` and each part of a reservation are one conditional
+/// write. A reservation is one or two requests, but no transaction: the count of one part remains if another
+/// part is refused. Of racing increments, exactly as many are counted as [`BudgetLimits::refuses`] would
+/// allow one after the other. Of racing swaps from one state, exactly one succeeds. Of racing completions,
+/// exactly one receives the unverified codes.
 #[async_trait]
 pub trait Budgets: Send + Sync {
-    /// The user's history on a channel; the empty one if there is none.
+    /// Returns the user's history on a channel. It is empty if we sent nothing yet.
     async fn history(&self, user: &UserId, channel: Channel) -> Result<SendHistory, PortError>;
 
-    /// The same, and where each counter stands; None: there is none yet. The counters may be a moment old.
+    /// Returns the user's history, and the counts of each counter if it has any. The counts may be a moment
+    /// old.
     async fn read(
         &self,
         user: &UserId,
@@ -178,7 +179,8 @@ pub trait Budgets: Send + Sync {
         counters: &[BudgetCounter],
     ) -> Result<(SendHistory, Vec<Option<BudgetCounts>>), PortError>;
 
-    /// Replaces `before` by `after`. Returns false, and changes nothing, if the history is not `before` any more.
+    /// Replaces `before` by `after`. Returns false, and changes nothing, if the history has changed since
+    /// `before`.
     async fn swap_history(
         &self,
         user: &UserId,
@@ -187,8 +189,9 @@ pub trait Budgets: Send + Sync {
         after: &SendHistory,
     ) -> Result<bool, PortError>;
 
-    /// Notes that the user signed in or confirmed, and with `takes_unverified_codes` takes the unverified codes out. Gives
-    /// the unverified codes that was taken. A user to whom nothing was ever sent stays without history.
+    /// Records that the user signed in or confirmed. With `takes_unverified_codes`, this also removes the
+    /// unverified codes from the history and returns them. A user to whom we sent nothing stays without
+    /// history.
     async fn record_completion(
         &self,
         user: &UserId,
@@ -197,8 +200,8 @@ pub trait Budgets: Send + Sync {
         takes_unverified_codes: bool,
     ) -> Result<Option<super::UnverifiedCodes>, PortError>;
 
-    /// Counts one message on every counter whose limits allow it, and swaps the history. After an error, it is
-    /// unknown which parts were written.
+    /// Counts one message on every counter whose limits allow it, and swaps the history. After an error, it
+    /// is unknown which parts were written.
     async fn reserve(&self, reservation: &Reservation<'_>) -> Result<ReservationOutcome, PortError>;
 
     /// Takes back an increment. Call it once for each increment that was counted.

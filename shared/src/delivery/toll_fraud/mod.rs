@@ -1,24 +1,24 @@
-//! Toll-fraud governor: may this message be paid for?
+//! The toll-fraud governor: decides whether we pay for a message.
 //!
-//! Pumping fraud makes us send text messages to numbers whose owner earns from each. What it can't do
-//! without becoming an honest customer is to enter the codes. So three things are asked of a message,
-//! in this order:
+//! In pumping fraud, an attacker makes us send text messages to numbers whose owner earns from each. But the
+//! attacker cannot enter the codes without becoming an honest customer. So the governor asks three questions
+//! about a message, in this order:
 //!
 //! 1. Are its country and the type of its number allowed?
 //! 2. Is the user's last message old enough (the cool-down)?
-//! 3. Has every budget room: of the user, the destination, the number's range (its last four digits
-//!    aside), its prefix (its last seven aside), its country, and all together? Each has a limit an
-//!    hour and a day, and a limit of codes to *unverified* numbers that were not entered. A number
-//!    that gets verified pays back its codes and earns its range, prefix and country further ones, so
-//!    that sending goes on where codes are entered and stops where they are not.
+//! 3. Has every budget room? There are budgets for the user, the destination, the number's range, prefix and
+//!    country, and for all messages together. A range lacks the number's last four digits, a prefix the last
+//!    seven. Each budget has limits per hour and day, and a limit of codes to *unverified* numbers that were
+//!    not entered. A newly verified number pays back its codes and adds further ones to its range, prefix and
+//!    country. So sending goes on where users enter codes, and stops where they do not.
 //!
-//! Numbers that are verified don't meet the last limit at all, and numbers that were verified a day
-//! ago are *established*: at least half of each budget is kept for them. A flood comes from numbers
-//! that are neither. In a user's and a destination's own budgets the reserve is only for codes that
-//! were requested with the password or a token: a caller who knows only the name can request the others.
+//! Verified numbers are exempt from the last limit. Numbers that were verified a day ago are *established*: at
+//! least half of each budget is reserved for them. The numbers of a flood are neither. In the budgets of a user
+//! and of a destination, the reserve is only for codes that were requested with the password or a token. A
+//! caller who knows only the name can request the others.
 //!
-//! One request reads all of it, and where it refuses nothing is written. Another one has a conditional
-//! write for each counter. Where one of them refuses after all, what the others had counted is given back.
+//! One request reads everything. If it finds a refusal, nothing is written. Otherwise, a second request has a
+//! conditional write for each counter. If one of these writes refuses, the counts of the others are given back.
 
 mod budgets;
 mod numbers;
@@ -46,7 +46,7 @@ use crate::{
     telemetry::dependency_failed,
 };
 
-/// Where a message goes.
+/// The address that a message goes to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Destination {
     Sms(PhoneNumber),
@@ -67,27 +67,27 @@ impl Destination {
 pub struct AdmissionRequest {
     pub user: UserId,
     pub destination: Destination,
-    /// The event says that the address is verified. False for `UpdateUserAttribute`, whatever it
-    /// says: there the attribute is new, and the word may be of the old one (cognito.md §1.15).
+    /// Whether the event says that the address is verified. Always false for `UpdateUserAttribute`: there the
+    /// attribute is new, and the flag may be of the old one (cognito.md §1.15).
     pub is_verified: bool,
     pub purpose: Purpose,
 }
 
-/// Why a message is not sent. For operators: the user is not told.
+/// Why a message is not sent. Operators see the reason, users do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NotSent {
     CountryNotAllowed,
     NumberTypeNotAllowed,
-    /// The last message is too young, or another one is on its way right now.
+    /// The user's last message is too recent, or another one is on its way right now.
     CoolDown,
-    /// Too many codes were sent there that were not entered.
+    /// Too many codes in this scope were not entered.
     NothingVerified(BudgetScope),
     /// One of the budgets is used up.
     BudgetUsedUp(BudgetScope),
 }
 
 impl NotSent {
-    /// For audit lines and logs.
+    /// Returns the name for audit lines and logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::CountryNotAllowed => "country-not-allowed",
@@ -106,21 +106,21 @@ impl NotSent {
     }
 }
 
-/// What a budget is counted by, narrowest first.
+/// What a budget counts by, narrowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BudgetScope {
     User,
     Destination,
-    /// Numbers that differ in their last four digits only: what is rented for pumping in one piece.
+    /// Numbers that differ only in their last four digits. Numbers for pumping are rented in such blocks.
     NumberRange,
-    /// Numbers that differ in their last seven digits only: an area code, a part of an operator.
+    /// Numbers that differ only in their last seven digits: an area code, or a part of an operator.
     NumberPrefix,
     Country,
     All,
 }
 
 impl BudgetScope {
-    /// Whether the budget counts messages of one user only.
+    /// Returns whether the budget counts the messages of one user only.
     fn is_personal(self) -> bool {
         matches!(self, Self::User | Self::Destination)
     }
@@ -142,7 +142,7 @@ impl BudgetScope {
 pub enum AdmissionDecision {
     /// Send the message; it is counted already.
     Admitted(AdmissionReceipt),
-    /// Send the message although it would be withheld: dry run. Not counted.
+    /// Send the message, because the policy says dry run, although it would be withheld. It is not counted.
     DryRun(Withheld),
     Withheld(Withheld),
 }
@@ -154,16 +154,16 @@ pub struct Withheld {
     pub origin: NumberOrigin,
 }
 
-/// Where a phone number is from. Empty for e-mail.
+/// The origin of a phone number. Empty for e-mail.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NumberOrigin {
     pub country: Option<Country>,
-    /// Calling code and further digits, without the last seven.
+    /// The calling code and further digits, without the last seven.
     pub prefix: Option<String>,
 }
 
 impl NumberOrigin {
-    /// For the line of a metric.
+    /// Returns the dimensions for a metric.
     pub fn facts(&self) -> Vec<(&'static str, &str)> {
         let country = self.country.as_ref().map(|country| ("country", country.code()));
         let prefix = self.prefix.as_deref().map(|prefix| ("prefix", prefix));
@@ -175,16 +175,17 @@ impl NumberOrigin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdmissionReceipt {
     pub origin: NumberOrigin,
-    /// The message goes to an unverified number: [`Governor::record_completion`] tells if its code was entered.
+    /// Whether the message goes to an unverified number. [`Governor::record_completion`] reports whether its
+    /// code was entered.
     pub is_unverified: bool,
     user: UserId,
     channel: Channel,
-    /// Before and after.
+    /// The history before and after.
     history: Option<Box<(SendHistory, SendHistory)>>,
     increments: Vec<CounterIncrement>,
 }
 
-/// A completed sign-in or confirmation, with the address as the event has it.
+/// A completed sign-in or confirmation, with the address from the event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completion {
     pub user: UserId,
@@ -192,7 +193,7 @@ pub struct Completion {
     pub is_verified: bool,
 }
 
-/// What a [`Governor`] is set up with: the policy and `MFA_HASH_KEY`.
+/// The settings of a [`Governor`]: the policy and `MFA_HASH_KEY`.
 #[derive(Debug, Clone)]
 pub struct GovernorSettings {
     rules: GovernorRules,
@@ -210,7 +211,7 @@ impl GovernorSettings {
     }
 }
 
-/// Decides what is sent. Its rules are the policy's, its memory is [`Budgets`].
+/// Decides which messages are sent, by the rules of the policy and the counts in [`Budgets`].
 #[derive(Clone)]
 pub struct Governor {
     rules: GovernorRules,
@@ -223,11 +224,12 @@ impl Governor {
         Self { rules, budgets, hash_key }
     }
 
-    /// Decides over a message and counts it, once for each delivery: who asks again for the one that was admitted last
-    /// hears the same and is not counted. (Notices leave nothing to know them by: they are counted again.)
+    /// Decides on a message and counts it, once per delivery. If the last admitted delivery is repeated, it
+    /// is admitted again without a count. (We keep no record of the last notice, so a repeated one is counted
+    /// again.)
     ///
-    /// Two round trips, whatever the number of counters; a third where others write the same counters or the same
-    /// user's history at that moment, and where something has to be given or paid back.
+    /// This takes two round trips, whatever the number of counters. A third is needed if others write the
+    /// same counters or the same history at that moment, or if something must be given or paid back.
     pub async fn admit(
         &self,
         delivery: &DeliveryId,
@@ -246,8 +248,7 @@ impl Governor {
             self.budgets.read(&admission.user, target.channel, window.hour, &counters).await?;
         let trust = before.trust_level(policy, &target.destination, admission.is_verified, now);
         if before.has_admitted(requester, delivery) {
-            // The counters of the first attempt are not known any more. Its cool-down is still
-            // there to be taken back.
+            // We no longer know the counters of the first attempt, but we can still take back its cool-down.
             let forgotten = before.without_last(requester);
             return Ok(AdmissionDecision::Admitted(AdmissionReceipt {
                 origin: target.origin,
@@ -276,7 +277,7 @@ impl Governor {
             day: window.day,
         };
         let after = before.after_send(policy, &message, now);
-        // Notices of two changes at a time both go out: neither is in the other's way.
+        // Notices do not swap the history, so that the notices of two simultaneous changes are both sent.
         let history = (requester != Requester::System).then_some((&before, &after));
         let reservation =
             Reservation { user: &admission.user, channel: target.channel, history, increments: &increments };
@@ -286,7 +287,8 @@ impl Governor {
             let kept = self.budgets.read(&admission.user, target.channel, window.hour, &[]).await;
             swapped = kept.map(|(kept, _)| kept.has_admitted(requester, delivery));
             if matches!(swapped, Ok(true)) {
-                // It was ours, and the answer was lost. So what is full now may be so by us: it had room.
+                // The swap was ours, and its response was lost. A counter that is full now may be so because
+                // of us, and it had room.
                 outcomes
                     .iter_mut()
                     .filter(|outcome| matches!(outcome, Ok(Err(_))))
@@ -298,7 +300,7 @@ impl Governor {
             Ok(Err(refused)) => Some((increment.counter.scope, *refused)),
             Ok(Ok(())) | Err(_) => None,
         });
-        // Where nothing refuses and not all is taken, another message was swapped in, or a fault.
+        // If nothing refuses and not every part is written, another message was first, or a fault occurred.
         let reason = match &swapped {
             Ok(false) => NotSent::CoolDown,
             _ => refusal(refused).unwrap_or(NotSent::CoolDown),
@@ -306,7 +308,7 @@ impl Governor {
         let is_swapped = swapped.as_ref().is_ok_and(|swapped| *swapped);
         let taken = |outcome: &Result<_, _>| matches!(outcome, Ok(Ok(())));
         let all_taken = is_swapped && outcomes.iter().all(taken);
-        // A notice leaves the unverified codes where it is: it would be paid back with each.
+        // A notice does not take the unverified codes, because each notice would then pay them back.
         let takes_unverified_codes =
             requester != Requester::System && admission.is_verified && after.unverified_codes.is_none();
         let unverified_codes =
@@ -325,7 +327,7 @@ impl Governor {
                 .collect(),
         };
         if all_taken {
-            // Verified without our having been told: an attribute's verification runs no trigger.
+            // The address was verified without a trigger: Cognito runs none when an attribute is verified.
             if let Some(unverified_codes) = unverified_codes {
                 self.repay(&target, &unverified_codes).await;
             }
@@ -334,14 +336,14 @@ impl Governor {
         self.release(receipt).await;
         swapped?;
         for outcome in outcomes {
-            // A refusal is an answer; what could not be asked is a fault.
+            // A refusal is a result, and a failed request is a fault.
             let _: Result<(), BudgetRefusal> = outcome?;
         }
         Ok(self.withheld(reason, target.origin))
     }
 
-    /// Forgets an admitted message that no provider took. Best effort: what stays counted is gone
-    /// with the day.
+    /// Takes back the counts of a message that no provider accepted, as far as possible. A count that remains
+    /// ends with the day.
     pub async fn release(&self, receipt: AdmissionReceipt) {
         let AdmissionReceipt { user, channel, history, increments, .. } = receipt;
         let put_back = async {
@@ -360,9 +362,9 @@ impl Governor {
         }
     }
 
-    /// Notes a completed sign-in or confirmation: the next code need not cool down, and if codes went
-    /// to this destination while it was unverified, they are paid back. Gives the origin of a number
-    /// that was verified by them. One write; a second round trip after a verification only.
+    /// Records a completed sign-in or confirmation. The next code then has no cool-down, and unverified codes
+    /// to this destination are paid back. Returns the origin of a number whose code verified it. Costs one
+    /// write, and a second round trip only after a verification.
     pub async fn record_completion(
         &self,
         completed: &Completion,
@@ -373,7 +375,7 @@ impl Governor {
             .budgets
             .record_completion(&completed.user, target.channel, now, completed.is_verified)
             .await?;
-        // Codes to another destination than the one that is verified now prove nothing.
+        // Codes to a destination other than the one verified now prove nothing.
         let Some(unverified_codes) =
             taken.filter(|unverified_codes| unverified_codes.destination == target.destination)
         else {
@@ -417,7 +419,7 @@ impl Governor {
         SendTarget { channel, destination, numbering, origin, scopes }
     }
 
-    /// What a message of this requester is counted by.
+    /// Returns the counters for a message of this requester.
     fn counters(
         &self,
         target: &SendTarget,
@@ -425,7 +427,7 @@ impl Governor {
         window: BudgetWindow,
     ) -> Vec<BudgetCounter> {
         let counter = |(scope, name): &(BudgetScope, String)| {
-            // Notices are counted apart in what is the user's own: they use up no codes.
+            // Notices have separate counters in the user's own scopes, so that they use up no codes.
             let own =
                 (requester == Requester::System && scope.is_personal()).then(|| format!("notice:{name}"));
             self.counter(target, *scope, own.as_deref().unwrap_or(name), window.day)
@@ -455,13 +457,13 @@ impl Governor {
 
     fn counter(&self, target: &SendTarget, scope: BudgetScope, name: &str, day: Date) -> BudgetCounter {
         let shards = self.rules.budget(target.channel, scope).shards.max(1);
-        // The hash is hexadecimal: its first four digits spread evenly over a few shards.
+        // The hash is hexadecimal. Its first four digits spread evenly over a few shards.
         let hash = target.destination.get(..4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
         let shard = u8::try_from(hash.unwrap_or_default() % u16::from(shards)).unwrap_or_default();
         BudgetCounter { channel: target.channel, scope, name: name.to_owned(), shard, day }
     }
 
-    /// Best effort: without it, a range waits until tomorrow for what it earned.
+    /// Pays codes back, as far as possible. If this fails, a range gets its room back tomorrow.
     async fn repay(&self, target: &SendTarget, unverified_codes: &UnverifiedCodes) {
         let credits: Vec<_> = target
             .scopes
@@ -488,24 +490,25 @@ impl std::fmt::Debug for Governor {
     }
 }
 
-/// Where a message goes, as the counters name it.
+/// The destination of a message, with the names that its counters use.
 struct SendTarget {
     channel: Channel,
-    /// Keyed hash.
+    /// Keyed hash of the address.
     destination: String,
     numbering: Option<Numbering>,
     origin: NumberOrigin,
     scopes: Vec<(BudgetScope, String)>,
 }
 
-/// The first digits of a number: never fewer than three, so that tiny countries keep apart.
+/// Returns the first digits of a number. At least three remain, so that very small countries stay apart.
 fn without_last(number: &PhoneNumber, digits: usize) -> String {
     let text = number.expose().trim_start_matches('+');
     let kept = text.len().saturating_sub(digits).max(3);
     text.get(..kept).unwrap_or(text).to_owned()
 }
 
-/// Returns the most telling of several refusals: unverified codes first, then a budget; the narrowest first.
+/// Returns the most telling of several refusals: unverified codes before budgets, and the narrowest scope
+/// first.
 fn refusal(refused: impl IntoIterator<Item = (BudgetScope, BudgetRefusal)>) -> Option<NotSent> {
     let reasons = refused.into_iter().map(|(scope, refused)| match refused {
         BudgetRefusal::NothingVerified => NotSent::NothingVerified(scope),

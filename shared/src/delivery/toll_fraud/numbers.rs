@@ -1,14 +1,13 @@
-//! Country and kind of a phone number, from a table that is walked where it lies in the binary: two
-//! automata over digits, generated from libphonenumber's metadata (`shared/number-plan`, which has
-//! libphonenumber as the oracle). Nothing is set up and nothing allocated; a lookup reads at most one
-//! node a digit.
+//! Country and type of a phone number. The table in the binary is read in place: two automata over digits.
+//! `shared/number-plan` generates it from libphonenumber's metadata, and tests it against libphonenumber. A
+//! lookup needs no set-up and no allocation, and reads at most one node per digit.
 
 use crate::kernel::PhoneNumber;
 
-/// Layout: `shared/number-plan/src/lib.rs`.
+/// `shared/number-plan/src/lib.rs` describes the layout.
 const TABLE: &[u8] = include_bytes!("numbers.bin");
 
-/// An ISO 3166-1 alpha-2 code, upper case.
+/// A country's ISO 3166-1 alpha-2 code, in upper case.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Country([u8; 2]);
 
@@ -17,7 +16,7 @@ pub struct Country([u8; 2]);
 pub struct InvalidCountry;
 
 impl Country {
-    /// A country that has numbers.
+    /// Accepts only countries that have phone numbers.
     pub fn parse(code: &str) -> Result<Self, InvalidCountry> {
         countries().find(|country| country.code() == code).ok_or(InvalidCountry)
     }
@@ -33,12 +32,12 @@ impl std::fmt::Debug for Country {
     }
 }
 
-/// What a number is for, as libphonenumber tells it.
+/// The type of a number, as in libphonenumber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NumberType {
     Mobile,
     FixedLine,
-    /// Where the digits don't tell: all of North America.
+    /// The digits do not show which of both. This includes all of North America.
     FixedLineOrMobile,
     Voip,
     TollFree,
@@ -48,12 +47,12 @@ pub enum NumberType {
     Pager,
     Uan,
     Voicemail,
-    /// No valid number.
+    /// The number is not valid.
     Unknown,
 }
 
 impl NumberType {
-    /// In the order of their values in the table, which start with 1.
+    /// The types in the order of their values in the table, which start with 1.
     const ALL: [Self; 11] = [
         Self::Mobile,
         Self::FixedLine,
@@ -68,7 +67,7 @@ impl NumberType {
         Self::Voicemail,
     ];
 
-    /// The name in the policy. Numbers of no type cannot be allowed.
+    /// Reads a type's name in the policy. A policy cannot allow numbers without a type.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
@@ -96,21 +95,22 @@ impl NumberType {
     }
 }
 
-/// Where a number belongs.
+/// The country and the type of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Numbering {
-    /// None for satellites and other networks of no country, and where several countries share a
-    /// calling code and the number is none of theirs.
+    /// Absent for satellites and other networks without a country. Also absent if several countries share a
+    /// calling code and none of them has the number.
     pub country: Option<Country>,
     pub kind: NumberType,
 }
 
 impl Numbering {
-    /// The digits are taken as the subscriber's: a national prefix that was left in (`+44 0…`), which
-    /// libphonenumber forgives when it reads a number, makes a number of no kind here.
+    /// Looks up the digits as a subscriber's number. Libphonenumber tolerates a national prefix (`+44 0…`)
+    /// when it reads a number. Here, such a number has no type.
     pub fn of(number: &PhoneNumber) -> Self {
         let digits = number.expose().bytes().skip(1).map(|digit| digit.wrapping_sub(b'0'));
-        // A table that could not be read knows no number: nothing would be sent. Tests read it.
+        // If the table could not be read, every number would be unknown and nothing would be sent. Tests read
+        // it.
         Self::read(digits).unwrap_or(Self { country: None, kind: NumberType::Unknown })
     }
 
@@ -136,7 +136,7 @@ fn countries() -> impl Iterator<Item = Country> {
     codes.as_chunks().0.iter().copied().map(Country)
 }
 
-/// A number of three bytes, and what follows.
+/// Reads a number of three bytes, and returns it with the rest.
 fn offset(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let ([high, middle, low], rest) = bytes.split_first_chunk()?;
     Some((usize::try_from(u32::from_be_bytes([0, *high, *middle, *low])).ok()?, rest))
@@ -184,9 +184,9 @@ mod tests {
     #[case("+4407400123456", None, NumberType::Unknown)]
     #[case("+390612345678", Some("IT"), NumberType::FixedLine)]
     #[case("+8613812345678", Some("CN"), NumberType::Mobile)]
-    // A valid length is part of it; a calling code of one country names it all the same.
+    // A valid length is part of a valid number. A calling code of one country names it all the same.
     #[case("+49151234567", Some("DE"), NumberType::Unknown)]
-    // Satellite: mobile, of no country.
+    // Satellite: mobile, without a country.
     #[case("+881612345678", None, NumberType::Mobile)]
     #[case("+9991234567", None, NumberType::Unknown)]
     fn numbers_have_a_country_and_a_kind(

@@ -6,19 +6,19 @@ use crate::{
     delivery::Channel,
 };
 
-/// The policy's parts that concern the governor, read.
+/// The parsed parts of the policy that concern the governor.
 #[derive(Debug, Clone)]
 pub struct GovernorRules {
     policy: GovernorPolicy,
     sms: SmsPolicy,
     email: EmailPolicy,
-    /// Empty: all.
+    /// If empty, all countries are allowed.
     countries: BTreeSet<Country>,
     types: BTreeSet<NumberType>,
 }
 
 impl GovernorRules {
-    /// What the number plan does not know is a problem of the configuration.
+    /// Reads the rules. A name that the number plan does not contain is a problem of the configuration.
     pub fn read(policy: &Policy, environment: &mut Environment<'_>) -> Self {
         let mut countries = BTreeSet::new();
         for code in &policy.sms.allowed_countries {
@@ -51,7 +51,7 @@ impl GovernorRules {
     }
 
     pub(super) fn refuses(&self, numbering: Numbering) -> Option<NotSent> {
-        // Satellites and other networks of no country are the dearest of all.
+        // Satellites and other networks without a country are the most expensive of all.
         let allowed = numbering
             .country
             .is_some_and(|country| self.countries.is_empty() || self.countries.contains(&country));
@@ -74,7 +74,7 @@ impl GovernorRules {
             (Channel::Sms, BudgetScope::All) => self.sms.all,
             (Channel::Email, BudgetScope::User) => self.email.user,
             (Channel::Email, BudgetScope::Destination) => self.email.destination,
-            // An address has no number: the other scopes are not asked for.
+            // An e-mail address has no number, so its other scopes are never used.
             (Channel::Email, _) => self.email.all,
         }
     }

@@ -1,5 +1,5 @@
-//! The history of the codes that went to one user on one channel: how long to wait for the next, since when the
-//! destination is verified, and which codes were not entered yet.
+//! The history of the codes to one user on one channel: the wait for the next code, the verification of the
+//! destination, and the codes that were not entered yet.
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
@@ -12,13 +12,13 @@ use crate::{
 /// Who can request a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Requester {
-    /// A caller who knows the user's name: sign-up, resend, forgotten password. Counted apart, so that such a caller
-    /// cannot delay the user's second factor.
+    /// A caller who knows the user's name: sign-up, resend, forgotten password. Such messages are counted
+    /// separately, so that this caller cannot delay the user's second factor.
     Anonymous,
     /// A caller who has shown the password or a token.
     Authenticated,
-    /// No caller: we notify the user of a change or of a risky sign-in. Such a message has no cool-down and starts
-    /// none. It has budgets of its own for the user and the destination, apart from those of codes.
+    /// No caller: we notify the user of a change or of a risky sign-in. Such a message has no cool-down and
+    /// starts none. It has separate budgets for the user and the destination.
     System,
 }
 
@@ -39,13 +39,13 @@ impl Requester {
 /// What was sent to one user on one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SendHistory {
-    /// Changes with every write; 0: nothing was ever sent.
+    /// Changes with every write. With 0, we sent nothing yet.
     pub version: u32,
-    /// Keyed hash of the destination that was last seen verified, and since when it is.
+    /// Keyed hash of the destination that was last verified, and the time since when it is.
     pub verified: Option<(String, Timestamp)>,
     pub anonymous: Option<LastSend>,
     pub authenticated: Option<LastSend>,
-    /// The last sign-in or confirmation: whatever was sent before has arrived.
+    /// The last sign-in or confirmation. All earlier messages have arrived.
     pub completed_at: Option<Timestamp>,
     pub unverified_codes: Option<UnverifiedCodes>,
 }
@@ -56,7 +56,7 @@ pub struct LastSend {
     pub at: Timestamp,
     /// Its position in the streak, from 1.
     pub streak: u32,
-    /// The delivery that was admitted. A repetition of it, after a lost response or a crash, is not counted again.
+    /// The admitted delivery. A repetition of it, after a lost response or a crash, is not counted again.
     /// `None` if an earlier version sent the message.
     pub delivery: Option<DeliveryId>,
 }
@@ -71,7 +71,7 @@ pub struct UnverifiedCodes {
 }
 
 impl SendHistory {
-    /// Returns how far we trust `destination`. `is_verified`: as the event says now.
+    /// Returns how far we trust `destination`. `is_verified` is what the event says now.
     pub fn trust_level(
         &self,
         policy: &GovernorPolicy,
@@ -88,8 +88,8 @@ impl SendHistory {
         }
     }
 
-    /// Whether the next message has to wait. The wait is 60 s after the first, 120 s after the second and so on, up to
-    /// a maximum. An entered code, or waiting for the maximum, starts a new streak.
+    /// Returns whether the next message must wait. The wait is 60 s after the first message, 120 s after the
+    /// second and so on, up to a maximum. An entered code, or waiting for the maximum, starts a new streak.
     pub fn is_cooling_down(&self, policy: &GovernorPolicy, requester: Requester, now: Timestamp) -> bool {
         self.cool_down_left(policy, requester, now).is_some()
     }
@@ -111,7 +111,7 @@ impl SendHistory {
         [&self.anonymous, &self.authenticated].into_iter().flatten().map(|sent| sent.at).max()
     }
 
-    /// Whether this delivery was the last to be admitted.
+    /// Returns whether this delivery was the last admitted one.
     pub fn has_admitted(&self, requester: Requester, delivery: &DeliveryId) -> bool {
         self.last(requester).is_some_and(|sent| sent.delivery.as_ref() == Some(delivery))
     }
@@ -142,7 +142,7 @@ impl SendHistory {
                 after.unverified_codes = None;
             }
         } else {
-            // An unverified number beside a verified one (a change under way) takes nothing away.
+            // An unverified number does not end the verification of another number (a change is under way).
             if known {
                 after.verified = None;
             }
@@ -237,7 +237,7 @@ mod tests {
         SentMessage { delivery: &DELIVERY, requester, destination: "number", is_verified, day: DAY }
     }
 
-    /// Seconds from each message to the first moment the next may go.
+    /// Returns the seconds from each message to the first moment that allows the next.
     fn waits(mut history: SendHistory, requester: Requester, count: usize) -> Vec<i64> {
         let mut now = 0;
         (0..count)
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn the_cool_down_doubles_up_to_its_cap() {
         let waits = waits(SendHistory::default(), Requester::Authenticated, 6);
-        // At the maximum the streak ends: after that wait a new one starts.
+        // After the maximum wait, a new streak starts.
         assert_eq!(waits, [60, 120, 240, 480, 900, 60]);
     }
 
@@ -326,9 +326,9 @@ mod tests {
 
     #[derive(Debug, Clone, Copy)]
     enum Step {
-        /// By whom, where to, verified or not.
+        /// The requester, the destination, and whether it is verified.
         Ask(Requester, &'static str, bool),
-        /// A code is entered.
+        /// The user enters a code.
         Settle,
         Wait(i64),
     }
@@ -348,16 +348,16 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is asked for in whatever order, and let through as the cool-down says: each kind of requester has
-        /// a streak of its own, no requester waits for ever or because of a notice, a destination is established by a day in
-        /// which it was never seen unverified, and every code to an unverified one is owed.
+        /// Checks any order of requests that the cool-down allows. Each kind of requester has a separate
+        /// streak. No requester waits for ever or because of a notice. A destination is established after a
+        /// day without an unverified request. Every code to an unverified destination is owed.
         #[test]
         fn no_history_gets_around_a_wait_or_into_the_reserve(steps in steps()) {
             let policy = policy();
             let (mut history, mut now) = (SendHistory::default(), 0);
-            // When each kind of requester got its messages since a code was entered.
+            // For each kind of requester, the times of its messages since a code was entered.
             let mut rows: [Vec<i64>; 2] = Default::default();
-            // Of each destination: since when it was only seen verified, and codes owed today.
+            // For each destination, since when it was only seen verified, and the codes owed today.
             let (mut verified, mut owed) = (BTreeMap::new(), BTreeMap::new());
             for step in steps {
                 let (requester, destination, is_verified) = match step {
@@ -365,7 +365,7 @@ mod tests {
                     Step::Settle => {
                         history.completed_at = Some(at(now));
                         rows = Default::default();
-                        // What is sent in the very moment of a sign-in counts as sent before it.
+                        // A message at the very moment of a sign-in counts as sent before it.
                         now += 1;
                         continue;
                     }
@@ -412,7 +412,8 @@ mod tests {
             }
         }
 
-        /// A streak of messages without a code entered: 60 s, twice that and so on, to the cap.
+        /// A streak of messages without an entered code waits 60 s, then twice as long each time, up to the
+        /// maximum.
         #[test]
         fn a_streak_doubles_its_wait_each_time(late in prop::collection::vec(0..30_i64, 1..12)) {
             let policy = policy();
