@@ -20,7 +20,7 @@ pub enum Weakness {
     NoWayIn,
     /// A user without an authenticator can neither sign in nor set one up.
     NoFirstFactor,
-    /// A user who sets up an authenticator can't sign in again with it and the codes that stay on offer.
+    /// A user who sets up an authenticator can't sign in again with it and the codes that remain available.
     AuthenticatorLocksOut,
 }
 

@@ -148,7 +148,7 @@ impl TokenGate {
 
     /// Returns the evidence of a sign-in at a native client, or `None` for a user who has more to prove.
     ///
-    /// A factor of the pool counts only if it was known to be on before this sign-in: in a pool that
+    /// A pool factor counts only if it was known to be on before this sign-in: in a pool that
     /// requires MFA, a user without a factor sets one up in the sign-in itself (cognito.md §4.8).
     async fn admit_natively(
         &self,

@@ -69,7 +69,7 @@ pub enum FirstStep {
 pub enum EnrolmentPolicy {
     /// As a step of a sign-in, or through the MFA API soon after one.
     AtSignIn,
-    /// Not through this client.
+    /// Users cannot set up a first factor through this client.
     Closed,
 }
 

@@ -63,7 +63,8 @@ pub fn check(policy: &MessagesPolicy, config_dir: &Path) -> Vec<Finding> {
         Messages::with(policy.clone(), folder.clone(), locales.to_vec(), layouts.to_vec())
     };
 
-    // Each file is tried with built-in files for the rest, so that a fault is reported in its own file.
+    // Sentences are tried with the built-in layouts, and each layout with the built-in sentences. So a fault is
+    // reported in its own file.
     let sentences = of(&locales, &[]);
     for locale in sentences.sentences.locales().iter().filter(|locale| locale.own.is_some()) {
         findings.sentences(&sentences, locale);

@@ -228,8 +228,8 @@ impl Governor {
     /// is admitted again without a count. (We keep no record of the last notice, so a repeated one is counted
     /// again.)
     ///
-    /// This takes two round trips, whatever the number of counters. A third is needed if others write the
-    /// same counters or the same history at that moment, or if something must be given or paid back.
+    /// This takes two round trips, whatever the number of counters. A third is needed after a concurrent write to
+    /// the same counters or history, or if something must be given or paid back.
     pub async fn admit(
         &self,
         delivery: &DeliveryId,
