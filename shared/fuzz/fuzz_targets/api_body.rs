@@ -1,4 +1,4 @@
-//! Any requests to the public APIs: `tests/hostile`. Changed by values of its JSON as well as by bytes.
+//! Fuzzes requests to the public APIs (`tests/hostile`). It mutates values of their JSON as well as bytes.
 
 #![no_main]
 

@@ -1,8 +1,8 @@
 use libfuzzer_sys::fuzzer_mutate;
 use serde_json::{Value, json};
 
-/// Changes one value of one line's JSON, or the lines, or, every third time, any bytes. Bytes alone would mostly
-/// make what is refused as no JSON.
+/// Mutates one value of one line's JSON, or the lines. Every third time it mutates bytes. Bytes alone would
+/// mostly produce invalid JSON.
 pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
     let mut dice = Dice(u64::from(seed) ^ 0x9e37_79b9_7f4a_7c15);
     let changed = match std::str::from_utf8(&data[..size]) {
@@ -18,7 +18,7 @@ pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize
     }
 }
 
-/// `SplitMix64`: the same for the same seed, which libFuzzer asks for.
+/// `SplitMix64`. libFuzzer requires the same sequence for the same seed.
 struct Dice(u64);
 
 impl Dice {
@@ -55,7 +55,7 @@ fn change(text: &str, dice: &mut Dice) -> Option<String> {
     Some(lines.join("\n"))
 }
 
-/// Values in it, itself too.
+/// Returns the number of values in `value`, including itself.
 fn count(value: &Value) -> usize {
     1 + match value {
         Value::Array(items) => items.iter().map(count).sum(),
@@ -122,7 +122,7 @@ fn changed_text(text: &str) -> String {
     String::from_utf8_lossy(&bytes[..size.min(room)]).into_owned()
 }
 
-/// What often is at the edge of what is taken.
+/// Returns a value that is often at the limit of valid input.
 fn other(dice: &mut Dice) -> Value {
     let values = [
         json!(null),

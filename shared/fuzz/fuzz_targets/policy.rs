@@ -1,4 +1,4 @@
-//! Any text as an operator's policy.toml: `tests/hostile`.
+//! Fuzzes the text of an operator's policy.toml (`tests/hostile`).
 
 #![no_main]
 

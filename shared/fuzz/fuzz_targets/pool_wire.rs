@@ -1,4 +1,4 @@
-//! Any calls of the local pool: `tests/hostile`. Changed by values of its JSON as well as by bytes.
+//! Fuzzes calls of the local pool (`tests/hostile`). It mutates values of their JSON as well as bytes.
 
 #![no_main]
 

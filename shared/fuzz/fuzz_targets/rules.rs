@@ -1,4 +1,4 @@
-//! Any text as a file of an operator's rules: `tests/hostile`.
+//! Fuzzes the text of an operator's rules file (`tests/hostile`).
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes as a sealed code: `tests/hostile`.
+//! Fuzzes the bytes of a sealed code (`tests/hostile`).
 
 #![no_main]
 

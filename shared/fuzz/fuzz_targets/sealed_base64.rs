@@ -1,4 +1,4 @@
-//! Any text as a sealed code: `tests/hostile`.
+//! Fuzzes the text of a sealed code (`tests/hostile`).
 
 #![no_main]
 

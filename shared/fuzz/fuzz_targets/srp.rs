@@ -1,4 +1,4 @@
-//! Any parameters in a sign-in by SRP: `tests/hostile`.
+//! Fuzzes the parameters of a sign-in by SRP (`tests/hostile`).
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any events of the triggers: `tests/hostile`. Changed by values of its JSON as well as by bytes.
+//! Fuzzes the events of the triggers (`tests/hostile`). It mutates values of their JSON as well as bytes.
 
 #![no_main]
 

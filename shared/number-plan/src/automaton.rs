@@ -2,22 +2,22 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result};
 
-/// Where a digit leads.
+/// The target of a digit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Target {
-    /// This value, whatever follows. `Leaf(0)`: nothing.
+    /// This value for all further digits. `Leaf(0)` means no value.
     Leaf(u8),
     Node(u32),
 }
 
-/// The value of a number that ends here, and where each further digit leads.
+/// The value of a number that ends here, and the target of each further digit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Node {
     pub(crate) value: u8,
     pub(crate) next: [Target; 10],
 }
 
-/// A minimal acyclic automaton over digits: equal nodes are one node.
+/// A minimal acyclic automaton over digits. It stores equal nodes once.
 #[derive(Debug, Default)]
 pub(crate) struct Automaton {
     nodes: Vec<Node>,
@@ -25,7 +25,8 @@ pub(crate) struct Automaton {
 }
 
 impl Automaton {
-    /// The place of a node that looks like this. Children come before their parents.
+    /// Returns the target of an equal node, which is added if there is none. Children must come before their
+    /// parents.
     pub(crate) fn intern(&mut self, node: Node) -> Result<Target> {
         if node.next.iter().all(|target| *target == Target::Leaf(node.value)) {
             return Ok(Target::Leaf(node.value));
@@ -39,10 +40,10 @@ impl Automaton {
         Ok(Target::Node(id))
     }
 
-    /// The bytes `shared/src/delivery/toll_fraud/numbers.rs` walks: nodes one after the other, the root
-    /// last. A node is its value, then the ten digits in runs of one target: the run's last digit in
-    /// the low half of a byte, in the high half 0 for a leaf (its value in one byte follows) or 1 for
-    /// a node (its offset in three bytes, big-endian).
+    /// Returns the bytes that `shared/src/delivery/toll_fraud/numbers.rs` walks: one node after the other,
+    /// the root last. A node is its value, then the ten digits in runs of one target. A run begins with a
+    /// byte whose low half is the run's last digit. The high half is 0 for a leaf (its value in one byte
+    /// follows) or 1 for a node (its offset in three bytes, big-endian).
     pub(crate) fn encode(&self, root: Target) -> Result<Encoded> {
         let mut bytes = Vec::new();
         let mut offsets: Vec<usize> = Vec::new();

@@ -1,9 +1,9 @@
-//! The core's table of phone numbers: which country an E.164 number is of, and of what kind.
+//! Generates the core's table of phone numbers: the country and the kind of an E.164 number.
 //!
-//! libphonenumber's metadata are regular expressions, some 230 KB of them, and cost 40 ms and 15 MB
-//! at their first use. All they say of a number is a function of at most 15 digits, so it is turned
-//! into two minimal automata over digits here, once, and the core walks the bytes where they are.
-//! Nothing is approximated: `tests/oracle.rs` compares both.
+//! libphonenumber's metadata are regular expressions, some 230 KB of them, and cost 40 ms and 15 MB at their
+//! first use. Their result is a function of at most 15 digits. So we convert them once to two minimal
+//! automata over digits, and the core walks the bytes in place. The conversion is exact: `tests/oracle.rs`
+//! compares both.
 
 mod automaton;
 mod metadata;
@@ -18,10 +18,10 @@ use regex_automata::util::primitives::StateID;
 /// Digits of an E.164 number (ITU-T E.164 §6).
 const LONGEST: usize = 15;
 
-/// The table's file, from the workspace's root.
+/// The path of the table from the workspace's root.
 pub const FILE: &str = "shared/src/delivery/toll_fraud/numbers.bin";
 
-/// The table, and what it holds.
+/// The table and its size.
 #[derive(Debug)]
 pub struct NumberPlan {
     pub bytes: Vec<u8>,
@@ -29,20 +29,22 @@ pub struct NumberPlan {
     pub nodes: usize,
 }
 
-/// Generates the table. Its layout: the number of countries in one byte, their ISO 3166 codes; the
-/// offsets of both roots in three bytes each, counted from the start of their automaton; the length
-/// of the first automaton in three bytes; the automaton of countries (values: 1 + index of the
-/// country), then that of kinds (values as in `metadata.rs`).
+/// Generates the table. Its layout is:
+/// - the number of countries in one byte, and their ISO 3166 codes,
+/// - the offsets of both roots in three bytes each, counted from the start of their automaton,
+/// - the length of the first automaton in three bytes,
+/// - the automaton of countries (values: 1 + index of the country),
+/// - the automaton of kinds (values as in `metadata.rs`).
 pub fn generate() -> Result<NumberPlan> {
     let mut calling_codes: BTreeMap<String, Vec<(Option<u8>, RegionPlan)>> = BTreeMap::new();
     let mut countries = Vec::new();
     let mut regions = metadata::read()?;
-    // Of the regions of one calling code the main one is asked first, the others as they stand.
+    // Of the regions of one calling code we ask the main one first, then the others in their order.
     regions.sort_by_key(|region| !region.main_country_for_code.unwrap_or_default());
     for region in &regions {
         let code = region.country_code.context("a region without a calling code")?;
         let id = region.id.as_str();
-        // 001 stands for networks of no country: satellites, international freephone.
+        // The id 001 means a network without a country: satellites, international freephone.
         let country = match id.as_bytes() {
             [first, second] => {
                 countries.push([*first, *second]);
@@ -63,7 +65,7 @@ pub fn generate() -> Result<NumberPlan> {
         let mut walk = Walk { plans, longest, known: HashMap::new(), automaton: &mut by_kind };
         let kinds = walk.target(&starts, 0, |said| decide(said).map_or(0, |(_, kind)| kind))?;
         let country = if let [(country, _)] = plans.as_slice() {
-            // A calling code of one region: all its numbers are of that country, valid or not.
+            // If a calling code has one region, all its numbers belong to that country, valid or not.
             Target::Leaf(country.unwrap_or_default())
         } else {
             let mut walk = Walk { plans, longest, known: HashMap::new(), automaton: &mut by_country };
@@ -86,15 +88,15 @@ pub fn generate() -> Result<NumberPlan> {
     Ok(NumberPlan { bytes, countries: countries.len(), nodes: country_part.nodes + kind_part.nodes })
 }
 
-/// What each region of a calling code says of a number.
+/// The result of each region of a calling code for a number.
 type Claims = [(Option<u8>, Said)];
 
-/// The first region that claims the number, and the kind it gives it.
+/// Returns the first region that claims the number, and the kind of the number there.
 fn decide(said: &Claims) -> Option<(Option<u8>, u8)> {
     said.iter().find(|(_, said)| said.is_of_region).map(|(country, said)| (*country, said.kind))
 }
 
-/// The automaton of the digits of calling codes, above those of their numbers.
+/// Builds the nodes for the digits of calling codes, above the nodes for the numbers.
 fn root(automaton: &mut Automaton, code: &str, below: &dyn Fn(&str) -> Option<Target>) -> Result<Target> {
     if let Some(target) = below(code) {
         return Ok(target);
@@ -109,7 +111,7 @@ fn root(automaton: &mut Automaton, code: &str, below: &dyn Fn(&str) -> Option<Ta
     automaton.intern(Node { value: 0, next })
 }
 
-/// Walks the patterns of all regions of a calling code in step.
+/// Walks the patterns of all regions of a calling code together.
 struct Walk<'a> {
     plans: &'a [(Option<u8>, RegionPlan)],
     longest: usize,

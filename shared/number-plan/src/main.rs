@@ -1,4 +1,4 @@
-//! Writes the table anew: `cargo xtask generate`.
+//! Writes the table again: `cargo xtask generate`.
 
 fn main() -> anyhow::Result<()> {
     let plan = number_plan::generate()?;

@@ -1,5 +1,5 @@
-//! libphonenumber's patterns, as rlibphonenumber carries them. It has no public way to them, so they
-//! are read from the crate's own file.
+//! Reads libphonenumber's patterns from rlibphonenumber. The crate has no public access to them, so we read
+//! its own file.
 
 use std::fs;
 
@@ -13,8 +13,8 @@ use regex_automata::{
 };
 use rlibphonenumber::{PhoneMetadata, PhoneMetadataCollection, PhoneNumberDesc};
 
-/// Kinds in the order libphonenumber asks for them, with their values in the table. The last two are
-/// weighed against each other.
+/// Kinds in the order in which libphonenumber checks them, with their values in the table. It decides between
+/// fixed line and mobile last, by comparing both.
 const FIXED_LINE: u8 = 2;
 const MOBILE: u8 = 1;
 const FIXED_LINE_OR_MOBILE: u8 = 3;
@@ -36,17 +36,17 @@ pub(crate) fn read() -> Result<Vec<PhoneMetadata>> {
     Ok(PhoneMetadataCollection::decode(bytes.as_slice())?.metadata)
 }
 
-/// What one region says of a national number, as an automaton.
+/// The patterns of one region for national numbers, as an automaton.
 pub(crate) struct RegionPlan {
     dfa: dense::DFA<Vec<u32>>,
-    /// What each pattern of the automaton means.
+    /// The meaning of each pattern of the automaton.
     meaning: Vec<Meaning>,
     same_mobile_and_fixed_line: bool,
 }
 
 struct Meaning {
     what: What,
-    /// Any, if empty.
+    /// The valid lengths. If the list is empty, every length is valid.
     lengths: Vec<i32>,
 }
 
@@ -57,11 +57,11 @@ enum What {
     Kind(u8),
 }
 
-/// What a region says of a national number that ends here.
+/// The result of a region for a national number that ends here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Said {
     pub(crate) is_of_region: bool,
-    /// 0: of no kind.
+    /// The kind, or 0 for no kind.
     pub(crate) kind: u8,
 }
 
@@ -125,7 +125,8 @@ impl RegionPlan {
         self.dfa.is_dead_state(state)
     }
 
-    /// What libphonenumber's `get_number_type_helper` and its look at the leading digits say.
+    /// Returns the same result as libphonenumber's `get_number_type_helper` and its check of the leading
+    /// digits.
     pub(crate) fn said(&self, state: StateID, length: usize) -> Said {
         let end = self.dfa.next_eoi_state(state);
         let length = i32::try_from(length).unwrap_or(i32::MAX);
@@ -158,7 +159,7 @@ impl RegionPlan {
     }
 }
 
-/// The crate keeps some patterns anchored, `^(?:…)$`.
+/// Removes the anchors `^(?:…)$`, which some patterns in the crate have.
 fn inner(pattern: &str) -> &str {
     pattern.strip_prefix("^(?:").and_then(|rest| rest.strip_suffix(")$")).unwrap_or(pattern)
 }

@@ -1,4 +1,4 @@
-//! The table against libphonenumber's own code.
+//! Compares the table with libphonenumber's own code.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
@@ -19,7 +19,7 @@ fn the_committed_table_is_current() {
     assert!(committed.len() < 100_000, "part of a sender's binary");
 }
 
-/// xorshift64*: the same numbers in every run.
+/// xorshift64* with the same numbers in every run.
 struct Seeded(u64);
 
 impl Seeded {
@@ -30,7 +30,7 @@ impl Seeded {
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end
     }
 
-    /// A number with the first digits of `example`, now and then shorter or longer.
+    /// Returns a number with the first digits of `example`. It is sometimes shorter or longer.
     fn around(&mut self, example: &str) -> String {
         let mut number: String = example.chars().take(2 + usize::try_from(self.below(9)).unwrap()).collect();
         let length = match self.below(10) {
@@ -62,7 +62,7 @@ fn kind(kind: PhoneNumberType) -> NumberType {
     }
 }
 
-/// An example of every region and kind, and around each numbers that share its first digits.
+/// Returns an example of every region and kind, with numbers that share its first digits.
 fn numbers() -> Vec<String> {
     const KINDS: [PhoneNumberType; 11] = [
         PhoneNumberType::FixedLine,
@@ -113,14 +113,14 @@ fn the_table_says_what_libphonenumber_says() {
     let numbers = numbers();
     for number in &numbers {
         let ours = Numbering::of(&PhoneNumber::parse(number).unwrap());
-        // Too short, too long, of no calling code: nothing can be asked about it.
+        // The number is too short or too long, or has no calling code. libphonenumber cannot parse it.
         let Ok(parsed) = PHONE_NUMBER_UTIL.parse(number, None) else {
             assert_eq!(ours.kind, NumberType::Unknown, "{number} can't be read");
             unread += 1;
             continue;
         };
         if parsed.to_string() != *number {
-            // A national prefix was taken out: those digits are no number of a kind as they stand.
+            // libphonenumber removed a national prefix. The unchanged digits have no kind.
             reread += 1;
             reread_sendable += u32::from(ours.kind != NumberType::Unknown);
             continue;

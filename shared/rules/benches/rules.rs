@@ -1,4 +1,4 @@
-//! What rules cost: their start, and one decision. Run by `cargo xtask bench rules`.
+//! Measures the cost of rules: their start, and one decision. `cargo xtask bench rules` runs it.
 
 #![expect(
     clippy::unwrap_used,
@@ -40,7 +40,7 @@ fn main() {
     }
 }
 
-/// Rules like the samples, all of which pass `alex@example.com`.
+/// Writes a folder of rules like the samples, all of which permit `alex@example.com`.
 fn folder(count: usize) -> tempfile::TempDir {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operators/rules");
     let mut files: Vec<_> = fs::read_dir(samples).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -78,7 +78,7 @@ fn question(email: &str) -> RuleQuestion<'_> {
     }
 }
 
-/// Microseconds.
+/// Returns the median in microseconds.
 fn median(times: usize, mut work: impl FnMut()) -> f64 {
     let mut took: Vec<_> = (0..times)
         .map(|_| {

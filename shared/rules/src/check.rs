@@ -10,9 +10,9 @@ use crate::{
 
 const SCHEMA: &str = include_str!("rules.cedarschema");
 
-/// Everything wrong with the rules of a folder of overrides, before they are deployed: what would keep a
-/// function from starting, and what Cedar's strict validation finds beyond, a misspelt attribute for
-/// example.
+/// Returns all faults of the rules in a folder of overrides, before their deployment. They include every
+/// fault that keeps a function from starting. Cedar's strict validation adds others, such as a misspelt
+/// attribute.
 pub fn check(config_dir: &Path) -> Vec<Finding> {
     let (rules, mut findings) = source::of_folder(config_dir);
     let validator = match Schema::from_cedarschema_str(SCHEMA) {
@@ -42,14 +42,14 @@ fn validate(validator: &Validator, config_dir: &Path, rule: &Rule) -> Vec<Findin
     let text = fs::read_to_string(config_dir.join(&rule.file)).unwrap_or_default();
     let result = validator.validate(&policies, ValidationMode::Strict);
     let errors = result.validation_errors().map(|fault| found(line_of(fault, &text), shown(fault)));
-    // Warnings are of rules that never refuse, and of letters that look like others: neither is meant.
+    // Warnings report rules that never refuse, and letters that look like others. Neither is intended.
     let warnings = result.validation_warnings().map(|fault| found(line_of(fault, &text), shown(fault)));
-    // A rule that compares with such a text refuses no one, or everyone.
+    // A rule that compares with such a text refuses no user, or every user.
     let impossible = literals::impossible(&rule.policy).into_iter().map(|text| found(None, text));
     errors.chain(warnings).chain(impossible).collect()
 }
 
-/// Without the name that the rule has for Cedar, which is a number; the line says which it is.
+/// Returns the text without Cedar's name of the rule, which is a number. The line identifies the rule.
 fn shown(fault: &impl ToString) -> String {
     let text = fault.to_string();
     match text.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, ")) {
@@ -94,7 +94,7 @@ mod tests {
         ),
     ];
 
-    /// All at once, at the start of a function and in the check.
+    /// The start of a function and the check report all faults at once.
     #[test]
     fn what_is_no_rule_keeps_a_function_from_starting() {
         let folder = folder(&BROKEN);
@@ -115,7 +115,7 @@ mod tests {
         assert!(at_start.iter().all(|finding| checked.contains(finding)));
     }
 
-    /// What would run, and not as it was meant.
+    /// These rules would run, but not as intended.
     #[test]
     fn the_check_holds_rules_against_the_schema() {
         let folder = folder(&[(

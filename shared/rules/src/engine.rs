@@ -16,7 +16,7 @@ use crate::{
     version::version,
 };
 
-/// Everybody passes whom no rule refuses.
+/// Permits everything, so that only a `forbid` refuses.
 const EVERYBODY: &str = "permit (principal, action, resource);";
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -25,7 +25,7 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 pub struct CedarRules {
     authorizer: Authorizer,
     policies: PolicySet,
-    /// In the operator's order.
+    /// The rules with their position in the operator's order.
     rules: HashMap<PolicyId, (usize, Named)>,
     types: Types,
 }
@@ -56,8 +56,8 @@ impl Types {
 }
 
 impl CedarRules {
-    /// The rules of a folder of overrides, with everything that is wrong with them; `None` where there
-    /// are none, and nothing was started.
+    /// Reads the rules of a folder of overrides. Returns `None` if there are no rules, and starts nothing
+    /// then. Returns all faults of the rules as the error.
     pub fn of_folder(config_dir: &Path) -> Result<Option<Self>, Vec<Finding>> {
         let (rules, findings) = source::of_folder(config_dir);
         if !findings.is_empty() {
@@ -81,7 +81,7 @@ impl CedarRules {
         Ok(Self { authorizer: Authorizer::new(), policies, rules: named, types: Types::new()? })
     }
 
-    /// The first of some rules, in the operator's order.
+    /// Returns the first of some rules in the operator's order.
     fn first<'a>(&self, ids: impl Iterator<Item = &'a PolicyId>) -> Option<&Named> {
         ids.filter_map(|id| self.rules.get(id)).min_by_key(|(place, _)| *place).map(|(_, named)| named)
     }
@@ -122,7 +122,7 @@ impl CedarRules {
             };
             question.app_data.iter().filter_map(read).collect()
         };
-        // An entity that is not there has no tags either.
+        // Cedar treats an absent entity as one without tags.
         let entities = [
             (user.clone(), texts(&question.attributes)),
             (entity(&types.texts, "data"), texts(&question.app_data)),
@@ -177,7 +177,7 @@ impl CedarRules {
 
 type Pair = (String, RestrictedExpression);
 
-/// Cedar takes milliseconds and nothing finer.
+/// Converts a time. Cedar's precision is milliseconds.
 fn datetime(at: Timestamp) -> RestrictedExpression {
     let milliseconds = at.as_millisecond();
     let text = Timestamp::from_millisecond(milliseconds).unwrap_or(at).strftime("%Y-%m-%dT%H:%M:%S.%3fZ");
@@ -186,7 +186,7 @@ fn datetime(at: Timestamp) -> RestrictedExpression {
 
 impl Rules for CedarRules {
     fn decide(&self, question: &RuleQuestion<'_>) -> RuleVerdict {
-        // A question that can't be put is a rule that can't be decided.
+        // If we cannot build the context, no rule can be evaluated.
         self.decide_with(question, self.context(question))
             .unwrap_or_else(|_| RuleVerdict::Undecided { rule: "the question".into() })
     }

@@ -1,12 +1,12 @@
-//! The core's port for rules, over Cedar.
+//! Implements the core's port for rules with Cedar.
 //!
-//! Rules are an operator's files, `rules/*.cedar` in `MFA_CONFIG_DIR`, read once at the start of a
-//! process; where there are none, nothing of Cedar is started. They are held against the schema before
-//! they are deployed ([`check`], `cargo xtask check`), not at the start: that would cost more than all
-//! the rest of it.
+//! Rules are an operator's files, `rules/*.cedar` in `MFA_CONFIG_DIR`. A process reads them once at its
+//! start. Without rules, nothing of Cedar is started. The rules are checked against the schema before their
+//! deployment ([`check`], `cargo xtask check`). A check at the start would cost more than the rest of the
+//! start.
 //!
-//! Cedar skips a rule that fails, so that a `forbid` over a missing attribute lets everybody pass. Here
-//! nobody passes while a rule fails.
+//! Cedar skips a rule that fails, so a `forbid` over a missing attribute would let every user pass. Here no
+//! user passes while a rule fails.
 
 mod check;
 mod engine;
@@ -21,7 +21,8 @@ use std::{path::Path, sync::Arc};
 
 use shared::{config::Environment, rules::Rules};
 
-/// The rules of `MFA_CONFIG_DIR/rules`, all problems reported at once; none where there are no files.
+/// Reads the rules of `MFA_CONFIG_DIR/rules` and reports all problems at once. Returns `None` if there are no
+/// files.
 pub fn read(environment: &mut Environment<'_>) -> Option<Arc<dyn Rules>> {
     let folder = environment.optional("MFA_CONFIG_DIR")?;
     match CedarRules::of_folder(Path::new(&folder)) {

@@ -1,10 +1,10 @@
-//! Texts that a rule compares with an attribute, and that the attribute never has.
+//! Finds texts in a rule that its attribute never has.
 
 use cedar_policy::Policy;
 use serde_json::Value;
 use shared::kernel::{EmailAddress, PhoneNumber};
 
-/// Of the schema.
+/// The values of `phoneType` in the schema.
 const PHONE_TYPES: [&str; 11] = [
     "mobile",
     "fixed-line",
@@ -65,13 +65,13 @@ fn compare(operands: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// Returns the name where a node reads an attribute of the context.
+/// Returns the attribute's name if a node reads an attribute of the context.
 fn attribute(node: &Value) -> Option<&str> {
     let access = node.get(".")?;
     (access.get("left")?.get("Var")? == "context").then(|| access.get("attr")?.as_str()).flatten()
 }
 
-/// Returns a literal text, or those of a literal set.
+/// Returns the literal text of a node, or the texts of a literal set.
 fn texts(node: &Value) -> Vec<&str> {
     match node.get("Set").and_then(Value::as_array) {
         Some(items) => items.iter().filter_map(|item| item.get("Value")?.as_str()).collect(),
@@ -79,7 +79,7 @@ fn texts(node: &Value) -> Vec<&str> {
     }
 }
 
-/// Returns how an attribute writes its values, where `text` is written otherwise.
+/// Describes the form of an attribute's values, if `text` has another form.
 fn form_that_is_missed(name: &str, text: &str) -> Option<String> {
     match name {
         "email" => {

@@ -12,12 +12,12 @@ use shared::{
     rules::RuleAction,
 };
 
-/// What a rule may be annotated with. Anything else is a slip of the pen: `@mesage` would say nothing.
+/// The permitted annotations. Any other is a misspelling: `@mesage` would have no effect.
 const ANNOTATIONS: [&str; 2] = ["message", "id"];
 
 /// One `forbid` of a file.
 pub(crate) struct Rule {
-    /// `rules/20-domains.cedar`
+    /// The path, such as `rules/20-domains.cedar`.
     pub(crate) file: PathBuf,
     pub(crate) line: usize,
     pub(crate) message: Option<RuleMessage>,
@@ -25,15 +25,15 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    /// `20-domains.cedar:3`
+    /// Returns file and line, such as `20-domains.cedar:3`.
     pub(crate) fn name(&self) -> String {
         let file = self.file.file_name().unwrap_or_default().to_string_lossy();
         format!("{file}:{}", self.line)
     }
 }
 
-/// All rules of the folder, in the order of their files' names and their places in them, with everything
-/// that is wrong with them. Empty where there is no folder.
+/// Reads all rules of the folder, ordered by file name and by position in the file, with all their faults.
+/// Returns no rules if there is no folder.
 pub(crate) fn of_folder(config_dir: &Path) -> (Vec<Rule>, Vec<Finding>) {
     let (mut rules, mut findings) = (Vec::new(), Vec::new());
     let files = match files(&config_dir.join("rules")) {
@@ -61,12 +61,12 @@ pub(crate) fn of_folder(config_dir: &Path) -> (Vec<Rule>, Vec<Finding>) {
 fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let entries = match folder.read_dir() {
         Ok(entries) => entries,
-        // No layer, or a layer without rules: none are meant.
+        // There is no layer, or a layer without rules.
         Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(fault) => return Err(fault),
     };
     let mut files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
-    // Folders are listed in no order.
+    // The listing of a folder has no order.
     files.sort();
     Ok(files)
 }
@@ -87,7 +87,7 @@ fn of_file(file: &Path, text: &str, rules: &mut Vec<Rule>, findings: &mut Vec<Fi
         problem(line, "templates are not supported: write the value instead of `?`".into());
     }
     let mut policies: Vec<_> = parsed.policies().collect();
-    // `policy0`, `policy1`, … in the order of the text.
+    // The ids are `policy0`, `policy1`, … in the order of the text.
     policies.sort_by_key(|policy| policy.id().to_string().trim_start_matches("policy").parse::<usize>().ok());
     let mut read_to = 0;
     for policy in policies {
@@ -115,7 +115,7 @@ fn of_file(file: &Path, text: &str, rules: &mut Vec<Rule>, findings: &mut Vec<Fi
     }
 }
 
-/// A rule over an action that does not exist would never be asked.
+/// Finds actions that do not exist. A rule over such an action would never be evaluated.
 fn unknown_actions(policy: &Policy) -> Vec<String> {
     let named = match policy.action_constraint() {
         ActionConstraint::Any => Vec::new(),
@@ -133,7 +133,7 @@ pub(crate) fn error(file: PathBuf, line: Option<usize>, text: impl Into<String>)
     Finding { file, line, severity: Severity::Error, text: text.into() }
 }
 
-/// Where a fault is in `text`, as far as it says so.
+/// Returns the line of a fault in `text`, if the fault has one.
 pub(crate) fn line_of(fault: &dyn Diagnostic, text: &str) -> Option<usize> {
     let label = fault.labels()?.next()?;
     Some(line_at(text, label.offset()))

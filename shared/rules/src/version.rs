@@ -1,9 +1,9 @@
-/// Each part but the first has three digits of the number.
+/// The factor between two parts of a version. Each part but the first has three digits of the number.
 const PART: i64 = 1_000;
 const LARGEST_FIRST: i64 = 1_000_000;
 
-/// `2.5.13` as 2005013, because Cedar can't order texts. One to three parts, the later ones below 1,000;
-/// anything else, a pre-release for example, is no version.
+/// Converts `2.5.13` to 2005013, because Cedar cannot order texts. A version has one to three parts, and the
+/// later ones are below 1,000. Returns `None` for any other text, such as a pre-release.
 pub(crate) fn version(text: &str) -> Option<i64> {
     let mut parts = text.split('.');
     let mut number = part(parts.next()?, LARGEST_FIRST)?;

@@ -1,5 +1,5 @@
-//! The samples of docs/operators/rules: each refuses and permits what it says, nobody passes for saying less, and
-//! all together agree with an evaluator that was written without Cedar.
+//! Tests the samples of docs/operators/rules. Each refuses and permits the documented events. A user does not
+//! pass by omitting a value. All samples together agree with an evaluator that was written without Cedar.
 
 #![expect(
     clippy::unwrap_used,
@@ -31,7 +31,7 @@ fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operators/rules")
 }
 
-/// The rules of the given samples only.
+/// Reads only the rules of the given samples.
 fn rules(names: &[&str]) -> Arc<dyn Rules> {
     let texts: Vec<_> = names
         .iter()
@@ -56,7 +56,7 @@ fn of_texts<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> CedarRul
 const STAFF_CLIENT: &str = "1example23456789exampleab";
 const OPEN: &str = "2026-02-28T12:00:00Z";
 
-/// An event that no sample refuses.
+/// Returns an event that no sample refuses.
 fn event(source: &str) -> Value {
     let mut event = json!({
         "version": "1", "triggerSource": source, "userName": "alex", "userPoolId": "us-east-1_ExamplePl",
@@ -79,7 +79,7 @@ fn event(source: &str) -> Value {
 const SIGN_UP: &str = "PreSignUp_SignUp";
 const SIGN_IN: &str = "PreAuthentication_Authentication";
 
-/// What the trigger for the event answers, with these rules, at that time.
+/// Returns the trigger's answer to the event, with these rules and at that time.
 async fn decide(rules: Arc<dyn Rules>, event: Value, at: &str) -> Result<(), Refusal> {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(at.parse().unwrap()));
     let policy = Policy::default();
@@ -170,8 +170,7 @@ async fn a_rule_is_for_its_action_and_its_client_only() {
     assert!(decide(rules(&["20-allowed-domains"]), elsewhere, OPEN).await.is_ok(), "who has an account");
 }
 
-/// Whatever a refused event leaves out, it is refused still; whatever a permitted one leaves out, nobody
-/// gets further than before.
+/// A refused event stays refused if any attribute is absent.
 #[tokio::test]
 async fn leaving_an_attribute_out_opens_no_door() {
     let refused = [
@@ -214,7 +213,7 @@ async fn leaving_an_attribute_out_opens_no_door() {
     assert!(removed >= 60 && wrong.is_empty(), "{removed} removals: {wrong:?}");
 }
 
-/// What Cedar itself lets pass: a `forbid` over what is not there fails, and is skipped.
+/// Cedar itself would permit these events: a `forbid` over an absent value fails and is skipped.
 #[tokio::test]
 async fn a_failing_rule_refuses_every_user() {
     let careless = [
@@ -233,7 +232,7 @@ async fn a_failing_rule_refuses_every_user() {
     }
 }
 
-/// Amplify v5 sends `validationData` along, v6 `clientMetadata`.
+/// Amplify v5 sends `validationData`, v6 `clientMetadata`.
 #[tokio::test]
 async fn what_an_app_says_counts_wherever_it_stands() {
     let rules = rules(&["10-minimum-app-version"]);
@@ -272,7 +271,7 @@ async fn the_first_rule_speaks() {
     assert_eq!(text(decide(all, uninvited, OPEN).await), Refusal::SignUpNotPossible, "no message of its own");
 }
 
-/// The samples, in plain Rust.
+/// Decides like the samples, in plain Rust.
 fn naive(event: &Value, at: Timestamp) -> Option<&'static str> {
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
     let is_sign_up = event["triggerSource"] == SIGN_UP;
@@ -327,7 +326,7 @@ fn naive(event: &Value, at: Timestamp) -> Option<&'static str> {
     None
 }
 
-/// xorshift64*: the same events in every run.
+/// xorshift64* with the same events in every run.
 struct Seeded(u64);
 
 impl Seeded {
@@ -336,7 +335,7 @@ impl Seeded {
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         let drawn = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        // One more than there are: absent.
+        // The extra index means an absent value.
         from.get(usize::try_from(drawn).unwrap() % (from.len() + 1)).copied()
     }
 }
@@ -397,7 +396,7 @@ async fn ten_thousand_random_events_match_the_reference_decision() {
 
 struct Together {
     rules: Arc<dyn Rules>,
-    /// What each says.
+    /// The message of each sample.
     texts: BTreeMap<&'static str, &'static str>,
 }
 
