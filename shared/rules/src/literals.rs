@@ -19,7 +19,7 @@ const PHONE_TYPES: [&str; 11] = [
     "voicemail",
 ];
 
-/// Returns a sentence for each text that its attribute of the context never has: a comparison with it never holds.
+/// Returns a sentence for each text that its attribute never has, because a comparison with it never holds.
 pub(crate) fn impossible(policy: &Policy) -> Vec<String> {
     let mut found = Vec::new();
     if let Ok(policy) = policy.to_json() {
@@ -43,7 +43,7 @@ fn walk(node: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// Looks at the operands of one operator.
+/// Compares the operands of one operator.
 fn compare(operands: &Value, found: &mut Vec<String>) {
     let (left, right) = (operands.get("left"), operands.get("right"));
     if let Some(pattern) = operands.get("pattern").and_then(Value::as_array) {

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::{IdempotencyStore, KeyClaim, KeyHolder, KeyRelease, StoredResponse};
 use crate::kernel::{Clock, Entropy, PortError, UserId};
 
-/// Longer than API Gateway waits for an answer (30 s).
+/// Time for which a request holds its key. It is longer than API Gateway waits for an answer (30 s).
 const LEASE: SignedDuration = SignedDuration::from_secs(35);
 /// Time for which a response is stored.
 const MEMORY: SignedDuration = SignedDuration::from_hours(24);
@@ -62,7 +62,7 @@ fn digest(parts: &[&[u8]]) -> String {
     data_encoding::HEXLOWER.encode(&digest.finalize())
 }
 
-/// Makes sure that a repeated request has its effect once.
+/// Makes sure that a repeated request takes effect once.
 pub struct IdempotentRequests {
     store: Arc<dyn IdempotencyStore>,
     clock: Arc<dyn Clock>,

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-/// Returns the time. Tests can set it.
+/// A source of time, which tests can set.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     fn now(&self) -> Timestamp;
 }

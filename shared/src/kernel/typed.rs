@@ -11,8 +11,8 @@ const SEPARATORS: GeneralCategoryGroup = GeneralCategoryGroup::Separator
     .union(GeneralCategoryGroup::Control)
     .union(GeneralCategoryGroup::Format);
 
-/// Returns the symbols of a code: a decimal digit of any script as its ASCII digit, a full-width letter as its ASCII
-/// letter, all else as it is. Separators are left out.
+/// Returns the symbols of a code without separators. A decimal digit of any script becomes its ASCII digit,
+/// and a full-width letter its ASCII letter. Other characters stay as they are.
 pub(crate) fn symbols(typed: &str) -> impl Iterator<Item = char> {
     typed.chars().filter(|character| !is_separator(*character)).map(plain)
 }

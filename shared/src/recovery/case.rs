@@ -116,7 +116,7 @@ pub enum RecoveryStep {
     Sessions,
     /// Devices that Cognito remembers.
     Devices,
-    /// Custom authenticators and trusted devices.
+    /// Named authenticators and trusted devices.
     CustomFactors,
     PoolFactor,
     Notices,

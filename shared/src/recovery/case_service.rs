@@ -157,8 +157,8 @@ impl CaseService {
         told
     }
 
-    /// Begins the wait for a mailed code and notifies the owner. A repetition joins the same wait, and notifies an owner
-    /// who was not notified yet. A decoy case makes the same calls and notifies no user.
+    /// Begins the wait for a mailed code and notifies the owner. A repetition joins the same wait, and
+    /// notifies an owner who was not notified yet. A decoy case makes the same calls and notifies no user.
     async fn mail(&self, secret: &CaseSecret, page: &str) -> Result<RecoveryReply, RecoveryFault> {
         if !self.settings.policy.email.open {
             return Err(Refusal::RecoveryClosed.into());

@@ -9,7 +9,7 @@ use crate::{
     kernel::{PhoneNumber, PoolFactor, PortError, UserId},
 };
 
-/// Stores cases.
+/// Stores recovery cases.
 ///
 /// Contract: `read` sees every write that was answered before. Of racing calls of `swap` with the same
 /// revision exactly one succeeds, and the others change nothing. Each method is one call.
@@ -34,11 +34,11 @@ pub enum SwapOutcome {
 /// The kind of an attempt, and the caller or user it is counted for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AttemptKind {
-    /// Any request from one address, as a keyed hash.
+    /// Requests from one network address, as a keyed hash.
     FromAddress { address: String },
     /// Passwords of one user (`sub`), or of one unknown name (keyed hash).
     Password { of: String },
-    /// Recovery codes of one user.
+    /// The recovery codes of one user.
     Code { of: UserId },
 }
 

@@ -3,7 +3,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::kernel::{PortError, UserId};
 
-/// How long an unconfirmed sign-up reserves its address.
+/// Time for which an unconfirmed sign-up reserves its address.
 pub const RESERVATION_TIME: SignedDuration = SignedDuration::from_mins(10);
 /// Number of reservations of an address within a [`DAY`]. More would let a stranger keep an address from its
 /// owner.

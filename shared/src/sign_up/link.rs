@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::kernel::{EmailAddress, PortError};
 
-/// A user as an identity provider knows them.
+/// A user at an identity provider.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FederatedIdentity {
     /// The pool's name of the provider.

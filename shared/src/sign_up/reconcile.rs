@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{AddressKey, UniqueSettings};
 use crate::kernel::{EmailAddress, PhoneNumber, UserId};
 
-/// A user as a listing of the pool shows them.
+/// A user in a listing of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedUser {
     pub id: UserId,
@@ -59,7 +59,7 @@ impl ListedUser {
     }
 }
 
-/// One address of one user, as a listing of the pool shows it.
+/// An address of a user in a listing of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownAddress {
     pub address: AddressKey,

@@ -56,7 +56,7 @@ pub struct UniqueAddresses {
     claims: Arc<dyn AddressClaims>,
 }
 
-/// Whether a sign-up may go on.
+/// Whether the addresses of a sign-up are free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Availability {
     Free,

@@ -28,7 +28,7 @@ use super::{
 
 const READ: &str = "dynamodb.GetItem";
 const WRITE: &str = "dynamodb.UpdateItem";
-/// Decoy sign-ins are stored for an hour.
+/// Time for which a decoy sign-in is stored.
 const DECOY_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 #[async_trait]

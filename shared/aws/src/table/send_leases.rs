@@ -10,7 +10,8 @@ use super::{
     port_error, seconds, text, version,
 };
 
-/// Longer than the life of a code (24 h) and Lambda's retries (6 h) together.
+/// Time for which a lease is stored. It exceeds the life of a code (24 h) and Lambda's retries (6 h)
+/// together.
 const KEPT: SignedDuration = SignedDuration::from_hours(48);
 
 const OPERATION: &str = "dynamodb.UpdateItem";

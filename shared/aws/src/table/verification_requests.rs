@@ -11,7 +11,7 @@ use super::{
 };
 
 const WRITE: &str = "dynamodb.UpdateItem";
-/// Longer than any cool-down.
+/// Time for which a request is stored. It is longer than any cool-down.
 const LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 #[async_trait]
