@@ -206,9 +206,9 @@ impl AdminService {
         Ok(erased)
     }
 
-    /// Admits a caller who is an administrator now, even if the token is older, and who proved a second
-    /// factor in the sign-in of this token. A factor that is on now proves nothing: the caller may have
-    /// turned it on with this token.
+    /// Admits a caller who is an administrator now, even if the token is older. The caller must have proved a
+    /// second factor in the sign-in of this token. A factor that is on now proves nothing: the caller may
+    /// have turned it on with this token.
     async fn admit(&self, caller: &AdminCaller) -> Result<(), FactorFault> {
         let SignedIn { user, token, at, .. } = &caller.signed_in;
         if !self.is_group(&caller.groups) {

@@ -13,9 +13,9 @@
 //! If the policy allows it, a mailed code replaces the recovery code:
 //!
 //! ```text
-//!        by e-mail            the owner is told        time, then the mailed code right
+//!        by e-mail            owner is notified        time, then the mailed code right
 //!  Open ──────────▶ Waiting ───────────────────▶ Waiting ──────────────────────────────▶ Proven
-//!                   (untold)                     │ stopped by the owner's link: Over
+//!                   (not notified)               │ stopped by the owner's link: Over
 //!                                                ▼ ended by the owner's sign-in: Over
 //! ```
 //!

@@ -34,8 +34,8 @@ pub enum FactorRemoval {
     Escalate(EscalationReason),
 }
 
-/// Returns the factors that a user has lost, given those that Cognito `asked` for: the authenticator app if
-/// there is one, otherwise all factors that are on.
+/// Returns the factors that a user has lost, given those that Cognito `asked` for. That is the authenticator
+/// app if there is one, and otherwise all factors that are on.
 pub fn lost(state: &FactorState, asked: &BTreeSet<PoolFactor>) -> BTreeSet<PoolFactor> {
     let all: BTreeSet<_> = state.enabled.union(asked).copied().collect();
     if all.contains(&PoolFactor::Totp) { [PoolFactor::Totp].into() } else { all }

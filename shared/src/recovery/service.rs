@@ -116,9 +116,9 @@ pub struct CaseView {
     pub status: CaseStatus,
     /// Number of codes that may still be entered.
     pub attempts_left: u32,
-    /// Time in the format of RFC 3339.
+    /// Expiry of the case, in RFC 3339.
     pub expires_at: String,
-    /// Time at which the mailed code can be entered, as in RFC 3339.
+    /// Time at which the mailed code can be entered, in RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<String>,
 }

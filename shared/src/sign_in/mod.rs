@@ -2,8 +2,8 @@
 //!
 //! Pre-authentication runs before the password is checked and sees no result. No trigger runs on a failure
 //! (cognito.md §1.7). So we count an attempt when it begins, and the completed sign-in resets the count. By
-//! default the count is for the operator only: it refuses no attempt, because a caller who knows a name could
-//! otherwise lock its owner out. If the policy says `enforce`, a [`BackOff`] sets the waits between attempts.
+//! default the count is for the operator only and refuses no attempt. Otherwise a caller who knows a name
+//! could lock its owner out. If the policy says `enforce`, a [`BackOff`] sets the waits between attempts.
 
 mod back_off;
 mod guard;

@@ -1,8 +1,8 @@
 use email_encoding::headers::{quoted_string, writer::EmailWriter};
 use shared::kernel::EmailAddress;
 
-/// The sender of e-mails as a header contains it: the name, quoted or encoded if necessary, and the address
-/// in ASCII (RFC 5322 §3.4, RFC 2047).
+/// The sender of e-mails as a header contains it (RFC 5322 §3.4, RFC 2047): the name, quoted or encoded if
+/// necessary, and the address in ASCII.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailSender(String);
 
