@@ -25,8 +25,7 @@ pub(crate) struct Automaton {
 }
 
 impl Automaton {
-    /// Returns the target of an equal node, which is added if there is none. Children must come before their
-    /// parents.
+    /// Returns the target of an equal node, or adds the node. Children must come before their parents.
     pub(crate) fn intern(&mut self, node: Node) -> Result<Target> {
         if node.next.iter().all(|target| *target == Target::Leaf(node.value)) {
             return Ok(Target::Leaf(node.value));

@@ -141,7 +141,7 @@ impl Table {
         }
     }
 
-    /// Returns a statement that creates an item if there is none.
+    /// Returns a statement that creates an item. The statement fails if the item exists.
     fn insert(
         &self,
         [pk, sk]: [AttributeValue; 2],
