@@ -1,4 +1,4 @@
-// The Lambda Runtime API, as small as it can be: Lambda's own runtime for Node.js loads more. With
+// A minimal client of the Lambda Runtime API. Lambda's own runtime for Node.js loads more. It uses
 // `node:http`, because the first use of `fetch` would cost the handler some 20 ms.
 import { Agent, request } from 'node:http';
 

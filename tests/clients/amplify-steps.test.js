@@ -1,5 +1,6 @@
-// Every next step of an unmodified Amplify v6 that the pool's flows can reach (docs/reference/cognito.md, 7.1),
-// each at least once. Triggers are answered by the test, so that custom challenges are there too.
+// Reaches every next step of an unmodified Amplify v6 that the pool's flows permit
+// (docs/reference/cognito.md, 7.1), each at least once. The test answers the triggers, so that custom
+// challenges are included.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { writeFileSync } from 'node:fs';
@@ -25,7 +26,7 @@ import { Authenticator } from './harness/authenticator.js';
 import { startCloud, temporaryFolder } from './harness/cloud.js';
 import { PASSWORD as password, newAddress, signUp } from './harness/user.js';
 
-// Amplify names a device by its browser; Node.js has none before 21.
+// Amplify names a device by its browser. Node.js before version 21 has no `navigator`.
 globalThis.navigator ??= { userAgent: 'Node.js' };
 
 const folder = temporaryFolder();
@@ -244,7 +245,7 @@ async function newPool(mfa, factors, devices) {
   const { UserPool } = await cloud.cognito('CreateUserPool', {
     PoolName: 'steps',
     AutoVerifiedAttributes: ['email'],
-    // No factor is the way to a new password as well (docs/reference/cognito.md, 3.6).
+    // A factor cannot also reset the password (docs/reference/cognito.md, 3.6).
     AccountRecoverySetting: {
       RecoveryMechanisms: factors.includes('email')
         ? [{ Name: 'admin_only', Priority: 1 }]

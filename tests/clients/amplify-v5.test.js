@@ -1,4 +1,4 @@
-// Amplify v5's own words for the preference, which differ from v6's.
+// The preference in Amplify v5's own words, which differ from v6's.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Auth } from 'amplify-auth-v5';

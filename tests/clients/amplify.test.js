@@ -1,4 +1,4 @@
-// The main job with an unmodified Amplify v6.
+// The main flows with an unmodified Amplify v6.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Amplify } from 'aws-amplify';

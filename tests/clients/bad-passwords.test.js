@@ -1,5 +1,5 @@
-// A thousand bad passwords at the native client, whether attempts are held off or not: what a stranger who
-// knows a name does to it touches neither the custom challenges' factors nor a trusted device.
+// Enters a thousand bad passwords at the native client, with and without back-off. An attacker who knows a
+// name must affect neither the custom factors nor a trusted device.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
@@ -122,7 +122,7 @@ for (const enforce of [false, true]) {
     const heldOff = Object.keys(seen).some((said) => said.includes('PreAuthentication failed'));
     assert.equal(heldOff, enforce, 'attempts are refused by us where policy says so');
 
-    // Each factor, and the device beside one.
+    // Each factor, and the device with a factor.
     await passwordless(cloud, username, [app.next(), (info) => device.sign(info)]);
     await signOut();
     await passwordless(cloud, username, ['email', () => cloud.code(username), codes[1]]);

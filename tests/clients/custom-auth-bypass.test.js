@@ -1,4 +1,4 @@
-// Ways around the second factor, each of which has led somewhere in a real pool: none gets tokens.
+// Attempts to bypass the second factor, each of which has worked in a real pool. Here none gets tokens.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -27,7 +27,7 @@ before(async () => {
   Amplify.configure({
     Auth: { Cognito: { userPoolId, userPoolClientId: clients.custom.id, userPoolEndpoint: cognito } },
   });
-  // What an administrator may have left on.
+  // A setting that an administrator may have left on.
   await cloud.cognito('UpdateUserPoolClient', {
     UserPoolId: userPoolId,
     ClientId: clients.custom.id,
@@ -128,7 +128,8 @@ describe('by Cognito’s own ways', () => {
   });
 });
 
-// The functions one by one, as Cognito calls them: so that a proof remains that no request has redeemed.
+// The test calls the functions one by one, as Cognito does, so that a proof remains that no request has
+// redeemed.
 describe('with the proof of somebody or something else', () => {
   const source = {
     'define-auth-challenge': 'DefineAuthChallenge_Authentication',
@@ -232,12 +233,12 @@ describe('with the proof of somebody or something else', () => {
     const { user, privateChallengeParameters, code } = await waiting();
     const wrong = (number) => String((Number(code) + 1 + number) % 1_000_000).padStart(6, '0');
     const verify = (number) => invoke('verify-auth-challenge-response', user, {
-      // As if each were another round.
+      // Each answer claims to be another round.
       privateChallengeParameters: { ...privateChallengeParameters, at: String(3 + number) },
       challengeAnswer: wrong(number),
     });
     const answers = [];
-    // As many at a time as there are processes for them here.
+    // As many at a time as there are processes here.
     for (let first = 0; first < 200; first += 50) {
       answers.push(...await Promise.all(Array.from({ length: 50 }, (_, index) => verify(first + index))));
     }

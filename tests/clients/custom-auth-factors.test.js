@@ -1,6 +1,6 @@
-// Signing in with custom factors through unmodified clients, Amplify v6, Amplify v5 and
-// amazon-cognito-identity-js, while every event is delivered twice: a first authenticator is set up in the
-// sign-in itself, further factors through the MFA API.
+// Sign-ins with custom factors through unmodified clients: Amplify v6, Amplify v5 and
+// amazon-cognito-identity-js. Every event is delivered twice. The sign-in itself sets up a first
+// authenticator, the MFA API sets up further factors.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { AuthenticationDetails, CognitoUser, CognitoUserPool } from 'amazon-cognito-identity-js';

@@ -1,5 +1,5 @@
-// Custom challenges through an unmodified Amplify v6, while the pool delivers every event twice at the
-// same time: each code arrives once, and every step does what it should.
+// Custom challenges through an unmodified Amplify v6. The pool delivers every event twice at the same time.
+// Each code arrives once, and every step works.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -20,7 +20,7 @@ const policy = `
   first = "passwordless"
 `;
 const challenge = 'CONFIRM_SIGN_IN_WITH_CUSTOM_CHALLENGE';
-// While only a name is known, a client shows every kind of factor that it takes.
+// As long as only a name is known, a client shows every kind of factor that it accepts.
 const everyKind = 'email,sms,totp,recovery-code,trusted-device';
 let cloud;
 let phones = 0;
@@ -205,7 +205,7 @@ test('what is no answer changes nothing', async () => {
   for (const answer of ['EMAIL_OTP', 'trusted-device', 'RESEND', '{}']) {
     assert.equal((await sign.answer(answer)).step, 'begin', answer);
   }
-  // A factor that this user lacks is asked for like one that they have.
+  // A factor that this user lacks is requested like one that they have.
   for (const factor of ['totp', 'recovery-code']) {
     const { step, factor: asked } = await sign.answer(factor);
     assert.deepEqual([step, asked], ['code', factor]);

@@ -1,5 +1,5 @@
-// What the demo app works out by itself, without a browser: SRP against the local pool, for users and
-// devices, and an authenticator's codes against a library that shares no code with it.
+// The demo app's own computations, without a browser: SRP against the local pool, for users and devices, and
+// an authenticator's codes against a library that shares no code with it.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Secret, TOTP } from 'otpauth';
@@ -41,7 +41,7 @@ describe('SRP', () => {
     return answer(asked, { USERNAME, ...device, ...proof });
   }
 
-  // A number with a leading zero byte, or one whose top bit is set, comes up in most of these.
+  // Most of these sign-ins contain a number with a leading zero byte, or one whose top bit is set.
   test('forty sign-ins with the right password all succeed', async () => {
     for (let count = 0; count < 40; count += 1) {
       assert.ok((await prove(PASSWORD)).AuthenticationResult.AccessToken);

@@ -1,4 +1,4 @@
-// The local cloud as a person uses it: its flags, its end, and what it says when it cannot start.
+// The local cloud as a person uses it: its flags, its end, and its messages when it cannot start.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -154,12 +154,12 @@ describe('flags', () => {
   test('`--lambda-endpoint` calls functions that run elsewhere', async () => {
     const elsewhere = await startCloud();
     const cloud = await startCloud(['--memory', '--lambda-endpoint', elsewhere.endpoints.lambda]);
-    // Its senders can't open this pool's codes, so a user who needs none.
+    // The cloud's senders can't open this pool's codes, so the user must need none.
     const { userPoolId: UserPoolId } = cloud.endpoints;
     const user = { UserPoolId, Username: newAddress() };
     await cloud.cognito('AdminCreateUser', { ...user, MessageAction: 'SUPPRESS' });
     await cloud.cognito('AdminSetUserPassword', { ...user, Password: PASSWORD, Permanent: true });
-    // Its last gate knows the clients of its own pool only.
+    // The token gate knows only the clients of its own pool.
     await assert.rejects(signIn(cloud, user.Username), {
       message: 'PreTokenGeneration failed with error This app is not allowed to sign users in.',
     });

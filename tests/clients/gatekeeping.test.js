@@ -1,5 +1,6 @@
-// Who may sign up and sign in, as apps see it: every sample of docs/operators/rules refusing and permitting, what
-// Amplify v5 and v6 say of the app reaching the rules, one account an address, and attempts held off.
+// Who may sign up and sign in, as apps see it. Every sample of docs/operators/rules refuses and permits. The
+// rules see what Amplify v5 and v6 reveal about the app. An address has one account, and attempts are
+// delayed.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -159,7 +160,7 @@ test('a maintenance window closes sign-up and sign-in', async () => {
   await cloudWith({ rules: () => ({ window: window(-hour, hour) }) });
   const text = 'Closed for maintenance until 04:00 UTC';
   await assert.rejects(signUpWith({ email }), refused('PreSignUp', text));
-  // The app client hides who exists, so the trigger runs for an unknown user too.
+  // The app client hides which users exist, so the trigger runs for an unknown user too.
   await assert.rejects(signIn({ username: email, password }), refused('PreAuthentication', text));
 });
 
@@ -223,7 +224,7 @@ test('of 100 parallel sign-ups of one address in 8 spellings one makes an accoun
   for (const { name, message } of failures) assert.deepEqual({ name, message }, expected);
 
   const winner = outcomes.findIndex(({ status }) => status === 'fulfilled');
-  // Ours send to the domain as DNS compares it.
+  // Our senders use the domain in the form in which DNS compares it.
   const address = spellings[winner % 8].replace(/@.*/, (domain) => domain.toLowerCase());
   await confirm(cloud, `user-${winner}`, address);
   await assert.rejects(attempt('late', 'a.lexdoe@gmail.com'), expected);
@@ -244,7 +245,7 @@ test('enforced: after five attempts the next is held off, for a user and for a n
       AuthParameters: { USERNAME, PASSWORD },
     });
   for (const username of [known, newAddress()]) {
-    // At once: how long the sixth has to wait is counted from the fifth.
+    // All at once, because the delay of the sixth is counted from the fifth.
     const outcomes = await Promise.allSettled(
       Array.from({ length: 20 }, () => attempt(username, 'Wrong-Horse-9')),
     );

@@ -1,4 +1,4 @@
-// The main job with an unmodified amazon-cognito-identity-js, the library under Amplify v5.
+// The main flows with an unmodified amazon-cognito-identity-js, the library under Amplify v5.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {

@@ -1,5 +1,6 @@
-// Whether a sign-in by name alone tells who has an account: known names of every kind beside unknown ones, by
-// all that a client is shown and by the calls that the functions make. speed/known-names.test.js compares time.
+// Whether a sign-in by name alone reveals who has an account. The test compares known names of every kind
+// with unknown ones, by all that a client is shown and by the calls that the functions make.
+// speed/known-names.test.js compares time.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
@@ -8,7 +9,7 @@ import { NO_CODE, worldOf } from './journeys/harness/world.js';
 
 const WRONG = Array.from({ length: 6 }, (_, index) => String(100_000 + index));
 
-// What is answered, step by step.
+// The answers, step by step.
 const SCRIPTS = {
   'nothing': [],
   'e-mail codes': ['email', ...WRONG],
@@ -44,7 +45,7 @@ describe('what a client is shown, and what the functions call', () => {
   };
 
   before(async () => {
-    // Every function has begun before anything is counted.
+    // Every function has started before calls are counted.
     await transcript(world, { name: newAddress() }, SCRIPTS['e-mail codes']);
     await transcript(world, await world.newUser(), SCRIPTS['authenticator codes']);
   });

@@ -1,5 +1,5 @@
-// A changing route opens only for the user's own valid token. The routes come from the
-// OpenAPI document, so that a new one is covered without a line here.
+// A changing route accepts only the user's own valid token. The routes come from the OpenAPI document, so
+// that a new route is covered without a change here.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -99,7 +99,7 @@ test('every changing route refuses every token that is not the right one', async
   const revoked = await newUser(cloud);
   await cloud.cognito('GlobalSignOut', { AccessToken: revoked.tokens.AccessToken });
   const ofAnotherPool = (await newUser(other)).tokens.AccessToken;
-  // Without its triggers the pool signs in at any client: our last gate would not.
+  // Without its triggers the pool signs in at any client. The token gate would refuse.
   const UserPoolId = cloud.endpoints.userPoolId;
   await cloud.cognito('UpdateUserPool', { UserPoolId });
   const { UserPoolClient } = await cloud.cognito('CreateUserPoolClient', {

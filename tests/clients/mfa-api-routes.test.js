@@ -1,5 +1,5 @@
-// Every route that is about addresses, remembered devices, activity, entity tags and repetitions, over the
-// gateway with a real token; and the traps of Cognito's own calls.
+// Every route about addresses, remembered devices, activity, entity tags and repetitions, over the gateway
+// with a real token. The pitfalls of Cognito's own calls are included.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -160,7 +160,8 @@ test('a repeated POST is done once, and a secret is shown once', async () => {
 
 test('changes are limited by the minute', async () => {
   const { token } = await newUser();
-  // A run over the end of a minute begins anew; twice as many are refused at the latest.
+  // If the end of a minute falls into the run, the count begins anew. At the latest, twice as many calls are
+  // refused.
   let last;
   for (let changes = 0; changes < 130; changes += 1) {
     last = await call(token, 'PUT', '/mfa/preference', { body: {} });

@@ -1,6 +1,6 @@
-// Custom factors, through the gateway with a real token: named authenticators with codes of
-// another library, recovery codes, trusted devices with a key that WebCrypto does not give out. Every
-// change is told to the user.
+// Custom factors through the gateway with a real token: named authenticators with codes of another library,
+// recovery codes, and trusted devices whose key WebCrypto does not export. The user gets a notice of every
+// change.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -105,7 +105,7 @@ describe('authenticators', () => {
     const path = ({ id }) => `/mfa/authenticators/${id}/verify`;
     const earlier = await new Authenticator(two.secret).late();
     await user.done('POST', path(one), { code: one.app.next() });
-    // A step before, and the same step: neither is after what was used last.
+    // The earlier time step, and the same one: neither is after the last used one.
     for (const code of [earlier, two.app.next()]) {
       await user.refused(422, 'code-already-used', 'POST', path(two), { code });
     }
@@ -160,7 +160,7 @@ describe('trusted devices', () => {
     test(`are registered by their ${format} after a sign-in with a code`, async () => {
       const device = { name: 'Laptop', publicKey: await key(format) };
       const username = await createUser(cloud);
-      // The password alone; and a sign-in that set an authenticator up, and so proved none.
+      // A sign-in with the password alone, and a sign-in that set up an authenticator and so proved none.
       for (const weak of [{ username, tokens: await signIn(cloud, username) }, await enrolledUser(cloud)]) {
         await new User(weak).refused(401, 'second-factor-required', 'POST', '/mfa/trusted-devices', device);
       }
@@ -189,7 +189,7 @@ describe('trusted devices', () => {
     await register();
     assert.equal(await trusted(), 1);
     const before = Number((await storedFactors(cloud, user.sub)).generation.N);
-    // Three notices by now; the code is the next message.
+    // The code is the message after three notices.
     assert.equal((await user.notices(3)).length, 3);
     const ClientId = cloud.endpoints.clients.native.id;
     await cloud.cognito('ForgotPassword', { ClientId, Username: user.address });

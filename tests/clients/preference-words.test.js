@@ -1,4 +1,5 @@
-// How each generation of clients says which factor it wants (docs/reference/cognito.md, 7.2, 7.3 and 7.5).
+// The words with which each generation of clients asks for a factor (docs/reference/cognito.md, 7.2, 7.3 and
+// 7.5).
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -133,9 +134,9 @@ function answerSelection(user, answer) {
   );
 }
 
-// amplify-android and -swift take no http endpoint. These are the requests that their
-// updateMFAPreference makes, in their order: GetUser first, then blocks with both booleans. A block
-// that the app gave nothing for is null or is not there, as the serialiser of the day has it.
+// amplify-android and -swift accept no http endpoint. These are the requests that their updateMFAPreference
+// makes, in their order: GetUser first, then blocks with both booleans. A block without a value of the app is
+// null or absent, depending on the version of the serialiser.
 for (const [how, absent] of [['null', { SMSMfaSettings: null, EmailMfaSettings: null }], ['absent', {}]]) {
   test(`amplify-android and -swift: a block that is ${how} changes nothing, and ENABLED keeps the mark`, async () => {
     const { username } = await newUser();
@@ -156,7 +157,7 @@ for (const [how, absent] of [['null', { SMSMfaSettings: null, EmailMfaSettings: 
     const both = { preferred: 'SOFTWARE_TOKEN_MFA', enabled: ['SMS_MFA', 'SOFTWARE_TOKEN_MFA'] };
     assert.deepEqual(await state(), both);
 
-    // totp: ENABLED. What GetUser said was preferred is sent as preferred.
+    // totp: ENABLED. A factor that GetUser reported as preferred is sent as preferred.
     const { preferred } = await state();
     await set({ SoftwareTokenMfaSettings: { Enabled: true, PreferredMfa: preferred === 'SOFTWARE_TOKEN_MFA' } });
     assert.deepEqual(await state(), both, 'the block of SMS was null or absent');
@@ -167,7 +168,7 @@ for (const [how, absent] of [['null', { SMSMfaSettings: null, EmailMfaSettings: 
     await set({ SMSMfaSettings: { Enabled: true, PreferredMfa: true } });
     assert.deepEqual(await state(), { ...both, preferred: 'SMS_MFA' });
 
-    // totp: ENABLED, where another is preferred: the mark stays with that one
+    // totp: ENABLED, where another factor is preferred: that one stays preferred.
     await set({ SoftwareTokenMfaSettings: { Enabled: true, PreferredMfa: (await state()).preferred === 'SOFTWARE_TOKEN_MFA' } });
     assert.deepEqual(await state(), { ...both, preferred: 'SMS_MFA' });
 
@@ -182,14 +183,14 @@ for (const [how, absent] of [['null', { SMSMfaSettings: null, EmailMfaSettings: 
     const last = { preferred: undefined, enabled: ['SOFTWARE_TOKEN_MFA'] };
     assert.deepEqual(await state(), last);
 
-    // Nothing given: Android refuses that itself. A request without a block changes nothing.
+    // No blocks: Android itself refuses that. A request without a block changes nothing.
     await set({});
     assert.deepEqual(await state(), last);
   });
 }
 
-// [swift, android, what Cognito says]. CUSTOM_CHALLENGE is reached in amplify-steps.test.js, where
-// the triggers for it are.
+// [swift, android, Cognito's name]. amplify-steps.test.js reaches CUSTOM_CHALLENGE, because it has the
+// triggers.
 const STEPS = [
   ['confirmSignInWithSMSMFACode', 'CONFIRM_SIGN_IN_WITH_SMS_MFA_CODE', 'SMS_MFA'],
   ['confirmSignInWithOTP', 'CONFIRM_SIGN_IN_WITH_OTP', 'EMAIL_OTP'],
@@ -212,7 +213,7 @@ test('amplify-android and -swift: every step they have is one that the pool lead
   const [swift, android] = section.split('\n- ').slice(1, 3);
   const named = (text, pattern) => text.replace(/ \(.*?\)/g, '').match(pattern);
   assert.deepEqual(named(swift.split(': ')[1], /\w+/g), STEPS.map(([name]) => name));
-  // "…_TOTP_SETUP" goes on from CONTINUE_SIGN_IN_WITH.
+  // "…_TOTP_SETUP" follows on CONTINUE_SIGN_IN_WITH.
   const whole = named(android.split(': ')[1], /[…\w]+/g).map((name) => name.replace('…', 'CONTINUE_SIGN_IN_WITH'));
   assert.deepEqual(whole, STEPS.map(([, name]) => name));
 
@@ -230,7 +231,7 @@ async function said(ClientId, USERNAME, password = PASSWORD, AuthFlow = 'USER_PA
     const factors = MFAS_CAN_SETUP === undefined ? '' : ` ${JSON.parse(MFAS_CAN_SETUP)}`;
     return answer.AuthenticationResult ? 'tokens' : `${answer.ChallengeName}${factors}`;
   } catch (error) {
-    // Its steps are unknown to the local pool, and it says so.
+    // The local pool does not know this flow's steps, and says so.
     return error.name === 'UnsupportedOperationException' ? AuthFlow : error.name;
   }
 }

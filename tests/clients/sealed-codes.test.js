@@ -1,4 +1,4 @@
-// Codes that the local pool seals for custom senders open with the official JavaScript SDK.
+// The official JavaScript SDK opens codes that the local pool seals for custom senders.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';

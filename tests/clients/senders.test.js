@@ -1,5 +1,5 @@
-// Every message of a native user, by our own senders, in three languages, while the pool delivers every
-// event twice at the same time: each message arrives once, and its code works.
+// Every message of a native user, by our own senders, in three languages. The pool delivers every event twice
+// at the same time. Each message arrives once, and its code works.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -54,7 +54,7 @@ for (const { locale, number, signUpSubject, signInText } of languages) {
 
     await signUp({ username, password, options: { userAttributes } });
     const first = await cloud.code(email);
-    // The cool-down of this test's policy.
+    // Waits for the cool-down of this test's policy.
     await setTimeout(1100);
     await resendSignUpCode({ username });
     const second = await cloud.code(email);
@@ -90,7 +90,7 @@ for (const { locale, number, signUpSubject, signInText } of languages) {
       await signOut();
     }
 
-    // Whatever came twice has come by now.
+    // A second copy would have arrived by now.
     await setTimeout(500);
     const [mails, texts] = [await cloud.messages(email), await cloud.messages(phone)];
     assert.equal(mails.length, 4, 'sign-up, resend, reset, second factor');
@@ -148,7 +148,7 @@ test('no function has logged a code, a password or an address', async () => {
     assert.ok(lines.some((line) => line.includes(`"message sent","channel":"${channel}"`)), `no ${channel} was told of`);
   }
   for (const line of lines) {
-    // A code in the middle of digits is a time or an id.
+    // Digits inside a longer number are a time or an id, not a code.
     const words = new Set(line.split(/[^0-9A-Za-z]/));
     const told = secrets.find((secret) => words.has(secret) || (secret.length > 6 && line.includes(secret)));
     assert.equal(told, undefined, line);

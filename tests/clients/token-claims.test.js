@@ -1,5 +1,6 @@
-// What tokens say, as a resource server reads them: claims and scopes of the operator's policy, what was
-// proven, and what a refresh leaves of it. Amplify v6 signs in and refreshes, aws-jwt-verify judges.
+// The claims of tokens, as a resource server reads them: claims and scopes of the operator's policy, the
+// proven factors, and what a refresh keeps of them. Amplify v6 signs in and refreshes, aws-jwt-verify
+// verifies.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Amplify } from 'aws-amplify';
@@ -106,7 +107,7 @@ test('a refreshed token changes nothing at Cognito, nor here', async () => {
   for (const [operation, parameters] of [
     ['AssociateSoftwareToken', {}],
     ['SetUserMFAPreference', { SoftwareTokenMfaSettings: { Enabled: false } }],
-    // What it costs.
+    // These operations need the suppressed scope too.
     ['GetUser', {}],
     ['UpdateUserAttributes', { UserAttributes: [{ Name: 'given_name', Value: 'Alex' }] }],
     ['GlobalSignOut', {}],

@@ -66,7 +66,8 @@ def test_sign_up_totp_and_sign_in(cloud):
         ChallengeResponses={"USERNAME": user, "SOFTWARE_TOKEN_MFA_CODE": totp.at(now + 30)},
     )
     tokens = answered["AuthenticationResult"]
-    # The pool tracks devices: a refresh names the one it was given (docs/reference/cognito.md, 3.8).
+    # The pool tracks devices: a refresh names the device key that it was given (docs/reference/cognito.md,
+    # 3.8).
     device = tokens["NewDeviceMetadata"]["DeviceKey"]
     refreshed = cognito.initiate_auth(
         ClientId=cloud.native,
@@ -213,7 +214,7 @@ def test_a_service_that_answers_rubbish_is_a_fault_that_can_be_switched_on(cloud
         urllib.request.urlopen(request).close()
 
     switch("malformed")
-    # boto3 makes nothing of it, and says nothing.
+    # boto3 drops the member without an error.
     assert "KeyMetadata" not in kms.create_key()
     switch(None)
     assert kms.create_key()["KeyMetadata"]["KeyId"]

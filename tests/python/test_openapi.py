@@ -9,7 +9,7 @@ from schemathesis.checks import CHECKS
 from conftest import PASSWORD, WORKSPACE, Cloud
 
 DOCUMENT = WORKSPACE / "infra/openapi.json"
-# A right code or a name that is free can't be said in a schema: what is valid may be refused.
+# A schema can't express a right code or a free name, so a valid request may be refused.
 LEFT_OUT = {"positive_data_acceptance"}
 
 

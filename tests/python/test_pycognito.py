@@ -17,7 +17,7 @@ def user(cloud, monkeypatch):
     jwks = f"{cloud.endpoints['cognito'].rstrip('/')}/{cloud.pool_id}/.well-known/jwks.json"
     with urllib.request.urlopen(jwks) as answer:
         monkeypatch.setenv("COGNITO_JWKS", json.dumps(json.load(answer)))
-    # Given as an argument it would be taken for the issuer as well.
+    # As an argument it would also be taken for the issuer.
     monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", cloud.endpoints["cognito"])
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")

@@ -11,10 +11,11 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from samcli.yamlhelper import yaml_parse
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
-# Fixed when a pool is created. The schema does not say it, and reports differ: the update fails, or replaces the pool.
+# These are fixed when a pool is created. The schema does not say so, and reports differ: the update fails, or
+# replaces the pool.
 FIXED = {"AWS::Cognito::UserPool": ["AliasAttributes", "UsernameAttributes", "UsernameConfiguration"]}
 EXPECTED = {
-    # Its users sign in with what it was created for.
+    # The pool's users sign in with the attribute that it was created for.
     "UserPool": {"SignInWith"},
     "NativeClient": {"SignInWith"},
     "CustomClient": {"SignInWith"},
@@ -58,7 +59,7 @@ def replaced_by(name, template, root_call):
     parameters = set()
     for one in found:
         if one in template["Resources"]:
-            # A new id of that resource.
+            # A replaced resource has a new id.
             parameters |= replaced_by(one, template, root_call)
         elif one in template.get("Parameters", {}):
             given = set()

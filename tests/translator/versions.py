@@ -69,7 +69,8 @@ def main():
         first = versions(stack, {"Revision": "a1"})
         expect(stack, "nothing changed", first, versions(stack, {"Revision": "a1"}), same=True)
         expect(stack, "another Revision", first, versions(stack, {"Revision": "b2"}), same=False)
-        # `sam deploy` without our command gives no Revision. New overrides must reach the functions even then.
+        # `sam deploy` without our command gives no Revision. New overrides must reach the functions even
+        # then.
         plain = versions(stack, {"Revision": ""})
         changed = versions(stack, {"Revision": ""}, layer="s3://bucket/layer-2")
         expect(stack, "other overrides", plain, changed, same=False)

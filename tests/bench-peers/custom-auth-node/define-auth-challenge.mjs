@@ -1,4 +1,4 @@
-// The entry that the package's own CDK construct bundles; its exports name only all three together.
+// The entry point that the package's own CDK construct bundles. The package exports only all three together.
 import { handler } from './node_modules/amazon-cognito-passwordless-auth/dist/cdk/custom-auth/define-auth-challenge.js';
 import { serve } from '../runtime.mjs';
 

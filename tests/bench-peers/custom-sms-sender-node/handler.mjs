@@ -1,5 +1,5 @@
-// A custom SMS sender as Cognito's documentation writes it, and nothing besides: opens the code with
-// the official AWS Encryption SDK and sends it. What `cargo xtask bench senders` compares with.
+// A custom SMS sender as in Cognito's documentation: it opens the code with the official AWS Encryption SDK
+// and sends it. `cargo xtask bench senders` compares our sender with it.
 import { CommitmentPolicy, KmsKeyringNode, buildClient } from '@aws-crypto/client-node';
 import { KMS } from '@aws-sdk/client-kms';
 import { PinpointSMSVoiceV2Client, SendTextMessageCommand } from '@aws-sdk/client-pinpoint-sms-voice-v2';

@@ -1,5 +1,5 @@
-// Counts a user's sign-in attempts, in one write, and nothing besides: no window, no back-off, no rules. What
-// `cargo xtask bench init --peers` compares with.
+// Counts a user's sign-in attempts in one write, without window, back-off or rules. `cargo xtask bench init
+// --peers` compares our trigger with it.
 import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 
 import { serve } from '../runtime.mjs';

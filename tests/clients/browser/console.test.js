@@ -1,5 +1,5 @@
-// The console in a real headless Chromium: a sign-in appears while it happens, codes can be read, a
-// fault can be switched on, and a keyboard is enough.
+// The console in a real headless Chromium: it shows a sign-in while it happens, shows codes, switches a fault
+// on, and works with the keyboard alone.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
@@ -91,7 +91,7 @@ test('a risk that is switched on blocks a sign-in and tells the user', async () 
   await told.nth(before).waitFor();
   await picture(page, 'console-risk');
   await page.reload();
-  // The page asks the pool for its switches once it is there.
+  // The page requests its switches from the pool after loading.
   await page.waitForFunction(() => [...document.querySelectorAll('select')].some((select) => select.value === 'high'));
   assert.equal(await risk.inputValue(), 'high', 'the page shows what the pool has');
   await risk.selectOption('none');

@@ -1,5 +1,6 @@
-// Custom mode of the demo app in a real headless Chromium: codes by message, a first authenticator set up in
-// the sign-in, a trusted browser whose key no script can read, recovery codes after a lost phone.
+// Custom mode of the demo app in a real headless Chromium. The user gets codes by message, sets up a first
+// authenticator in the sign-in, and uses recovery codes after a lost phone. No script can read the key of the
+// trusted browser.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
@@ -11,7 +12,7 @@ import { templateWith } from '../harness/policy.js';
 import { PASSWORD, createUser } from '../harness/user.js';
 
 const folder = temporaryFolder();
-// This test does not wait a minute for another code.
+// With this policy the test need not wait a minute for another code.
 const policy = `
   [governor]
   cool_down_seconds = 1
@@ -119,7 +120,7 @@ test('a sign-in on a trusted browser allows no change until a code was entered',
 
 test('after a native sign-in a first authenticator is refused, and the custom sign-in sets it up', async () => {
   await demo.signOut();
-  // A user has few sign-ins under way at once.
+  // A user may have only a few running sign-ins.
   user = await createUser(cloud);
   await demo.signIn(user, PASSWORD);
   await demo.screen('Factors');
@@ -153,7 +154,7 @@ test('another authenticator is set up by its QR code', async () => {
   await demo.fill({ Code: phone.wrong() });
   await demo.press('Verify');
   await demo.told(/code-wrong/);
-  // Codes are good once over all authenticators; the page has used up to two of now.
+  // A code works once over all authenticators. The page has used up to two of the current time step.
   phone.next();
   phone.next();
   await demo.fill({ Code: await phone.unused() });
@@ -216,7 +217,7 @@ test('the phone is lost: a recovery code signs in, once, and another phone is se
   await page.getByText('The authenticator was removed.').waitFor();
   await demo.fill({ Name: 'This page' });
   await demo.press('Set up');
-  // The phone has used some of the codes of now: the page's second one is of a later step.
+  // The phone has used some current codes, so the page's second one is of a later time step.
   await phone.unused();
   await demo.press('Use the code from this page');
   await demo.press('Use the code from this page');

@@ -1,5 +1,5 @@
-// The demo app walked through in a real headless Chromium, as a developer would: every way in, every
-// factor, what goes wrong on the way. Each screen is looked at by axe and has its pictures.
+// The demo app in a real headless Chromium: every way to sign in, every factor and every error. axe checks
+// each screen, and the test takes its pictures.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
@@ -122,7 +122,7 @@ test('a remembered browser is asked for no code, until it is forgotten', async (
   await demo.press('Refresh');
   await page.getByText('The tokens were refreshed.').waitFor();
   await demo.topic('Remembered devices');
-  // The browser stood in for the code, so none was entered, and a change needs one.
+  // The remembered browser replaced the code, so none was entered, and a change needs one.
   await demo.press('Forget Test browser');
   await demo.told(/second-factor-required/);
   await signInAgain();
@@ -165,7 +165,7 @@ test('a phone number becomes a factor, once its code was entered', async () => {
   const calls = page.locator('#calls');
   assert.equal(await calls.getByText('POST /mfa/phone-number').count() > 0, true);
   await demo.press('Enter the code');
-  // The first one is still good.
+  // The first code is still valid.
   await demo.fill({ Code: await cloud.code(PHONE_NUMBER) });
   await demo.press('Verify');
   await demo.fact('Phone', `${PHONE_NUMBER}, verified`);
@@ -314,7 +314,7 @@ test('a lost phone: a recovery code and a new password take it away', async () =
   await demo.told(/Incorrect username or password/);
   password = 'Recovered-Horse-6';
   await signIn();
-  // The phone was sent a code a moment ago.
+  // The phone got a code a moment ago.
   await demo.press('E-mail');
   await demo.takeCode();
   await demo.press('Sign in');
@@ -328,7 +328,7 @@ test('a lost phone: a recovery code and a new password take it away', async () =
 });
 
 test('a password is changed, forgotten and set anew; the second factor stays', async () => {
-  // No address is a factor and the way back to the password at once (cognito.md §3.6).
+  // An address cannot be a factor and also reset the password (cognito.md §3.6).
   await page.getByLabel('E-mail').selectOption('DISABLED');
   await demo.press('Save');
   await page.getByText('Saved.').waitFor();

@@ -35,7 +35,7 @@ export class Authenticator {
   /** A code that was not used before, waited for if both that are accepted now were. */
   async unused() {
     const step = Math.max(Math.floor(Date.now() / PERIOD), this.#last + 1);
-    // A code of the next step is accepted already.
+    // A code of the next time step is already accepted.
     await setTimeout(Math.max(0, (step - 1) * PERIOD - Date.now() + 100));
     return this.next();
   }

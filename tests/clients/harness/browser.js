@@ -1,4 +1,4 @@
-// A headless Chromium that must not ask for anything beyond this machine.
+// A headless Chromium that may not send requests beyond this machine.
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// The local cloud as a contributor starts it: the real binary, in a process of its own.
+// The local cloud as a contributor starts it: the real binary in its own process.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ if (!existsSync(binary)) throw new Error(`${binary} is not built: run \`cargo xt
 
 const running = new Set();
 
-// What a failed test has left behind.
+// Ends processes that a failed test has left behind.
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /** Runs the binary; nothing is waited for. Both outputs are collected, line by line. */
@@ -44,7 +44,7 @@ export async function startCloud(flags = ['--memory']) {
     exited.then(({ code }) => fail(new Error(`local ended with ${code}: ${output.stderr.join('\n')}`)));
   });
   const readyAfter = performance.now() - started;
-  // A cloud that a test forgot to stop must not keep the test process from ending.
+  // A cloud that a test did not stop must not keep the test process from ending.
   for (const handle of [child, child.stdout, child.stderr]) handle.unref();
   return new Cloud(child, exited, output, JSON.parse(readFileSync(path, 'utf8')), readyAfter);
 }
@@ -79,7 +79,7 @@ class Cloud {
    * beside it carry none. */
   async code(to) {
     const seen = this.seen.get(to) ?? 0;
-    // Custom senders are called asynchronously: a message comes a moment after the answer.
+    // Custom senders are called asynchronously, so a message may arrive after the answer.
     for (let tries = 0; tries < 200; tries += 1) {
       const messages = await this.messages(to);
       const newest = messages.findLastIndex(({ code }, at) => at >= seen && code !== undefined);
@@ -134,7 +134,7 @@ class Cloud {
     this.child.kill(signal);
     const end = await this.exited;
     let survivors = alive([this.pid, ...family]);
-    // A process that was killed is gone a moment later; one that was forgotten is not.
+    // A killed process ends a moment later, a forgotten one does not.
     for (let tries = 0; survivors.length > 0 && tries < 50; tries += 1) {
       await setTimeout(20);
       survivors = alive(survivors);

@@ -1,4 +1,4 @@
-// A browser's key for trusted devices: it signs, and is not given out.
+// A browser's key for trusted devices: it signs and can't be exported.
 
 export class Device {
   static async make() {

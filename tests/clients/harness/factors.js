@@ -1,4 +1,4 @@
-// What is kept of a user's own factors: by the table's own API, beside the functions.
+// A user's custom factors in the table, reached through the table's own API without the functions.
 
 /** The item, in DynamoDB's JSON. */
 export async function storedFactors(cloud, sub) {
@@ -42,7 +42,7 @@ async function dynamodb(cloud, operation, parameters) {
       'content-type': 'application/x-amz-json-1.0',
       'x-amz-target': `DynamoDB_20120810.${operation}`,
       'x-amz-date': '20260101T000000Z',
-      // Any will do: only the form is asked for.
+      // Any credentials work: the service checks only their form.
       authorization:
         'AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=00',
     },

@@ -1,4 +1,4 @@
-// The deployed templates with an operator's policy of the test's own.
+// The deployed templates with the test's own policy.
 import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

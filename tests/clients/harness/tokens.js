@@ -1,4 +1,4 @@
-// Tokens judged as a resource server judges them: by aws-jwt-verify, against the served key set.
+// Verifies tokens as a resource server does: with aws-jwt-verify, against the served key set.
 import { CognitoJwtVerifier } from 'aws-jwt-verify';
 
 /** The verified payloads of an access and an ID token. Throws if either is not good. */

@@ -1,4 +1,4 @@
-// Users by the pool's own API, for tests that are about something else than signing up.
+// Creates users through the pool's own API, for tests about subjects other than sign-up.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 
@@ -71,7 +71,7 @@ export async function enrolledUser(cloud) {
 export async function signInProven(cloud, username, answer) {
   const signIn = await begun(cloud, username);
   await signIn.answer(answer);
-  // A client may want another factor.
+  // A client may ask for another factor.
   if (signIn.step === 'begin' && signIn.factors.includes('email')) {
     await signIn.answer('email');
     await signIn.answer(await cloud.code(username));

@@ -1,4 +1,4 @@
-// What opens the admin API, and what a member of the administrators' group can't do.
+// What gives access to the admin API, and what a member of the administrators' group can't do.
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -60,7 +60,7 @@ journey('holds an administrator’s password: mints recovery codes at native, si
   const helper = await world.newUser({ groups: [GROUP_OF_HELPERS] });
   const native = await world.signIn('native', helper, { password: helper.password });
   const [code = NO_CODE] = await world.mintRecoveryCodes(native);
-  // Two sign-ins of one minute are not told apart, and the weaker one holds.
+  // Two sign-ins of one minute are not distinguished, and the weaker one counts.
   await setTimeout(62_000);
   const thief = await world.signIn('custom', helper, { password: helper.password });
   await thief.answer(code);

@@ -1,4 +1,4 @@
-// What a browser opens that Cognito remembers, or that is trusted at custom clients.
+// The access of a browser that Cognito remembers, or that is trusted at custom clients.
 import assert from 'node:assert/strict';
 
 import { NO_CODE, journey, noTokens, worldOf } from './harness/world.js';

@@ -1,4 +1,4 @@
-// What opens while an owner has no factor yet, or none any more.
+// The access of an attacker while an owner has no factor yet, or has lost the last one.
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 

@@ -1,4 +1,4 @@
-// What honest users have to do: the calls that their client makes, by flow. Printed, and held.
+// The effort of honest users: the calls that their client makes, by flow. The test prints and limits them.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 

@@ -1,4 +1,4 @@
-// What a mailbox or a phone opens, with the passwords that they reset.
+// What a mailbox or a phone gives access to, with the passwords that they reset.
 import assert from 'node:assert/strict';
 
 import { newAddress } from '../harness/user.js';
@@ -198,7 +198,7 @@ journey('holds the mailbox: resets the password while the owner’s sign-in wait
   const owner = await world.newUserWithAuthenticator();
   const waiting = await world.signIn('custom', owner, { password: owner.password });
   owner.password = await world.resetPassword(owner, owner.email);
-  // The session of before, with a code from the mailbox.
+  // The earlier session, with a code from the mailbox.
   await waiting.answerByMessage('email', owner.email);
   noTokens(waiting);
   await world.signInAsOwner(owner);

@@ -1,4 +1,4 @@
-// What a name alone opens.
+// What a name alone gives access to.
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 
@@ -29,7 +29,7 @@ journey('knows the name: guesses codes of the authenticator at passwordless, and
   const [owner, other] = [await world.newUserWithAuthenticator(), await world.newUserWithAuthenticator()];
   assert.ok((await guessAtPasswordless(other, 2)).tokens, 'after ten wrong codes a right one is a sign-in');
   noTokens(await guessAtPasswordless(owner, Math.ceil(WRONG_BY_NAME / 5)));
-  // The owner has not lost the factor, but for signing in by it alone.
+  // The owner still has the factor, but cannot sign in with it alone.
   const custom = await world.signIn('custom', owner, { password: owner.password });
   assert.ok(custom.factors.includes('totp'));
   await world.signInAsOwner(owner);
@@ -120,7 +120,7 @@ journey('knows the name: opens recoveries with guessed passwords', async () => {
       assert.ok(answer.status >= 400);
     }
   });
-  // Cognito's own back-off after wrong passwords, which begins with one second.
+  // Cognito's own back-off after wrong passwords begins with one second.
   await setTimeout(2_100);
   await world.signInAsOwner(owner);
 });

@@ -1,4 +1,4 @@
-// What the password alone opens, in a pool with optional MFA.
+// What the password alone gives access to, in a pool with optional MFA.
 import assert from 'node:assert/strict';
 
 import { Device } from '../harness/device.js';
@@ -79,10 +79,10 @@ journey('holds the password: turns on a factor at Cognito, signs in with it thri
     native = await world.signIn('native', owner, { password: owner.password });
     if (app !== undefined) await native.answer(app.next());
   }
-  // Text messages are the owner's factor at custom: what native proves does not touch those of custom.
+  // Text messages are the owner's factor at custom. A proof at native does not affect the factors of custom.
   const [code = NO_CODE] = await world.mintRecoveryCodes(native);
   const after = (await world.factorsOf(owner)).own;
-  // No custom client covers this owner yet, so the codes are made. They are no factor at custom.
+  // No custom client covers this owner yet, so the codes are made. At custom they are no factor.
   assert.deepEqual(after.authenticators, own.authenticators);
   assert.deepEqual(after.devices, own.devices);
   assert.equal(after.recoveryCodes.length, 10);
@@ -119,7 +119,7 @@ journey('holds the password of a member of a group of two factors: mints both at
     const native = await world.signIn('native', owner, { password: owner.password });
     const codes = await world.mintRecoveryCodes(native);
     const app = await world.addAuthenticator(native);
-    // A group that was joined is known from the second sign-in on.
+    // A new group membership takes effect from the second sign-in on.
     for (let again = 0; again < 2; again += 1) {
       const custom = await world.signIn('custom', owner, { password: owner.password });
       await custom.answer(codes.pop() ?? NO_CODE);
@@ -200,7 +200,7 @@ journey('holds the password: answers in the session of an account of their own',
   custom.steal(right);
   await custom.answer(own.app.next());
   noTokens(custom);
-  // The other way round: a code of one's own in the owner's session.
+  // In the other direction: the attacker's own code in the owner's session.
   const other = await world.signIn('custom', owner, { password: owner.password });
   await other.answer(own.recoveryCodes[0]);
   noTokens(other);

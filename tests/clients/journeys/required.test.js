@@ -1,4 +1,4 @@
-// A pool that requires MFA: Cognito has a user without a factor set one up in the sign-in (MFA_SETUP).
+// A pool that requires MFA: Cognito lets a user without a factor set one up in the sign-in (MFA_SETUP).
 import assert from 'node:assert/strict';
 
 import { GROUP_OF_HELPERS, NO_CODE, journey, noTokens, worldOf } from './harness/world.js';
@@ -59,7 +59,7 @@ journey('holds the password: sets a factor up in the sign-in, and again with it,
   const app = await native.setUpInPool();
   noTokens(native);
   const { own } = await world.factorsOf(owner);
-  // Cognito has kept the factor: from here on it is what the thief holds.
+  // Cognito has kept the factor, which from now on the thief holds.
   const again = await world.signIn('native', owner, { password: owner.password });
   await again.answer(app.next());
   noTokens(again);

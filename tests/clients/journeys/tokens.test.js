@@ -1,4 +1,4 @@
-// What tokens open that were stolen from an owner's browser.
+// What tokens give access to that were stolen from an owner's browser.
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 
@@ -20,7 +20,7 @@ journey('holds a stolen access token of native, by the password alone: makes fac
 
 journey('holds a stolen access token of native, with a factor of the pool: changes the factors of custom', async () => {
   const owner = await world.newUserBySms();
-  // Of the pool as well, by which native is open; set up before the sign-ins that count.
+  // A pool factor as well, which permits native sign-ins. It is set up before the sign-ins that count.
   const { SecretCode } = await world.cognito('AssociateSoftwareToken', { AccessToken: owner.signIn.tokens.AccessToken });
   owner.poolApp = new Authenticator(SecretCode);
   const UserCode = await owner.poolApp.late();

@@ -1,4 +1,4 @@
-// A pool whose own MFA is off: Cognito asks for nothing but the password, and factors are custom's alone.
+// A pool whose own MFA is off: Cognito asks only for the password, and only custom has factors.
 import assert from 'node:assert/strict';
 
 import { NO_CODE, journey, noTokens, worldOf } from './harness/world.js';

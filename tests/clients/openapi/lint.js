@@ -1,4 +1,4 @@
-// The OpenAPI document by a linter of others: nothing may be said against it.
+// Checks the OpenAPI document with a public linter. No finding is allowed.
 import { fileURLToPath } from 'node:url';
 
 import { createConfig, lint } from '@redocly/openapi-core';

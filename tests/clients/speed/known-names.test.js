@@ -1,5 +1,6 @@
-// Whether a sign-in by name alone takes longer for an account than for an unknown name. Optimised binaries only:
-// without optimisation, reading a larger item takes milliseconds. `PAIRS=100` for a first look.
+// Whether a sign-in by name alone takes longer for an account than for an unknown name. The test needs
+// optimised binaries: without optimisation, reading a larger item takes milliseconds. `PAIRS=100` gives a
+// quick estimate.
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,7 +13,7 @@ import { newAddress } from '../harness/user.js';
 import { World, worldOf } from '../journeys/harness/world.js';
 
 const PAIRS = Number(process.env.PAIRS ?? 1_000);
-// Of the interquartile range: of a thousand pairs the medians differ by a twentieth of it by chance.
+// A share of the interquartile range. The medians of a thousand pairs differ by a twentieth of it by chance.
 const LIMIT_OF_SPREAD = 1 / 4;
 
 const WRONG_CODE = '100000';

@@ -1,5 +1,5 @@
-// The time that a user of the MFA API waits at the local gateway, beside Cognito's own call and the way to a
-// function and back. A route without calls shows that way.
+// The time that a user of the MFA API waits at the local gateway. The test compares it with Cognito's own
+// call, and with the way to a function and back, which a route without calls shows.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 

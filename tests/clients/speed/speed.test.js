@@ -1,4 +1,5 @@
-// What a contributor waits for, measured while nothing else runs. The figures are printed; the limits are the project's promises.
+// The waits of a contributor, measured on an idle machine. The figures are printed. The limits are the
+// project's promises.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,8 +15,9 @@ import { PASSWORD as password, signIn as signInWithoutMfa, signUp } from '../har
 
 const SIGN_INS = 9;
 const LIMIT_MS = 50;
-// A machine shared with others can be half as fast for hours. Where the bare way takes longer than it does here at
-// rest (33 to 34 ms), it is what a sign-in is held to. Measured: 1.2 to 1.5 times, idle and beside two busy processes.
+// A shared machine can be half as fast for hours. The limit for a sign-in scales with the time of the bare
+// exchange where that exceeds its time at rest here (33 to 34 ms). Measured: 1.2 to 1.5 times, idle and
+// beside two busy processes.
 const BARE_AT_REST_MS = 35;
 const LIMIT_TO_BARE = 2;
 
@@ -47,7 +49,7 @@ test('`cargo xtask dev` of a built workspace is ready within 2 s and says so in 
     const closed = once(child, 'close');
     await Promise.race([once(output, 'line'), closed]);
     times.push(performance.now() - started);
-    // The command has become the cloud: the signal needs no forwarding.
+    // The command has become the cloud, so the signal needs no forwarding.
     child.kill('SIGINT');
     const [code] = await closed;
     assert.deepEqual({ code, lines }, { code: 0, lines: [`READY ${file}`] });
@@ -68,7 +70,7 @@ test('a sign-in with SRP and a TOTP code takes at most 50 ms beside the clientâ€
   Amplify.configure({
     Auth: { Cognito: { userPoolId, userPoolClientId: clients.native.id, userPoolEndpoint: cognito } },
   });
-  // Whatever else the machine does makes a series slower, never faster.
+  // Other work on the machine makes a series slower, never faster.
   let waits = Infinity;
   let limit = LIMIT_MS;
   for (let series = 0; series < 3 && waits > limit; series += 1) {
@@ -84,7 +86,7 @@ test('a sign-in with SRP and a TOTP code takes at most 50 ms beside the clientâ€
 /** What full sign-ins wait for the pool, each beside requests that take the same way and do next to nothing. */
 async function signIns() {
   const rounds = [];
-  // One user a sign-in: a code works once, and the test does not wait for the next one.
+  // Each sign-in has its own user: a code works once, and the test does not wait for the next one.
   for (let round = 0; round < SIGN_INS; round += 1) {
     const { username, authenticator, token } = await userWithTotp();
     const requests = await timed(async () => {

@@ -1,5 +1,5 @@
-// Whether the time of an answer tells who has an account: custom challenges of known and unknown names,
-// mixed at random, beside the noise between known names. `PAIRS=1000` for the full count.
+// Whether the time of an answer reveals who has an account. Custom challenges of known and unknown names are
+// mixed at random and compared with the noise between known names. `PAIRS=1000` runs the full count.
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,7 +11,8 @@ import { newAddress, PASSWORD } from '../harness/user.js';
 
 const PAIRS = Number(process.env.PAIRS ?? 100);
 const LIMIT_MS = 5;
-// Of an answer, where a slow machine makes all of it longer: a call of a function or of the table left out is more.
+// A share of the answer's time, because a slow machine makes all of it longer. Omitting a call of a function
+// or of the table exceeds it.
 const LIMIT_PART = 1 / 7;
 
 const folder = temporaryFolder();
@@ -34,7 +35,7 @@ after(async () => {
 });
 
 test('a known and an unknown name take the same time', { timeout: 540_000 }, async (t) => {
-  // Each name once: more sign-ins of one name than it has seats lead nowhere, known or not.
+  // Each name once: a name has only a few challenge slots, known or not. Further sign-ins would fail.
   const names = { known: [], others: [], unknown: [] };
   for (let pair = 0; pair < PAIRS; pair += 1) {
     names.known.push(await user());

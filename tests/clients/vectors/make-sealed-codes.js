@@ -1,6 +1,6 @@
-// Makes events/esdk-keys.javascript.json: codes sealed as Cognito seals them, by the official
-// JavaScript AWS Encryption SDK over a KMS that lives in this file. Run by hand, as
-// `npm run sealed-codes`, when the file has to change: every run draws new keys.
+// Makes events/esdk-keys.javascript.json: codes sealed as Cognito seals them, by the official JavaScript AWS
+// Encryption SDK over a KMS in this file. Run it by hand with `npm run sealed-codes` when the file has to
+// change: every run draws new keys.
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -41,7 +41,7 @@ class Kms {
 
   async generateDataKey({ KeyId, NumberOfBytes, EncryptionContext }) {
     this.made = { key: randomBytes(NumberOfBytes), ciphertext: randomBytes(184), context: EncryptionContext };
-    // A copy: the SDK wipes what it was given.
+    // A copy, because the SDK wipes its argument.
     return { KeyId, Plaintext: Buffer.from(this.made.key), CiphertextBlob: this.made.ciphertext };
   }
 

@@ -1,5 +1,5 @@
-//! Two readers of sealed codes behind one trait: ours, and AWS's own. The test holds them together;
-//! the benchmark sets them side by side in the same small sender.
+//! Two readers of sealed codes behind one trait: ours and AWS's own. The test compares their results, and the
+//! benchmark compares them in the same small sender.
 
 #[cfg(feature = "official")]
 mod official;

@@ -10,8 +10,8 @@ use data_encoding::BASE64;
 
 use crate::sender::Reader;
 
-/// `aws-esdk`, set up as Cognito's documentation sets an SDK up (cognito.md §2.1): strict about the
-/// key, tolerant of suites without key commitment.
+/// `aws-esdk` with the settings of Cognito's documentation (cognito.md §2.1): strict about the key, tolerant
+/// of suites without key commitment.
 pub struct Official {
     sdk: Client,
     keyring: KeyringRef,

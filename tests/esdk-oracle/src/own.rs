@@ -26,7 +26,7 @@ impl<K: DataKeys> Reader for Own<K> {
     }
 }
 
-/// As much of a KMS adapter as the benchmark needs.
+/// The part of a KMS adapter that the benchmark needs.
 pub struct Kms(pub aws_sdk_kms::Client);
 
 #[async_trait]

@@ -18,8 +18,8 @@ pub trait Reader: Send + Sync {
     async fn open(&self, code: &str) -> Result<String>;
 }
 
-/// Where KMS and the SMS service are, and what codes are sealed for. The same variables as the Node
-/// handler's that this stands beside.
+/// The endpoints of KMS and the SMS service, and the context of the codes. The Node handler beside it uses
+/// the same variables.
 pub struct Settings {
     region: String,
     credentials: Credentials,
@@ -64,7 +64,7 @@ impl Settings {
         Ok(aws_sdk_pinpointsmsvoicev2::Client::from_conf(config))
     }
 
-    /// TLS as the functions have it, without the machine's trust store: the services are on loopback.
+    /// Configures TLS as the functions do, without the machine's trust store: the services are on loopback.
     fn sdk(&self) -> Result<SdkConfig> {
         let tls = TlsContext::builder().with_trust_store(TrustStore::empty()).build()?;
         let http =
@@ -78,7 +78,7 @@ impl Settings {
     }
 }
 
-/// A function that opens the code and sends it, and does nothing else.
+/// Serves a function that opens the code and sends it.
 pub async fn serve(settings: &Settings, reader: impl Reader) -> Result<(), Error> {
     let sms = settings.sms()?;
     let handler = async |event: LambdaEvent<Value>| {

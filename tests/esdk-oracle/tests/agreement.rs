@@ -1,5 +1,5 @@
-//! Our reader and AWS's agree: on every sample of the official SDKs, and on everything that is one
-//! byte or a length away from it.
+//! Checks that our reader and AWS's agree on every sample of the official SDKs, and on every input that
+//! differs from one by a byte or by its length.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::delivery::DataKeyCiphertext;
 use shared_testkit::{SampleDataKeys, SealedSample, foreign_samples, sealed_samples};
 
-/// KMS on its own wire protocol, within the process: it knows the samples' data keys.
+/// Returns KMS on its own wire protocol, within the process. It knows the samples' data keys.
 fn kms(keys: SampleDataKeys) -> aws_sdk_kms::Client {
     let http = infallible_client_fn(move |request| {
         let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
@@ -50,7 +50,7 @@ impl Pair {
         }
     }
 
-    /// What ours and AWS's make of it.
+    /// Returns the results of our reader and of AWS's.
     async fn open(&self, code: &str) -> (Option<String>, Option<String>) {
         (self.own.open(code).await.ok(), self.official.open(code).await.ok())
     }
@@ -69,7 +69,8 @@ async fn every_sample_opens_to_the_same_plaintext() {
     }
 }
 
-/// What ours refuses on purpose, because Cognito never sends it, AWS's opens: they are genuine.
+/// Cognito never sends these inputs, so our reader refuses them. They are genuine, and AWS's reader opens
+/// them.
 #[tokio::test(flavor = "multi_thread")]
 async fn inputs_only_our_reader_refuses_are_listed() {
     let mut only_ours = Vec::new();
@@ -91,7 +92,7 @@ async fn inputs_only_our_reader_refuses_are_listed() {
     assert_eq!(only_ours, expected);
 }
 
-/// One sample of each SDK and suite: each byte with another of its bits flipped.
+/// Flips another bit of each byte, for one sample of each SDK and suite.
 #[tokio::test(flavor = "multi_thread")]
 async fn both_refuse_a_flip_in_any_byte() {
     for sample in one_of_each_kind() {

@@ -1,6 +1,6 @@
-//! Requests to the public APIs: a line each, `METHOD PATH BODY`, to one user's factors, administrators' help and
-//! recoveries, in turn on the same state. Before them, lines `# {…}` change the event around those that follow:
-//! its claims, its headers.
+//! Requests to the public APIs, one line each: `METHOD PATH BODY`. They go to one user's factors, the
+//! administrators' help and recoveries, in turn on the same state. Lines `# {…}` before them change the
+//! claims and headers of the requests that follow.
 
 use std::{
     collections::BTreeSet,
@@ -38,15 +38,14 @@ use shared_testkit::{
 use tower::ServiceExt as _;
 
 const SAMPLE: &str = include_str!("../../../events/apigw-http-v2.access-token.json");
-/// Of the sample: the signed-in user, who is an administrator too as soon as the claims say so.
+/// The user of the sample: signed in, and an administrator if the claims say so.
 const USER: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
-/// `auth_time` of the sample.
-/// `client_id` of the sample events.
+/// The `client_id` of the sample events.
 const CLIENT: &str = "1example23456789exampleab";
 const SIGNED_IN_AT: Timestamp = Timestamp::constant(1_767_322_985, 0);
-/// What Sam, who may recover the account, knows.
+/// The password of Sam, who may recover the account.
 const PASSWORD: &str = "Correct-Horse-9";
-/// More requests say nothing more.
+/// More requests would find no further faults.
 const MOST: usize = 12;
 
 static EVENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(SAMPLE).expect("a sample"));
@@ -66,7 +65,7 @@ struct Stage {
     mfa: Router,
     admin: Router,
     recovery: Router,
-    /// Of a recovery that was opened, until another one is.
+    /// The secret of the last opened recovery.
     secret: String,
     code: String,
 }
@@ -169,8 +168,8 @@ fn stage() -> Stage {
     Stage { mfa, admin, recovery: recovery_api(front), secret: String::new(), code }
 }
 
-/// No request, whatever it is, is answered with 5xx; every refusal is a problem document of the catalogue; and
-/// who is not signed in, or no administrator, is refused.
+/// Checks that no request is answered with 5xx, and that every refusal is a problem document of the
+/// catalogue. A caller who is not signed in, or no administrator, is refused.
 pub fn requests(bytes: &[u8]) {
     let Some(text) = super::utf8(bytes) else { return };
     let mut stage = stage();
@@ -191,7 +190,8 @@ pub fn requests(bytes: &[u8]) {
     }
 }
 
-/// Claims and headers as they come from API Gateway: texts only. `"claims": null` is a route without authorizer.
+/// Changes claims and headers, which are texts as from API Gateway. `"claims": null` is a route without
+/// authorizer.
 fn around(event: &mut Value, changes: Map<String, Value>) {
     for (name, value) in changes {
         let place = match name.as_str() {
@@ -205,7 +205,7 @@ fn around(event: &mut Value, changes: Map<String, Value>) {
                     *place = json!({});
                 }
                 let place = place.as_object_mut().expect("made one");
-                // These are API Gateway's own.
+                // API Gateway sets these headers itself.
                 let is_ours = |name: &str| name != "host" && !name.starts_with("x-forwarded-");
                 for (name, value) in members.into_iter().filter(|(name, _)| is_ours(name)) {
                     match value {
@@ -222,17 +222,17 @@ fn around(event: &mut Value, changes: Map<String, Value>) {
 
 struct Asked {
     request: lambda_http::Request,
-    /// Of API Gateway, which names the function. What that reads of it is its own affair.
+    /// API Gateway's route, which names the function. The HTTP library reads the path on its own.
     route: String,
     claims: Option<Map<String, Value>>,
     text: String,
 }
 
 impl Asked {
-    /// None for what API Gateway would not pass on.
+    /// Returns `None` for a request that API Gateway would not pass on.
     fn new(event: &Value, secret: &str, method: &str, target: &str, body: &str) -> Option<Self> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        // A path is decoded there, a query is not.
+        // API Gateway decodes a path, but not a query.
         let is_query = format!("/?{query}").parse::<Uri>().is_ok();
         if !path.starts_with('/') || !is_query || method.parse::<Method>().is_err() {
             return None;
@@ -245,7 +245,7 @@ impl Asked {
         event["body"] = if body.is_empty() { Value::Null } else { body.into() };
         let claims = event["requestContext"]["authorizer"]["jwt"]["claims"].as_object().cloned();
         if path.starts_with("/recovery") {
-            // Open to everybody.
+            // This route is open to every caller.
             event["requestContext"]["authorizer"] = Value::Null;
             event["headers"]["authorization"] = format!("Bearer {secret}").into();
         }
@@ -258,7 +258,7 @@ impl Asked {
         self.claims.as_ref().and_then(|claims| claims.get(name)?.as_str()).unwrap_or_default()
     }
 
-    /// With an access token that the pool's own API would take.
+    /// Returns whether the access token is one that the pool's own API would accept.
     fn is_signed_in(&self) -> bool {
         let has_scope = self.claim("scope").split(' ').any(|scope| scope == "aws.cognito.signin.user.admin");
         self.claim("token_use") == "access" && has_scope && !self.claim("sub").is_empty()
@@ -317,7 +317,7 @@ fn read(response: Response<Body>, asked: &str) -> (StatusCode, Value) {
         let refusal = Refusal::from_code(code).unwrap_or_else(|| panic!("{answer}: {asked}"));
         assert_eq!(answer["status"], status.as_u16(), "{asked}");
         assert_eq!(answer["detail"], refusal.text(), "{asked}");
-        // Only names of members are quoted, and only back to who sent them.
+        // An answer quotes only names of members, and only to their sender.
         assert!(
             answer["path"].is_null() || answer["path"].as_str().is_some_and(|path| path.starts_with('$'))
         );

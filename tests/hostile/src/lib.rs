@@ -1,6 +1,6 @@
-//! What an attacker may hand in, and what must hold whatever it is: one function a target, which takes any
-//! bytes and panics where a promise is broken. `cargo xtask fuzz` calls them with millions of inputs
-//! (`shared/fuzz`), a test here with those that were kept of them (`shared/fuzz/corpus`).
+//! An attacker's inputs, and the promises that must hold for each of them. Each target is a function that
+//! takes any bytes and panics where a promise is broken. `cargo xtask fuzz` calls them with millions of
+//! inputs (`shared/fuzz`). A test here calls them with the kept ones (`shared/fuzz/corpus`).
 //!
 //! Each call begins from the same state, so that an input which breaks a promise breaks it again.
 
@@ -27,7 +27,7 @@ pub use sealed::{bytes as sealed, text as sealed_base64};
 pub use srp::sign_in as srp;
 pub use trigger_events::sequence as trigger_events;
 
-/// What is done with an input.
+/// A function that processes an input.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
@@ -42,7 +42,7 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("pool_wire", pool_wire),
 ];
 
-/// An input as text, where only text gets in: what is no UTF-8 never reaches what is behind.
+/// Returns an input as text where only text is accepted. Invalid UTF-8 never reaches the code behind.
 fn utf8(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }

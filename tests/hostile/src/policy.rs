@@ -7,12 +7,12 @@ use toml::{Table, Value};
 
 static DEFAULT: LazyLock<Policy> = LazyLock::new(Policy::default);
 
-/// Any text is read as a whole, or refused with everything that is wrong with it; and what a policy says it says
-/// however it is written down.
+/// Checks that any text is accepted as a whole, or refused with all its faults. Another spelling of a policy
+/// has the same meaning.
 pub fn text(bytes: &[u8]) {
     let Some(text) = super::utf8(bytes) else { return };
     let checked = check_policy(text);
-    // A function starts with a policy exactly if the check before it was deployed found nothing.
+    // A function starts with a policy exactly if the check before its deployment found no error.
     let read = Policy::read(Some(text));
     match (&checked, &read) {
         (Ok(checked), Ok(read)) => assert_eq!(checked, read),
@@ -42,14 +42,14 @@ pub fn text(bytes: &[u8]) {
                     line.is_none_or(|line| (1..=lines).contains(&line)),
                     "line {line:?} of {lines}: {problem}"
                 );
-                // An operator who gets no place gets the key at least.
+                // A fault without a line names at least the key.
                 assert!(line.is_some() || problem.contains(char::is_alphanumeric), "{problem}");
             }
         }
     }
 }
 
-/// In another way than anybody writes it: each table in one line.
+/// Returns the policy in an unusual form: each table in one line.
 fn printed(document: &Table) -> String {
     let lines: Vec<_> =
         document.iter().map(|(name, value)| format!("{} = {}", quoted(name), inline(value))).collect();
@@ -74,7 +74,7 @@ fn inline(value: &Value) -> String {
     }
 }
 
-/// JSON's escapes are TOML's as well, which wants one more.
+/// JSON's escapes are also TOML's, which requires one more.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }

@@ -1,7 +1,9 @@
-//! The local pool's wire protocol: calls a line each, `OPERATION BODY`, in turn on one pool with the user Alex.
+//! The local pool's wire protocol: one call per line, `OPERATION BODY`, in turn on one pool with the user
+//! Alex.
 //!
-//! `$POOL`, `$CLIENT`, `$SUB` stand for those that are there; `$SESSION`, `$ACCESS`, `$REFRESH`, `$CODE`,
-//! `$DEVICE` and `$EVENT` for what an answer, or a message, had last, `$TOTP` for the code of an authenticator with it.
+//! `$POOL`, `$CLIENT` and `$SUB` are replaced by the existing ones. `$SESSION`, `$ACCESS`, `$REFRESH`,
+//! `$CODE`, `$DEVICE` and `$EVENT` are replaced by the last value from an answer or a message. `$TOTP` is the
+//! code of an authenticator with the last secret.
 
 use std::{
     collections::BTreeMap,
@@ -31,13 +33,13 @@ use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
 
 const NOW: i64 = 1_767_323_045;
-/// More calls say nothing more.
+/// More calls would find no further faults.
 const MOST: usize = 12;
 
 pub(crate) const USERNAME: &str = "alex";
 pub(crate) const PASSWORD: &str = "Kq7-vB2.xN9_hD4+zR6";
 
-/// What API version 2016-04-18 of `cognito-idp` and its protocol answer when they refuse.
+/// The errors of API version 2016-04-18 of `cognito-idp` and its protocol.
 const EXCEPTIONS: [&str; 29] = [
     "AliasExistsException",
     "CodeMismatchException",
@@ -70,7 +72,7 @@ const EXCEPTIONS: [&str; 29] = [
     "UsernameExistsException",
 ];
 
-/// The rest of the cloud: functions give their event back, keys are refused, messages are kept.
+/// The rest of the cloud: functions return their event, keys are refused, messages are kept.
 #[derive(Default)]
 struct Surroundings {
     newest: Mutex<Option<Message>>,
@@ -108,7 +110,8 @@ impl Clock for Surroundings {
     }
 }
 
-/// A pool with a client and a user, as it begins each time: its state is a file that is copied.
+/// A pool with a client and a user, in the state in which each run begins. The state is a file that is
+/// copied.
 pub(crate) struct Template {
     runtime: Runtime,
     folder: TempDir,
@@ -165,7 +168,7 @@ pub(crate) static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
     call("AdminCreateUser", user);
     let set = json!({"UserPoolId": pool, "Username": USERNAME, "Password": PASSWORD, "Permanent": true});
     call("AdminSetUserPassword", set);
-    // Its keys are in the file too: making them takes longer than everything else.
+    // The pool's keys are in the file too, because making them takes longer than all other steps.
     let parameters = json!({"USERNAME": USERNAME, "PASSWORD": PASSWORD});
     let sign_in = json!({"ClientId": client, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": parameters});
     call("InitiateAuth", sign_in);
@@ -173,7 +176,8 @@ pub(crate) static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
     let attributes = user["UserAttributes"].as_array().cloned().unwrap_or_default();
     let sub = attributes.iter().find(|attribute| attribute["Name"] == "sub").map(|sub| text(&sub["Value"]));
     let sub = sub.expect("a sub");
-    // The last connection to close writes everything into the one file, and a task that made keys may have it yet.
+    // The last connection to close writes all data into the one file. A task that made keys may still have a
+    // connection.
     drop((pools, runtime));
     Template { runtime: self::runtime(), folder, pool, client, sub }
 });
@@ -182,7 +186,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// RFC 6238, as authenticator apps have it.
+/// Returns a code of RFC 6238, as authenticator apps compute it.
 fn authenticator_code(secret: &str) -> String {
     let key = BASE32_NOPAD.decode(secret.as_bytes()).expect("base32");
     let step = (NOW / 30).to_be_bytes();
@@ -209,12 +213,12 @@ fn open(runtime: &Runtime, file: &Path) -> (Arc<UserPools>, Arc<Surroundings>) {
     (runtime.block_on(UserPools::open(config)).expect("pools"), surroundings)
 }
 
-/// The template's pool, once more.
+/// A copy of the template's pool.
 pub(crate) struct Stage {
     folder: TempDir,
     pools: Arc<UserPools>,
     surroundings: Arc<Surroundings>,
-    /// What stands for what.
+    /// The values that replace the words.
     words: BTreeMap<&'static str, String>,
 }
 
@@ -236,7 +240,7 @@ impl Stage {
         Self { folder, pools, surroundings, words }
     }
 
-    /// What a client gets, held to the protocol: JSON, or an exception that `cognito-idp` has.
+    /// Calls an operation. The answer must follow the protocol: JSON, or an exception of `cognito-idp`.
     pub(crate) fn call(&mut self, operation: &str, body: &str) -> Result<Value, String> {
         let body = self.words.iter().fold(body.to_owned(), |body, (word, is)| body.replace(word, is));
         let asked = format!("{operation} {body}");
@@ -245,7 +249,7 @@ impl Stage {
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"))
             .body(Body::from(body));
-        // What is no header's value comes with no request.
+        // A text that is no header value cannot arrive in a request.
         let Ok(request) = request else { return Err(String::new()) };
         let (status, headers, answer) = TEMPLATE.runtime.block_on(async {
             let response = self.pools.router().oneshot(request).await.expect("a router does not fail");
@@ -296,7 +300,7 @@ impl Stage {
     }
 }
 
-/// Everything that is there of all pools, as an administrator reads it.
+/// Returns all data of all pools, as an administrator reads it.
 fn everything(pools: &UserPools) -> Vec<Value> {
     let call = |operation: &str, input: Value| {
         let answer = TEMPLATE.runtime.block_on(pools.call(operation, input));
@@ -316,15 +320,15 @@ fn everything(pools: &UserPools) -> Vec<Value> {
     found
 }
 
-/// Whatever is called: nothing panics, nothing is an internal error, every answer is one of the protocol's; and what
-/// was answered is kept, so that the pools are the same after a restart.
+/// Checks that no call panics, that none gives an internal error, and that every answer follows the protocol.
+/// All answered changes are kept, so that the pools are the same after a restart.
 pub fn calls(bytes: &[u8]) {
     if let Some(text) = super::utf8(bytes) {
         run(text);
     }
 }
 
-/// How many were answered.
+/// Returns the number of successful calls.
 fn run(text: &str) -> usize {
     let mut stage = Stage::new();
     let (mut has_created, mut answered) = (false, 0);
@@ -348,7 +352,7 @@ mod tests {
 
     use super::run;
 
-    /// What every run begins with gets behind each operation's door.
+    /// The initial inputs of every run get past each operation's checks.
     #[test]
     fn saved_calls_are_answered() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/fuzz/corpus/pool_wire");

@@ -29,7 +29,8 @@ fn question(action: RuleAction) -> RuleQuestion<'static> {
     }
 }
 
-/// Any text is taken or refused with its findings; what a function starts with decides, and the same way twice.
+/// Checks that any text is accepted, or refused with its findings. A function that starts with it decides the
+/// same way twice.
 pub fn text(bytes: &[u8]) {
     let Some(text) = super::utf8(bytes) else { return };
     let folder = TempDir::new().expect("a folder");
@@ -44,7 +45,7 @@ pub fn text(bytes: &[u8]) {
     match CedarRules::of_folder(folder.path()) {
         Err(findings) => {
             assert!(!findings.is_empty(), "refused without a reason: {text}");
-            // Whatever keeps a function from starting is known before it is deployed.
+            // Any fault that keeps a function from starting is found before it is deployed.
             let unknown: Vec<&Finding> = findings.iter().filter(|found| !checked.contains(found)).collect();
             assert!(unknown.is_empty(), "not in the check: {unknown:?}");
         }

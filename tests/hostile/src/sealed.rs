@@ -1,5 +1,5 @@
-//! Sealed codes. The keys of the samples are all there, so that whatever verifies a message is reached: nothing
-//! but the samples themselves may open, and of those nothing that is no code of Cognito's.
+//! Sealed codes. The keys of all samples are available, so that inputs reach all code that verifies a
+//! message. Only the samples themselves may open, and of those only codes in Cognito's form.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -26,7 +26,7 @@ static READER: LazyLock<Reader> = LazyLock::new(|| {
     let key = |sample: &SealedSample| {
         let [sealed, key] = [&sample.edk_ciphertext_b64, &sample.data_key_b64]
             .map(|text| BASE64.decode(text.as_bytes()).expect("base64"));
-        // A suite that is none of Cognito's may have a shorter one, for which nobody would ask.
+        // Suites that Cognito does not use may have a shorter key, for which no caller asks.
         Some((sealed, key.try_into().ok()?))
     };
     let keys = sealed_samples().iter().chain(&foreign_samples()).filter_map(key).collect();
@@ -40,8 +40,8 @@ static READER: LazyLock<Reader> = LazyLock::new(|| {
     }
 });
 
-/// A KMS that never refuses and never looks at the context, so that every message which is parsed
-/// has to be refused by what is behind it.
+/// A KMS that never refuses and never checks the context, so that the code behind it has to refuse every
+/// parsed message.
 struct LenientKeys(HashMap<Vec<u8>, [u8; 32]>);
 
 #[async_trait]
@@ -51,19 +51,19 @@ impl DataKeys for LenientKeys {
     }
 }
 
-/// Any bytes as a sealed code.
+/// Checks any bytes as a sealed code.
 pub fn bytes(bytes: &[u8]) {
     only_samples_open(&BASE64.encode(bytes));
 }
 
-/// Any text as a sealed code: what stands in `request.code` before anything is decoded.
+/// Checks any text as a sealed code: the content of `request.code` before decoding.
 pub fn text(bytes: &[u8]) {
     if let Some(text) = super::utf8(bytes) {
         only_samples_open(text);
     }
 }
 
-/// What opens and is none of the samples was forged without the key.
+/// A message that opens and is no sample was forged without the key.
 fn only_samples_open(code: &str) {
     let opened = READER.unseal.open(&READER.keys, code).now_or_never();
     if opened.expect("the ports in here never wait").is_ok() {

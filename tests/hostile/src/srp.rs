@@ -1,6 +1,6 @@
-//! A sign-in of Alex at the local pool by SRP, a line a parameter: `SRP_A` (`*K` is K·N, `*K+R` a little more, `!` a
-//! right one), the password that the client has, then what it sends instead of what it should: the claim, the secret
-//! block, the time.
+//! A sign-in of Alex at the local pool by SRP, one parameter per line: `SRP_A` (`*K` is K·N, `*K+R` a little
+//! more, `!` a right one) and the client's password. The other lines replace values of the answer: the claim,
+//! the secret block, the time.
 
 use std::sync::LazyLock;
 
@@ -34,7 +34,7 @@ fn number(hex: &str) -> BigUint {
     BigUint::parse_bytes(hex.as_bytes(), 16).expect("hexadecimal")
 }
 
-/// Digits only, as SRP has them; a library takes more than these.
+/// Parses digits only, as SRP uses them. A library accepts more forms.
 fn strict(hex: &str) -> Option<BigUint> {
     let is_hex = !hex.is_empty() && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
     is_hex.then(|| number(hex))
@@ -56,7 +56,7 @@ fn mac(key: &[u8], data: &[u8]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data).as_ref().to_vec()
 }
 
-/// What a client with this password claims (cognito.md §3.7).
+/// Returns the claim of a client with this password (cognito.md §3.7).
 fn claim(challenge: &Value, password: &str, block: &[u8], timestamp: &str) -> Vec<u8> {
     let (n, public) = &*GROUP;
     let parameters = &challenge["ChallengeParameters"];
@@ -74,8 +74,8 @@ fn claim(challenge: &Value, password: &str, block: &[u8], timestamp: &str) -> Ve
     mac(&key[..16], &[pool.as_bytes(), user.as_bytes(), block, timestamp.as_bytes()].concat())
 }
 
-/// Somebody gets on exactly if they have the password and say everything right; with an A that is 0 modulo N, from
-/// which the key would follow without it, never.
+/// Checks that a client passes exactly if it has the password and answers correctly. With an A that is 0
+/// modulo N, from which the key would follow without the password, it never passes.
 pub fn sign_in(bytes: &[u8]) {
     let Some(text) = super::utf8(bytes) else { return };
     let (n, public) = &*GROUP;
@@ -130,7 +130,7 @@ pub fn sign_in(bytes: &[u8]) {
     if first == "!" && is_right && timestamp == TIMESTAMP {
         assert!(answered.is_ok(), "a right claim was refused: {answered:?}");
     }
-    // Whoever has failed is asked again from the beginning, and only a right answer ends that.
+    // A failed client must start again, and only a right answer succeeds.
     let again = stage.call("RespondToAuthChallenge", &answer.to_string());
     assert!(again.is_err(), "the same session served twice: {text}");
 }

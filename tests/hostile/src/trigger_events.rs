@@ -1,9 +1,9 @@
-//! Events of the pool's triggers: a line each, as JSON, in turn on the same table, the trigger by its source; a
-//! source that no trigger has goes to all of them.
+//! Events of the pool's triggers, one JSON line each, in turn on the same table. The event's source selects
+//! the trigger. An unknown source goes to all of them.
 //!
-//! What Cognito carries from one step of a sign-in to the next is written `"$METADATA"`, `"$PRIVATE"` and
-//! `"$NONCE"`: as the last challenge had it, and `"$METADATA0"` to `"$METADATA2"` as the first three had. `"$CODE"`
-//! is the code that was sent last, `"$RECOVERY"` a recovery code of the user's.
+//! `"$METADATA"`, `"$PRIVATE"` and `"$NONCE"` are the values that Cognito carries from one step of a sign-in
+//! to the next, from the last challenge. `"$METADATA0"` to `"$METADATA2"` are from the first three
+//! challenges. `"$CODE"` is the code that was sent last, `"$RECOVERY"` a recovery code of the user's.
 
 use std::{
     fs,
@@ -40,11 +40,11 @@ use shared_testkit::{InMemoryMessageQueue, InMemorySeeds, InMemoryTable, ManualC
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-/// Of the sample events: the user, and their client, which signs in by custom challenges here.
+/// The user of the sample events, and their client, which signs in by custom challenges here.
 const USER: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
 const CUSTOM: &str = "1example23456789exampleab";
 const NATIVE: &str = "2example23456789exampleab";
-/// More steps than a whole sign-in has.
+/// A whole sign-in has fewer steps.
 const MOST: usize = 24;
 
 const POLICY: &str = "[sign_up]\nwelcome = true\n[sign_up.unique]\nemail = true\nphone_number = true\n\
@@ -84,7 +84,7 @@ static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
     Settings { runtime, policy, governor, unique, sign_in, custom_auth }
 });
 
-/// No user has a factor of Cognito's.
+/// No user has a pool factor.
 struct NoNatives;
 
 #[async_trait]
@@ -107,7 +107,7 @@ struct Stage {
     last_gate: PreTokenGeneration,
     queue: Arc<InMemoryMessageQueue>,
     codes: DrawnCodes,
-    /// Messages that were opened.
+    /// The number of opened messages.
     opened: usize,
     code: String,
     recovery: String,
@@ -116,7 +116,7 @@ struct Stage {
     /// Metadata of all challenges, the oldest first.
     made: Vec<Value>,
     has_proven: bool,
-    /// Whether Define and the last gate let the sign-in through.
+    /// Whether Define and the token gate let the sign-in pass.
     is_issued: bool,
     is_admitted: bool,
 }
@@ -206,9 +206,9 @@ fn stage() -> Stage {
     }
 }
 
-/// Whatever the events are: nothing panics; an event comes back with only its `response` changed, or is refused in
-/// words of the catalogue; and nobody gets on, and no tokens are issued, without a factor that was proven in a
-/// challenge of ours.
+/// Checks that no event panics. An event is returned with only its `response` changed, or refused in words of
+/// the catalogue. No sign-in advances, and no tokens are issued, without a factor that was proven in a custom
+/// challenge.
 pub fn sequence(bytes: &[u8]) {
     if let Some(text) = super::utf8(bytes) {
         run(text);
@@ -227,12 +227,12 @@ fn run(text: &str) -> Stage {
 }
 
 impl Stage {
-    /// Of one of all challenges.
+    /// Returns the metadata of the challenge with this number.
     fn metadata(&self, number: usize) -> Value {
         self.made.get(number).cloned().unwrap_or_default()
     }
 
-    /// With what Cognito carries in its session.
+    /// Fills in the values that Cognito carries in its session.
     fn carried(&self, value: Value) -> Value {
         let of_challenge = |pointer: &str| self.challenge.pointer(pointer).cloned().unwrap_or_default();
         match value {
@@ -309,7 +309,7 @@ impl Stage {
         }
     }
 
-    /// As `deliver` does: a code is drawn as it is sent.
+    /// Opens messages as `deliver` does: a code is drawn as it is sent.
     fn open_messages(&mut self) {
         let messages = self.queue.taken();
         for message in messages.iter().skip(self.opened) {
@@ -322,7 +322,7 @@ impl Stage {
         self.opened = messages.len();
     }
 
-    /// Where Cognito puts its code in, every text of ours has the place for it.
+    /// Checks that each of our texts has the place where Cognito inserts its code.
     fn judge_message(event: &Value, answered: Option<&Value>) {
         let Some(answered) = answered else {
             assert!(!event.is_object(), "a message was refused: {event}");
@@ -331,7 +331,7 @@ impl Stage {
         if event.pointer("/request/codeParameter") == Some(&json!("{####}")) {
             for member in ["smsMessage", "emailMessage"] {
                 let text = &answered["response"][member];
-                // What would be too long for Cognito is left to the pool's own words, as the event had it.
+                // A text too long for Cognito is left to the pool's own words, unchanged from the event.
                 let is_ours = *text != event["response"][member];
                 let has_place = text.as_str().is_some_and(|text| text.contains("{####}"));
                 assert!(!is_ours || has_place, "a text without the code: {text}");
@@ -355,7 +355,7 @@ impl Stage {
             return;
         }
         let said = event.pointer("/request/challengeAnswer").and_then(Value::as_str).unwrap_or_default();
-        // Six digits may be guessed, which is what the limits are for; nothing else can.
+        // Six digits may be guessed, which the limits are for. No other answer can be guessed.
         let digits = said.chars().filter(|character| !character.is_whitespace() && *character != '-');
         let is_guess = digits.clone().count() == 6 && digits.clone().all(|digit| digit.is_ascii_digit());
         let plain =
@@ -373,7 +373,7 @@ impl Stage {
         let is_known = [CUSTOM, NATIVE].contains(&client);
         assert!(!is_open || is_known, "tokens for an unknown client: {event}");
         match event["triggerSource"].as_str().unwrap_or_default() {
-            // What was proven at its beginning a session has.
+            // A session keeps the proofs from its beginning.
             "TokenGeneration_RefreshTokens" => {}
             "TokenGeneration_ClientCredentials" => {
                 assert!(!is_open || client == NATIVE, "tokens of a client for itself: {event}");
@@ -389,13 +389,13 @@ impl Stage {
     }
 }
 
-/// The event as it comes back; none if it was refused.
+/// Returns the event as it comes back, or `None` if it was refused.
 fn ask(trigger: &impl Trigger, event: &Value) -> Option<Value> {
     let answered = SETTINGS.runtime.block_on(answer(trigger, event.clone()));
     let mut answered = match answered {
         Ok(answered) => answered,
         Err(refusal) => {
-            // No port fails here, so that nothing but a fault of ours is left for it to say.
+            // No port fails here, so only a fault of our own code could give this refusal.
             assert!(refusal != Refusal::TemporarilyUnavailable || !event.is_object(), "a fault: {event}");
             return None;
         }
@@ -417,7 +417,7 @@ fn ask(trigger: &impl Trigger, event: &Value) -> Option<Value> {
 mod tests {
     use super::run;
 
-    /// Whole sign-ins are among what every run begins with: the search need not find them.
+    /// The initial inputs of every run contain whole sign-ins, so that the search need not find them.
     #[test]
     fn saved_sequences_reach_tokens() {
         for text in [

@@ -1,8 +1,8 @@
-//! The inputs that were kept of the fuzz targets' runs, once more.
+//! Replays the kept inputs of the fuzz targets.
 
 use std::{fs, path::Path};
 
-/// Nothing that held for them when they were kept stops holding.
+/// A promise that held for an input when it was kept must still hold.
 #[test]
 fn what_was_found_once_stays_found() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/fuzz/corpus");

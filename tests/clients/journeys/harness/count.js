@@ -1,4 +1,4 @@
-// A reporter beside the usual one: how many journeys there were, at the end.
+// A second reporter that prints the number of journeys at the end.
 import { basename } from 'node:path';
 
 export default async function* count(events) {
@@ -6,7 +6,7 @@ export default async function* count(events) {
   const failed = [];
   for await (const { type, data } of events) {
     if (!['test:pass', 'test:fail'].includes(type) || data.details.type === 'suite') continue;
-    // A file is a test of its own, unless tests are run in one process.
+    // A file counts as its own test, unless tests run in one process.
     if (data.file !== undefined && basename(data.name) === basename(data.file)) continue;
     walked[data.name.startsWith('an honest user') ? 'honest' : 'attackers'] += 1;
     if (type === 'test:fail') failed.push(data.name);

@@ -1,11 +1,11 @@
-// One sign-in at one app client, call by call, by the pool's own API: an attacker uses no library that
-// keeps to the rules.
+// One sign-in at one app client, call by call, through the pool's own API. An attacker uses no library that
+// follows the rules.
 import { createHmac } from 'node:crypto';
 
 import { Exchange } from '../../../../local/src/console/demo/srp.js';
 import { Authenticator } from '../../harness/authenticator.js';
 
-// How the pool says no. Any other error is a fault of the cloud and fails the journey.
+// The errors by which the pool refuses. Any other error is a fault of the cloud and fails the journey.
 const REFUSALS = [
   'NotAuthorizedException',
   'UserLambdaValidationException',
@@ -157,7 +157,7 @@ export class SignIn {
     } catch (error) {
       if (!REFUSALS.includes(error.name)) throw error;
       this.refusal = error;
-      // After a wrong code the pool takes another in the same session.
+      // After a wrong code the pool accepts another code in the same session.
       if (error.name !== 'CodeMismatchException') this.challenge = undefined;
       return this;
     }

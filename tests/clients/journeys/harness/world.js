@@ -1,5 +1,5 @@
 // A pool with three app clients: `native` (Cognito's own factors), `custom` (the password, then a challenge)
-// and `passwordless` (a challenge at once). What an owner does there, and what an attacker tries.
+// and `passwordless` (a challenge at once). Owners use the clients, and attackers attack them.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -19,7 +19,7 @@ export const NO_CODE = '0000-0000-0000-0000-0000-0000';
 export const GROUP_OF_HELPERS = 'helpers';
 export const GROUP_OF_TWO_FACTORS = 'two-factors';
 
-// What keeps messages and tries apart in time is not what journeys are about.
+// Journeys are not about the delays between messages and attempts.
 const policyWith = (admin) => `
   [governor]
   dry_run = true
@@ -167,7 +167,7 @@ export class World {
   async firstSignIn(owner) {
     const signIn = await this.signIn('custom', owner, { password: owner.password });
     const [channel, address] = owner.phone === undefined ? ['email', owner.email] : ['sms', owner.phone];
-    // The codes that a recovery left are the owner's second factor until the new authenticator.
+    // The codes that a recovery left are the owner's second factor until there is a new authenticator.
     if (signIn.factors.includes('recovery-code')) {
       await signIn.answer('recovery-code');
       await signIn.answer(owner.recoveryCodes.pop());

@@ -1,8 +1,8 @@
 use esdk_oracle::{Official, Settings, serve};
 use lambda_runtime::Error;
 
-/// On a runtime of several threads: on one thread the SDK starts another runtime for each call of
-/// KMS, and would look slower than it is.
+/// Runs on several threads. On one thread the SDK would start another runtime for each call of KMS, and look
+/// slower than it is.
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
