@@ -324,7 +324,7 @@ async fn a_new_device_is_notified_once_at_a_verified_address() {
     assert_ne!(later.id, notice.id, "another sign-in");
 }
 
-/// The welcome goes by e-mail to a verified address. It has one identity however often the event comes. A
+/// The welcome is sent to a verified e-mail address. It has one identity however often the event comes. A
 /// password reset sends none, and neither does a policy without it.
 #[tokio::test(start_paused = true)]
 async fn a_completed_sign_up_is_welcomed_where_policy_says_so() {
