@@ -17,10 +17,10 @@ use tokio::process::{Child, Command};
 
 use crate::functions::{Function, binary, workspace};
 
-/// The local services take any credentials; only the form is asked for.
+/// The local services accept any credentials and check only their form.
 const UNCHECKED_SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/service/aws4_request, SignedHeaders=host, Signature=00";
 
-/// A local cloud in memory, for what functions depend on: a table and a user pool.
+/// A local cloud in memory with the functions' dependencies: a table and a user pool.
 #[derive(Debug)]
 pub struct Cloud {
     process: Child,
@@ -31,7 +31,7 @@ pub struct Cloud {
     pub(crate) http: reqwest::Client,
 }
 
-/// How often an action was called.
+/// The number of calls of an action.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Called {
     pub calls: u64,
@@ -40,11 +40,11 @@ pub struct Called {
     pub partitions: BTreeSet<String>,
 }
 
-/// The client of the sample events. Native: then most functions have nothing to do, and no sample needs a
-/// sign-in before it.
+/// The client of the sample events. It is native, so that most functions have nothing to do, and no sample
+/// needs a sign-in before it.
 const APP_CLIENTS: &str = "native=1example23456789exampleab";
 
-/// For functions that are started beside the cloud's own.
+/// The hash key of functions that are started beside the cloud's own.
 const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
 const CHALLENGE_KEY: &str = "123456789abcdef0123456789abcdef0";
 const RECOVERY_KEY: &str = "23456789abcdef0123456789abcdef01";
@@ -55,7 +55,7 @@ impl Cloud {
         Self::start_with(&[]).await
     }
 
-    /// The same with more flags of `local --help`.
+    /// Starts the cloud with more flags of `local --help`.
     pub async fn start_with(flags: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("endpoints.json");
@@ -86,7 +86,7 @@ impl Cloud {
         Ok(cloud)
     }
 
-    /// The variables that let a deployed function find this cloud.
+    /// Returns the variables by which a deployed function finds this cloud.
     pub fn environment(&self) -> Result<BTreeMap<String, String>> {
         let variables = [
             ("AWS_REGION", text(&self.endpoints, "region")?),
@@ -95,7 +95,7 @@ impl Cloud {
             ("MFA_TABLE", &self.table),
             ("MFA_USER_POOL_ID", text(&self.endpoints, "userPoolId")?),
             ("MFA_CODE_KEY_ARN", &self.code_key),
-            // A key is a key; which one it is matters to nobody here.
+            // Any key works here.
             ("MFA_SEED_KEY_ARN", &self.code_key),
             ("MFA_DELIVER_FUNCTION", "deliver:live"),
             ("MFA_RECOVERY_FUNCTION", "recovery-worker:live"),
@@ -110,7 +110,7 @@ impl Cloud {
         Ok(self.service_urls()?.into_iter().chain(variables).collect())
     }
 
-    /// The variables that lead every AWS SDK here.
+    /// Returns the variables that direct every AWS SDK to this cloud.
     fn service_urls(&self) -> Result<BTreeMap<String, String>> {
         let services = [
             ("COGNITO_IDENTITY_PROVIDER", "cognito"),
@@ -127,8 +127,8 @@ impl Cloud {
         services.into_iter().map(url).collect()
     }
 
-    /// The same for a [`LambdaHost`](local_lambda_host::LambdaHost), which gives each function a key of its own:
-    /// by that its calls are counted.
+    /// Returns the variables for a [`LambdaHost`](local_lambda_host::LambdaHost), which gives each function
+    /// its own key. The key identifies the function in counts of calls.
     pub fn environment_of_function(&self) -> Result<BTreeMap<String, String>> {
         let mut environment = self.environment()?;
         environment
@@ -136,18 +136,18 @@ impl Cloud {
         Ok(environment)
     }
 
-    /// A function for a [`LambdaHost`](local_lambda_host::LambdaHost), from a binary of its own.
+    /// Returns a function for a [`LambdaHost`](local_lambda_host::LambdaHost), from the given binary.
     pub fn function(&self, function: &Function, command: &Path) -> Result<FunctionSpec> {
         let mut spec = FunctionSpec::new(function.name, command);
         spec.environment = self.environment_of_function()?;
-        // The custom challenges' samples are of a client that signs in by them.
+        // The samples of custom challenges need a custom client.
         if function.events.contains("AuthChallenge") {
             spec.environment.insert("MFA_APP_CLIENTS".into(), APP_CLIENTS.replace("native", "custom"));
         }
         Ok(spec)
     }
 
-    /// Calls of AWS that a function has made so far.
+    /// Returns the number of AWS calls that a function has made so far.
     pub async fn calls(&self, function: &str) -> Result<f64> {
         let called = self.called().await?;
         let actions = called.get(function).into_iter().flatten();
@@ -155,7 +155,7 @@ impl Cloud {
         Ok(u32::try_from(calls)?.into())
     }
 
-    /// A function as the template deploys it here, from a binary of its own.
+    /// Returns a function as the template deploys it here, from the given binary.
     pub async fn deployed(&self, function: &Function, command: &Path) -> Result<FunctionSpec> {
         let path = format!("/2015-03-31/functions/{}/configuration", function.name);
         let mut deployed = self.request("lambda", "GET", &path, String::new()).await?;
@@ -168,17 +168,17 @@ impl Cloud {
         Ok(spec)
     }
 
-    /// One of the values of the endpoints file: a service's URL, `userPoolId`.
+    /// Returns a value of the endpoints file: a service's URL, or `userPoolId`.
     pub fn endpoint(&self, name: &str) -> Result<&str> {
         text(&self.endpoints, name)
     }
 
-    /// What the deployed stack says of itself, as `sam list stack-outputs` prints it.
+    /// Returns the outputs of the deployed stack, as `sam list stack-outputs` prints them.
     pub fn stack_outputs(&self) -> &Value {
         &self.stack_outputs
     }
 
-    /// ARN of the key that the pool seals codes for custom senders under.
+    /// Returns the ARN of the key under which the pool seals codes for custom senders.
     pub async fn code_key(&self) -> Result<String> {
         let pool = json!({ "UserPoolId": self.endpoint("userPoolId")? });
         let described = self.cognito("DescribeUserPool", pool).await?;
@@ -186,7 +186,7 @@ impl Cloud {
         Ok(key.context("the pool has no custom sender")?.to_owned())
     }
 
-    /// Signs up a user whose name is a phone number; the pool sends the code there.
+    /// Signs up a user whose name is a phone number. The pool sends the code there.
     pub async fn sign_up(&self, phone_number: &str) -> Result<()> {
         let client = self.endpoints.pointer("/clients/native/id").context("no client")?;
         let user = json!({
@@ -196,13 +196,14 @@ impl Cloud {
         self.cognito("SignUp", user).await.map(drop)
     }
 
-    /// The codes in the messages that were sent to an address, newest last; empty where a message has
-    /// none.
+    /// Returns the codes of the messages to an address, newest last. A message without a code gives an empty
+    /// text.
     pub async fn codes(&self, to: &str) -> Result<Vec<String>> {
         Ok(self.messages(to).await?.into_iter().map(|(_, code)| code).collect())
     }
 
-    /// When each message to an address was sent, and its code; newest last. The outbox forgets old ones.
+    /// Returns the time and the code of each message to an address, newest last. The outbox forgets old
+    /// messages.
     pub async fn messages(&self, to: &str) -> Result<Vec<(String, String)>> {
         let of = |message: &Value, name: &str| {
             message.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -211,14 +212,14 @@ impl Cloud {
         Ok(messages.iter().map(|message| (of(message, "at"), of(message, "code"))).collect())
     }
 
-    /// The same messages, whole.
+    /// Returns the messages to an address as the outbox keeps them.
     pub async fn outbox(&self, to: &str) -> Result<Vec<Value>> {
         let mut outbox = Url::parse(self.endpoint("outbox")?)?;
         outbox.query_pairs_mut().append_pair("to", to);
         Ok(self.http.get(outbox).send().await?.json().await?)
     }
 
-    /// What API Gateway sends for a `GET` by a user of this cloud who has just signed in.
+    /// Returns API Gateway's event for a `GET` by a user of this cloud who has just signed in.
     pub async fn signed_in_request(&self, path: &str) -> Result<Value> {
         let sample = workspace().join("events/apigw-http-v2.access-token.json");
         let mut event: Value = serde_json::from_slice(&std::fs::read(sample)?)?;
@@ -244,13 +245,13 @@ impl Cloud {
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
-    /// The JSON of an address, asked for with a token.
+    /// Requests JSON from a URL with a token.
     pub async fn get_as(&self, url: &str, token: &str) -> Result<Value> {
         let request = self.http.get(url).bearer_auth(token);
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
-    /// The access token of a new user, alex@example.com.
+    /// Returns the access token of a new user, alex@example.com.
     pub async fn access_token(&self) -> Result<String> {
         let client = self.endpoints.pointer("/clients/native/id").context("no client")?;
         let (address, password) = ("alex@example.com", "Correct-Horse-9");
@@ -277,7 +278,7 @@ impl Cloud {
             .into())
     }
 
-    /// The first code to `address`. Custom senders are called asynchronously, so it may take a moment.
+    /// Returns the first code to `address`. It waits, because custom senders are called asynchronously.
     pub async fn first_code(&self, address: &str) -> Result<String> {
         for _ in 0..200 {
             if let Some(code) = self.codes(address).await?.into_iter().next() {
@@ -294,12 +295,12 @@ impl Cloud {
         call(&self.http, text(&self.endpoints, "cognito")?, "1.1", &target, &parameters).await
     }
 
-    /// The name of the functions' table.
+    /// Returns the name of the functions' table.
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// One more table like the functions', empty.
+    /// Adds an empty table like the functions' table.
     pub async fn add_table(&self, name: &str) -> Result<()> {
         let key = |name: &str, role: &str| json!({ "AttributeName": name, "KeyType": role });
         let text = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
@@ -311,7 +312,7 @@ impl Cloud {
         self.call("dynamodb", "DynamoDB_20120810.CreateTable", table).await.map(drop)
     }
 
-    /// Every item of a table, as DynamoDB writes it.
+    /// Returns every item of a table, as DynamoDB writes it.
     pub async fn items(&self, table: &str) -> Result<Vec<Value>> {
         let (mut items, mut asked) = (Vec::new(), json!({ "TableName": table }));
         loop {
@@ -323,13 +324,13 @@ impl Cloud {
         }
     }
 
-    /// Calls an operation of another service with a JSON protocol, `DynamoDB_20120810.PutItem` at
-    /// `dynamodb` for example.
+    /// Calls an operation of another service with a JSON protocol, such as `DynamoDB_20120810.PutItem` at
+    /// `dynamodb`.
     pub async fn call(&self, service: &str, target: &str, parameters: Value) -> Result<Value> {
         call(&self.http, self.endpoint(service)?, "1.0", target, &parameters).await
     }
 
-    /// Calls a service that has paths; its answer's status must be a success.
+    /// Calls a service that has paths. The answer's status must be a success.
     pub async fn request(&self, service: &str, method: &str, path: &str, body: String) -> Result<Value> {
         let url = format!("{}{path}", self.endpoint(service)?);
         let request = self.http.request(method.parse()?, &url);
@@ -339,24 +340,25 @@ impl Cloud {
         Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? })
     }
 
-    /// The id of an app client: `native`, `custom`, `server`.
+    /// Returns the id of an app client: `native`, `custom` or `server`.
     pub fn client(&self, name: &str) -> Result<&str> {
         let id = self.endpoints.pointer(&format!("/clients/{name}/id")).and_then(Value::as_str);
         id.with_context(|| format!("no client {name}"))
     }
 
-    /// The id of its process, none once it has ended.
+    /// Returns the id of the cloud's process, or `None` once it has ended.
     pub fn process_id(&self) -> Option<u32> {
         self.process.id()
     }
 
-    /// Each function's calls so far: how often it called which action, and how often its role denied it.
+    /// Returns each function's calls so far: the number by action, and how often its role denied it.
     pub async fn called(&self) -> Result<BTreeMap<String, BTreeMap<String, Called>>> {
         let seen = self.request("console", "GET", "/api/calls", String::new()).await?;
         Ok(serde_json::from_value(seen)?)
     }
 
-    /// Ends it and waits for the end. An error if a function was denied what it called: it may have coped with it.
+    /// Ends the cloud and waits for its end. Fails if a role denied a function's call, even if the function
+    /// handled it.
     pub async fn stop(mut self) -> Result<()> {
         let called = self.called().await?;
         let of = |(function, actions): (&String, &BTreeMap<String, Called>)| {
@@ -406,7 +408,7 @@ async fn only_table(http: &reqwest::Client, dynamodb: &str) -> Result<String> {
     Ok(name.with_context(|| format!("no table: {answer}"))?.to_owned())
 }
 
-/// The claims of a token as API Gateway hands them on: every value is a text (cognito.md §8.2).
+/// Returns the claims of a token as API Gateway passes them on: every value is a text (cognito.md §8.2).
 pub fn claims(token: &str) -> Result<Value> {
     let payload = token.split('.').nth(1).context("not a token")?;
     let claims: Map<String, Value> = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?;

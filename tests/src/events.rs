@@ -8,14 +8,14 @@ use crate::functions::{Function, workspace};
 /// One file of `events/`.
 #[derive(Debug, Clone)]
 pub struct SampleEvent {
-    /// Without `.json`: `PreSignUp_SignUp.validation-data`.
+    /// The file's name without `.json`, such as `PreSignUp_SignUp.validation-data`.
     pub name: String,
-    /// From the workspace's root: `events/PreSignUp_SignUp.json`.
+    /// The path from the workspace's root, such as `events/PreSignUp_SignUp.json`.
     pub path: String,
     pub payload: Value,
 }
 
-/// The events that are meant for a function, in the order of their names.
+/// Returns the events for a function, in the order of their names.
 pub fn sample_events(function: &Function) -> Result<Vec<SampleEvent>> {
     let mut events = Vec::new();
     for entry in fs::read_dir(workspace().join("events")).context("events/")? {

@@ -6,16 +6,16 @@ use anyhow::{Context, Result, ensure};
 /// A Lambda function of the workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Function {
-    /// Folder, package, binary and deployed function.
+    /// The name of folder, package, binary and deployed function.
     pub name: &'static str,
-    /// How the names of its sample events begin.
+    /// The prefix of its sample events' names.
     pub events: &'static str,
-    /// Whether it is a trigger: answers with the event it got.
+    /// Whether the function is a trigger and so answers with its event.
     pub is_trigger: bool,
 }
 
 impl Function {
-    /// Whether it answers HTTP requests.
+    /// Returns whether the function answers HTTP requests.
     pub fn is_api(&self) -> bool {
         self.events.starts_with("apigw-")
     }
@@ -25,7 +25,7 @@ const fn trigger(name: &'static str, events: &'static str) -> Function {
     Function { name, events, is_trigger: true }
 }
 
-/// Every function of `functions/`; a test holds the two together.
+/// Returns every function of `functions/`. A test compares the two.
 pub const fn functions() -> &'static [Function] {
     const {
         &[
@@ -50,9 +50,9 @@ pub const fn functions() -> &'static [Function] {
     }
 }
 
-/// The built binary of a package, beside the one that runs.
+/// Returns the built binary of a package, beside the one that runs.
 pub fn binary(name: &str) -> Result<PathBuf> {
-    // target/<profile>/deps/<test> or target/<profile>/<command>
+    // The path is target/<profile>/deps/<test> or target/<profile>/<command>.
     let this = env::current_exe().context("this program's own path")?;
     let folder =
         this.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).context("target folder")?;
@@ -61,7 +61,7 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The folder of the workspace's `Cargo.toml`.
+/// Returns the folder of the workspace's `Cargo.toml`.
 pub fn workspace() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)

@@ -1,5 +1,5 @@
-//! What the end-to-end tests in Rust stand on: the functions as they are built, the sample events,
-//! and a local cloud for the functions' dependencies.
+//! Foundations of the end-to-end tests in Rust: the built functions, the sample events, and a local cloud
+//! with the functions' dependencies.
 
 mod cloud;
 mod events;

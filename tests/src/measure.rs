@@ -1,8 +1,8 @@
-//! Processes of functions, measured: how they start, and what they take once they are warm.
+//! Measures processes of functions: their starts, and their warm invocations.
 //!
-//! Two figures of a warm invocation are kept. Its wall time is what a caller waits, on this machine and with
-//! whatever else runs there. Its CPU time is what the function itself computes: neither what it waits for AWS nor
-//! what the machine does in between is in it, so a percentile of it tells of the function and not of a neighbour.
+//! A warm invocation has two figures. Its wall time is the caller's wait, on this machine and with its other
+//! load. Its CPU time is what the function itself computes. It excludes waits for AWS and other work of the
+//! machine, so that a percentile describes the function.
 
 use std::fs;
 use std::sync::Arc;
@@ -13,10 +13,11 @@ use local_lambda_host::{FunctionSpec, Invocation, LambdaHost, Usage};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Warm invocations of an environment, where each needs an event of its own.
+/// Warm invocations of an environment, where each needs its own event.
 pub const WARM_INVOCATIONS: usize = 20;
 
-/// Warm invocations of an environment beside another: enough that a 99th percentile is not the worst of them.
+/// Warm invocations of an environment beside another. They are so many that a 99th percentile is not the
+/// worst of them.
 pub const WARM_PAIRS: usize = 300;
 
 /// One start of one binary, in milliseconds and MiB.
@@ -29,9 +30,9 @@ pub struct Start {
     pub warm: f64,
     /// Wall time of each warm invocation.
     pub warm_each: Vec<f64>,
-    /// The mean.
+    /// The mean CPU time of a warm invocation.
     pub warm_cpu: f64,
-    /// Of 99 in 100 warm invocations, at most.
+    /// The 99th percentile of the CPU time.
     pub warm_cpu_p99: f64,
     pub peak: f64,
 }
@@ -54,14 +55,14 @@ pub struct Environment {
     cold: Invocation,
     /// Wall time of each warm invocation.
     warm: Vec<f64>,
-    /// The accounts.
+    /// The accounts of used resources.
     used: Vec<Usage>,
-    /// Of the binary.
+    /// The copy of the binary.
     _copy: Option<TempDir>,
 }
 
 impl Environment {
-    /// A new one, after its answer to `first`.
+    /// Starts an environment and waits for its answer to `first`.
     pub async fn start(spec: FunctionSpec, first: &Value) -> Result<Self> {
         let name = spec.name.clone();
         let host = LambdaHost::start(vec![spec])?;
@@ -69,8 +70,8 @@ impl Environment {
         Ok(Self { name, host, cold, warm: Vec::new(), used: Vec::new(), _copy: None })
     }
 
-    /// The same, of a copy of the binary. Where in memory the system keeps a file's pages decides up to a third of
-    /// what a start costs, and stays as it is while they are kept: a copy for each start draws it anew.
+    /// Starts a copy of the binary. The place of a file's pages in memory decides up to a third of a start's
+    /// cost, and stays while they are cached. A copy for each start draws a new place.
     pub async fn start_copy(mut spec: FunctionSpec, first: &Value) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let copy = folder.path().join("bootstrap");
@@ -79,7 +80,7 @@ impl Environment {
         Ok(Self { _copy: Some(folder), ..Self::start(spec, first).await? })
     }
 
-    /// One warm invocation.
+    /// Invokes the warm environment.
     pub async fn invoke(&mut self, event: &Value) -> Result<()> {
         let invocation = succeeded(self.host.invoke(&self.name, event).await?)?;
         ensure!(invocation.init.is_none(), "{} was started again", self.name);
@@ -87,9 +88,9 @@ impl Environment {
         Ok(())
     }
 
-    /// Notes what has been used by now: after the first invocation, and after each warm one. A process answers
-    /// before it goes to sleep, and the scheduler adds up a running one in steps: exact once something else was
-    /// waited for in between.
+    /// Notes the used resources, after the first invocation and after each warm one. A process answers before
+    /// it sleeps, and the scheduler accounts for a running one in steps. The account is exact once the caller
+    /// has waited for something else in between.
     pub fn account(&mut self) -> Result<()> {
         self.used.push(self.host.usage(&self.name).context(NO_FIGURES)?);
         Ok(())
@@ -120,8 +121,8 @@ impl Environment {
 
 const NO_FIGURES: &str = "no figures of processes on this system: run it on Linux";
 
-/// Warm invocations of two environments in turn, so that a slow moment of the machine falls on both, and each has
-/// gone to sleep when its account is taken. The one that was started first comes first.
+/// Invokes two warm environments in turn, so that a slow moment of the machine affects both. Each sleeps when
+/// its account is taken. The one that was started first comes first.
 pub async fn in_turn(
     (first, event): (&mut Environment, &Value),
     (second, seconds_event): (&mut Environment, &Value),
@@ -153,7 +154,7 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The value below or at which `share` of all are: the nearest rank.
+/// Returns the smallest value with at least `share` of all values at or below it: the nearest rank.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -180,7 +181,7 @@ fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / 1_048_576.0
 }
 
-/// How many there are, to divide by.
+/// Returns the count as a divisor.
 #[expect(clippy::cast_precision_loss, reason = "invocations of one environment")]
 pub fn count(count: usize) -> f64 {
     count as f64

@@ -1,4 +1,4 @@
-//! Users of a cloud's pool, made by an administrator, so that no code has to be waited for.
+//! Users of a cloud's pool, created by an administrator, so that tests wait for no code.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use crate::Cloud;
 pub const PASSWORD: &str = "Correct-Horse-9";
 
 impl Cloud {
-    /// A confirmed user with [`PASSWORD`]; the address that is the name counts as verified. Gives an access
-    /// token.
+    /// Adds a confirmed user with [`PASSWORD`]. An address that is the name counts as verified. Returns an
+    /// access token.
     pub async fn add_user(&self, name: &str) -> Result<String> {
         self.create_user(name).await?;
         let tokens = self.sign_in(name, PASSWORD).await?;
         access_token(&tokens)
     }
 
-    /// The same without a sign-in: where a second factor is required, there is none yet.
+    /// Adds the user without a sign-in, because a pool that requires a second factor permits none yet.
     pub async fn create_user(&self, name: &str) -> Result<()> {
         let attribute = if name.starts_with('+') { "phone_number" } else { "email" };
-        // A user name that is no address is nothing but a name.
+        // A user name that is no address has no attribute.
         let attributes = if name.starts_with('+') || name.contains('@') {
             json!([
                 { "Name": attribute, "Value": name },
@@ -38,7 +38,7 @@ impl Cloud {
         self.cognito("AdminSetUserPassword", password).await.map(drop)
     }
 
-    /// Signs in at the native client; what Cognito answers.
+    /// Signs in at the native client. Returns Cognito's answer.
     pub async fn sign_in(&self, name: &str, password: &str) -> Result<Value> {
         let sign_in = json!({
             "ClientId": self.client("native")?, "AuthFlow": "USER_PASSWORD_AUTH",
@@ -47,8 +47,8 @@ impl Cloud {
         self.cognito("InitiateAuth", sign_in).await
     }
 
-    /// Sets an authenticator app up, as Cognito has it, and makes it the preferred factor. `now`: seconds
-    /// since the epoch. Gives the app's secret in base32.
+    /// Sets up an authenticator app through Cognito, and makes it the preferred factor. `now` is in seconds
+    /// since the epoch. Returns the app's secret in base32.
     pub async fn enrol_totp(&self, token: &str, now: u64) -> Result<String> {
         let begun = self.cognito("AssociateSoftwareToken", json!({ "AccessToken": token })).await?;
         let secret = begun.get("SecretCode").and_then(Value::as_str).context("no secret")?;
@@ -63,8 +63,9 @@ impl Cloud {
         Ok(secret.to_owned())
     }
 
-    /// Sets an authenticator app up through the MFA API, which notes it, and signs in with its next code. Gives
-    /// the access token of that sign-in, which changes factors for five minutes, and the app's secret.
+    /// Sets up an authenticator app through the MFA API, which notes it, and signs in with its next code.
+    /// Returns the access token of that sign-in, which may change factors for five minutes, and the app's
+    /// secret.
     pub async fn protect(&self, name: &str, token: &str, now: u64) -> Result<(String, String)> {
         let call = async |method, path, body| -> Result<Value> {
             let (status, answer) = self.api(method, path, Some(token), &body).await?;
@@ -99,9 +100,9 @@ impl Cloud {
         self.cognito("AdminSetUserMFAPreference", self.named(name, sms)?).await.map(drop)
     }
 
-    /// An access token of a sign-in with the last code that went to the number, which is asked for first.
+    /// Signs in with a new code to the number. Returns the access token.
     pub async fn sign_in_by_sms(&self, name: &str, number: &str) -> Result<String> {
-        // Notices go there too, without a code.
+        // Notices go to the number too, without a code.
         let codes = async || -> Result<Vec<String>> {
             Ok(self.codes(number).await?.into_iter().filter(|code| !code.is_empty()).collect())
         };
@@ -123,7 +124,7 @@ impl Cloud {
         access_token(&self.cognito("RespondToAuthChallenge", answer).await?)
     }
 
-    /// Has the pool remember the device of a sign-in.
+    /// Lets the pool remember the device of a sign-in.
     pub async fn remember_device(&self, name: &str) -> Result<()> {
         let tokens = self.sign_in(name, PASSWORD).await?;
         let device =
@@ -136,7 +137,7 @@ impl Cloud {
         self.cognito("ConfirmDevice", confirmed).await.map(drop)
     }
 
-    /// Recovery codes, through the MFA API.
+    /// Creates recovery codes through the MFA API and returns them.
     pub async fn recovery_codes(&self, token: &str) -> Result<Vec<String>> {
         let url = format!("{}/mfa/recovery-codes", self.endpoint("api")?);
         let made = self.post_as(&url, token, &json!({})).await?;
@@ -144,15 +145,15 @@ impl Cloud {
         Ok(codes.iter().filter_map(|code| code.as_str().map(str::to_owned)).collect())
     }
 
-    /// Makes a user a member of a group, which is made if it is not there.
+    /// Adds a user to a group, which is created if it does not exist.
     pub async fn join_group(&self, name: &str, group: &str) -> Result<()> {
         let pool = self.endpoint("userPoolId")?;
-        // There already, the second time.
+        // The group exists from the second time on.
         let _ = self.cognito("CreateGroup", json!({ "UserPoolId": pool, "GroupName": group })).await;
         self.cognito("AdminAddUserToGroup", self.named(name, json!({ "GroupName": group }))?).await.map(drop)
     }
 
-    /// A request to the API, with its status and body.
+    /// Sends a request to the API. Returns status and body.
     pub async fn api(
         &self,
         method: &str,
@@ -174,7 +175,7 @@ impl Cloud {
         Ok((status, if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? }))
     }
 
-    /// The parameters of an operation on a user.
+    /// Adds the pool and the user to the parameters of an operation.
     fn named(&self, name: &str, mut parameters: Value) -> Result<Value> {
         if let Some(members) = parameters.as_object_mut() {
             members.insert("UserPoolId".to_owned(), self.endpoint("userPoolId")?.into());
@@ -184,7 +185,7 @@ impl Cloud {
     }
 }
 
-/// The access token among what a sign-in gave.
+/// Returns the access token of a sign-in's answer.
 pub fn access_token(tokens: &Value) -> Result<String> {
     let token = tokens.pointer("/AuthenticationResult/AccessToken").and_then(Value::as_str);
     Ok(token.context("no token")?.to_owned())

@@ -1,4 +1,4 @@
-//! What AWS asks for, by the list in `tests/prices.toml`.
+//! AWS's prices, from the list in `tests/prices.toml`.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::functions::workspace;
 
-/// US dollars, and what the bill's formula has to assume.
+/// US dollars, and the assumptions of the bill's formula.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Prices {
     pub lambda_request: f64,
@@ -22,20 +22,20 @@ pub struct Prices {
 }
 
 impl Prices {
-    /// Of the workspace's list.
+    /// Reads the workspace's list.
     pub fn read() -> Result<Self> {
         let path = workspace().join("tests/prices.toml");
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         toml::from_str(&text).with_context(|| path.display().to_string())
     }
 
-    /// How long a function of the template's memory is billed for: it has that memory's share of a processor, and
-    /// waits for each call of AWS.
+    /// Returns the billed time of a function with the template's memory. It has that memory's share of a
+    /// processor, and waits for each call of AWS.
     pub fn billed_ms(&self, cpu_ms: f64, calls: f64) -> f64 {
         cpu_ms * self.full_cpu_mib / self.function_memory_mib + calls * self.call_ms
     }
 
-    /// What so many milliseconds are with the template's memory.
+    /// Converts billed milliseconds to gigabyte seconds with the template's memory.
     pub fn gigabyte_seconds(&self, billed_ms: f64) -> f64 {
         billed_ms / 1_000.0 * self.function_memory_mib / 1_024.0
     }

@@ -1,4 +1,4 @@
-//! The processes of a local cloud, as the operating system sees them; nothing where it doesn't tell.
+//! The processes of a local cloud, as the operating system reports them. Empty where it does not report them.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Process {
     pub id: i32,
-    /// File name of its program: the function's name.
+    /// The file name of its program, which is the function's name.
     pub name: String,
     /// CPU time since its start.
     pub cpu: Duration,
@@ -53,7 +53,7 @@ mod imp {
         }
     }
 
-    /// `schedstat` counts in nanoseconds, thread by thread; `stat` in clock ticks.
+    /// Reads a process. `schedstat` counts in nanoseconds, thread by thread; `stat` counts in clock ticks.
     fn read(process: &Proc) -> Option<Process> {
         let threads = process.tasks().ok()?.filter_map(Result::ok);
         let cpu = threads.filter_map(|thread| Some(thread.schedstat().ok()?.sum_exec_runtime)).sum();

@@ -19,11 +19,11 @@ use tokio::time::sleep;
 use crate::Cloud;
 use crate::functions::{binary, functions};
 
-/// Nothing more comes once nothing has come for so many looks: functions call functions.
+/// After this many looks without a further call, no call follows. Functions call functions.
 const LOOKS: u32 = 5;
 const LOOK: Duration = Duration::from_millis(20);
 
-/// One of two that are deployed at the same time.
+/// One of two versions that are deployed at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     Earlier,
@@ -37,29 +37,29 @@ impl Version {
         if self == Self::Earlier { Self::Present } else { Self::Earlier }
     }
 
-    /// This one or the other.
+    /// Returns the other version if `is_other`.
     fn or_other(self, is_other: bool) -> Self {
         if is_other { self.other() } else { self }
     }
 }
 
-/// Which version takes an invocation.
+/// Decides which version takes an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mix {
     Only(Version),
-    /// This one until [`RollingDeploy::half_way`], then the other.
+    /// This version until [`RollingDeploy::half_way`], then the other.
     First(Version),
-    /// In turn, from this one on.
+    /// In turn, from this version on.
     InTurn(Version),
-    /// Always the same for a function: this one if its place in [`functions`] has the bit.
+    /// Fixed for each function: this version if the function's place in [`functions`] has the bit.
     ByFunction(u32, Version),
-    /// By a coin that falls alike in every run.
+    /// At random, the same in every run.
     Coin(u64),
 }
 
 impl Mix {
-    /// All with both versions at work. Of two functions each has either version, with the other in the other,
-    /// in some [`Self::ByFunction`].
+    /// Returns all mixes in which both versions work. For any two functions and either version, some
+    /// [`Self::ByFunction`] runs one in it and the other in the other version.
     pub fn all() -> Vec<Self> {
         let bits = functions().len().next_power_of_two().ilog2();
         let of_each = Version::BOTH.into_iter().flat_map(|version| {
@@ -70,21 +70,21 @@ impl Mix {
     }
 }
 
-/// An invocation that is over.
+/// A completed invocation.
 #[derive(Debug, Clone)]
 pub struct Served {
     pub function: String,
     pub version: Version,
     pub event: Value,
-    /// None: it failed.
+    /// Absent if the invocation failed.
     pub answer: Option<Value>,
 }
 
-/// Takes every invocation of a cloud to one of two versions.
+/// Routes every invocation of a cloud to one of two versions.
 pub struct RollingDeploy {
-    /// Folder of the earlier functions' binaries.
+    /// The folder of the earlier functions' binaries.
     earlier: PathBuf,
-    /// The operator's overrides.
+    /// The folder of the operator's overrides.
     config_dir: PathBuf,
     hosts: Mutex<BTreeMap<Version, Arc<LambdaHost>>>,
     course: Mutex<Course>,
@@ -93,7 +93,7 @@ pub struct RollingDeploy {
 struct Course {
     mix: Mix,
     is_half_way: bool,
-    /// Invocations since the mix was set, in all and of each function.
+    /// Invocations since the mix was set, in total and by function.
     taken: u64,
     of_function: BTreeMap<String, u64>,
     under_way: usize,
@@ -107,8 +107,8 @@ impl std::fmt::Debug for RollingDeploy {
 }
 
 impl RollingDeploy {
-    /// A cloud whose functions are those of this build and of an earlier one; what the earlier one does not have
-    /// is always this build's.
+    /// Starts a cloud with the functions of this build and of an earlier one. A function that the earlier one
+    /// lacks is always this build's.
     pub async fn start(earlier: PathBuf, config_dir: PathBuf) -> Result<(Arc<Self>, Cloud)> {
         let course = Mutex::new(Course::of(Mix::Only(Version::Present)));
         let rolling_deploy = Arc::new(Self { earlier, config_dir, hosts: Mutex::default(), course });
@@ -122,7 +122,7 @@ impl RollingDeploy {
         Ok((rolling_deploy, cloud))
     }
 
-    /// From now on the functions of both versions keep their state in this table.
+    /// Starts the functions of both versions on this table.
     pub async fn deploy(&self, cloud: &Cloud, table: &str) -> Result<()> {
         for version in Version::BOTH {
             let mut specs = Vec::new();
@@ -134,7 +134,7 @@ impl RollingDeploy {
                 let mut spec = cloud.deployed(function, &command).await?;
                 let overrides = self.config_dir.display().to_string();
                 spec.environment.insert("MFA_CONFIG_DIR".to_owned(), overrides);
-                // An earlier version may know the first of these secrets only, and makes every hash with it.
+                // An earlier version may know only the first of these secrets, and make every hash with it.
                 if let Some(secret) = spec.environment.get("MFA_HASH_KEY").cloned() {
                     for name in ["MFA_CHALLENGE_KEY", "MFA_RECOVERY_KEY"] {
                         spec.environment.insert(name.to_owned(), secret.clone());
@@ -154,23 +154,23 @@ impl RollingDeploy {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on invocations are mixed so.
+    /// Sets the mix of the next invocations.
     pub fn set(&self, mix: Mix) {
         *self.course() = Course::of(mix);
     }
 
-    /// See [`Mix::First`].
+    /// Switches to the other version. See [`Mix::First`].
     pub fn half_way(&self) {
         self.course().is_half_way = true;
     }
 
-    /// Invokes a function and waits for its answer; none: it failed.
+    /// Invokes a function and waits for its answer. Returns `None` if it failed.
     pub async fn call(&self, function: &str, event: &Value) -> Option<Value> {
         let invocation = self.run(Request::new(function, event.to_string())).await;
         invocation.ok().as_ref().and_then(Invocation::json)
     }
 
-    /// Waits until nothing is under way any more; what was served since the mix was set.
+    /// Waits until no invocation is running. Returns all invocations since the mix was set.
     pub async fn served(&self) -> Vec<Served> {
         let (mut quiet, mut last) = (0, 0);
         while quiet < LOOKS {
@@ -182,7 +182,7 @@ impl RollingDeploy {
         self.course().served.clone()
     }
 
-    /// What those functions wrote last that have failed since the mix was set.
+    /// Returns the last log line of each function that has failed since the mix was set.
     pub async fn last_words(&self) -> Vec<String> {
         let failed = self.served().await.into_iter().filter(|one| one.answer.is_none());
         let words = failed.map(|one| {
@@ -204,7 +204,7 @@ impl Course {
         Self { mix, is_half_way: false, taken: 0, of_function, under_way: 0, served }
     }
 
-    /// Who takes the next invocation of a function.
+    /// Returns the version of a function's next invocation.
     fn take(&mut self, function: &str) -> Version {
         let of_function = self.of_function.entry(function.to_owned()).or_default();
         let version = match self.mix {

@@ -1,5 +1,5 @@
-//! What users do, from the first request to the last, as load, bills and deploys see it: through the wire
-//! protocols alone, with every code read from the message that brought it.
+//! Journeys of users, from the first request to the last, for load, bills and deploys. A journey uses only
+//! the wire protocols, and reads every code from its message.
 
 mod trusted_device;
 
@@ -15,21 +15,22 @@ use crate::personas::{PASSWORD, access_token};
 const NEW_PASSWORD: &str = "Better-Horse-10";
 /// A message that takes longer than this is lost.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The step after this one, as a clock that is fast has it: the code of this step was good for the set-up.
+/// The distance of the next time step, which a fast clock has already reached. The set-up used the code of
+/// this step.
 const TOTP_STEP: u64 = 30;
 const LOOK: Duration = Duration::from_millis(5);
-/// Of whom a custom sign-in asks two factors, and whose administrators.
+/// The group whose members need two factors at a custom sign-in.
 const CAREFUL: &str = "careful";
 const HELPERS: &str = "helpers";
 
-/// Lets each of [`Scenario`] walk: `MFA_CONFIG_DIR`'s policy. Each message is counted and none is refused; and
-/// everybody comes from one address.
+/// The policy in `MFA_CONFIG_DIR` with which each [`Scenario`] succeeds. Each message is counted and none is
+/// refused. All users share one address.
 pub const POLICY: &str = concat!(
     include_str!("roomy.toml"),
     "[api]\nchanges_per_address = 1000000\n[custom_auth.clients.custom]\nfirst = \"passwordless\"\n"
 );
 
-/// Beside [`POLICY`], for the scenarios that are not measured.
+/// The additions to [`POLICY`] for the scenarios that are not measured.
 pub const FURTHER_POLICY: &str = "[custom_auth.clients.custom.groups.careful]\nfactors = 2\ntrusted_device = true\n\
      [sign_up.unique]\nemail = true\n\
      [admin]\ngroups = [\"helpers\"]\n";
@@ -50,28 +51,28 @@ pub enum Scenario {
     Refresh,
     /// `GET /mfa`.
     Overview,
-    /// An authenticator app of ours set up through the MFA API.
+    /// A named authenticator set up through the MFA API.
     Enrol,
     /// A lost authenticator: password, recovery code, new password.
     Recovery,
-    /// Custom sign-in without a password, code of an authenticator app of ours.
+    /// Custom sign-in without a password, code of a named authenticator.
     CustomTotp,
     /// Custom sign-in without a password, recovery code.
     CustomRecoveryCode,
     /// Custom sign-in without a password, code by e-mail and a trusted device.
     CustomDevice,
-    /// A forgotten password, a code by e-mail, sign-in with the new one.
+    /// A forgotten password, a code by e-mail, sign-in with the new password.
     ForgottenPassword,
-    /// Another e-mail address through the MFA API, its code.
+    /// Another e-mail address through the MFA API, with its code.
     NewAddress,
     /// [`Self::Recovery`] through the public API.
     PublicRecovery,
-    /// An administrator takes a user's factors away.
+    /// An administrator resets a user's factors.
     Support,
 }
 
 impl Scenario {
-    /// What load and bills are of.
+    /// The scenarios of load and bills.
     pub const MEASURED: [Self; 9] = [
         Self::SignUp,
         Self::Password,
@@ -84,7 +85,7 @@ impl Scenario {
         Self::Recovery,
     ];
 
-    /// What else there is.
+    /// The other scenarios.
     pub const FURTHER: [Self; 7] = [
         Self::CustomTotp,
         Self::CustomRecoveryCode,
@@ -116,7 +117,7 @@ impl Scenario {
         }
     }
 
-    /// How long a traveller has to wait before the next: an authenticator's code is good once.
+    /// Returns the wait before a user's next journey: an authenticator's code works once.
     pub fn pause(self) -> Duration {
         match self {
             Self::Totp => Duration::from_secs(61),
@@ -124,8 +125,8 @@ impl Scenario {
         }
     }
 
-    /// How often somebody may do it: most are once in a life, and a day has fifty sign-ins by name alone
-    /// (`by_name_per_day` of the policy).
+    /// Returns how often a user may make the journey. Most are possible once in a user's life. A day has
+    /// fifty sign-ins by name alone (`by_name_per_day` of the policy).
     pub fn most(self) -> u32 {
         match self {
             Self::SignUp
@@ -143,7 +144,7 @@ impl Scenario {
     }
 }
 
-/// Somebody who is ready for a journey.
+/// A user who is ready for a journey.
 #[derive(Debug)]
 pub struct ScenarioUser {
     scenario: Scenario,
@@ -151,15 +152,15 @@ pub struct ScenarioUser {
     number: String,
     access_token: String,
     refresh_token: String,
-    /// The key of the device that the refresh token is of.
+    /// The key of the refresh token's device.
     device: String,
-    /// Of an authenticator app, or the recovery codes.
+    /// The secrets of an authenticator app, or the recovery codes.
     secrets: Vec<String>,
     trusted_device: Option<TrustedDevice>,
 }
 
 impl ScenarioUser {
-    /// The `index`-th user, with whatever the journey begins with.
+    /// Creates the `index`-th user, prepared for the journey.
     pub async fn prepare(cloud: &Cloud, scenario: Scenario, index: usize) -> Result<Self> {
         let mut user = Self {
             scenario,
@@ -197,7 +198,7 @@ impl ScenarioUser {
             Scenario::CustomDevice => {
                 user.secrets = cloud.recovery_codes(&user.access_token).await?;
                 cloud.join_group(&user.name, CAREFUL).await?;
-                // A sign-in goes by the groups of the one before.
+                // A sign-in uses the groups of the sign-in before.
                 let too_little = user.sign_in_at_once(cloud, user.secret()?).await;
                 ensure!(too_little.is_err(), "one factor was enough");
                 let code = user.secrets.last().context("no recovery code")?;
@@ -225,7 +226,7 @@ impl ScenarioUser {
         Ok(user)
     }
 
-    /// Everybody that messages of the journey go to.
+    /// Returns every address that gets messages of the journey.
     pub fn addresses(&self) -> [String; 4] {
         [self.name.clone(), self.number.clone(), self.next_name(), self.helped()]
     }
@@ -234,13 +235,13 @@ impl ScenarioUser {
         format!("next-{}", self.name)
     }
 
-    /// Whom an administrator helps.
+    /// Returns the name of the user whom an administrator helps.
     fn helped(&self) -> String {
         format!("helped-{}", self.name)
     }
 
-    /// The whole journey; what its last step gave, tokens for example. An error if anything is not as it
-    /// should be.
+    /// Makes the whole journey. Returns the result of its last step, such as tokens. Fails if any step
+    /// differs from its expected result.
     pub async fn walk(&self, cloud: &Cloud) -> Result<Value> {
         let name = &self.name;
         match self.scenario {
@@ -326,7 +327,7 @@ impl ScenarioUser {
         self.secrets.first().map(String::as_str).context("no secret")
     }
 
-    /// An authenticator app of ours; its secret.
+    /// Sets up a named authenticator and returns its secret.
     async fn enrol(&self, cloud: &Cloud) -> Result<String> {
         let begun = self.api(cloud, "POST", "/mfa/authenticators", &json!({ "name": "Phone" })).await?;
         let (id, secret) = (text(&begun, "/id")?, text(&begun, "/secret")?);
@@ -348,7 +349,7 @@ impl ScenarioUser {
         signed_in(self.respond(cloud, "custom", &choice, "CUSTOM_CHALLENGE", code).await?)
     }
 
-    /// What comes after a code by e-mail.
+    /// Signs in with a code by e-mail. Returns the answer after it.
     async fn sign_in_with_email(&self, cloud: &Cloud) -> Result<Value> {
         let before = last_message(cloud, &self.name).await?;
         let choice = self.begin_custom(cloud).await?;
@@ -357,7 +358,7 @@ impl ScenarioUser {
         self.respond(cloud, "custom", &challenge, "CUSTOM_CHALLENGE", &code).await
     }
 
-    /// The same and a second factor, whose answer the challenge is needed for.
+    /// Signs in with a code by e-mail and a second factor, whose answer depends on the challenge.
     async fn sign_in_with_email_and(
         &self,
         cloud: &Cloud,
@@ -369,7 +370,7 @@ impl ScenarioUser {
     }
 
     async fn recover(&self, cloud: &Cloud) -> Result<Value> {
-        // Past the gateway's limit of an address: all travellers come from one.
+        // Bypasses the gateway's limit of an address, because all users share one.
         let ask = async |ask: Value| {
             let path = "/2015-03-31/functions/recovery-worker/invocations";
             cloud.request("lambda", "POST", path, ask.to_string()).await
@@ -431,24 +432,24 @@ impl ScenarioUser {
     }
 }
 
-/// An answer of the API that is none of a fault.
+/// Returns an answer of the API whose status reports no fault.
 fn accepted(path: &str, (status, answer): (u16, Value)) -> Result<Value> {
     ensure!((200..300).contains(&status), "{path}: {status} {answer}");
     Ok(answer)
 }
 
-/// An answer of the pool that has tokens.
+/// Returns an answer of the pool that has tokens.
 fn signed_in(answer: Value) -> Result<Value> {
     access_token(&answer).with_context(|| answer.to_string()).map(|_token| answer)
 }
 
-/// When the last message to an address was sent.
+/// Returns the time of the last message to an address.
 async fn last_message(cloud: &Cloud, to: &str) -> Result<Option<String>> {
     Ok(cloud.messages(to).await?.pop().map(|(at, _)| at))
 }
 
-/// The code of the first message with one to an address after the one of `before`, which the outbox may have
-/// forgotten by then.
+/// Returns the code of the first message with a code to an address after `before`. The outbox may have
+/// forgotten the message of `before`.
 async fn next_code(cloud: &Cloud, to: &str, before: Option<&str>) -> Result<String> {
     let end = tokio::time::Instant::now() + PATIENCE;
     while tokio::time::Instant::now() < end {

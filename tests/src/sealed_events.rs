@@ -14,11 +14,11 @@ use crate::Cloud;
 
 const SENDER: &str = "custom-sms-sender";
 
-/// Stands for all functions of the local cloud: gives triggers their event back, and keeps what the
-/// custom SMS sender is sent.
+/// Replaces all functions of the local cloud: returns each trigger's event, and keeps the events of the
+/// custom SMS sender.
 #[derive(Debug)]
 pub struct SealedEvents {
-    /// For `--lambda-endpoint` of the cloud whose pool seals.
+    /// The value for `--lambda-endpoint` of the cloud whose pool seals.
     pub endpoint: String,
     events: UnboundedReceiver<Value>,
     phone_numbers: std::ops::Range<u32>,
@@ -35,7 +35,7 @@ impl SealedEvents {
         Ok(Self { endpoint, events, phone_numbers: 0..10_000 })
     }
 
-    /// Events of as many new users.
+    /// Returns the events of `count` new users.
     pub async fn draw(&mut self, cloud: &Cloud, count: usize) -> Result<Vec<Value>> {
         let mut drawn = Vec::new();
         for number in self.phone_numbers.by_ref().take(count) {
@@ -46,7 +46,7 @@ impl SealedEvents {
         Ok(drawn)
     }
 
-    /// The event of another code for the same user.
+    /// Returns the event of another code for the same user.
     pub async fn resend(&mut self, cloud: &Cloud, event: &Value) -> Result<Value> {
         let again = json!({ "ClientId": cloud.client("native")?, "Username": event.get("userName") });
         cloud.cognito("ResendConfirmationCode", again).await?;
@@ -54,7 +54,7 @@ impl SealedEvents {
     }
 }
 
-/// A folder for `MFA_CONFIG_DIR` whose policy counts each code and refuses none.
+/// Returns a folder for `MFA_CONFIG_DIR` whose policy counts each code and refuses none.
 pub fn roomy_policy() -> Result<TempDir> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("policy.toml"), include_str!("roomy.toml"))?;
@@ -67,7 +67,7 @@ async fn answer(
     Json(event): Json<Value>,
 ) -> Json<Value> {
     if function == SENDER {
-        // Nobody waits any more at the end of the run.
+        // At the end of the run the receiver is gone.
         let _kept = to_keep.send(event.clone());
     }
     Json(event)

@@ -7,15 +7,15 @@ use serde_norway::Value;
 
 use crate::functions::workspace;
 
-/// A template: of the whole, or of a stack in it.
+/// The root template, or the template of a stack in it.
 #[derive(Debug)]
 pub struct Stack {
-    /// The file's name without its end: `template` is the whole.
+    /// The file's name without its extension. `template` is the root.
     pub name: String,
     pub template: Value,
 }
 
-/// Every template of `infra/`, by name.
+/// Returns every template of `infra/`, by name.
 pub fn stacks() -> Result<Vec<Stack>> {
     let mut stacks = Vec::new();
     for entry in fs::read_dir(workspace().join("infra"))? {
@@ -31,13 +31,13 @@ pub fn stacks() -> Result<Vec<Stack>> {
 }
 
 impl Stack {
-    /// The members of a section, by logical id; none where there is no such section.
+    /// Returns the members of a section, by logical id. Empty if the section is absent.
     pub fn section(&self, name: &str) -> impl Iterator<Item = (&str, &Value)> {
         let members = self.template.get(name).and_then(Value::as_mapping);
         members.into_iter().flatten().filter_map(|(id, value)| Some((id.as_str()?, value)))
     }
 
-    /// The resources of a type.
+    /// Returns the resources of a type.
     pub fn resources(&self, resource_type: &str) -> impl Iterator<Item = (&str, &Value)> {
         self.section("Resources")
             .filter(move |(_, one)| one.get("Type").and_then(Value::as_str) == Some(resource_type))

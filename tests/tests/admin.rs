@@ -22,7 +22,7 @@ fn now() -> u64 {
     SystemClock.now().as_second().try_into().unwrap()
 }
 
-/// A policy that names the group of the administrators, and lets a new user hear of everything at once.
+/// Returns a policy that names the administrators' group, and sends notices to new users at once.
 fn policy() -> TempDir {
     let folder = tempfile::tempdir_in(workspace().join("target")).unwrap();
     let text = "[admin]\ngroups = ['helpers']\n[email]\nuser.per_hour = 20\ndestination.per_hour = 20\n";
@@ -34,7 +34,7 @@ async fn cloud(policy: &TempDir) -> Cloud {
     Cloud::start_with(&["--config-dir", policy.path().to_str().unwrap()]).await.unwrap()
 }
 
-/// An administrator with a second factor; the access token of a sign-in with it.
+/// Creates an administrator with a second factor. Returns the access token of a sign-in with it.
 async fn administrator(cloud: &Cloud) -> String {
     cloud.add_user(ADMIN).await.unwrap();
     cloud.join_group(ADMIN, "helpers").await.unwrap();
@@ -127,7 +127,7 @@ async fn every_route_works_for_an_administrator() {
     cloud.stop().await.unwrap();
 }
 
-/// How often the user was told by support, waiting for at least so many.
+/// Returns the number of the user's notices about support, and waits for at least `least`.
 async fn told(cloud: &Cloud, least: usize) -> usize {
     let url = format!("{}?to={USER}", cloud.endpoint("outbox").unwrap());
     let mut told = 0;
@@ -179,8 +179,8 @@ async fn a_user_gets_nowhere_and_an_administrator_not_at_another() {
     cloud.stop().await.unwrap();
 }
 
-/// Whoever has only an administrator's password sets a factor up, at Cognito itself, and goes on with the
-/// token that they got for the password.
+/// An attacker with an administrator's password sets up a factor at Cognito itself, and continues with the
+/// token that the password gave.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_factor_set_up_after_the_sign_in_does_not_let_its_token_in() {
     let policy = policy();
@@ -227,7 +227,7 @@ async fn a_name_that_is_a_path_leads_to_no_other_user() {
     }
     assert_eq!(others.len(), 4, "each is a user of its own");
 
-    // The request that reset Sam's factors, and others that API Gateway reads as Sam's.
+    // The request that once reset Sam's factors, and others that API Gateway reads as Sam's.
     let attack = format!("{sub}%2Fmfa-reset%3Fx");
     for (method, path) in [
         ("POST", format!("/admin/users/{attack}/unlock")),

@@ -1,4 +1,4 @@
-//! The invariants of docs/architecture.md that Cargo alone does not hold.
+//! The invariants of docs/architecture.md that Cargo alone does not enforce.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failed expectation is a failed test")]
 
@@ -22,7 +22,7 @@ fn metadata() -> Metadata {
         .unwrap()
 }
 
-/// Every package that `package` is built from, by name; development dependencies aside.
+/// Returns the names of all packages that `package` is built from, without development dependencies.
 fn built_from(metadata: &Metadata, package: &str) -> BTreeSet<String> {
     let nodes: BTreeMap<_, _> =
         metadata.resolve.as_ref().unwrap().nodes.iter().map(|node| (&node.id, node)).collect();
@@ -89,7 +89,7 @@ fn a_function_is_built_from_the_core_and_adapters_only() {
     }
 }
 
-/// The engine is the largest thing that a function can carry: only those carry it that ask rules.
+/// The engine is the largest part of a function, so only functions that evaluate rules contain it.
 #[test]
 fn only_pre_authentication_and_pre_sign_up_contain_the_rules() {
     let metadata = metadata();
@@ -99,7 +99,7 @@ fn only_pre_authentication_and_pre_sign_up_contain_the_rules() {
     assert!(!carries(&"shared".to_owned()) && !carries(&"shared-aws".to_owned()));
 }
 
-/// The OpenAPI document is made in a test: no function carries what makes it.
+/// A test makes the OpenAPI document, so no function contains the generator.
 #[test]
 fn no_deployed_function_contains_the_openapi_generator() {
     let metadata = metadata();
@@ -108,7 +108,7 @@ fn no_deployed_function_contains_the_openapi_generator() {
     }
 }
 
-/// What is called through our own client of AWS JSON has the SDK's as an oracle in tests, and nowhere else.
+/// Our own client of AWS JSON replaces these SDK clients. Only tests use the SDK, as an oracle.
 #[test]
 fn no_deployed_function_contains_replaced_sdk_clients() {
     let metadata = metadata();
@@ -120,7 +120,7 @@ fn no_deployed_function_contains_replaced_sdk_clients() {
     }
 }
 
-/// A text of an operator's rule is shown to users as it is: nobody else makes one.
+/// The text of an operator's rule is shown to users unchanged, so only the reader of rules makes one.
 #[test]
 fn only_the_reader_of_rules_makes_messages_of_rules() {
     let mut makers = BTreeSet::new();
@@ -134,7 +134,7 @@ fn only_the_reader_of_rules_makes_messages_of_rules() {
     assert_eq!(makers.into_iter().collect::<Vec<_>>(), [Path::new("shared/rules/src/source.rs")]);
 }
 
-/// The code, not the tests, of every Rust file below a folder.
+/// Visits the code, without tests, of every Rust file below a folder.
 fn sources(folder: &Path, visit: &mut impl FnMut(&Path, &str)) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -175,8 +175,8 @@ fn the_rooms_of_the_core_depend_downwards() {
         "tokens",
     ];
     const SHELLS: &[&str] = &["http", "trigger"];
-    // The audit trail, messages, the queue, the user's own factors, accounts and attempts are reached through
-    // their ports.
+    // The audit trail, messages, the queue, custom factors, accounts and attempts are reached through their
+    // ports.
     const THROUGH_PORTS: &[(&str, &str)] = &[
         ("factors", "audit"),
         ("factors", "delivery"),
@@ -221,7 +221,7 @@ fn the_rooms_of_the_core_depend_downwards() {
     }
 }
 
-/// The rooms that the code (not the tests) of one room names after `crate::`.
+/// Returns the rooms that the code (not the tests) of one room names after `crate::`.
 fn uses(room: &Path, rooms: &BTreeSet<String>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(room).unwrap() {
@@ -232,7 +232,7 @@ fn uses(room: &Path, rooms: &BTreeSet<String>) -> BTreeSet<String> {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for after in code.split("crate::").skip(1) {
-                // `crate::{a::…, b::…}`: every word that starts a line or follows the brace.
+                // For `crate::{a::…, b::…}`, every word that starts a line or follows the brace.
                 let statement =
                     if after.starts_with('{') { after.split(';').next().unwrap_or_default() } else { after };
                 let first = |text: &str| {
@@ -255,7 +255,7 @@ fn uses(room: &Path, rooms: &BTreeSet<String>) -> BTreeSet<String> {
     found
 }
 
-/// A name means one thing: a reader finds one type by it, whatever module it is in.
+/// A name has one meaning: a reader finds one type by it, whatever module it is in.
 #[test]
 fn no_two_exported_types_of_the_core_have_one_name() {
     let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
@@ -269,7 +269,7 @@ fn no_two_exported_types_of_the_core_have_one_name() {
     assert!(shared.is_empty(), "{shared:#?}");
 }
 
-/// A module of the core exports few names; the rest is reached by the path of its part.
+/// A module of the core exports few names. Other names are reached by the path of their part.
 #[test]
 fn a_module_of_the_core_exports_at_most_25_names() {
     const MOST: usize = 25;

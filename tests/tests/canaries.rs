@@ -1,5 +1,5 @@
-//! No log line and no answer to a failure holds a secret or somebody's address: canary strings through
-//! every function as it is deployed, at the most talkative log level, with its dependencies and without.
+//! Checks that no log line and no answer to a failure holds a secret or a user's address. Canary strings go
+//! through every deployed function at the most verbose log level, with its dependencies and without.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
@@ -9,7 +9,7 @@ use end_to_end::{Cloud, Function, binary, functions, sample_events};
 use local_lambda_host::{FunctionSpec, LambdaHost};
 use serde_json::{Value, json};
 
-/// Every text that a client or a user brings has one of these in it.
+/// Every text of a client or a user contains one of these.
 const CANARIES: [&str; 3] = ["canary", "5550199", "918273"];
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn with_dead_dependencies() {
     assert!(sing(environment.into()).await > 0, "nothing was logged: the test would see no canary");
 }
 
-/// Sends every sample event with canaries in it, and gives the number of lines that were logged.
+/// Sends every sample event with canaries in it. Returns the number of logged lines.
 async fn sing(mut environment: BTreeMap<String, String>) -> usize {
     environment.insert("LOG_LEVEL".into(), "debug".into());
     let spec = |function: &Function| {
@@ -81,7 +81,7 @@ async fn sing(mut environment: BTreeMap<String, String>) -> usize {
                     Ok(_) if !function.is_trigger => {
                         assert_silent(&event.name, &invocation.json().unwrap().to_string());
                     }
-                    // The event itself, canaries and all, is what a trigger hands back.
+                    // A trigger returns its event, including all canaries.
                     Ok(_) => {}
                 }
             }
@@ -101,7 +101,7 @@ fn assert_silent(what: &str, text: &str) {
     }
 }
 
-/// A trigger's event in which everything that users and clients bring is a canary.
+/// Returns a trigger's event in which every value of users and clients is a canary.
 fn trigger(mut event: Value) -> Value {
     event["userName"] = json!("canary-name@example.com");
     let request = event["request"].as_object_mut().unwrap();
@@ -124,7 +124,7 @@ fn trigger(mut event: Value) -> Value {
     event
 }
 
-/// A message in which everything that users and clients bring is a canary.
+/// Returns a message in which every value of users and clients is a canary.
 fn message(mut event: Value) -> Value {
     for (pointer, value) in [
         ("/name", "canary"),
@@ -144,7 +144,7 @@ fn message(mut event: Value) -> Value {
     event
 }
 
-/// Requests that send a canary as token and code, to the routes that take something secret or personal.
+/// Returns requests with a canary as token and code, to the routes that take a secret or personal value.
 fn requests(event: &Value) -> Vec<Value> {
     [
         ("/mfa/totp/verify", r#"{"code":"918273","friendlyDeviceName":"canary"}"#),
@@ -175,7 +175,7 @@ fn request(mut event: Value, path: &str, body: &str) -> Value {
     event["body"] = json!(body);
     if let Some(claims) = event.pointer_mut("/requestContext/authorizer/jwt/claims") {
         claims["username"] = json!("canary@example.com");
-        // Signed in just now, so that the request gets as far as Cognito.
+        // The sign-in is recent, so that the request gets as far as Cognito.
         claims["auth_time"] = json!(now().to_string());
     }
     event

@@ -1,5 +1,5 @@
-//! Every function as a contributor runs it alone: under `cargo lambda watch`, called with
-//! `cargo lambda invoke NAME --data-file events/FILE.json`.
+//! Every function as a contributor runs it alone: under `cargo lambda watch`, called with `cargo lambda
+//! invoke NAME --data-file events/FILE.json`.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails where its own steps do")]
 

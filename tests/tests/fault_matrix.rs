@@ -1,6 +1,5 @@
-//! Every function, as it is deployed, beside every fault: `cargo xtask test faults` prints the table. What is
-//! promised is in [`ROWS`], as docs/security/failure-modes.md has it; no cell may grant anything that
-//! it did not grant before.
+//! Tests every deployed function with every fault. `cargo xtask test faults` prints the table. [`ROWS`] has
+//! the promises of docs/security/failure-modes.md. No cell may grant anything that it did not grant before.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
@@ -24,12 +23,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-/// What a function does while what it calls is out of order.
+/// The behaviour of a function while a service that it calls is faulty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Promise {
-    /// Gives the event back; bookkeeping is missing.
+    /// Returns the event; bookkeeping is missing.
     Passes,
-    /// An error in words that tell nothing: Cognito fails the user's call, Lambda repeats what nobody waits for.
+    /// An error with a neutral text: Cognito fails the user's call, and Lambda repeats asynchronous calls.
     Refuses,
     /// 503.
     Unavailable,
@@ -39,7 +38,7 @@ enum Promise {
 
 use Promise::{CallsNothing, Passes, Refuses, Unavailable};
 
-/// What holds it where clocks jump: a test that moves a clock by hand, or why there is none.
+/// The test that covers jumps of the clock by moving a clock by hand, or the reason for its absence.
 enum Clock {
     Held(&'static str, &'static str),
     NoClock(&'static str),
@@ -174,10 +173,10 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// What Cognito and Lambda hand on when nothing may be said.
+/// The text that Cognito and Lambda pass on when the reason must stay unknown.
 const NEUTRAL: &str = "This service is temporarily unavailable. Try again later";
 
-/// Marks a cell that is not as promised.
+/// Marks a cell that breaks its promise.
 const WRONG: &str = "WRONG";
 
 const POLICY: &str = "
@@ -195,7 +194,7 @@ dry_run = true
 first = 'passwordless'
 ";
 
-/// What stands between a function and a service does.
+/// The faults that the proxy between a function and a service produces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Down,
@@ -215,20 +214,20 @@ const FAULTS: [(Fault, &str); 6] = [
     (Fault::Malformed, "malformed"),
 ];
 
-/// A call that takes so long, to a service that answers.
+/// The delay of a call to a slow service that answers.
 const SLOWNESS: Duration = Duration::from_millis(700);
 
 #[derive(Default)]
 struct Between {
     fault: Option<Fault>,
     calls: usize,
-    /// SIGKILL at the call of this number: before it gets through, or before its answer does.
+    /// SIGKILL at the call of this number, before the call gets through or before its answer does.
     kill: Option<(usize, bool, Arc<LambdaHost>)>,
     killed: bool,
 }
 
 impl Between {
-    /// Counts a call; the host to end if it is the one, and whether after the call.
+    /// Counts a call. Returns the host to end at this call, and whether to end it after the call.
     fn count(&mut self) -> Option<(bool, Arc<LambdaHost>)> {
         self.calls += 1;
         let (at, ..) = self.kill.as_ref()?;
@@ -242,7 +241,7 @@ impl Between {
 
 type Shared = Arc<Mutex<Between>>;
 
-/// Between a function and all that it calls.
+/// Starts the proxies between a function and all its services. Returns their URLs.
 async fn between(cloud: &Cloud, shared: &Shared) -> BTreeMap<String, String> {
     let mut urls = BTreeMap::new();
     for (name, service) in [
@@ -258,7 +257,7 @@ async fn between(cloud: &Cloud, shared: &Shared) -> BTreeMap<String, String> {
         let url = format!("http://{}", listener.local_addr().unwrap());
         urls.insert(name.to_owned(), url);
         if shared.lock().unwrap().fault == Some(Fault::Down) {
-            // Bound and dropped: nobody listens there.
+            // Bound and dropped: no process listens there.
             continue;
         }
         let state = (cloud.endpoint(service).unwrap().to_owned(), shared.clone());
@@ -319,20 +318,20 @@ async fn pass_on(
     response
 }
 
-/// What came of an invocation, as far as promises go.
+/// The result of an invocation, as far as promises mention it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Outcome {
     Passes,
     Answers(u64),
     Refuses(String),
-    /// Tokens, or a right answer, that nobody has earned.
+    /// Tokens or a right answer that the caller has not earned.
     Grants,
 }
 
 struct Stage {
     cloud: Cloud,
     overrides: TempDir,
-    /// `privateChallengeParameters` of a challenge of ours: Verify looks nothing up for any other.
+    /// `privateChallengeParameters` of a custom challenge: Verify looks nothing up for any other.
     challenge: Value,
 }
 
@@ -359,11 +358,11 @@ impl Stage {
         let events = sample_events(Self::function(row)).unwrap();
         let mut event = events.into_iter().find(|event| event.name == row.event).unwrap().payload;
         if row.function == "admin-api" {
-            // Of an administrator: nobody else makes it call anything.
+            // The caller is an administrator, because for others the function makes no call.
             event["requestContext"]["authorizer"]["jwt"]["claims"]["cognito:groups"] = "[helpers]".into();
         }
         if row.function == "pre-sign-up" {
-            // Of this row alone: other samples have one address.
+            // Only this row has this address: other samples share one.
             event["request"]["userAttributes"]["email"] = "faults@example.com".into();
         }
         if row.function == "verify-auth-challenge-response" {
@@ -377,7 +376,7 @@ impl Stage {
         let mut spec = self.cloud.function(Self::function(row), &binary(row.function).unwrap()).unwrap();
         spec.environment.insert("MFA_CONFIG_DIR".into(), self.overrides.path().to_str().unwrap().into());
         if row.function == "pre-token-generation" {
-            // Where the gate asks for a proof, and a refresh for what was proven.
+            // The token gate asks for a proof here, and a refresh for what was proven.
             let clients = &spec.environment["MFA_APP_CLIENTS"].replace("native=", "custom=");
             spec.environment.insert("MFA_APP_CLIENTS".into(), clients.clone());
         }
@@ -391,7 +390,7 @@ impl Stage {
         spec
     }
 
-    /// Cognito waits 5 s; it does not wait for senders.
+    /// Returns whether Cognito waits for the function. It waits 5 s for triggers, and not for senders.
     fn is_waited_for_by_cognito(row: &Row) -> bool {
         Self::function(row).is_trigger && !row.function.ends_with("-sender")
     }
@@ -406,7 +405,7 @@ impl Stage {
             return Outcome::Answers(status);
         }
         if Self::function(row).is_trigger {
-            // None of the events is one that may be granted anything.
+            // None of the events may be granted anything.
             let grants = ["issueTokens", "answerCorrect"];
             if grants.iter().any(|grant| answer["response"][grant] == true) {
                 return Outcome::Grants;
@@ -421,7 +420,7 @@ impl Stage {
         Outcome::Passes
     }
 
-    /// One invocation in a process of its own.
+    /// Runs one invocation in its own process.
     async fn once(&self, row: &Row, fault: Option<Fault>) -> (Outcome, usize) {
         let shared = Shared::default();
         shared.lock().unwrap().fault = fault;
@@ -448,8 +447,8 @@ impl Stage {
         let faulty =
             FAULTS.map(|(fault, name)| async move { (name, fault, self.once(row, Some(fault)).await.0) });
         for (name, fault, outcome) in join_all(faulty).await {
-            // Slow is not broken: who can wait does what they always do.
-            // And an API says so where it is AWS that throttles.
+            // A slow service is not broken: a function that can wait works as usual. An API also reports
+            // throttling by AWS.
             let is_kept = outcome == promised
                 || (fault == Fault::Slow && outcome == healthy)
                 || (fault == Fault::Throttles
@@ -471,13 +470,14 @@ impl Stage {
             }
         });
 
-        // Delivered again, at a time, and after another event: as the first time.
+        // Repeated and concurrent deliveries, and deliveries after another event, have the result of the
+        // first.
         let shared = Shared::default();
         let host = LambdaHost::start(vec![self.spec(row, &shared).await]).unwrap();
         let others = sample_events(Self::function(row)).unwrap();
         let other = others.iter().find(|other| other.name != row.event);
         if let Some(other) = other {
-            // Of another row, or of none: only what comes after it counts.
+            // This event's own result does not matter here. Only the results after it count.
             host.invoke(row.function, &other.payload).await.unwrap().result.ok();
         }
         let mut again = vec![Self::invoke(&host, row, &event).await, Self::invoke(&host, row, &event).await];
@@ -499,7 +499,7 @@ impl Stage {
         line
     }
 
-    /// SIGKILL before and after each call; then the event comes again.
+    /// Sends SIGKILL before and after each call, then delivers the event again.
     async fn kill_at_every_call(&self, row: &Row, healthy: &Outcome) -> Result<usize, String> {
         let event = self.event(row);
         let mut kills = 0;
@@ -510,7 +510,7 @@ impl Stage {
             let killed = host.invoke(row.function, &event).await;
             let was_killed = {
                 let mut shared = shared.lock().unwrap();
-                // The host is held by it, if nobody was killed.
+                // The shared state holds the host if no process was killed.
                 shared.kill = None;
                 shared.killed
             };

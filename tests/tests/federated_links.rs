@@ -1,5 +1,5 @@
-//! Federated sign-ins linked with accounts: the port over the local cloud's pool, and the whole way from a
-//! provider that has vouched for somebody.
+//! Federated sign-ins linked with accounts: the port over the local cloud's pool, and the whole flow from a
+//! provider that has verified an address.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
@@ -19,7 +19,7 @@ async fn accounts_are_found_by_their_verified_address_and_linked() {
     let environment = cloud.environment().unwrap();
     let lookup = |name: &str| environment.get(name).cloned();
     let links = PoolLinks::new(&Aws::new(config::load(&lookup, AwsSettings::read).unwrap()).unwrap());
-    // Without triggers.
+    // This pool has no triggers.
     let created = cloud.cognito("CreateUserPool", json!({ "PoolName": "links" })).await.unwrap();
     let pool = created["UserPool"]["Id"].as_str().unwrap();
     let user = async |name: &str, email: &str, verified: bool, confirmed: bool| {
@@ -57,7 +57,7 @@ async fn accounts_are_found_by_their_verified_address_and_linked() {
     cloud.stop().await.unwrap();
 }
 
-/// A provider has vouched for somebody: `Ok` with the `sub` of the tokens, or the words of the refusal.
+/// Signs in through an identity provider. Returns the `sub` of the tokens, or the text of the refusal.
 async fn federated(
     cloud: &Cloud,
     provider: &str,
@@ -85,7 +85,7 @@ const EMAIL: &str = "alex@example.com";
 const VERIFIED: [(&str, &str); 2] = [("email", EMAIL), ("email_verified", "true")];
 const UNVERIFIED: [(&str, &str); 2] = [("email", EMAIL), ("email_verified", "false")];
 
-/// A cloud with an account of that address; its `sub`.
+/// Starts a cloud with an account of that address. Returns the account's `sub`.
 async fn with_an_account(policy: &str) -> (Cloud, TempDir, String) {
     let overrides = tempfile::tempdir().unwrap();
     std::fs::write(overrides.path().join("policy.toml"), policy).unwrap();
@@ -99,11 +99,13 @@ async fn with_an_account(policy: &str) -> (Cloud, TempDir, String) {
     (cloud, overrides, sub)
 }
 
-/// The whole way: provider, pool, pre-sign-up, `AdminLinkProviderForUser`, and the sign-in after it.
+/// The whole flow: identity provider, pool, pre-sign-up, `AdminLinkProviderForUser`, and the sign-in after
+/// it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_linked_identity_signs_in_to_the_account() {
     let (cloud, _overrides, account) = with_an_account("[sign_up]\nlink_providers = ['Google']\n").await;
-    // An address that the provider has not verified never links, nor does somebody else's provider.
+    // An address that the provider has not verified never links, and neither does a provider outside the
+    // policy.
     let unverified = federated(&cloud, "Google", "999", &UNVERIFIED).await.unwrap();
     assert_ne!(unverified, account);
     let again = federated(&cloud, "Google", "999", &VERIFIED).await.unwrap();
@@ -115,7 +117,7 @@ async fn a_linked_identity_signs_in_to_the_account() {
     let refused = federated(&cloud, "Google", "1000", &VERIFIED).await.unwrap_err();
     assert_eq!(refused, "PreSignUp failed with error Your account is now linked. Sign in again.");
     assert_eq!(federated(&cloud, "Google", "1000", &VERIFIED).await.unwrap(), account);
-    // The password still is the account's way in as well.
+    // The password still signs in to the account.
     cloud.sign_in(EMAIL, PASSWORD).await.unwrap();
     cloud.stop().await.unwrap();
 }
@@ -131,7 +133,7 @@ async fn by_default_no_identity_is_linked() {
     cloud.stop().await.unwrap();
 }
 
-/// An account whose own address is not verified is nobody's to be linked with.
+/// An account whose own address is not verified must not be linked.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_with_an_unverified_address_is_not_linked() {
     let (cloud, _overrides, account) = with_an_account("[sign_up]\nlink_providers = ['Google']\n").await;

@@ -1,4 +1,4 @@
-//! Paths whose variables hold what a path is made of, through the local gateway, over every route of the API.
+//! Sends paths whose variables contain path syntax through the local gateway, over every route of the API.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
 
@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 const USER: &str = "alex@example.com";
-/// Of the form of an id, and of nothing that is there.
+/// The form of an id, but of no existing item.
 const NONE: &str = "0123456789abcdef0123456789abcdef";
-/// What can stand in a variable; `$` is [`NONE`].
+/// Values of a variable; `$` is [`NONE`].
 const PARTS: [&str; 20] = [
     "$%2Fverify",
     "$%2F..%2F$",
@@ -39,7 +39,7 @@ const PARTS: [&str; 20] = [
     "%20",
 ];
 
-/// Method and path of every route.
+/// Returns method and path of every route.
 fn routes() -> Vec<(String, String)> {
     let stacks = stacks().unwrap();
     let functions = stacks.iter().flat_map(|stack| stack.resources("AWS::Serverless::Function"));
@@ -56,7 +56,7 @@ fn routes() -> Vec<(String, String)> {
         .collect()
 }
 
-/// A path with `part` in place of one variable, and an id in place of the others.
+/// Returns a path with `part` in place of one variable, and an id in place of the others.
 fn with(path: &str, variable: &str, part: &str) -> String {
     let segments = path.split('/').map(|segment| match segment {
         _ if segment == variable => part,
@@ -66,7 +66,7 @@ fn with(path: &str, variable: &str, part: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// Sends a path as it is: clients take dots and backslashes out of it. Returns the status.
+/// Sends a path unchanged, because HTTP clients remove dots and backslashes. Returns the status.
 async fn send(cloud: &Cloud, method: &str, path: &str, token: &str) -> u16 {
     let address = cloud.endpoint("api").unwrap().trim_start_matches("http://").to_owned();
     let body = json!({ "code": "123456", "name": "x", "remembered": true }).to_string();
@@ -86,7 +86,7 @@ async fn send(cloud: &Cloud, method: &str, path: &str, token: &str) -> u16 {
     answer.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-/// All that a user has, as the API shows it.
+/// Returns all data of a user, as the API shows it.
 async fn everything(cloud: &Cloud, token: &str) -> Vec<Json> {
     let mut all = Vec::new();
     let paths =
@@ -99,7 +99,7 @@ async fn everything(cloud: &Cloud, token: &str) -> Vec<Json> {
     all
 }
 
-/// No variable of a path leads a request to another route: nothing but refusals, and nothing changed.
+/// No variable of a path directs a request to another route: every request is refused, and changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_variable_steers_a_request() {
     let cloud = Cloud::start().await.unwrap();

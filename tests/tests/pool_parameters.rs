@@ -1,4 +1,4 @@
-//! Every pool that the template's own parameters can make, and what the functions are told of it.
+//! Every pool that the template's own parameters can make, and the settings that the functions get for it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
 
@@ -13,13 +13,13 @@ use shared::custom_auth::{AppClient, AppClients, Proven, Requirements};
 use shared::kernel::CustomFactor;
 
 const ACCOUNT: Account = Account { region: "us-east-1", id: "111122223333" };
-/// The parameters that say what kind of pool it is. A rule of the template asks for an identity as well.
+/// The parameters that decide the kind of pool. A rule of the template asks for an identity as well.
 const KINDS: [&str; 5] = ["SignInWith", "Plan", "Mfa", "MfaMessages", "RememberDevices"];
 const IDENTITY: &str = "EmailIdentityArn";
 
 type Parameters = BTreeMap<String, String>;
 
-/// Every choice of allowed values, with and without an identity.
+/// Returns every combination of allowed values, with and without an identity.
 fn choices() -> Vec<Parameters> {
     let root = stacks().unwrap().into_iter().find(|stack| stack.name == "template").unwrap();
     let mut all = vec![Parameters::from([("FunctionPrefix".to_owned(), String::new())])];
@@ -59,7 +59,7 @@ fn deploy(template: &Template, parameters: &Parameters) -> Deployment {
     template.resolve(ACCOUNT, parameters, &mut given).unwrap()
 }
 
-/// The id that an app client has here.
+/// Returns the id of an app client here.
 fn id_of(name: &str) -> String {
     format!("1{name}")
 }
@@ -69,7 +69,7 @@ fn texts(value: &Json, pointer: &str) -> BTreeSet<String> {
     items.map(|item| item.as_str().unwrap().to_owned()).collect()
 }
 
-/// The one value that all functions with a variable have, and their names.
+/// Returns the one value that all functions with a variable have, and their names.
 fn told<'a>(functions: &'a [Function], variable: &str) -> (&'a str, BTreeSet<&'a str>) {
     let told = functions.iter().filter_map(|one| Some((one.name.as_str(), one.environment.get(variable)?)));
     let (names, values): (BTreeSet<_>, BTreeSet<_>) =
@@ -78,7 +78,7 @@ fn told<'a>(functions: &'a [Function], variable: &str) -> (&'a str, BTreeSet<&'a
     (values.into_iter().next().unwrap(), names)
 }
 
-/// What the pool itself recovers passwords by.
+/// Returns the channels by which the pool itself recovers passwords.
 fn recovery_of(pool: &Json) -> PasswordRecovery {
     let mechanisms = pool.pointer("/AccountRecoverySetting/RecoveryMechanisms").and_then(Json::as_array);
     let names: BTreeSet<_> =
@@ -90,7 +90,8 @@ fn proven(password: bool, own: &[CustomFactor]) -> Proven {
     Proven { password, custom: own.iter().copied().collect(), ..Proven::default() }
 }
 
-/// A user with a verified e-mail address and nothing else can sign in, and a channel alone is not enough.
+/// Checks that a user with only a verified e-mail address can sign in, and that a channel alone is not
+/// enough.
 fn assert_sign_in(requirements: &Requirements, recovery: PasswordRecovery, case: &str) {
     assert_eq!(requirements.first, FirstStep::Password, "{case}: a code alone begins nothing");
     let (password, mailbox) = (proven(true, &[]), [CustomFactor::EmailCode].into());
@@ -144,7 +145,7 @@ fn every_pool_separates_recovery_and_second_factor() {
         for client in deployment.app_clients.values() {
             let name = client["ClientName"].as_str().unwrap();
             let id = id_of(name);
-            // The client that checks passwords for recoveries gets no tokens: it must not be listed.
+            // The client that checks passwords for recoveries gets no tokens, so it must not be listed.
             assert_eq!(clients.find(&id).is_none(), id == recovery_client, "{case}: {name}");
             let flows = texts(client, "/ExplicitAuthFlows");
             let Some(AppClient::Custom(rules)) = clients.find(&id) else {

@@ -1,4 +1,4 @@
-//! The scheduled reconciliation of claims, invoked by name as the schedule does it.
+//! The scheduled reconciliation of claims, invoked by name as the schedule invokes it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::kernel::{Clock as _, SystemClock};
 
 async fn sign_up(cloud: &Cloud, name: &str, email: &str) -> anyhow::Result<()> {
-    // The name is not the address, so the pool itself keeps nothing apart.
+    // The name is not the address, so the pool itself does not keep addresses unique.
     let client = cloud.client("native")?;
     let user = json!({
         "ClientId": client, "Username": name, "Password": PASSWORD,
@@ -55,7 +55,7 @@ async fn addresses_of_deleted_and_changed_users_become_free() {
         assert!(refused.contains("PreSignUp failed"), "no trigger says that it is free: {refused}");
     }
 
-    // Claims tell whole seconds, and those of the pass's own second are left alone.
+    // Claims have whole seconds, and the pass leaves claims of its own second alone.
     let made_in = SystemClock.now().as_second();
     while SystemClock.now().as_second() == made_in {
         tokio::time::sleep(Duration::from_millis(25)).await;

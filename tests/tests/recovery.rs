@@ -25,7 +25,7 @@ const OLD: &str = personas::PASSWORD;
 const NEW: &str = "Better-Horse-10";
 const WORKER: &str = "recovery-worker";
 
-/// A user with a verified address, an authenticator app that is asked for, and recovery codes.
+/// A user with a verified address, a required authenticator app, and recovery codes.
 struct User {
     name: String,
     codes: Vec<String>,
@@ -46,12 +46,12 @@ async fn signs_in(cloud: &Cloud, name: &str, password: &str) -> bool {
     cloud.sign_in(name, password).await.is_ok_and(|answer| answer.get("AuthenticationResult").is_some())
 }
 
-/// One request to the public API; what it answered.
+/// Sends one request to the public API. Returns its answer.
 async fn public(cloud: &Cloud, path: &str, secret: Option<&str>, body: &Value) -> (u16, Value) {
     cloud.api("POST", path, secret, body).await.unwrap()
 }
 
-/// Asks the worker itself, past the limit of an address.
+/// Sends a request to the worker itself, past the limit of an address.
 async fn ask(cloud: &Cloud, ask: Value) -> Value {
     let path = format!("/2015-03-31/functions/{WORKER}/invocations");
     cloud.request("lambda", "POST", &path, ask.to_string()).await.unwrap()
@@ -65,7 +65,7 @@ async fn prove(cloud: &Cloud, user: &User) -> String {
     secret
 }
 
-/// The messages to an address with `words` in them.
+/// Returns the number of messages to an address that contain `words`.
 async fn messages(cloud: &Cloud, to: &str, words: &str) -> usize {
     let url = format!("{}?to={}", cloud.endpoint("outbox").unwrap(), to.replace('+', "%2B"));
     let messages: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
@@ -151,7 +151,8 @@ async fn a_thousand_wrong_codes_leave_the_account_as_it_is() {
     while entered < 1_000 {
         let opened = ask(&cloud, json!({ "ask": "open", "userName": alex.name, "password": OLD })).await;
         for _ in 0..5 {
-            // From the second case on the right one: five were compared in the first, so it is not looked at.
+            // From the second case on this is the right code. The first case compared five, so this one is
+            // not compared.
             let code = if entered == 5 { alex.codes[1].clone() } else { format!("{entered:024}") };
             let answer =
                 ask(&cloud, json!({ "ask": "code", "secret": opened["secret"], "code": code })).await;
@@ -160,7 +161,7 @@ async fn a_thousand_wrong_codes_leave_the_account_as_it_is() {
         }
     }
     assert_eq!(wrong, 1_000);
-    // What was compared was counted: of the user's five tries an hour none is left, of nobody's all are.
+    // Each comparison was counted. The user has used all five tries of an hour, the unknown name none.
     let key = json!({
         "TableName": "Table", "FilterExpression": "begins_with(pk, :codes)",
         "ExpressionAttributeValues": { ":codes": { "S": "RECOVERY#CODE#" } },
@@ -181,13 +182,13 @@ async fn a_thousand_wrong_codes_leave_the_account_as_it_is() {
     cloud.stop().await.unwrap();
 }
 
-/// Neither by the time it takes to open a recovery, nor by that to ask for its code by e-mail. A difference that is
-/// one is there in every round; other work on this machine is not.
+/// Opening a recovery takes the same time for all names, and so does the request for its code by e-mail. A
+/// real difference is in every round; other work on this machine is not.
 #[tokio::test(flavor = "multi_thread")]
 async fn known_and_unknown_names_take_the_same_time() {
     const ROUNDS: usize = 5;
     const PAIRS: usize = 20;
-    // Less than what a password's check takes here, so that leaving it out would show.
+    // Shorter than a password check here, so that a missing check would show.
     const LIMIT: Duration = Duration::from_millis(3);
     const STEPS: [&str; 2] = ["opening a recovery", "asking for its code by e-mail"];
     let (cloud, _folder) = cloud_by_mail().await;
@@ -216,8 +217,8 @@ async fn known_and_unknown_names_take_the_same_time() {
                 shapes[0].push(without_values(opened));
             }
         }
-        // Cases that lead nowhere, and those of users who may not be recovered so: with a password that is right,
-        // because with a wrong one theirs lead nowhere as well.
+        // The cases are those of unknown names, and of users who may not be recovered this way. The password
+        // is right, because a wrong one would fail for them as well.
         for number in 0..PAIRS {
             for (arm, name) in ["user", "none"].into_iter().enumerate() {
                 let name = format!("{name}-{round}-{number}@example.com");
@@ -225,7 +226,7 @@ async fn known_and_unknown_names_take_the_same_time() {
                 secrets.push((arm, ask(&cloud, right).await["secret"].clone()));
             }
         }
-        // What an opened case has delivered runs elsewhere on AWS; here it takes the processor.
+        // On AWS the deliveries of an opened case run elsewhere. Here they use the processor.
         until_quiet(&cloud).await;
         for (arm, secret) in secrets {
             let page = "https://example.com/recovery/stop";
@@ -263,7 +264,7 @@ async fn known_and_unknown_names_take_the_same_time() {
     cloud.stop().await.unwrap();
 }
 
-/// Until no function has been invoked for a while.
+/// Waits until no function has been invoked for a while.
 async fn until_quiet(cloud: &Cloud) {
     let invoked = async || cloud.request("console", "GET", "/api/invocations", String::new()).await.unwrap();
     let mut last = invoked().await;
@@ -282,12 +283,13 @@ fn median(times: &mut [Duration]) -> Duration {
     times[times.len() / 2]
 }
 
-/// Stands between a worker and its services, and ends the worker (SIGKILL) at the call it was told:
-/// before the call gets through, or before its answer does.
+/// A proxy between a worker and its services. It ends the worker (SIGKILL) at the given call: before the call
+/// gets through, or before its answer does.
 #[derive(Clone)]
 struct Between {
     upstream: String,
-    /// Every user was changed last a month ago, by what the pool answers: nobody waits a week here.
+    /// Whether the pool reports that every user was last changed a month ago, because the test cannot wait a
+    /// week.
     is_long_ago: bool,
     trap: Arc<Mutex<Trap>>,
 }
@@ -295,14 +297,14 @@ struct Between {
 #[derive(Default)]
 struct Trap {
     host: Option<Arc<LambdaHost>>,
-    /// Calls until it snaps.
+    /// Calls until the trap ends the worker.
     left: usize,
     after: bool,
     at: Option<String>,
 }
 
 impl Trap {
-    /// Whether this call is the one.
+    /// Returns whether the trap ends the worker at this call.
     fn count(&mut self, call: &str) -> bool {
         if self.host.is_none() || self.at.is_some() {
             return false;
@@ -374,7 +376,7 @@ async fn pass_on(
     response
 }
 
-/// The worker as the cloud has it, behind the trap.
+/// Returns the cloud's worker, behind the trap.
 async fn watched(cloud: &Cloud, is_long_ago: bool, trap: &Arc<Mutex<Trap>>) -> FunctionSpec {
     let path = format!("/2015-03-31/functions/{WORKER}/configuration");
     let configuration = cloud.request("lambda", "GET", &path, String::new()).await.unwrap();
@@ -411,7 +413,7 @@ async fn a_killed_recovery_is_finished_by_a_retry() {
         trap.lock().unwrap().host = None;
         old_signed_in += usize::from(signs_in(&cloud, &user.name, OLD).await);
         let Some(at) = at else {
-            // Fewer calls than that: nobody was killed.
+            // The worker made fewer calls, so no process was killed.
             let done: Value = answered.unwrap().json().unwrap();
             assert_eq!(done["standing"]["status"], "recovered", "{done}");
             host.stop();
@@ -442,7 +444,7 @@ async fn a_killed_recovery_is_finished_by_a_retry() {
     cloud.stop().await.unwrap();
 }
 
-/// Where Cognito does not know `AdminDeleteSoftwareToken`, as it is not in every Region.
+/// Returns a cloud whose Cognito does not know `AdminDeleteSoftwareToken`, which some Regions lack.
 async fn older_cloud(mfa: &str) -> Cloud {
     let cloud = Cloud::start_with(&["--mfa", mfa]).await.unwrap();
     let switches = json!({ "withoutDeleteSoftwareToken": true });
@@ -450,7 +452,7 @@ async fn older_cloud(mfa: &str) -> Cloud {
     cloud
 }
 
-/// Recovers by code, through the gateway; how it ended.
+/// Recovers by code through the gateway. Returns the result.
 async fn recover(cloud: &Cloud, user: &User) -> Value {
     let secret = open(cloud, &user.name).await;
     let code = json!({ "code": user.codes[0] });
@@ -484,7 +486,7 @@ async fn an_older_endpoint_turns_off_an_optional_lost_app() {
     cloud.stop().await.unwrap();
 }
 
-/// A number stands in for the lost app; without one an operator has to look, and is told why.
+/// A number replaces the lost app. Without a number an operator has to act, and gets the reason.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_endpoint_replaces_a_required_lost_app() {
     let cloud = older_cloud("on").await;
@@ -527,7 +529,7 @@ async fn an_older_endpoint_replaces_a_required_lost_app() {
     cloud.stop().await.unwrap();
 }
 
-/// A cloud whose policy has recovery by e-mail, and lets a user hear of everything at once.
+/// Returns a cloud whose policy has recovery by e-mail, and sends notices to a user at once.
 async fn cloud_by_mail() -> (Cloud, TempDir) {
     let folder = tempfile::tempdir_in(workspace().join("target")).unwrap();
     let text = "[recovery.email]\nopen = true\n[email]\nuser.per_hour = 20\ndestination.per_hour = 20\n";
@@ -536,7 +538,7 @@ async fn cloud_by_mail() -> (Cloud, TempDir) {
     (cloud, folder)
 }
 
-/// The e-mail that tells of the wait: its code, and the link that ends it.
+/// Returns the code and the stop link of the e-mail about the wait.
 async fn mailed(cloud: &Cloud, to: &str) -> (String, String) {
     wait_for_message(cloud, to, "wants to recover").await;
     let url = format!("{}?to={to}", cloud.endpoint("outbox").unwrap());
@@ -547,7 +549,7 @@ async fn mailed(cloud: &Cloud, to: &str) -> (String, String) {
     (after("Code: "), after("Stop the recovery: "))
 }
 
-/// As if the days had passed.
+/// Changes the case as if the days had passed.
 async fn let_the_wait_pass(cloud: &Cloud, mailed_link: &str) {
     let case = mailed_link.rsplit('/').nth(1).unwrap();
     let update = json!({
@@ -595,7 +597,7 @@ async fn a_mailed_code_works_after_the_wait_unless_stopped() {
         ask_of(&host, json!({ "ask": "code", "secret": secret, "code": code })).await
     };
 
-    // To its end.
+    // This recovery runs to its end.
     let alex = add_protected_user(&cloud, "alex@example.com").await;
     let (secret, code, link) = begin(&alex.name).await;
     for _ in 0..2 {
@@ -615,7 +617,7 @@ async fn a_mailed_code_works_after_the_wait_unless_stopped() {
     assert!(!signs_in(&cloud, &alex.name, OLD).await);
     assert!(signs_in(&cloud, &alex.name, NEW).await, "without the lost factor");
 
-    // Ended by the owner's link.
+    // The owner's link ends this recovery.
     let sam = add_protected_user(&cloud, "sam@example.com").await;
     let (secret, code, link) = begin(&sam.name).await;
     let client = reqwest::Client::new();
@@ -628,7 +630,7 @@ async fn a_mailed_code_works_after_the_wait_unless_stopped() {
     assert_eq!(look(&cloud, &secret).await, "cancelled");
     assert_eq!(enter(&secret, &code).await["code"], "recovery-ended");
 
-    // Ended by a sign-in.
+    // A sign-in ends this recovery.
     let kim = "kim@example.com";
     cloud.add_user(kim).await.unwrap();
     cloud.prefer_sms(kim, NUMBER).await.unwrap();
@@ -640,7 +642,7 @@ async fn a_mailed_code_works_after_the_wait_unless_stopped() {
     cloud.stop().await.unwrap();
 }
 
-/// Through the gateway: a user of today, whose account was changed lately, and no user at all.
+/// Through the gateway: a new user, a user whose account was changed lately, and an unknown name.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_closed_to_mailed_recovery_looks_unknown() {
     let (cloud, _folder) = cloud_by_mail().await;

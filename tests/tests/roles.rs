@@ -1,5 +1,5 @@
-//! Each function's role allows what the function does and nothing else: what was called in a run
-//! against the local cloud beside the statements of the templates in `infra/`, both ways.
+//! Each function's role allows exactly what the function does. The test compares the calls of a run against
+//! the local cloud with the statements of the templates in `infra/`, in both directions.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
@@ -20,7 +20,8 @@ const UNKNOWN_NUMBER: &str = "+12025550190";
 const EMAIL: &str = "alex@example.com";
 const SENDERS: [&str; 2] = ["custom-sms-sender", "custom-email-sender"];
 
-/// Under which each function does all that it can. Codes go out one upon the other, which is a flood.
+/// The policy under which each function makes all its calls. Codes follow each other at once, which is a
+/// flood.
 const POLICY: &str = r#"
 [sign_up]
 welcome = true
@@ -39,7 +40,7 @@ groups = ["helpers"]
 
 type Actions = BTreeMap<String, BTreeSet<String>>;
 
-/// The statements of every function's role, by function.
+/// Returns the statements of every function's role, by function.
 fn statements() -> Vec<(String, Vec<Value>)> {
     let stacks = stacks().unwrap();
     let functions = stacks.iter().flat_map(|stack| stack.resources("AWS::Serverless::Function"));
@@ -69,7 +70,7 @@ fn allows(statement: &Value) -> bool {
     statement.get("Effect").and_then(Value::as_str) == Some("Allow")
 }
 
-/// What the template's policies allow, by function.
+/// Returns what the template's policies allow, by function.
 fn allowed() -> Actions {
     statements()
         .into_iter()
@@ -81,9 +82,8 @@ fn allowed() -> Actions {
         .collect()
 }
 
-/// The partitions of the table that each function may touch: function, action, patterns.
-/// The calls of a first authenticator that is set up in a sign-in. The client of this run is passwordless;
-/// `tests/clients/custom-auth-factors.test.js` makes them, under the same roles.
+/// The calls for a first authenticator that is set up in a sign-in. The client of this run is passwordless.
+/// `tests/clients/custom-auth-factors.test.js` makes these calls, under the same roles.
 const SHOWN_ELSEWHERE: [&str; 3] = [
     "verify-auth-challenge-response: dynamodb:PutItem",
     "verify-auth-challenge-response: kms:Encrypt",
@@ -138,14 +138,15 @@ const PARTITIONS: [(&str, &str, &[&str]); 45] = [
     ("verify-auth-challenge-response", "UpdateItem", &["CHALLENGE#*", "USER#*"]),
 ];
 
-/// Partitions that a run reaches by chance only, or never: they are of failures and of second messages.
+/// Partitions that a run reaches by chance only, or never, as function, action and pattern. They are for
+/// failures and second messages.
 const SELDOM_REACHED: [(&str, &str, &str); 13] = [
     // Tokens without claims: those of version `V1_0`, and refreshed ones.
     ("mfa-api", "Query", "USER#*"),
     // The user's second message.
     ("custom-email-sender", "PartiQLUpdate", "USER#*"),
     ("deliver", "PartiQLUpdate", "USER#*"),
-    // A message that was booked, and that no provider took, is taken back.
+    // Takes back a message that was booked and that no provider accepted.
     ("custom-email-sender", "PutItem", "USER#*"),
     ("custom-email-sender", "UpdateItem", "SENT#*"),
     // A first authenticator that is set up in a sign-in: see `SHOWN_ELSEWHERE`.
@@ -156,7 +157,7 @@ const SELDOM_REACHED: [(&str, &str, &str); 13] = [
     ("custom-sms-sender", "PartiQLUpdate", "USER#*"),
     // The user's first message.
     ("deliver", "PartiQLInsert", "USER#*"),
-    // A message that was booked, and that no provider took, is taken back.
+    // Takes back a message that was booked and that no provider accepted.
     ("custom-sms-sender", "PutItem", "USER#*"),
     ("custom-sms-sender", "UpdateItem", "SENT#*"),
     ("deliver", "PutItem", "USER#*"),
@@ -174,14 +175,15 @@ fn partitions() -> Partitions {
     .collect()
 }
 
-/// Which partitions a role names. `ForAllValues` alone says true of a call without a key, so `Null` stands beside it.
+/// Checks which partitions a role names. `ForAllValues` alone is true for a call without a key, so the
+/// condition also needs `Null`.
 #[test]
 fn a_role_names_the_partitions_that_its_function_touches() {
     let mut named = Partitions::new();
     for (function, statements) in statements() {
         for statement in statements.iter().filter(|statement| allows(statement)) {
             let actions = actions_of(statement).into_iter().filter(|action| action.starts_with("dynamodb:"));
-            // A scan has no key; what reads every claim is one function.
+            // A scan has no key. Only one function reads every claim.
             for action in actions.filter(|action| *action != "dynamodb:Scan") {
                 let condition = serde_json::to_value(statement.get("Condition")).unwrap();
                 let patterns = condition.pointer("/ForAllValues:StringLike/dynamodb:LeadingKeys").cloned();
@@ -205,8 +207,9 @@ fn a_role_names_the_partitions_that_its_function_touches() {
     assert_eq!(scans.map(|(function, _)| function).collect::<Vec<_>>(), ["reconcile-claims"]);
 }
 
-/// The audit trail is append-only by the roles, not by our code's word alone: what can change or delete an item is
-/// kept from the partitions of the trail. A put is conditional in our code; IAM can't tell a new item from an old one.
+/// The roles make the audit trail append-only, independent of our code: an action that can change or delete
+/// an item may not touch the trail's partitions. A put is conditional in our code, because IAM can't
+/// distinguish a new item from an old one.
 #[test]
 fn no_role_changes_or_deletes_a_line_of_the_audit_trail() {
     let mut kept_off = 0;
@@ -246,7 +249,7 @@ fn a_role_that_reads_by_statement_cannot_scan() {
     assert_eq!(readers, 3, "the senders and deliver");
 }
 
-/// What a key opens is bound to this pool, so that a function is no way to what another pool sealed.
+/// A key opens only what is bound to this pool, so that a function cannot open what another pool sealed.
 #[test]
 fn no_role_uses_a_key_but_for_its_own_pool() {
     let mut bound = 0;
@@ -273,7 +276,7 @@ async fn called(cloud: &Cloud) -> Actions {
     called.map(|(function, actions)| (function, actions.into_keys().collect())).collect()
 }
 
-/// The partitions that calls so far were of, by the patterns of the roles.
+/// Returns the partitions of all calls so far, by the patterns of the roles.
 async fn reached(cloud: &Cloud) -> Partitions {
     let called = cloud.called().await.unwrap().into_iter();
     called
@@ -283,7 +286,7 @@ async fn reached(cloud: &Cloud) -> Partitions {
         .collect()
 }
 
-/// Everything that makes a function call something.
+/// Makes each function call all its services.
 async fn use_everything(cloud: &Cloud) {
     let client = cloud.client("native").unwrap();
     let sign_up = |number: &str, email: &str| {
@@ -300,14 +303,14 @@ async fn use_everything(cloud: &Cloud) {
     cloud.cognito("ConfirmSignUp", confirmation).await.unwrap();
     let token = sign_in(cloud).await.unwrap();
 
-    // An authenticator through the API: with its line in the audit trail.
+    // A named authenticator through the API, with its line in the audit trail.
     let api = cloud.endpoint("api").unwrap();
     let (token, _) = cloud.protect(NUMBER, &token, now()).await.unwrap();
     cloud.recovery_codes(&token).await.unwrap();
     cloud.get_as(&format!("{api}/mfa/activity"), &token).await.unwrap();
 
-    // A factor of ours: a seed sealed and opened, and a notice handed over to be delivered; by the second
-    // provider, then by none, which is told in the audit trail.
+    // A named authenticator: a seed is sealed and opened, and a notice enqueued for delivery. First the
+    // second provider sends it, then none, which the audit trail records.
     set(cloud, "/api/faults/sms", json!({ "failure": "fails" })).await;
     let authenticators = format!("{api}/mfa/authenticators");
     let started = cloud.post_as(&authenticators, &token, &json!({ "name": "Phone" })).await.unwrap();
@@ -326,27 +329,27 @@ async fn use_everything(cloud: &Cloud) {
     set(cloud, "/api/faults/sms", json!({})).await;
     set(cloud, "/api/faults/sns", json!({})).await;
 
-    // A verified address, to which a risk is told.
+    // A verified address, to which a risk notification goes.
     let asked = json!({ "AccessToken": token, "AttributeName": "email" });
     cloud.cognito("GetUserAttributeVerificationCode", asked).await.unwrap();
     let code = cloud.first_code(EMAIL).await.unwrap();
     let verified = json!({ "AccessToken": token, "AttributeName": "email", "Code": code });
     cloud.cognito("VerifyUserAttribute", verified).await.unwrap();
-    // No trigger tells of that verification: the next sign-in pays back what the codes to the address had cost. The last
-    // gate refuses it, because the only factor of the user is not the pool's, and comes after that.
+    // No trigger reports that verification. The next sign-in pays back the codes to the address. The token
+    // gate then refuses it, because the user's only factor is not the pool's.
     assert!(sign_in(cloud).await.is_none(), "the gate is open");
     set(cloud, "/api/switches", json!({ "signInRisk": "high" })).await;
     assert!(sign_in(cloud).await.is_none(), "too risky");
     set(cloud, "/api/switches", json!({})).await;
 
-    // The second provider, where the first is out of order.
+    // The second provider sends while the first one is faulty.
     set(cloud, "/api/faults/sms", json!({ "failure": "fails" })).await;
     cloud.cognito("SignUp", sign_up(OTHER_NUMBER, "sam@example.com")).await.unwrap();
     cloud.first_code(OTHER_NUMBER).await.unwrap();
     prefer("PREFERRED").await;
     set(cloud, "/api/faults/sms", json!({})).await;
 
-    // No provider at all, which each sender tells in the audit trail.
+    // No provider works, which each sender records in the audit trail.
     for provider in ["sms", "sns", "ses"] {
         set(cloud, &format!("/api/faults/{provider}"), json!({ "failure": "fails" })).await;
     }
@@ -362,8 +365,8 @@ async fn use_everything(cloud: &Cloud) {
         set(cloud, &format!("/api/faults/{provider}"), json!({})).await;
     }
 
-    // Custom challenges: a code by e-mail, which signs in, and one of the authenticator, whose seed is
-    // opened even where the code was used before.
+    // Custom challenges: a code by e-mail, which signs in, and one of the authenticator, whose seed is opened
+    // even if the code was used before.
     let before = codes_sent(cloud, EMAIL).await.len();
     let step = custom_sign_in(cloud, NUMBER, &["email"]).await;
     let code = until_code(cloud, EMAIL, before).await.unwrap();
@@ -371,7 +374,7 @@ async fn use_everything(cloud: &Cloud) {
     assert!(signed_in.pointer("/AuthenticationResult/AccessToken").is_some(), "{signed_in}");
     let step = custom_sign_in(cloud, NUMBER, &["totp"]).await;
     answer(cloud, &step, &code_of(part("secret"))).await.unwrap();
-    // Names that are no user's: held in partitions of their own.
+    // Unknown names have their own partitions.
     let step = custom_sign_in(cloud, UNKNOWN_NUMBER, &["email"]).await;
     answer(cloud, &step, "000000").await.unwrap();
     let unknown = json!({
@@ -379,12 +382,12 @@ async fn use_everything(cloud: &Cloud) {
         "AuthParameters": { "USERNAME": UNKNOWN_NUMBER, "PASSWORD": PASSWORD },
     });
     cloud.cognito("InitiateAuth", unknown).await.unwrap_err();
-    // A native client asks the pool about a user who has factors of ours; and the device is one that the
-    // pool does not know, of which the user is told.
+    // A native client asks the pool about a user with custom factors. The pool does not know the device, so
+    // the user gets a notice.
     sign_in(cloud).await;
 }
 
-/// A sign-in by custom challenges, up to where the next answer is a code.
+/// Runs a sign-in by custom challenges up to the step whose answer is a code.
 async fn custom_sign_in(cloud: &Cloud, user_name: &str, answers: &[&str]) -> Json {
     let begin = json!({
         "ClientId": cloud.client("custom").unwrap(), "AuthFlow": "CUSTOM_AUTH",
@@ -408,7 +411,7 @@ async fn answer(cloud: &Cloud, step: &Json, answer: &str) -> anyhow::Result<Json
     cloud.cognito("RespondToAuthChallenge", respond).await
 }
 
-/// The codes that were sent to an address; notices have none.
+/// Returns the codes sent to an address. Notices have none.
 async fn codes_sent(cloud: &Cloud, address: &str) -> Vec<String> {
     let mut codes = cloud.codes(address).await.unwrap();
     codes.retain(|code| !code.is_empty());
@@ -427,7 +430,7 @@ async fn until_code(cloud: &Cloud, address: &str, before: usize) -> Option<Strin
     None
 }
 
-/// How many items a function has put so far.
+/// Returns how many items a function has put so far.
 async fn put(cloud: &Cloud, function: &str) -> u64 {
     let called = cloud.called().await.unwrap();
     called.get(function).and_then(|actions| actions.get("dynamodb:PutItem")).map_or(0, |put| put.calls)
@@ -437,7 +440,7 @@ async fn has_called(cloud: &Cloud, function: &str, action: &str) -> bool {
     called(cloud).await.get(function).is_some_and(|actions| actions.contains(action))
 }
 
-/// Waits for what a function does on its own time.
+/// Waits for a result of asynchronous work.
 async fn until(is_done: impl AsyncFn() -> bool) {
     let waited = async {
         while !is_done().await {
@@ -447,14 +450,14 @@ async fn until(is_done: impl AsyncFn() -> bool) {
     timeout(Duration::from_secs(10), waited).await.unwrap();
 }
 
-/// What an authenticator app shows now.
+/// Returns the current code of an authenticator app.
 fn code_of(secret: &str) -> String {
     let seed = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
     let totp = totp_rs::Builder::new().with_secret(seed).build().unwrap();
     totp.generate(now()).to_string()
 }
 
-/// Recoveries of users who lost an app and a number, and an administrator's help.
+/// Runs recoveries of users who lost an app and a number, and an administrator's help.
 async fn help_users(cloud: &Cloud) {
     const APP: &str = "+12025550101";
     const TEXT: &str = "+12025550102";
@@ -523,7 +526,7 @@ async fn help_users(cloud: &Cloud) {
     }
 }
 
-/// A claim of somebody who is gone is freed.
+/// Frees the claim of a deleted user.
 async fn reconcile_claims(cloud: &Cloud) {
     let table = &cloud.environment().unwrap()["MFA_TABLE"];
     let claim = json!({
@@ -562,7 +565,7 @@ async fn a_role_allows_exactly_what_its_function_calls() {
     let cloud = Cloud::start_with(&["--sign-in-with", "phone", "--config-dir", folder]).await.unwrap();
     help_users(&cloud).await;
     use_everything(&cloud).await;
-    // Whose address is verified when the sign-up is complete is welcomed.
+    // A user whose address is verified when the sign-up is complete gets a welcome.
     let vouched = json!({
         "clientId": cloud.client("native").unwrap(), "provider": "Google", "subject": "1000",
         "attributes": { "email": "kim@example.com", "email_verified": "true" },
@@ -570,7 +573,7 @@ async fn a_role_allows_exactly_what_its_function_calls() {
     cloud.request("console", "POST", "/api/federated-sign-ins", vouched.to_string()).await.unwrap();
     reconcile_claims(&cloud).await;
     let allowed = allowed();
-    // Senders go on after the call that made them start.
+    // Senders continue after the call that started them.
     let mut called_so_far = called(&cloud).await;
     for _ in 0..200 {
         if called_so_far == allowed {

@@ -1,4 +1,4 @@
-//! Every sample event through the function it is meant for, as the binary that gets deployed.
+//! Sends every sample event through its function, as the deployed binary.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails where its own steps do")]
 
@@ -90,7 +90,7 @@ async fn the_mfa_api_answers_a_user_who_has_just_signed_in() {
     );
 }
 
-/// A notice arrives once, however often its message comes; what is no message is not tried again.
+/// A notice arrives once, however often its message comes. An invalid message is not repeated.
 #[tokio::test]
 async fn deliver_sends_every_notice_once() {
     let stage = Stage::set().await;
@@ -108,7 +108,7 @@ async fn deliver_sends_every_notice_once() {
     assert_eq!((mails, texts), (1, 1), "one each");
 }
 
-/// What the operator's policy refuses reaches Cognito, and so the user, as a short public text.
+/// A refusal by the operator's policy reaches Cognito, and so the user, as a short public text.
 #[tokio::test]
 async fn a_refusal_is_a_function_error_with_a_public_text() {
     let folder = tempfile::tempdir().unwrap();
@@ -129,7 +129,7 @@ async fn a_refusal_is_a_function_error_with_a_public_text() {
     insta::assert_json_snapshot!("refusals", answers);
 }
 
-/// A text that an operator broke keeps no code from its user, and is told of.
+/// A broken text of the operator does not stop the code, and the log reports it.
 #[tokio::test]
 async fn a_broken_override_gives_way_and_rings_the_alarm() {
     let folder = tempfile::tempdir().unwrap();
@@ -166,7 +166,7 @@ impl Stage {
         Self::set_with(BTreeMap::new()).await
     }
 
-    /// With further variables for every function.
+    /// Adds variables to every function.
     async fn set_with(variables: BTreeMap<&str, &str>) -> Self {
         let cloud = Cloud::start().await.unwrap();
         let spec = |function: &Function| {
@@ -201,13 +201,13 @@ fn trigger_events() -> Vec<(&'static Function, SampleEvent)> {
     events
 }
 
-/// What Cognito may add tomorrow, at every level.
+/// Adds members that Cognito may add in the future, at every level.
 fn with_unknown_members(event: Value) -> Value {
     match event {
         Value::Object(members) => {
             let mut members: Map<_, _> =
                 members.into_iter().map(|(name, value)| (name, with_unknown_members(value))).collect();
-            // Where the values are texts by contract, an addition is one too.
+            // Where all values are texts by contract, the addition is a text too.
             let addition = if members.values().all(Value::is_string) && !members.is_empty() {
                 json!("café \u{1f511}")
             } else {
@@ -220,13 +220,13 @@ fn with_unknown_members(event: Value) -> Value {
     }
 }
 
-/// An e-mail's HTML as what is to be seen of it; its markup is the core's to test.
+/// Replaces an e-mail's HTML by its visible text. Tests of the core check the markup.
 fn without_markup(response: &Value) -> Value {
     let mut response = response.clone();
     if let Some(Value::String(html)) = response.get_mut("emailMessage") {
         let body = html.split_once("<body").expect("a body").1;
         let texts = body.split('<').filter_map(|tag| Some(tag.split_once('>')?.1.trim()));
-        // The first is the preheader with its padding.
+        // The first text is the preheader with its padding.
         let seen: Vec<_> = texts.filter(|text| !text.is_empty()).skip(1).collect();
         *html = seen.join(" | ");
     }

@@ -1,4 +1,4 @@
-//! The key of the seeds keeps the port's contract at a KMS that speaks KMS's protocol.
+//! The contract test of the seeds' port, with a KMS that speaks KMS's protocol.
 
 use end_to_end::Cloud;
 use shared::config;

@@ -1,5 +1,5 @@
-//! The SMS sender as it is deployed, in processes of its own: one message whatever is delivered how
-//! often, and never none, whenever a process dies.
+//! The deployed SMS sender in its own processes. Repeated deliveries of an event send one message. A process
+//! that dies at any time never leaves zero messages.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
 
@@ -18,7 +18,7 @@ use tokio::{
 
 const SENDER: &str = "custom-sms-sender";
 
-/// A cloud whose pool hands its sealed codes to us.
+/// Returns a cloud whose pool passes its sealed codes to the test.
 async fn cloud() -> (Cloud, SealedEvents) {
     let sealed = SealedEvents::listen().await.unwrap();
     let flags = ["--sign-in-with", "phone", "--lambda-endpoint", &sealed.endpoint];
@@ -26,7 +26,7 @@ async fn cloud() -> (Cloud, SealedEvents) {
     (cloud, sealed)
 }
 
-/// Room for every message, and what the governor says holds.
+/// Returns a policy with room for every message, whose governor decides.
 fn policy() -> TempDir {
     let folder = roomy_policy().unwrap();
     let file = folder.path().join("policy.toml");
@@ -45,14 +45,14 @@ fn host_with(cloud: &Cloud, policy: &TempDir, environment: &[(&str, &str)]) -> A
     host_named(SENDER, cloud, policy, environment)
 }
 
-/// The sender under a name of its own: under its usual one its role reaches its own table only.
+/// Starts the sender under another name: under its usual name its role reaches only its own table.
 fn host_named(name: &str, cloud: &Cloud, policy: &TempDir, environment: &[(&str, &str)]) -> Arc<LambdaHost> {
     let sender = functions().iter().find(|function| function.name == SENDER).unwrap();
     let mut spec = cloud.function(sender, &binary(SENDER).unwrap()).unwrap();
     name.clone_into(&mut spec.name);
     spec.environment.insert("MFA_CONFIG_DIR".into(), policy.path().to_str().unwrap().into());
     spec.environment.extend(environment.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-    // As in infra/triggers.yaml.
+    // The same as in infra/triggers.yaml.
     spec.timeout = Duration::from_secs(15);
     LambdaHost::start(vec![spec]).unwrap()
 }
@@ -81,8 +81,8 @@ async fn fifty_concurrent_deliveries_send_one_message() {
     cloud.stop().await.unwrap();
 }
 
-/// Two codes of one user at a time: each finds the user's correspondence as it was, one changes it, and the other looks
-/// again. It is held off like one that came a moment later, which is no fault.
+/// Two codes of one user race. Each reads the same history, one changes it, and the other reads it again. The
+/// other is delayed like a code that came a moment later, which is no fault.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_codes_that_race_one_is_sent_and_the_others_wait() {
     let (cloud, mut sealed) = cloud().await;
@@ -106,12 +106,12 @@ async fn of_codes_that_race_one_is_sent_and_the_others_wait() {
     assert_eq!(reasons.len(), 4 * 7);
     assert!(reasons.iter().all(|line| line.contains(r#""reason":"cool-down""#)), "{reasons:?}");
     host.stop();
-    // Looks at what was called as well: this is a way that one sender alone never goes.
+    // Also checks the calls, because one sender alone never makes these.
     cloud.stop().await.unwrap();
 }
 
-/// The delays sweep over everything that a delivery does, from the start of the process to its answer: how long that
-/// takes, two that nobody disturbs show.
+/// The delays cover all steps of a delivery, from the start of the process to its answer. Two undisturbed
+/// deliveries show how long that takes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_leaves_one_message_or_two_never_zero() {
     let (cloud, mut sealed) = cloud().await;
@@ -119,7 +119,7 @@ async fn a_kill_leaves_one_message_or_two_never_zero() {
     let (undisturbed, others) = events.split_at(2);
     let (policy, mut killed) = (policy(), 0);
     let mut whole = Duration::MAX;
-    // Twice: the first start reads the binary.
+    // Twice, because the first start reads the binary.
     for event in undisturbed {
         let (host, started) = (host(&cloud, &policy), Instant::now());
         host.invoke(SENDER, event).await.unwrap().result.unwrap();
@@ -139,7 +139,7 @@ async fn a_kill_leaves_one_message_or_two_never_zero() {
         killed += usize::from(!answered);
     }
     assert!(killed >= 5, "only {killed} of {} deliveries were interrupted in {whole:?}", others.len());
-    // Lambda's retries, for all of them: whoever was in the middle holds its claim for 6 s.
+    // Lambda's retries, for all of them: a killed process holds its send lease for 6 s.
     let host = host(&cloud, &policy);
     for retry in join_all(events.iter().map(|event| host.invoke(SENDER, event))).await {
         retry.unwrap().result.unwrap();
@@ -152,7 +152,7 @@ async fn a_kill_leaves_one_message_or_two_never_zero() {
     cloud.stop().await.unwrap();
 }
 
-/// A provider that answers a byte at a time and never comes to an end.
+/// Starts a provider that answers a byte at a time and never completes.
 async fn trickling() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -171,7 +171,7 @@ async fn trickling() -> String {
     endpoint
 }
 
-/// Neither a log line nor a metric tells what was sent, nor to whom.
+/// Checks that no log line and no metric contains the message or its address.
 fn assert_silent(host: &LambdaHost, event: &Value, codes: &[String]) {
     let sealed = event.pointer("/request/code").and_then(Value::as_str).unwrap();
     let lines = host.logs(SENDER);
@@ -179,7 +179,7 @@ fn assert_silent(host: &LambdaHost, event: &Value, codes: &[String]) {
     for line in lines {
         let mut words = line.split(|letter: char| !letter.is_ascii_alphanumeric());
         assert!(!words.any(|word| codes.iter().any(|code| code == word)), "{line}");
-        // However it is cut off, and with or without its plus.
+        // In any truncated form, with or without its plus.
         assert!(!line.contains(sealed.get(..24).unwrap()), "{line}");
         assert!(!line.contains(number(event).trim_start_matches('+')), "{line}");
     }
@@ -189,7 +189,7 @@ async fn set_fault(cloud: &Cloud, service: &str, fault: &Value) {
     cloud.request("console", "PUT", &format!("/api/faults/{service}"), fault.to_string()).await.unwrap();
 }
 
-/// The second provider sends what the first one can't, and all of it ends in time even where neither can.
+/// The second provider sends if the first one fails, and each delivery ends in time even if both fail.
 #[tokio::test(flavor = "multi_thread")]
 async fn any_provider_fault_ends_within_five_seconds() {
     const HANGS: u64 = 60_000;
@@ -215,7 +215,7 @@ async fn any_provider_fault_ends_within_five_seconds() {
     cloud.add_table(OTHER_TABLE).await.unwrap();
     for (name, environment, first, second, sent_by) in cases {
         let event = sealed.draw(&cloud, 1).await.unwrap().remove(0);
-        // What must not be told is known from a delivery that nothing else hears of.
+        // A delivery outside this test's table shows the secrets that no line may contain.
         let elsewhere = host_named(ELSEWHERE, &cloud, &policy, &[("MFA_TABLE", OTHER_TABLE)]);
         elsewhere.invoke(ELSEWHERE, &event).await.unwrap().result.unwrap();
         elsewhere.stop();

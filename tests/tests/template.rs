@@ -1,4 +1,4 @@
-//! What CloudFormation, SAM and Lambda would find wrong with the templates of `infra/`, without them.
+//! Finds faults of the templates of `infra/` that CloudFormation, SAM and Lambda would find, without them.
 
 #![expect(
     clippy::unwrap_used,
@@ -44,7 +44,7 @@ fn substituted(value: &Value) -> &str {
     }
 }
 
-/// Binaries by logical id.
+/// Returns binaries by logical id.
 fn stanzas(stacks: &[Stack]) -> BTreeMap<&str, &str> {
     stacks
         .iter()
@@ -57,7 +57,7 @@ fn stanzas(stacks: &[Stack]) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-/// What a value refers to: the names in `Ref`, `GetAtt` and `Sub`, in both their spellings.
+/// Collects the names to which a value refers: those in `Ref`, `GetAtt` and `Sub`, in both their spellings.
 fn references(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Tagged(tagged) => {
@@ -109,8 +109,8 @@ fn names(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Resource → the resources that have to be there before it. A function's alias, with its deployment, is a
-/// resource of its own: `PreSignUp.Alias`.
+/// Returns each resource with the resources that must exist before it. A function's alias, with its
+/// deployment, is a separate resource: `PreSignUp.Alias`.
 fn dependencies(template: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let resources = template.get("Resources").and_then(Value::as_mapping).unwrap();
     let resources = resources.iter().map(|(id, resource)| (id.as_str().unwrap(), resource));
@@ -127,7 +127,7 @@ fn dependencies(template: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let mut all = BTreeMap::<String, BTreeSet<String>>::new();
     for (id, resource) in &resources {
         let mut own = (*resource).clone();
-        // SAM makes an event a part of the API, which has the function's ARN in its routes.
+        // SAM makes an event a part of the API, whose routes contain the function's ARN.
         let events =
             own.get_mut("Properties").and_then(Value::as_mapping_mut).and_then(|all| all.remove("Events"));
         let needed = all.entry((*id).to_owned()).or_default();
@@ -145,7 +145,7 @@ fn dependencies(template: &Value) -> BTreeMap<String, BTreeSet<String>> {
     all
 }
 
-/// The order of creation, or what is left when nothing can be created any more.
+/// Returns the order of creation. If it is impossible, returns the resources that cannot be created.
 fn order(mut dependencies: BTreeMap<String, BTreeSet<String>>) -> Result<Vec<String>, Vec<String>> {
     let mut order = Vec::new();
     while !dependencies.is_empty() {
@@ -208,8 +208,8 @@ Resources:
 ";
     let all = ["Alarm", "Called.Alias", "Caller", "Caller.Alias"].map(str::to_owned);
     assert_eq!(stuck(guarded), Err(all.into()));
-    // As it is here: the pool has the function by its name. The alarm watches the function and guards its
-    // alias, which is none.
+    // The form used here: the pool refers to the function by its name. The alarm watches the function and
+    // guards its alias, so there is no cycle.
     let by_name = cycle.replace("!Ref Function.Alias", "'arn:function:live'");
     assert_eq!(stuck(&by_name).map(|order| order.len()), Ok(6));
 }
@@ -237,7 +237,7 @@ fn what_is_referred_to_exists_and_what_is_given_is_used() {
     }
 }
 
-/// Outputs and parameters fit together, and each file is a stack.
+/// Outputs and parameters match, and each file is a stack.
 #[test]
 fn a_stack_is_given_its_parameters_and_gives_what_others_take() {
     let root = stack("template");
@@ -270,7 +270,7 @@ fn a_logical_id_is_one_resources_in_all_stacks() {
     let count = ids.len();
     ids.sort_unstable();
     ids.dedup();
-    // The stacks themselves aside: `Api` holds the HTTP API.
+    // One id is used twice: the stack `Api` holds the HTTP API `Api`.
     assert_eq!(count - ids.len(), 1, "{ids:?}");
 }
 
@@ -285,12 +285,12 @@ fn every_function_has_a_resource_and_every_trigger_an_output() {
         let words = binary.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
         assert_eq!(*id, words.collect::<String>());
         let function = resource(id);
-        // By which the pool finds it.
+        // The pool refers to the function by this name.
         assert_eq!(
             substituted(property(&function, "FunctionName").unwrap()),
             format!("${{FunctionPrefix}}{binary}")
         );
-        // Without it a changed variable would not reach the alias.
+        // Without this setting a changed variable would not reach the alias.
         assert_eq!(property(&function, "AutoPublishAliasAllProperties"), Some(&Value::Bool(true)), "{id}");
         let mut revision = BTreeSet::new();
         references(property(&function, "AutoPublishCodeSha256").unwrap(), &mut revision);
@@ -312,7 +312,7 @@ fn every_function_has_a_resource_and_every_trigger_an_output() {
         "`attach` wires what has an output"
     );
 
-    // The stack's own pool is wired to the same, by the alias that gradual deployments move.
+    // The stack's own pool is wired to the same functions, by the alias that gradual deployments move.
     let pool = resource("UserPool");
     let config = property(&pool, "LambdaConfig").and_then(Value::as_mapping).unwrap();
     let mut wired = BTreeMap::new();
@@ -332,7 +332,7 @@ fn every_function_has_a_resource_and_every_trigger_an_output() {
     assert_eq!(wired, attached);
 }
 
-/// Of the alias, which is what is called, and for this pool of this account only.
+/// Cognito may call the alias only, and for this pool of this account only.
 #[test]
 fn cognito_may_call_every_trigger_by_its_alias() {
     let triggers = stack("triggers");
@@ -357,7 +357,8 @@ fn cognito_may_call_every_trigger_by_its_alias() {
     assert_eq!(permitted, triggers.collect());
 }
 
-/// A code that waited as long as it lives is not sent any more; and what AWS keeps trying is not dead.
+/// A code that waited for its whole lifetime is not sent any more. An event that AWS still repeats is no dead
+/// letter.
 #[test]
 fn a_queued_code_lives_as_long_as_the_sign_in_that_asked_for_it() {
     let seconds = |id: &str| {
@@ -375,7 +376,8 @@ fn a_queued_code_lives_as_long_as_the_sign_in_that_asked_for_it() {
     assert_eq!(seconds("Deliver"), u64::from(code_seconds));
 }
 
-/// The table in docs/operators/deploy.md, "What a deleted stack leaves". All other resources go with their stack.
+/// The resources are those of the table in docs/operators/deploy.md, "What a deleted stack leaves". All other
+/// resources are deleted with their stack.
 #[test]
 fn users_clients_keys_and_the_table_outlive_their_stack() {
     let text = fs::read_to_string(workspace().join("docs/operators/deploy.md")).unwrap();
@@ -415,7 +417,8 @@ fn users_clients_keys_and_the_table_outlive_their_stack() {
         "AWS::DynamoDB::Table",
         "AWS::SecretsManager::Secret",
     ];
-    // Made again from what stays: the recovery client's own secret, and what CloudFront shows the functions.
+    // These are made again from retained resources: the recovery client's own secret, and the secret that
+    // CloudFront sends to the functions.
     let again = ["RecoverySecret", "OriginSecret"];
     for (id, resource) in all.iter().flat_map(|stack| stack.section("Resources")) {
         let lasts = lasting.contains(&kind(resource)) && !again.contains(&id);
@@ -423,7 +426,8 @@ fn users_clients_keys_and_the_table_outlive_their_stack() {
     }
 }
 
-/// Each secret is where it is used: the public API could mail itself a code with the last one.
+/// Each function gets only the secrets that it uses. With the last one the public API could make its own
+/// mailed codes.
 #[test]
 fn a_function_is_given_the_secrets_of_its_purpose() {
     let all = stacks().unwrap();
@@ -453,7 +457,7 @@ fn a_function_is_given_the_secrets_of_its_purpose() {
     assert!(!given("HashKey").contains(&"VerifyAuthChallengeResponse"));
 }
 
-/// What is right on a laptop is no default: a page on localhost could call a deployed API.
+/// A setting for laptops must be no default: a page on localhost could call a deployed API.
 #[test]
 fn by_default_no_page_may_call_the_api() {
     let parameter =
@@ -467,7 +471,8 @@ fn by_default_no_page_may_call_the_api() {
     assert_eq!(chosen.value[2][0].as_str(), Some("https://none.invalid"));
 }
 
-/// An authorizer refuses preflights, which have no token. API Gateway answers those that no route takes.
+/// An authorizer refuses preflights, which have no token. API Gateway itself answers those that no route
+/// takes.
 #[test]
 fn no_route_takes_the_preflight_of_a_browser() {
     let all = stacks().unwrap();
@@ -487,7 +492,8 @@ fn no_route_takes_the_preflight_of_a_browser() {
     assert_eq!(methods, BTreeSet::from(["DELETE", "GET", "PATCH", "POST", "PUT"]), "unknown paths");
 }
 
-/// Nothing is reserved by default: AWS refuses what leaves less than 100 to an account's other functions.
+/// No concurrency is reserved by default: AWS refuses a reservation that leaves less than 100 to an account's
+/// other functions.
 #[test]
 fn the_public_functions_can_have_a_limit_of_their_own() {
     let root = stack("template");
@@ -507,7 +513,7 @@ fn the_public_functions_can_have_a_limit_of_their_own() {
 
 #[tokio::test]
 async fn a_function_reads_exactly_its_template_variables() {
-    // Under a policy that has something to do for each function.
+    // This policy gives each function some work.
     let overrides = tempfile::tempdir().unwrap();
     let policy = "[sign_up.unique]\nemail = true\n[sign_in]\nenforce = true\n";
     fs::write(overrides.path().join("policy.toml"), policy).unwrap();
@@ -517,7 +523,7 @@ async fn a_function_reads_exactly_its_template_variables() {
         let configuration = cloud.request("lambda", "GET", &path, String::new()).await.unwrap();
         let mut given: BTreeMap<String, String> =
             serde_json::from_value(configuration["Environment"]["Variables"].clone()).unwrap();
-        // Lambda gives these; the endpoints are the local cloud's.
+        // Lambda sets these. The endpoints are the local cloud's.
         given.retain(|name, _| !name.starts_with("AWS_"));
         if let Some(folder) = given.get_mut("MFA_CONFIG_DIR") {
             overrides.path().to_str().unwrap().clone_into(folder);
@@ -529,14 +535,14 @@ async fn a_function_reads_exactly_its_template_variables() {
     cloud.stop().await.unwrap();
 }
 
-/// What a function asks its environment for, by its own log.
+/// Returns the variables that a function requests from its environment, according to its log.
 async fn asked_for(binary: &Path, given: &BTreeMap<String, String>) -> BTreeSet<String> {
     let output = Command::new(binary)
         .env_clear()
         .envs(given)
         .env("LOG_LEVEL", "debug")
         .envs([("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "a")])
-        // Nobody is there: the function ends when it asks for its first event.
+        // No process listens there: the function ends when it asks for its first event.
         .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
         .output()
         .await
@@ -588,7 +594,7 @@ fn every_alarm_says_what_it_means_and_has_a_line_in_the_runbook() {
     assert_eq!(lines, documented);
 }
 
-/// The functions whose metrics an alarm has, by binary.
+/// Returns the functions whose metrics an alarm has, by binary.
 fn watched(alarm: &Value) -> BTreeSet<String> {
     let metrics = property(alarm, "Metrics").and_then(Value::as_sequence).unwrap();
     let metrics =
@@ -601,8 +607,8 @@ fn watched(alarm: &Value) -> BTreeSet<String> {
 
 #[test]
 fn every_synchronous_function_has_an_alarm_that_rolls_back() {
-    // Cognito does not wait for these; what they fail at for good lands in a queue with an alarm, and the
-    // scheduled one has an alarm of its own.
+    // Cognito does not wait for these. Their failed events go to a queue with an alarm, and the scheduled one
+    // has its own alarm.
     let alone = ["CustomSmsSender", "CustomEmailSender", "Deliver", "ReconcileClaims"];
     for (name, alarms) in
         [("triggers", &["FunctionsFailAlarm", "TriggersSlowAlarm"][..]), ("api", &["ApiFunctionsFailAlarm"])]
@@ -621,7 +627,7 @@ fn every_synchronous_function_has_an_alarm_that_rolls_back() {
     }
 }
 
-/// Every route of the API stands in its OpenAPI document, with or without the authorizer, and no other.
+/// The OpenAPI document has exactly the API's routes, with or without the authorizer.
 #[test]
 fn the_openapi_document_has_the_routes_of_the_template() {
     let text = fs::read_to_string(workspace().join("infra/openapi.json")).unwrap();
@@ -653,7 +659,7 @@ fn the_openapi_document_has_the_routes_of_the_template() {
     assert_eq!(documented, deployed, "route and whether it is open");
 }
 
-/// A named stage stands before the path. Functions go by the route that API Gateway chose.
+/// A named stage precedes the path. Functions use the route that API Gateway chose.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_does_not_choose_a_route() {
     let templates = stack("api");
@@ -680,7 +686,7 @@ async fn a_path_does_not_choose_a_route() {
     cloud.stop().await.unwrap();
 }
 
-/// What ends there are whole events, sealed codes and addresses in them.
+/// Dead letters are whole events, with sealed codes and addresses in them.
 #[test]
 fn dead_letters_are_encrypted_and_expire_after_a_day() {
     let queue = resource("UndeliveredEvents");

@@ -42,6 +42,7 @@ const SAMPLE: &str = include_str!("../../../events/apigw-http-v2.access-token.js
 const USER: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
 /// The `client_id` of the sample events.
 const CLIENT: &str = "1example23456789exampleab";
+/// The `auth_time` of the sample.
 const SIGNED_IN_AT: Timestamp = Timestamp::constant(1_767_322_985, 0);
 /// The password of Sam, who may recover the account.
 const PASSWORD: &str = "Correct-Horse-9";

@@ -1,5 +1,5 @@
-//! What each journey of a user makes our functions do: invocations, calls of AWS, DynamoDB's units, CPU; and
-//! what AWS asks for that by its list prices.
+//! The cost of each journey of a user: invocations, calls of AWS, DynamoDB's units, CPU, and AWS's list
+//! prices for them.
 //!
 //! Counts are exact and the same on every machine. CPU is that of the functions' processes, warm.
 
@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-/// Nothing more comes once nothing has come for so long: senders and notices run on after the answer.
+/// After this long without a further call, no call follows. Senders and notices continue after the answer.
 const QUIET: Duration = Duration::from_millis(400);
 
 #[derive(Debug, Parser)]
@@ -39,7 +39,7 @@ struct Arguments {
     json: PathBuf,
 }
 
-/// What our functions did.
+/// The work of our functions.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Work {
@@ -80,7 +80,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// The mean of some walks, after one that starts all functions.
+/// Returns the mean of some walks, after one that starts all functions.
 async fn of_one(cloud: &Cloud, scenario: Scenario, walks: u32, index: &mut usize) -> Result<Work> {
     let mut users = Vec::new();
     for _ in 0..=walks {
@@ -92,14 +92,14 @@ async fn of_one(cloud: &Cloud, scenario: Scenario, walks: u32, index: &mut usize
     let before = settled(cloud).await?;
     for user in others {
         user.walk(cloud).await?;
-        // One after the other, so that the next finds the functions warm and none is started in parallel.
+        // One walk after the other, so that each finds the functions warm and starts none in parallel.
         settled(cloud).await?;
     }
     let after = settled(cloud).await?;
     Ok(after.since(&before, f64::from(walks)))
 }
 
-/// What was done so far, once nothing more is under way.
+/// Returns all work so far, once no more work is in progress.
 async fn settled(cloud: &Cloud) -> Result<Work> {
     let mut last = done(cloud).await?;
     loop {
@@ -143,8 +143,8 @@ struct Times {
     p99: f64,
 }
 
-/// The two routes that an app asks for at every start, warm, at the gateway; and beside them what the first
-/// asks the pool for.
+/// Returns the latency of the two routes that an app calls at every start, warm, at the gateway. Beside them
+/// is the latency of the calls that the first route makes to the pool.
 async fn latency(cloud: &Cloud, index: &mut usize) -> Result<BTreeMap<&'static str, Times>> {
     const ASKED: usize = 500;
     const BREATH: Duration = Duration::from_millis(50);
@@ -153,7 +153,7 @@ async fn latency(cloud: &Cloud, index: &mut usize) -> Result<BTreeMap<&'static s
     let token = cloud.add_user(&format!("user-{index}@example.com")).await?;
     let mut times = BTreeMap::<_, Vec<_>>::new();
     for round in 0..=ASKED {
-        // The gateway's limit is not what is measured.
+        // The pause avoids the gateway's limit, which is not measured here.
         sleep(BREATH).await;
         for path in ["GET /mfa", "GET /mfa/preference", POOL] {
             let start = Instant::now();
@@ -191,7 +191,7 @@ impl Work {
     }
 }
 
-/// One journey in US dollars, without the messages' own price.
+/// Returns the price of one journey in US dollars, without the messages' own price.
 fn price(prices: &Prices, scenario: Scenario, work: &Work) -> f64 {
     let requests = match scenario {
         Scenario::Overview => 1.0,

@@ -1,12 +1,12 @@
-//! What a cold start costs: every function beside a bare echo, in the same run.
+//! Measures the cost of a cold start: every function beside a bare echo, in the same run.
 //!
-//! Each round starts every binary anew, and beside each an echo, so that a slow moment of the machine falls on
-//! both. Warm, the two answer in turn. Ratios are those of such a pair; figures are medians over the rounds. The
-//! echo beside another echo tells how much of a ratio is chance.
+//! Each round starts every binary anew, and an echo beside each, so that a slow moment of the machine affects
+//! both. Warm, the two answer in turn. Ratios are those of such a pair. Figures are medians over the rounds.
+//! The echo beside another echo shows how much of a ratio is chance.
 //!
-//! "Besides network" is CPU time here: what an invocation computes, its calls of AWS included, and not how long it
-//! waits for their answers. Of the echo's wall time most is the exchange with the Runtime API, which a function
-//! has as well: without it in both, a ratio of CPU time is the larger, and so the stricter one.
+//! "Besides network" is CPU time here. It is what an invocation computes, including its calls of AWS, without
+//! the waits for their answers. Most of the echo's wall time is the exchange with the Runtime API, which a
+//! function has as well. Without this exchange in both, a ratio of CPU time is larger, and so stricter.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,7 +33,7 @@ struct Arguments {
     /// Folders of built binaries, each with the name of the build: `fat=target/release`
     #[arg(required = true, value_parser = build)]
     builds: Vec<(String, PathBuf)>,
-    /// What somebody would take instead of a function, bundled for Node.js: `FUNCTION=SCRIPT`
+    /// An alternative to a function, bundled for Node.js: `FUNCTION=SCRIPT`
     #[arg(long, value_parser = build)]
     node_peer: Vec<(String, PathBuf)>,
     #[arg(long, default_value_t = 11)]
@@ -107,7 +107,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// A start, and that of the echo beside it.
+/// A start, and the start of the echo beside it.
 struct Pair {
     start: Start,
     echo: Start,
@@ -119,7 +119,7 @@ struct Pair {
 async fn pair(cloud: &Cloud, spec: FunctionSpec, event: &Value, echo: FunctionSpec) -> Result<Pair> {
     let name = spec.name.clone();
     let before = cloud.calls(&name).await?;
-    // A peer's interpreter is none of ours to copy.
+    // A peer's interpreter is not ours, so it is not copied.
     let mut subject = if spec.args.is_empty() {
         Environment::start_copy(spec, event).await?
     } else {
@@ -138,28 +138,28 @@ fn echo(folder: &Path) -> FunctionSpec {
     FunctionSpec::new(ECHO, folder.join(ECHO))
 }
 
-/// A function, and how it is used.
+/// A function with its invocations.
 struct Subject {
-    /// The function's; behind a comma what is special.
+    /// The function's name, with special settings after a comma.
     name: String,
-    /// None: the echo.
+    /// Absent for the echo.
     function: Option<Function>,
     event: Value,
     config_dir: Option<String>,
 }
 
-/// Functions with an event that they answer with success, so that the first answer is a real one; those
-/// that ask an operator's rules with rules as well.
+/// Returns the functions with an event that they answer with success, so that the first answer is a real one.
+/// A function that asks an operator's rules is also measured with rules.
 async fn subjects(cloud: &Cloud, rules: &Path) -> Result<Vec<Subject>> {
     let mut subjects =
         vec![Subject { name: ECHO.to_owned(), function: None, event: json!({}), config_dir: None }];
-    // `admin-api` and the recoveries answer nobody without an administrator, or a case.
+    // `admin-api` and the recoveries answer only with an administrator or a case.
     let left_out = ["admin-api", "recovery-api", "recovery-worker"];
     for function in functions().iter().filter(|function| !left_out.contains(&function.name)) {
         let event = if function.name == "mfa-api" {
             cloud.signed_in_request("/mfa").await?
         } else {
-            // The last, because for `deliver` the first has nothing to do.
+            // The last event, because `deliver` has nothing to do for its first one.
             let events = sample_events(function)?;
             events.into_iter().next_back().context("no sample event")?.payload
         };
@@ -174,7 +174,7 @@ async fn subjects(cloud: &Cloud, rules: &Path) -> Result<Vec<Subject>> {
     Ok(subjects)
 }
 
-/// Overrides with rules that every sample passes.
+/// Returns overrides with rules that every sample passes.
 fn rules() -> Result<tempfile::TempDir> {
     let folder = tempfile::tempdir()?;
     let rules = folder.path().join("rules");
@@ -189,10 +189,11 @@ fn rules() -> Result<tempfile::TempDir> {
     Ok(folder)
 }
 
-/// A peer's process, with the same credentials and endpoints that ours get; its calls count as our function's.
+/// Returns a peer's process with the same credentials and endpoints as our functions. Its calls count as our
+/// function's.
 fn node(cloud: &Cloud, function: &str, script: &Path) -> Result<FunctionSpec> {
     let mut spec = FunctionSpec::new(function, "node");
-    // The SDK's advice to move on from Node 20 is no part of the work.
+    // The SDK's advice to leave Node 20 is no part of the work.
     spec.args = vec!["--no-warnings".into(), script.into()];
     spec.environment = cloud.environment_of_function()?;
     Ok(spec)

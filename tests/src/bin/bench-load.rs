@@ -1,8 +1,8 @@
-//! Mixed traffic against the local cloud: as fast as a few people can go (closed loop), then as people come at
-//! a fixed rate (open loop), where a wait for one that is slow counts too.
+//! Mixed traffic against the local cloud. First a few people go as fast as they can (closed loop). Then
+//! people come at a fixed rate (open loop), where the wait for a slow journey counts too.
 //!
-//! Fails if a journey fails, a message is lost, a function ends as a dead letter, or the functions' memory
-//! grows over the second half of a span.
+//! The program fails if a journey fails, a message is lost, or a function's event becomes a dead letter. It
+//! also fails if the functions' memory grows over the second half of a span.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep_until};
 
-/// Of a hundred scenarios.
+/// The number of each scenario among a hundred.
 const MIX: [(Scenario, usize); 9] = [
     (Scenario::Password, 30),
     (Scenario::Totp, 15),
@@ -37,10 +37,10 @@ const MIX: [(Scenario, usize); 9] = [
     (Scenario::Enrol, 4),
     (Scenario::Recovery, 1),
 ];
-/// Spread, so that the rare ones are not all at the end. Coprime to 100.
+/// Distributes the scenarios, so that the rare ones are not all at the end. It is coprime to 100.
 const STRIDE: usize = 37;
 const SAMPLE_EVERY: Duration = Duration::from_secs(2);
-/// Share by which the functions' memory may change over the second half.
+/// The share by which the functions' memory may change over the second half.
 const FLAT: f64 = 0.05;
 
 #[derive(Debug, Parser)]
@@ -62,7 +62,7 @@ struct Arguments {
     json: PathBuf,
 }
 
-/// One walk: from when it should have begun to its end.
+/// One walk, timed from its planned start to its end.
 struct Walk {
     scenario: Scenario,
     took: Duration,
@@ -72,14 +72,14 @@ struct Walk {
 struct Sample {
     at: Duration,
     cloud: u64,
-    /// Largest of each function.
+    /// The memory of each function's largest environment.
     functions: BTreeMap<String, u64>,
 }
 
-/// Each with the time from which on, and how often they have gone.
+/// Users with the time from which they may go, and the number of their journeys so far.
 type Queue = VecDeque<(Instant, u32, ScenarioUser)>;
 
-/// People who may go (again), by journey.
+/// Users who may go (again), by journey.
 #[derive(Default)]
 struct Waiting {
     by_scenario: Mutex<BTreeMap<Scenario, Queue>>,
@@ -98,7 +98,7 @@ impl Waiting {
         of_mix.map_or(Scenario::Password, |(scenario, _)| *scenario)
     }
 
-    /// Somebody who has waited long enough, or somebody new.
+    /// Returns a user who has waited long enough, or a new user.
     async fn take(&self, cloud: &Cloud, scenario: Scenario) -> Result<(u32, ScenarioUser)> {
         let waiting = || {
             let mut by_scenario = self.by_scenario.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,7 +150,7 @@ enum Loop {
     Open { rate: f64 },
 }
 
-/// A span of load on a cloud of its own.
+/// Runs a span of load on its own cloud.
 async fn measured(functions: &Path, span: Duration, kind: Loop) -> Result<Value> {
     let policy = tempfile::tempdir()?;
     fs::write(policy.path().join("policy.toml"), POLICY)?;
@@ -179,7 +179,7 @@ async fn measured(functions: &Path, span: Duration, kind: Loop) -> Result<Value>
                 let (cloud, waiting, walks) = (cloud.clone(), waiting.clone(), walks.clone());
                 people.spawn(async move {
                     while Instant::now() < end {
-                        // From when they are ready: what they need first is no part of the journey.
+                        // The time starts when the user is ready: the preparation is no part of the journey.
                         let scenario = waiting.next_scenario();
                         let user = waiting.take(&cloud, scenario).await;
                         walk(&cloud, &waiting, &walks, scenario, user, Instant::now()).await;
@@ -188,7 +188,7 @@ async fn measured(functions: &Path, span: Duration, kind: Loop) -> Result<Value>
             }
         }
         Loop::Open { rate } => {
-            // Made beforehand, as many as the first two minutes want: making them is no load of the span.
+            // Prepares the users of the first two minutes, because the preparation is no load of the span.
             let gap = Duration::from_secs_f64(1.0 / rate);
             let mut due = start;
             while due < end {
@@ -281,7 +281,7 @@ fn report(kind: Loop, elapsed: Duration, walks: &[Walk], samples: &[Sample], let
     })
 }
 
-/// Each kind of fault, and how often it was: words with digits in them (names, request ids) aside.
+/// Counts each kind of fault. Words with digits (names, request ids) are ignored.
 fn kinds(walks: &[Walk]) -> BTreeMap<String, usize> {
     let mut kinds = BTreeMap::new();
     for walk in walks {
@@ -295,8 +295,9 @@ fn kinds(walks: &[Walk]) -> BTreeMap<String, usize> {
     kinds
 }
 
-/// How the largest environment of each function grew over the second half: its most in the last quarter beside
-/// its most in the quarter before. A new one has not touched all of its pages yet, so a mean would waver.
+/// Returns the growth of each function's largest environment over the second half. It compares the maximum of
+/// the last quarter with that of the quarter before. A mean would vary, because a new environment has not
+/// touched all of its pages yet.
 fn growth(samples: &[Sample]) -> BTreeMap<String, Value> {
     let end = samples.last().map(|sample| sample.at).unwrap_or_default();
     let most = |name: &str, from: f64, to: f64| {
@@ -315,7 +316,7 @@ fn growth(samples: &[Sample]) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// The promises of a span.
+/// Checks the promises of a span.
 fn sound(span: &Value) -> Result<()> {
     for none in ["errors", "lostMessages", "deadLetters"] {
         let found = span.get(none).and_then(Value::as_u64);

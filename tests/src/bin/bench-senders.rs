@@ -1,10 +1,10 @@
-//! What sending a code costs: our custom SMS sender beside the same thing in Node.js and in Python, in one
-//! run.
+//! Measures the cost of sending a code: our custom SMS sender beside equal senders in Node.js and in Python,
+//! in one run.
 //!
-//! Each round starts every sender anew, in turn, so that a slow minute of the machine falls on all of
-//! them alike. All of a round get the same events: codes that the local pool has just sealed, each for
-//! a user of its own, so that nothing is a repetition. A message that does not arrive fails the run.
-//! Ratios are taken within a round; figures are medians over the rounds.
+//! Each round starts every sender anew, in turn, so that a slow minute of the machine affects all of them.
+//! All senders of a round get the same events: codes that the local pool has just sealed. Each code has its
+//! own user, so that no event is a repetition. A message that does not arrive fails the run. Ratios are taken
+//! within a round. Figures are medians over the rounds.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -56,7 +56,7 @@ struct Arguments {
 struct Subject {
     name: &'static str,
     spec: FunctionSpec,
-    /// What is deployed, if it is a single file.
+    /// The deployed file, if it is a single one.
     file: Option<PathBuf>,
     sends: bool,
 }
@@ -107,9 +107,9 @@ async fn subjects(arguments: &Arguments, cloud: &Cloud, policy: &Path) -> Result
     .map(|(name, value)| (name.to_owned(), value))
     .into();
     let peer = |name, command: &PathBuf, script: Option<&PathBuf>, file| {
-        // Its calls count as our function's.
+        // The peer's calls count as our function's.
         let mut spec = FunctionSpec::new(OURS, command);
-        // The SDK's advice to move on from Node 20 is no part of the work.
+        // The SDK's advice to leave Node 20 is no part of the work.
         let quiet = (command == &arguments.node).then(|| "--no-warnings".into());
         spec.args = quiet.into_iter().chain(script.map(Into::into)).collect();
         spec.environment.clone_from(&environment);
@@ -145,7 +145,7 @@ async fn subjects(arguments: &Arguments, cloud: &Cloud, policy: &Path) -> Result
 /// A start, and its calls of AWS.
 struct Started {
     start: Start,
-    /// In the first invocation, and in a warm one.
+    /// Calls in the first invocation, and in a warm one.
     first_calls: f64,
     warm_calls: f64,
 }
@@ -169,7 +169,7 @@ async fn start(cloud: &Cloud, subject: &Subject, first: &Value, others: &[Value]
     Ok(Started { start: environment.figures()?, first_calls: after_first - before, warm_calls })
 }
 
-/// Every user has got as many messages as there were senders, all with the same code.
+/// Checks that every user got one message per sender, all with the same code.
 async fn all_arrived(cloud: &Cloud, events: &[Value], senders: usize) -> Result<()> {
     for event in events {
         let to = event.pointer("/request/userAttributes/phone_number").and_then(Value::as_str);

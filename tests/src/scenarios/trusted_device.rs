@@ -19,7 +19,8 @@ pub(super) struct TrustedDevice {
 }
 
 impl TrustedDevice {
-    /// With an access token of a custom sign-in in which a code was entered just now.
+    /// Registers the key. The access token must be from a custom sign-in in which a code was entered just
+    /// now.
     pub(super) async fn register(cloud: &Cloud, token: &str) -> Result<Self> {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
         let public: PublicKeyX509Der<'_> = key.public_key().as_der()?;
@@ -29,7 +30,7 @@ impl TrustedDevice {
         Ok(Self { id: text(&kept, "/id")?, sub: text(&claims(token)?, "/sub")?, key })
     }
 
-    /// Its answer to a challenge at an app client.
+    /// Returns the key's answer to a challenge at an app client.
     pub(super) fn sign(&self, challenge: &Value, client: &str) -> Result<String> {
         let nonce = text(challenge, "/ChallengeParameters/nonce")?;
         let statement = ["cognito-mfa/trusted-device/1", &nonce, &self.sub, client].join("\n");

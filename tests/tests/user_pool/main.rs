@@ -1,4 +1,4 @@
-//! The local user pool through the AWS SDK for Rust.
+//! Tests the local user pool through the AWS SDK for Rust.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 

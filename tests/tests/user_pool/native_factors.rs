@@ -1,4 +1,4 @@
-//! The Cognito adapter keeps the port's contract at a user pool that speaks Cognito's protocol.
+//! The contract test of the Cognito adapter, with a user pool that speaks Cognito's protocol.
 
 use data_encoding::BASE64;
 use local_user_pool::UserPools;
@@ -70,7 +70,7 @@ async fn device_registry() {
     contract::device_registry(&adapter(&endpoint), &access(&token), &ids, revoke).await;
 }
 
-/// What an authenticator app shows now (RFC 6238: SHA-1, 6 digits, 30 s).
+/// Returns the current code of an authenticator app (RFC 6238: SHA-1, 6 digits, 30 s).
 fn code(secret: &TotpSecret) -> OneTimeCode {
     let seed = data_encoding::BASE32_NOPAD.decode(secret.expose().as_bytes()).unwrap();
     let seconds = u64::try_from(SystemClock.now().as_second()).unwrap();
@@ -89,7 +89,7 @@ async fn sign_in(pools: &UserPools, client: &str) -> Value {
     pools.call("InitiateAuth", sign_in).await.unwrap()
 }
 
-/// The app client, and an access token.
+/// Returns the app client, and an access token.
 async fn sign_up_and_in(pools: &UserPools, mailbox: &Mailbox) -> (String, String) {
     let call = async |operation: &str, input: Value| pools.call(operation, input).await.unwrap();
     let text = |answer: &Value, at: &str| answer.pointer(at).and_then(Value::as_str).unwrap().to_owned();

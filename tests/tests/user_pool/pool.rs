@@ -49,7 +49,7 @@ pub(crate) async fn serve() -> Served {
 pub(crate) struct Mailbox(Mutex<Vec<Message>>);
 
 impl Mailbox {
-    /// The newest code by e-mail.
+    /// Returns the newest code by e-mail.
     pub(crate) fn last_code(&self) -> String {
         self.last_code_by(shared::delivery::Channel::Email)
     }
@@ -95,7 +95,7 @@ impl Functions for NoFunctions {
     }
 }
 
-/// Nor custom senders.
+/// The pool has no custom senders.
 struct NoKeys;
 
 #[async_trait]

@@ -1,5 +1,5 @@
-//! The AWS SDK for Rust reads every answer of every operation that the local pool has: a story of one
-//! pool in which each of them is called, through the SDK's own model.
+//! The AWS SDK for Rust reads every answer of the local pool. The story of one pool calls each operation
+//! through the SDK's own model.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -71,7 +71,8 @@ async fn every_operation_is_read_by_the_sdk() {
     assert!(missing.is_empty(), "built, but not called here: {missing:?}");
 }
 
-/// The operations that the pool's README lists as built; a test of the pool holds it to the code.
+/// Returns the operations that the pool's README lists as built. A test of the pool compares it with the
+/// code.
 fn built() -> BTreeSet<String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../local/user-pool/README.md");
     let text = fs::read_to_string(file).unwrap();
@@ -240,7 +241,7 @@ async fn groups(story: &mut Story, pool: &str) {
     call!(story, delete_group, user_pool_id(pool), group_name("admins"));
 }
 
-/// What an authenticator app shows, `steps` from now.
+/// Returns the code of an authenticator app, `steps` time steps from now.
 fn totp(secret: &str, steps: u64) -> String {
     let seed = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
     let seconds = u64::try_from(SystemClock.now().as_second()).unwrap();
@@ -427,7 +428,7 @@ async fn administration(story: &mut Story, pool: &str, client: &str) {
     call!(story, admin_confirm_sign_up, user_pool_id(pool), username(unconfirmed));
 }
 
-/// A pool of its own: threat protection is another plan's.
+/// Uses a separate pool, because threat protection needs another plan.
 async fn protection(story: &mut Story, served: &pool::Served) {
     let add_ons = UserPoolAddOnsType::builder().advanced_security_mode(AdvancedSecurityModeType::Enforced);
     let created = call!(

@@ -1,4 +1,4 @@
-//! Two versions of the functions side by side, as during a gradual deployment: `cargo xtask test versions`
+//! Two versions of the functions side by side, as during a gradual deployment. `cargo xtask test versions`
 //! builds those of an earlier revision first.
 
 #![expect(
@@ -38,10 +38,10 @@ fn earlier() -> PathBuf {
     env::var_os("COGNITO_MFA_EARLIER").expect("run `cargo xtask test versions`").into()
 }
 
-/// Journeys at once, each through a cloud of its own.
+/// The number of concurrent journeys, each through its own cloud.
 const AT_A_TIME: usize = 4;
 
-/// Both versions on one table, and people who walk through it one after another.
+/// Both versions on one table, and users who make journeys through it one after another.
 struct Road {
     rolling_deploy: Arc<RollingDeploy>,
     cloud: Cloud,
@@ -58,7 +58,7 @@ impl Road {
         Self { rolling_deploy, cloud, walked: 0, _policy: policy }
     }
 
-    /// For the address that everybody comes from: it may try to recover accounts again.
+    /// Clears the limit on recoveries of the address that all users share.
     async fn let_an_hour_pass(&self) {
         let table = self.cloud.table();
         for key in Snapshot::of(&self.cloud, table).await.keys() {
@@ -69,12 +69,12 @@ impl Road {
         }
     }
 
-    /// A new user's journey, and all that it has left behind.
+    /// Returns the outcome of a new user's journey.
     async fn walk(&mut self, scenario: Scenario, mix: Mix) -> Result<Outcome, String> {
         self.record(scenario, mix).await.map(|recorded| recorded.outcome)
     }
 
-    /// The same with every event and answer on the way.
+    /// Returns the journey's outcome with every event and answer.
     async fn record(&mut self, scenario: Scenario, mix: Mix) -> Result<Recorded, String> {
         self.walked += 1;
         self.let_an_hour_pass().await;
@@ -108,7 +108,7 @@ impl Road {
     }
 }
 
-/// A walk that is over.
+/// A completed walk.
 struct Recorded {
     user: ScenarioUser,
     served: Vec<Served>,
@@ -118,9 +118,10 @@ struct Recorded {
 /// A journey through every mix.
 struct Walked {
     scenario: Scenario,
-    /// What the two versions do differently, each alone.
+    /// The differences between the two versions, each alone.
     changed: BTreeSet<String>,
-    /// What happened in a mix and happens in neither alone, or the other way round; with the mixes.
+    /// Results of a mix that neither version alone has, and results of both that the mix lacks, with the
+    /// mixes.
     strange: BTreeMap<String, Vec<Mix>>,
     well: usize,
 }
@@ -172,7 +173,8 @@ async fn every_scenario_ends_the_same_in_every_mix_of_versions() {
     Meant::read().judge(wrong);
 }
 
-/// What a later version will add to items is not known yet: an attribute that nobody reads stands for it.
+/// The attributes that a later version will add to items are unknown. An attribute that no function reads
+/// replaces them here.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_this_version_does_not_know_stays_where_it_is() {
     const LATER: &str = "later_version";

@@ -3,7 +3,7 @@ use std::fs;
 use end_to_end::workspace;
 use serde::Deserialize;
 
-/// Differences that are meant: `meant.toml`.
+/// The intended differences, from `meant.toml`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Meant {
     meant: Vec<Difference>,
@@ -12,7 +12,7 @@ pub(crate) struct Meant {
 
 #[derive(Debug, Deserialize)]
 struct Difference {
-    /// Parts of its line.
+    /// Texts that the difference's line contains.
     says: Vec<String>,
     why: String,
 }
@@ -25,7 +25,7 @@ struct Added {
 }
 
 impl Added {
-    /// The line of the earlier version's item, of that of the present one's.
+    /// Returns the line of the earlier version's item for a line of the present version's item.
     fn earlier(&self, line: &str) -> Option<String> {
         let earlier = self.attributes.iter().fold(line.to_owned(), |line, attribute| {
             line.replacen(&format!(r#""{attribute}":{{"S":"<text>"}},"#), "", 1)
@@ -40,7 +40,7 @@ impl Meant {
         toml::from_str(&fs::read_to_string(file).unwrap()).unwrap()
     }
 
-    /// Prints what is meant; fails if there is anything else.
+    /// Prints the intended differences, and fails if there are others.
     pub(crate) fn judge(&self, mut lines: Vec<String>) {
         for one in &self.added {
             for line in lines.clone() {

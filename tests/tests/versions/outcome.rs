@@ -1,4 +1,4 @@
-//! What a journey leaves behind, without what differs by nature: ids, hashes, codes, times.
+//! The results of a journey, without values that always differ: ids, hashes, codes, times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 /// Larger numbers are times.
 const LARGEST_COUNT: i64 = 1_000_000;
 
-/// A table at some time, items by key.
+/// The items of a table at one time, by key.
 #[derive(Default)]
 pub(crate) struct Snapshot(BTreeMap<String, Value>);
 
@@ -20,24 +20,24 @@ impl Snapshot {
         Self(items.map(|item| (format!("{} {}", item["pk"], item["sk"]), item)).collect())
     }
 
-    /// Each item's key.
+    /// Returns each item's key.
     pub(crate) fn keys(&self) -> impl Iterator<Item = Value> {
         self.0.values().map(|item| json!({ "pk": item["pk"], "sk": item["sk"] }))
     }
 
-    /// The keys of items, without what differs by nature, that lack an attribute.
+    /// Returns the keys, without values that always differ, of items that lack an attribute.
     pub(crate) fn without(&self, attribute: &str) -> BTreeSet<String> {
         let without = self.0.values().filter(|item| item.get(attribute).is_none());
         without.map(|item| plain(&json!([item["pk"]["S"], item["sk"]["S"]])).to_string()).collect()
     }
 
-    /// Those of its items that were there before as well.
+    /// Returns the items that also existed before.
     pub(crate) fn kept_since(mut self, before: &Self) -> Self {
         self.0.retain(|key, _| before.0.contains_key(key));
         self
     }
 
-    /// A line for each item that was written or taken away since.
+    /// Returns a line for each item that was written or removed since.
     pub(crate) fn since(&self, before: &Self) -> Vec<String> {
         let written = self.0.iter().filter_map(|(key, item)| {
             let earlier = before.0.get(key);
@@ -50,12 +50,12 @@ impl Snapshot {
     }
 }
 
-/// Lines, each about one thing that can be told apart.
+/// Lines, each about one distinct fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outcome(BTreeSet<String>);
 
 impl Outcome {
-    /// Lines that are there more than once are told apart by a number.
+    /// Builds an outcome. Repeated lines get a number.
     pub(crate) fn of(lines: Vec<String>) -> Self {
         let mut counts = BTreeMap::<String, u32>::new();
         let numbered = lines.into_iter().map(|line| {
@@ -66,13 +66,13 @@ impl Outcome {
         Self(numbered.collect())
     }
 
-    /// What only one of the two has.
+    /// Returns the lines that only one of the two has.
     pub(crate) fn differences(&self, other: &Self) -> BTreeSet<String> {
         let minus = self.0.difference(&other.0).map(|line| format!("- {line}"));
         minus.chain(other.0.difference(&self.0).map(|line| format!("+ {line}"))).collect()
     }
 
-    /// What neither has, and what both have and this one has not.
+    /// Returns the lines that neither has, and the lines that both have and this one lacks.
     pub(crate) fn strange_to(&self, one: &Self, other: &Self) -> BTreeSet<String> {
         let strange = self.0.iter().filter(|line| !one.0.contains(*line) && !other.0.contains(*line));
         let missing = one.0.intersection(&other.0).filter(|line| !self.0.contains(*line));
@@ -81,13 +81,13 @@ impl Outcome {
     }
 }
 
-/// An item as key, names, types, and how much its numbers have grown: of counters that others share, only what
-/// this journey has added.
+/// Returns an item as key, names and types. Numbers are given as their growth, so that shared counters show
+/// only what this journey added.
 fn row(item: &Value, earlier: Option<&Value>) -> Map<String, Value> {
     let mut row = Map::new();
     for (name, attribute) in item.as_object().unwrap() {
         let value = match (name.as_str(), attribute["N"].as_str()) {
-            // Never a number that grows.
+            // These numbers are not counted as growth.
             ("pk" | "sk" | "v", _) => plain(attribute),
             (_, Some(number)) => {
                 let now: i64 = number.parse().unwrap();
@@ -104,7 +104,7 @@ fn row(item: &Value, earlier: Option<&Value>) -> Map<String, Value> {
     row
 }
 
-/// Rows of the same counter as one: a journey may begin in one minute and end in the next.
+/// Merges rows of the same counter, because a journey may begin in one minute and end in the next.
 fn whole(rows: impl Iterator<Item = Map<String, Value>>) -> Vec<Map<String, Value>> {
     let mut whole: Vec<Map<_, _>> = Vec::new();
     for row in rows {
@@ -119,7 +119,7 @@ fn whole(rows: impl Iterator<Item = Map<String, Value>>) -> Vec<Map<String, Valu
     whole
 }
 
-/// Puts an attribute into a row; what has grown there already has grown by the sum.
+/// Puts an attribute into a row. The growth of a number that is already there is added.
 fn add(row: &mut Map<String, Value>, name: String, mut value: Value) {
     if let (Some(more), Some(grown)) = (value["N"].as_i64(), row.get(&name).and_then(|one| one["N"].as_i64()))
     {
@@ -128,14 +128,14 @@ fn add(row: &mut Map<String, Value>, name: String, mut value: Value) {
     row.insert(name, value);
 }
 
-/// The name of an attribute; of one that counts an hour of the day, whichever it is.
+/// Returns the name of an attribute. A counter of an hour gets the same name for every hour.
 fn of_any_hour(name: &str) -> String {
     let hour =
         name.strip_prefix("oh").or_else(|| name.strip_prefix('h')).filter(|rest| rest.parse::<u8>().is_ok());
     hour.map_or_else(|| name.to_owned(), |hour| name.replace(hour, "HOUR"))
 }
 
-/// A value without what differs by nature.
+/// Returns a value without parts that always differ.
 pub(crate) fn plain(value: &Value) -> Value {
     match value {
         Value::String(text) => match claims(text) {
@@ -151,7 +151,7 @@ pub(crate) fn plain(value: &Value) -> Value {
             let mut all = Map::new();
             for (name, value) in members {
                 let mut name = plain_text(name);
-                // Ids of several.
+                // The value has ids of several kinds.
                 while all.contains_key(&name) {
                     name.push('\'');
                 }
@@ -167,12 +167,12 @@ pub(crate) fn plain(value: &Value) -> Value {
 fn plain_text(text: &str) -> String {
     static BY_NATURE: LazyLock<[(Regex, &str); 7]> = LazyLock::new(|| {
         [
-            // What a QR code is drawn by.
+            // The path that draws a QR code.
             (r"M\d[\dMhvz -]{40,}", "<drawing>"),
             (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
             (r"\d{4}-\d\d-\d\d([T ][\d:.]+(Z| UTC))?", "<time>"),
             (r"user-\d+@", "user@"),
-            // A group of devices.
+            // The name of a device group.
             (r"^-[A-Za-z0-9]{8}$", "<text>"),
             (r"[A-Za-z0-9+/_=-]{16,}", "<text>"),
             (r"^\d\d$|\d{3,}", "<digits>"),

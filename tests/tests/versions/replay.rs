@@ -1,4 +1,4 @@
-//! Recorded events through either version alone, each on a table of its own.
+//! Replays recorded events through either version alone, each on its own table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,16 +8,16 @@ use serde_json::Value;
 use super::outcome::{Outcome, Snapshot, plain};
 use super::{Recorded, Road};
 
-/// Called by functions: they call it again.
+/// A function that functions call. The replayed functions call it again.
 const CALLED_BY_FUNCTIONS: &str = "deliver";
 
 /// A recorded walk through both versions.
 pub(crate) struct Replayed {
-    /// What the two answer, send and write differently.
+    /// The differences in the answers, messages and writes of the two versions.
     pub(crate) differences: BTreeSet<String>,
     pub(crate) events: usize,
-    /// Of those, how many the present version has answered as when they were recorded. The others have something
-    /// in them that was made from what is drawn anew: a code of an authenticator app, a signature.
+    /// The number of events that the present version answered as recorded. The others contain something made
+    /// from newly drawn values: a code of an authenticator app, a signature.
     pub(crate) as_recorded: usize,
 }
 
@@ -60,14 +60,14 @@ async fn replay(road: &Road, recorded: &Recorded, table: &str) -> Pass {
         road.rolling_deploy.served().await;
         events += 1;
         as_recorded += usize::from(one.answer.as_ref().map(plain) == answer.as_ref().map(plain));
-        // A trigger gives the whole event back, and may change its response only.
+        // A trigger returns the whole event, and may change only its response.
         let said = answer.as_ref().map(|answer| answer.get("response").unwrap_or(answer));
         lines.push(format!("{} answers {}", one.function, plain(said.unwrap_or(&Value::Null))));
         if let (Some(then), Some(now)) = (&one.answer, &answer) {
             anew.learn(then, now);
         }
         for (then, now) in before.iter().zip(sent().await) {
-            // What was sent while it was recorded, and in its place, in the same order, what was sent now.
+            // Replaces what was sent in the recording by what was sent now, in the same order.
             for (then, now) in then.iter().zip(now.iter().skip(then.len())) {
                 anew.learn(&then["code"], &now["code"]);
             }
@@ -80,18 +80,18 @@ async fn replay(road: &Road, recorded: &Recorded, table: &str) -> Pass {
     Pass { outcome: Outcome::of(lines), events, as_recorded }
 }
 
-/// A function that another calls is called by that one again.
+/// Returns whether another function calls this one, and so calls it again in the replay.
 fn is_called_by_another(function: &str, recorded: &Recorded) -> bool {
     let is_in_public = || recorded.served.iter().any(|one| one.function == "recovery-api");
     function == CALLED_BY_FUNCTIONS || function == "recovery-worker" && is_in_public()
 }
 
-/// What was drawn anew: ids, secrets, codes. Later events have it in the place of what was recorded.
+/// Newly drawn values: ids, secrets, codes. They replace the recorded ones in later events.
 #[derive(Debug, Default)]
 struct Anew(BTreeMap<String, String>);
 
 impl Anew {
-    /// From two answers to the same event.
+    /// Learns the new values from two answers to the same event.
     fn learn(&mut self, then: &Value, now: &Value) {
         match (then, now) {
             (Value::String(then), Value::String(now)) => match (inner(then), inner(now)) {
@@ -126,7 +126,7 @@ impl Anew {
         }
     }
 
-    /// Ids in paths, secrets in headers.
+    /// Replaces ids in paths and secrets in headers.
     fn put_into_text(&self, text: &str) -> String {
         const SHORTEST: usize = 16;
         let long = self.0.iter().filter(|(then, _)| then.len() >= SHORTEST);
@@ -134,7 +134,7 @@ impl Anew {
     }
 }
 
-/// The JSON in a text: bodies of requests and answers.
+/// Returns the JSON in a text: bodies of requests and answers.
 fn inner(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().filter(|inner: &Value| inner.is_object() || inner.is_array())
 }

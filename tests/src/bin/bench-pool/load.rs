@@ -1,5 +1,5 @@
-//! Closed-loop load: each worker is one client with one connection, who signs in again as soon as
-//! the last sign-in is done.
+//! Closed-loop load: each worker is one client with one connection, which signs in again as soon as the last
+//! sign-in is complete.
 
 use std::sync::Barrier;
 use std::thread;
@@ -12,28 +12,28 @@ use crate::pool::{Connection, Pool};
 use crate::server::{Server, cpu_of_this_process};
 use crate::srp::SrpClient;
 
-/// How long one sign-in took.
+/// The duration of one sign-in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SignIn {
-    /// As the user feels it: both requests and the client's arithmetic.
+    /// The user's wait: both requests and the client's arithmetic.
     pub(crate) whole: Duration,
     /// Both requests alone.
     pub(crate) waited: Duration,
 }
 
-/// What one span of load came to.
+/// The results of one span of load.
 #[derive(Debug, Default)]
 pub(crate) struct Load {
     pub(crate) sign_ins: Vec<SignIn>,
     pub(crate) elapsed: Duration,
-    /// CPU time of the server; `None` where the system does not tell.
+    /// CPU time of the server; absent where the system does not report it.
     pub(crate) server_cpu: Option<Duration>,
     /// CPU time of this program.
     pub(crate) client_cpu: Option<Duration>,
 }
 
 impl Load {
-    /// Several spans as one.
+    /// Combines several spans into one.
     pub(crate) fn sum(spans: Vec<Self>) -> Self {
         Self {
             elapsed: spans.iter().map(|span| span.elapsed).sum(),
@@ -44,8 +44,8 @@ impl Load {
     }
 }
 
-/// Signs the pool's first `users` users in, in turn, for `time`. Each worker's first sign-in opens
-/// its connection and is not counted.
+/// Signs in the pool's first `users` users, in turn, for `time`. Each worker's first sign-in opens its
+/// connection and is not counted.
 pub(crate) fn sign_in(
     server: &Server,
     pool: &Pool,
@@ -63,11 +63,11 @@ pub(crate) fn sign_in(
                         let client = Client::new(pool);
                         let warm =
                             client.and_then(|mut client| client.sign_in(worker % users).map(|_| client));
-                        // Also after a failure: the others wait for all.
+                        // Also after a failure, because the other workers wait for all.
                         ready.wait();
                         let mut client = warm?;
                         let start = now();
-                        // Every worker walks through users of its own.
+                        // Each worker uses its own users.
                         let mut user = worker;
                         let mut sign_ins = Vec::new();
                         while start.elapsed() < time {

@@ -1,7 +1,8 @@
-//! How fast the local user pool signs users in by SRP: beside a peer, and as its users grow.
+//! Measures how fast the local user pool signs users in by SRP: beside a peer, and with a growing number of
+//! users.
 //!
-//! Servers are measured in turn within one run, so that a slow minute of the machine falls on all of
-//! them alike. The client's own arithmetic is in every figure that does not say `wait`.
+//! Servers are measured in turn within one run, so that a slow minute of the machine affects all of them.
+//! Every figure includes the client's own arithmetic unless it says `wait`.
 
 mod load;
 mod pool;
@@ -82,7 +83,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// A pool with the few users on a server that checks passwords.
+/// Returns a pool with the few users, on a server that checks passwords.
 async fn ready(server: Server) -> Result<(Server, Pool)> {
     let pool = Pool::create(&server.endpoint).await?;
     load::add_users(&pool, 0, FEW_USERS, 1)?;

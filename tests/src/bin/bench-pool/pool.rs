@@ -1,11 +1,11 @@
-//! One user pool with one app client, over the wire protocol: what is the same for every server.
+//! One user pool with one app client, over the wire protocol. Every server has the same.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::srp::SrpClient;
 
-/// Neither server checks signatures; the form alone tells the region.
+/// Neither server checks signatures. The form gives the Region.
 const UNCHECKED_SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/cognito-idp/aws4_request, SignedHeaders=host, Signature=00";
 const PASSWORD: &str = "Correct-Horse-9";
 const WRONG_PASSWORD: &str = "Correct-Horse-8";
@@ -18,13 +18,13 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// A connection of its own, shared with no other.
+    /// Returns a separate connection.
     pub(crate) fn new(endpoint: &str) -> Result<Self> {
         let http = reqwest::Client::builder().pool_max_idle_per_host(1).build()?;
         Ok(Self { http, endpoint: endpoint.to_owned() })
     }
 
-    /// The answer to an operation, or the error's type.
+    /// Returns the answer to an operation, or the error's type.
     async fn call(&self, operation: &str, input: &Value) -> Result<Result<Value, String>> {
         let response = self
             .http
@@ -53,7 +53,7 @@ impl Connection {
     }
 }
 
-/// A pool without triggers and without MFA: nothing but the sign-in itself is measured.
+/// A pool without triggers and without MFA, so that only the sign-in is measured.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     endpoint: String,
@@ -80,7 +80,7 @@ impl Pool {
         Connection::new(&self.endpoint)
     }
 
-    /// A user who can sign in at once.
+    /// Adds a user who can sign in at once.
     pub(crate) async fn add_user(&self, connection: &Connection, index: usize) -> Result<()> {
         let name = user_name(index);
         let user = json!({
@@ -97,7 +97,7 @@ impl Pool {
         Ok(())
     }
 
-    /// `USER_SRP_AUTH`, first half: the challenge.
+    /// Starts `USER_SRP_AUTH` and returns the challenge.
     pub(crate) async fn challenge(
         &self,
         connection: &Connection,
@@ -114,7 +114,7 @@ impl Pool {
         Ok(challenge)
     }
 
-    /// The client's arithmetic for the second half: all that it posts.
+    /// Computes the client's answer: the whole body of the second request.
     pub(crate) fn proof(&self, srp: &mut SrpClient, challenge: &Value) -> Result<Value> {
         self.proof_of(srp, challenge, PASSWORD)
     }
@@ -126,14 +126,14 @@ impl Pool {
             "ChallengeName": "PASSWORD_VERIFIER",
             "ChallengeResponses": srp.answer(&self.id, parameters, password)?,
         });
-        // Only some servers give one out here; clients send back what they got.
+        // Only some servers return a session here. Clients send it back.
         if let (Some(session), Some(proof)) = (challenge.get("Session"), proof.as_object_mut()) {
             proof.insert("Session".to_owned(), session.clone());
         }
         Ok(proof)
     }
 
-    /// `USER_SRP_AUTH`, second half: the proof against tokens.
+    /// Completes `USER_SRP_AUTH`: exchanges the proof for tokens.
     pub(crate) async fn prove(&self, connection: &Connection, proof: &Value) -> Result<()> {
         let answer = connection.succeed("RespondToAuthChallenge", proof).await?;
         for token in ["IdToken", "AccessToken", "RefreshToken"] {
@@ -142,7 +142,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Speed of a server that lets everybody in says nothing.
+    /// Checks that a wrong password fails. The speed of a server that accepts any password means nothing.
     pub(crate) async fn refuses_a_wrong_password(&self) -> Result<()> {
         let connection = self.connect()?;
         let mut srp = SrpClient::new()?;

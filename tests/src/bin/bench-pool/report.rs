@@ -1,4 +1,4 @@
-//! The figures as a table and as JSON, and what they are held against.
+//! The figures as a table and as JSON, and their aims.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::load::{Load, SignIn};
 
-/// Sign-ins a second, ours to the peer's: at least.
+/// The least ratio of our sign-ins per second to the peer's.
 const AIM_RATIO: f64 = 20.0;
-/// p99 with many users to p99 with few: at most.
+/// The greatest ratio of p99 with many users to p99 with few.
 const AIM_GROWTH: f64 = 3.0;
 
 /// One span of load on one server. Times in milliseconds.
@@ -186,7 +186,7 @@ fn verdict(met: bool) -> &'static str {
     if met { "met" } else { "MISSED" }
 }
 
-/// By nearest rank.
+/// Returns the percentile by nearest rank.
 fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
     values.sort_by(f64::total_cmp);
     let rank = (values.len() * percent).div_ceil(100).max(1);

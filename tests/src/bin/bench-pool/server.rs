@@ -12,11 +12,11 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-/// A port where nothing listens: triggers would be called there, and the pools here have none.
+/// A port without listener. Triggers would be called there, and the pools here have none.
 const NO_FUNCTIONS: &str = "http://127.0.0.1:9/";
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A running server; it ends with this value.
+/// A running server. It ends with this value.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Child,
@@ -25,7 +25,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The whole local cloud, in memory.
+    /// Starts the whole local cloud, in memory.
     pub(crate) async fn local(binary: &Path) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("endpoints.json");
@@ -47,7 +47,7 @@ impl Server {
         Ok(Self { process, endpoint, _folder: folder })
     }
 
-    /// `ministack`, on loopback alone, with nothing but Cognito and quiet: in its favour.
+    /// Starts `ministack` on loopback, quiet and with Cognito only, which favours it.
     pub(crate) async fn peer(program: &Path) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
@@ -82,12 +82,13 @@ impl Server {
         }
     }
 
-    /// CPU time so far, to a hundredth of a second; `None` where the system does not tell.
+    /// Returns the CPU time so far, to a hundredth of a second, or `None` where the system does not report
+    /// it.
     pub(crate) fn cpu(&self) -> Option<Duration> {
         proc::cpu(self.process.id()?)
     }
 
-    /// Resident memory now, in bytes; `None` where the system does not tell.
+    /// Returns the resident memory in bytes, or `None` where the system does not report it.
     pub(crate) fn memory(&self) -> Option<u64> {
         proc::memory(self.process.id()?)
     }

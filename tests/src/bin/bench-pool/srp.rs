@@ -1,5 +1,5 @@
-//! The client's half of SRP, from cognito.md §3.7: written apart from the pool's own, so that a
-//! fault in one shows.
+//! The client's half of SRP, from cognito.md §3.7. It is independent of the pool's own code, so that a fault
+//! in one shows.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -27,9 +27,9 @@ static N: LazyLock<BigUint> = LazyLock::new(|| BigUint::parse_bytes(N_HEX, 16).u
 static G: LazyLock<BigUint> = LazyLock::new(|| BigUint::from(2_u8));
 static K: LazyLock<BigUint> = LazyLock::new(|| hash(&[&pad(&N), &pad(&G)]));
 
-/// A client that does as little arithmetic as the server lets it, so that the load is the server's:
-/// its secret has 256 bits, the least that RFC 5054 §2.5.3 allows, and serves all its sign-ins; what
-/// it worked out for a user it keeps. Neither spares the server anything.
+/// A client with as little arithmetic as the server permits, so that the load is the server's. Its secret has
+/// 256 bits, the least that RFC 5054 §2.5.3 allows, and serves all its sign-ins. It keeps what it computed
+/// for a user. Neither saves the server any work.
 pub(crate) struct SrpClient {
     secret: BigUint,
     public: BigUint,
@@ -50,7 +50,7 @@ impl SrpClient {
         format!("{:x}", self.public)
     }
 
-    /// `ChallengeResponses` for the parameters of a `PASSWORD_VERIFIER` challenge.
+    /// Returns `ChallengeResponses` for the parameters of a `PASSWORD_VERIFIER` challenge.
     pub(crate) fn answer(&mut self, user_pool_id: &str, parameters: &Value, password: &str) -> Result<Value> {
         let text =
             |name: &str| parameters.get(name).and_then(Value::as_str).with_context(|| format!("no {name}"));
@@ -80,7 +80,7 @@ impl SrpClient {
     }
 }
 
-/// The shortest two's-complement form of a positive number: a zero byte before a set top bit.
+/// Returns the shortest two's-complement form of a positive number: a zero byte before a set top bit.
 fn pad(number: &BigUint) -> Vec<u8> {
     let mut bytes = number.to_bytes_be();
     if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {

@@ -1,4 +1,4 @@
-//! What was aimed at, beside what was seen.
+//! The aims, beside the measured figures.
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -11,7 +11,7 @@ pub(crate) struct Aim {
     met: bool,
 }
 
-/// Functions whose first answer needs no client of AWS.
+/// Functions whose first answer needs no AWS client.
 const WITHOUT_CLIENTS: [&str; 1] = ["custom-message"];
 const OURS: &str = "custom-sms-sender";
 const PEER: &str = "Node, packages";
@@ -94,7 +94,7 @@ fn all_below(text: &'static str, seen: &[(&str, f64)], limit: f64) -> Aim {
     }
 }
 
-/// Functions as they are deployed, by name.
+/// Returns the functions as they are deployed, by name.
 pub(crate) fn ours(init: &Value) -> impl Iterator<Item = (&str, &Value)> {
     rows(init)
         .filter(|row| row.get("build").and_then(Value::as_str) == Some("release"))

@@ -1,8 +1,9 @@
-//! What Lambda asks for the same invocations of ours and of those that somebody would take instead.
+//! Lambda's price for the same invocations of our functions and of their alternatives.
 //!
-//! All get the memory of our template, in which each fits; less of it would hold them too, and none gets a whole
-//! processor. INIT is billed for both: for a runtime that a function brings along it always was, for Lambda's own
-//! since August 2025. It is taken as it was measured, at a whole processor, which favours who starts slowly.
+//! All get the memory of our template, in which each fits. Less memory would suffice for them too, and none
+//! gets a whole processor. INIT is billed for both. For a runtime that a function includes it always was, for
+//! Lambda's own since August 2025. INIT is taken as measured, at a whole processor, which favours slow
+//! starters.
 
 use anyhow::{Context as _, Result, ensure};
 use end_to_end::prices::Prices;
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use crate::aims::rows;
 
-/// What is invoked for one passage of a flow, each the given number of times.
+/// The invocations of one passage of a flow, each the given number of times.
 type Invocations<'a> = &'a [(&'a Value, u32)];
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -21,9 +22,9 @@ pub(crate) struct Bill {
     whose: &'static str,
     /// The largest peak of its functions.
     peak_mib: f64,
-    /// Of the whole flow.
+    /// The bill of the whole flow.
     warm: Billed,
-    /// The same where no environment is there before.
+    /// The bill of the whole flow if no environment exists before.
     cold: Billed,
 }
 
@@ -35,7 +36,7 @@ struct Billed {
     dollars_per1000: f64,
 }
 
-/// Functions of a custom sign-in with one challenge: the first decides twice.
+/// The functions of a custom sign-in with one challenge: the first decides twice.
 const CUSTOM_SIGN_IN: [(&str, u32); 3] =
     [("define-auth-challenge", 2), ("create-auth-challenge", 1), ("verify-auth-challenge-response", 1)];
 const PRE_AUTHENTICATION: [(&str, u32); 1] = [("pre-authentication", 1)];

@@ -37,7 +37,7 @@ fn main() -> Result<()> {
     let rounds = |rows: &Value| rows.pointer("/0/rounds").cloned().unwrap_or_default();
     let mut environment = Environment::new();
     for (name, digits) in [("f0", 0), ("f1", 1), ("f2", 2), ("f4", 4)] {
-        // What a system does not tell is a null.
+        // A figure that a system does not report is null.
         environment.add_filter(name, move |number: Option<f64>| {
             number.map_or_else(|| "?".to_owned(), |number| format!("{number:.digits$}"))
         });
@@ -76,7 +76,8 @@ fn read(path: &Path, bench: &str) -> Result<Value> {
     serde_json::from_slice(&text).with_context(|| path.display().to_string())
 }
 
-/// As the template sees it: minijinja's own bridge is a feature that the functions would then carry too.
+/// Returns the value for the template. minijinja's own bridge is a feature that the functions would then
+/// contain too.
 fn shown(value: &Value) -> minijinja::Value {
     match value {
         Value::Null => ().into(),
@@ -99,7 +100,7 @@ fn today() -> String {
     Timestamp::now().to_zoned(TimeZone::UTC).date().to_string()
 }
 
-/// Processors, as the operating system names them.
+/// Returns the processors, as the operating system names them.
 fn machine() -> String {
     let count = std::thread::available_parallelism().map_or(1, usize::from);
     format!("{count} processors ({}), {}", std::env::consts::ARCH, std::env::consts::OS)

@@ -1,4 +1,4 @@
-//! Cold CPU of each function beside the echo's, as bars.
+//! Draws the cold CPU of each function beside the echo's, as bars.
 
 use std::path::Path;
 
