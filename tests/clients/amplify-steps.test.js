@@ -229,7 +229,7 @@ function configure(target) {
   return target;
 }
 
-/** A client of its own for a test, in a new pool unless one is named. */
+/** Creates a separate client for a test, in a new pool unless one is named. */
 async function pool({ mfa = 'OPTIONAL', factors = [], devices = false, ExplicitAuthFlows }, existing) {
   const poolId = existing ?? (await newPool(mfa, factors, devices));
   const { UserPoolClient } = await cloud.cognito('CreateUserPoolClient', {
@@ -321,7 +321,7 @@ function template() {
   return path;
 }
 
-/** Password first if the client began with SRP, then one question: what is blue? */
+/** Asks for the password first if the client began with SRP, then one question: what is blue? */
 function answer({ triggerSource, request }) {
   switch (triggerSource) {
     case 'DefineAuthChallenge_Authentication': {

@@ -33,7 +33,7 @@ function useClient(cloud, name) {
   Amplify.configure({ Auth: { Cognito: { userPoolId, userPoolClientId, userPoolEndpoint: cognito } } });
 }
 
-/** A custom sign-in without a password: each answer is a text, or made from the challenge. */
+/** Signs in at a custom client without a password. Each answer is a text, or made from the challenge. */
 async function passwordless(cloud, username, answers) {
   useClient(cloud, 'custom');
   let { nextStep } = await amplifySignIn({ username, options: { authFlowType: 'CUSTOM_WITHOUT_SRP' } });
@@ -64,7 +64,8 @@ async function guess(cloud, username) {
   });
 }
 
-/** USER_SRP_AUTH, by hand: the arithmetic of five hundred real ones takes minutes in JavaScript. */
+/** USER_SRP_AUTH, computed by hand: the arithmetic of five hundred real sign-ins takes minutes in
+ * JavaScript. */
 async function guessBySrp(cloud, username) {
   const ClientId = cloud.endpoints.clients.native.id;
   const { ChallengeName, ChallengeParameters, Session } = await cloud.cognito('InitiateAuth', {
@@ -85,7 +86,7 @@ async function guessBySrp(cloud, username) {
   });
 }
 
-/** Attempts, so many at a time; answers how often each error was seen. */
+/** Makes `total` attempts, `parallel` of them at a time. Returns how often each error occurred. */
 async function attempts(total, parallel, attempt) {
   const seen = {};
   let left = total;

@@ -44,7 +44,7 @@ after(async () => {
   await cloud.stop();
 });
 
-/** Must not answer, and must say so like this. */
+/** Checks that the attempt fails with the expected error. */
 async function refused(attempt, expected) {
   tried += 1;
   await assert.rejects(attempt, expected);
@@ -156,7 +156,7 @@ describe('with the proof of somebody or something else', () => {
     return answer.response;
   }
 
-  /** A user and what their session came to, with a right code as the last answer. */
+  /** Returns a user and the result of their session, with a right code as the last answer. */
   async function proven(metadata) {
     phones += 1;
     const phone = `+1202555${String(1000 + phones)}`;
@@ -198,7 +198,7 @@ describe('with the proof of somebody or something else', () => {
   );
   const again = { message: 'Sign-in was not completed. Sign in again' };
 
-  /** A sign-in that waits for its text message: what Verify is asked with. */
+  /** Returns the event of Verify for a sign-in that waits for its text message. */
   async function waiting() {
     const { user, phone } = await proven();
     const session = ['SRP_A', 'PASSWORD_VERIFIER'].map((challengeName) => (

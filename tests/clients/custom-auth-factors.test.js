@@ -53,14 +53,14 @@ async function call(token, method, path, body) {
   return answer;
 }
 
-/** A user with an authenticator and recovery codes. One code of the authenticator is left. */
+/** Returns a user with an authenticator and recovery codes. One code of the authenticator is left. */
 async function enrolled() {
   const { username, app, tokens } = await provenUser(cloud);
   const { codes } = await call(tokens.AccessToken, 'POST', '/mfa/recovery-codes');
   return { username, codes, app };
 }
 
-/** What the enrolment step shows, judged; the authenticator with its secret. */
+/** Checks the output of the enrolment step. Returns the authenticator with its secret. */
 function shownAuthenticator({ step, secret, uri, nonce }, username) {
   assert.equal(step, 'enrol');
   assert.match(secret, /^[A-Z2-7]{32}$/);
@@ -71,18 +71,18 @@ function shownAuthenticator({ step, secret, uri, nonce }, username) {
   return new Authenticator(secret);
 }
 
-/** A factor that was set up in this sign-in is no evidence yet. */
+/** Checks that a factor set up in this sign-in is no evidence yet. */
 function assertLevelOne({ mfa_level: level, mfa_at: at }) {
   assert.deepEqual([level, at], ['1', undefined]);
 }
 
-/** From the next sign-in on the factor is. */
+/** Checks that the factor is evidence from the next sign-in on. */
 function assertLevelTwo({ mfa_level: level, mfa_at: at }) {
   assert.equal(level, '2');
   assert.ok(Math.abs(Date.now() / 1000 - at) < 60, `${at}`);
 }
 
-/** The password, and then an answer at once. */
+/** Enters the password and answers the first challenge. */
 async function signInWith(username, answer) {
   const { nextStep } = await amplifySignIn({ username, password, options: withSrp });
   assert.equal(nextStep.signInStep, 'CONFIRM_SIGN_IN_WITH_CUSTOM_CHALLENGE');

@@ -46,7 +46,7 @@ after(async () => {
 
 const withoutSrp = { authFlowType: 'CUSTOM_WITHOUT_SRP' };
 
-/** A confirmed user with a verified phone number as well. */
+/** Returns a confirmed user who also has a verified phone number. */
 async function newUser() {
   const username = await signUp(cloud);
   phones += 1;
@@ -62,7 +62,8 @@ async function newUser() {
   return { username, phone };
 }
 
-/** One sign-in, step by step; every answer names it, as docs/app-developers/custom-challenges.md says. */
+/** Makes one sign-in, step by step. Every answer names it, as docs/app-developers/custom-challenges.md
+ * says. */
 async function begin(input) {
   let { nextStep } = await signIn(input);
   const sign = { info: nextStep.additionalInfo, step: nextStep.signInStep };

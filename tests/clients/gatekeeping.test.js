@@ -17,7 +17,7 @@ const clouds = [];
 
 after(() => Promise.all(clouds.map((cloud) => cloud.stop())));
 
-/** A cloud with an operator's overrides; `rules` may need to know the cloud. */
+/** Starts a cloud with an operator's overrides. `rules` may need to know the cloud. */
 async function cloudWith({ policy = '', rules = () => ({}), flags = [] }) {
   const folder = temporaryFolder();
   mkdirSync(join(folder.path, 'rules'));

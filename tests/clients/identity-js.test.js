@@ -140,7 +140,7 @@ function answerTotp(user, code) {
   return step((callbacks) => user.sendMFACode(code, callbacks, 'SOFTWARE_TOKEN_MFA'));
 }
 
-/** Where a call of the library leads: to a session, to a further challenge or to an error. */
+/** Returns the result of a library call: a session, a further challenge or an error. */
 function step(call) {
   return new Promise((resolve, reject) => {
     const challenge = (name) => () => resolve({ step: name });
@@ -155,7 +155,7 @@ function step(call) {
   });
 }
 
-/** The result of a call that takes a Node-style callback. */
+/** Returns the result of a call that takes a Node-style callback. */
 function result(call) {
   return new Promise((resolve, reject) => {
     call((error, value) => (error ? reject(error) : resolve(value)));

@@ -75,7 +75,7 @@ describe('what a client is shown, and what the functions call', () => {
   });
 });
 
-/** Every step of a sign-in: all that is shown, the refusal, and the calls of every function. */
+/** Returns every step of a sign-in: all that is shown, the refusal, and the calls of every function. */
 async function transcript(world, { name }, answers) {
   const steps = [];
   let signIn;

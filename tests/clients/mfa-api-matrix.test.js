@@ -31,19 +31,19 @@ after(async () => {
   }
 });
 
-/** A user whose token would allow every change. */
+/** Creates a user whose token would allow every change. */
 function newUser(where) {
   return provenUser(where);
 }
 
-/** An id of the right form that is nobody's. */
+/** An id of the right form that belongs to no user. */
 function filled(path) {
   return path
     .replace('remembered-devices/{id}', 'remembered-devices/us-east-1_a1b2c3d4-5678-40ab-9cde-f0123456789a')
     .replace('{id}', '0'.repeat(32));
 }
 
-/** A body as the document wants it. */
+/** Returns a body that fits the document. */
 function body(operation) {
   const schema = operation.requestBody?.content['application/json'].schema;
   return schema === undefined ? undefined : example(schema);
@@ -61,7 +61,7 @@ function example(schema) {
   return found.format === 'email' ? 'new@example.com' : 'Name';
 }
 
-/** Everything that a change would leave a trace in. */
+/** Returns all data in which a change would leave a trace. */
 async function traces() {
   const { UserAttributes, PreferredMfaSetting, UserMFASettingList } = await cloud.cognito('GetUser', {
     AccessToken: victim.tokens.AccessToken,
@@ -70,7 +70,7 @@ async function traces() {
   return { UserAttributes, PreferredMfaSetting, UserMFASettingList, lines };
 }
 
-/** A good token with other claims: its signature is none any more. */
+/** Returns a token with other claims, whose signature no longer fits. */
 function forged(token, claims) {
   const [header, payload, signature] = token.split('.');
   const content = { ...JSON.parse(Buffer.from(payload, 'base64url')), ...claims };

@@ -24,7 +24,7 @@ async function newUser() {
   return { address, token: (await signIn(cloud, address)).AccessToken };
 }
 
-/** A user of Cognito's own authenticator, who has just signed in with it. */
+/** Creates a user of Cognito's own authenticator, who has just signed in with it. */
 async function protectedUser() {
   const { username: address, tokens } = await poolUser(cloud);
   return { address, token: tokens.AccessToken };

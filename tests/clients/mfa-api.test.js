@@ -179,7 +179,7 @@ describe("the gateway's answers, in front of every function", () => {
   }
 });
 
-/** The problem's `type` and `code` are what clients decide by; its texts may change. */
+/** Clients use the problem's `type` and `code`; its texts may change. */
 async function assertProblem(response, { status, code, at }) {
   assert.equal(response.headers.get('content-type'), 'application/problem+json');
   const problem = await response.json();
@@ -195,7 +195,7 @@ async function assertProblem(response, { status, code, at }) {
   assert.equal(response.headers.get('cache-control'), 'no-store');
 }
 
-/** Everything about the user's factors that an API shows. */
+/** Returns all that an API shows about the user's factors. */
 async function state(token) {
   const { PreferredMfaSetting, UserMFASettingList } = await cloud.cognito('GetUser', { AccessToken: token });
   return {

@@ -28,7 +28,7 @@ class User {
     this.sub = JSON.parse(Buffer.from(this.token.split('.')[1], 'base64url')).sub;
   }
 
-  /** One with an authenticator, which was set up at the first sign-in and used at the second. */
+  /** Creates a user with an authenticator, which was set up at the first sign-in and used at the second. */
   static async new() {
     const user = new User(await provenUser(cloud));
     assert.deepEqual(await user.notices(2), ['Authenticator app added', 'Your Example sign-in code']);
@@ -41,7 +41,7 @@ class User {
     return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
   }
 
-  /** A call that succeeds. */
+  /** Makes a call that must succeed. */
   async done(method, path, body) {
     const answer = await this.call(method, path, body);
     assert.ok(answer.status < 300, JSON.stringify(answer));
@@ -53,7 +53,7 @@ class User {
     assert.deepEqual([answer.status, answer.body.code], [status, code]);
   }
 
-  /** The subjects of the next notices, in the order of the alphabet: `deliver` runs in parallel. */
+  /** Returns the subjects of the next notices in alphabetical order, because `deliver` runs in parallel. */
   async notices(count) {
     let messages = [];
     for (let tries = 0; tries < 200; tries += 1) {

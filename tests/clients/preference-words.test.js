@@ -123,7 +123,7 @@ test('identity-js: SMS by its deprecated calls, and its own words at the selecti
   assert.equal(tokens.isValid(), true);
 });
 
-/** What the library calls back with after a factor was chosen. */
+/** Chooses a factor. Returns the name that the library calls back with. */
 function answerSelection(user, answer) {
   return new Promise((resolve, reject) =>
     user.sendMFASelectionAnswer(answer, {
@@ -222,7 +222,7 @@ test('amplify-android and -swift: every step they have is one that the pool lead
   assert.deepEqual([...reached].sort(), [...expected].sort());
 });
 
-/** What Cognito says to a sign-in: a challenge, tokens, an exception. */
+/** Returns Cognito's answer to a sign-in: a challenge, tokens or an exception. */
 async function said(ClientId, USERNAME, password = PASSWORD, AuthFlow = 'USER_PASSWORD_AUTH') {
   try {
     const AuthParameters = { USERNAME, PASSWORD: password };

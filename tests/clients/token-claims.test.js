@@ -37,7 +37,7 @@ after(async () => {
   await cloud.stop();
 });
 
-/** Cognito sends, and takes, what this version of the trigger has. */
+/** Cognito sends and accepts the members of this version of the trigger. */
 async function setTriggerVersion(LambdaVersion) {
   const { userPoolId: UserPoolId } = cloud.endpoints;
   const { UserPool } = await cloud.cognito('DescribeUserPool', { UserPoolId });
@@ -56,7 +56,7 @@ function useClient({ id }) {
   Amplify.configure({ Auth: { Cognito: { userPoolId, userPoolClientId: id, userPoolEndpoint: cognito } } });
 }
 
-/** The tokens that Amplify has now, judged. */
+/** Returns the verified tokens that Amplify has now. */
 async function judged({ id: clientId }, forceRefresh = false) {
   const { tokens } = await fetchAuthSession({ forceRefresh });
   const { userPoolId } = cloud.endpoints;

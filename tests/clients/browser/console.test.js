@@ -99,12 +99,12 @@ test('a risk that is switched on blocks a sign-in and tells the user', async () 
   assert.equal((await eventuallyPasses(() => signIn(cloud, address))).TokenType, 'Bearer');
 });
 
-/** A switch takes effect with its answer; a sign-in may be faster. Tries until it is refused. */
+/** A switch takes effect with its answer, and a sign-in may be faster. Tries until the sign-in is refused. */
 async function eventually(attempt) {
   for (let tries = 0; tries < 50; tries += 1) await attempt();
 }
 
-/** As above, the other way round. */
+/** Tries until the sign-in succeeds. */
 async function eventuallyPasses(attempt) {
   for (let tries = 0; ; tries += 1) {
     try {

@@ -234,7 +234,7 @@ test('the phone is lost: a recovery code signs in, once, and another phone is se
   await demo.fact('Recovery codes', '8 left');
 });
 
-/** Follows the link of a refusal; the user and the mode are filled in. */
+/** Follows the link of a refusal. The user and the mode are filled in. */
 async function signInAgain(link) {
   await page.getByRole('alert').getByRole('link', { name: link, exact: true }).click();
   await demo.screen('Sign in');

@@ -18,7 +18,7 @@ let page;
 let password = PASSWORD;
 let phone;
 
-/** A button of the form below a heading. */
+/** Returns a button of the form below a heading. */
 async function press(name, heading) {
   await page.locator('#place:not(:has(.busy))').waitFor();
   const form = page.locator(`#place h3:text-is("${heading}") + form`);
@@ -395,7 +395,7 @@ async function signOut() {
   await demo.signOut();
 }
 
-/** Follows the link of a refusal; a remembered browser is left out then. */
+/** Follows the link of a refusal. The remembered browser is then not used. */
 async function signInAgain() {
   await page.getByRole('alert').getByRole('link', { name: 'Sign in again' }).click();
   await demo.screen('Sign in');

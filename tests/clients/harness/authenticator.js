@@ -9,13 +9,13 @@ export class Authenticator {
   #totp;
   #last = -1;
 
-  /** `after`: another one of the same user, whose steps count for this one too. */
+  /** `after` is another authenticator of the same user, whose used time steps count for this one too. */
   constructor(base32, after) {
     this.#totp = new TOTP({ secret: Secret.fromBase32(base32) });
     if (after !== undefined) this.follow(after);
   }
 
-  /** Gives no code of a step that the other one has used. */
+  /** Excludes codes of time steps that the other authenticator has used. */
   follow(other) {
     this.#last = Math.max(this.#last, other.#last);
   }
@@ -32,7 +32,7 @@ export class Authenticator {
     return this.#at(step);
   }
 
-  /** A code that was not used before, waited for if both that are accepted now were. */
+  /** Returns a code that was not used before. Waits if both currently accepted codes were used. */
   async unused() {
     const step = Math.max(Math.floor(Date.now() / PERIOD), this.#last + 1);
     // A code of the next time step is already accepted.
@@ -40,10 +40,8 @@ export class Authenticator {
     return this.next();
   }
 
-  /**
-   * The code of the step before, as a clock that is slow gives it; `next()` has two more after it. Near
-   * the end of a step it would come too late, so that is let pass.
-   */
+  /** Returns the code of the time step before, as a slow clock gives it. `next()` has two more after it.
+   * Near the end of a time step the code would come too late, so the function waits for the next step. */
   async late() {
     const left = PERIOD - (Date.now() % PERIOD);
     if (left < 3_000) await setTimeout(left);
@@ -51,7 +49,7 @@ export class Authenticator {
     return this.#at(this.#last);
   }
 
-  /** A well-formed code that no step near now has. */
+  /** Returns a well-formed code that no time step near now has. */
   wrong() {
     const current = Math.floor(Date.now() / PERIOD);
     const near = [-2, -1, 0, 1, 2, 3].map((offset) => this.#at(current + offset));

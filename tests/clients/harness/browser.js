@@ -9,7 +9,7 @@ import { workspace } from './cloud.js';
 const PHONE = { width: 390, height: 844 };
 export const DESKTOP = { width: 1280, height: 900 };
 
-/** A page at desktop width in a browser of its own; `close()` ends both. */
+/** Opens a page at desktop width in a separate browser. `close()` ends both. */
 export async function startPage() {
   const browser = await chromium.launch({
     executablePath: process.env.COGNITO_MFA_CHROMIUM ?? '/usr/bin/chromium',
@@ -32,7 +32,7 @@ export async function startPage() {
   return { page, close: () => browser.close() };
 }
 
-/** A picture at desktop width and one as a phone shows it, where nothing may stick out to the side. */
+/** Takes a picture at desktop width and one at a phone's width, where no element may exceed the width. */
 export async function picture(page, name) {
   const folder = join(workspace, 'target/console');
   mkdirSync(folder, { recursive: true });

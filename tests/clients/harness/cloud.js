@@ -17,7 +17,7 @@ const running = new Set();
 // Ends processes that a failed test has left behind.
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
-/** Runs the binary; nothing is waited for. Both outputs are collected, line by line. */
+/** Runs the binary without waiting. Both outputs are collected, line by line. */
 export function run(flags) {
   const child = spawn(binary, flags, { cwd: workspace, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
@@ -32,7 +32,7 @@ export function run(flags) {
   return { child, lines, output, exited };
 }
 
-/** Starts a cloud of its own for the caller and waits until it is ready. */
+/** Starts a separate cloud for the caller and waits until it is ready. */
 export async function startCloud(flags = ['--memory']) {
   const folder = temporaryFolder();
   const endpoints = join(folder.path, 'endpoints.json');
@@ -68,15 +68,15 @@ class Cloud {
     return response.json();
   }
 
-  /** Messages to an address, newest last. */
+  /** Returns the messages to an address, newest last. */
   async messages(to) {
     const outbox = new URL(this.endpoints.outbox);
     outbox.searchParams.set('to', to);
     return (await fetch(outbox)).json();
   }
 
-  /** The code in the newest message to an address that came since the last time this was asked. Notices
-   * beside it carry none. */
+  /** Returns the code of the newest message to an address since the last call. Notices beside it have no
+   * code. */
   async code(to) {
     const seen = this.seen.get(to) ?? 0;
     // Custom senders are called asynchronously, so a message may arrive after the answer.
@@ -92,7 +92,7 @@ class Cloud {
     throw new Error(`no code was sent to ${to}`);
   }
 
-  /** Calls the HTTP API. A plain object goes as JSON, a string as it is. */
+  /** Calls the HTTP API. A plain object is sent as JSON, a string unchanged. */
   api(path, { token, method = 'GET', body, headers = {} } = {}) {
     const json = body !== undefined && typeof body !== 'string';
     return fetch(`${trim(this.endpoints.api)}${path}`, {
@@ -106,7 +106,7 @@ class Cloud {
     });
   }
 
-  /** A call of the user pool's own API, as any SDK makes it. */
+  /** Calls the user pool's own API, as any SDK does. */
   async cognito(operation, parameters) {
     const response = await fetch(this.endpoints.cognito, {
       method: 'POST',
@@ -122,12 +122,12 @@ class Cloud {
     return body;
   }
 
-  /** Resident memory of the cloud's own process, without the functions it runs, in MB. */
+  /** Returns the resident memory of the cloud's own process, without its functions, in MB. */
   residentMB() {
     return (Number(ps('rss=', ['-p', String(this.pid)])) * 1024) / 1e6;
   }
 
-  /** Ends the cloud and answers how it ended and which of its processes outlive it. */
+  /** Ends the cloud. Returns how it ended and which of its processes still run. */
   async stop(signal = 'SIGTERM') {
     const family = descendants(this.pid);
     for (const handle of [this.child, this.child.stdout, this.child.stderr]) handle.ref();
@@ -143,7 +143,7 @@ class Cloud {
   }
 }
 
-/** A folder for one test's files, removed with `remove()`. */
+/** Creates a folder for one test's files. `remove()` deletes it. */
 export function temporaryFolder() {
   const path = mkdtempSync(join(tmpdir(), 'cognito-mfa-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
@@ -166,7 +166,7 @@ function descendants(root) {
   return family.slice(1);
 }
 
-/** Those of the processes that run; one that has ended but was not waited for does not. */
+/** Returns the processes that still run. A process that has ended but was not waited for is left out. */
 function alive(pids) {
   const states = ps('pid=,stat=', ['-A']).split('\n').map((line) => line.trim().split(/\s+/));
   const run = new Set(states.filter(([, state]) => !state.startsWith('Z')).map(([pid]) => Number(pid)));

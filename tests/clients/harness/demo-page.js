@@ -22,12 +22,12 @@ export class DemoPage {
     await this.screen(name);
   }
 
-  /** Fills fields in by the beginning of their labels. */
+  /** Fills in fields, found by the beginning of their labels. */
   async fill(values) {
     for (const [label, value] of Object.entries(values)) await this.page.getByLabel(label).first().fill(value);
   }
 
-  /** Presses a button once the screen is done with what was pressed before. */
+  /** Presses a button once the screen has handled the last press. */
   async press(name) {
     await this.page.locator('#place:not(:has(.busy))').waitFor();
     await this.page.locator('#place').getByRole('button', { name, exact: true }).click();
@@ -43,13 +43,13 @@ export class DemoPage {
     await this.page.locator(`dt:text-is("${name}") + dd`).filter({ hasText: value }).waitFor();
   }
 
-  /** Has the code of the latest message filled in. */
+  /** Fills in the code of the latest message. */
   async takeCode() {
     await this.press('Fill in from the outbox');
     await this.page.waitForFunction(() => /^[0-9]{6,8}$/.test(document.querySelector('[name=code]')?.value ?? ''));
   }
 
-  /** As far as the password goes. */
+  /** Signs in up to and including the password. */
   async signIn(user, password, mode = 'native') {
     await this.screen('Sign in');
     await this.fill({ 'E-mail address, phone': user, Password: password });
@@ -64,7 +64,7 @@ export class DemoPage {
     await this.screen('Sign in');
   }
 
-  /** The secret in the QR code, read from the picture on the screen. */
+  /** Returns the secret in the QR code, read from the picture on the screen. */
   async scan() {
     const picture = await this.page.getByRole('img', { name: /QR code/ }).screenshot();
     const { data, width, height } = PNG.sync.read(picture);
@@ -74,7 +74,7 @@ export class DemoPage {
     return uri.searchParams.get('secret');
   }
 
-  /** No finding of axe's in either colour scheme, and pictures. */
+  /** Checks that axe has no finding in either colour scheme, and takes pictures. */
   async inspect(name) {
     for (const colorScheme of ['dark', 'light']) {
       await this.page.emulateMedia({ colorScheme });

@@ -9,7 +9,7 @@ export class Device {
     return device;
   }
 
-  /** Registers it through the MFA API, with an access token as Amplify has it. */
+  /** Registers the device through the MFA API, with an access token as Amplify has it. */
   async register(cloud, token) {
     const body = { name: 'Laptop', publicKey: this.publicKey };
     const response = await cloud.api('/mfa/trusted-devices', { token: token.toString(), method: 'POST', body });
@@ -18,7 +18,7 @@ export class Device {
     Object.assign(this, { id: kept.id, sub: token.payload.sub, clientId: token.payload.client_id });
   }
 
-  /** The answer to a challenge. */
+  /** Returns the answer to a challenge. */
   async sign({ nonce }) {
     const statement = ['cognito-mfa/trusted-device/1', nonce, this.sub, this.clientId].join('\n');
     const algorithm = { name: 'ECDSA', hash: 'SHA-256' };

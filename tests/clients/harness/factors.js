@@ -1,12 +1,12 @@
 // A user's custom factors in the table, reached through the table's own API without the functions.
 
-/** The item, in DynamoDB's JSON. */
+/** Returns the user's item, in DynamoDB's JSON. */
 export async function storedFactors(cloud, sub) {
   const { Item } = await dynamodb(cloud, 'GetItem', { TableName: await table(cloud), Key: key(sub) });
   return Item;
 }
 
-/** Ends a user's unfinished sign-ins, as their time does by itself after some minutes. */
+/** Ends a user's running sign-ins, which otherwise expire after some minutes. */
 export async function endSignIns(cloud, sub) {
   const seats = Object.keys((await storedFactors(cloud, sub)) ?? {}).filter((name) => name.startsWith('seat_'));
   if (seats.length === 0) return;
@@ -14,7 +14,7 @@ export async function endSignIns(cloud, sub) {
   await dynamodb(cloud, 'UpdateItem', { TableName: await table(cloud), Key: key(sub), UpdateExpression });
 }
 
-/** Everything that the table holds, as text. */
+/** Returns the whole content of the table as text. */
 export async function storedText(cloud) {
   const items = [];
   let ExclusiveStartKey;

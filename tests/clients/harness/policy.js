@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { workspace } from './cloud.js';
 
-/** Writes a policy and templates that use it into `folder`; answers the path of the outermost. */
+/** Writes a policy and templates that use it into `folder`. Returns the path of the root template. */
 export function templateWith(folder, policy) {
   const own = mkdtempSync(join(folder, 'policy-'));
   writeFileSync(join(own, 'policy.toml'), policy);

@@ -1,7 +1,7 @@
 // Verifies tokens as a resource server does: with aws-jwt-verify, against the served key set.
 import { CognitoJwtVerifier } from 'aws-jwt-verify';
 
-/** The verified payloads of an access and an ID token. Throws if either is not good. */
+/** Returns the verified payloads of an access and an ID token. Throws if either is invalid. */
 export async function verify(cloud, { accessToken, idToken }) {
   const verifier = CognitoJwtVerifier.create({
     userPoolId: cloud.endpoints.userPoolId,

@@ -7,12 +7,12 @@ import { Authenticator } from './authenticator.js';
 
 export const PASSWORD = 'Correct-Horse-9';
 
-/** An address that nobody used before. */
+/** Returns an unused address. */
 export function newAddress() {
   return `user-${randomBytes(6).toString('hex')}@example.com`;
 }
 
-/** A confirmed user. */
+/** Creates a confirmed user. */
 export async function signUp(cloud, address = newAddress()) {
   const ClientId = cloud.endpoints.clients.native.id;
   await cloud.cognito('SignUp', {
@@ -29,7 +29,7 @@ export async function signUp(cloud, address = newAddress()) {
   return address;
 }
 
-/** Tokens of a user who has no second factor, by the pool's USER_PASSWORD_AUTH. */
+/** Returns tokens of a user who has no second factor, by the pool's USER_PASSWORD_AUTH. */
 export async function signIn(cloud, address) {
   const { AuthenticationResult } = await cloud.cognito('InitiateAuth', {
     AuthFlow: 'USER_PASSWORD_AUTH',
@@ -39,8 +39,8 @@ export async function signIn(cloud, address) {
   return AuthenticationResult;
 }
 
-/** A confirmed user with a verified address, and a verified `phone` number if given, who was sent nothing so
- * far. */
+/** Creates a confirmed user with a verified address, and a verified `phone` number if given. The user has
+ * got no message so far. */
 export async function createUser(cloud, { phone } = {}) {
   const { userPoolId: UserPoolId } = cloud.endpoints;
   const Username = newAddress();
@@ -52,7 +52,7 @@ export async function createUser(cloud, { phone } = {}) {
   return Username;
 }
 
-/** A user who set up an authenticator in the first sign-in at `custom`. Two codes of it are left. */
+/** Creates a user who set up an authenticator in the first sign-in at `custom`. Two codes of it are left. */
 export async function enrolledUser(cloud) {
   const username = await createUser(cloud);
   const signIn = await begun(cloud, username);
@@ -66,8 +66,8 @@ export async function enrolledUser(cloud) {
   return { username, app, tokens: signIn.tokens };
 }
 
-/** Tokens of a sign-in at `custom` that proved two factors: for five minutes they allow changes. `answer`: a
- * code of an authenticator, or a recovery code. */
+/** Returns tokens of a sign-in at `custom` that proved two factors. They allow changes for five minutes.
+ * `answer` is a code of an authenticator, or a recovery code. */
 export async function signInProven(cloud, username, answer) {
   const signIn = await begun(cloud, username);
   await signIn.answer(answer);
@@ -82,13 +82,14 @@ export async function signInProven(cloud, username, answer) {
   return signIn.tokens;
 }
 
-/** A user with an authenticator, and tokens of a sign-in that proved it. One code of it is left. */
+/** Creates a user with an authenticator, and returns tokens of a sign-in that proved it. One code of it is
+ * left. */
 export async function provenUser(cloud) {
   const { username, app } = await enrolledUser(cloud);
   return { username, app, tokens: await signInProven(cloud, username, app.next()) };
 }
 
-/** Tokens of a user who has Cognito's own authenticator, by USER_PASSWORD_AUTH and a code of it. */
+/** Returns tokens of a user who has Cognito's own authenticator, by USER_PASSWORD_AUTH and a code of it. */
 export async function signInWithPoolApp(cloud, USERNAME, code) {
   const ClientId = cloud.endpoints.clients.native.id;
   const { ChallengeName, Session } = await cloud.cognito('InitiateAuth', {
@@ -106,8 +107,8 @@ export async function signInWithPoolApp(cloud, USERNAME, code) {
   return AuthenticationResult;
 }
 
-/** A user who set up Cognito's own authenticator through the MFA API, which a first sign-in by the password
- * alone allows, and then signed in with it. One code of it is left. */
+/** Creates a user who set up Cognito's own authenticator through the MFA API and then signed in with it.
+ * The API permits the set-up after a first sign-in by the password alone. One code is left. */
 export async function poolUser(cloud) {
   const username = await createUser(cloud);
   const { AccessToken: token } = await signIn(cloud, username);
@@ -122,7 +123,7 @@ export async function poolUser(cloud) {
   return { username, app, tokens: await signInWithPoolApp(cloud, username, app.next()) };
 }
 
-/** A sign-in at `custom` that waits for its first answer after the password. */
+/** Starts a sign-in at `custom` that waits for its first answer after the password. */
 async function begun(cloud, name) {
   const clients = { custom: { ...cloud.endpoints.clients.custom, custom: true } };
   const world = { cloud, clients, cognito: (...call) => cloud.cognito(...call) };

@@ -19,7 +19,7 @@ const ACTIONS = [
 ];
 const CHANGES = ACTIONS.slice(2);
 
-/** Every action on an owner is refused, and does nothing. */
+/** Checks that every action on an owner is refused and does nothing. */
 async function everyActionRefused(signIn, owner, actions = ACTIONS) {
   await world.unchanged(owner, async () => {
     for (const [action, body] of actions) await world.administrationRefused(signIn, action, owner.name, body);

@@ -5,13 +5,13 @@ import { NO_CODE, journey, noTokens, worldOf } from './harness/world.js';
 
 const world = worldOf();
 
-/** A sign-in at `native` with the password and a remembered browser. */
+/** Signs in at `native` with the password and a remembered browser. */
 async function byRememberedDevice(owner, device) {
   const signIn = await world.signIn('native', owner, { password: owner.password, device });
   return signIn.proveRememberedDevice(device);
 }
 
-/** A sign-in at `custom` with the password and a trusted browser. */
+/** Signs in at `custom` with the password and a trusted browser. */
 async function byTrustedDevice(owner, device) {
   const signIn = await world.signIn('custom', owner, { password: owner.password });
   return signIn.answer(await device.sign(signIn.shown));

@@ -5,7 +5,7 @@ import { describe } from 'node:test';
 import { Authenticator } from '../harness/authenticator.js';
 import { NO_CODE, journey, noTokens, oneProof, worldOf } from './harness/world.js';
 
-/** A sign-in at `custom` that has come to the enrolment. */
+/** Starts a sign-in at `custom` and brings it to the enrolment. */
 async function atEnrolment(world, owner) {
   const signIn = await world.signIn('custom', owner, { password: owner.password });
   await signIn.answerByMessage('email', owner.email);

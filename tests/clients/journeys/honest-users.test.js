@@ -13,7 +13,7 @@ after(() => {
   for (const { what, calls } of steps) console.log(`${String(calls).padStart(4)}  ${what}`);
 });
 
-/** Counts a flow, which must not take more than `most` calls; answers what it gave. */
+/** Counts the calls of a flow, which must not take more than `most`. Returns the flow's result. */
 async function counted(what, most, flow) {
   const before = world.calls;
   const given = await flow();

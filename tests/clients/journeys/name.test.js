@@ -10,7 +10,7 @@ const world = worldOf();
 // docs/security/assurance.md, "Guessing".
 const WRONG_BY_NAME = 16;
 
-/** Wrong codes, five a sign-in, as fast as the world lets an attacker; and then a right one. */
+/** Enters wrong codes, five per sign-in, as fast as the world permits, and then a right one. */
 async function guessAtPasswordless(owner, signIns) {
   for (let count = 0; count < signIns; count += 1) {
     const guessing = await world.signIn('passwordless', owner);

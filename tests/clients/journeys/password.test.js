@@ -8,7 +8,7 @@ import {
 
 const world = worldOf();
 
-/** Wrong codes of the owner's authenticator beside the password, five a sign-in. */
+/** Enters wrong codes of the owner's authenticator after the password, five per sign-in. */
 async function guess(owner, signIns) {
   for (let count = 0; count < signIns; count += 1) {
     const custom = await world.signIn('custom', owner, { password: owner.password });

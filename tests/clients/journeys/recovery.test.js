@@ -5,7 +5,7 @@ import { NEW_PASSWORD, NO_CODE, journey, noTokens, unusedCode, worldOf } from '.
 
 const world = worldOf({ policy: '[recovery.email]\nopen = true\n' });
 
-/** A call of the public API; the secret of a recovery takes the place of a token. */
+/** Calls the public API. The secret of a recovery replaces a token. */
 async function recover(path, body, secret) {
   const response = await world.cloud.api(path, { method: 'POST', token: secret, body });
   return { http: response.status, ...(await response.json()) };

@@ -5,7 +5,7 @@ import { GROUP_OF_HELPERS, NO_CODE, journey, noTokens, worldOf } from './harness
 
 const world = worldOf({ mfa: 'on' });
 
-/** A user of `passwordless` with a named authenticator and no factor of the pool's. */
+/** Creates a user of `passwordless` with a named authenticator and no pool factor. */
 async function passwordlessUser(wishes) {
   const owner = await world.newUser(wishes);
   const first = await world.signIn('passwordless', owner);
@@ -19,7 +19,7 @@ async function passwordlessUser(wishes) {
   return owner;
 }
 
-/** The password at `native`, and the factor that Cognito asks to be set up. */
+/** Enters the password at `native`, and sets up the factor that Cognito asks for. */
 async function setUpInSignIn(owner) {
   const native = await world.signIn('native', owner, { password: owner.password });
   assert.equal(native.challenge, 'MFA_SETUP');

@@ -81,7 +81,7 @@ describe('time of authenticator codes', () => {
   }
 });
 
-/** What `walk` takes for each name, in milliseconds: known and unknown ones at random. */
+/** Returns the times of `walk` for each name, in milliseconds. Known and unknown names are in random order. */
 async function timed(names, walk) {
   const times = { known: [], unknown: [] };
   const row = Object.entries(names).flatMap(([arm, of]) => of.map((name) => [Math.random(), arm, name]));
@@ -93,7 +93,7 @@ async function timed(names, walk) {
   return times;
 }
 
-/** Prints and compares: medians against the spread, and how often an unknown name took longer. */
+/** Prints and compares the medians against the spread, and how often an unknown name took longer. */
 function same(t, { known, unknown }) {
   const [ofKnown, ofUnknown] = [known, unknown].map((times) => quantile(times, 0.5));
   const all = [...known, ...unknown];

@@ -22,7 +22,7 @@ after(async () => {
   assert.deepEqual({ code: end.code, survivors: end.survivors }, { code: 0, survivors: [] });
 });
 
-/** Sorted times in ms, warm, one after another; slower than the gateway's throttle. */
+/** Returns sorted times in ms, warm, one call after another, slower than the gateway's throttle. */
 async function times(call) {
   const found = [];
   for (let round = 0; round < ROUNDS + 20; round += 1) {

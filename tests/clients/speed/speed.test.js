@@ -83,7 +83,8 @@ test('a sign-in with SRP and a TOTP code takes at most 50 ms beside the clientâ€
   assert.ok(waits <= limit, `${waits} ms, limit ${limit} ms`);
 });
 
-/** What full sign-ins wait for the pool, each beside requests that take the same way and do next to nothing. */
+/** Returns the waits of full sign-ins for the pool, each beside requests that take the same way and do
+ * almost nothing. */
 async function signIns() {
   const rounds = [];
   // Each sign-in has its own user: a code works once, and the test does not wait for the next one.
@@ -106,7 +107,8 @@ async function signIns() {
   return rounds;
 }
 
-/** A sign-in's way, three times to the pool and three times to a function, without its work, in milliseconds. */
+/** Returns the time of a sign-in's way without its work, in milliseconds: three times to the pool and three
+ * times to a function. */
 async function bareWay(AccessToken) {
   const started = performance.now();
   for (let time = 0; time < 3; time += 1) {
@@ -131,7 +133,7 @@ async function userWithTotp() {
   return { username, authenticator, token: AccessToken };
 }
 
-/** The requests that `action` makes, each with its time from the call to the last byte. */
+/** Returns the requests that `action` makes, each with its time from the call to the last byte. */
 async function timed(action) {
   const requests = [];
   const { fetch } = globalThis;

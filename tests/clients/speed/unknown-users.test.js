@@ -68,7 +68,7 @@ function idleDeliver() {
   return functions;
 }
 
-/** A user whom the pool's owner made. */
+/** Creates a user as an administrator of the pool does. */
 async function user() {
   const user = { UserPoolId: cloud.endpoints.userPoolId, Username: newAddress() };
   await cloud.cognito('AdminCreateUser', {
@@ -83,7 +83,7 @@ async function user() {
   return user.Username;
 }
 
-/** Begins a sign-in and asks for a code by e-mail; what both answers take, in milliseconds. */
+/** Starts a sign-in and asks for a code by e-mail. Returns the times of both answers, in milliseconds. */
 async function codeAsked(name) {
   const ClientId = cloud.endpoints.clients.custom.id;
   const started = performance.now();

@@ -21,10 +21,10 @@ const SUITES = {
   v2_0478_committed_unsigned: Suite.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY,
 };
 
-/** What Cognito seals: a code, a longer one, a temporary password (cognito.md §2.3). */
+/** The texts that Cognito seals: a code, a longer one, a temporary password (cognito.md §2.3). */
 const PLAINTEXTS = { code: '123456', long_code: '67890123', password: 'Tmp&lt;9x&gt;&amp;Qz1!' };
 
-/** Genuine messages that are no code of Cognito's. */
+/** Genuine messages that do not have the form of Cognito's codes. */
 const FOREIGN = {
   several_frames: { suiteId: SUITES.v1_0378_signed_no_commitment, frameLength: 4 },
   several_frames_committed: { suiteId: SUITES.v2_0578_committed_signed, frameLength: 4 },
@@ -35,7 +35,7 @@ const FOREIGN = {
   another_pool: { suiteId: SUITES.v1_0378_signed_no_commitment, pool: 'us-east-1_AnotherOne' },
 };
 
-/** A KMS that notes the data key it has just made. The length of a ciphertext is KMS's. */
+/** A KMS that notes the data key it has just made. KMS decides the length of a ciphertext. */
 class Kms {
   made = undefined;
 

@@ -25,9 +25,9 @@ const ANSWERS = {
 export class SignIn {
   /** The challenge that waits for an answer, if any. */
   challenge;
-  /** What the challenge shows. */
+  /** The public parameters of the challenge. */
   shown = {};
-  /** What the pool issued, if anything. */
+  /** The tokens that the pool issued, if any. */
   tokens;
   /** The last refusal. */
   refusal;
@@ -44,7 +44,7 @@ export class SignIn {
     this.#name = name;
   }
 
-  /** Begins: with the password or, where the client takes that, with the name alone. */
+  /** Starts with the password or, where the client accepts that, with the name alone. */
   async begin({ password, device } = {}) {
     this.#device = device;
     const named = { USERNAME: this.#name, ...this.#attached(this.#name) };
@@ -62,7 +62,7 @@ export class SignIn {
     return this.respond(await exchange.prove({ group, name, password, ...this.shown }));
   }
 
-  /** Of a custom challenge: `begin`, `code`, `enrol`. */
+  /** The step of a custom challenge: `begin`, `code` or `enrol`. */
   get step() {
     return this.challenge === 'CUSTOM_CHALLENGE' ? this.shown.step : undefined;
   }
@@ -72,14 +72,14 @@ export class SignIn {
     return this.shown.factors?.split(',') ?? [];
   }
 
-  /** The claims of the access token; none without one. */
+  /** Returns the claims of the access token, or no claims without a token. */
   get claims() {
     if (this.tokens === undefined) return {};
     return JSON.parse(Buffer.from(this.tokens.AccessToken.split('.')[1], 'base64url'));
   }
 
-  /** Answers the challenge, whichever it is: with a code, or with the name of a factor. Without one there is
-   * nothing to answer. */
+  /** Answers the current challenge with a code or with the name of a factor. Does nothing without a
+   * challenge. */
   async answer(text) {
     if (this.challenge === undefined) return this;
     return this.respond({ [ANSWERS[this.challenge] ?? 'ANSWER']: text });
@@ -91,7 +91,7 @@ export class SignIn {
     return code === undefined ? this : this.answer(code);
   }
 
-  /** Chooses a factor that sends a code to `address`; the code, if one was asked for. */
+  /** Chooses a factor that sends a code to `address`. Returns the code if the pool asked for one. */
   async code(factor, address) {
     const box = await this.#world.mailbox(address);
     await this.answer(factor);
@@ -108,7 +108,7 @@ export class SignIn {
     return this.respond(await exchange.prove({ group, name: key, password, ...this.shown }));
   }
 
-  /** Answers MFA_SETUP with an authenticator made for it; answers the authenticator. */
+  /** Answers MFA_SETUP with a new authenticator. Returns the authenticator. */
   async setUpInPool() {
     if (this.challenge !== 'MFA_SETUP') return undefined;
     const started = await this.#world.cognito('AssociateSoftwareToken', { Session: this.#session });
@@ -120,18 +120,18 @@ export class SignIn {
     return app;
   }
 
-  /** The session of the challenge, for calls that a client would not make now. */
+  /** Returns the session of the challenge, for calls that a client would not make now. */
   get session() {
     return this.#session;
   }
 
-  /** Goes on with the session of another sign-in. */
+  /** Continues with the session of another sign-in. */
   steal(other) {
     this.#session = other.session;
     this.challenge = other.challenge;
   }
 
-  /** Any answer to the challenge. */
+  /** Sends any answer to the challenge. */
   respond(responses) {
     const USERNAME = this.shown.USERNAME ?? this.shown.USER_ID_FOR_SRP ?? this.#name;
     const { nonce } = this.shown;

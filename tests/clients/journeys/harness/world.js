@@ -14,7 +14,7 @@ import { newAddress, PASSWORD } from '../../harness/user.js';
 import { SignIn } from './sign-in.js';
 
 export const NEW_PASSWORD = 'Another-Horse-8';
-/** Has the form of a recovery code, and is none. */
+/** Has the form of a recovery code, but is invalid. */
 export const NO_CODE = '0000-0000-0000-0000-0000-0000';
 export const GROUP_OF_HELPERS = 'helpers';
 export const GROUP_OF_TWO_FACTORS = 'two-factors';
@@ -38,8 +38,8 @@ const policyWith = (admin) => `
 
 let phones = 0;
 
-/** The world of a file's journeys: one cloud, started before them. `admin`: keys for the policy's table of that
- * name; `policy`: further tables. */
+/** The world of a file's journeys: one cloud, started before them. `admin` holds keys for the policy's
+ * table of that name, `policy` further tables. */
 export function worldOf({ mfa = 'optional', admin = '', policy = '' } = {}) {
   const world = new World();
   const folder = temporaryFolder();
@@ -51,13 +51,13 @@ export function worldOf({ mfa = 'optional', admin = '', policy = '' } = {}) {
   return world;
 }
 
-/** A test of one way in. Its name begins with what the attacker knows or holds. */
+/** A test of one attack. Its name begins with what the attacker knows or holds. */
 export function journey(name, walk) {
   test(name, { timeout: 600_000 }, walk);
 }
 
 export class World {
-  /** Calls of clients so far. */
+  /** The number of clients' calls so far. */
   calls = 0;
 
   async open(flags) {
@@ -90,7 +90,7 @@ export class World {
     return new SignIn(this, client, name).begin(proofs);
   }
 
-  /** What comes to an address from now on. */
+  /** Collects the messages to an address from now on. */
   async mailbox(address) {
     const codes = async () => (await this.cloud.messages(address)).flatMap(({ code }) => code ?? []);
     const { length } = await codes();
@@ -106,12 +106,12 @@ export class World {
     };
   }
 
-  /** Some minutes later: unfinished sign-ins are over. */
+  /** Lets some minutes pass: running sign-ins expire. */
   laterOn({ sub }) {
     return endSignIns(this.cloud, sub);
   }
 
-  /** The subjects of what an address was sent, from the time on when `count` messages are there. */
+  /** Returns the subjects of the messages to an address, once one of them matches `pattern`. */
   async subjects(address, pattern) {
     for (let tries = 0; tries < 200; tries += 1) {
       const subjects = (await this.cloud.messages(address)).map(({ subject }) => subject ?? '');
@@ -123,7 +123,7 @@ export class World {
 
   // ---- Owners, and how they come to their factors ----
 
-  /** A confirmed user with a verified e-mail address; `phone`: a verified number as well. */
+  /** Creates a confirmed user with a verified e-mail address. `phone` adds a verified number. */
   async newUser({ name = newAddress(), phone = false, groups = [] } = {}) {
     const owner = { name, email: name, password: PASSWORD, recoveryCodes: [] };
     const attributes = { email: name, email_verified: 'true' };
@@ -143,8 +143,8 @@ export class World {
     return owner;
   }
 
-  /** An owner who signed in at `custom` for the first time and has an authenticator from then on; the codes
-   * of two further steps of it are left. Then with a code of it, and has recovery codes. */
+  /** Creates an owner who set up an authenticator in the first sign-in at `custom`. The owner has signed in
+   * with a code of it and has recovery codes. The codes of two further time steps are left. */
   async newUserWithAuthenticator(wishes) {
     const owner = await this.newUser(wishes);
     await this.firstSignIn(owner);
@@ -156,14 +156,14 @@ export class World {
     return owner;
   }
 
-  /** The same with an authenticator of the pool's as well, which recovery asks for. */
+  /** Creates such an owner who also has a pool authenticator, which recovery asks for. */
   async newUserWithBothAuthenticators(wishes) {
     const owner = await this.newUserWithAuthenticator(wishes);
     owner.poolApp = await this.setUpPoolAuthenticator(owner.signIn);
     return owner;
   }
 
-  /** The first sign-in at `custom`, with an authenticator set up in it or right after it. */
+  /** Makes the first sign-in at `custom`, with an authenticator set up in it or right after it. */
   async firstSignIn(owner) {
     const signIn = await this.signIn('custom', owner, { password: owner.password });
     const [channel, address] = owner.phone === undefined ? ['email', owner.email] : ['sms', owner.phone];
@@ -186,12 +186,13 @@ export class World {
     assert.ok(signIn.tokens, `the owner signs in at custom: ${signIn.refusal ?? signIn.step}`);
   }
 
-  /** The owner's factors are gone: a new authenticator is set up at the next sign-in. A recovery leaves codes. */
+  /** Marks the owner's factors as lost. The next sign-in sets up a new authenticator. A recovery leaves
+   * codes. */
   lose(owner, recoveryCodes = []) {
     Object.assign(owner, { lostApp: owner.app, app: undefined, poolApp: undefined, recoveryCodes });
   }
 
-  /** An owner without an authenticator who signs in at `custom` by text messages, and did so. */
+  /** Creates an owner without an authenticator who has signed in at `custom` by text message. */
   async newUserBySms(wishes) {
     const owner = await this.newUser({ ...wishes, phone: true });
     owner.signIn = await this.signIn('custom', owner, { password: owner.password });
@@ -200,7 +201,7 @@ export class World {
     return owner;
   }
 
-  /** An owner with an authenticator of the pool's, who has signed in with it at `native`. */
+  /** Creates an owner with a pool authenticator, who has signed in with it at `native`. */
   async newUserWithPoolAuthenticator(wishes) {
     const owner = await this.newUser(wishes);
     owner.poolApp = await this.setUpPoolAuthenticator(await this.signInNatively(owner));
@@ -209,7 +210,7 @@ export class World {
     return owner;
   }
 
-  /** The owner's sign-in at `native`, with the pool's factors. */
+  /** Signs in the owner at `native`, with the pool factors. */
   async signInNatively(owner) {
     const signIn = await this.signIn('native', owner, { password: owner.password });
     if (signIn.challenge === 'SOFTWARE_TOKEN_MFA') await signIn.answer(owner.poolApp.next());
@@ -218,7 +219,7 @@ export class World {
     return signIn;
   }
 
-  /** The owner's sign-in at `custom` with a code of the authenticator. */
+  /** Signs in the owner at `custom` with a code of the authenticator. */
   async signInByAuthenticator(owner) {
     const signIn = await this.signIn('custom', owner, { password: owner.password });
     if (signIn.challenge === 'SOFTWARE_TOKEN_MFA') await signIn.answer(owner.poolApp.next());
@@ -227,7 +228,7 @@ export class World {
     return signIn;
   }
 
-  /** The owner's usual sign-in at `custom`, by whatever they have. It must work. */
+  /** Signs in the owner at `custom` as usual, with the factors that they have. It must work. */
   async signInAsOwner(owner) {
     const signIn = await this.signIn('custom', owner, { password: owner.password });
     if (signIn.challenge === 'SOFTWARE_TOKEN_MFA') await signIn.answer(owner.poolApp.next());
@@ -239,12 +240,12 @@ export class World {
     return signIn;
   }
 
-  /** A member of the administrators' group, after a sign-in at `custom` with an authenticator. */
+  /** Creates a member of the administrators' group, after a sign-in at `custom` with an authenticator. */
   newHelper() {
     return this.newUserWithAuthenticator({ groups: [GROUP_OF_HELPERS] });
   }
 
-  /** What the table and the pool know of a user's factors and addresses. */
+  /** Returns what the table and the pool hold about a user's factors and addresses. */
   async factorsOf({ sub, name }) {
     const stored = (await storedFactors(this.cloud, sub)) ?? {};
     const entries = (attribute) => Object.entries(stored[attribute]?.M ?? {});
@@ -266,7 +267,7 @@ export class World {
     };
   }
 
-  /** Walks a way that must leave a user's factors as they are. */
+  /** Runs an attack that must leave a user's factors as they are. */
   async unchanged(owner, walk) {
     const atFirst = await this.factorsOf(owner);
     await walk();
@@ -275,7 +276,7 @@ export class World {
 
   // ---- What a token is tried for. A sign-in without tokens is tried as well: the answer is a no. ----
 
-  /** A call of the HTTP API with the access token of a sign-in. */
+  /** Calls the HTTP API with the access token of a sign-in. */
   async call(signIn, method, path, body) {
     this.calls += 1;
     const response = await this.cloud.api(path, { token: signIn.tokens?.AccessToken, method, body });
@@ -283,13 +284,14 @@ export class World {
     return { status: response.status, body: text === '' ? {} : JSON.parse(text) };
   }
 
-  /** The codes; none if they are refused. */
+  /** Creates recovery codes. Returns an empty list if the request is refused. */
   async mintRecoveryCodes(signIn) {
     const { body } = await this.call(signIn, 'POST', '/mfa/recovery-codes');
     return body.codes ?? [];
   }
 
-  /** A named authenticator, confirmed; none if it is refused. `after`: one that the user has. */
+  /** Sets up and confirms a named authenticator, unless the request is refused. `after` is an authenticator
+   * that the user has. */
   async addAuthenticator(signIn, after) {
     const { body } = await this.call(signIn, 'POST', '/mfa/authenticators', { name: 'App' });
     if (body.secret === undefined) return undefined;
@@ -299,7 +301,7 @@ export class World {
     return status === 200 ? app : undefined;
   }
 
-  /** A trusted device; none if it is refused. */
+  /** Registers a trusted device, unless the request is refused. */
   async trustDevice(signIn) {
     const device = await Device.make();
     const body = { name: 'Laptop', publicKey: device.publicKey };
@@ -309,7 +311,7 @@ export class World {
     return Object.assign(device, { id: kept.id, sub, clientId });
   }
 
-  /** An authenticator of the pool's, by Cognito's own calls; none if the sign-in gave no token. */
+  /** Sets up a pool authenticator by Cognito's own calls, if the sign-in gave a token. */
   async setUpPoolAuthenticator(signIn) {
     const AccessToken = signIn.tokens?.AccessToken;
     if (AccessToken === undefined) return undefined;
@@ -321,7 +323,7 @@ export class World {
     return app;
   }
 
-  /** Has the browser of a sign-in remembered by Cognito. */
+  /** Lets Cognito remember the browser of a sign-in. */
   async rememberDevice(signIn) {
     const { AccessToken, NewDeviceMetadata } = signIn.tokens;
     const { DeviceKey, DeviceGroupKey } = NewDeviceMetadata;
@@ -332,7 +334,7 @@ export class World {
     return { key: DeviceKey, group: DeviceGroupKey, password };
   }
 
-  /** New tokens for the refresh token of a sign-in at `native` or `custom`; none if it is refused. */
+  /** Returns new tokens for the refresh token of a sign-in at `native` or `custom`, unless it is refused. */
   async refresh(client, signIn) {
     const renewed = new SignIn(this, client);
     try {
@@ -359,7 +361,7 @@ export class World {
     return NEW_PASSWORD;
   }
 
-  /** Every change that the MFA API has, tried with one token: each must be a 401 or 403. */
+  /** Tries every change of the MFA API with one token. Each must be a 401 or 403. */
   async everyChangeRefused(owner, signIn) {
     const { own } = await this.factorsOf(owner);
     const { publicKey } = await Device.make();
@@ -385,7 +387,7 @@ export class World {
     });
   }
 
-  /** What the admin API answers to an action, under each form that its route ever had. */
+  /** Returns the admin API's answers to an action, under each form that its route ever had. */
   async administer(signIn, action, user, body = {}) {
     const method = ['preference', 'phone-number'].includes(action) ? 'PUT' : 'POST';
     const changes = { reason: 'ticket 17', ...body };
@@ -402,7 +404,7 @@ export class World {
     return answers;
   }
 
-  /** No form of an action is answered with anything but a no. */
+  /** Checks that the API refuses every form of an action. */
   async administrationRefused(signIn, action, user, body) {
     const statuses = (await this.administer(signIn, action, user, body)).map(({ status }) => status);
     assert.ok(statuses.every((status) => [401, 403, 404, 405].includes(status)), `${action}: ${statuses}`);
