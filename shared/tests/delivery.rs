@@ -63,8 +63,8 @@ enum Step {
     AfterNote,
 }
 
-/// The services around the senders: a KMS that knows the sample events' keys, a provider with an outbox, and
-/// a table that can be stopped at a step.
+/// The services around the senders. They are a KMS that knows the sample events' keys, a provider with an
+/// outbox, and a table that can be stopped at a step.
 #[derive(Default)]
 struct World {
     table: Arc<InMemoryTable>,

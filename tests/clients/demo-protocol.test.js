@@ -1,5 +1,5 @@
-// The demo app's own computations, without a browser: SRP against the local pool, for users and devices, and
-// an authenticator's codes against a library that shares no code with it.
+// The demo app's own computations, without a browser. The tests check SRP against the local pool, for users
+// and devices. They check an authenticator's codes against a library that shares no code with it.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Secret, TOTP } from 'otpauth';

@@ -1,5 +1,5 @@
 // Whether a sign-in by name alone reveals who has an account. The test compares known names of every kind
-// with unknown ones, by all that a client is shown and by the calls that the functions make.
+// with unknown ones. It compares all that a client is shown and the calls that the functions make. The test
 // speed/known-names.test.js compares time.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
@@ -100,9 +100,9 @@ async function transcript(world, { name }, answers) {
   return steps;
 }
 
-/** What is drawn at random as its form, times to ten seconds, digits of a mask as digits; all else as it is.
- * USERNAME is the pool's own word, added to what functions show: what Cognito adds for a name that is no user's is
- * not documented (docs/reference/cognito.md §3.4), and no function can change it. */
+/** Replaces random values by their form, rounds times to ten seconds, and hides the digits of a mask. The pool
+ * itself adds USERNAME to what functions show. Cognito does not document its value for an unknown name
+ * (docs/reference/cognito.md §3.4), and no function can change it. */
 function shape({ USERNAME: _, ...shown }) {
   const forms = {
     nonce: (text) => text.replace(/^[0-9a-f]{32}$/, '(32 hex digits)'),

@@ -1,5 +1,5 @@
-// The MFA API's answer to invalid input, over the gateway: a problem document (RFC 9457), or API Gateway's
-// own message if the request does not reach the function. Nothing changes.
+// The MFA API's answer to invalid input, over the gateway. It is a problem document (RFC 9457), or API
+// Gateway's own message if the request does not reach the function. Nothing changes.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 

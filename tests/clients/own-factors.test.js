@@ -1,6 +1,6 @@
-// Custom factors through the gateway with a real token: named authenticators with codes of another library,
-// recovery codes, and trusted devices whose key WebCrypto does not export. The user gets a notice of every
-// change.
+// Custom factors through the gateway with a real token. They are named authenticators with codes of another
+// library, recovery codes, and trusted devices whose key WebCrypto does not export. The user gets a notice of
+// every change.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';

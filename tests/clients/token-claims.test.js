@@ -1,5 +1,5 @@
-// The claims of tokens, as a resource server reads them: claims and scopes of the operator's policy, the
-// proven factors, and what a refresh keeps of them. Amplify v6 signs in and refreshes, aws-jwt-verify
+// The claims of tokens, as a resource server reads them. They are claims and scopes of the operator's policy,
+// the proven factors, and what a refresh keeps of them. Amplify v6 signs in and refreshes, aws-jwt-verify
 // verifies.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -66,8 +66,8 @@ def test_sign_up_totp_and_sign_in(cloud):
         ChallengeResponses={"USERNAME": user, "SOFTWARE_TOKEN_MFA_CODE": totp.at(now + 30)},
     )
     tokens = answered["AuthenticationResult"]
-    # The pool tracks devices: a refresh names the device key that it was given (docs/reference/cognito.md,
-    # 3.8).
+    # The pool tracks devices: a refresh names the device key that it was given
+    # (docs/reference/cognito.md, 3.8).
     device = tokens["NewDeviceMetadata"]["DeviceKey"]
     refreshed = cognito.initiate_auth(
         ClientId=cloud.native,

@@ -207,7 +207,7 @@ fn a_role_names_the_partitions_that_its_function_touches() {
     assert_eq!(scans.map(|(function, _)| function).collect::<Vec<_>>(), ["reconcile-claims"]);
 }
 
-/// The roles make the audit trail append-only, independent of our code: an action that can change or delete
+/// The roles make the audit trail append-only, independent of our code. An action that can change or delete
 /// an item may not touch the trail's partitions. A put is conditional in our code, because IAM can't
 /// distinguish a new item from an old one.
 #[test]

@@ -12,8 +12,8 @@ use super::parameters::Parameters;
 /// The parameter and the output of the template.
 pub(super) const REVISION: &str = "Revision";
 
-/// Returns the revision of the built code in `build`, the overrides, the templates, the parameters, and the versions
-/// of the secrets, each an ARN and the id of its current version.
+/// Returns the revision of the built code in `build`, the overrides, the templates, the parameters and the
+/// versions of the secrets. A version of a secret is its ARN and the id of its current version.
 pub(super) fn revision(
     build: &Path,
     overrides: &Path,

@@ -1,4 +1,4 @@
-// The console in a real headless Chromium: it shows a sign-in while it happens, shows codes, switches a fault
+// The console in a real headless Chromium. It shows a sign-in while it happens, shows codes, switches a fault
 // on, and works with the keyboard alone.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -1,5 +1,5 @@
-// The demo app in a real headless Chromium: every way to sign in, every factor and every error. axe checks
-// each screen, and the test takes its pictures.
+// The demo app in a real headless Chromium: every way to sign in, every factor and every error. The library
+// axe checks each screen, and the test takes its pictures.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 

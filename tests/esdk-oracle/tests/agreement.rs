@@ -1,5 +1,5 @@
-//! Checks that our reader and AWS's agree on every sample of the official SDKs, and on every input that
-//! differs from one by a byte or by its length.
+//! Checks that our reader and AWS's agree. The inputs are every sample of the official SDKs, and every input
+//! that differs from one by a byte or by its length.
 
 use std::collections::BTreeMap;
 

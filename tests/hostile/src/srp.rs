@@ -1,6 +1,6 @@
-//! A sign-in of Alex at the local pool by SRP, one parameter per line: `SRP_A` (`*K` is K·N, `*K+R` a little
-//! more, `!` a right one) and the client's password. The other lines replace values of the answer: the claim,
-//! the secret block, the time.
+//! A sign-in of Alex at the local pool by SRP, one parameter per line. The first two are `SRP_A` (`*K` is
+//! K·N, `*K+R` a little more, `!` a right one) and the client's password. The other lines replace values of
+//! the answer: the claim, the secret block, the time.
 
 use std::sync::LazyLock;
 
