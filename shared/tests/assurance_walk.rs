@@ -53,7 +53,7 @@ enum Owner {
     PoolAuthenticator,
 }
 
-/// What the attacker holds at the beginning.
+/// The things that the attacker holds at the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,

@@ -238,7 +238,7 @@ describe('with the proof of somebody or something else', () => {
       challengeAnswer: wrong(number),
     });
     const answers = [];
-    // As many at a time as there are processes here.
+    // Each batch has as many calls as there are processes here.
     for (let first = 0; first < 200; first += 50) {
       answers.push(...await Promise.all(Array.from({ length: 50 }, (_, index) => verify(first + index))));
     }

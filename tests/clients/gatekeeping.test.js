@@ -1,4 +1,4 @@
-// Who may sign up and sign in, as apps see it. Every sample of docs/operators/rules refuses and permits. The
+// Tests who may sign up and sign in, as apps see it. Every sample of docs/operators/rules refuses and permits. The
 // rules see what Amplify v5 and v6 reveal about the app. An address has one account, and attempts are
 // delayed.
 import assert from 'node:assert/strict';

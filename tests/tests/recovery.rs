@@ -251,7 +251,7 @@ async fn known_and_unknown_names_take_the_same_time() {
     }
     assert_eq!(shapes[1][0]["standing"]["status"], "waiting", "{:?}", shapes[1][0]);
 
-    // The same through the gateway.
+    // The gateway gives the same results.
     let keys = |answer: &Value| -> Vec<String> { answer.as_object().unwrap().keys().cloned().collect() };
     let mut answers = Vec::new();
     for name in ["user-0-0@example.com", "none-0-0@example.com"] {

@@ -1,4 +1,4 @@
-// What gives access to the admin API, and what a member of the administrators' group can't do.
+// Shows what gives access to the admin API, and what a member of the administrators' group can't do.
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { setTimeout } from 'node:timers/promises';

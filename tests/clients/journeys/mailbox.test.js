@@ -1,4 +1,4 @@
-// What a mailbox or a phone gives access to, with the passwords that they reset.
+// Shows what a mailbox or a phone gives access to, with the passwords that they reset.
 import assert from 'node:assert/strict';
 
 import { newAddress } from '../harness/user.js';

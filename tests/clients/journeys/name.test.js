@@ -1,4 +1,4 @@
-// What a name alone gives access to.
+// Shows what a name alone gives access to.
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 

@@ -1,4 +1,4 @@
-// What the password alone gives access to, in a pool with optional MFA.
+// Shows what the password alone gives access to, in a pool with optional MFA.
 import assert from 'node:assert/strict';
 
 import { Device } from '../harness/device.js';

@@ -1,4 +1,4 @@
-// What gives access to the recovery of an account whose authenticator is lost.
+// Shows what gives access to the recovery of an account whose authenticator is lost.
 import assert from 'node:assert/strict';
 
 import { NEW_PASSWORD, NO_CODE, journey, noTokens, unusedCode, worldOf } from './harness/world.js';

@@ -1,4 +1,4 @@
-// What codes and seeds give access to after they were seen, printed or used.
+// Shows what codes and seeds give access to after they were seen, printed or used.
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 

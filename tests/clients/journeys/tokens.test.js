@@ -1,4 +1,4 @@
-// What tokens give access to that were stolen from an owner's browser.
+// Shows what tokens give access to that were stolen from an owner's browser.
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 
