@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Challenges, CodeHash, Nonce, challenge::code_hash};
+use super::{Challenges, CodeHash, Nonce};
 use crate::{
     delivery::{ChallengeCode, ChallengeCodes},
     kernel::{Entropy, HashKey, OneTimeCode, PortError},
@@ -44,4 +44,21 @@ impl std::fmt::Debug for DrawnCodes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DrawnCodes").field("digits", &self.digits).finish_non_exhaustive()
     }
+}
+
+/// Returns the hash that we store of a code. It is bound to the challenge and to the number of the code.
+pub(super) fn code_hash(
+    key: &HashKey,
+    nonce: &Nonce,
+    round_index: u32,
+    send_attempt: u32,
+    code: &OneTimeCode,
+) -> String {
+    let parts: [&[u8]; 4] = [
+        nonce.as_str().as_bytes(),
+        &round_index.to_be_bytes(),
+        &send_attempt.to_be_bytes(),
+        code.expose().as_bytes(),
+    ];
+    key.hash("challenge-code", &parts)
 }

@@ -6,23 +6,27 @@
 //! one read gives a step all it needs, and each atomic change is one write on one item.
 
 mod answer;
-mod challenge;
 mod clients;
 mod codes;
+mod create;
+mod define;
 mod enrolment;
 mod machine;
 mod port;
+mod private_parameters;
 mod requirement;
 mod round_state;
+mod settings;
+mod signing_in;
 mod state;
 mod strength;
 mod token_gate;
+mod verify;
+mod view;
 
-pub use challenge::{
-    AnswerVerifier, ChallengeCreator, CreatedChallenge, CustomAuthSettings, DefineDecision, SignIns,
-    SigningIn,
-};
 pub use codes::DrawnCodes;
+pub use create::{ChallengeCreator, CreatedChallenge};
+pub use define::{DefineDecision, SignIns};
 pub use enrolment::SignInEnrolment;
 pub use machine::{Challenge, FailReason, MAX_ROUNDS, NextStep, SessionItem, next};
 pub use port::{
@@ -33,6 +37,9 @@ pub use port::{
 };
 pub use requirement::{AppClient, AppClients, Proven, Requirements};
 pub use round_state::{ChallengeSlot, Nonce, RoundPrompt, RoundState, SlotKind};
+pub use settings::CustomAuthSettings;
+pub use signing_in::SigningIn;
 pub use state::{AnswerEffect, ChallengeState, ChosenFactor, FailureCounts, UserSignInState};
 pub use strength::{Weakness, weaknesses};
 pub use token_gate::{NativeSteps, TokenDecision, TokenGate, TokenGranted, TokenKind, TokenRequest};
+pub use verify::AnswerVerifier;
