@@ -22,7 +22,9 @@ type Parameters = BTreeMap<String, String>;
 /// Returns every combination of allowed values, with and without an identity.
 fn choices() -> Vec<Parameters> {
     let root = stacks().unwrap().into_iter().find(|stack| stack.name == "template").unwrap();
-    let mut all = vec![Parameters::from([("FunctionPrefix".to_owned(), String::new())])];
+    let fixed = [("FunctionPrefix", ""), ("EmailFrom", "no-reply@a.example")];
+    let mut all: Vec<Parameters> =
+        vec![fixed.map(|(name, value)| (name.to_owned(), value.to_owned())).into()];
     let mut choose = |name: &str, values: Vec<String>| {
         all = all
             .iter()

@@ -84,9 +84,8 @@ fn allowed() -> Actions {
 
 /// The calls for a first authenticator that is set up in a sign-in. The client of this run is passwordless.
 /// `tests/clients/custom-auth-factors.test.js` makes these calls, under the same roles.
-const SHOWN_ELSEWHERE: [&str; 3] = [
+const SHOWN_ELSEWHERE: [&str; 2] = [
     "verify-auth-challenge-response: dynamodb:PutItem",
-    "verify-auth-challenge-response: kms:Encrypt",
     "verify-auth-challenge-response: lambda:InvokeFunction",
 ];
 

@@ -196,7 +196,7 @@ pub(super) struct IdPath {
 )]
 struct Document;
 
-/// The statuses of refusals, each with what it stands for.
+/// The statuses of refusals, each with its meaning.
 const REFUSED: [(&str, &str); 11] = [
     ("400", "The body is not JSON, or a header is wrong"),
     ("401", "The user is not signed in, signed in too long ago for a change, or proved no second factor"),
