@@ -18,7 +18,9 @@ use shared::{
     delivery::{Channel, MailedRecovery, Notice, OutboundMessage, RecoveryNotification},
     factors::{
         FriendlyDeviceName,
-        custom::{Authenticator, Change, CustomFactorStore, FactorId, RecoveryCode, SealedSeed},
+        custom::{
+            Authenticator, Change, CustomFactorStore, FactorId, PoolFactorNote, RecoveryCode, SealedSeed,
+        },
     },
     http::{RecoveryFrontSettings, recovery_api},
     kernel::{Clock as _, HashKey, PoolFactor, UserId},
@@ -411,6 +413,23 @@ async fn a_lost_number_is_turned_off_where_it_may_be() {
     let secret = stage.proven().await;
     assert_eq!(status(&stage.finish(&secret, NEW).await), Some(CaseStatus::Recovered));
     assert!(stage.accounts.user("alex").account.profile.factors.enabled.is_empty());
+}
+
+/// The gate admits a covered user at a native client only with a pool factor that was on before the sign-in.
+#[tokio::test]
+async fn the_note_of_a_pool_factor_stays_while_one_stays_on() {
+    let lost_and_kept = [PoolFactor::Totp, PoolFactor::Sms];
+    for (factors, stays_on) in [(&lost_and_kept[..1], false), (&lost_and_kept[..], true)] {
+        let stage = stage(factors).await;
+        let before = PoolFactorNote::On(stage.clock_now());
+        stage.table.note_pool_factor(&alex(), before).await.unwrap();
+        let secret = stage.proven().await;
+        assert_eq!(status(&stage.finish(&secret, NEW).await), Some(CaseStatus::Recovered));
+        let enabled = stage.accounts.user("alex").account.profile.factors.enabled;
+        let custom = stage.table.custom_factors(&alex()).await.unwrap();
+        assert_eq!((!enabled.is_empty(), custom.pool_factor_since.is_some()), (stays_on, stays_on));
+        assert!(!custom.has_ever_counted(), "the user sets up a first authenticator again");
+    }
 }
 
 /// Behind `CloudFront` the API's own domain answers 404, so the link that ends a recovery would fail too.

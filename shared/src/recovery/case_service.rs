@@ -444,7 +444,7 @@ impl CaseService {
                 (RecoveryStep::Devices, _) => {
                     let _forgotten = self.ports.accounts.forget_devices(&case.user_name).await?;
                 }
-                (RecoveryStep::CustomFactors, _) => self.forget_own(&case).await?,
+                (RecoveryStep::CustomFactors, _) => self.forget_own(&case, work).await?,
                 (RecoveryStep::PoolFactor, _) => escalation = self.remove_factor(&case, work).await?,
                 (RecoveryStep::Notices, _) => self.tell(&case, work).await?,
             }
@@ -478,11 +478,16 @@ impl CaseService {
 
     /// Removes named authenticators and trusted devices. The lost phone most likely held the authenticators
     /// too.
-    async fn forget_own(&self, case: &Case) -> Result<(), RecoveryFault> {
+    ///
+    /// A pool factor that was not lost still counts at native clients, so the note that it was on stays.
+    async fn forget_own(&self, case: &Case, work: &RecoveryWork) -> Result<(), RecoveryFault> {
+        let account = self.account(case).await?;
+        let keeps_pool_factor =
+            account.is_some_and(|account| !account.profile.factors.enabled.is_subset(&work.lost));
         for _ in 0..MAX_RETRIES {
             let seen = self.ports.custom.custom_factors(&case.user).await?;
             // The remaining recovery codes stay. They do not prevent a new first authenticator.
-            let change = Change { recovery: None, ..Change::reset() };
+            let change = Change { recovery: None, begins_anew: !keeps_pool_factor, ..Change::reset() };
             if self.ports.custom.change(&case.user, seen.revision, &change).await? == ChangeOutcome::Done {
                 return Ok(());
             }

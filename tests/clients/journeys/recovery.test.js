@@ -110,3 +110,17 @@ journey('held the password before the owner had a factor: recovers with codes ma
   const proven = await recover('/recovery/code', { code: planted[0] }, secret);
   assert.notEqual(proven.status, 'proven');
 });
+
+journey('an honest user who has recovered signs in at native with the text messages that stay on', async () => {
+  const owner = await world.newUserWithBothAuthenticators({ phone: true });
+  assert.equal((await world.call(owner.signIn, 'PUT', '/mfa/preference', { sms: 'ENABLED' })).status, 200);
+  const { secret } = await open(owner);
+  await recover('/recovery/code', { code: owner.recoveryCodes.pop() }, secret);
+  const passwords = { oldPassword: owner.password, password: NEW_PASSWORD };
+  assert.equal((await recover('/recovery/password', passwords, secret)).status, 'recovered');
+  const mailbox = await world.mailbox(owner.phone);
+  const signIn = await world.signIn('native', owner, { password: NEW_PASSWORD });
+  assert.equal(signIn.challenge, 'SMS_MFA');
+  await signIn.answer(await mailbox.nextCode());
+  assert.ok(signIn.tokens, `signs in at native: ${signIn.refusal}`);
+});
