@@ -17,8 +17,8 @@ use shared::{
     admin::{AdminPorts, AdminService},
     assurance::{Evidence, RecordedSignIn, SignInRecords},
     audit::{AdminEvent, AuditAction, AuditEntry, AuditTrail},
-    config::Policy,
-    delivery::{Notice, OutboundMessage},
+    config::{Policy, load},
+    delivery::{Notice, NumberRules, OutboundMessage},
     factors::custom::{Change, CustomFactorStore, RecoveryHash},
     http::admin_api,
     kernel::{PoolFactor, PortError, UserId},
@@ -97,9 +97,11 @@ fn api_on(factors: &[PoolFactor], more_policy: &str, trail: Option<Arc<dyn Audit
         entropy: Arc::new(SeededEntropy::new(5)),
     };
     let policy = format!("[admin]\ngroups = ['helpers']\n{more_policy}");
-    let policy = Policy::read(Some(&policy)).unwrap().admin;
+    let policy = Policy::read(Some(&policy)).unwrap();
+    let numbers = load(&|_| None, |environment| NumberRules::read(&policy, environment)).unwrap();
     record(&table, SIGNED_IN_AT, !factors.is_empty());
-    Api { accounts, table, queue, clock, pool, router: admin_api(Arc::new(AdminService::new(policy, ports))) }
+    let admin = AdminService::new(policy.admin, numbers, ports);
+    Api { accounts, table, queue, clock, pool, router: admin_api(Arc::new(admin)) }
 }
 
 /// Records a completed sign-in of the administrator.
@@ -254,6 +256,8 @@ async fn the_preference_and_the_number_are_changed_and_the_rest_stays() {
     assert_eq!((status, after), (200, json!({ "enabled": ["SMS", "TOTP"], "preferred": "SMS" })));
     let two = json!({ "user": "sam", "sms": "PREFERRED", "totp": "PREFERRED", "reason": "x" });
     assert_eq!(api.refusal("PUT", "preference", two).await, "two-preferred-factors");
+    let land_line = json!({ "user": "sam", "phoneNumber": "+493012345678", "reason": "x" });
+    assert_eq!(api.refusal("PUT", "phone-number", land_line).await, "phone-number-not-usable");
     let (status, _) = api.call("PUT", &path("phone-number"), body("phone-number")).await;
     assert_eq!(status, 204);
     let number = api.accounts.user("sam").account.profile.contacts.phone_number.unwrap();

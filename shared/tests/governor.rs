@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use rstest::rstest;
 use shared::{
     config::{Policy, load},
     delivery::{
@@ -209,18 +210,73 @@ async fn a_refused_message_leaves_nothing_counted() {
     house.receipt(&sign_up("alex", "+447400123456")).await;
 }
 
+/// A policy with a wait after each code.
+fn strict(policy: &mut Policy) {
+    policy.governor.codes_before_cool_down = 1;
+}
+
 #[tokio::test]
-async fn of_racing_demands_of_one_user_one_is_sent() {
+async fn of_racing_requests_of_one_user_three_are_sent() {
+    for (limit, codes_before_cool_down) in [(1, 1), (3, 3)] {
+        let house = House::new(|policy| policy.governor.codes_before_cool_down = codes_before_cool_down);
+        let admission = sign_up("alex", ALEX);
+        let racing = futures::future::join_all((0..50).map(|_| house.admit(&admission))).await;
+        let sent = racing.iter().filter(|verdict| matches!(verdict, AdmissionDecision::Admitted(_))).count();
+        assert_eq!(sent, limit);
+    }
+}
+
+/// Cognito ends the code before and answers success, whatever we decide.
+#[rstest]
+#[case::sign_up(&[Purpose::SignUp, Purpose::ResendCode], &[0, 5])]
+#[case::sign_up_and_forgotten_password(&[Purpose::SignUp, Purpose::ForgotPassword], &[0, 20])]
+#[case::forgotten_password(&[Purpose::ForgotPassword, Purpose::ForgotPassword], &[0, 1])]
+#[case::invitation(&[Purpose::AdminCreateUser, Purpose::AdminCreateUser], &[0, 59])]
+#[case::sign_in_on_two_devices(&[Purpose::Authentication, Purpose::Authentication], &[0, 10])]
+#[case::two_resends(&[Purpose::SignUp, Purpose::ResendCode, Purpose::ResendCode], &[0, 30, 40])]
+#[case::resent_after_a_wait(&[Purpose::SignUp, Purpose::ResendCode, Purpose::ResendCode], &[0, 70, 90])]
+#[case::another_number(&[Purpose::UpdateUserAttribute, Purpose::VerifyUserAttribute], &[0, 0])]
+#[tokio::test]
+async fn a_code_that_cognito_replaced_is_sent(
+    #[case] purposes: &[Purpose],
+    #[case] at: &[i64],
+    #[values(ALEX, "alex@example.com")] to: &str,
+) {
     let house = House::new(|_| {});
-    let admission = sign_up("alex", ALEX);
-    let racing = futures::future::join_all((0..50).map(|_| house.admit(&admission))).await;
-    let sent = racing.iter().filter(|verdict| matches!(verdict, AdmissionDecision::Admitted(_))).count();
-    assert_eq!(sent, 1);
+    let destination = match PhoneNumber::parse(to) {
+        Ok(number) => Destination::Sms(number),
+        Err(_) => Destination::Email(EmailAddress::parse(to).unwrap()),
+    };
+    let mut now = 0;
+    for (purpose, at) in purposes.iter().zip(at) {
+        house.wait(at - now);
+        now = *at;
+        let is_verified = *purpose == Purpose::Authentication;
+        let request = AdmissionRequest { destination: destination.clone(), purpose: *purpose, is_verified, ..sign_up("alex", ALEX) };
+        house.receipt(&request).await;
+    }
+}
+
+#[tokio::test]
+async fn after_three_codes_in_a_row_the_next_one_waits() {
+    let house = House::new(|_| {});
+    let admission = second_factor("alex", ALEX);
+    for _ in 0..3 {
+        house.receipt(&admission).await;
+    }
+    assert_eq!(house.reason(&admission).await, NotSent::CoolDown);
+    house.wait(60);
+    house.receipt(&admission).await;
+    house.wait(119);
+    assert_eq!(house.reason(&admission).await, NotSent::CoolDown);
 }
 
 #[tokio::test]
 async fn what_no_provider_took_is_forgotten() {
-    let house = House::new(|policy| policy.sms.destination.unverified = 1);
+    let house = House::new(|policy| {
+        strict(policy);
+        policy.sms.destination.unverified = 1;
+    });
     let admission = sign_up("alex", ALEX);
     let receipt = house.receipt(&admission).await;
     assert_eq!(house.reason(&admission).await, NotSent::CoolDown);
@@ -232,7 +288,7 @@ async fn what_no_provider_took_is_forgotten() {
 /// not wait for a code that never went out.
 #[tokio::test]
 async fn a_retried_message_without_provider_starts_no_cool_down() {
-    let house = House::new(|_| {});
+    let house = House::new(strict);
     for admission in [second_factor("alex", ALEX), sign_up("sam", "+447400123456")] {
         let delivery = next_delivery();
         let attempt = async || house.governor.admit(&delivery, &admission, house.clock.now()).await.unwrap();
@@ -246,7 +302,10 @@ async fn a_retried_message_without_provider_starts_no_cool_down() {
 
 #[tokio::test]
 async fn who_asks_again_for_what_was_admitted_last_is_counted_once() {
-    let house = House::new(|policy| policy.sms.destination.unverified = 1);
+    let house = House::new(|policy| {
+        strict(policy);
+        policy.sms.destination.unverified = 1;
+    });
     let (first, again) = (next_delivery(), sign_up("alex", ALEX));
     for _ in 0..3 {
         let verdict = house.governor.admit(&first, &again, house.clock.now()).await.unwrap();
@@ -285,6 +344,7 @@ async fn who_asks_again_for_what_was_admitted_last_is_counted_once() {
 #[tokio::test]
 async fn a_dry_run_reports_and_sends() {
     let house = House::new(|policy| {
+        strict(policy);
         policy.governor.dry_run = true;
         policy.sms.allowed_countries = vec!["DE".into()];
     });
@@ -298,7 +358,10 @@ async fn a_dry_run_reports_and_sends() {
 
 #[tokio::test]
 async fn an_email_has_a_cool_down_and_budgets_but_no_country() {
-    let house = House::new(|policy| policy.email.destination.unverified = 2);
+    let house = House::new(|policy| {
+        strict(policy);
+        policy.email.destination.unverified = 2;
+    });
     let admission = |user: &str| AdmissionRequest {
         destination: Destination::Email(EmailAddress::parse("alex@example.com").unwrap()),
         ..sign_up(user, ALEX)

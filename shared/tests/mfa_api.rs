@@ -25,9 +25,9 @@ use shared::{
     api_limits::{IdempotentRequests, RateLimiter},
     assurance::{Evidence, PasswordRecovery, RecordedSignIn, SignInRecords},
     audit::AuditAction,
-    config::Policy,
+    config::{Policy, load},
     custom_auth::{AppClients, CustomAuthSettings},
-    delivery::{Budgets, Channel, Destination, LastSend, Notice, OutboundMessage, SendHistory},
+    delivery::{Budgets, Channel, Destination, LastSend, Notice, NumberRules, OutboundMessage, SendHistory},
     factors::{
         ActivityService, AddressService, DeviceId, DeviceService, FactorChangeGuard, FactorChangePorts,
         PoolDevice, PoolFactorService, ResendCooldown,
@@ -86,9 +86,10 @@ fn api_with(factors: &[PoolFactor], table: Arc<InMemoryTable>, store: Arc<dyn Cu
     let hash_key = HashKey::new(&[7; 32]);
     let custom =
         CustomFactorService::new(access.clone(), store.clone(), Arc::new(InMemorySeeds), hash_key, &policy);
+    let numbers = load(&|_| None, |environment| NumberRules::read(&policy, environment)).unwrap();
     let waits = ResendCooldown::new(table.clone(), table.clone(), clock.clone(), &policy.governor);
     let services = MfaServices {
-        addresses: Arc::new(AddressService::new(access.clone(), pool.clone(), store.clone(), waits)),
+        addresses: Arc::new(AddressService::new(access.clone(), pool.clone(), store.clone(), waits, numbers)),
         devices: Arc::new(DeviceService::new(access.clone(), pool.clone(), table.clone())),
         activity: Arc::new(ActivityService::new(access.clone(), table.clone())),
         factors: Arc::new(PoolFactorService::new(access, store, &policy)),
@@ -1160,7 +1161,7 @@ async fn an_address_change_notifies_the_old_one_first(
     assert_eq!(told.notice, Notice::AddressChanged);
     assert_eq!(told.to.destination, Destination::Email(EmailAddress::parse("alex@example.com").unwrap()));
 
-    // Cognito would invalidate the code that is on its way, and the governor would withhold the next one.
+    // The code is on its way. Another one would invalidate it at Cognito.
     let before = api.pool.calls().len();
     let again = format!("{path}/code");
     let (status, headers, problem) = api.call_with(("POST", &again), &[], None).await;
@@ -1177,12 +1178,32 @@ async fn an_address_change_notifies_the_old_one_first(
     assert_eq!((status, problem["code"].as_str()), (401, Some("reauthentication-required")));
 }
 
+/// Otherwise Cognito would change the number and report a code, and the governor would withhold it.
+#[rstest]
+#[case::land_line("+493012345678")]
+#[case::land_line_of_argentina("+541123450078")]
+#[case::national_prefix("+4407400123456")]
+#[case::satellite("+881612345678")]
+#[case::freephone("+448001111111")]
+#[case::premium_rate("+4990012345678")]
+#[case::too_short("+49151234567")]
+#[tokio::test]
+async fn a_number_that_gets_no_codes_is_refused_before_the_change(#[case] number: &str) {
+    let api = api(&[]);
+    let before = api.pool.calls().len();
+    let (status, problem) =
+        api.call("POST", "/mfa/phone-number", Some(json!({ "phoneNumber": number }))).await;
+    assert_eq!((status, problem["code"].as_str()), (422, Some("phone-number-not-usable")));
+    assert_eq!(api.pool.calls()[before..], ["GetUser"]);
+    assert!(api.queue.taken().is_empty() && api.table.audit().is_empty());
+}
+
 /// The governor's count of the user's codes counts here too, and its waits double.
 #[tokio::test]
 async fn a_code_to_an_address_waits_as_long_as_the_governor_does() {
     let api = api(&[]);
     let user = UserId::parse(SUB).unwrap();
-    let sent = LastSend { at: api.now() - SignedDuration::from_secs(50), streak: 2, delivery: None };
+    let sent = LastSend { at: api.now() - SignedDuration::from_secs(50), streak: 4, delivery: None };
     let after = SendHistory { version: 1, authenticated: Some(sent), ..SendHistory::default() };
     let before = SendHistory::default();
     assert!(api.table.swap_history(&user, Channel::Email, &before, &after).await.unwrap());
@@ -1197,7 +1218,7 @@ async fn a_code_to_an_address_waits_as_long_as_the_governor_does() {
     assert_eq!(api.call("POST", "/mfa/email", Some(body.clone())).await.0, 200);
     // The sender notes the code like this. A code that was entered causes no further wait.
     let before = api.table.history(&user, Channel::Email).await.unwrap();
-    let sent = LastSend { at: api.now(), streak: 3, delivery: None };
+    let sent = LastSend { at: api.now(), streak: 5, delivery: None };
     let after = SendHistory { version: before.version + 1, authenticated: Some(sent), ..before.clone() };
     assert!(api.table.swap_history(&user, Channel::Email, &before, &after).await.unwrap());
     let code = json!({ "code": InMemoryUserPool::CODE });

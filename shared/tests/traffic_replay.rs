@@ -212,6 +212,8 @@ struct Errand {
     is_serious: bool,
     tries: u32,
     has_code: bool,
+    /// Why the governor withheld a newer code. Cognito has ended the code before.
+    dead_because: Option<NotSent>,
     is_over: bool,
 }
 
@@ -238,6 +240,8 @@ struct Figures {
     blocked_users: HashSet<usize>,
     /// Blocked wishes, by wish and by the last reason.
     blocked_by: BTreeMap<(Wish, NotSent), u32>,
+    /// Codes that users entered in vain, because the governor withheld a newer one, by its reason.
+    dead_codes: BTreeMap<NotSent, u32>,
     second_factors: u32,
     own_prefix_newcomers: HashSet<usize>,
     blocked_in_own_prefix: HashSet<usize>,
@@ -261,11 +265,13 @@ impl Figures {
         );
         println!(
             "    honest messages asked for {}, withheld {} and {} more as too early; blocked {:?}; \
+             dead codes entered {:?}; \
              newcomers in the flooded prefix during the flood: {} blocked of {}; the flood met {:?}",
             self.honest_sends,
             self.honest_messages_withheld,
             self.too_early,
             self.blocked_by,
+            self.dead_codes,
             self.blocked_in_own_prefix.len(),
             self.own_prefix_newcomers.len(),
             self.fraud_withheld,
@@ -409,6 +415,7 @@ impl Replay {
             is_serious,
             tries: 0,
             has_code: false,
+            dead_because: None,
             is_over: false,
         });
         self.at(at, Happening::Ask(self.errands.len() - 1));
@@ -473,6 +480,8 @@ impl Replay {
             AdmissionDecision::Admitted(_) => {
                 let arrives = !self.seeded.one_in(25);
                 errand.has_code |= arrives;
+                // A lost message ends the code before too, but the governor did not withhold it.
+                errand.dead_because = None;
                 if arrives && errand.is_serious {
                     // Most users answer within a minute or two, some much later.
                     let late = if self.seeded.one_in(30) { 2 * HOUR } else { 100 };
@@ -492,6 +501,7 @@ impl Replay {
                     self.figures.honest_messages_withheld += u32::from(!too_early);
                 }
                 if errand.has_code {
+                    errand.dead_because = Some(withheld.reason);
                 } else if tries < if too_early { 6 } else { 4 } {
                     let again = second + self.seeded.between(MINUTE, 3 * MINUTE);
                     self.at(again, Happening::Ask(index));
@@ -515,6 +525,9 @@ impl Replay {
         let errand = self.errands.get_mut(index).unwrap();
         if std::mem::replace(&mut errand.is_over, true) {
             return;
+        }
+        if let Some(reason) = errand.dead_because {
+            *self.figures.dead_codes.entry(reason).or_default() += 1;
         }
         let (wish, number, who) = (errand.wish, errand.number.clone(), errand.person);
         let person = self.people.get_mut(who).unwrap();

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use shared::{
+    delivery::NumberRules,
     init,
     kernel::SystemClock,
     sign_up::{Linking, UniqueSettings},
@@ -13,17 +14,17 @@ use shared_aws::{Aws, AwsSettings, PoolLinks, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let (policy, rules, unique, aws) = init(|environment| {
-        let (unique, policy) = (UniqueSettings::read(environment), environment.policy().sign_up);
-        let calls = unique.is_some() || !policy.link_providers.is_empty();
+    let (policy, numbers, rules, unique, aws) = init(|environment| {
+        let (unique, policy) = (UniqueSettings::read(environment), environment.policy());
+        let numbers = NumberRules::read(&policy, environment);
+        let calls = unique.is_some() || !policy.sign_up.link_providers.is_empty();
         let aws = calls.then(|| AwsSettings::read(environment));
-        (policy, shared_rules::read(environment), unique, aws)
+        (policy.sign_up, numbers, shared_rules::read(environment), unique, aws)
     })?;
-    let (providers, clock) = (policy.link_providers.clone(), Arc::new(SystemClock));
-    let Some(aws) = aws.map(Aws::new).transpose()? else {
-        return serve(PreSignUp::new(policy, rules, None, clock)).await;
-    };
-    let unique = unique.map(|unique| unique.addresses(Arc::new(Table::new(&aws))));
-    let linking = Linking::new(providers, Arc::new(PoolLinks::new(&aws)));
-    serve(PreSignUp::new(policy, rules, unique, clock).with_linking(linking)).await
+    let (providers, aws) = (policy.link_providers.clone(), aws.map(Aws::new).transpose()?);
+    let addresses = |aws| unique.map(|unique| unique.addresses(Arc::new(Table::new(aws))));
+    let unique = aws.as_ref().and_then(addresses);
+    let trigger = PreSignUp::new(policy, rules, unique, Arc::new(SystemClock)).with_number_rules(numbers);
+    let Some(aws) = aws else { return serve(trigger).await };
+    serve(trigger.with_linking(Linking::new(providers, Arc::new(PoolLinks::new(&aws))))).await
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use shared::{
     admin::{AdminPorts, AdminService},
     config::{AdminPolicy, Environment},
+    delivery::NumberRules,
     kernel::{SystemClock, SystemEntropy},
 };
 
@@ -14,14 +15,17 @@ use crate::{Aws, DeliverFunction, PoolAccounts, Table, UserPool};
 #[derive(Debug)]
 pub struct AdminSettings {
     policy: AdminPolicy,
+    numbers: NumberRules,
     user_pool_id: String,
     deliver: String,
 }
 
 impl AdminSettings {
     pub fn read(environment: &mut Environment<'_>) -> Self {
+        let policy = environment.policy();
         Self {
-            policy: environment.policy().admin,
+            numbers: NumberRules::read(&policy, environment),
+            policy: policy.admin,
             user_pool_id: environment.required("MFA_USER_POOL_ID"),
             deliver: DeliverFunction::name(environment),
         }
@@ -43,5 +47,5 @@ pub fn admin(aws: &Aws, settings: AdminSettings) -> AdminService {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
-    AdminService::new(settings.policy, ports)
+    AdminService::new(settings.policy, settings.numbers, ports)
 }

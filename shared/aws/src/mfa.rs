@@ -6,6 +6,7 @@ use shared::{
     api_limits::{IdempotentRequests, RateLimiter},
     config::{Environment, Policy},
     custom_auth::CustomAuthSettings,
+    delivery::NumberRules,
     factors::{
         ActivityService, AddressService, DeviceService, FactorChangeGuard, FactorChangePorts,
         PoolFactorService, ResendCooldown,
@@ -22,6 +23,7 @@ use crate::{Aws, DeliverFunction, SeedKey, SeedSettings, Table, UserPool};
 #[derive(Debug)]
 pub struct MfaSettings {
     policy: Policy,
+    numbers: NumberRules,
     clients: CustomAuthSettings,
     hash_key: HashKey,
     challenge_key: HashKey,
@@ -31,8 +33,10 @@ pub struct MfaSettings {
 
 impl MfaSettings {
     pub fn read(environment: &mut Environment<'_>) -> Self {
+        let policy = environment.policy();
         Self {
-            policy: environment.policy(),
+            numbers: NumberRules::read(&policy, environment),
+            policy,
             clients: CustomAuthSettings::read(environment),
             hash_key: environment.hash_key(),
             challenge_key: environment.challenge_key(),
@@ -44,7 +48,7 @@ impl MfaSettings {
 
 /// Creates the services for pool factors and custom factors, and the limits of calls.
 pub fn mfa_services(aws: &Aws, settings: MfaSettings) -> MfaServices {
-    let MfaSettings { policy, clients, hash_key, challenge_key, seeds, deliver } = settings;
+    let MfaSettings { policy, numbers, clients, hash_key, challenge_key, seeds, deliver } = settings;
     let table = Arc::new(Table::new(aws));
     let store: Arc<dyn CustomFactorStore> = table.clone();
     let pool = Arc::new(UserPool::new(aws));
@@ -68,7 +72,7 @@ pub fn mfa_services(aws: &Aws, settings: MfaSettings) -> MfaServices {
     let seeds = Arc::new(SeedKey::new(aws, seeds));
     let waits = ResendCooldown::new(table.clone(), table.clone(), Arc::new(SystemClock), &policy.governor);
     MfaServices {
-        addresses: Arc::new(AddressService::new(access.clone(), pool.clone(), store.clone(), waits)),
+        addresses: Arc::new(AddressService::new(access.clone(), pool.clone(), store.clone(), waits, numbers)),
         devices: Arc::new(DeviceService::new(access.clone(), pool, table.clone())),
         activity: Arc::new(ActivityService::new(access.clone(), table)),
         factors: Arc::new(factors),

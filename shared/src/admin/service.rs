@@ -9,7 +9,7 @@ use crate::{
     assurance::{Evidence, RECORD_LIFE, SAME_SIGN_IN, SECOND_FACTOR_LEVEL, SignInRecords},
     audit::{AdminEvent, AuditAction, AuditEntry, AuditTrail, Authority},
     config::AdminPolicy,
-    delivery::{MessageQueue, Notice, Notification, OutboundMessage},
+    delivery::{MessageQueue, Notice, Notification, NumberRules, OutboundMessage},
     factors::{
         FactorFault, FactorState, NativeFactors, PreferenceRequest, SignedIn,
         custom::{Change, ChangeOutcome, CustomFactorStore, CustomFactors, PoolFactorNote},
@@ -50,6 +50,7 @@ impl std::fmt::Debug for AdminPorts {
 #[derive(Debug)]
 pub struct AdminService {
     policy: AdminPolicy,
+    numbers: NumberRules,
     ports: AdminPorts,
 }
 
@@ -62,8 +63,8 @@ pub struct AdminUserView {
 }
 
 impl AdminService {
-    pub fn new(policy: AdminPolicy, ports: AdminPorts) -> Self {
-        Self { policy, ports }
+    pub fn new(policy: AdminPolicy, numbers: NumberRules, ports: AdminPorts) -> Self {
+        Self { policy, numbers, ports }
     }
 
     pub async fn find(&self, caller: &AdminCaller, name: &UserName) -> Result<AdminUserView, FactorFault> {
@@ -145,6 +146,7 @@ impl AdminService {
 
     /// Sets the phone number of a user who is locked out because codes do not arrive. The number counts as
     /// verified, so this is a change of factors. The trust in devices ends before codes go to the new number.
+    /// Refuses a number that can't get text messages.
     pub async fn set_phone_number(
         &self,
         caller: &AdminCaller,
@@ -153,6 +155,9 @@ impl AdminService {
         reason: &Reason,
     ) -> Result<(), FactorFault> {
         let account = self.target(caller, name).await?;
+        if !self.numbers.accept(number) {
+            return Err(Refusal::PhoneNumberNotUsable.into());
+        }
         let entry = self.note(caller, &account.profile.user, AdminEvent::PhoneNumberSet, reason).await?;
         self.ports.custom.revoke_devices(&account.profile.user).await?;
         self.ports.accounts.set_phone_number(user_name(&account), number).await?;

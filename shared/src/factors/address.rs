@@ -9,7 +9,7 @@ use super::{
 use crate::{
     assurance::ChangeKind,
     audit::{AuditAction, FactorEvent},
-    delivery::{Channel, Destination, Notice, Recipient},
+    delivery::{Channel, Destination, Notice, NumberRules, Recipient},
     kernel::{AccessToken, OneTimeCode, Refusal},
     telemetry,
 };
@@ -48,6 +48,7 @@ pub struct AddressService {
     book: Arc<dyn AddressBook>,
     custom: Arc<dyn CustomFactorStore>,
     waits: ResendCooldown,
+    numbers: NumberRules,
 }
 
 impl AddressService {
@@ -56,13 +57,14 @@ impl AddressService {
         book: Arc<dyn AddressBook>,
         custom: Arc<dyn CustomFactorStore>,
         waits: ResendCooldown,
+        numbers: NumberRules,
     ) -> Self {
-        Self { access, book, custom, waits }
+        Self { access, book, custom, waits, numbers }
     }
 
     /// Replaces the address and sends a code to the new one. First, a notice goes to the old address, so that
     /// its owner learns of a stranger's change. A user without a verified address gets no notice. Refuses
-    /// requests within the cool-down of the last code.
+    /// numbers that can't get text messages, and requests within the cool-down of the last code.
     pub async fn change(&self, caller: &SignedIn, to: &Destination) -> Result<(), FactorFault> {
         let profile = self.access.profile_for_change(caller, ChangeKind::Address).await?;
         let channel = to.channel();
@@ -72,6 +74,11 @@ impl AddressService {
         };
         if old.as_ref() == Some(to) {
             return Err(Refusal::AddressVerified.into());
+        }
+        if let Destination::Sms(number) = to
+            && !self.numbers.accept(number)
+        {
+            return Err(Refusal::PhoneNumberNotUsable.into());
         }
         self.waits.apart(&caller.user, channel, self.put(caller, &profile, old, to)).await
     }

@@ -13,6 +13,7 @@ pub enum Refusal {
     SignUpNotPossible,
     EmailNotValid,
     PhoneNumberNotValid,
+    PhoneNumberNotUsable,
     SignInClosed,
     SignInNotPossible,
     TooManyAttempts,
@@ -88,11 +89,12 @@ pub enum Refusal {
 
 impl Refusal {
     /// All built-in refusals. The text of [`Refusal::ByRule`] comes from an operator.
-    pub const ALL: [Self; 62] = [
+    pub const ALL: [Self; 63] = [
         Self::SignUpClosed,
         Self::SignUpNotPossible,
         Self::EmailNotValid,
         Self::PhoneNumberNotValid,
+        Self::PhoneNumberNotUsable,
         Self::SignInClosed,
         Self::SignInNotPossible,
         Self::TooManyAttempts,
@@ -182,6 +184,9 @@ impl Refusal {
             }
             Self::EmailNotValid => ("email-not-valid", "The e-mail address is not valid", 422),
             Self::PhoneNumberNotValid => ("phone-number-not-valid", "The phone number is not valid", 422),
+            Self::PhoneNumberNotUsable => {
+                ("phone-number-not-usable", "We cannot send text messages to this phone number", 422)
+            }
             Self::SignInClosed => ("sign-in-closed", "Sign-in is closed at the moment", 403),
             Self::SignInNotPossible => ("sign-in-not-possible", "Sign-in is not possible", 403),
             Self::TooManyAttempts => ("too-many-attempts", "Too many attempts. Try again later", 429),

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{Event, Trigger, TriggerFault, rules};
 use crate::{
     config::SignUpPolicy,
+    delivery::NumberRules,
     kernel::{Clock, EmailAddress, PhoneNumber, Refusal},
     rules::{RuleAction, Rules},
     sign_up::{Availability, Candidate, Linked, Linking, UniqueAddresses, admit},
@@ -19,6 +20,7 @@ pub struct PreSignUp {
     rules: Option<Arc<dyn Rules>>,
     unique: Option<UniqueAddresses>,
     linking: Option<Linking>,
+    numbers: Option<NumberRules>,
     clock: Arc<dyn Clock>,
 }
 
@@ -29,13 +31,28 @@ impl PreSignUp {
         unique: Option<UniqueAddresses>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { policy, rules, unique, linking: None, clock }
+        Self { policy, rules, unique, linking: None, numbers: None, clock }
     }
 
     /// Links first sign-ins through an identity provider with existing accounts.
     #[must_use]
     pub fn with_linking(self, linking: Linking) -> Self {
         Self { linking: Some(linking), ..self }
+    }
+
+    /// Refuses a sign-up with a phone number as the only address if the number can't get text messages. Without
+    /// a code, the user could never confirm the account.
+    #[must_use]
+    pub fn with_number_rules(self, numbers: NumberRules) -> Self {
+        Self { numbers: Some(numbers), ..self }
+    }
+
+    fn can_get_codes(&self, event: Event<'_>) -> bool {
+        let Some(numbers) = self.numbers.as_ref().filter(|_| event.source() == "PreSignUp_SignUp") else {
+            return true;
+        };
+        let number = event.attribute("phone_number").and_then(|number| PhoneNumber::parse(number).ok());
+        event.attribute("email").is_some() || number.is_none_or(|number| numbers.accept(&number))
     }
 
     async fn decide_for_themselves(&self, event: Event<'_>) -> Result<(), TriggerFault> {
@@ -73,6 +90,9 @@ impl Trigger for PreSignUp {
             _ => Candidate::Themselves { email, phone_number },
         };
         let admission = admit(&self.policy, candidate)?;
+        if !self.can_get_codes(event) {
+            return Err(Refusal::PhoneNumberNotUsable.into());
+        }
         if matches!(candidate, Candidate::Themselves { .. }) {
             self.decide_for_themselves(event).await?;
         }
@@ -97,10 +117,15 @@ impl std::fmt::Debug for PreSignUp {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
     use serde_json::json;
 
     use super::*;
-    use crate::{config::Policy, kernel::SystemClock, trigger::answer};
+    use crate::{
+        config::{Policy, load},
+        kernel::SystemClock,
+        trigger::answer,
+    };
 
     fn trigger(policy: SignUpPolicy) -> PreSignUp {
         PreSignUp::new(policy, None, None, Arc::new(SystemClock))
@@ -118,6 +143,40 @@ mod tests {
         assert_eq!(confirmed(&answer(&trigger(policy.clone()), given.clone()).await.unwrap()), json!(false));
         let auto = trigger(SignUpPolicy { auto_confirm: true, ..policy });
         assert_eq!(confirmed(&answer(&auto, given).await.unwrap()), json!(true));
+    }
+
+    #[rstest]
+    #[case::mobile("+4915123456789", true)]
+    #[case::north_america("+12025550123", true)]
+    #[case::land_line("+493012345678", false)]
+    #[case::land_line_of_argentina("+541123450078", false)]
+    #[case::national_prefix("+4407400123456", false)]
+    #[case::satellite("+881612345678", false)]
+    #[case::premium_rate("+4990012345678", false)]
+    #[case::too_short("+49151234567", false)]
+    #[tokio::test]
+    async fn a_phone_number_alone_must_get_codes(#[case] number: &str, #[case] can: bool) {
+        let policy = Policy::default();
+        let numbers = load(&|_| None, |environment| NumberRules::read(&policy, environment)).unwrap();
+        let trigger = trigger(policy.sign_up).with_number_rules(numbers);
+        let refused = if can { Ok(()) } else { Err(Refusal::PhoneNumberNotUsable) };
+        let event = |source: &str, more: Value| {
+            let mut event = event(source, "alex@example.com");
+            event["request"]["userAttributes"] = more;
+            event
+        };
+        let alone = json!({ "phone_number": number });
+        let decided = answer(&trigger, event("PreSignUp_SignUp", alone.clone())).await;
+        assert_eq!(decided.map(drop), refused);
+        // The code goes to the e-mail address, or no code is needed.
+        let both = json!({ "phone_number": number, "email": "alex@example.com" });
+        for (source, attributes) in [
+            ("PreSignUp_SignUp", both),
+            ("PreSignUp_AdminCreateUser", alone.clone()),
+            ("PreSignUp_ExternalProvider", alone),
+        ] {
+            assert!(answer(&trigger, event(source, attributes)).await.is_ok(), "{source}");
+        }
     }
 
     #[tokio::test]

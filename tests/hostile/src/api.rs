@@ -22,6 +22,7 @@ use shared::{
     assurance::{Evidence, PasswordRecovery, RecordedSignIn, SignInRecords as _},
     config::{self, Policy},
     custom_auth::{AppClients, CustomAuthSettings},
+    delivery::NumberRules,
     factors::{
         ActivityService, AddressService, DeviceService, FactorChangeGuard, FactorChangePorts,
         PoolFactorService, ResendCooldown,
@@ -118,9 +119,10 @@ fn stage() -> Stage {
     let access = Arc::new(access);
     let custom =
         CustomFactorService::new(access.clone(), table.clone(), Arc::new(InMemorySeeds), key(), policy);
+    let numbers = config::load(&|_| None, |environment| NumberRules::read(policy, environment)).expect("rules");
     let waits = ResendCooldown::new(table.clone(), table.clone(), clock.clone(), &policy.governor);
     let mfa = mfa_api(MfaServices {
-        addresses: Arc::new(AddressService::new(access.clone(), pool.clone(), table.clone(), waits)),
+        addresses: Arc::new(AddressService::new(access.clone(), pool.clone(), table.clone(), waits, numbers.clone())),
         devices: Arc::new(DeviceService::new(access.clone(), pool.clone(), table.clone())),
         activity: Arc::new(ActivityService::new(access.clone(), table.clone())),
         factors: Arc::new(PoolFactorService::new(access, table.clone(), policy)),
@@ -130,6 +132,7 @@ fn stage() -> Stage {
     });
     let admin = admin_api(Arc::new(AdminService::new(
         policy.admin.clone(),
+        numbers,
         AdminPorts {
             pool,
             accounts: accounts.clone(),

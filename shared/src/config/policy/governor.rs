@@ -7,6 +7,7 @@ pub struct GovernorPolicy {
     pub dry_run: bool,
     pub reserve_percent: u32,
     pub established_after_hours: u32,
+    pub codes_before_cool_down: u32,
     pub cool_down_seconds: u32,
     pub cool_down_max_seconds: u32,
     pub earned_per_verified: u32,
@@ -70,6 +71,9 @@ impl Policy {
         }
         if !(1..=720).contains(&governor.established_after_hours) {
             problems.push("governor.established_after_hours must be 1 to 720".into());
+        }
+        if !(1..=5).contains(&governor.codes_before_cool_down) {
+            problems.push("governor.codes_before_cool_down must be 1 to 5".into());
         }
         let longest = governor.cool_down_max_seconds;
         if !(1..=longest).contains(&governor.cool_down_seconds) || longest > 86_400 {

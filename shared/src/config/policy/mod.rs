@@ -239,6 +239,7 @@ mod tests {
             validity_minutes.sign_up = 1000000
             [governor]
             reserve_percent = 49
+            codes_before_cool_down = 0
             cool_down_seconds = 1000
             established_after_hours = 0
             earned_per_verified = 11
@@ -299,6 +300,7 @@ mod tests {
         messages.validity_minutes.sign_up must be at most a year
         governor.reserve_percent must be 50 to 90
         governor.established_after_hours must be 1 to 720
+        governor.codes_before_cool_down must be 1 to 5
         governor.cool_down_seconds must be at least 1 and at most cool_down_max_seconds, which must be at most 86400
         governor.earned_per_verified must be at most 10
         sms.allowed_number_types must name a type

@@ -5,7 +5,7 @@
 //! about a message, in this order:
 //!
 //! 1. Are its country and the type of its number allowed?
-//! 2. Is the user's last message old enough (the cool-down)?
+//! 2. Is the user's last message old enough (the cool-down)? The first three codes in a row need no wait.
 //! 3. Has every budget room? There are budgets for the user, the destination, the number's range, prefix and
 //!    country, and for all messages together. A range lacks the number's last four digits, a prefix the last
 //!    seven. Each budget has limits per hour and day, and a limit of codes to *unverified* numbers that were
@@ -34,8 +34,8 @@ pub use budgets::{
     BudgetCounter, BudgetCounts, BudgetLimits, BudgetRefusal, BudgetWindow, Budgets, CounterIncrement,
     Credit, Reservation, ReservationOutcome, TrustLevel,
 };
-pub use numbers::{Country, InvalidCountry, NumberType, Numbering};
-pub use rules::GovernorRules;
+pub use numbers::{Country, NumberType, Numbering};
+pub use rules::{GovernorRules, NumberRules};
 use send_history::SentMessage;
 pub use send_history::{LastSend, Requester, SendHistory, UnverifiedCodes};
 
@@ -45,6 +45,9 @@ use crate::{
     kernel::{EmailAddress, HashKey, PhoneNumber, PortError, UserId},
     telemetry::dependency_failed,
 };
+
+/// How often a message is decided on if other messages of the user are counted at the same time.
+const MAX_CONFLICTS: u32 = 3;
 
 /// The address that a message goes to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -78,7 +81,7 @@ pub struct AdmissionRequest {
 pub enum NotSent {
     CountryNotAllowed,
     NumberTypeNotAllowed,
-    /// The user's last message is too recent, or another one is on its way right now.
+    /// The user got several codes in a row, and the last one is too recent.
     CoolDown,
     /// Too many codes in this scope were not entered.
     NothingVerified(BudgetScope),
@@ -228,17 +231,33 @@ impl Governor {
     /// is admitted again without a count. (We keep no record of the last notice, so a repeated one is counted
     /// again.)
     ///
-    /// This takes two round trips, whatever the number of counters. A third is needed after a concurrent write to
-    /// the same counters or history, or if something must be given or paid back.
+    /// This takes two round trips, whatever the number of counters. Further ones are needed after a concurrent
+    /// write to the same counters or history, or if something must be given or paid back.
     pub async fn admit(
         &self,
         delivery: &DeliveryId,
         admission: &AdmissionRequest,
         now: Timestamp,
     ) -> Result<AdmissionDecision, PortError> {
+        for _ in 0..MAX_CONFLICTS {
+            if let Some(decision) = self.decide(delivery, admission, now).await? {
+                return Ok(decision);
+            }
+        }
         let target = self.target(&admission.user, &admission.destination);
-        if let Some(reason) = target.numbering.and_then(|numbering| self.rules.refuses(numbering)) {
-            return Ok(self.withheld(reason, target.origin));
+        Ok(self.withheld(NotSent::CoolDown, target.origin))
+    }
+
+    /// Returns the decision, or `None` if another message of the user was counted at the same time.
+    async fn decide(
+        &self,
+        delivery: &DeliveryId,
+        admission: &AdmissionRequest,
+        now: Timestamp,
+    ) -> Result<Option<AdmissionDecision>, PortError> {
+        let target = self.target(&admission.user, &admission.destination);
+        if let Some(reason) = target.numbering.and_then(|numbering| self.rules.numbers().refuse(numbering)) {
+            return Ok(Some(self.withheld(reason, target.origin)));
         }
         let policy = self.rules.policy();
         let requester = Requester::of(admission.purpose);
@@ -250,24 +269,24 @@ impl Governor {
         if before.has_admitted(requester, delivery) {
             // We no longer know the counters of the first attempt, but we can still take back its cool-down.
             let forgotten = before.without_last(requester);
-            return Ok(AdmissionDecision::Admitted(AdmissionReceipt {
+            return Ok(Some(AdmissionDecision::Admitted(AdmissionReceipt {
                 origin: target.origin,
                 is_unverified: trust == TrustLevel::Unverified,
                 user: admission.user.clone(),
                 channel: target.channel,
                 history: Some(Box::new((forgotten, before))),
                 increments: Vec::new(),
-            }));
+            })));
         }
         if before.is_cooling_down(policy, requester, now) {
-            return Ok(self.withheld(NotSent::CoolDown, target.origin));
+            return Ok(Some(self.withheld(NotSent::CoolDown, target.origin)));
         }
         let increments = self.increments(counters.into_iter().zip(seen), trust, requester, window);
         let refused = increments
             .iter()
             .filter_map(|increment| Some((increment.counter.scope, increment.refused_by_seen()?)));
         if let Some(reason) = refusal(refused) {
-            return Ok(self.withheld(reason, target.origin));
+            return Ok(Some(self.withheld(reason, target.origin)));
         }
         let message = SentMessage {
             delivery,
@@ -300,11 +319,7 @@ impl Governor {
             Ok(Err(refused)) => Some((increment.counter.scope, *refused)),
             Ok(Ok(())) | Err(_) => None,
         });
-        // If nothing refuses and not every part is written, another message was first, or a fault occurred.
-        let reason = match &swapped {
-            Ok(false) => NotSent::CoolDown,
-            _ => refusal(refused).unwrap_or(NotSent::CoolDown),
-        };
+        let reason = refusal(refused);
         let is_swapped = swapped.as_ref().is_ok_and(|swapped| *swapped);
         let taken = |outcome: &Result<_, _>| matches!(outcome, Ok(Ok(())));
         let all_taken = is_swapped && outcomes.iter().all(taken);
@@ -331,7 +346,7 @@ impl Governor {
             if let Some(unverified_codes) = unverified_codes {
                 self.repay(&target, &unverified_codes).await;
             }
-            return Ok(AdmissionDecision::Admitted(receipt));
+            return Ok(Some(AdmissionDecision::Admitted(receipt)));
         }
         self.release(receipt).await;
         swapped?;
@@ -339,7 +354,8 @@ impl Governor {
             // A refusal is a result, and a failed request is a fault.
             let _: Result<(), BudgetRefusal> = outcome?;
         }
-        Ok(self.withheld(reason, target.origin))
+        // If no budget refuses and not every part is written, another message was first.
+        Ok(reason.map(|reason| self.withheld(reason, target.origin)))
     }
 
     /// Takes back the counts of a message that no provider accepted, as far as possible. A count that remains

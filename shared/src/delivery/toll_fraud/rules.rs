@@ -4,20 +4,19 @@ use super::{BudgetLimits, BudgetScope, Country, NotSent, NumberType, Numbering};
 use crate::{
     config::{BudgetPolicy, EmailPolicy, Environment, GovernorPolicy, Policy, SmsPolicy},
     delivery::Channel,
+    kernel::PhoneNumber,
 };
 
-/// The parsed parts of the policy that concern the governor.
+/// The numbers that text messages are sent to: the parsed lists of the policy's `[sms]`.
 #[derive(Debug, Clone)]
-pub struct GovernorRules {
-    policy: GovernorPolicy,
-    sms: SmsPolicy,
-    email: EmailPolicy,
+pub struct NumberRules {
     /// If empty, all countries are allowed.
     countries: BTreeSet<Country>,
     types: BTreeSet<NumberType>,
+    dry_run: bool,
 }
 
-impl GovernorRules {
+impl NumberRules {
     /// Reads the rules. A name that the number plan does not contain is a problem of the configuration.
     pub fn read(policy: &Policy, environment: &mut Environment<'_>) -> Self {
         let mut countries = BTreeSet::new();
@@ -42,15 +41,16 @@ impl GovernorRules {
                 )),
             }
         }
-        let (governor, sms, email) = (policy.governor.clone(), policy.sms.clone(), policy.email.clone());
-        Self { policy: governor, sms, email, countries, types }
+        Self { countries, types, dry_run: policy.governor.dry_run }
     }
 
-    pub(super) fn policy(&self) -> &GovernorPolicy {
-        &self.policy
+    /// Returns whether the number can get text messages, as far as its country and type decide. In a dry run,
+    /// every number can.
+    pub fn accept(&self, number: &PhoneNumber) -> bool {
+        self.dry_run || self.refuse(Numbering::of(number)).is_none()
     }
 
-    pub(super) fn refuses(&self, numbering: Numbering) -> Option<NotSent> {
+    pub(super) fn refuse(&self, numbering: Numbering) -> Option<NotSent> {
         // Satellites and other networks without a country are the most expensive of all.
         let allowed = numbering
             .country
@@ -62,6 +62,34 @@ impl GovernorRules {
         } else {
             None
         }
+    }
+}
+
+/// The parsed parts of the policy that concern the governor.
+#[derive(Debug, Clone)]
+pub struct GovernorRules {
+    policy: GovernorPolicy,
+    sms: SmsPolicy,
+    email: EmailPolicy,
+    numbers: NumberRules,
+}
+
+impl GovernorRules {
+    pub fn read(policy: &Policy, environment: &mut Environment<'_>) -> Self {
+        Self {
+            policy: policy.governor.clone(),
+            sms: policy.sms.clone(),
+            email: policy.email.clone(),
+            numbers: NumberRules::read(policy, environment),
+        }
+    }
+
+    pub(super) fn numbers(&self) -> &NumberRules {
+        &self.numbers
+    }
+
+    pub(super) fn policy(&self) -> &GovernorPolicy {
+        &self.policy
     }
 
     pub(super) fn budget(&self, channel: Channel, scope: BudgetScope) -> BudgetPolicy {
@@ -87,19 +115,19 @@ impl GovernorRules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::load, kernel::PhoneNumber};
+    use crate::config::load;
 
-    fn rules(countries: &[&str], types: &[&str]) -> Result<GovernorRules, crate::config::Problems> {
+    fn rules(countries: &[&str], types: &[&str]) -> Result<NumberRules, crate::config::Problems> {
         let mut policy = Policy::default();
         policy.sms.allowed_countries = countries.iter().map(ToString::to_string).collect();
         policy.sms.allowed_number_types = types.iter().map(ToString::to_string).collect();
-        load(&|_| None, |environment| GovernorRules::read(&policy, environment))
+        load(&|_| None, |environment| NumberRules::read(&policy, environment))
     }
 
     #[test]
     fn countries_and_types_are_allowed_by_name() {
-        let refuses = |rules: &GovernorRules, number: &str| {
-            rules.refuses(Numbering::of(&PhoneNumber::parse(number).unwrap()))
+        let refuses = |rules: &NumberRules, number: &str| {
+            rules.refuse(Numbering::of(&PhoneNumber::parse(number).unwrap()))
         };
         let all = rules(&[], &["mobile"]).unwrap();
         assert_eq!(refuses(&all, "+4915123456789"), None);
