@@ -73,7 +73,7 @@ fn check_says_what_a_policy_makes_weak_or_impossible() {
 [custom_auth.clients.custom]
 recovery_channel_counts = true
 [custom_auth.clients.mobile]
-kinds = ["email"]
+factor_kinds = ["email"]
 enrolment = "closed"
 keep_weaker = true
 [custom_auth.clients.mobile.groups.admins]
@@ -81,7 +81,7 @@ recovery_channel_counts = true
 [custom_auth.clients.web.groups.admins]
 factors = 2
 [custom_auth.clients.desk]
-kinds = ["totp"]
+factor_kinds = ["totp"]
 enrolment = "closed"
 "#;
     let (passes, found) = checked(folder(&[("policy.toml", policy)]).path());

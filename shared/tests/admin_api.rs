@@ -546,7 +546,7 @@ async fn a_member_of_a_group_is_changed_only_if_all_groups_are_helped(
 #[tokio::test]
 async fn an_administrator_asks_for_so_much_in_an_hour() {
     let left = 3600 - (SIGNED_IN_AT.as_second() + 60) % 3600;
-    let policy = "looks_per_hour = 3\nchanges_per_hour = 2\nmax_sign_in_age_seconds = 300";
+    let policy = "reads_per_hour = 3\nchanges_per_hour = 2\nmax_sign_in_age_seconds = 300";
     let api = api_with(&[PoolFactor::Totp], policy);
     let too_many = (429, json!("too-many-requests"), json!(left));
     let problem =
@@ -578,7 +578,7 @@ async fn an_administrator_asks_for_so_much_in_an_hour() {
 /// Of many calls at once, exactly the permitted number succeeds.
 #[tokio::test]
 async fn racing_calls_are_counted_one_by_one() {
-    let api = api_with(&[PoolFactor::Totp], "looks_per_hour = 5\nchanges_per_hour = 4");
+    let api = api_with(&[PoolFactor::Totp], "reads_per_hour = 5\nchanges_per_hour = 4");
     let looks = futures::future::join_all((0..20).map(|_| api.look("find", "sam"))).await;
     assert_eq!(looks.iter().filter(|(status, _)| *status == 200).count(), 5);
     let unlock = || async { api.call("POST", &path("unlock"), body("unlock")).await };
@@ -589,7 +589,7 @@ async fn racing_calls_are_counted_one_by_one() {
 /// A caller who is no administrator uses up no limit and leaves no line.
 #[tokio::test]
 async fn a_call_that_is_refused_before_is_not_counted() {
-    let api = api_with(&[PoolFactor::Totp], "looks_per_hour = 1");
+    let api = api_with(&[PoolFactor::Totp], "reads_per_hour = 1");
     for _ in 0..3 {
         let (status, _) = api.call_with("POST", &path("find"), body("find"), &json!({})).await;
         assert_eq!(status, 403);

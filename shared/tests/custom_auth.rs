@@ -31,7 +31,7 @@ use shared_testkit::{
     CUSTOM, CustomAuthStage, CustomSignIn, InMemorySeeds, InMemoryTable, NATIVE, SeededEntropy,
 };
 
-const PASSWORDLESS: &str = "[custom_auth.clients.custom]\nfirst = 'passwordless'\n";
+const PASSWORDLESS: &str = "[custom_auth.clients.custom]\nfirst_step = 'passwordless'\n";
 const SEED: &[u8] = b"12345678901234567890";
 
 fn user(name: &str) -> UserId {

@@ -242,19 +242,19 @@ const SAMPLES: [Sample; 5] = [
     },
     Sample {
         name: "passwordless, one factor",
-        rule: "first = 'passwordless'\nfactors = 1\ntrusted_device = false",
+        rule: "first_step = 'passwordless'\nfactors = 1\ntrusted_device = false",
         is_enough: |history| counts(history, &[EmailCode, SmsCode, Totp]) >= 1,
     },
     Sample {
         name: "passwordless, two factors, of which one may be a trusted device",
-        rule: "first = 'passwordless'\nfactors = 2\ntrusted_device = true",
+        rule: "first_step = 'passwordless'\nfactors = 2\ntrusted_device = true",
         is_enough: |history| {
             counts(history, &[EmailCode, SmsCode, Totp]) + usize::from(has_device(history)) >= 2
         },
     },
     Sample {
         name: "passwordless, administrators with an authenticator and an e-mail code",
-        rule: "first = 'passwordless'\nfactors = 1\ngroups.admins.factors = 2\ngroups.admins.kinds = ['totp', 'email']",
+        rule: "first_step = 'passwordless'\nfactors = 1\ngroups.admins.factors = 2\ngroups.admins.factor_kinds = ['totp', 'email']",
         is_enough: |history| counts(history, &[EmailCode, Totp]) == 2,
     },
 ];

@@ -243,7 +243,7 @@ async fn what_is_worth_nothing_is_not_sent(#[case] is_over: bool, #[case] minute
 async fn decoys_and_invalid_messages_do_nothing() {
     let house = house(Codes::default());
     house.table.fail();
-    for payload in [json!({ "kind": "dummy" }), json!({ "kind": "letter" }), json!(null)] {
+    for payload in [json!({ "kind": "decoy" }), json!({ "kind": "letter" }), json!(null)] {
         assert_eq!(accept(&house.deliver, payload).await, Ok(json!({})));
     }
     assert!(house.sent.all().is_empty());

@@ -26,7 +26,7 @@ use shared_testkit::{CUSTOM, CustomAuthStage, CustomSignIn, InMemoryTable, Manua
 const SAMPLE: &str = "1example23456789exampleab";
 const POLICY: &str = r#"
     [custom_auth.clients.custom]
-    first = "passwordless"
+    first_step = "passwordless"
     [tokens.clients.native.id]
     add = { tier = "gold", limits = { seats = 3 } }
     attributes = { name = "given_name", tenant = "custom:tenant" }

@@ -20,7 +20,7 @@ after(async () => {
 });
 
 async function cloudWith(policy) {
-  const factors = '[custom_auth.clients.custom]\nfirst = "passwordless"\nfactors = 2\n';
+  const factors = '[custom_auth.clients.custom]\nfirst_step = "passwordless"\nfactors = 2\n';
   const template = templateWith(folder.path, `${policy}\n[governor]\ncool_down_seconds = 1\n${factors}`);
   const cloud = await startCloud(['--memory', '--template', template]);
   clouds.push(cloud);

@@ -21,7 +21,7 @@ let tried = 0;
 let phones = 0;
 
 before(async () => {
-  const policy = '[governor]\ncool_down_seconds = 1\n[custom_auth.clients.custom]\nfirst = "password"\n';
+  const policy = '[governor]\ncool_down_seconds = 1\n[custom_auth.clients.custom]\nfirst_step = "password"\n';
   cloud = await startCloud(['--memory', '--template', templateWith(folder.path, policy)]);
   const { userPoolId, clients, cognito } = cloud.endpoints;
   Amplify.configure({

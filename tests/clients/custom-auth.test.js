@@ -17,7 +17,7 @@ const policy = `
   [custom_auth]
   resend_after_seconds = 1
   [custom_auth.clients.custom]
-  first = "passwordless"
+  first_step = "passwordless"
 `;
 const challenge = 'CONFIRM_SIGN_IN_WITH_CUSTOM_CHALLENGE';
 // As long as only a name is known, a client shows every kind of factor that it accepts.

@@ -14,7 +14,7 @@ import { PASSWORD as password, signUp } from './harness/user.js';
 const folder = temporaryFolder();
 const policy = `
   [custom_auth.clients.custom]
-  first = "passwordless"
+  first_step = "passwordless"
   [tokens]
   fresh_factor_changes = true
   [tokens.clients.native.id]

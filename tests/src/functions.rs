@@ -35,7 +35,7 @@ pub const fn functions() -> &'static [Function] {
             trigger("custom-message", "CustomMessage_"),
             trigger("custom-sms-sender", "CustomSMSSender_"),
             trigger("define-auth-challenge", "DefineAuthChallenge_"),
-            Function { name: "deliver", events: "Parcel_", is_trigger: false },
+            Function { name: "deliver", events: "OutboundMessage_", is_trigger: false },
             Function { name: "mfa-api", events: "apigw-http-v2.", is_trigger: false },
             trigger("post-authentication", "PostAuthentication_"),
             trigger("post-confirmation", "PostConfirmation_"),

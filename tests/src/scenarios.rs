@@ -27,7 +27,7 @@ const HELPERS: &str = "helpers";
 /// refused. All users share one address.
 pub const POLICY: &str = concat!(
     include_str!("roomy.toml"),
-    "[api]\nchanges_per_address = 1000000\n[custom_auth.clients.custom]\nfirst = \"passwordless\"\n"
+    "[api]\nchanges_per_address = 1000000\n[custom_auth.clients.custom]\nfirst_step = \"passwordless\"\n"
 );
 
 /// The additions to [`POLICY`] for the scenarios that are not measured.
@@ -126,7 +126,7 @@ impl Scenario {
     }
 
     /// Returns how often a user may make the journey. Most are possible once in a user's life. A day has
-    /// fifty sign-ins by name alone (`by_name_per_day` of the policy).
+    /// fifty sign-ins by name alone (`name_only_sign_ins_per_day` of the policy).
     pub fn most(self) -> u32 {
         match self {
             Self::SignUp
@@ -378,12 +378,12 @@ impl ScenarioUser {
         let opened = ask(json!({ "ask": "open", "userName": self.name, "password": PASSWORD })).await?;
         let secret = text(&opened, "/secret")?;
         let proven = ask(json!({ "ask": "code", "secret": secret, "code": self.secret()? })).await?;
-        ensure!(text(&proven, "/standing/status")? == "proven", "{proven}");
+        ensure!(text(&proven, "/case/status")? == "proven", "{proven}");
         let done = ask(json!({
             "ask": "finish", "secret": secret, "oldPassword": PASSWORD, "password": NEW_PASSWORD,
         }))
         .await?;
-        ensure!(text(&done, "/standing/status")? == "recovered", "{done}");
+        ensure!(text(&done, "/case/status")? == "recovered", "{done}");
         Ok(done)
     }
 

@@ -37,7 +37,7 @@ async fn every_function_answers_every_sample_event_under_cargo_lambda() {
             } else if function.name == "recovery-worker" {
                 assert_eq!(answer["answer"], "refused", "{}: {answer}", event.name);
             } else if function.name == "reconcile-claims" {
-                assert_eq!(answer["standing"], "off", "{}: {answer}", event.name);
+                assert_eq!(answer["status"], "off", "{}: {answer}", event.name);
             } else {
                 assert_eq!(answer, serde_json::json!({}), "{}", event.name);
             }

@@ -91,7 +91,7 @@ const ROWS: &[Row] = &[
     ),
     row(
         "deliver",
-        "Parcel_Notice",
+        "OutboundMessage_Notification",
         Refuses,
         Held("shared/tests/deliver.rs", "what_is_worth_nothing_is_not_sent"),
     ),
@@ -191,7 +191,7 @@ groups = ['helpers']
 [governor]
 dry_run = true
 [custom_auth.clients.custom]
-first = 'passwordless'
+first_step = 'passwordless'
 ";
 
 /// The faults that the proxy between a function and a service produces.

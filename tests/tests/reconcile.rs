@@ -62,9 +62,9 @@ async fn addresses_of_deleted_and_changed_users_become_free() {
     }
     let done = run(&cloud).await;
     println!("reconciled: {done}");
-    assert_eq!(done, json!({ "standing": "finished", "users": 2, "made": 1, "freed": 2, "conflicts": 0 }));
+    assert_eq!(done, json!({ "status": "finished", "users": 2, "made": 1, "freed": 2, "conflicts": 0 }));
     let again = run(&cloud).await;
-    assert_eq!(again["standing"], "idle", "until tomorrow");
+    assert_eq!(again["status"], "idle", "until tomorrow");
     for email in ["New@Example.com", "stays@example.com"] {
         let refused = sign_up(&cloud, "late", email).await.unwrap_err().to_string();
         assert!(refused.contains("PreSignUp failed"), "{email} is its owner's: {refused}");
@@ -77,7 +77,7 @@ async fn addresses_of_deleted_and_changed_users_become_free() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_policy_it_does_nothing() {
     let cloud = Cloud::start().await.unwrap();
-    assert_eq!(run(&cloud).await, json!({ "standing": "off" }));
+    assert_eq!(run(&cloud).await, json!({ "status": "off" }));
     let calls = cloud.request("console", "GET", "/api/calls", String::new()).await.unwrap();
     assert_eq!(calls.get("reconcile-claims"), None);
     cloud.stop().await.unwrap();

@@ -61,7 +61,7 @@ async fn prove(cloud: &Cloud, user: &User) -> String {
     let opened = ask(cloud, json!({ "ask": "open", "userName": user.name, "password": OLD })).await;
     let secret = opened["secret"].as_str().unwrap().to_owned();
     let proven = ask(cloud, json!({ "ask": "code", "secret": secret, "code": user.codes[0] })).await;
-    assert_eq!(proven["standing"]["status"], "proven", "{proven}");
+    assert_eq!(proven["case"]["status"], "proven", "{proven}");
     secret
 }
 
@@ -195,7 +195,7 @@ async fn known_and_unknown_names_take_the_same_time() {
     let without_values = |mut answer: Value| {
         answer["secret"] = Value::Null;
         for time in ["expiresAt", "readyAt"] {
-            answer["standing"][time] = answer["standing"][time].is_string().into();
+            answer["case"][time] = answer["case"][time].is_string().into();
         }
         answer
     };
@@ -249,7 +249,7 @@ async fn known_and_unknown_names_take_the_same_time() {
     for shapes in &shapes {
         assert!(shapes.iter().all(|shape| *shape == shapes[0]), "{:?}", shapes[0]);
     }
-    assert_eq!(shapes[1][0]["standing"]["status"], "waiting", "{:?}", shapes[1][0]);
+    assert_eq!(shapes[1][0]["case"]["status"], "waiting", "{:?}", shapes[1][0]);
 
     // The gateway gives the same results.
     let keys = |answer: &Value| -> Vec<String> { answer.as_object().unwrap().keys().cloned().collect() };
@@ -415,13 +415,13 @@ async fn a_killed_recovery_is_finished_by_a_retry() {
         let Some(at) = at else {
             // The worker made fewer calls, so no process was killed.
             let done: Value = answered.unwrap().json().unwrap();
-            assert_eq!(done["standing"]["status"], "recovered", "{done}");
+            assert_eq!(done["case"]["status"], "recovered", "{done}");
             host.stop();
             break;
         };
         assert!(!answered.is_ok_and(|invocation| invocation.result.is_ok()), "killed at {at}");
         let done = ask(&cloud, finish).await;
-        assert_eq!(done["standing"]["status"], "recovered", "{at}, {after}: {done}");
+        assert_eq!(done["case"]["status"], "recovered", "{at}, {after}: {done}");
         old_signed_in += usize::from(signs_in(&cloud, &user.name, OLD).await);
         assert!(signs_in(&cloud, &user.name, NEW).await, "{at}, {after}");
         killed_at.push(at);
@@ -589,7 +589,7 @@ async fn a_mailed_code_works_after_the_wait_unless_stopped() {
         sleep(Duration::from_secs(1)).await;
         let secret = open(&cloud, name).await;
         let waiting = ask_of(&host, json!({ "ask": "mail", "secret": secret, "page": page })).await;
-        assert_eq!(waiting["standing"]["status"], "waiting", "{waiting}");
+        assert_eq!(waiting["case"]["status"], "waiting", "{waiting}");
         let (code, link) = mailed(&cloud, name).await;
         (secret, code, link)
     };
@@ -611,9 +611,9 @@ async fn a_mailed_code_works_after_the_wait_unless_stopped() {
     assert_eq!(enter(&secret, &code).await["code"], "recovery-waiting");
     let_the_wait_pass(&cloud, &link).await;
     let proven = enter(&secret, &code).await;
-    assert_eq!(proven["standing"]["status"], "proven", "{proven}");
+    assert_eq!(proven["case"]["status"], "proven", "{proven}");
     let finish = json!({ "ask": "finish", "secret": secret, "oldPassword": OLD, "password": NEW });
-    assert_eq!(ask_of(&host, finish).await["standing"]["status"], "recovered");
+    assert_eq!(ask_of(&host, finish).await["case"]["status"], "recovered");
     assert!(!signs_in(&cloud, &alex.name, OLD).await);
     assert!(signs_in(&cloud, &alex.name, NEW).await, "without the lost factor");
 
@@ -688,14 +688,14 @@ async fn a_killed_wait_is_announced_once() {
         let at = trap.lock().unwrap().at.take();
         trap.lock().unwrap().host = None;
         let Some(at) = at else {
-            assert_eq!(ask_of(&host, mail).await["standing"]["status"], "waiting");
+            assert_eq!(ask_of(&host, mail).await["case"]["status"], "waiting");
             host.stop();
             break;
         };
         assert!(!answered.is_ok_and(|invocation| invocation.result.is_ok()), "killed at {at}");
         let again = LambdaHost::start(vec![spec.clone()]).unwrap();
         let waiting = ask_of(&again, mail).await;
-        assert_eq!(waiting["standing"]["status"], "waiting", "{at}, {after}: {waiting}");
+        assert_eq!(waiting["case"]["status"], "waiting", "{at}, {after}: {waiting}");
         again.stop();
         names.push(name);
         killed_at.push(at);

@@ -33,7 +33,7 @@ new_device_notice = true
 [governor]
 dry_run = true
 [custom_auth.clients.custom]
-first = "passwordless"
+first_step = "passwordless"
 [admin]
 groups = ["helpers"]
 "#;
@@ -536,7 +536,7 @@ async fn reconcile_claims(cloud: &Cloud) {
     cloud.call("dynamodb", "DynamoDB_20120810.PutItem", put).await.unwrap();
     let path = "/2015-03-31/functions/reconcile-claims/invocations";
     let run = cloud.request("lambda", "POST", path, "{}".to_owned()).await.unwrap();
-    assert_eq!((&run["standing"], &run["freed"]), (&json!("finished"), &json!(1)), "{run}");
+    assert_eq!((&run["status"], &run["freed"]), (&json!("finished"), &json!(1)), "{run}");
 }
 
 fn now() -> u64 {

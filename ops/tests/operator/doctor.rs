@@ -307,9 +307,9 @@ fn strength_faults() -> Faults {
         (vec!["recovery-channel-counts"], {
             policy("[custom_auth.clients.custom]\nrecovery_channel_counts = true\n")
         }),
-        (vec!["sign-in-impossible"], policy("[custom_auth.clients.custom]\nkinds = ['email']\n")),
+        (vec!["sign-in-impossible"], policy("[custom_auth.clients.custom]\nfactor_kinds = ['email']\n")),
         (vec!["first-factor-impossible"], {
-            policy("[custom_auth.clients.custom]\nkinds = ['email', 'totp']\nenrolment = 'closed'\n")
+            policy("[custom_auth.clients.custom]\nfactor_kinds = ['email', 'totp']\nenrolment = 'closed'\n")
         }),
         (vec!["authenticator-locks-out"], policy("[custom_auth.clients.custom]\nfactors = 2\n")),
     ]

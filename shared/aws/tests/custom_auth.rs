@@ -9,7 +9,7 @@ use shared::{
 use shared_aws::{Aws, AwsSettings, Table};
 use shared_testkit::{CUSTOM, CustomAuthStage, CustomSignIn, Deployed, NATIVE, ServedTable};
 
-const POLICY: &str = "[custom_auth.clients.custom]\nfirst = 'passwordless'\n";
+const POLICY: &str = "[custom_auth.clients.custom]\nfirst_step = 'passwordless'\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_step_takes_no_more_requests_than_promised() {

@@ -163,6 +163,6 @@ async fn how_long_a_provider_may_take_is_its_chains_to_say() {
         sender_id: None,
         time_to_live: Duration::from_mins(3),
     };
-    let chains_limit = Policy::default().delivery.sms.try_limit();
+    let chains_limit = Policy::default().delivery.sms.attempt_timeout();
     assert!(timeout(chains_limit, provider.send(&sms)).await.is_err(), "the client gave up before its chain");
 }

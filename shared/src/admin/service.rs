@@ -268,7 +268,7 @@ impl AdminService {
     ) -> Result<Account, FactorFault> {
         self.admit(caller).await?;
         let looks = RateCounter::AdminLooks(caller.signed_in.user.clone());
-        self.count(&looks, self.policy.looks_per_hour).await?;
+        self.count(&looks, self.policy.reads_per_hour).await?;
         let account = self.account(name).await?;
         self.write_down(caller, &account.profile.user, event, None).await?;
         Ok(account)

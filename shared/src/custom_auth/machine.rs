@@ -238,7 +238,7 @@ pub fn next(
         Ok(progress) => progress,
         Err(why) => return NextStep::Fail(why),
     };
-    let may_begin = requirements.first == FirstStep::Passwordless || progress.proven.password;
+    let may_begin = requirements.first_step == FirstStep::Passwordless || progress.proven.password;
     match progress.phase {
         SessionPhase::SrpBegun => return NextStep::Password,
         SessionPhase::Password if must_change_password => return NextStep::NewPassword,

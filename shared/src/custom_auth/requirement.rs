@@ -95,7 +95,7 @@ impl Requirement {
 /// Everything that a user must prove at an app client: the client's rule and those of the user's groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirements {
-    pub first: FirstStep,
+    pub first_step: FirstStep,
     pub enrolment: EnrolmentPolicy,
     /// Whether codes by e-mail and SMS remain available beside a confirmed authenticator.
     pub keep_weaker: bool,
@@ -111,9 +111,9 @@ impl Requirements {
         let of_groups = groups.into_iter().filter_map(|group| client.groups.get(group));
         let rules = std::iter::once(&client.requirement)
             .chain(of_groups)
-            .map(|policy| Requirement::new(policy, client.first, recovery))
+            .map(|policy| Requirement::new(policy, client.first_step, recovery))
             .collect();
-        Self { first: client.first, enrolment: client.enrolment, keep_weaker: client.keep_weaker, rules }
+        Self { first_step: client.first_step, enrolment: client.enrolment, keep_weaker: client.keep_weaker, rules }
     }
 
     /// Returns whether `proven` is enough for tokens. It needs at least one custom factor, because only
@@ -252,7 +252,7 @@ mod tests {
         assert!(read("", by_email).are_met(&sms));
         assert!(!read("", PasswordRecovery::default()).are_met(&sms));
         assert!(read("recovery_channel_counts = true", by_email).are_met(&email));
-        assert!(read("first = 'passwordless'", by_email).are_met(&proven(false, &[CustomFactor::EmailCode])));
+        assert!(read("first_step = 'passwordless'", by_email).are_met(&proven(false, &[CustomFactor::EmailCode])));
     }
 
     #[test]
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn the_rules_of_groups_come_on_top() {
         let both =
-            requirements("factors = 1\ngroups.admins.factors = 2\ngroups.admins.kinds = ['totp', 'sms']");
+            requirements("factors = 1\ngroups.admins.factors = 2\ngroups.admins.factor_kinds = ['totp', 'sms']");
         assert!(!both.are_met(&proven(true, &[CustomFactor::EmailCode])));
         assert!(!both.are_met(&proven(true, &[CustomFactor::EmailCode, CustomFactor::Totp])));
         assert!(both.are_met(&proven(true, &[CustomFactor::SmsCode, CustomFactor::Totp])));
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn cognitos_own_factors_count_as_what_they_are_and_never_alone() {
-        let two = requirements("factors = 2\nkinds = ['email', 'totp']");
+        let two = requirements("factors = 2\nfactor_kinds = ['email', 'totp']");
         let native =
             |factor, custom: &[CustomFactor]| Proven { native: [factor].into(), ..proven(true, custom) };
         assert!(two.are_met(&native(CustomFactor::Totp, &[CustomFactor::EmailCode])));

@@ -29,7 +29,7 @@ impl CustomAuthSettings {
     pub fn counts_a_channel(&self, has_email: bool, has_phone: bool) -> bool {
         self.clients.custom().any(|policy| {
             let requirements = Requirements::new(policy, [], self.recovery);
-            policy.first == FirstStep::Password
+            policy.first_step == FirstStep::Password
                 && ((has_email && requirements.counts(CustomFactor::EmailCode))
                     || (has_phone && requirements.counts(CustomFactor::SmsCode)))
         })

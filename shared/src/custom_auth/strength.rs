@@ -60,7 +60,7 @@ fn weakness(client: &AppClientPolicy, requirements: &Requirements) -> Option<Wea
     if !can(CHANNELS.into()) && !enrols {
         return Some(Weakness::NoFirstFactor);
     }
-    let keep_weaker = client.keep_weaker || client.first == FirstStep::Passwordless;
+    let keep_weaker = client.keep_weaker || client.first_step == FirstStep::Passwordless;
     let stays = |factor: &CustomFactor| MessageCodes::default().offers(*factor, true, keep_weaker);
     (!can(with_authenticator().filter(stays).collect())).then_some(Weakness::AuthenticatorLocksOut)
 }
@@ -81,22 +81,22 @@ mod tests {
 
     #[rstest]
     #[case::the_default("", &[])]
-    #[case::an_authenticator_alone("kinds = ['totp']", &[])]
+    #[case::an_authenticator_alone("factor_kinds = ['totp']", &[])]
     #[case::the_channel_counts("recovery_channel_counts = true", &[Weakness::ChannelIsEnough])]
-    #[case::only_the_channel("kinds = ['email']", &[Weakness::NoWayIn])]
-    #[case::only_the_channel_and_closed("kinds = ['email']\nenrolment = 'closed'", &[Weakness::NoWayIn])]
+    #[case::only_the_channel("factor_kinds = ['email']", &[Weakness::NoWayIn])]
+    #[case::only_the_channel_and_closed("factor_kinds = ['email']\nenrolment = 'closed'", &[Weakness::NoWayIn])]
     #[case::closed("enrolment = 'closed'", &[])]
     #[case::closed_without_the_other_channel(
-        "kinds = ['email', 'totp']\nenrolment = 'closed'",
+        "factor_kinds = ['email', 'totp']\nenrolment = 'closed'",
         &[Weakness::NoFirstFactor]
     )]
-    #[case::never_a_first_factor("kinds = ['recovery-code']", &[Weakness::NoFirstFactor])]
-    #[case::a_device_first("kinds = ['totp']\ntrusted_device = true\nfactors = 2", &[Weakness::NoWayIn])]
-    #[case::no_authenticator_counts("kinds = ['sms']", &[Weakness::AuthenticatorLocksOut])]
-    #[case::no_authenticator_counts_and_sms_stays("kinds = ['sms']\nkeep_weaker = true", &[])]
+    #[case::never_a_first_factor("factor_kinds = ['recovery-code']", &[Weakness::NoFirstFactor])]
+    #[case::a_device_first("factor_kinds = ['totp']\ntrusted_device = true\nfactors = 2", &[Weakness::NoWayIn])]
+    #[case::no_authenticator_counts("factor_kinds = ['sms']", &[Weakness::AuthenticatorLocksOut])]
+    #[case::no_authenticator_counts_and_sms_stays("factor_kinds = ['sms']\nkeep_weaker = true", &[])]
     #[case::two_of_which_one_goes("factors = 2", &[Weakness::AuthenticatorLocksOut])]
     #[case::two_that_stay("factors = 2\nkeep_weaker = true", &[])]
-    #[case::passwordless("first = 'passwordless'\nkinds = ['email']\nenrolment = 'closed'", &[])]
+    #[case::passwordless("first_step = 'passwordless'\nfactor_kinds = ['email']\nenrolment = 'closed'", &[])]
     fn weaknesses_of_a_client_where_email_recovers_passwords(
         #[case] rule: &str,
         #[case] expected: &[Weakness],
@@ -106,19 +106,19 @@ mod tests {
 
     #[test]
     fn the_channel_decides() {
-        let closed = "kinds = ['email', 'sms']\nenrolment = 'closed'\nkeep_weaker = true";
+        let closed = "factor_kinds = ['email', 'sms']\nenrolment = 'closed'\nkeep_weaker = true";
         assert_eq!(found(closed, BY_EMAIL), []);
         assert_eq!(found(closed, PasswordRecovery::default()), [Weakness::NoWayIn]);
         assert_eq!(
-            found("kinds = ['email']\nkeep_weaker = true", PasswordRecovery { email: false, sms: true }),
+            found("factor_kinds = ['email']\nkeep_weaker = true", PasswordRecovery { email: false, sms: true }),
             []
         );
     }
 
     #[test]
     fn a_weak_group_is_reported_unless_its_client_is_as_weak() {
-        let rule = "groups.admins.kinds = ['email']\ngroups.admins.recovery_channel_counts = true\n\
-                    [custom_auth.clients.mobile]\nkinds = ['email']\n[custom_auth.clients.mobile.groups.staff]";
+        let rule = "groups.admins.factor_kinds = ['email']\ngroups.admins.recovery_channel_counts = true\n\
+                    [custom_auth.clients.mobile]\nfactor_kinds = ['email']\n[custom_auth.clients.mobile.groups.staff]";
         let policy = Policy::read(Some(&format!("[custom_auth.clients.custom]\n{rule}"))).unwrap();
         let found = weaknesses(&policy.custom_auth, BY_EMAIL);
         let keys: Vec<_> = found.iter().map(|(key, weakness)| (key.as_str(), *weakness)).collect();

@@ -216,7 +216,7 @@ impl AnswerVerifier {
             SlotClaim::NameOnly {
                 day: day(now),
                 is_first: parameters.is_first_of_day,
-                most: policy.by_name_per_day,
+                most: policy.name_only_sign_ins_per_day,
             }
         } else {
             SlotClaim::Identified { evicts: parameters.evicts.clone() }

@@ -128,7 +128,7 @@ impl SignInView {
         let has_authenticator = factors.confirmed().next().is_some();
         // A passwordless client has no stronger first step than a code.
         let keep_weaker = self.requirements.keep_weaker
-            || self.requirements.first == FirstStep::Passwordless
+            || self.requirements.first_step == FirstStep::Passwordless
             || !self.can_do_without_messages();
         let offers = |factor| factors.message_codes.offers(factor, has_authenticator, keep_weaker);
         let has = |factor: &CustomFactor| match factor {
@@ -162,11 +162,11 @@ impl SignInView {
 
     /// Returns a slot, or `None` if the limits for sign-ins by name are reached. If no slot is free, a
     /// sign-in that has proven something takes the slot of the sign-in that is idle for longest.
-    pub(super) fn free_seat(&self, proven: &Proven, by_name_per_day: u32) -> Option<ChallengeSlot> {
+    pub(super) fn free_seat(&self, proven: &Proven, name_only_sign_ins_per_day: u32) -> Option<ChallengeSlot> {
         let is_name_only = !proven.is_anything();
         let failure_counts = &self.user_state.failure_counts;
         let must_wait = failure_counts.not_before.is_some_and(|end| self.now < end);
-        let is_used_up = failure_counts.day == day(self.now) && failure_counts.begun >= by_name_per_day;
+        let is_used_up = failure_counts.day == day(self.now) && failure_counts.begun >= name_only_sign_ins_per_day;
         if is_name_only && (must_wait || is_used_up) {
             return None;
         }

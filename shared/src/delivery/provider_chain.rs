@@ -91,7 +91,7 @@ impl<M: Sync> ProviderChain<M> {
         for (index, provider) in self.providers.iter().enumerate() {
             let others = u32::try_from(self.providers.len() - index - 1).unwrap_or(u32::MAX);
             // Each later provider in the chain keeps the time of one attempt.
-            let reserved = self.policy.try_limit().saturating_mul(others);
+            let reserved = self.policy.attempt_timeout().saturating_mul(others);
             let Some(until) = deadline.checked_sub(reserved) else { continue };
             match self.ask(provider.as_ref(), message, until).await {
                 Ok(()) => return Ok(provider.name()),
@@ -113,18 +113,18 @@ impl<M: Sync> ProviderChain<M> {
         until: Instant,
     ) -> Result<(), ProviderFault> {
         let mut fault = ProviderFault::Unavailable(PortError::new("provider.send", "no time left for a try"));
-        for attempt in 0..self.policy.tries {
+        for attempt in 0..self.policy.attempts {
             let started = Instant::now();
             if started >= until {
                 break;
             }
-            let limit = until.min(started + self.policy.try_limit());
+            let limit = until.min(started + self.policy.attempt_timeout());
             fault = match timeout_at(limit, provider.send(message)).await {
                 Ok(Err(fault @ (ProviderFault::Throttled | ProviderFault::Unavailable(_)))) => fault,
                 Ok(outcome) => return outcome,
                 Err(elapsed) => return Err(PortError::new("provider.send", elapsed).into()),
             };
-            if attempt + 1 < self.policy.tries {
+            if attempt + 1 < self.policy.attempts {
                 sleep_until(Instant::now() + self.back_off(attempt)).await;
             }
         }

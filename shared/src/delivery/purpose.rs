@@ -57,7 +57,6 @@ pub enum Notice {
     RecoveryWaiting,
     AccountRecovered,
     /// An administrator changed something.
-    #[serde(rename = "changed-by-support")]
     ChangedByAdministrator,
     /// A sign-up is complete.
     Welcome,
@@ -96,7 +95,7 @@ impl Notice {
             Self::RecoveryStarted => "recovery-started",
             Self::RecoveryWaiting => "recovery-waiting",
             Self::AccountRecovered => "account-recovered",
-            Self::ChangedByAdministrator => "changed-by-support",
+            Self::ChangedByAdministrator => "changed-by-administrator",
             Self::Welcome => "welcome",
         }
     }

@@ -34,16 +34,13 @@ pub trait ChallengeCodes: Send + Sync {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum OutboundMessage {
     /// Draw a code for a challenge and send it.
-    #[serde(rename = "code")]
     ChallengeCode(ChallengeCode),
     /// Notify a user of a change.
-    #[serde(rename = "notice")]
     Notification(Notification),
     /// Notify a user of a recovery by e-mail, with the code and the link that stops it. Both are made when
     /// the message is sent.
     Recovery(RecoveryNotification),
     /// Send nothing. A challenge of a user who does not exist takes the same way.
-    #[serde(rename = "dummy")]
     Decoy,
 }
 
@@ -52,10 +49,8 @@ pub enum OutboundMessage {
 #[serde(rename_all = "camelCase")]
 pub struct ChallengeCode {
     pub nonce: String,
-    #[serde(rename = "round")]
     pub round_index: u32,
     /// The number of the code, from 1. A repeated code request has the next number.
-    #[serde(rename = "sending")]
     pub send_attempt: u32,
     pub client_id: String,
     pub to: Recipient,

@@ -266,7 +266,7 @@ impl RecoveryFront {
     /// Counts an attempt of an address before the service is called, apart from the service's own limits.
     async fn admit(&self, address: IpAddr) -> Result<(), Problem> {
         let address = self.hash_key.hash("recovery.address", &[network(address).as_bytes()]);
-        let most = self.policy.tries_address_per_hour;
+        let most = self.policy.address_attempts_per_hour;
         let admitted =
             self.attempts.admit(&AttemptKind::FromAddress { address }, most, self.clock.now()).await;
         match admitted {

@@ -110,7 +110,7 @@ impl CaseService {
             None => hash_key.hash("recovery.name", &[user_name.trim().to_lowercase().as_bytes()]),
         };
         let attempt = AttemptKind::Password { of };
-        let is_admitted = self.ports.attempts.admit(&attempt, policy.tries_user_per_hour, now).await?;
+        let is_admitted = self.ports.attempts.admit(&attempt, policy.user_attempts_per_hour, now).await?;
         if !is_admitted {
             Metric::RecoveryThrottled.emit();
         }
@@ -273,7 +273,7 @@ impl CaseService {
         let now = self.now();
         let case = self.counted(key, case, now).await?;
         let CasePhase::Waiting(wait) = &case.phase else { return Err(Refusal::RecoveryEnded.into()) };
-        let most = self.settings.policy.tries_user_per_hour;
+        let most = self.settings.policy.user_attempts_per_hour;
         let is_admitted =
             self.ports.attempts.admit(&AttemptKind::Code { of: case.user.clone() }, most, now).await?;
         if !is_admitted {
@@ -347,7 +347,7 @@ impl CaseService {
             return self.mailed_code(secret, &key, case, code).await;
         }
         let case = self.counted(&key, case, now).await?;
-        let most = self.settings.policy.tries_user_per_hour;
+        let most = self.settings.policy.user_attempts_per_hour;
         let is_admitted =
             self.ports.attempts.admit(&AttemptKind::Code { of: case.user.clone() }, most, now).await?;
         // We read this in every case, so that the calls do not tell accounts apart.

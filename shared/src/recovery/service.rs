@@ -41,7 +41,6 @@ pub enum RecoveryCommand {
     /// Stops the case. Holds the parts of the owner's link.
     Stop {
         case: String,
-        #[serde(rename = "mark")]
         stop_token: String,
     },
     /// Finishes the case. The password that opened it must still be the user's.
@@ -79,12 +78,11 @@ impl fmt::Debug for RecoveryCommand {
 pub enum RecoveryReply {
     Opened {
         secret: String,
-        #[serde(rename = "standing")]
+        #[serde(rename = "case")]
         view: CaseView,
     },
-    #[serde(rename = "standing")]
     Case {
-        #[serde(rename = "standing")]
+        #[serde(rename = "case")]
         view: CaseView,
     },
     Refused {

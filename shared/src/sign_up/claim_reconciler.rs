@@ -157,7 +157,6 @@ pub enum PassStatus {
 /// The outcome of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RunOutcome {
-    #[serde(rename = "standing")]
     pub status: PassStatus,
     /// Totals of the whole pass.
     #[serde(flatten)]

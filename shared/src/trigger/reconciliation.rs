@@ -39,7 +39,7 @@ pub async fn serve_reconciliation(reconciler: Option<ClaimReconciler>) -> Result
 
 /// Makes one run, which ends before `deadline`.
 pub async fn reconcile(reconciler: Option<&ClaimReconciler>, deadline: Timestamp) -> Result<Value, Refusal> {
-    let Some(reconciler) = reconciler else { return Ok(json!({ "standing": "off" })) };
+    let Some(reconciler) = reconciler else { return Ok(json!({ "status": "off" })) };
     let until = deadline.saturating_sub(MARGIN).unwrap_or(deadline);
     match AssertUnwindSafe(reconciler.run(until)).catch_unwind().await {
         Ok(Ok(run)) => {

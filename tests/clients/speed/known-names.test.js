@@ -21,7 +21,7 @@ const WRONG_CODE = '100000';
 describe('time', () => {
   const folder = temporaryFolder();
   const world = new World();
-  const POLICY = '[governor]\ndry_run = true\n[custom_auth.clients.server]\nfirst = "passwordless"\n';
+  const POLICY = '[governor]\ndry_run = true\n[custom_auth.clients.server]\nfirst_step = "passwordless"\n';
 
   before(() =>
     world.open(['--template', templateWith(folder.path, POLICY), '--functions-dir', idleDeliver(folder.path)]));

@@ -20,7 +20,7 @@ const policy = `
   [governor]
   dry_run = true
   [custom_auth.clients.custom]
-  first = "passwordless"
+  first_step = "passwordless"
 `;
 let cloud;
 

@@ -49,7 +49,7 @@ const MOST: usize = 24;
 
 const POLICY: &str = "[sign_up]\nwelcome = true\n[sign_up.unique]\nemail = true\nphone_number = true\n\
                       [sign_in]\nenforce = true\nnew_device_notice = true\n\
-                      [custom_auth.clients.custom]\nfirst = 'passwordless'\n\
+                      [custom_auth.clients.custom]\nfirst_step = 'passwordless'\n\
                       [custom_auth.clients.custom.groups.admins]\nfactors = 2\n\
                       [tokens.clients.native.id]\nattributes = { tenant = 'custom:tenant' }\n";
 

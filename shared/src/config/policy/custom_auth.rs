@@ -6,9 +6,9 @@ use crate::kernel::CustomFactor;
 
 /// The defaults of a client that an operator adds.
 pub(super) const NEW_CLIENT: &str = r#"
-first = "password"
+first_step = "password"
 factors = 1
-kinds = ["email", "sms", "totp", "recovery-code"]
+factor_kinds = ["email", "sms", "totp", "recovery-code"]
 recovery_channel_counts = false
 trusted_device = false
 wrong_answers = 5
@@ -20,7 +20,7 @@ keep_weaker = false
 /// The defaults of a group that an operator adds.
 pub(super) const NEW_GROUP: &str = r#"
 factors = 1
-kinds = ["email", "sms", "totp", "recovery-code"]
+factor_kinds = ["email", "sms", "totp", "recovery-code"]
 recovery_channel_counts = false
 trusted_device = false
 wrong_answers = 5
@@ -40,7 +40,7 @@ pub struct CustomAuthPolicy {
     pub resend_after_seconds: u32,
     pub back_off_seconds: u32,
     pub back_off_max_seconds: u32,
-    pub by_name_per_day: u32,
+    pub name_only_sign_ins_per_day: u32,
     /// Clients by their name in `MFA_APP_CLIENTS`.
     pub clients: BTreeMap<String, AppClientPolicy>,
 }
@@ -75,7 +75,7 @@ pub enum EnrolmentPolicy {
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AppClientPolicy {
-    pub first: FirstStep,
+    pub first_step: FirstStep,
     pub enrolment: EnrolmentPolicy,
     /// Whether codes by e-mail and SMS remain available beside a confirmed authenticator.
     pub keep_weaker: bool,
@@ -90,7 +90,7 @@ pub struct AppClientPolicy {
 pub struct RequirementPolicy {
     pub factors: u32,
     /// Names of factors, as text, so that all unknown names are reported at once.
-    pub kinds: Vec<String>,
+    pub factor_kinds: Vec<String>,
     /// Whether a code to a channel that resets the password counts beside the password.
     pub recovery_channel_counts: bool,
     pub trusted_device: bool,
@@ -105,7 +105,7 @@ impl CustomAuthPolicy {
             ("resend_after_seconds", self.resend_after_seconds, 1, self.code_seconds.max(1)),
             ("back_off_seconds", self.back_off_seconds, 1, self.back_off_max_seconds.max(1)),
             ("back_off_max_seconds", self.back_off_max_seconds, 1, 86_400),
-            ("by_name_per_day", self.by_name_per_day, 1, 1_000),
+            ("name_only_sign_ins_per_day", self.name_only_sign_ins_per_day, 1, 1_000),
         ];
         for (key, value, least, most) in ranges {
             if !(least..=most).contains(&value) {
@@ -125,16 +125,16 @@ impl CustomAuthPolicy {
 impl RequirementPolicy {
     /// Returns the factors that count. Unknown names were already reported.
     pub fn counted(&self) -> BTreeSet<CustomFactor> {
-        self.kinds.iter().filter_map(|name| CustomFactor::from_name(name)).collect()
+        self.factor_kinds.iter().filter_map(|name| CustomFactor::from_name(name)).collect()
     }
 
     fn check(&self, key: &str, problems: &mut Vec<String>) {
-        for (index, kind) in self.kinds.iter().enumerate() {
+        for (index, kind) in self.factor_kinds.iter().enumerate() {
             if !CustomFactor::from_name(kind).is_some_and(CustomFactor::is_code) {
-                problems.push(format!("{key}.kinds: {kind:?} is none of email, sms, totp, recovery-code"));
+                problems.push(format!("{key}.factor_kinds: {kind:?} is none of email, sms, totp, recovery-code"));
             }
-            if self.kinds.iter().take(index).any(|before| before == kind) {
-                problems.push(format!("{key}.kinds names {kind:?} twice"));
+            if self.factor_kinds.iter().take(index).any(|before| before == kind) {
+                problems.push(format!("{key}.factor_kinds names {kind:?} twice"));
             }
         }
         let most = self.counted().len() + usize::from(self.trusted_device);
@@ -156,7 +156,7 @@ mod tests {
     fn named_clients_start_with_the_defaults_of_their_kind() {
         let overrides = r#"
             [custom_auth.clients.mobile]
-            first = "passwordless"
+            first_step = "passwordless"
             [custom_auth.clients.mobile.groups.admins]
             factors = 2
             [custom_auth.clients.custom]
@@ -165,10 +165,10 @@ mod tests {
         let policy = Policy::read(Some(overrides)).unwrap().custom_auth;
         assert_eq!(policy.clients.keys().collect::<Vec<_>>(), ["custom", "mobile"]);
         let mobile = &policy.clients["mobile"];
-        assert_eq!((mobile.first, mobile.requirement.factors), (FirstStep::Passwordless, 1));
+        assert_eq!((mobile.first_step, mobile.requirement.factors), (FirstStep::Passwordless, 1));
         assert_eq!(mobile.groups["admins"].factors, 2);
         assert_eq!(policy.clients["custom"].requirement.wrong_answers, 3);
-        assert_eq!(policy.clients["custom"].first, FirstStep::Password, "the rest stays as it was");
+        assert_eq!(policy.clients["custom"].first_step, FirstStep::Password, "the rest stays as it was");
     }
 
     #[test]
@@ -178,13 +178,13 @@ mod tests {
             code_digits = 4
             code_seconds = 30
             resend_after_seconds = 0
-            by_name_per_day = 0
+            name_only_sign_ins_per_day = 0
             [custom_auth.clients]
             web = "passwordless"
             [custom_auth.clients.mobile]
             frist = "password"
             factors = 6
-            kinds = ["email", "pigeon", "email", "trusted-device"]
+            factor_kinds = ["email", "pigeon", "email", "trusted-device"]
             [custom_auth.clients.mobile.groups.admins]
             wrong_answers = 6
             trusted_device = "yes"
@@ -197,10 +197,10 @@ mod tests {
         custom_auth.code_digits must be 6 to 8
         custom_auth.code_seconds must be 60 to 600
         custom_auth.resend_after_seconds must be 1 to 30
-        custom_auth.by_name_per_day must be 1 to 1000
-        custom_auth.clients.mobile.kinds: "pigeon" is none of email, sms, totp, recovery-code
-        custom_auth.clients.mobile.kinds names "email" twice
-        custom_auth.clients.mobile.kinds: "trusted-device" is none of email, sms, totp, recovery-code
+        custom_auth.name_only_sign_ins_per_day must be 1 to 1000
+        custom_auth.clients.mobile.factor_kinds: "pigeon" is none of email, sms, totp, recovery-code
+        custom_auth.clients.mobile.factor_kinds names "email" twice
+        custom_auth.clients.mobile.factor_kinds: "trusted-device" is none of email, sms, totp, recovery-code
         custom_auth.clients.mobile.factors must be 1 to 2, which is how many kinds count
         custom_auth.clients.mobile.groups.admins.wrong_answers must be 1 to 5
         "#);

@@ -15,8 +15,8 @@ pub struct DeliveryPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ProviderPolicy {
     pub providers: Vec<String>,
-    pub tries: u32,
-    pub try_limit_ms: u32,
+    pub attempts: u32,
+    pub attempt_timeout_ms: u32,
     pub back_off_ms: u32,
 }
 
@@ -56,8 +56,8 @@ impl DeliveryPolicy {
 }
 
 impl ProviderPolicy {
-    pub fn try_limit(&self) -> Duration {
-        Duration::from_millis(self.try_limit_ms.into())
+    pub fn attempt_timeout(&self) -> Duration {
+        Duration::from_millis(self.attempt_timeout_ms.into())
     }
 
     pub fn back_off(&self) -> Duration {
@@ -76,13 +76,13 @@ impl ProviderPolicy {
                 problems.push(format!("{key}.providers names {provider:?} twice"));
             }
         }
-        if !(1..=5).contains(&self.tries) {
-            problems.push(format!("{key}.tries must be 1 to 5"));
+        if !(1..=5).contains(&self.attempts) {
+            problems.push(format!("{key}.attempts must be 1 to 5"));
         }
         let providers = u32::try_from(self.providers.len()).unwrap_or(u32::MAX);
-        if self.try_limit_ms < 100 || self.try_limit_ms.saturating_mul(providers) > budget_ms {
+        if self.attempt_timeout_ms < 100 || self.attempt_timeout_ms.saturating_mul(providers) > budget_ms {
             problems.push(format!(
-                "{key}.try_limit_ms must be 100 at least, and one try of each provider must fit into delivery.budget_ms"
+                "{key}.attempt_timeout_ms must be 100 at least, and one attempt with each provider must fit into delivery.budget_ms"
             ));
         }
         if self.back_off_ms > 1_000 {

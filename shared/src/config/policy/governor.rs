@@ -10,7 +10,7 @@ pub struct GovernorPolicy {
     pub codes_before_cool_down: u32,
     pub cool_down_seconds: u32,
     pub cool_down_max_seconds: u32,
-    pub earned_per_verified: u32,
+    pub credit_per_verification: u32,
 }
 
 /// Countries and types are text here, because only the governor has the number plan to read them.
@@ -83,8 +83,8 @@ impl Policy {
                     .into(),
             );
         }
-        if governor.earned_per_verified > 10 {
-            problems.push("governor.earned_per_verified must be at most 10".into());
+        if governor.credit_per_verification > 10 {
+            problems.push("governor.credit_per_verification must be at most 10".into());
         }
         if self.sms.allowed_number_types.is_empty() {
             problems.push("sms.allowed_number_types must name a type".into());

@@ -242,7 +242,7 @@ mod tests {
             codes_before_cool_down = 0
             cool_down_seconds = 1000
             established_after_hours = 0
-            earned_per_verified = 11
+            credit_per_verification = 11
             [sms]
             allowed_number_types = []
             [sms.user]
@@ -255,16 +255,16 @@ mod tests {
             sender_ids = ["DE", "FR=Example"]
             [delivery.sms]
             providers = ["sns", "pigeon", "sns"]
-            tries = 0
+            attempts = 0
             [recovery]
             minutes = 1
-            tries_user_per_hour = 6
-            tries_address_per_hour = 0
+            user_attempts_per_hour = 6
+            address_attempts_per_hour = 0
             [admin]
             groups = ["a b", "helpers"]
             helped_groups = ["", "customers", "helpers"]
             max_sign_in_age_seconds = 301
-            looks_per_hour = 0
+            reads_per_hour = 0
             changes_per_hour = 601
             [audit]
             retention_days = 7
@@ -289,9 +289,9 @@ mod tests {
         delivery.sender_ids: "DE" is not like "DE=Example": a country and 1 to 11 letters, digits or hyphens, with at least one letter
         delivery.sms.providers: "pigeon" is none of end-user-messaging, sns
         delivery.sms.providers names "sns" twice
-        delivery.sms.tries must be 1 to 5
-        delivery.sms.try_limit_ms must be 100 at least, and one try of each provider must fit into delivery.budget_ms
-        delivery.email.try_limit_ms must be 100 at least, and one try of each provider must fit into delivery.budget_ms
+        delivery.sms.attempts must be 1 to 5
+        delivery.sms.attempt_timeout_ms must be 100 at least, and one attempt with each provider must fit into delivery.budget_ms
+        delivery.email.attempt_timeout_ms must be 100 at least, and one attempt with each provider must fit into delivery.budget_ms
         factor_changes.max_sign_in_age_seconds must be 30 to 3600
         api.changes_per_user must be at least 1 and at most changes_per_address
         messages.app_name must have 1 to 40 characters, and no blank at its ends
@@ -302,18 +302,18 @@ mod tests {
         governor.established_after_hours must be 1 to 720
         governor.codes_before_cool_down must be 1 to 5
         governor.cool_down_seconds must be at least 1 and at most cool_down_max_seconds, which must be at most 86400
-        governor.earned_per_verified must be at most 10
+        governor.credit_per_verification must be at most 10
         sms.allowed_number_types must name a type
         sms.user.per_day must be at least per_hour and at most 10000000
         sms.all: shards must be at least 1, per_hour at least 2 per shard, and unverified at least 1 per shard
         recovery.minutes must be 5 to 120
-        recovery.tries_user_per_hour must be 1 to 5
-        recovery.tries_address_per_hour must be 1 to 20
+        recovery.user_attempts_per_hour must be 1 to 5
+        recovery.address_attempts_per_hour must be 1 to 20
         admin.groups: "a b" is empty or has a blank in it
         admin.helped_groups: "" is empty or has a blank in it
         admin.helped_groups: "helpers" is one of admin.groups, which are protected
         admin.max_sign_in_age_seconds must be 30 to 300
-        admin.looks_per_hour must be 1 to 3000
+        admin.reads_per_hour must be 1 to 3000
         admin.changes_per_hour must be 1 to 600
         audit.retention_days must be 30 to 3650, or 0 to keep lines for good
         "#);

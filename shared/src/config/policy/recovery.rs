@@ -8,8 +8,8 @@ pub struct RecoveryPolicy {
     pub open: bool,
     /// The time limit of a case, from its opening to the new password.
     pub minutes: u32,
-    pub tries_user_per_hour: u32,
-    pub tries_address_per_hour: u32,
+    pub user_attempts_per_hour: u32,
+    pub address_attempts_per_hour: u32,
     pub email: MailedRecoveryPolicy,
 }
 
@@ -32,7 +32,7 @@ pub struct AdminPolicy {
     /// An administrator can change the members of these groups. A member of any other group is protected.
     pub helped_groups: Vec<String>,
     pub max_sign_in_age_seconds: u32,
-    pub looks_per_hour: u32,
+    pub reads_per_hour: u32,
     pub changes_per_hour: u32,
 }
 
@@ -40,8 +40,8 @@ impl RecoveryPolicy {
     pub(super) fn check(&self, problems: &mut Vec<String>) {
         let ranges = [
             ("minutes", self.minutes, 5, 120),
-            ("tries_user_per_hour", self.tries_user_per_hour, 1, 5),
-            ("tries_address_per_hour", self.tries_address_per_hour, 1, 20),
+            ("user_attempts_per_hour", self.user_attempts_per_hour, 1, 5),
+            ("address_attempts_per_hour", self.address_attempts_per_hour, 1, 20),
             ("email.wait_hours", self.email.wait_hours, 72, 720),
             ("email.quiet_days", self.email.quiet_days, 7, 90),
         ];
@@ -81,7 +81,7 @@ impl AdminPolicy {
         }
         let ranges = [
             ("max_sign_in_age_seconds", self.max_sign_in_age_seconds, 30, 300),
-            ("looks_per_hour", self.looks_per_hour, 1, 3000),
+            ("reads_per_hour", self.reads_per_hour, 1, 3000),
             ("changes_per_hour", self.changes_per_hour, 1, 600),
         ];
         for (key, value, least, most) in ranges {
@@ -102,7 +102,7 @@ mod tests {
             groups: vec!["helpers".to_owned()],
             helped_groups: vec![],
             max_sign_in_age_seconds: 300,
-            looks_per_hour: 1,
+            reads_per_hour: 1,
             changes_per_hour: 1,
         };
         let groups = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();

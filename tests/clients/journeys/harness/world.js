@@ -33,7 +33,7 @@ const policyWith = (admin) => `
   [custom_auth.clients.custom.groups.${GROUP_OF_TWO_FACTORS}]
   factors = 2
   [custom_auth.clients.server]
-  first = "passwordless"
+  first_step = "passwordless"
 `;
 
 let phones = 0;

@@ -154,10 +154,10 @@ account-recovered-subject = Konto wiederhergestellt
 account-recovered-lead = Ihr Konto bei { $app } wurde wiederhergestellt. Es hat ein neues Passwort, und alle Sitzungen und Geräte wurden abgemeldet. Bitte richten Sie wieder einen zweiten Faktor ein.
 account-recovered-note = { changed-note }
 
-changed-by-support-sms = Unser Support hat Ihr Konto bei { $app } geändert.{ sentence-space }{ changed-caution-sms }
-changed-by-support-subject = Änderung durch unseren Support
-changed-by-support-lead = Unser Support hat geändert, wie Sie sich bei { $app } anmelden.
-changed-by-support-note = { changed-note }
+changed-by-administrator-sms = Unser Support hat Ihr Konto bei { $app } geändert.{ sentence-space }{ changed-caution-sms }
+changed-by-administrator-subject = Änderung durch unseren Support
+changed-by-administrator-lead = Unser Support hat geändert, wie Sie sich bei { $app } anmelden.
+changed-by-administrator-note = { changed-note }
 
 welcome-sms = Willkommen! Ihr Konto bei { $app } ist eingerichtet.
 welcome-subject = Willkommen bei { $app }

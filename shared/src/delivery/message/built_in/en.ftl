@@ -155,10 +155,10 @@ account-recovered-subject = Account recovered
 account-recovered-lead = Your { $app } account was recovered. It has a new password, and all sessions and devices were signed out. Set up a second factor again.
 account-recovered-note = { changed-note }
 
-changed-by-support-sms = Our support team changed your { $app } account.{ sentence-space }{ changed-caution-sms }
-changed-by-support-subject = Account changed by our support team
-changed-by-support-lead = Our support team changed how you sign in to your { $app } account.
-changed-by-support-note = { changed-note }
+changed-by-administrator-sms = Our support team changed your { $app } account.{ sentence-space }{ changed-caution-sms }
+changed-by-administrator-subject = Account changed by our support team
+changed-by-administrator-lead = Our support team changed how you sign in to your { $app } account.
+changed-by-administrator-note = { changed-note }
 
 welcome-sms = Welcome! Your { $app } account is ready.
 welcome-subject = Welcome to { $app }

@@ -155,10 +155,10 @@ account-recovered-subject = Cuenta recuperada
 account-recovered-lead = Su cuenta de { $app } se ha recuperado. Tiene una contraseña nueva, y se ha cerrado la sesión en todos los dispositivos. Vuelva a configurar un segundo factor.
 account-recovered-note = { changed-note }
 
-changed-by-support-sms = Nuestro equipo de soporte ha modificado su cuenta de { $app }.{ sentence-space }{ changed-caution-sms }
-changed-by-support-subject = Cambios realizados por nuestro soporte
-changed-by-support-lead = Nuestro equipo de soporte ha modificado la forma en que usted inicia sesión en { $app }.
-changed-by-support-note = { changed-note }
+changed-by-administrator-sms = Nuestro equipo de soporte ha modificado su cuenta de { $app }.{ sentence-space }{ changed-caution-sms }
+changed-by-administrator-subject = Cambios realizados por nuestro soporte
+changed-by-administrator-lead = Nuestro equipo de soporte ha modificado la forma en que usted inicia sesión en { $app }.
+changed-by-administrator-note = { changed-note }
 
 welcome-sms = Le damos la bienvenida. Su cuenta de { $app } ya funciona.
 welcome-subject = Le damos la bienvenida a { $app }

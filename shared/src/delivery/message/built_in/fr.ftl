@@ -155,10 +155,10 @@ account-recovered-subject = Compte récupéré
 account-recovered-lead = Votre compte { $app } a été récupéré. Il a un nouveau mot de passe, et toutes les sessions et tous les appareils ont été déconnectés. Configurez de nouveau un second facteur.
 account-recovered-note = { changed-note }
 
-changed-by-support-sms = Notre assistance a modifié votre compte { $app }.{ sentence-space }{ changed-caution-sms }
-changed-by-support-subject = Modification par notre assistance
-changed-by-support-lead = Notre assistance a modifié la façon dont vous vous connectez à { $app }.
-changed-by-support-note = { changed-note }
+changed-by-administrator-sms = Notre assistance a modifié votre compte { $app }.{ sentence-space }{ changed-caution-sms }
+changed-by-administrator-subject = Modification par notre assistance
+changed-by-administrator-lead = Notre assistance a modifié la façon dont vous vous connectez à { $app }.
+changed-by-administrator-note = { changed-note }
 
 welcome-sms = Bienvenue. Votre compte { $app } est actif.
 welcome-subject = Bienvenue sur { $app }

@@ -145,10 +145,10 @@ account-recovered-subject = アカウントの復旧
 account-recovered-lead = { $app }アカウントが復旧されました。パスワードが新しくなり、すべてのセッションと端末がサインアウトされました。2段階認証をもう一度設定してください。
 account-recovered-note = { changed-note }
 
-changed-by-support-sms = サポートが{ $app }アカウントを変更しました。{ sentence-space }{ changed-caution-sms }
-changed-by-support-subject = サポートによる変更
-changed-by-support-lead = サポートが{ $app }アカウントのサインイン方法を変更しました。
-changed-by-support-note = { changed-note }
+changed-by-administrator-sms = サポートが{ $app }アカウントを変更しました。{ sentence-space }{ changed-caution-sms }
+changed-by-administrator-subject = サポートによる変更
+changed-by-administrator-lead = サポートが{ $app }アカウントのサインイン方法を変更しました。
+changed-by-administrator-note = { changed-note }
 
 welcome-sms = { $app }へようこそ。アカウントの準備ができました。
 welcome-subject = { $app }へようこそ

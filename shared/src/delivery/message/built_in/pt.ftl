@@ -155,10 +155,10 @@ account-recovered-subject = Conta recuperada
 account-recovered-lead = Sua conta em { $app } foi recuperada. Ela tem uma nova senha, e todas as sessões e dispositivos foram desconectados. Configure um segundo fator novamente.
 account-recovered-note = { changed-note }
 
-changed-by-support-sms = Nossa equipe de suporte alterou sua conta { $app }.{ sentence-space }{ changed-caution-sms }
-changed-by-support-subject = Alteração feita pelo nosso suporte
-changed-by-support-lead = Nossa equipe de suporte alterou a forma como você entra na sua conta em { $app }.
-changed-by-support-note = { changed-note }
+changed-by-administrator-sms = Nossa equipe de suporte alterou sua conta { $app }.{ sentence-space }{ changed-caution-sms }
+changed-by-administrator-subject = Alteração feita pelo nosso suporte
+changed-by-administrator-lead = Nossa equipe de suporte alterou a forma como você entra na sua conta em { $app }.
+changed-by-administrator-note = { changed-note }
 
 welcome-sms = Boas-vindas! Sua conta { $app } foi criada.
 welcome-subject = Boas-vindas ao { $app }

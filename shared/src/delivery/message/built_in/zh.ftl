@@ -145,10 +145,10 @@ account-recovered-subject = 账号已恢复
 account-recovered-lead = 您的 { $app } 账号已恢复。密码已更换，所有会话和设备均已退出登录。请重新设置两步验证。
 account-recovered-note = { changed-note }
 
-changed-by-support-sms = 客服已更改您的{ $app }账号。{ sentence-space }{ changed-caution-sms }
-changed-by-support-subject = 客服已更改您的账号
-changed-by-support-lead = 客服已更改您的 { $app } 账号的登录方式。
-changed-by-support-note = { changed-note }
+changed-by-administrator-sms = 客服已更改您的{ $app }账号。{ sentence-space }{ changed-caution-sms }
+changed-by-administrator-subject = 客服已更改您的账号
+changed-by-administrator-lead = 客服已更改您的 { $app } 账号的登录方式。
+changed-by-administrator-note = { changed-note }
 
 welcome-sms = 您的{ $app }账号已开通，欢迎使用。
 welcome-subject = 欢迎使用 { $app }
