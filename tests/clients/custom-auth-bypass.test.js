@@ -245,8 +245,8 @@ describe('with the proof of somebody or something else', () => {
     assert.ok(answers.every(({ answerCorrect }) => answerCorrect === false));
     const stored = await storedFactors(cloud, user.attributes.sub);
     const counted = Object.entries(stored)
-      .filter(([name]) => name.startsWith('seat_'))
-      .map(([, seat]) => Number(seat.M.k.N));
+      .filter(([name]) => name.startsWith('slot_'))
+      .map(([, slot]) => Number(slot.M.k.N));
     console.log(`200 parallel wrong answers: ${Math.max(...counted)} comparisons`);
     assert.equal(Math.max(...counted), 5);
     const { answerCorrect } = await invoke('verify-auth-challenge-response', user, {

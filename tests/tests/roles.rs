@@ -529,8 +529,8 @@ async fn help_users(cloud: &Cloud) {
 async fn reconcile_claims(cloud: &Cloud) {
     let table = &cloud.environment().unwrap()["MFA_TABLE"];
     let claim = json!({
-        "pk": { "S": "ADDRESS#gone" }, "sk": { "S": "CLAIM" }, "firm_for": { "S": "gone" },
-        "firm_since": { "N": "1" }, "v": { "N": "1" },
+        "pk": { "S": "ADDRESS#gone" }, "sk": { "S": "CLAIM" }, "owned_by": { "S": "gone" },
+        "owned_since": { "N": "1" }, "v": { "N": "1" },
     });
     let put = json!({ "TableName": table, "Item": claim });
     cloud.call("dynamodb", "DynamoDB_20120810.PutItem", put).await.unwrap();

@@ -277,7 +277,7 @@ fn would_do(steps: &[Step<'_>]) -> Done {
     done
 }
 
-/// Reads every firm claim of the table.
+/// Reads every owned claim of the table.
 async fn scan(table: &Table, journal: &mut Journal, progress: &Progress) -> Result<()> {
     progress.count("claims read", None);
     loop {

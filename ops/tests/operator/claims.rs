@@ -69,19 +69,19 @@ impl Pool<'_> {
     }
 }
 
-/// Returns the owner of every firm claim, by address.
+/// Returns the owner of every owned claim, by address.
 async fn claims(cloud: &Cloud, table: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut start = Value::Null;
     loop {
-        let mut scan = json!({ "TableName": table, "FilterExpression": "attribute_exists(firm_for)" });
+        let mut scan = json!({ "TableName": table, "FilterExpression": "attribute_exists(owned_by)" });
         if !start.is_null() {
             scan["ExclusiveStartKey"] = start;
         }
         let page = cloud.call("dynamodb", "DynamoDB_20120810.Scan", scan).await.unwrap();
         for item in page["Items"].as_array().unwrap() {
             let part = |name: &str| item[name]["S"].as_str().unwrap().to_owned();
-            found.insert(part("pk"), part("firm_for"));
+            found.insert(part("pk"), part("owned_by"));
         }
         start = page["LastEvaluatedKey"].clone();
         if start.is_null() {

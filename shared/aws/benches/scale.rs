@@ -124,7 +124,7 @@ fn fill(db: &Database, users: usize) {
                     }),
                     json!({
                         "pk": pk, "sk": { "S": "FACTORS" }, "v": { "N": "1" },
-                        "generation": { "N": "1" }, "revision": { "N": "3" },
+                        "factor_epoch": { "N": "1" }, "revision": { "N": "3" },
                         "recovery": { "SS": ["0123456789abcdef0123456789abcdef"] },
                     }),
                 ]

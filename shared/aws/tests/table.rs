@@ -109,7 +109,7 @@ async fn calls() {
     contract::audit_log(&table).await;
     contract::device_labels(&table).await;
     assert_eq!(items(&db, "CALLS#calls-hash", "CALLS#60")[0]["ttl"]["N"], "660");
-    assert_eq!(items(&db, "USER#calls-alex", "ADMIN_LOOKS#60")[0]["ttl"]["N"], "4260");
+    assert_eq!(items(&db, "USER#calls-alex", "ADMIN_READS#60")[0]["ttl"]["N"], "4260");
     assert_eq!(items(&db, "USER#calls-alex", "ADMIN_CHANGES#60")[0]["ttl"]["N"], "4260");
 }
 
@@ -131,9 +131,9 @@ async fn address_claims() {
     contract::address_claims(&table).await;
     contract::claims_review(&table, &table).await;
     let reviewed = &items(&db, "ADDRESS#review-held", "CLAIM")[0];
-    assert!(reviewed.get("ttl").is_none() && reviewed.get("held_by").is_none(), "{reviewed}");
-    let firm = &items(&db, "ADDRESS#address-raced", "CLAIM")[0];
-    assert!(firm.get("ttl").is_none() && firm.get("held_by").is_none(), "{firm}");
+    assert!(reviewed.get("ttl").is_none() && reviewed.get("reserved_by").is_none(), "{reviewed}");
+    let owned = &items(&db, "ADDRESS#address-raced", "CLAIM")[0];
+    assert!(owned.get("ttl").is_none() && owned.get("reserved_by").is_none(), "{owned}");
     let held = &items(&db, "ADDRESS#address-other", "CLAIM")[0];
     let held_at = 1_767_323_045 + 24 * 3600;
     assert_eq!(
@@ -192,7 +192,7 @@ async fn recoveries() {
     let case = &items(&db, "RECOVERY#00000000000000000000000000000001", "CASE")[0];
     assert_eq!(case["ttl"]["N"], (1_767_323_045 + 1_800).to_string());
     assert_eq!(case["v"]["N"], "1");
-    assert_eq!(items(&db, "RECOVERY#ADDRESS#tries-alex", "TRIES").len(), 1);
+    assert_eq!(items(&db, "RECOVERY#ADDRESS#tries-alex", "ATTEMPTS").len(), 1);
     assert!(items(&db, "USER#spend-sam", "FACTORS").is_empty(), "a wrong code leaves nothing");
 }
 

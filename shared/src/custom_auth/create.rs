@@ -110,7 +110,7 @@ impl ChallengeCreator {
             },
             None => RoundState {
                 nonce: Nonce::draw(self.entropy.as_ref())?,
-                slot: view.free_seat(&challenge.proven, self.sign_ins.settings.policy.name_only_sign_ins_per_day),
+                slot: view.free_slot(&challenge.proven, self.sign_ins.settings.policy.name_only_sign_ins_per_day),
                 factor_epoch: view.user_state.factors.factor_epoch,
                 offered: [CustomFactor::Totp].into(),
                 proven: challenge.proven,
@@ -175,7 +175,7 @@ impl ChallengeCreator {
                         || requirements.can_be_met(&view.enrolled(request), &proven)
                         || view.may_enrol(request, &proven));
                 let slot = view
-                    .free_seat(&proven, self.sign_ins.settings.policy.name_only_sign_ins_per_day)
+                    .free_slot(&proven, self.sign_ins.settings.policy.name_only_sign_ins_per_day)
                     .filter(|_| can_succeed);
                 if can_succeed && slot.is_none() {
                     tracing::warn!("sign-in throttled, decoy challenge issued");

@@ -63,8 +63,8 @@ pub enum OwnershipClaim {
 /// exactly one is [`AddressClaim::Reserved`]. A repeated claim of the same candidate stays reserved and is
 /// not prolonged. Unconfirmed claims block others for at most [`RESERVATION_TIME`] each, and
 /// [`RESERVATIONS_PER_DAY`] times within any [`DAY`]. Of racing confirmations by different users exactly one
-/// becomes firm, permanently, and stays firm when repeated. A firm claim ends all reservations of the
-/// address. Only `release` by its owner ends a firm claim.
+/// becomes owned, permanently, and stays owned when repeated. A owned claim ends all reservations of the
+/// address. Only `release` by its owner ends a owned claim.
 #[async_trait]
 pub trait AddressClaims: Send + Sync {
     async fn claim(
@@ -81,7 +81,7 @@ pub trait AddressClaims: Send + Sync {
         now: Timestamp,
     ) -> Result<OwnershipClaim, PortError>;
 
-    /// Ends the owner's firm claim, as if the address was never claimed. Returns false if the owner has no
+    /// Ends the owner's owned claim, as if the address was never claimed. Returns false if the owner has no
     /// such claim.
     async fn release(&self, address: &AddressKey, owner: &UserId) -> Result<bool, PortError>;
 }

@@ -74,7 +74,7 @@ pub struct ClaimCursor {
 ///
 /// Contract: `review` is one conditional write. It marks a claim that belongs to the user as seen in the
 /// pass. It creates a missing claim only if the address is proven, as [`AddressClaims::confirm`] does.
-/// `unseen` returns, page by page, every firm claim that is older than the pass and was not seen in it. Of
+/// `unseen` returns, page by page, every owned claim that is older than the pass and was not seen in it. Of
 /// several calls of `keep` after the same revision exactly one returns true.
 #[async_trait]
 pub trait ClaimScan: Send + Sync {

@@ -218,7 +218,7 @@ pub async fn address_claims(port: &dyn AddressClaims) {
     assert!(release(&owner).await);
     assert!(!release(&owner).await, "there is none any more");
     assert_eq!(claim(&freed, 1, after(400 * day)).await, AddressClaim::Reserved, "as if never claimed");
-    assert!(!release(&owner).await, "held is not firm");
+    assert!(!release(&owner).await, "reserved is not owned");
     assert_eq!(claim(&freed, 2, after(400 * day)).await, AddressClaim::Taken);
 }
 
@@ -752,7 +752,7 @@ pub async fn custom_factors(port: &dyn CustomFactorStore) {
     let confirm = Change {
         authenticators: Some([(id('a'), Authenticator { is_confirmed: true, ..phone })].into()),
         step: Some(7),
-        is_new_generation: true,
+        begins_new_epoch: true,
         ..Change::default()
     };
     assert_eq!(change(0, &confirm).await, ChangeOutcome::Overtaken, "what was read is out of date");
@@ -781,7 +781,7 @@ pub async fn custom_factors(port: &dyn CustomFactorStore) {
         devices: Some([(id('b'), laptop)].into()),
         recovery: Some(hashes(["01", "02"]).into()),
         step: Some(8),
-        is_new_generation: true,
+        begins_new_epoch: true,
         ..Change::default()
     };
     assert_eq!(change(2, &full).await, ChangeOutcome::Done);
@@ -815,7 +815,7 @@ pub async fn custom_factors(port: &dyn CustomFactorStore) {
     assert_eq!(kept(&sam).await, CustomFactors::default(), "users do not share");
     port.revoke_devices(&sam).await.expect("works");
     let revoked = CustomFactors { factor_epoch: 1, revision: 1, ..CustomFactors::default() };
-    assert_eq!(kept(&sam).await, revoked, "a generation begins where nothing is set up");
+    assert_eq!(kept(&sam).await, revoked, "an epoch begins where nothing is set up");
 
     pool_factor_notes(port).await;
 }

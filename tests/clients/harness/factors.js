@@ -8,9 +8,9 @@ export async function storedFactors(cloud, sub) {
 
 /** Ends a user's running sign-ins, which otherwise expire after some minutes. */
 export async function endSignIns(cloud, sub) {
-  const seats = Object.keys((await storedFactors(cloud, sub)) ?? {}).filter((name) => name.startsWith('seat_'));
-  if (seats.length === 0) return;
-  const UpdateExpression = `REMOVE ${seats.join(', ')}`;
+  const slots = Object.keys((await storedFactors(cloud, sub)) ?? {}).filter((name) => name.startsWith('slot_'));
+  if (slots.length === 0) return;
+  const UpdateExpression = `REMOVE ${slots.join(', ')}`;
   await dynamodb(cloud, 'UpdateItem', { TableName: await table(cloud), Key: key(sub), UpdateExpression });
 }
 

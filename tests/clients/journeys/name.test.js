@@ -58,10 +58,10 @@ journey('knows the name: begins at custom without the password', async () => {
   assert.equal(custom.challenge, undefined);
 });
 
-journey('knows the name: takes every seat at passwordless so that the owner with the password has none', async () => {
+journey('knows the name: takes every challenge slot at passwordless so that the owner with the password has none', async () => {
   const owner = await world.newUserWithAuthenticator();
   const held = [];
-  for (let seat = 0; seat < 6; seat += 1) {
+  for (let slot = 0; slot < 6; slot += 1) {
     const guessing = await world.signIn('passwordless', owner);
     await guessing.answer('totp');
     await guessing.answer(owner.app.wrong());

@@ -207,10 +207,10 @@ journey('holds the password: answers in the session of an account of their own',
   await world.signInAsOwner(owner);
 });
 
-journey('holds the password: takes every seat for sign-ins so that the owner has none', async () => {
+journey('holds the password: takes every challenge slot for sign-ins so that the owner has none', async () => {
   const owner = await world.newUserWithAuthenticator();
   const held = [];
-  for (let seat = 0; seat < 6; seat += 1) {
+  for (let slot = 0; slot < 6; slot += 1) {
     const custom = await world.signIn('custom', owner, { password: owner.password });
     await custom.answer(owner.app.wrong());
     held.push(custom);

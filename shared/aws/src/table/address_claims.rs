@@ -30,18 +30,18 @@ impl AddressClaims for Table {
     ) -> Result<AddressClaim, PortError> {
         let until = now.saturating_add(RESERVATION_TIME).unwrap_or(now);
         let forgotten = until.saturating_add(DAY).unwrap_or(until);
-        // We store the times of the last three reservations, and `hold_3` is the oldest. A new one is granted
-        // only if `hold_3` is a day old.
+        // We store the times of the last three reservations, and `reservation_3` is the oldest. A new one is granted
+        // only if `reservation_3` is a day old.
         let claimed = self
             .address_item(address)
             .condition_expression(
-                "attribute_not_exists(firm_for) \
-                 AND (attribute_not_exists(held_until) OR held_until <= :now) \
-                 AND (attribute_not_exists(hold_3) OR hold_3 <= :yesterday)",
+                "attribute_not_exists(owned_by) \
+                 AND (attribute_not_exists(reserved_until) OR reserved_until <= :now) \
+                 AND (attribute_not_exists(reservation_3) OR reservation_3 <= :yesterday)",
             )
             .update_expression(
-                "SET held_by = :candidate, held_until = :until, hold_3 = if_not_exists(hold_2, :never), \
-                 hold_2 = if_not_exists(hold_1, :never), hold_1 = :now, v = :v, #ttl = :ttl",
+                "SET reserved_by = :candidate, reserved_until = :until, reservation_3 = if_not_exists(reservation_2, :never), \
+                 reservation_2 = if_not_exists(reservation_1, :never), reservation_1 = :now, v = :v, #ttl = :ttl",
             )
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":candidate", text(candidate.as_str()))
@@ -72,10 +72,10 @@ impl AddressClaims for Table {
     ) -> Result<OwnershipClaim, PortError> {
         let confirmed = self
             .address_item(address)
-            .condition_expression("attribute_not_exists(firm_for) OR firm_for = :owner")
+            .condition_expression("attribute_not_exists(owned_by) OR owned_by = :owner")
             .update_expression(
-                "SET firm_for = :owner, firm_since = if_not_exists(firm_since, :now), v = :v \
-                 REMOVE held_by, held_until, hold_1, hold_2, hold_3, #ttl",
+                "SET owned_by = :owner, owned_since = if_not_exists(owned_since, :now), v = :v \
+                 REMOVE reserved_by, reserved_until, reservation_1, reservation_2, reservation_3, #ttl",
             )
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":owner", text(owner.as_str()))
@@ -94,7 +94,7 @@ impl AddressClaims for Table {
         let released = self
             .delete_item()
             .whole_key(key(address).into_iter().collect())
-            .condition_expression("firm_for = :owner")
+            .condition_expression("owned_by = :owner")
             .expression_attribute_values(":owner", text(owner.as_str()))
             .send()
             .await;
@@ -108,14 +108,14 @@ impl AddressClaims for Table {
 
 /// Interprets an item that refused a claim.
 fn standing(item: &Item, candidate: &CandidateKey, now: Timestamp) -> AddressClaim {
-    if item.contains_key("firm_for") {
+    if item.contains_key("owned_by") {
         return AddressClaim::Taken;
     }
-    let held_until = item.get("held_until").and_then(|until| until.as_n()?.parse::<i64>().ok());
-    if held_until.is_none_or(|until| until <= now.as_millisecond()) {
+    let reserved_until = item.get("reserved_until").and_then(|until| until.as_n()?.parse::<i64>().ok());
+    if reserved_until.is_none_or(|until| until <= now.as_millisecond()) {
         return AddressClaim::Unreserved;
     }
-    let holder = item.get("held_by").and_then(|holder| holder.as_s());
+    let holder = item.get("reserved_by").and_then(|holder| holder.as_s());
     if holder.is_some_and(|holder| holder == candidate.as_str()) {
         AddressClaim::Reserved
     } else {
@@ -128,7 +128,7 @@ pub(super) fn key(address: &AddressKey) -> [(String, AttributeValue); 2] {
 }
 
 impl Table {
-    /// Returns the firm claims of one page of the table that `scan` filters, and the place of the next page.
+    /// Returns the owned claims of one page of the table that `scan` filters, and the place of the next page.
     /// The place is `None` after the last page. The scan reads every item: half a read unit for 4 KB.
     pub(super) async fn claims_page(
         &self,
@@ -138,7 +138,7 @@ impl Table {
         let start = after.map(|place| [("pk", &place.pk), ("sk", &place.sk)]);
         let start = start.map(|key| key.map(|(name, part)| (name.to_owned(), text(part))).into());
         let page = scan
-            .projection_expression("pk, firm_for, firm_since")
+            .projection_expression("pk, owned_by, owned_since")
             .expression_attribute_values(":address", text(ADDRESS))
             .exclusive_start_key(start.unwrap_or_default())
             .send()
@@ -162,7 +162,7 @@ impl Table {
 fn firm_claim(item: &Item) -> Option<StoredClaim> {
     Some(StoredClaim {
         address: AddressKey::new(item.get("pk")?.as_s()?.strip_prefix(ADDRESS)?.to_owned()),
-        owner: UserId::parse(item.get("firm_for")?.as_s()?).ok()?,
-        since: Timestamp::from_second(whole(item, "firm_since")?).ok()?,
+        owner: UserId::parse(item.get("owned_by")?.as_s()?).ok()?,
+        since: Timestamp::from_second(whole(item, "owned_since")?).ok()?,
     })
 }

@@ -79,7 +79,7 @@ impl Budgets for Table {
             .update_item()
             .key("pk", user_key(user))
             .key("sk", history_key(channel))
-            .update_expression(format!("SET settled_at = :at, v = :v ADD revision :one{removal}"))
+            .update_expression(format!("SET completed_at = :at, v = :v ADD revision :one{removal}"))
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":at", seconds(at))
             .expression_attribute_values(":v", version())
@@ -258,9 +258,9 @@ pub(super) fn read_history(item: &Item) -> SendHistory {
     SendHistory {
         version: whole(item, "revision").unwrap_or_default(),
         verified: words(item, "verified_to").zip(moment(item, "verified_since")),
-        anonymous: sent("anybody_at", "anybody_row", "anybody_by"),
-        authenticated: sent("signed_in_at", "signed_in_row", "signed_in_by"),
-        completed_at: moment(item, "settled_at"),
+        anonymous: sent("anonymous_at", "anonymous_streak", "anonymous_by"),
+        authenticated: sent("authenticated_at", "authenticated_streak", "authenticated_by"),
+        completed_at: moment(item, "completed_at"),
         unverified_codes: read_unverified_codes(item),
     }
 }
@@ -280,10 +280,10 @@ pub(super) fn write_history(kept: &SendHistory) -> Item {
             set(by, text(delivery.as_str()));
         }
     };
-    set_sent(&kept.anonymous, ["anybody_at", "anybody_row", "anybody_by"]);
-    set_sent(&kept.authenticated, ["signed_in_at", "signed_in_row", "signed_in_by"]);
+    set_sent(&kept.anonymous, ["anonymous_at", "anonymous_streak", "anonymous_by"]);
+    set_sent(&kept.authenticated, ["authenticated_at", "authenticated_streak", "authenticated_by"]);
     if let Some(at) = kept.completed_at {
-        set("settled_at", seconds(at));
+        set("completed_at", seconds(at));
     }
     if let Some(UnverifiedCodes { destination, day, codes }) = &kept.unverified_codes {
         set("debt_to", text(destination));

@@ -1,7 +1,7 @@
 //! Running custom sign-ins, in the item of the user's custom factors. A slot, the count of comparisons, a
 //! factor's lock, its use and the proof must change together. So they are one condition of one write.
 //!
-//! A challenge slot is one attribute, `seat_n0` … `seat_p2`, that holds a map. Of the sign-in: `n` nonce, `c`
+//! A challenge slot is one attribute, `slot_n0` … `slot_p2`, that holds a map. Of the sign-in: `n` nonce, `c`
 //! client, `u` expiry of the slot, `k` number of comparisons. Of the code: `f` chosen factor, `r` round that
 //! asked first, `s` number of sends, `a` time of sending, `e` expiry. `t<round>` is the effect and digest of
 //! an answer, and `x<round>` is the factor that it proved. `h<round>_<sending>` is the hash of a code.
@@ -47,7 +47,7 @@ impl Challenges for Table {
 
     async fn answer(&self, answer: &AnswerWrite) -> Result<AnswerOutcome, PortError> {
         let mut write = Write::at(answer.slot);
-        let (taken_by, answer_text) = (format!("#seat.t{}", answer.round_index), answer_text(answer));
+        let (taken_by, answer_text) = (format!("#slot.t{}", answer.round_index), answer_text(answer));
         write.value(":nonce", text(answer.nonce.as_str()));
         write.value(":client", text(&answer.client));
         write.value(":now", seconds(answer.now));
@@ -57,21 +57,21 @@ impl Challenges for Table {
         write.set("v = :v");
         match answer.claim {
             None => {
-                write.require("#seat.n = :nonce AND #seat.c = :client");
+                write.require("#slot.n = :nonce AND #slot.c = :client");
                 write.require(format!("attribute_not_exists({taken_by})"));
                 write.set(format!("{taken_by} = :said"));
-                write.set("#seat.u = :until");
+                write.set("#slot.u = :until");
                 write_action(&mut write, &answer.action, answer.round_index + 1);
             }
             Some(ref claim) => {
                 let is_free = if let SlotClaim::Identified { evicts: Some(evicted) } = claim {
                     write.value(":evicted", text(evicted.as_str()));
-                    "(#seat.u <= :now OR #seat.n = :evicted)"
+                    "(#slot.u <= :now OR #slot.n = :evicted)"
                 } else {
-                    "#seat.u <= :now"
+                    "#slot.u <= :now"
                 };
-                write.require(format!("(attribute_not_exists(#seat) OR ({is_free} AND #seat.n <> :nonce))"));
-                write.set("#seat = :record");
+                write.require(format!("(attribute_not_exists(#slot) OR ({is_free} AND #slot.n <> :nonce))"));
+                write.set("#slot = :record");
                 write.value(":record", AttributeValue::M(opened(answer, &answer_text)));
                 write_claim(&mut write, claim);
             }
@@ -105,19 +105,19 @@ impl Challenges for Table {
         write.value(":nonce", text(proof.nonce.as_str()));
         write.value(":factor", text(proof.factor.name()));
         write.value(":none", number(0));
-        write.require("#seat.n = :nonce");
-        write.require(format!("attribute_exists(#seat.t{})", proof.round_index));
-        write.require(format!("attribute_not_exists(#seat.{proves})"));
-        write.value(":generation", whole(proof.factor_epoch));
+        write.require("#slot.n = :nonce");
+        write.require(format!("attribute_exists(#slot.t{})", proof.round_index));
+        write.require(format!("attribute_not_exists(#slot.{proves})"));
+        write.value(":factor_epoch", whole(proof.factor_epoch));
         write.require(if proof.factor_epoch == 0 {
-            "(attribute_not_exists(generation) OR generation = :generation)"
+            "(attribute_not_exists(factor_epoch) OR factor_epoch = :factor_epoch)"
         } else {
-            "generation = :generation"
+            "factor_epoch = :factor_epoch"
         });
-        write.set(format!("#seat.{proves} = :factor"));
-        write.set("#seat.k = :none");
+        write.set(format!("#slot.{proves} = :factor"));
+        write.set("#slot.k = :none");
         for attribute in ["f", "r", "s", "a", "e"] {
-            write.remove(format!("#seat.{attribute}"));
+            write.remove(format!("#slot.{attribute}"));
         }
         let forgiven =
             CustomFactor::ALL.into_iter().filter(|factor| *factor == proof.factor || proof.forgives_all);
@@ -125,14 +125,14 @@ impl Challenges for Table {
             write.remove(failures_of(factor));
         }
         if proof.forgives_name {
-            write.remove("by_name_failures");
-            write.remove("by_name_not_before");
+            write.remove("name_only_failures");
+            write.remove("name_only_not_before");
         }
         if proof.forgives_name && proof.factor == CustomFactor::Totp {
             // The answer was counted before the comparison. We take back only this one: an owner's right
             // codes must not give a stranger more guesses.
             write.value(":one", number(1));
-            write.set("by_name_totp_wrong = if_not_exists(by_name_totp_wrong, :one) - :one");
+            write.set("name_only_totp_wrong = if_not_exists(name_only_totp_wrong, :one) - :one");
         }
         let factor_epoch = write_noted_factor(&mut write, proof);
         match &proof.consumes {
@@ -159,7 +159,7 @@ impl Challenges for Table {
                 ("client".to_owned(), text(&grant.client)),
                 ("nonce".to_owned(), text(proof.nonce.as_str())),
                 ("named".to_owned(), AttributeValue::Bool(grant.is_named)),
-                ("generation".to_owned(), whole(factor_epoch)),
+                ("factor_epoch".to_owned(), whole(factor_epoch)),
                 ("password".to_owned(), AttributeValue::Bool(grant.proven.password)),
                 ("enrolled".to_owned(), AttributeValue::Bool(grant.proven.enrolled)),
             ]);
@@ -172,7 +172,7 @@ impl Challenges for Table {
             write.value(":proof", AttributeValue::M(kept));
             write.value(":now", seconds(proof.now));
             write.set("proof = :proof");
-            write.set("#seat.u = :now");
+            write.set("#slot.u = :now");
         }
         match self.write(&StateKey::User(proof.user.clone()), write).await? {
             Ok(_) => Ok(ProofOutcome::Done),
@@ -204,7 +204,7 @@ impl Challenges for Table {
         write.value(":none", number(0));
         write.value(":one", number(1));
         write.require("proof.client = :client AND proof.#at >= :since");
-        write.require("(attribute_not_exists(generation) OR proof.generation = generation)");
+        write.require("(attribute_not_exists(factor_epoch) OR proof.factor_epoch = factor_epoch)");
         if let Some(nonce) = &redemption.nonce {
             write.value(":nonce", text(nonce.as_str()));
             write.value(":most", number(most));
@@ -247,8 +247,8 @@ impl Challenges for Table {
         write.value(":round", number(code.round_index));
         write.value(":sending", number(code.send_attempt));
         write.value(":hash", text(&code.hash));
-        write.require("#seat.n = :nonce AND #seat.r = :round AND #seat.s >= :sending");
-        write.set(format!("#seat.h{}_{} = :hash", code.round_index, code.send_attempt));
+        write.require("#slot.n = :nonce AND #slot.r = :round AND #slot.s >= :sending");
+        write.set(format!("#slot.h{}_{} = :hash", code.round_index, code.send_attempt));
         Ok(self.write(&state_key, write).await?.is_ok())
     }
 }
@@ -270,7 +270,7 @@ fn write_noted_factor(write: &mut Write, proof: &Proof) -> u64 {
     write.require("(attribute_not_exists(had_factor) OR had_factor <> :true)");
     write.set("authenticators = :authenticators, had_factor = :true");
     write.remove("devices");
-    write.add("generation :one, revision :one");
+    write.add("factor_epoch :one, revision :one");
     proof.factor_epoch + 1
 }
 
@@ -304,7 +304,7 @@ fn write_action(write: &mut Write, action: &AnswerAction, asks: u32) {
             write.value(":first", number(1));
             write.value(":asks", number(asks));
             write.set(
-                "#seat.f = :factor, #seat.r = :asks, #seat.s = :first, #seat.a = :now, #seat.e = :until",
+                "#slot.f = :factor, #slot.r = :asks, #slot.s = :first, #slot.a = :now, #slot.e = :until",
             );
         }
         AnswerAction::Resend { asked, not_after } => {
@@ -312,25 +312,25 @@ fn write_action(write: &mut Write, action: &AnswerAction, asks: u32) {
             write.value(":not_after", seconds(*not_after));
             write.value(":sendings", number(MAX_SEND_ATTEMPTS));
             write.value(":one", number(1));
-            write.require("#seat.r = :asked AND #seat.a <= :not_after AND #seat.s < :sendings");
-            write.set("#seat.s = #seat.s + :one, #seat.a = :now, #seat.e = :until");
+            write.require("#slot.r = :asked AND #slot.a <= :not_after AND #slot.s < :sendings");
+            write.set("#slot.s = #slot.s + :one, #slot.a = :now, #slot.e = :until");
         }
         AnswerAction::Back { asked } => {
             write.value(":asked", number(*asked));
-            write.require("#seat.r = :asked");
+            write.require("#slot.r = :asked");
             for attribute in ["f", "r", "s", "a", "e"] {
-                write.remove(format!("#seat.{attribute}"));
+                write.remove(format!("#slot.{attribute}"));
             }
         }
         AnswerAction::Compare(comparison) => {
             write.value(":one", number(1));
             write.value(":tries", number(comparison.most));
-            write.require("#seat.k < :tries");
-            write.set("#seat.k = #seat.k + :one");
+            write.require("#slot.k < :tries");
+            write.set("#slot.k = #slot.k + :one");
             if let Some(asked) = comparison.asked {
                 write.value(":asked", number(asked));
                 write.value(":factor", text(comparison.factor.name()));
-                write.require("#seat.r = :asked AND #seat.f = :factor AND #seat.e > :now");
+                write.require("#slot.r = :asked AND #slot.f = :factor AND #slot.e > :now");
             }
         }
     }
@@ -340,14 +340,14 @@ fn write_claim(write: &mut Write, claim: &SlotClaim) {
     let SlotClaim::NameOnly { day, is_first, most } = *claim else { return };
     write.value(":day", number(day));
     write.value(":one", number(1));
-    write.require("(attribute_not_exists(by_name_not_before) OR by_name_not_before <= :now)");
+    write.require("(attribute_not_exists(name_only_not_before) OR name_only_not_before <= :now)");
     if is_first {
-        write.require("(attribute_not_exists(by_name_day) OR by_name_day < :day)");
-        write.set("by_name_day = :day, by_name_begun = :one");
+        write.require("(attribute_not_exists(name_only_day) OR name_only_day < :day)");
+        write.set("name_only_day = :day, name_only_begun = :one");
     } else {
         write.value(":most", number(most));
-        write.require("by_name_day = :day AND by_name_begun < :most");
-        write.set("by_name_begun = by_name_begun + :one");
+        write.require("name_only_day = :day AND name_only_begun < :most");
+        write.set("name_only_begun = name_only_begun + :one");
     }
 }
 
@@ -361,10 +361,10 @@ fn write_failure(write: &mut Write, comparison: &Comparison, now: Timestamp) {
     match comparison.failure_scope {
         FailureScope::Factor => write.set(format!("{failures} = if_not_exists({failures}, :none) + :one")),
         FailureScope::NameOnly { not_before, opens_totp_window } => {
-            write.set("by_name_failures = if_not_exists(by_name_failures, :none) + :one");
+            write.set("name_only_failures = if_not_exists(name_only_failures, :none) + :one");
             if let Some(not_before) = not_before {
                 write.value(":not_before", seconds(not_before));
-                write.set("by_name_not_before = :not_before");
+                write.set("name_only_not_before = :not_before");
             }
             if comparison.factor == CustomFactor::Totp {
                 write_totp_window(write, opens_totp_window, now);
@@ -380,12 +380,12 @@ fn write_totp_window(write: &mut Write, opens: bool, now: Timestamp) {
     write.value(":window_over", seconds(over));
     if opens {
         write.value(":window_from", seconds(now));
-        write.require("(attribute_not_exists(by_name_totp_since) OR by_name_totp_since <= :window_over)");
-        write.set("by_name_totp_since = :window_from, by_name_totp_wrong = :one");
+        write.require("(attribute_not_exists(name_only_totp_since) OR name_only_totp_since <= :window_over)");
+        write.set("name_only_totp_since = :window_from, name_only_totp_wrong = :one");
     } else {
         write.value(":totp_tries", number(NAME_ONLY_TOTP_ATTEMPTS));
-        write.require("by_name_totp_since > :window_over AND by_name_totp_wrong < :totp_tries");
-        write.set("by_name_totp_wrong = by_name_totp_wrong + :one");
+        write.require("name_only_totp_since > :window_over AND name_only_totp_wrong < :totp_tries");
+        write.set("name_only_totp_wrong = name_only_totp_wrong + :one");
     }
 }
 
@@ -414,7 +414,7 @@ struct Write {
 impl Write {
     fn at(slot: ChallengeSlot) -> Self {
         let mut write = Self::default();
-        write.name("#seat", attribute(slot));
+        write.name("#slot", attribute(slot));
         write
     }
 
@@ -499,7 +499,7 @@ fn partition_key(state_key: &StateKey) -> AttributeValue {
 }
 
 fn attribute(slot: ChallengeSlot) -> String {
-    format!("seat_{}", slot.name())
+    format!("slot_{}", slot.name())
 }
 
 fn slot_of(item: &Item, slot: ChallengeSlot) -> Option<&Item> {
@@ -534,7 +534,7 @@ fn read(item: &Item) -> Result<UserSignInState, PortError> {
     let mut challenge_states = BTreeMap::new();
     for slot in ChallengeSlot::ALL {
         if let Some(kept) = slot_of(item, slot) {
-            challenge_states.insert(slot, record(kept).ok_or_else(|| broken("a seat"))?);
+            challenge_states.insert(slot, record(kept).ok_or_else(|| broken("a slot"))?);
         }
     }
     let failures = CustomFactor::ALL
@@ -546,13 +546,13 @@ fn read(item: &Item) -> Result<UserSignInState, PortError> {
         groups: texts(item, "groups").into_iter().map(ToOwned::to_owned).collect(),
         challenge_states,
         failure_counts: FailureCounts {
-            by_name: number_of(item, "by_name_failures").unwrap_or_default(),
-            not_before: time(item, "by_name_not_before"),
-            day: number_of(item, "by_name_day").unwrap_or_default(),
-            begun: number_of(item, "by_name_begun").unwrap_or_default(),
+            by_name: number_of(item, "name_only_failures").unwrap_or_default(),
+            not_before: time(item, "name_only_not_before"),
+            day: number_of(item, "name_only_day").unwrap_or_default(),
+            begun: number_of(item, "name_only_begun").unwrap_or_default(),
             failures,
-            name_only_totp: time(item, "by_name_totp_since")
-                .map(|since| (since, number_of(item, "by_name_totp_wrong").unwrap_or_default())),
+            name_only_totp: time(item, "name_only_totp_since")
+                .map(|since| (since, number_of(item, "name_only_totp_wrong").unwrap_or_default())),
         },
     })
 }

@@ -75,28 +75,28 @@ impl ClaimScan for Table {
             .item_on_condition_failure();
         let update = if known.is_proven {
             update
-                .condition_expression("attribute_not_exists(firm_for) OR firm_for = :owner")
+                .condition_expression("attribute_not_exists(owned_by) OR owned_by = :owner")
                 .update_expression(
-                    "SET firm_for = :owner, firm_since = if_not_exists(firm_since, :now), seen = :pass, v = :v \
-                     REMOVE held_by, held_until, hold_1, hold_2, hold_3, #ttl",
+                    "SET owned_by = :owner, owned_since = if_not_exists(owned_since, :now), seen = :pass, v = :v \
+                     REMOVE reserved_by, reserved_until, reservation_1, reservation_2, reservation_3, #ttl",
                 )
                 .expression_attribute_names("#ttl", "ttl")
                 .expression_attribute_values(":now", seconds(now))
                 .expression_attribute_values(":v", version())
                 .return_values(ReturnValues::UpdatedOld)
         } else {
-            update.condition_expression("firm_for = :owner").update_expression("SET seen = :pass")
+            update.condition_expression("owned_by = :owner").update_expression("SET seen = :pass")
         };
         match update.send().await {
             Ok(_) if !known.is_proven => Ok(ClaimReview::Right),
             Ok(done) => {
-                let was_firm = done.attributes.as_ref().is_some_and(|before| before.contains_key("firm_for"));
+                let was_firm = done.attributes.as_ref().is_some_and(|before| before.contains_key("owned_by"));
                 Ok(if was_firm { ClaimReview::Right } else { ClaimReview::Made })
             }
             Err(Fault::ConditionFailed(refused)) => {
                 let others = refused.as_ref().and_then(|item| {
-                    let owner = UserId::parse(item.get("firm_for")?.as_s()?).ok()?;
-                    let since = Timestamp::from_second(whole(item, "firm_since")?).ok()?;
+                    let owner = UserId::parse(item.get("owned_by")?.as_s()?).ok()?;
+                    let since = Timestamp::from_second(whole(item, "owned_since")?).ok()?;
                     Some(ClaimReview::Others { owner, since })
                 });
                 match others {
@@ -119,7 +119,7 @@ impl ClaimScan for Table {
         let scan = self
             .scan()
             .filter_expression(format!(
-                "{IS_CLAIM} AND firm_since < :since AND (attribute_not_exists(seen) OR seen < :pass)"
+                "{IS_CLAIM} AND owned_since < :since AND (attribute_not_exists(seen) OR seen < :pass)"
             ))
             .expression_attribute_values(":since", seconds(pass))
             .expression_attribute_values(":pass", milliseconds(pass));

@@ -100,15 +100,15 @@ impl CustomFactorStore for Table {
         for factor in &change.forgives {
             remove.push(failures_of(*factor));
             if *factor == CustomFactor::Totp {
-                remove.extend(["by_name_totp_since", "by_name_totp_wrong"]);
+                remove.extend(["name_only_totp_since", "name_only_totp_wrong"]);
             }
         }
         let mut expression = format!("SET {}", set.join(", "));
         if !remove.is_empty() {
             expression = format!("{expression} REMOVE {}", remove.join(", "));
         }
-        if change.is_new_generation {
-            expression.push_str(" ADD generation :one");
+        if change.begins_new_epoch {
+            expression.push_str(" ADD factor_epoch :one");
             update = update.expression_attribute_values(":one", number(1));
         }
         let update = update.update_expression(expression).condition_expression(condition.join(" AND "));
@@ -124,7 +124,7 @@ impl CustomFactorStore for Table {
 
     async fn revoke_devices(&self, user: &UserId) -> Result<(), PortError> {
         self.factors_item(user)
-            .update_expression("SET v = :v REMOVE devices ADD generation :one, revision :one")
+            .update_expression("SET v = :v REMOVE devices ADD factor_epoch :one, revision :one")
             .expression_attribute_values(":v", version())
             .expression_attribute_values(":one", number(1))
             .send()
@@ -136,7 +136,7 @@ impl CustomFactorStore for Table {
     async fn mark_pool_totp_replaced(&self, user: &UserId, at: Timestamp) -> Result<(), PortError> {
         self.factors_item(user)
             .update_expression(
-                "SET v = :v, pool_totp_stopped_at = :at REMOVE devices ADD generation :one, revision :one",
+                "SET v = :v, pool_totp_stopped_at = :at REMOVE devices ADD factor_epoch :one, revision :one",
             )
             .expression_attribute_values(":v", version())
             .expression_attribute_values(":at", seconds(at))
@@ -182,7 +182,7 @@ impl CustomFactorStore for Table {
 
     async fn forgive_failures(&self, user: &UserId) -> Result<(), PortError> {
         let mut remove: Vec<_> = CustomFactor::ALL.into_iter().map(failures_of).collect();
-        remove.extend(["by_name_failures", "by_name_not_before", "by_name_totp_since", "by_name_totp_wrong"]);
+        remove.extend(["name_only_failures", "name_only_not_before", "name_only_totp_since", "name_only_totp_wrong"]);
         let update = self.factors_item(user).update_expression(format!("REMOVE {}", remove.join(", ")));
         match update.condition_expression("attribute_exists(pk)").send().await {
             Ok(_) => Ok(()),
@@ -225,7 +225,7 @@ pub(super) fn read(item: &Item) -> Result<CustomFactors, PortError> {
     let recovery =
         item.get("recovery").map(|kept| kept.as_ss().ok_or_else(|| broken("recovery"))).transpose()?;
     Ok(CustomFactors {
-        factor_epoch: count(item, "generation")?.unwrap_or_default(),
+        factor_epoch: count(item, "factor_epoch")?.unwrap_or_default(),
         revision: count(item, "revision")?.unwrap_or_default(),
         authenticators: entries(item, "authenticators", read_authenticator)?,
         last_step: count(item, "totp_step")?,

@@ -12,12 +12,12 @@
 //! | `AUDIT#<sub>` | `<uuid v7>` | one line of the audit trail |
 //! | `USER#<sub>`, `CHALLENGE#<nonce>` | `FACTORS` | running sign-ins by custom challenges, what is counted of them, the proof |
 //! | `RECOVERY#<hash>` | `CASE` | the recovery of an account |
-//! | `RECOVERY#<kind>#<name or hash>` | `TRIES` | the last tries of an address, a user's password, a user's codes |
+//! | `RECOVERY#<kind>#<name or hash>` | `ATTEMPTS` | the last attempts of an address, a user's password, a user's codes |
 //! | `DELIVERY#<hash>` | `CLAIM` | who handles a message, and how it ended |
 //! | `USER#<sub>` | `CODES#<channel>` | cool-down, verified since when, codes not entered yet |
 //! | `USER#<sub>` | `REQUEST#<hash>` | a request with an idempotency key, and how it ended |
 //! | `USER#<sub>`, `CALLS#<hash>` | `CALLS#<minute>` | changes asked for in a minute |
-//! | `USER#<sub>` | `ADMIN_LOOKS#<hour>`, `ADMIN_CHANGES#<hour>` | what an administrator asked for in an hour |
+//! | `USER#<sub>` | `ADMIN_READS#<hour>`, `ADMIN_CHANGES#<hour>` | what an administrator asked for in an hour |
 //! | `USER#<sub>` | `ADDRESS_CODE#<channel>` | when a code to an address was asked for last |
 //! | `USER#<sub>` | `DEVICE_LABELS` | what a user calls the devices that the pool remembers |
 //! | `SENT#<channel>#<scope>#<name>#<shard>` | `<day>` | messages of a day and of each of its hours |

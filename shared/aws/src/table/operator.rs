@@ -59,13 +59,13 @@ impl Table {
         Ok(items(query).await?.iter().map(audit_line).collect())
     }
 
-    /// Returns the firm claims of one page of the table, and the place of the next page, or `None` after the
+    /// Returns the owned claims of one page of the table, and the place of the next page, or `None` after the
     /// last. The scan reads every item: half a read unit for 4 KB.
     pub async fn firm_claims(
         &self,
         after: Option<&ClaimCursor>,
     ) -> Result<(Vec<StoredClaim>, Option<ClaimCursor>), PortError> {
-        let filter = format!("{IS_CLAIM} AND attribute_exists(firm_for)");
+        let filter = format!("{IS_CLAIM} AND attribute_exists(owned_by)");
         self.claims_page(self.scan().filter_expression(filter), after).await
     }
 

@@ -81,7 +81,7 @@ impl AttemptLimiter for Table {
         let updated = self
             .update_item()
             .key("pk", attempts_key(attempt))
-            .key("sk", text("TRIES"))
+            .key("sk", text("ATTEMPTS"))
             .update_expression(format!("SET {}", set.join(", ")))
             .condition_expression(format!("attribute_not_exists(t{most}) OR t{most} <= :hour_ago"))
             .expression_attribute_names("#ttl", "ttl")
@@ -165,7 +165,7 @@ fn item(key: &CaseKey, case: &Case) -> Item {
         item.insert("waits_since".to_owned(), seconds(since));
     }
     if let Some(fingerprint) = &case.fingerprint {
-        item.insert("mark".to_owned(), text(fingerprint.as_str()));
+        item.insert("password_fingerprint".to_owned(), text(fingerprint.as_str()));
     }
     let phase = match &case.phase {
         CasePhase::Open => "open",
@@ -237,7 +237,7 @@ fn read(item: &Item) -> Option<Case> {
         revision: whole(item, "revision")?,
         user: UserId::parse(text_of(item, "user")?).ok()?,
         user_name: text_of(item, "user_name")?.to_owned(),
-        fingerprint: text_of(item, "mark").map(PasswordFingerprint::from_stored),
+        fingerprint: text_of(item, "password_fingerprint").map(PasswordFingerprint::from_stored),
         phase,
         comparisons: whole(item, "comparisons")?,
         expires_at: Timestamp::from_second(whole(item, "ttl")?).ok()?,

@@ -23,10 +23,10 @@ impl SendLeases for Table {
         let claimed = self
             .claim_item(id)
             .condition_expression(
-                "attribute_not_exists(outcome) AND (attribute_not_exists(held_until) OR held_until <= :now)",
+                "attribute_not_exists(outcome) AND (attribute_not_exists(leased_until) OR leased_until <= :now)",
             )
             .update_expression(
-                "SET held_until = :until, held_by = :holder, first_seen_at = if_not_exists(first_seen_at, :now), v = :v, #ttl = :ttl ADD attempts :one",
+                "SET leased_until = :until, leased_by = :holder, first_seen_at = if_not_exists(first_seen_at, :now), v = :v, #ttl = :ttl ADD attempts :one",
             )
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", milliseconds(now))
@@ -44,8 +44,8 @@ impl SendLeases for Table {
             Err(Fault::ConditionFailed(kept)) => match kept.as_ref() {
                 // The previous holder may have completed meanwhile.
                 Some(item) if item.contains_key("outcome") => Ok(Lease::Completed),
-                kept if holder.wrote(kept, "held_by") => granted(kept),
-                kept => Ok(Lease::Held { until: moment(kept, "held_until")? }),
+                kept if holder.wrote(kept, "leased_by") => granted(kept),
+                kept => Ok(Lease::Held { until: moment(kept, "leased_until")? }),
             },
             Err(fault) => Err(port_error(OPERATION)(fault)),
         }
@@ -65,7 +65,7 @@ impl SendLeases for Table {
         };
         let mut update = self
             .claim_item(id)
-            .update_expression("SET outcome = :outcome, detail = :detail, settled_at = :now")
+            .update_expression("SET outcome = :outcome, detail = :detail, completed_at = :now")
             .expression_attribute_values(":outcome", text(name))
             .expression_attribute_values(":detail", text(detail))
             .expression_attribute_values(":now", milliseconds(now))

@@ -22,7 +22,7 @@ pub struct Change {
     /// Uses up this step. The write fails if this step or a later one is already used up.
     pub step: Option<TotpStep>,
     /// Whether the factors that can prove something change. Then the epoch of factors goes up.
-    pub is_new_generation: bool,
+    pub begins_new_epoch: bool,
     /// Whether the user has had a counted factor.
     pub had_factor: Option<bool>,
     pub message_codes: Option<MessageCodes>,
@@ -35,7 +35,7 @@ pub struct Change {
 impl Change {
     /// Returns a change of factors, which removes every trusted device.
     pub(in crate::factors) fn of_factors() -> Self {
-        Self { devices: Some(BTreeMap::new()), is_new_generation: true, ..Self::default() }
+        Self { devices: Some(BTreeMap::new()), begins_new_epoch: true, ..Self::default() }
     }
 
     /// Returns a change that removes everything, for a user whom an administrator helps. The user then starts
@@ -142,7 +142,7 @@ impl CustomFactors {
             return Err(Refusal::TooManyDevices);
         }
         devices.insert(id, device);
-        Ok(Change { devices: Some(devices), is_new_generation: true, ..Change::default() })
+        Ok(Change { devices: Some(devices), begins_new_epoch: true, ..Change::default() })
     }
 
     pub fn rename_device(&self, id: &FactorId, name: FriendlyDeviceName) -> Result<Change, Refusal> {
@@ -154,7 +154,7 @@ impl CustomFactors {
     pub fn remove_device(&self, id: &FactorId) -> Result<Change, Refusal> {
         let mut devices = self.devices.clone();
         devices.remove(id).ok_or(Refusal::FactorNotFound)?;
-        Ok(Change { devices: Some(devices), is_new_generation: true, ..Change::default() })
+        Ok(Change { devices: Some(devices), begins_new_epoch: true, ..Change::default() })
     }
 
     /// Changes the settings for codes by e-mail and SMS. Without an authenticator, they cannot be turned off,
@@ -172,7 +172,7 @@ impl CustomFactors {
     pub fn changed(&self, change: &Change) -> Self {
         let mut after = self.clone();
         after.revision += 1;
-        after.factor_epoch += u64::from(change.is_new_generation);
+        after.factor_epoch += u64::from(change.begins_new_epoch);
         after.last_step = change.step.or(after.last_step);
         after.had_factor = change.had_factor.unwrap_or(after.had_factor);
         after.recovery_only = change.recovery_only.unwrap_or(after.recovery_only);

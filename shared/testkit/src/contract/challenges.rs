@@ -45,7 +45,7 @@ async fn evictions(port: &dyn Challenges) {
         now: after(1),
         ..first(&alex, number, AnswerAction::Choose(CustomFactor::Totp))
     };
-    refused(port, &newer(2, None), "the seat is taken").await;
+    refused(port, &newer(2, None), "the slot is taken").await;
     refused(port, &newer(2, Some(9)), "by another sign-in than the one that was seen").await;
     let racing: Vec<_> = (2..2 + RACING).map(|number| newer(number, Some(1))).collect();
     let outcomes = join_all(racing.iter().map(|answer| port.answer(answer))).await;
@@ -130,7 +130,7 @@ async fn enrolments(port: &dyn Challenges, factors: &dyn CustomFactorStore) {
         now: after(1),
     };
     let redeemed = port.redeem(&asks).await.expect("works");
-    assert_eq!(redeemed, Some(RedeemedGrant { proven, at: now() }), "the proof is of the new generation");
+    assert_eq!(redeemed, Some(RedeemedGrant { proven, at: now() }), "the proof is of the new epoch");
 
     let second = AnswerWrite { slot: ChallengeSlot { index: 1, ..PROVEN }, ..first(&alex, 2, compare(None)) };
     taken(port, &second).await;
@@ -207,16 +207,16 @@ fn record<'a>(kept: &'a UserSignInState, answer: &AnswerWrite) -> &'a ChallengeS
 }
 
 async fn slots(port: &dyn Challenges) {
-    let alex = user("seats-alex");
+    let alex = user("slots-alex");
     assert_eq!(port.read(&StateKey::User(alex.clone())).await.expect("works"), UserSignInState::default());
     let racing = (0..RACING).map(|number| first(&alex, number, AnswerAction::Choose(CustomFactor::Totp)));
     let racing: Vec<_> = racing.collect();
     let outcomes = join_all(racing.iter().map(|answer| port.answer(answer))).await;
     let won = outcomes.iter().filter(|outcome| matches!(outcome, Ok(AnswerOutcome::Taken(_)))).count();
-    assert_eq!(won, 1, "of {RACING} sign-ins one has the seat");
+    assert_eq!(won, 1, "of {RACING} sign-ins one has the slot");
 
     let next = first(&alex, 100, AnswerAction::Choose(CustomFactor::Totp));
-    refused(port, &next, "the seat is taken").await;
+    refused(port, &next, "the slot is taken").await;
     taken(port, &AnswerWrite { slot: ChallengeSlot { index: 1, ..PROVEN }, ..next.clone() }).await;
     let later = AnswerWrite { now: after(180), until: after(360), ..next };
     taken(port, &later).await;
@@ -456,7 +456,7 @@ async fn proofs(port: &dyn Challenges, factors: &dyn CustomFactorStore) {
     assert_eq!(
         port.prove(&stale).await.expect("works"),
         ProofOutcome::Refused,
-        "begun under another generation"
+        "begun under another epoch"
     );
     assert_eq!(port.prove(&Proof { factor_epoch: 1, ..stale }).await.expect("works"), ProofOutcome::Done);
 }
@@ -472,7 +472,7 @@ async fn redemptions(port: &dyn Challenges, factors: &dyn CustomFactorStore) {
         let passed = Proof { grant: Some(grant), ..proof(&compared, ConsumedCredential::Nothing) };
         assert_eq!(port.prove(&passed).await.expect("works"), ProofOutcome::Done);
         let repeated = port.answer(&compared).await.expect("works");
-        assert!(matches!(repeated, AnswerOutcome::Repeated(_)), "although the seat is free: {repeated:?}");
+        assert!(matches!(repeated, AnswerOutcome::Repeated(_)), "although the slot is free: {repeated:?}");
     };
     let asks = |user: &UserId, named: Option<usize>, seconds| GrantRedemption {
         user: user.clone(),
