@@ -12,7 +12,7 @@ use aws_sdk_cognitoidentityprovider::{
 use jiff::Timestamp;
 use shared::{
     factors::{Contacts, FactorState, PreferenceChange, Profile},
-    kernel::{EmailAddress, PhoneNumber, PoolFactor, PortError, UserId},
+    kernel::{EmailAddress, PhoneNumber, PoolFactor, PortError, UserId, is_verified},
     recovery::{Account, Accounts, Password, PasswordOutcome, PoolMfa, PoolRules, PreferenceOutcome},
 };
 
@@ -76,7 +76,7 @@ impl Accounts for PoolAccounts {
             let attribute = user.user_attributes().iter().find(|attribute| attribute.name() == name)?;
             attribute.value().filter(|value| !value.is_empty())
         };
-        let verified = |name, flag| attribute(name).filter(|_| attribute(flag) == Some("true"));
+        let verified = |name, flag| attribute(name).filter(|_| is_verified(attribute(flag)));
         let id = attribute("sub").and_then(|sub| UserId::parse(sub).ok());
         let id = id.ok_or_else(|| PortError::new(OPERATION, "the answer holds no sub"))?;
         let enabled = user

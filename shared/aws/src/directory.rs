@@ -3,7 +3,7 @@ use aws_sdk_cognitoidentityprovider::{Client, error::ProvideErrorMetadata};
 use shared::{
     custom_auth::NativeEnrolment,
     delivery::{FoundUser, VerifiedEmails},
-    kernel::{EmailAddress, PortError, UserId},
+    kernel::{EmailAddress, PortError, UserId, is_verified},
 };
 
 use crate::{Aws, aws::LazyClient, fault::port_error};
@@ -36,7 +36,7 @@ impl VerifiedEmails for Directory {
             Err(fault) => return Err(port_error("cognito.AdminGetUser")(fault)),
         };
         let attribute = |name| user.user_attributes().iter().find(|found| found.name() == name)?.value();
-        let is_verified = attribute("email_verified") == Some("true");
+        let is_verified = is_verified(attribute("email_verified"));
         let email =
             attribute("email").filter(|_| is_verified).and_then(|email| EmailAddress::parse(email).ok());
         let user = attribute("sub").and_then(|sub| UserId::parse(sub).ok());

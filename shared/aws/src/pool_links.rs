@@ -4,7 +4,7 @@ use aws_sdk_cognitoidentityprovider::{
     types::{ProviderUserIdentifierType, UserStatusType, UserType},
 };
 use shared::{
-    kernel::{EmailAddress, PortError},
+    kernel::{EmailAddress, PortError, is_verified},
     sign_up::{FederatedIdentity, FederatedLinks},
 };
 
@@ -71,6 +71,6 @@ fn may_be_linked(user: &UserType, email: &EmailAddress) -> bool {
     let attribute = |name| user.attributes().iter().find(|found| found.name() == name)?.value();
     user.enabled()
         && user.user_status() == Some(&UserStatusType::Confirmed)
-        && attribute("email_verified") == Some("true")
+        && is_verified(attribute("email_verified"))
         && attribute("email").and_then(|text| EmailAddress::parse(text).ok()).as_ref() == Some(email)
 }

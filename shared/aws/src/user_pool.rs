@@ -17,7 +17,7 @@ use shared::{
         FriendlyDeviceName, NativeFactors, PoolDevice, PreferenceChange, Profile, TotpSecret,
         TotpVerification, UserPoolFault,
     },
-    kernel::{AccessToken, EmailAddress, OneTimeCode, PhoneNumber, PoolFactor, PortError, UserId},
+    kernel::{AccessToken, EmailAddress, OneTimeCode, PhoneNumber, PoolFactor, PortError, UserId, is_verified},
 };
 
 use crate::{Aws, fault::port_error};
@@ -46,7 +46,7 @@ impl NativeFactors for UserPool {
         let user = user.ok_or_else(|| PortError::new("cognito.GetUser", "the answer holds no sub"))?;
         let account = attribute(&answer, "email").or_else(|| attribute(&answer, "phone_number"));
         let verified = |name, flag| {
-            let is_verified = attribute(&answer, flag) == Some("true");
+            let is_verified = is_verified(attribute(&answer, flag));
             attribute(&answer, name).filter(|_| is_verified)
         };
         let email = verified("email", "email_verified").and_then(|text| EmailAddress::parse(text).ok());

@@ -64,7 +64,7 @@ impl AddressService {
 
     /// Replaces the address and sends a code to the new one. First, a notice goes to the old address, so that
     /// its owner learns of a stranger's change. A user without a verified address gets no notice. Refuses
-    /// numbers that can't get text messages, and requests within the cool-down of the last code.
+    /// addresses that can't get messages, and requests within the cool-down of the last code.
     pub async fn change(&self, caller: &SignedIn, to: &Destination) -> Result<(), FactorFault> {
         let profile = self.access.profile_for_change(caller, ChangeKind::Address).await?;
         let channel = to.channel();
@@ -75,10 +75,14 @@ impl AddressService {
         if old.as_ref() == Some(to) {
             return Err(Refusal::AddressVerified.into());
         }
-        if let Destination::Sms(number) = to
-            && !self.numbers.accept(number)
-        {
-            return Err(Refusal::PhoneNumberNotUsable.into());
+        match to {
+            Destination::Sms(number) if !self.numbers.accept(number) => {
+                return Err(Refusal::PhoneNumberNotUsable.into());
+            }
+            Destination::Email(address) if !address.can_get_mail() => {
+                return Err(Refusal::EmailNotValid.into());
+            }
+            Destination::Sms(_) | Destination::Email(_) => {}
         }
         self.waits.apart(&caller.user, channel, self.put(caller, &profile, old, to)).await
     }

@@ -74,6 +74,12 @@ impl EmailAddress {
         &self.domain
     }
 
+    /// Returns whether Cognito and SES can send to the address. Neither supports letters outside ASCII before the
+    /// `@` (RFC 6531); the domain is always ASCII here.
+    pub fn can_get_mail(&self) -> bool {
+        self.local.is_ascii()
+    }
+
     pub fn expose(&self) -> String {
         format!("{}@{}", self.local, self.domain)
     }

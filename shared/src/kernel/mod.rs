@@ -13,6 +13,7 @@ mod rule_message;
 mod token;
 mod typed;
 mod user;
+mod verified;
 
 pub use address::{EmailAddress, InvalidEmail, InvalidPhone, PhoneNumber};
 pub use clock::{Clock, SystemClock};
@@ -27,3 +28,4 @@ pub use rule_message::{InvalidMessage, RuleMessage};
 pub use token::AccessToken;
 pub(crate) use typed::symbols;
 pub use user::{InvalidUser, UserId};
+pub use verified::is_verified;

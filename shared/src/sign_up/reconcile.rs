@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::{AddressKey, UniqueSettings};
-use crate::kernel::{EmailAddress, PhoneNumber, UserId};
+use crate::kernel::{EmailAddress, PhoneNumber, UserId, is_verified};
 
 /// A user in a listing of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl ListedUser {
         // These users were confirmed once. UNCONFIRMED is not an account yet, and a user that an
         // administrator created has not signed in yet.
         let is_confirmed = matches!(status, Some("CONFIRMED" | "RESET_REQUIRED" | "EXTERNAL_PROVIDER"));
-        let is_proven = |verified: &str| is_confirmed && attribute(verified) == Some("true");
+        let is_proven = |verified: &str| is_confirmed && is_verified(attribute(verified));
         let email = attribute("email").and_then(|email| EmailAddress::parse(email).ok());
         let phone_number = attribute("phone_number").and_then(|number| PhoneNumber::parse(number).ok());
         Self {

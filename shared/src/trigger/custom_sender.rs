@@ -4,7 +4,7 @@ use super::{Event, Trigger, TriggerFault};
 use crate::{
     config::RecoveryClient,
     delivery::{Channel, CodeSource, DeliveryId, Destination, Purpose, SendRequest, Sender},
-    kernel::{EmailAddress, PhoneNumber, UserId},
+    kernel::{EmailAddress, PhoneNumber, UserId, is_verified},
 };
 
 /// Sends codes and notices by SMS or e-mail for Cognito (cognito.md §1.15). Cognito invokes it
@@ -72,7 +72,7 @@ fn request(event: Event<'_>, channel: Channel) -> Option<SendRequest<'_>> {
         user: event.user().or_else(|| destination.as_ref().and(UserId::parse(user_name).ok())),
         user_name,
         destination,
-        is_verified: event.attribute(verified) == Some("true"),
+        is_verified: is_verified(event.attribute(verified)),
         code: code.map_or(CodeSource::Nowhere, CodeSource::Sealed),
         expires_at: None,
         locales: [event.client_metadata("locale"), event.attribute("locale")].into_iter().flatten().collect(),

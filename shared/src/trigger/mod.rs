@@ -44,7 +44,7 @@ use jiff::Timestamp;
 use crate::{
     custom_auth::SigningIn,
     delivery::{Completion, Destination, Governor},
-    kernel::{EmailAddress, PhoneNumber, PortError, UserId},
+    kernel::{EmailAddress, PhoneNumber, PortError, UserId, is_verified},
     telemetry::{self, Metric},
 };
 
@@ -75,7 +75,7 @@ async fn codes_arrived(
     let completed = |destination, verified| Completion {
         user: user.clone(),
         destination,
-        is_verified: event.attribute(verified) == Some("true"),
+        is_verified: is_verified(event.attribute(verified)),
     };
     let by_sms = phone.map(|number| completed(Destination::Sms(number), "phone_number_verified"));
     let by_email = email.map(|address| completed(Destination::Email(address), "email_verified"));
@@ -93,7 +93,7 @@ async fn codes_arrived(
 /// Returns the user who signs in. Only the pool's values count. Of the client's values we use only `locale`.
 fn signing_in(event: Event<'_>) -> SigningIn<'_> {
     let verified =
-        |name, verified| event.attribute(name).filter(|_| event.attribute(verified) == Some("true"));
+        |name, verified| event.attribute(name).filter(|_| is_verified(event.attribute(verified)));
     let status = event.attribute("cognito:user_status");
     SigningIn {
         client_id: event.client_id(),

@@ -8,7 +8,7 @@ use crate::{
     audit::{AuditAction, AuditEntry, AuditTrail},
     config::RecoveryClient,
     delivery::{Destination, Governor, MessageQueue, Notice, Notification, OutboundMessage, Recipient},
-    kernel::{Clock, EmailAddress, Entropy, PortError, UserId},
+    kernel::{Clock, EmailAddress, Entropy, PortError, UserId, is_verified},
     sign_in::{SignInLedger, new_device_id},
 };
 
@@ -67,7 +67,7 @@ impl PostAuthentication {
         event: Event<'_>,
         now: Timestamp,
     ) -> Result<(), PortError> {
-        let email = event.attribute("email").filter(|_| event.attribute("email_verified") == Some("true"));
+        let email = event.attribute("email").filter(|_| is_verified(event.attribute("email_verified")));
         let (Some(queue), true, Some(email)) = (
             &self.queue,
             event.flag("newDeviceUsed"),

@@ -7,7 +7,7 @@ use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
 use crate::{
     delivery::{Destination, Governor, MessageQueue, Notice, Notification, OutboundMessage, Recipient},
     factors::custom::CustomFactorStore,
-    kernel::{Clock, EmailAddress, PhoneNumber, PortError, UserId},
+    kernel::{Clock, EmailAddress, PhoneNumber, PortError, UserId, is_verified},
     recovery::Accounts,
     sign_in::SignInLedger,
     sign_up::{ConfirmedUsers, Recorded, UniqueAddresses, welcome_id},
@@ -64,7 +64,7 @@ impl PostConfirmation {
     /// repeated event queues the message again with the same id, so a crash in between loses nothing.
     async fn welcome(&self, user: &UserId, event: Event<'_>, now: Timestamp) -> Result<(), PortError> {
         let email =
-            event.attribute("email").filter(|_| event.attribute("email_verified").is_some_and(is_true));
+            event.attribute("email").filter(|_| is_verified(event.attribute("email_verified")));
         let (Some(queue), Some(email)) =
             (&self.queue, email.and_then(|email| EmailAddress::parse(email).ok()))
         else {
@@ -86,7 +86,7 @@ impl PostConfirmation {
     async fn keep_addresses(&self, user: &UserId, event: Event<'_>, now: Timestamp) -> Result<(), PortError> {
         let Some(unique) = &self.unique else { return Ok(()) };
         let verified =
-            |name, verified| event.attribute(name).filter(|_| event.attribute(verified).is_some_and(is_true));
+            |name, verified| event.attribute(name).filter(|_| is_verified(event.attribute(verified)));
         let email = verified("email", "email_verified").and_then(|email| EmailAddress::parse(email).ok());
         let number = verified("phone_number", "phone_number_verified")
             .and_then(|number| PhoneNumber::parse(number).ok());
@@ -130,9 +130,4 @@ impl std::fmt::Debug for PostConfirmation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PostConfirmation")
     }
-}
-
-/// Whether an attribute is true. Cognito was seen to send `"True"` as well (cognito.md §4.8).
-fn is_true(text: &str) -> bool {
-    text.eq_ignore_ascii_case("true")
 }

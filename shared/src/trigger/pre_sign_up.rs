@@ -6,7 +6,7 @@ use super::{Event, Trigger, TriggerFault, rules};
 use crate::{
     config::SignUpPolicy,
     delivery::NumberRules,
-    kernel::{Clock, EmailAddress, PhoneNumber, Refusal},
+    kernel::{Clock, EmailAddress, PhoneNumber, Refusal, is_verified},
     rules::{RuleAction, Rules},
     sign_up::{Availability, Candidate, Linked, Linking, UniqueAddresses, admit},
 };
@@ -47,12 +47,18 @@ impl PreSignUp {
         Self { numbers: Some(numbers), ..self }
     }
 
-    fn can_get_codes(&self, event: Event<'_>) -> bool {
-        let Some(numbers) = self.numbers.as_ref().filter(|_| event.source() == "PreSignUp_SignUp") else {
-            return true;
-        };
+    /// Decides whether a user who signs up with a password can get the code that confirms the account.
+    fn check_reachable(&self, event: Event<'_>) -> Result<(), Refusal> {
+        if event.source() != "PreSignUp_SignUp" {
+            return Ok(());
+        }
+        let email = event.attribute("email").and_then(|email| EmailAddress::parse(email).ok());
+        if let Some(email) = email {
+            return if email.can_get_mail() { Ok(()) } else { Err(Refusal::EmailNotValid) };
+        }
         let number = event.attribute("phone_number").and_then(|number| PhoneNumber::parse(number).ok());
-        event.attribute("email").is_some() || number.is_none_or(|number| numbers.accept(&number))
+        let accepts = |number| self.numbers.as_ref().is_none_or(|numbers| numbers.accept(&number));
+        if number.is_none_or(accepts) { Ok(()) } else { Err(Refusal::PhoneNumberNotUsable) }
     }
 
     async fn decide_for_themselves(&self, event: Event<'_>) -> Result<(), TriggerFault> {
@@ -62,7 +68,7 @@ impl PreSignUp {
         }
         let email = event.attribute("email").and_then(|email| EmailAddress::parse(email).ok());
         if let (Some(linking), "PreSignUp_ExternalProvider") = (&self.linking, event.source()) {
-            let verified = email.as_ref().filter(|_| event.attribute("email_verified") == Some("true"));
+            let verified = email.as_ref().filter(|_| is_verified(event.attribute("email_verified")));
             match linking.link(event.user_pool_id(), event.user_name(), verified).await? {
                 // An error keeps Cognito from creating a separate user for the identity (cognito.md §1.5).
                 // The next sign-in is the account's.
@@ -90,9 +96,7 @@ impl Trigger for PreSignUp {
             _ => Candidate::Themselves { email, phone_number },
         };
         let admission = admit(&self.policy, candidate)?;
-        if !self.can_get_codes(event) {
-            return Err(Refusal::PhoneNumberNotUsable.into());
-        }
+        self.check_reachable(event)?;
         if matches!(candidate, Candidate::Themselves { .. }) {
             self.decide_for_themselves(event).await?;
         }
@@ -176,6 +180,24 @@ mod tests {
             ("PreSignUp_ExternalProvider", alone),
         ] {
             assert!(answer(&trigger, event(source, attributes)).await.is_ok(), "{source}");
+        }
+    }
+
+    #[rstest]
+    #[case::ascii("alex@example.com", true)]
+    #[case::international_domain("alex@müller.example", true)]
+    #[case::german("müller@example.com", false)]
+    #[case::chinese("用户@example.com", false)]
+    #[case::arabic("مثال@example.com", false)]
+    #[case::accent("zoë@example.com", false)]
+    #[case::decomposed("zoe\u{308}@example.com", false)]
+    #[tokio::test]
+    async fn an_email_address_must_get_codes(#[case] email: &str, #[case] can: bool) {
+        let trigger = trigger(Policy::default().sign_up);
+        let refused = if can { Ok(()) } else { Err(Refusal::EmailNotValid) };
+        assert_eq!(answer(&trigger, event("PreSignUp_SignUp", email)).await.map(drop), refused);
+        for source in ["PreSignUp_AdminCreateUser", "PreSignUp_ExternalProvider"] {
+            assert!(answer(&trigger, event(source, email)).await.is_ok(), "no code is sent: {source}");
         }
     }
 

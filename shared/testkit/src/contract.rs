@@ -253,8 +253,8 @@ pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimScan) {
     };
     for (number, name) in ["a", "b", "c", "d", "e", "f"].into_iter().enumerate() {
         let since = i64::try_from(number).expect("small");
-        let firm = claims.confirm(&address(name), &user("review-alex"), at(since)).await.expect("works");
-        assert_eq!(firm, OwnershipClaim::Owned);
+        let owned = claims.confirm(&address(name), &user("review-alex"), at(since)).await.expect("works");
+        assert_eq!(owned, OwnershipClaim::Owned);
     }
     let owner = user("review-alex");
     assert_eq!(look(known("a", "alex", true), 4, 9).await, ClaimReview::Right);
