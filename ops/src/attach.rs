@@ -1,5 +1,6 @@
 //! `cognito-mfa attach`: wires an existing pool to the deployed functions, and loses no setting.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
@@ -14,7 +15,7 @@ use crate::exit_status::ExitStatus;
 use crate::live;
 use crate::output::Output;
 use crate::outputs::StackOutputs;
-use crate::pool::{Client, PoolState, differences, foreign_triggers, snippet, unknown_setting, wire};
+use crate::pool::{Client, Foreign, PoolState, differences, foreign_triggers, snippet, unknown_setting, wire};
 use crate::progress::Progress;
 
 #[derive(Debug, Args)]
@@ -28,7 +29,8 @@ pub(crate) struct Attach {
     /// Write the record for `detach` to this file; printed if not given
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Do not change this trigger, for example `CustomSMSSender`. Can be repeated
+    /// Do not change this trigger, for example `CustomSMSSender`. If it has a function of your own, that function stays.
+    /// Can be repeated
     #[arg(long, value_name = "TRIGGER")]
     skip: Vec<String>,
     /// Attach although this app client is not in the parameter `AppClients`. Its users get no tokens. Can be repeated
@@ -48,6 +50,10 @@ pub(crate) struct Attach {
     dry_run: bool,
 }
 
+/// The triggers that decide whether a sign-in gets tokens.
+const GATES: [&str; 4] =
+    ["CreateAuthChallenge", "DefineAuthChallenge", "PreTokenGeneration", "VerifyAuthChallengeResponse"];
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Mfa {
     Optional,
@@ -66,15 +72,12 @@ impl Mfa {
 impl Attach {
     pub(crate) async fn run(&self, aws: &Aws, output: Output) -> Result<ExitStatus> {
         let ours = StackOutputs::read(&self.stack_outputs)?;
-        if let Some(unknown) = self.skip.iter().find(|skipped| !ours.triggers.contains_key(*skipped)) {
-            let known: Vec<_> = ours.triggers.keys().map(String::as_str).collect();
-            bail!("--skip {unknown}: the stack has {}", known.join(", "));
-        }
         let progress = Progress::new();
         let before = PoolState::read(aws, &self.user_pool_id, &progress).await?;
         progress.done();
+        self.check_skipped(&before, &ours)?;
         let after = self.wanted(&before, &ours);
-        let mut reasons = refusal(&self.user_pool_id, &before, &after, &ours, self.ignore_owner);
+        let mut reasons = self.refusal(&before, &after, &ours);
         if reasons.is_empty() {
             reasons = self.unlisted(&before, listed(aws, &ours).await?.as_deref())?;
         }
@@ -118,6 +121,56 @@ impl Attach {
         Output::note("attached");
         output.result(&json!({ "outcome": "attached", "changes": record.changes, "record": record }));
         Ok(ExitStatus::Done)
+    }
+
+    /// Fails if `--skip` names a trigger that neither the stack nor the pool has.
+    fn check_skipped(&self, pool: &PoolState, ours: &StackOutputs) -> Result<()> {
+        let foreign = foreign_triggers(&pool.pool, ours);
+        let known: BTreeSet<_> =
+            ours.triggers.keys().chain(foreign.iter().map(|foreign| &foreign.trigger)).collect();
+        match self.skip.iter().find(|skipped| !known.contains(skipped)) {
+            None => Ok(()),
+            Some(unknown) => {
+                let known: Vec<_> = known.into_iter().map(String::as_str).collect();
+                bail!("--skip {unknown}: stack and pool have {}", known.join(", "))
+            }
+        }
+    }
+
+    /// Returns the reasons why the pool must not be attached.
+    fn refusal(&self, pool: &PoolState, wanted: &PoolState, ours: &StackOutputs) -> Vec<String> {
+        let id = &self.user_pool_id;
+        let mut reasons = Vec::new();
+        if let Some(deployed) = ours.user_pool_id.as_deref().filter(|deployed| deployed != id) {
+            reasons.push(format!(
+                "the functions are deployed for the pool {deployed}, and every sign-in at {id} would fail. Deploy a \
+                 stack with UserPoolId={id}"
+            ));
+        }
+        if let Some(tag) = owning_tool(&pool.pool).filter(|_| !self.ignore_owner) {
+            reasons.push(format!(
+                "the tag {tag} says that another tool manages the pool, and its next run would undo this. Add the \
+                 properties below to its configuration, or pass --ignore-owner"
+            ));
+        }
+        if let Some(stack) = owning_stack(&pool.pool) {
+            reasons.push(format!(
+                "the CloudFormation stack {stack} owns the pool, and its next update would undo this. Add the \
+                 properties below to its template"
+            ));
+        }
+        for Foreign { trigger, arn } in foreign_triggers(&pool.pool, ours) {
+            let taken = format!("{trigger} already has another function: {arn}");
+            if GATES.contains(&trigger.as_str()) {
+                reasons.push(format!(
+                    "{taken}. Our function decides there which sign-ins get tokens, so --skip cannot leave it"
+                ));
+            } else if !self.skip.contains(&trigger) {
+                reasons.push(format!("{taken}. To keep it, pass --skip {trigger}"));
+            }
+        }
+        reasons.extend(pool.unknown(wanted).iter().map(|setting| unknown_setting(setting)));
+        reasons
     }
 
     /// Returns the app clients whose users would get no tokens. `listed` is `MFA_APP_CLIENTS` of the deployed
@@ -180,39 +233,6 @@ async fn listed(aws: &Aws, ours: &StackOutputs) -> Result<Option<String>> {
 }
 
 /// Returns the reason why the command must not change this pool.
-fn refusal(
-    id: &str,
-    pool: &PoolState,
-    wanted: &PoolState,
-    ours: &StackOutputs,
-    ignore_owner: bool,
-) -> Vec<String> {
-    let mut reasons = Vec::new();
-    if let Some(deployed) = ours.user_pool_id.as_deref().filter(|deployed| *deployed != id) {
-        reasons.push(format!(
-            "the functions are deployed for the pool {deployed}, and every sign-in at {id} would fail. Deploy a stack \
-             with UserPoolId={id}"
-        ));
-    }
-    if let Some(tag) = owning_tool(&pool.pool).filter(|_| !ignore_owner) {
-        reasons.push(format!(
-            "the tag {tag} says that another tool manages the pool, and its next run would undo this. Add the \
-             properties below to its configuration, or pass --ignore-owner"
-        ));
-    }
-    if let Some(stack) = owning_stack(&pool.pool) {
-        reasons.push(format!(
-            "the CloudFormation stack {stack} owns the pool, and its next update would undo this. Add the \
-             properties below to its template"
-        ));
-    }
-    for foreign in foreign_triggers(&pool.pool, ours) {
-        reasons.push(format!("{} already has another function: {}", foreign.trigger, foreign.arn));
-    }
-    reasons.extend(pool.unknown(wanted).iter().map(|setting| unknown_setting(setting)));
-    reasons
-}
-
 /// Returns a tag that names the tool that manages the pool. Pools of CDK and Amplify belong to
 /// CloudFormation.
 fn owning_tool(pool: &Map<String, Value>) -> Option<String> {
@@ -239,27 +259,60 @@ fn refuse(output: Output, reasons: &[String], ours: &StackOutputs) -> ExitStatus
 
 #[cfg(test)]
 mod tests {
+    use clap::FromArgMatches as _;
+
     use super::*;
+
+    fn attach(options: &[&str]) -> Attach {
+        let required = ["attach", "--user-pool-id", "p", "--stack-outputs", "-"];
+        let matches = Attach::augment_args(clap::Command::new("attach"))
+            .get_matches_from([&required[..], options].concat());
+        Attach::from_arg_matches(&matches).unwrap()
+    }
+
+    fn pool(member: &str, value: Value) -> PoolState {
+        PoolState {
+            pool: [(member.to_owned(), value)].into_iter().collect(),
+            mfa: Map::new(),
+            clients: std::collections::BTreeMap::new(),
+        }
+    }
 
     #[test]
     fn a_pool_of_a_stack_is_not_changed() {
-        let state = |tags: Value| PoolState {
-            pool: [("UserPoolTags".to_owned(), tags)].into_iter().collect(),
-            mfa: Map::new(),
-            clients: std::collections::BTreeMap::new(),
-        };
-        let ours = StackOutputs::default();
-        let refused = |tags: Value, ignore: bool| {
-            let state = state(tags);
-            refusal("p", &state, &state, &ours, ignore)
+        let refused = |tags: Value, options: &[&str]| {
+            let pool = pool("UserPoolTags", tags);
+            attach(options).refusal(&pool, &pool, &StackOutputs::default())
         };
         let owned = json!({ "aws:cloudformation:stack-name": "shop" });
-        assert!(refused(owned.clone(), false)[0].contains("stack shop owns the pool"));
-        assert_eq!(refused(owned, true).len(), 1, "CloudFormation's own tag is no guess");
-        assert_eq!(refused(json!({ "team": "a" }), false), [""; 0]);
+        assert!(refused(owned.clone(), &[])[0].contains("stack shop owns the pool"));
+        assert_eq!(refused(owned, &["--ignore-owner"]).len(), 1, "CloudFormation's own tag is no guess");
+        assert_eq!(refused(json!({ "team": "a" }), &[]), [""; 0]);
         for tags in [json!({ "ManagedBy": "Terraform" }), json!({ "pulumi:project": "shop" })] {
-            assert!(refused(tags.clone(), false)[0].contains("another tool manages the pool"), "{tags}");
-            assert_eq!(refused(tags, true), [""; 0]);
+            assert!(refused(tags.clone(), &[])[0].contains("another tool manages the pool"), "{tags}");
+            assert_eq!(refused(tags, &["--ignore-owner"]), [""; 0]);
         }
+    }
+
+    #[test]
+    fn a_function_of_another_project_stays_only_if_it_is_skipped_and_no_gate() {
+        let theirs = "arn:aws:lambda:us-east-1:111122223333:function:theirs";
+        let refused = |trigger: &str, options: &[&str]| {
+            let pool = pool("LambdaConfig", json!({ trigger: theirs }));
+            let attach = attach(options);
+            attach.check_skipped(&pool, &StackOutputs::default()).unwrap();
+            attach.refusal(&pool, &pool, &StackOutputs::default())
+        };
+        for trigger in ["PostConfirmation", "UserMigration", "PreSignUp", "CustomMessage", "InboundFederation"] {
+            let reasons = refused(trigger, &[]);
+            assert!(reasons[0].contains(&format!("{trigger} already has another function: {theirs}")));
+            assert_eq!(refused(trigger, &["--skip", trigger]), [""; 0]);
+        }
+        for trigger in GATES {
+            assert!(refused(trigger, &["--skip", trigger])[0].contains("which sign-ins get tokens"), "{trigger}");
+        }
+        let empty = pool("LambdaConfig", json!({}));
+        let unknown = attach(&["--skip", "UserMigration"]);
+        assert!(unknown.check_skipped(&empty, &StackOutputs::default()).is_err(), "no function is there");
     }
 }

@@ -265,6 +265,31 @@ async fn detach_undoes_attach_and_keeps_later_changes() {
 }
 
 #[tokio::test]
+async fn functions_of_another_project_stay_beside_ours() {
+    let cloud = Cloud::start().await.unwrap();
+    let operator = Operator::of(&cloud);
+    let theirs = |name: &str| json!(format!("arn:aws:lambda:us-east-1:111122223333:function:{name}"));
+    let mut pool = unrelated();
+    pool["LambdaConfig"] = json!({ "PostConfirmation": theirs("welcome"), "UserMigration": theirs("migrate") });
+    let created = cloud.cognito("CreateUserPool", pool).await.unwrap();
+    let id = created.pointer("/UserPool/Id").and_then(Value::as_str).unwrap();
+    let outputs = operator.outputs_for(&cloud, id);
+    let attach = ["attach", "--user-pool-id", id, "--stack-outputs", &outputs];
+    let (code, _, said) = operator.run(&[&attach[..], &["--skip", "PostConfirmation"]].concat());
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("To keep it, pass --skip UserMigration"), "{said}");
+    let skip = ["--skip", "PostConfirmation", "--skip", "UserMigration"];
+    let (code, _, said) = operator.run(&[&attach[..], &skip].concat());
+    assert_eq!(code, 0, "{said}");
+    let after = cloud.cognito("DescribeUserPool", json!({ "UserPoolId": id })).await.unwrap();
+    let config = &after["UserPool"]["LambdaConfig"];
+    assert_eq!(config["PostConfirmation"], theirs("welcome"));
+    assert_eq!(config["UserMigration"], theirs("migrate"));
+    assert!(config["PreTokenGeneration"].as_str().unwrap().contains("pre-token-generation"), "{config}");
+    cloud.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_pool_of_another_stack_is_refused_with_instructions() {
     let cloud = Cloud::start().await.unwrap();
     let operator = Operator::of(&cloud);
