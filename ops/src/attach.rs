@@ -15,7 +15,9 @@ use crate::exit_status::ExitStatus;
 use crate::live;
 use crate::output::Output;
 use crate::outputs::StackOutputs;
-use crate::pool::{Client, Foreign, PoolState, differences, foreign_triggers, snippet, unknown_setting, wire};
+use crate::pool::{
+    Client, Foreign, PoolState, differences, foreign_triggers, snippet, unknown_setting, wire,
+};
 use crate::progress::Progress;
 
 #[derive(Debug, Args)]
@@ -303,13 +305,18 @@ mod tests {
             attach.check_skipped(&pool, &StackOutputs::default()).unwrap();
             attach.refusal(&pool, &pool, &StackOutputs::default())
         };
-        for trigger in ["PostConfirmation", "UserMigration", "PreSignUp", "CustomMessage", "InboundFederation"] {
+        for trigger in
+            ["PostConfirmation", "UserMigration", "PreSignUp", "CustomMessage", "InboundFederation"]
+        {
             let reasons = refused(trigger, &[]);
             assert!(reasons[0].contains(&format!("{trigger} already has another function: {theirs}")));
             assert_eq!(refused(trigger, &["--skip", trigger]), [""; 0]);
         }
         for trigger in GATES {
-            assert!(refused(trigger, &["--skip", trigger])[0].contains("which sign-ins get tokens"), "{trigger}");
+            assert!(
+                refused(trigger, &["--skip", trigger])[0].contains("which sign-ins get tokens"),
+                "{trigger}"
+            );
         }
         let empty = pool("LambdaConfig", json!({}));
         let unknown = attach(&["--skip", "UserMigration"]);

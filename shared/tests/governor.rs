@@ -252,7 +252,12 @@ async fn a_code_that_cognito_replaced_is_sent(
         house.wait(at - now);
         now = *at;
         let is_verified = *purpose == Purpose::Authentication;
-        let request = AdmissionRequest { destination: destination.clone(), purpose: *purpose, is_verified, ..sign_up("alex", ALEX) };
+        let request = AdmissionRequest {
+            destination: destination.clone(),
+            purpose: *purpose,
+            is_verified,
+            ..sign_up("alex", ALEX)
+        };
         house.receipt(&request).await;
     }
 }

@@ -270,7 +270,8 @@ async fn functions_of_another_project_stay_beside_ours() {
     let operator = Operator::of(&cloud);
     let theirs = |name: &str| json!(format!("arn:aws:lambda:us-east-1:111122223333:function:{name}"));
     let mut pool = unrelated();
-    pool["LambdaConfig"] = json!({ "PostConfirmation": theirs("welcome"), "UserMigration": theirs("migrate") });
+    pool["LambdaConfig"] =
+        json!({ "PostConfirmation": theirs("welcome"), "UserMigration": theirs("migrate") });
     let created = cloud.cognito("CreateUserPool", pool).await.unwrap();
     let id = created.pointer("/UserPool/Id").and_then(Value::as_str).unwrap();
     let outputs = operator.outputs_for(&cloud, id);

@@ -164,7 +164,7 @@ async fn ten_thousand_users_are_imported_despite_kills() {
     assert!(imported.values().any(|owner| *owner == oldest), "the oldest account has the address");
     assert!(!imported.values().any(|owner| *owner == younger));
 
-    // A user who has the address again at the time of the write keeps the claim.
+    // If the user has the address again when the claim is freed, the claim stays.
     let without = json!({ "Username": "user-32", "UserAttributeNames": ["email", "email_verified"] });
     pool.call("AdminDeleteUserAttributes", without).await.unwrap();
     let stateful = [&["claims", "reconcile"][..], &with_policy, &["--state", &state]].concat();

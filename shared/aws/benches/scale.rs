@@ -29,7 +29,8 @@ const FEW: usize = 1_000;
 const MANY: usize = 1_000_000;
 /// Number of users written at a time.
 const BATCH: usize = 20_000;
-const POLICY: &str = "[sign_up.unique]\nemail = true\n[custom_auth.clients.custom]\nfirst_step = 'passwordless'\n";
+const POLICY: &str =
+    "[sign_up.unique]\nemail = true\n[custom_auth.clients.custom]\nfirst_step = 'passwordless'\n";
 
 fn main() {
     let many = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(MANY);

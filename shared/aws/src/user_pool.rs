@@ -17,7 +17,9 @@ use shared::{
         FriendlyDeviceName, NativeFactors, PoolDevice, PreferenceChange, Profile, TotpSecret,
         TotpVerification, UserPoolFault,
     },
-    kernel::{AccessToken, EmailAddress, OneTimeCode, PhoneNumber, PoolFactor, PortError, UserId, is_verified},
+    kernel::{
+        AccessToken, EmailAddress, OneTimeCode, PhoneNumber, PoolFactor, PortError, UserId, is_verified,
+    },
 };
 
 use crate::{Aws, fault::port_error};

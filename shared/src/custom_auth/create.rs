@@ -110,7 +110,8 @@ impl ChallengeCreator {
             },
             None => RoundState {
                 nonce: Nonce::draw(self.entropy.as_ref())?,
-                slot: view.free_slot(&challenge.proven, self.sign_ins.settings.policy.name_only_sign_ins_per_day),
+                slot: view
+                    .free_slot(&challenge.proven, self.sign_ins.settings.policy.name_only_sign_ins_per_day),
                 factor_epoch: view.user_state.factors.factor_epoch,
                 offered: [CustomFactor::Totp].into(),
                 proven: challenge.proven,

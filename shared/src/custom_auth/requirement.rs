@@ -113,7 +113,12 @@ impl Requirements {
             .chain(of_groups)
             .map(|policy| Requirement::new(policy, client.first_step, recovery))
             .collect();
-        Self { first_step: client.first_step, enrolment: client.enrolment, keep_weaker: client.keep_weaker, rules }
+        Self {
+            first_step: client.first_step,
+            enrolment: client.enrolment,
+            keep_weaker: client.keep_weaker,
+            rules,
+        }
     }
 
     /// Returns whether `proven` is enough for tokens. It needs at least one custom factor, because only
@@ -252,7 +257,9 @@ mod tests {
         assert!(read("", by_email).are_met(&sms));
         assert!(!read("", PasswordRecovery::default()).are_met(&sms));
         assert!(read("recovery_channel_counts = true", by_email).are_met(&email));
-        assert!(read("first_step = 'passwordless'", by_email).are_met(&proven(false, &[CustomFactor::EmailCode])));
+        assert!(
+            read("first_step = 'passwordless'", by_email).are_met(&proven(false, &[CustomFactor::EmailCode]))
+        );
     }
 
     #[test]
@@ -267,8 +274,9 @@ mod tests {
 
     #[test]
     fn the_rules_of_groups_come_on_top() {
-        let both =
-            requirements("factors = 1\ngroups.admins.factors = 2\ngroups.admins.factor_kinds = ['totp', 'sms']");
+        let both = requirements(
+            "factors = 1\ngroups.admins.factors = 2\ngroups.admins.factor_kinds = ['totp', 'sms']",
+        );
         assert!(!both.are_met(&proven(true, &[CustomFactor::EmailCode])));
         assert!(!both.are_met(&proven(true, &[CustomFactor::EmailCode, CustomFactor::Totp])));
         assert!(both.are_met(&proven(true, &[CustomFactor::SmsCode, CustomFactor::Totp])));

@@ -110,7 +110,10 @@ mod tests {
         assert_eq!(found(closed, BY_EMAIL), []);
         assert_eq!(found(closed, PasswordRecovery::default()), [Weakness::NoWayIn]);
         assert_eq!(
-            found("factor_kinds = ['email']\nkeep_weaker = true", PasswordRecovery { email: false, sms: true }),
+            found(
+                "factor_kinds = ['email']\nkeep_weaker = true",
+                PasswordRecovery { email: false, sms: true }
+            ),
             []
         );
     }

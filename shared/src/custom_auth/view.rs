@@ -162,11 +162,16 @@ impl SignInView {
 
     /// Returns a slot, or `None` if the limits for sign-ins by name are reached. If no slot is free, a
     /// sign-in that has proven something takes the slot of the sign-in that is idle for longest.
-    pub(super) fn free_slot(&self, proven: &Proven, name_only_sign_ins_per_day: u32) -> Option<ChallengeSlot> {
+    pub(super) fn free_slot(
+        &self,
+        proven: &Proven,
+        name_only_sign_ins_per_day: u32,
+    ) -> Option<ChallengeSlot> {
         let is_name_only = !proven.is_anything();
         let failure_counts = &self.user_state.failure_counts;
         let must_wait = failure_counts.not_before.is_some_and(|end| self.now < end);
-        let is_used_up = failure_counts.day == day(self.now) && failure_counts.begun >= name_only_sign_ins_per_day;
+        let is_used_up =
+            failure_counts.day == day(self.now) && failure_counts.begun >= name_only_sign_ins_per_day;
         if is_name_only && (must_wait || is_used_up) {
             return None;
         }

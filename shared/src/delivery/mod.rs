@@ -31,7 +31,7 @@ pub use sender::{
 pub use toll_fraud::{
     AdmissionDecision, AdmissionReceipt, AdmissionRequest, BudgetCounter, BudgetCounts, BudgetLimits,
     BudgetRefusal, BudgetScope, BudgetWindow, Budgets, Completion, CounterIncrement, Country, Credit,
-    Destination, Governor, GovernorRules, GovernorSettings, LastSend, NotSent, NumberRules,
-    NumberType, Numbering, Requester, Reservation, ReservationOutcome, SendHistory, TrustLevel,
-    UnverifiedCodes, Withheld,
+    Destination, Governor, GovernorRules, GovernorSettings, LastSend, NotSent, NumberRules, NumberType,
+    Numbering, Requester, Reservation, ReservationOutcome, SendHistory, TrustLevel, UnverifiedCodes,
+    Withheld,
 };

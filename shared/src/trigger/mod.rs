@@ -92,8 +92,7 @@ async fn codes_arrived(
 
 /// Returns the user who signs in. Only the pool's values count. Of the client's values we use only `locale`.
 fn signing_in(event: Event<'_>) -> SigningIn<'_> {
-    let verified =
-        |name, verified| event.attribute(name).filter(|_| is_verified(event.attribute(verified)));
+    let verified = |name, verified| event.attribute(name).filter(|_| is_verified(event.attribute(verified)));
     let status = event.attribute("cognito:user_status");
     SigningIn {
         client_id: event.client_id(),

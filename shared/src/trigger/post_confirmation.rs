@@ -63,8 +63,7 @@ impl PostConfirmation {
     /// Notifies a verified e-mail address only, because an unverified one may belong to another person. A
     /// repeated event queues the message again with the same id, so a crash in between loses nothing.
     async fn welcome(&self, user: &UserId, event: Event<'_>, now: Timestamp) -> Result<(), PortError> {
-        let email =
-            event.attribute("email").filter(|_| is_verified(event.attribute("email_verified")));
+        let email = event.attribute("email").filter(|_| is_verified(event.attribute("email_verified")));
         let (Some(queue), Some(email)) =
             (&self.queue, email.and_then(|email| EmailAddress::parse(email).ok()))
         else {

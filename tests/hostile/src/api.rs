@@ -119,10 +119,17 @@ fn stage() -> Stage {
     let access = Arc::new(access);
     let custom =
         CustomFactorService::new(access.clone(), table.clone(), Arc::new(InMemorySeeds), key(), policy);
-    let numbers = config::load(&|_| None, |environment| NumberRules::read(policy, environment)).expect("rules");
+    let numbers =
+        config::load(&|_| None, |environment| NumberRules::read(policy, environment)).expect("rules");
     let waits = ResendCooldown::new(table.clone(), table.clone(), clock.clone(), &policy.governor);
     let mfa = mfa_api(MfaServices {
-        addresses: Arc::new(AddressService::new(access.clone(), pool.clone(), table.clone(), waits, numbers.clone())),
+        addresses: Arc::new(AddressService::new(
+            access.clone(),
+            pool.clone(),
+            table.clone(),
+            waits,
+            numbers.clone(),
+        )),
         devices: Arc::new(DeviceService::new(access.clone(), pool.clone(), table.clone())),
         activity: Arc::new(ActivityService::new(access.clone(), table.clone())),
         factors: Arc::new(PoolFactorService::new(access, table.clone(), policy)),

@@ -90,7 +90,8 @@ impl ClaimScan for Table {
         match update.send().await {
             Ok(_) if !known.is_proven => Ok(ClaimReview::Right),
             Ok(done) => {
-                let was_owned = done.attributes.as_ref().is_some_and(|before| before.contains_key("owned_by"));
+                let was_owned =
+                    done.attributes.as_ref().is_some_and(|before| before.contains_key("owned_by"));
                 Ok(if was_owned { ClaimReview::Right } else { ClaimReview::Made })
             }
             Err(Fault::ConditionFailed(refused)) => {

@@ -182,7 +182,12 @@ impl CustomFactorStore for Table {
 
     async fn forgive_failures(&self, user: &UserId) -> Result<(), PortError> {
         let mut remove: Vec<_> = CustomFactor::ALL.into_iter().map(failures_of).collect();
-        remove.extend(["name_only_failures", "name_only_not_before", "name_only_totp_since", "name_only_totp_wrong"]);
+        remove.extend([
+            "name_only_failures",
+            "name_only_not_before",
+            "name_only_totp_since",
+            "name_only_totp_wrong",
+        ]);
         let update = self.factors_item(user).update_expression(format!("REMOVE {}", remove.join(", ")));
         match update.condition_expression("attribute_exists(pk)").send().await {
             Ok(_) => Ok(()),

@@ -131,7 +131,8 @@ impl RequirementPolicy {
     fn check(&self, key: &str, problems: &mut Vec<String>) {
         for (index, kind) in self.factor_kinds.iter().enumerate() {
             if !CustomFactor::from_name(kind).is_some_and(CustomFactor::is_code) {
-                problems.push(format!("{key}.factor_kinds: {kind:?} is none of email, sms, totp, recovery-code"));
+                problems
+                    .push(format!("{key}.factor_kinds: {kind:?} is none of email, sms, totp, recovery-code"));
             }
             if self.factor_kinds.iter().take(index).any(|before| before == kind) {
                 problems.push(format!("{key}.factor_kinds names {kind:?} twice"));

@@ -485,7 +485,8 @@ impl Governor {
             .scopes
             .iter()
             .map(|(scope, name)| {
-                let earned = if scope.is_personal() { 0 } else { self.rules.policy().credit_per_verification };
+                let earned =
+                    if scope.is_personal() { 0 } else { self.rules.policy().credit_per_verification };
                 Credit {
                     counter: self.counter(target, *scope, name, unverified_codes.day),
                     codes: unverified_codes.codes.saturating_add(earned),

@@ -453,11 +453,7 @@ async fn proofs(port: &dyn Challenges, factors: &dyn CustomFactorStore) {
     );
     factors.revoke_devices(&alex).await.expect("works");
     let stale = proof(&third, ConsumedCredential::Nothing);
-    assert_eq!(
-        port.prove(&stale).await.expect("works"),
-        ProofOutcome::Refused,
-        "begun under another epoch"
-    );
+    assert_eq!(port.prove(&stale).await.expect("works"), ProofOutcome::Refused, "begun under another epoch");
     assert_eq!(port.prove(&Proof { factor_epoch: 1, ..stale }).await.expect("works"), ProofOutcome::Done);
 }
 
