@@ -36,6 +36,9 @@ use crate::user_pool::{Known, Setup};
 const REGION: &str = "us-east-1";
 const ACCOUNT_ID: &str = "111122223333";
 
+/// Where Lambda unpacks layers.
+const LAYERS: &str = "/opt";
+
 /// Everything, up and running.
 #[derive(Debug)]
 pub struct Cloud {
@@ -285,10 +288,17 @@ fn lambda(
     };
     let mut specs: Vec<_> =
         functions.into_iter().map(|function| spec(function, &folder, endpoints)).collect();
-    if let Some(folder) = &args.config_dir {
-        let folder = folder.canonicalize().with_context(|| folder.display().to_string())?;
-        for spec in &mut specs {
+    let given = args.config_dir.as_deref().map(absolute).transpose()?;
+    let layers = layers(&args.template)?;
+    for spec in &mut specs {
+        if let Some(folder) = &given {
             spec.environment.insert("MFA_CONFIG_DIR".to_owned(), folder.display().to_string());
+        } else if let Some(folder) = spec.environment.get_mut("MFA_CONFIG_DIR")
+            && let Some(local) =
+                Path::new(folder.as_str()).strip_prefix(LAYERS).ok().map(|path| layers.join(path))
+            && local.is_dir()
+        {
+            *folder = local.display().to_string();
         }
     }
     let missing: Vec<_> =
@@ -300,6 +310,15 @@ fn lambda(
         Settings { region: REGION.to_owned(), account_id: ACCOUNT_ID.to_owned(), ..Settings::default() };
     let host = LambdaHost::start_with(specs, settings)?;
     Ok((host.clone(), Some(host)))
+}
+
+/// Returns the folder, beside the template, with the content of the layers. Lambda unpacks it under `/opt`.
+fn layers(template: &Path) -> Result<PathBuf> {
+    Ok(absolute(template)?.parent().context("the template is in no folder")?.join("overrides"))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    path.canonicalize().with_context(|| path.display().to_string())
 }
 
 fn own_folder() -> Result<PathBuf> {

@@ -188,7 +188,7 @@ describe('trusted devices', () => {
 
     await register();
     assert.equal(await trusted(), 1);
-    const before = Number((await storedFactors(cloud, user.sub)).generation.N);
+    const before = Number((await storedFactors(cloud, user.sub)).factor_epoch.N);
     // The code is the message after three notices.
     assert.equal((await user.notices(3)).length, 3);
     const ClientId = cloud.endpoints.clients.native.id;
@@ -197,7 +197,7 @@ describe('trusted devices', () => {
     await cloud.cognito('ConfirmForgotPassword', { ClientId, Username: user.address, ConfirmationCode, Password });
     const stored = await storedFactors(cloud, user.sub);
     assert.equal(stored.devices, undefined);
-    assert.equal(Number(stored.generation.N), before + 1);
+    assert.equal(Number(stored.factor_epoch.N), before + 1);
   });
 });
 

@@ -95,7 +95,7 @@ fn proven(password: bool, own: &[CustomFactor]) -> Proven {
 /// Checks that a user with only a verified e-mail address can sign in, and that a channel alone is not
 /// enough.
 fn assert_sign_in(requirements: &Requirements, recovery: PasswordRecovery, case: &str) {
-    assert_eq!(requirements.first, FirstStep::Password, "{case}: a code alone begins nothing");
+    assert_eq!(requirements.first_step, FirstStep::Password, "{case}: a code alone begins nothing");
     let (password, mailbox) = (proven(true, &[]), [CustomFactor::EmailCode].into());
     let with_authenticator = [CustomFactor::EmailCode, CustomFactor::Totp].into();
     let enrols = requirements.enrolment == EnrolmentPolicy::AtSignIn

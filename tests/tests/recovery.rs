@@ -384,6 +384,8 @@ async fn watched(cloud: &Cloud, is_long_ago: bool, trap: &Arc<Mutex<Trap>>) -> F
         serde_json::from_value(configuration["Environment"]["Variables"].clone()).unwrap();
     let mut spec = FunctionSpec::new(WORKER, binary(WORKER).unwrap());
     spec.environment = variables;
+    // No layer is mounted here, so the built-in policy applies.
+    spec.environment.remove("MFA_CONFIG_DIR");
     for (name, service) in [
         ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "cognito"),
         ("AWS_ENDPOINT_URL_DYNAMODB", "dynamodb"),

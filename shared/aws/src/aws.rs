@@ -69,14 +69,17 @@ pub(crate) struct Endpoints {
 
 impl Endpoints {
     fn read(environment: &mut Environment<'_>) -> Self {
+        // Of all services that have no endpoint of their own.
+        let all = endpoint(environment, "AWS_ENDPOINT_URL");
+        let mut of = |name: &str| endpoint(environment, name).or_else(|| all.clone());
         Self {
-            dynamodb: endpoint(environment, "AWS_ENDPOINT_URL_DYNAMODB"),
-            cognito: endpoint(environment, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
-            kms: endpoint(environment, "AWS_ENDPOINT_URL_KMS"),
-            lambda: endpoint(environment, "AWS_ENDPOINT_URL_LAMBDA"),
-            end_user_messaging: endpoint(environment, "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2"),
-            sns: endpoint(environment, "AWS_ENDPOINT_URL_SNS"),
-            ses: endpoint(environment, "AWS_ENDPOINT_URL_SESV2"),
+            dynamodb: of("AWS_ENDPOINT_URL_DYNAMODB"),
+            cognito: of("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
+            kms: of("AWS_ENDPOINT_URL_KMS"),
+            lambda: of("AWS_ENDPOINT_URL_LAMBDA"),
+            end_user_messaging: of("AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2"),
+            sns: of("AWS_ENDPOINT_URL_SNS"),
+            ses: of("AWS_ENDPOINT_URL_SESV2"),
         }
     }
 }
@@ -221,12 +224,17 @@ mod tests {
     use super::*;
 
     fn settings(endpoint: &str) -> Result<AwsSettings, shared::config::Problems> {
+        settings_with("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+    }
+
+    fn settings_with(variable: &str, endpoint: &str) -> Result<AwsSettings, shared::config::Problems> {
         let lookup = |name: &str| match name {
             "AWS_REGION" => Some("us-east-1".to_owned()),
             "AWS_ACCESS_KEY_ID" => Some("key".to_owned()),
             "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" => Some("canary".to_owned()),
             "MFA_TABLE" => Some("mfa".to_owned()),
-            "AWS_ENDPOINT_URL_DYNAMODB" => Some(endpoint.to_owned()),
+            name if name == variable => Some(endpoint.to_owned()),
+            "AWS_ENDPOINT_URL_KMS" => Some("http://127.0.0.9".to_owned()),
             _ => None,
         };
         shared::config::load(&lookup, AwsSettings::read)
@@ -249,6 +257,18 @@ mod tests {
         ] {
             assert!(settings(endpoint).is_err(), "{endpoint}");
         }
+    }
+
+    /// As emulators of AWS set it.
+    #[test]
+    fn one_endpoint_is_for_all_services_without_their_own() {
+        let endpoints = settings_with("AWS_ENDPOINT_URL", "http://127.0.0.1:4566").unwrap().endpoints;
+        assert_eq!(endpoints.kms.as_deref(), Some("http://127.0.0.9"));
+        let Endpoints { dynamodb, cognito, kms: _, lambda, end_user_messaging, sns, ses } = endpoints;
+        for given in [dynamodb, cognito, lambda, end_user_messaging, sns, ses] {
+            assert_eq!(given.as_deref(), Some("http://127.0.0.1:4566"));
+        }
+        assert!(settings_with("AWS_ENDPOINT_URL", "https://example.com").is_err());
     }
 
     #[test]

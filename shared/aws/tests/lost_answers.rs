@@ -23,7 +23,10 @@ const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
 async fn stage() -> (ServedTable, Deployed, Arc<Table>) {
     let served = ServedTable::metered(ServedTable::empty()).await;
     // Half of each limit is for established numbers: one message an hour.
-    let deployed = Deployed::at(&served.endpoint, "[sms.destination]\nper_hour = 2\n");
+    let deployed = Deployed::at(
+        &served.endpoint,
+        "[sms.destination]\nper_hour = 2\n[governor]\ncodes_before_cool_down = 1\n",
+    );
     let table = Arc::new(Table::new(&Aws::new(deployed.read(AwsSettings::read)).unwrap()));
     (served, deployed, table)
 }

@@ -20,7 +20,7 @@ use shared_aws::{Aws, AwsSettings, Table};
 use shared_testkit::{Deployed, ManualClock, ServedTable, Spent, next_delivery};
 
 const SUB: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
-const POLICY: &str = "[sign_up.unique]\nemail = true\nphone_number = true\n[sign_in]\nenforce = true\n[sms.all]\nper_hour = 6\n";
+const POLICY: &str = "[sign_up.unique]\nemail = true\nphone_number = true\n[sign_in]\nenforce = true\n[governor]\ncodes_before_cool_down = 1\n[sms.all]\nper_hour = 6\n";
 
 /// A table whose calls are counted on the wire.
 struct Stage {

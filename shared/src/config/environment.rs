@@ -48,10 +48,17 @@ impl<'a> Environment<'a> {
 
     fn read_policy(&mut self) -> Policy {
         let overrides = self.optional("MFA_CONFIG_DIR").and_then(|folder| {
+            // Without the layer, the function would run without the operator's rules and limits.
+            if !Path::new(&folder).is_dir() {
+                self.problem(format!(
+                    "MFA_CONFIG_DIR: the folder {folder} does not exist, so the layer with the overrides is missing"
+                ));
+                return None;
+            }
             let file = Path::new(&folder).join("policy.toml");
             match std::fs::read_to_string(&file) {
                 Ok(text) => Some(text),
-                // Without a layer, or without this file in it, the defaults apply.
+                // A layer without this file: the defaults apply.
                 Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => None,
                 Err(fault) => {
                     self.problem(format!("{} can't be read: {fault}", file.display()));
@@ -110,6 +117,24 @@ pub fn process_environment(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{Environment, HashKey};
+    use crate::config::{Policy, Problems};
+
+    #[test]
+    fn a_layer_that_is_missing_stops_the_start_and_an_empty_one_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let load = |name: &str| {
+            let folder = folder.path().join(name);
+            let lookup =
+                |variable: &str| (variable == "MFA_CONFIG_DIR").then(|| folder.display().to_string());
+            crate::config::load(&lookup, |environment| environment.policy().sign_up)
+        };
+        assert_eq!(load("").map_err(|Problems(problems)| problems), Ok(Policy::default().sign_up));
+        let Err(Problems(problems)) = load("missing") else { panic!("the defaults must not apply") };
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("MFA_CONFIG_DIR: "), "{problems:?}");
+        let unset = crate::config::load(&|_| None, |environment| environment.policy().sign_up);
+        assert!(unset.is_ok(), "on a laptop");
+    }
 
     #[test]
     fn a_key_has_a_variable_of_its_own_and_is_not_short() {

@@ -55,6 +55,10 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| {
     Policy::read(Some("[admin]\ngroups = ['helpers']\n[recovery.email]\nopen = true")).expect("a policy")
 });
 
+fn numbers() -> NumberRules {
+    config::load(&|_| None, |environment| NumberRules::read(&POLICY, environment)).expect("rules")
+}
+
 fn key() -> HashKey {
     HashKey::new(&[7; 32])
 }
@@ -82,9 +86,7 @@ fn stage() -> Stage {
     let accounts = Arc::new(InMemoryAccounts::default());
     accounts.add("alex", PASSWORD, &[PoolFactor::Totp]);
     accounts.add("sam", PASSWORD, &[PoolFactor::Totp]);
-    accounts.change("alex", |alex| {
-        alex.groups = BTreeSet::from(["helpers".to_owned()]);
-    });
+    accounts.change("alex", |alex| alex.groups = BTreeSet::from(["helpers".to_owned()]));
     let sign_in = RecordedSignIn {
         at: SIGNED_IN_AT,
         client: CLIENT.into(),
@@ -119,8 +121,6 @@ fn stage() -> Stage {
     let access = Arc::new(access);
     let custom =
         CustomFactorService::new(access.clone(), table.clone(), Arc::new(InMemorySeeds), key(), policy);
-    let numbers =
-        config::load(&|_| None, |environment| NumberRules::read(policy, environment)).expect("rules");
     let waits = ResendCooldown::new(table.clone(), table.clone(), clock.clone(), &policy.governor);
     let mfa = mfa_api(MfaServices {
         addresses: Arc::new(AddressService::new(
@@ -128,7 +128,7 @@ fn stage() -> Stage {
             pool.clone(),
             table.clone(),
             waits,
-            numbers.clone(),
+            numbers(),
         )),
         devices: Arc::new(DeviceService::new(access.clone(), pool.clone(), table.clone())),
         activity: Arc::new(ActivityService::new(access.clone(), table.clone())),
@@ -139,7 +139,7 @@ fn stage() -> Stage {
     });
     let admin = admin_api(Arc::new(AdminService::new(
         policy.admin.clone(),
-        numbers,
+        numbers(),
         AdminPorts {
             pool,
             accounts: accounts.clone(),

@@ -215,6 +215,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a list of problems")]
     fn every_problem_is_reported_at_once() {
         let overrides = r#"
             [sign_up]

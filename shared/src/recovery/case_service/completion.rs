@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{CaseService, RecoveryFault, notice, recipient, view};
+use super::{CaseService, MAX_RETRIES, RecoveryFault, notice, recipient, view};
 use crate::{
     audit::RecoveryEvent,
     delivery::{Destination, Notice},

@@ -1,8 +1,9 @@
 //! Recovery by a mailed code: the wait, and the link that stops it.
 
 use jiff::{SignedDuration, Timestamp};
+use subtle::ConstantTimeEq as _;
 
-use super::{CaseService, RecoveryFault, notice, recipient, view};
+use super::{CaseService, MAX_RETRIES, RecoveryFault, recipient, view};
 use crate::{
     audit::{AuditAction, AuditEntry, RecoveryEvent},
     delivery::{Destination, MailedRecovery, Notice, Notification, OutboundMessage, RecoveryNotification},

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CaseService, RecoveryFault, notice, view};
+use super::{CaseService, MAX_RETRIES, RecoveryFault, RecoverySettings, notice, view};
 use crate::{
     audit::{AuditAction, AuditEntry, RecoveryEvent},
     delivery::{Notice, OutboundMessage},
@@ -10,7 +10,7 @@ use crate::{
     kernel::{PortError, Refusal},
     recovery::{
         Account, AttemptKind, Case, CaseKey, CasePhase, CaseSecret, CaseView, Password, RecoveryReply,
-        RedeemOutcome, SwapOutcome, lost,
+        RedeemOutcome, SwapOutcome,
     },
     telemetry::Metric,
 };

@@ -4,7 +4,7 @@ use futures::{StreamExt as _, future::join_all, stream};
 use jiff::Timestamp;
 use shared::delivery::{
     BudgetCounter, BudgetCounts, BudgetLimits, BudgetRefusal, BudgetScope, Budgets, Channel,
-    CounterIncrement, Credit, Destination, LastSend, Reservation, SendHistory, TrustLevel, UnverifiedCodes,
+    CounterIncrement, Credit, LastSend, Reservation, SendHistory, TrustLevel, UnverifiedCodes,
 };
 
 use super::{RACING, user};

@@ -15,7 +15,8 @@ use shared::{
     },
 };
 
-use super::{RACING, SeededEntropy, user};
+use super::{RACING, user};
+use crate::SeededEntropy;
 
 fn key(number: u8) -> CaseKey {
     CaseKey::parse(&format!("{number:032x}")).expect("a key")

@@ -9,7 +9,7 @@ use shared::{
     kernel::CustomFactor,
 };
 
-use super::{attribute, write::Write};
+use super::write::Write;
 use crate::table::{AttributeValue, Item, custom_factors, number, seconds, text};
 
 /// Records that the user has a factor that counts, and stores a first authenticator. Returns the epoch of the
@@ -126,7 +126,7 @@ pub(super) fn write_totp_window(write: &mut Write, opens: bool, now: Timestamp) 
     }
 }
 
-pub(super) fn failures_of(factor: CustomFactor) -> &'static str {
+pub(in crate::table) fn failures_of(factor: CustomFactor) -> &'static str {
     match factor {
         CustomFactor::EmailCode => "failures_email",
         CustomFactor::SmsCode => "failures_sms",
