@@ -25,10 +25,11 @@ impl Store {
         held.users.get(sub).map(Arc::clone)
     }
 
-    /// By username or alias, where the caller may know who exists.
+    /// Returns a user by username, alias or `sub`, where the caller may know who exists. The model's text on
+    /// `Username` of the Admin operations names all three.
     pub(crate) fn named_user(&self, pool: &str, name: &str) -> Result<Arc<User>, ApiError> {
         self.pool(pool)?;
-        self.find_user(pool, name).ok_or_else(ApiError::user_not_found)
+        self.find_user(pool, name).or_else(|| self.user(pool, name)).ok_or_else(ApiError::user_not_found)
     }
 
     /// All users of a pool, by `sub`.

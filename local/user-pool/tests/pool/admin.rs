@@ -358,3 +358,22 @@ async fn a_verified_alias_is_one_users() {
     let answer = bench.with_srp(EMAIL, PASSWORD).await.unwrap();
     assert_eq!(claims(&access_token(&answer))["username"], "second");
 }
+
+/// The model's text on `Username`: an Admin operation also takes the `sub`.
+#[tokio::test]
+async fn an_administrator_names_a_user_by_username_or_sub() {
+    let bench = Bench::new().await;
+    bench.add_user().await;
+    let by = |name: &str| json!({"UserPoolId": bench.pool, "Username": name});
+    let user = bench.ok("AdminGetUser", by(USERNAME)).await;
+    let attributes = user["UserAttributes"].as_array().unwrap();
+    let sub = attributes.iter().find(|item| item["Name"] == "sub").unwrap()["Value"].as_str().unwrap();
+    assert_eq!(bench.ok("AdminGetUser", by(sub)).await, user);
+    for operation in
+        ["AdminDisableUser", "AdminEnableUser", "AdminListGroupsForUser", "AdminUserGlobalSignOut"]
+    {
+        bench.ok(operation, by(sub)).await;
+    }
+    let unknown = sub.replace('-', "0");
+    assert_eq!(bench.refused("AdminGetUser", by(&unknown)).await.0, ErrorCode::UserNotFound);
+}

@@ -60,6 +60,24 @@ async fn who_does_not_exist_gets_invented_delivery_details() {
     assert!(bench.outbox.0.lock().unwrap().is_empty());
 
     let legacy = bench.make_client(json!({"PreventUserExistenceErrors": "LEGACY"})).await;
+    let user = json!({"UserPoolId": bench.pool, "Username": USERNAME});
+    bench.add_user().await;
+    let sent = bench.outbox.0.lock().unwrap().len();
+    let known = json!({"ClientId": bench.client, "Username": USERNAME});
+    let known_to_legacy = json!({"ClientId": legacy, "Username": USERNAME});
+    for (change, undo, error) in [
+        ("AdminDisableUser", "AdminEnableUser", ErrorCode::NotAuthorized),
+        ("AdminUpdateUserAttributes", "AdminEnableUser", ErrorCode::InvalidParameter),
+    ] {
+        let unverified = json!({"UserAttributes": [{"Name": "email_verified", "Value": "false"}]});
+        let with = if change == "AdminUpdateUserAttributes" { unverified } else { json!({}) };
+        bench.ok(change, merged(user.clone(), with)).await;
+        let shown = bench.ok("ForgotPassword", known.clone()).await;
+        assert_eq!(shown["CodeDeliveryDetails"]["DeliveryMedium"], "EMAIL", "{change}");
+        assert_eq!(bench.refused("ForgotPassword", known_to_legacy.clone()).await.0, error, "{change}");
+        bench.ok(undo, user.clone()).await;
+    }
+    assert_eq!(bench.outbox.0.lock().unwrap().len(), sent, "no code is sent");
     assert_eq!(
         bench.refused("ForgotPassword", json!({"ClientId": legacy, "Username": "nobody"})).await,
         (ErrorCode::UserNotFound, "Username/client id combination not found.".into())
@@ -177,7 +195,8 @@ async fn an_address_of_the_second_factor_resets_no_password() {
     let recovery = json!({"RecoveryMechanisms": [
         {"Priority": 1, "Name": "verified_phone_number"}, {"Priority": 2, "Name": "verified_email"},
     ]});
-    let bench = Bench::with(json!({"AccountRecoverySetting": recovery}), json!({})).await;
+    let told = json!({"PreventUserExistenceErrors": "LEGACY"});
+    let bench = Bench::with(json!({"AccountRecoverySetting": recovery}), told).await;
     bench.set_mfa("OPTIONAL").await;
     bench.add_user().await;
     let user = json!({"UserPoolId": bench.pool, "Username": USERNAME});

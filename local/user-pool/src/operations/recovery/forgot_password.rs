@@ -27,20 +27,24 @@ struct Input {
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let (pool, client) = pools.store.client(&input.client_id)?;
     check_secret_hash(&client, &[&input.username], input.secret_hash.as_deref())?;
+    let simulated = || Ok(json!({"CodeDeliveryDetails": simulated_details(pools, &pool, &input.username)}));
     let user = match pools.store.find_user(&pool.id, &input.username) {
         Some(user) => user,
-        None if client.hides_user_existence() => {
-            return Ok(json!({"CodeDeliveryDetails": simulated_details(pools, &pool, &input.username)}));
-        }
+        None if client.hides_user_existence() => return simulated(),
         None => {
             return Err(ApiError::new(ErrorCode::UserNotFound, "Username/client id combination not found."));
         }
     };
     pools.count_call(&pool.id, &user.sub, Limited::ForgotPassword)?;
-    if !user.enabled {
-        return Err(ApiError::user_disabled());
-    }
-    let attribute = recovery_attribute(&pool, &user)?;
+    // A user who is disabled or has no verified address looks like an unknown one (cognito.md §6.4).
+    let attribute = match recovery_attribute(&pool, &user) {
+        _ if !user.enabled && client.hides_user_existence() => return simulated(),
+        _ if !user.enabled => return Err(ApiError::user_disabled()),
+        Err(error) if error.code == ErrorCode::InvalidParameter && client.hides_user_existence() => {
+            return simulated();
+        }
+        attribute => attribute?,
+    };
     let metadata = input.client_metadata.as_ref();
     let details = send_reset_code(pools, &pool, &client.id, &user.sub, attribute, metadata).await?;
     Ok(json!({"CodeDeliveryDetails": details}))
