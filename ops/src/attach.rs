@@ -52,6 +52,22 @@ pub(crate) struct Attach {
     dry_run: bool,
 }
 
+/// The triggers that share the pool's one key for codes.
+const SENDERS: [&str; 2] = ["CustomEmailSender", "CustomSMSSender"];
+
+/// What does not happen without our function at a trigger.
+const WITHOUT: [(&str, &str); 6] = [
+    ("CustomEmailSender", "Cognito or your function sends e-mails: no limits, no messages of ours"),
+    ("CustomSMSSender", "Cognito or your function sends text messages: no limits against toll fraud"),
+    ("PostAuthentication", "a sign-in stops no recovery by e-mail, and attempts are not reset"),
+    (
+        "PostConfirmation",
+        "trusted and remembered devices stay after a password reset, and addresses are not claimed",
+    ),
+    ("PreAuthentication", "rules, maintenance and throttling do not apply to password sign-ins"),
+    ("PreSignUp", "rules, allowed domains and unique addresses do not apply to sign-ups"),
+];
+
 /// The triggers that decide whether a sign-in gets tokens.
 const GATES: [&str; 4] =
     ["CreateAuthChallenge", "DefineAuthChallenge", "PreTokenGeneration", "VerifyAuthChallengeResponse"];
@@ -85,6 +101,11 @@ impl Attach {
         }
         if !reasons.is_empty() {
             return Ok(refuse(output, &reasons, &ours));
+        }
+        for (trigger, lost) in
+            WITHOUT.iter().filter(|(trigger, _)| self.skip.iter().any(|skip| skip == trigger))
+        {
+            Output::note(format_args!("without our function at {trigger}: {lost}"));
         }
         let changes = differences(&json!(before), &json!(after));
         let record = AttachRecord::new(&self.user_pool_id, changes);
@@ -161,17 +182,40 @@ impl Attach {
                  properties below to its template"
             ));
         }
-        for Foreign { trigger, arn } in foreign_triggers(&pool.pool, ours) {
+        reasons.extend(self.foreign_reasons(&foreign_triggers(&pool.pool, ours)));
+        reasons.extend(pool.unknown(wanted).iter().map(|setting| unknown_setting(setting)));
+        reasons
+    }
+
+    /// Returns the reasons that concern functions of other projects, and triggers that are skipped.
+    fn foreign_reasons(&self, foreign: &[Foreign]) -> Vec<String> {
+        let is_skipped = |trigger: &str| self.skip.iter().any(|skipped| skipped == trigger);
+        let mut reasons = Vec::new();
+        for Foreign { trigger, arn } in foreign {
             let taken = format!("{trigger} already has another function: {arn}");
             if GATES.contains(&trigger.as_str()) {
                 reasons.push(format!(
                     "{taken}. Our function decides there which sign-ins get tokens, so --skip cannot leave it"
                 ));
-            } else if !self.skip.contains(&trigger) {
+            } else if !is_skipped(trigger) {
                 reasons.push(format!("{taken}. To keep it, pass --skip {trigger}"));
             }
         }
-        reasons.extend(pool.unknown(wanted).iter().map(|setting| unknown_setting(setting)));
+        let is_foreign = |sender: &&str| foreign.iter().any(|foreign| foreign.trigger == **sender);
+        if SENDERS.iter().any(is_foreign) && !SENDERS.iter().all(|sender| is_skipped(sender)) {
+            reasons.push(
+                "a pool has one key for both senders, so the other function could not read its codes any more. To keep \
+                 it, pass --skip CustomSMSSender --skip CustomEmailSender"
+                    .to_owned(),
+            );
+        }
+        let skipped = GATES.iter().filter(|gate| is_skipped(gate)).count();
+        if skipped > 0 && skipped < GATES.len() {
+            reasons.push(format!(
+                "{} decide together which sign-ins get tokens: skip all four, or do not skip any",
+                GATES.join(", ")
+            ));
+        }
         reasons
     }
 
@@ -234,7 +278,6 @@ async fn listed(aws: &Aws, ours: &StackOutputs) -> Result<Option<String>> {
     Ok(Some(variable.and_then(Value::as_str).unwrap_or_default().to_owned()))
 }
 
-/// Returns the reason why the command must not change this pool.
 /// Returns a tag that names the tool that manages the pool. Pools of CDK and Amplify belong to
 /// CloudFormation.
 fn owning_tool(pool: &Map<String, Value>) -> Option<String> {
@@ -318,7 +361,25 @@ mod tests {
                 "{trigger}"
             );
         }
+        let both = ["--skip", "CustomSMSSender", "--skip", "CustomEmailSender"];
+        for sender in SENDERS {
+            let one_key = refused(sender, &["--skip", sender]);
+            assert!(one_key[0].contains("one key for both senders"), "{one_key:?}");
+        }
         let empty = pool("LambdaConfig", json!({}));
+        let ours = StackOutputs {
+            triggers: SENDERS
+                .iter()
+                .chain(&GATES)
+                .map(|name| ((*name).to_owned(), theirs.to_owned()))
+                .collect(),
+            ..StackOutputs::default()
+        };
+        let skipping = |options: &[&str]| attach(options).refusal(&empty, &empty, &ours);
+        assert_eq!(skipping(&both), [""; 0], "Cognito sends");
+        assert!(skipping(&["--skip", "PreTokenGeneration"])[0].contains("skip all four"));
+        let gates: Vec<_> = GATES.iter().flat_map(|gate| ["--skip", gate]).collect();
+        assert_eq!(skipping(&gates), [""; 0], "native clients only");
         let unknown = attach(&["--skip", "UserMigration"]);
         assert!(unknown.check_skipped(&empty, &StackOutputs::default()).is_err(), "no function is there");
     }

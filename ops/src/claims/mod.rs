@@ -287,7 +287,7 @@ async fn scan(table: &Table, journal: &mut Journal, progress: &Progress) -> Resu
             Phase::At(place) => Some(place.clone()),
             Phase::Over => return Ok(()),
         };
-        let (kept, next) = table.firm_claims(place.as_ref()).await?;
+        let (kept, next) = table.owned_claims(place.as_ref()).await?;
         journal.claims(kept, next)?;
     }
 }

@@ -69,7 +69,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "sign-in-impossible",
         severity: Severity::Error,
         why: "a channel that resets the password does not count beside it, and the other kinds are fewer than factors",
-        fix: "add \"totp\" to kinds, or ask for fewer factors",
+        fix: "add \"totp\" to factor_kinds, or ask for fewer factors",
         reference: "docs/security/assurance.md, Strength",
         find: |facts| weak(facts, Weakness::NoWayIn),
     },

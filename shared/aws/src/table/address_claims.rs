@@ -58,7 +58,7 @@ impl AddressClaims for Table {
             Ok(_) => Ok(AddressClaim::Reserved),
             Err(Fault::ConditionFailed(refused)) => refused
                 .as_ref()
-                .map(|item| standing(item, candidate, now))
+                .map(|item| claim_of(item, candidate, now))
                 .ok_or_else(|| PortError::new(OPERATION, "the condition failed without an item")),
             Err(fault) => Err(port_error(OPERATION)(fault)),
         }
@@ -107,7 +107,7 @@ impl AddressClaims for Table {
 }
 
 /// Interprets an item that refused a claim.
-fn standing(item: &Item, candidate: &CandidateKey, now: Timestamp) -> AddressClaim {
+fn claim_of(item: &Item, candidate: &CandidateKey, now: Timestamp) -> AddressClaim {
     if item.contains_key("owned_by") {
         return AddressClaim::Taken;
     }
@@ -145,7 +145,7 @@ impl Table {
             .await
             .map_err(port_error(SCAN))?;
         let claims = page.items.iter().map(|item| {
-            firm_claim(item).ok_or_else(|| PortError::new(SCAN, "a claim on an address can't be read"))
+            owned_claim(item).ok_or_else(|| PortError::new(SCAN, "a claim on an address can't be read"))
         });
         let next = page.last_evaluated_key.as_ref().and_then(|key| {
             let part = |name| key.get(name).and_then(|part: &AttributeValue| part.as_s()).cloned();
@@ -159,7 +159,7 @@ impl Table {
     }
 }
 
-fn firm_claim(item: &Item) -> Option<StoredClaim> {
+fn owned_claim(item: &Item) -> Option<StoredClaim> {
     Some(StoredClaim {
         address: AddressKey::new(item.get("pk")?.as_s()?.strip_prefix(ADDRESS)?.to_owned()),
         owner: UserId::parse(item.get("owned_by")?.as_s()?).ok()?,

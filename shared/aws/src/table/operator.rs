@@ -61,7 +61,7 @@ impl Table {
 
     /// Returns the owned claims of one page of the table, and the place of the next page, or `None` after the
     /// last. The scan reads every item: half a read unit for 4 KB.
-    pub async fn firm_claims(
+    pub async fn owned_claims(
         &self,
         after: Option<&ClaimCursor>,
     ) -> Result<(Vec<StoredClaim>, Option<ClaimCursor>), PortError> {
@@ -119,7 +119,7 @@ impl Table {
     async fn release_claims_of(&self, user: &UserId) -> Result<usize, PortError> {
         let (mut released, mut place) = (0, None);
         loop {
-            let (claims, next) = self.firm_claims(place.as_ref()).await?;
+            let (claims, next) = self.owned_claims(place.as_ref()).await?;
             for claim in claims.iter().filter(|claim| claim.owner == *user) {
                 released += usize::from(self.release(&claim.address, user).await?);
             }
