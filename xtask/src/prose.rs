@@ -55,7 +55,7 @@ fn comments(files: &[(String, String)]) -> Vec<String> {
 
 fn is_comment(path: &str, line: &str) -> bool {
     let marks: &[&str] = match Path::new(path).extension().and_then(|end| end.to_str()) {
-        Some("rs" | "js" | "mjs" | "cedarschema") => &["//", "* "],
+        Some("rs" | "js" | "mjs" | "cedar" | "cedarschema") => &["//", "* "],
         Some("py" | "toml" | "yaml" | "ftl") => &["#"],
         _ => &[],
     };
