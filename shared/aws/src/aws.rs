@@ -69,7 +69,7 @@ pub(crate) struct Endpoints {
 
 impl Endpoints {
     fn read(environment: &mut Environment<'_>) -> Self {
-        // Of all services that have no endpoint of their own.
+        // This endpoint serves the services that have none of their own.
         let all = endpoint(environment, "AWS_ENDPOINT_URL");
         let mut of = |name: &str| endpoint(environment, name).or_else(|| all.clone());
         Self {
@@ -259,7 +259,7 @@ mod tests {
         }
     }
 
-    /// As emulators of AWS set it.
+    /// Emulators of AWS set this variable.
     #[test]
     fn one_endpoint_is_for_all_services_without_their_own() {
         let endpoints = settings_with("AWS_ENDPOINT_URL", "http://127.0.0.1:4566").unwrap().endpoints;

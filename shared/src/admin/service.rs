@@ -267,7 +267,7 @@ impl AdminService {
         event: AdminEvent,
     ) -> Result<Account, FactorFault> {
         self.admit(caller).await?;
-        let looks = RateCounter::AdminLooks(caller.signed_in.user.clone());
+        let looks = RateCounter::AdminReads(caller.signed_in.user.clone());
         self.count(&looks, self.policy.reads_per_hour).await?;
         let account = self.account(name).await?;
         self.write_down(caller, &account.profile.user, event, None).await?;

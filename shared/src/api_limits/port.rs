@@ -12,7 +12,7 @@ pub enum RateCounter {
     /// The changes from one network, per minute. Holds the keyed hash of the network address.
     Address(String),
     /// An administrator's reads of users, per hour.
-    AdminLooks(UserId),
+    AdminReads(UserId),
     /// An administrator's changes of users, per hour.
     AdminChanges(UserId),
 }

@@ -225,7 +225,10 @@ impl Sender {
                 }
                 Lease::Completed => return Ok(None),
                 Lease::Held { .. } if Instant::now() >= give_up => {
-                    return Err(PortError::new("delivery.acquire", "held for longer than anybody may"));
+                    return Err(PortError::new(
+                        "delivery.acquire",
+                        "the lease is held for longer than its maximum time",
+                    ));
                 }
                 Lease::Held { until } => {
                     let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();

@@ -70,7 +70,7 @@ pub fn recovery_api(front: RecoveryFront) -> Router {
         .route("/recovery", get(look).post(open))
         .route("/recovery/code", post(code))
         .route("/recovery/email", post(email))
-        .route("/recovery/stop/{case}/{mark}", get(stop_page).post(stop))
+        .route("/recovery/stop/{case}/{stopToken}", get(stop_page).post(stop))
         .route("/recovery/password", post(password))
         .route("/recovery/cancel", post(cancel))
         .with_state(front);
@@ -142,21 +142,21 @@ async fn email(
     Ok((StatusCode::ACCEPTED, view))
 }
 
-/// `GET /recovery/stop/{case}/{mark}`: the page that the owner's link leads to. It calls no service and changes
+/// `GET /recovery/stop/{case}/{stopToken}`: the page that the owner's link leads to. It calls no service and changes
 /// nothing: programs that look links over follow them too.
 async fn stop_page() -> Response {
     Page::Stop.shown(StatusCode::OK)
 }
 
-/// `POST /recovery/stop/{case}/{mark}`, by the page's button.
+/// `POST /recovery/stop/{case}/{stopToken}`, by the page's button.
 async fn stop(
     State(front): State<RecoveryFront>,
     Caller(address): Caller,
-    Path((case, mark)): Path<(String, String)>,
+    Path((case, stop_token)): Path<(String, String)>,
 ) -> Response {
     let stopped = async {
         front.admit(address).await.ok()?;
-        front.handle(&RecoveryCommand::Stop { case, stop_token: mark }).await.ok()
+        front.handle(&RecoveryCommand::Stop { case, stop_token }).await.ok()
     };
     match stopped.await {
         Some(RecoveryReply::Case { .. }) => Page::Stopped.shown(StatusCode::OK),

@@ -30,8 +30,8 @@ pub enum Subject {
     Unknown {
         shard: u8,
     },
-    /// An unknown name, if attempts are refused. It is counted under its own keyed hash. So it is refused
-    /// when a user's name would be, and other names do not affect it.
+    /// An unknown name, if the policy refuses attempts. We count it under its own keyed hash, as we count a
+    /// user. So its attempts are refused at the same time as a user's.
     UnknownName {
         hash: String,
     },

@@ -63,8 +63,8 @@ pub enum OwnershipClaim {
 /// exactly one is [`AddressClaim::Reserved`]. A repeated claim of the same candidate stays reserved and is
 /// not prolonged. Unconfirmed claims block others for at most [`RESERVATION_TIME`] each, and
 /// [`RESERVATIONS_PER_DAY`] times within any [`DAY`]. Of racing confirmations by different users exactly one
-/// becomes owned, permanently, and stays owned when repeated. A owned claim ends all reservations of the
-/// address. Only `release` by its owner ends a owned claim.
+/// becomes owned, permanently, and stays owned when repeated. An owned claim ends all reservations of the
+/// address. Only `release` by its owner ends an owned claim.
 #[async_trait]
 pub trait AddressClaims: Send + Sync {
     async fn claim(

@@ -70,7 +70,7 @@ pub struct KnownAddress {
     pub is_proven: bool,
 }
 
-/// A owned claim that the table holds.
+/// An owned claim that the table holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredClaim {
     pub address: AddressKey,

@@ -96,7 +96,10 @@ impl Trigger for PreSignUp {
             _ => Candidate::Themselves { email, phone_number },
         };
         let admission = admit(&self.policy, candidate)?;
-        self.check_reachable(event)?;
+        // A user who is confirmed at once needs no code.
+        if !admission.auto_confirm {
+            self.check_reachable(event)?;
+        }
         if matches!(candidate, Candidate::Themselves { .. }) {
             self.decide_for_themselves(event).await?;
         }
@@ -193,6 +196,9 @@ mod tests {
     #[case::decomposed("zoe\u{308}@example.com", false)]
     #[tokio::test]
     async fn an_email_address_must_get_codes(#[case] email: &str, #[case] can: bool) {
+        let auto = SignUpPolicy { auto_confirm: true, ..Policy::default().sign_up };
+        let confirmed = answer(&trigger(auto), event("PreSignUp_SignUp", email)).await;
+        assert!(confirmed.is_ok(), "no code is needed");
         let trigger = trigger(Policy::default().sign_up);
         let refused = if can { Ok(()) } else { Err(Refusal::EmailNotValid) };
         assert_eq!(answer(&trigger, event("PreSignUp_SignUp", email)).await.map(drop), refused);

@@ -54,6 +54,7 @@ describe('time of authenticator codes', () => {
   // One address sets up an authenticator for a thousand users, two changes each.
   const world = worldOf({ policy: '[api]\nchanges_per_address = 100000\n' });
 
+  // Not met on the local cloud: 3.3 ms apart (docs/decisions/012-custom-challenge-state.md).
   test('a wrong code of an authenticator takes as long for a known as for an unknown name', {
     timeout: 1_800_000,
   }, async (t) => {

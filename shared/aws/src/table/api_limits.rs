@@ -24,7 +24,7 @@ impl RateCounts for Table {
         let (pk, kind, life) = match counter {
             RateCounter::User(user) => (user_key(user), "CALLS", MINUTES_COUNTER_LIFE),
             RateCounter::Address(hash) => (text(format!("CALLS#{hash}")), "CALLS", MINUTES_COUNTER_LIFE),
-            RateCounter::AdminLooks(user) => (user_key(user), "ADMIN_READS", HOURS_COUNTER_LIFE),
+            RateCounter::AdminReads(user) => (user_key(user), "ADMIN_READS", HOURS_COUNTER_LIFE),
             RateCounter::AdminChanges(user) => (user_key(user), "ADMIN_CHANGES", HOURS_COUNTER_LIFE),
         };
         // An absent counter is 0, which a `most` of 0 refuses.

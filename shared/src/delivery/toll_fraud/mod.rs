@@ -46,9 +46,6 @@ use crate::{
     telemetry::dependency_failed,
 };
 
-/// How often a message is decided on if other messages of the user are counted at the same time.
-const MAX_CONFLICTS: u32 = 3;
-
 /// The address that a message goes to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Destination {
@@ -81,7 +78,8 @@ pub struct AdmissionRequest {
 pub enum NotSent {
     CountryNotAllowed,
     NumberTypeNotAllowed,
-    /// The user got several codes in a row, and the last one is too recent.
+    /// The user got several codes in a row, and the last one is too recent. Also if the message lost every race
+    /// with other messages of the user.
     CoolDown,
     /// Too many codes in this scope were not entered.
     NothingVerified(BudgetScope),
@@ -239,7 +237,9 @@ impl Governor {
         admission: &AdmissionRequest,
         now: Timestamp,
     ) -> Result<AdmissionDecision, PortError> {
-        for _ in 0..MAX_CONFLICTS {
+        // Each lost race means that another message or completion of the user was counted. Messages of both kinds
+        // of requesters share one history.
+        for _ in 0..=2 * self.rules.policy().codes_before_cool_down {
             if let Some(decision) = self.decide(delivery, admission, now).await? {
                 return Ok(decision);
             }
@@ -306,8 +306,8 @@ impl Governor {
             let kept = self.budgets.read(&admission.user, target.channel, window.hour, &[]).await;
             swapped = kept.map(|(kept, _)| kept.has_admitted(requester, delivery));
             if matches!(swapped, Ok(true)) {
-                // The swap was ours, and its response was lost. A counter that is full now may be so because
-                // of us, and it had room.
+                // Our write succeeded, but its response was lost. The repeated write finds the counters with
+                // our own increment. A counter that seems full had room for it.
                 outcomes
                     .iter_mut()
                     .filter(|outcome| matches!(outcome, Ok(Err(_))))
@@ -319,7 +319,8 @@ impl Governor {
             Ok(Err(refused)) => Some((increment.counter.scope, *refused)),
             Ok(Ok(())) | Err(_) => None,
         });
-        let reason = refusal(refused);
+        // A counter may be full only because of requests that lost the same race. So we decide again.
+        let reason = if matches!(swapped, Ok(false)) { None } else { refusal(refused) };
         let is_swapped = swapped.as_ref().is_ok_and(|swapped| *swapped);
         let taken = |outcome: &Result<_, _>| matches!(outcome, Ok(Ok(())));
         let all_taken = is_swapped && outcomes.iter().all(taken);

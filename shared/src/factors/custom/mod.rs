@@ -127,7 +127,7 @@ impl MessageCodes {
 impl CustomFactors {
     /// Returns whether the user has, or once had, a counted factor.
     pub fn has_ever_counted(&self) -> bool {
-        self.had_factor || self.has_custom()
+        self.had_factor || self.has_custom() || self.pool_factor_since.is_some()
     }
 
     /// Returns whether the user has an authenticator or a trusted device. Recovery codes do not count here:

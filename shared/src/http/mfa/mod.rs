@@ -154,7 +154,7 @@ struct Verified {
 
 const VERIFIED: Verified = Verified { status: "VERIFIED" };
 
-/// The authenticator or device that the path names. What is no id names none.
+/// The id of the authenticator or trusted device in the path. An invalid id is answered with 404, like an unknown one.
 struct Named(FactorId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Named {

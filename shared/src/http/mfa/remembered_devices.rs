@@ -126,7 +126,7 @@ pub(super) async fn forget_others(
     Ok((Extension(Repeatable), Json(Forgotten { forgotten })))
 }
 
-/// The device that the path names. What is no id names none.
+/// The id of the remembered device in the path. An invalid id is answered with 404, like an unknown one.
 pub(super) struct Device(DeviceId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Device {

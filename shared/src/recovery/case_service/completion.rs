@@ -119,7 +119,8 @@ impl CaseService {
     /// Removes named authenticators and trusted devices. The lost phone most likely held the authenticators
     /// too.
     ///
-    /// A pool factor that was not lost still counts at native clients, so the note that it was on stays.
+    /// A pool factor that was not lost still counts at native clients. So the note that it was on stays, and with
+    /// it the need to prove this factor before a new first authenticator.
     pub(super) async fn forget_own(&self, case: &Case, work: &RecoveryWork) -> Result<(), RecoveryFault> {
         let account = self.account(case).await?;
         let keeps_pool_factor =

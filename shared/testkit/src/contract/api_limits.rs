@@ -16,7 +16,7 @@ pub async fn call_counts(port: &dyn RateCounts) {
     let minute = |start| Timestamp::from_second(start).expect("a time");
     for counter in [
         RateCounter::User(user("calls-alex")),
-        RateCounter::AdminLooks(user("calls-alex")),
+        RateCounter::AdminReads(user("calls-alex")),
         RateCounter::AdminChanges(user("calls-alex")),
         RateCounter::Address("calls-hash".into()),
     ] {

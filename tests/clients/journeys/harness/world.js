@@ -20,7 +20,7 @@ export const GROUP_OF_HELPERS = 'helpers';
 export const GROUP_OF_TWO_FACTORS = 'two-factors';
 
 // Journeys are not about the delays between messages and attempts.
-const policyWith = (admin) => `
+const policyWith = (admin, passwordless) => `
   [governor]
   dry_run = true
   [admin]
@@ -34,16 +34,17 @@ const policyWith = (admin) => `
   factors = 2
   [custom_auth.clients.server]
   first_step = "passwordless"
+  ${passwordless}
 `;
 
 let phones = 0;
 
-/** The world of a file's journeys: one cloud, started before them. `admin` holds keys for the policy's
- * table of that name, `policy` further tables. */
-export function worldOf({ mfa = 'optional', admin = '', policy = '' } = {}) {
+/** The world of a file's journeys: one cloud, started before them. `admin` and `passwordless` hold keys for the
+ * policy's tables of the administrators and of that client, `policy` further tables. */
+export function worldOf({ mfa = 'optional', admin = '', passwordless = '', policy = '' } = {}) {
   const world = new World();
   const folder = temporaryFolder();
-  before(() => world.open(['--mfa', mfa, '--template', templateWith(folder.path, policyWith(admin) + policy)]));
+  before(() => world.open(['--mfa', mfa, '--template', templateWith(folder.path, policyWith(admin, passwordless) + policy)]));
   after(async () => {
     folder.remove();
     await world.cloud?.stop();
