@@ -57,8 +57,8 @@ const SENDERS: [&str; 2] = ["CustomEmailSender", "CustomSMSSender"];
 
 /// What does not happen without our function at a trigger.
 const WITHOUT: [(&str, &str); 6] = [
-    ("CustomEmailSender", "Cognito or your function sends e-mails: no limits, no messages of ours"),
-    ("CustomSMSSender", "Cognito or your function sends text messages: no limits against toll fraud"),
+    ("CustomEmailSender", "Cognito or your function sends e-mails, without our budgets and texts"),
+    ("CustomSMSSender", "Cognito or your function sends text messages, without limits against toll fraud"),
     ("PostAuthentication", "a sign-in stops no recovery by e-mail, and attempts are not reset"),
     (
         "PostConfirmation",

@@ -56,6 +56,16 @@ function addressAt(domain) {
   return newAddress().replace('example.com', domain);
 }
 
+test('an address that gets no codes: the sign-up is refused', async () => {
+  await cloudWith({ flags: ['--sign-in-with', 'phone'] });
+  const unusable = refused('PreSignUp', 'We cannot send text messages to this phone number');
+  for (const number of ['+493012345678', '+4407400123456', '+881612345678']) {
+    await assert.rejects(signUpWith({ phone_number: number }), unusable, number);
+  }
+  const { nextStep } = await signUpWith({ phone_number: '+12025550123' });
+  assert.equal(nextStep.signUpStep, 'CONFIRM_SIGN_UP');
+});
+
 test('a new device: its user is told by e-mail, where policy says so', async () => {
   const cloud = await cloudWith({ policy: '[sign_in]\nnew_device_notice = true' });
   const email = await confirmed(cloud);

@@ -131,8 +131,9 @@ impl RequirementPolicy {
     fn check(&self, key: &str, problems: &mut Vec<String>) {
         for (index, kind) in self.factor_kinds.iter().enumerate() {
             if !CustomFactor::from_name(kind).is_some_and(CustomFactor::is_code) {
-                problems
-                    .push(format!("{key}.factor_kinds: {kind:?} is none of email, sms, totp, recovery-code"));
+                problems.push(format!(
+                    "{key}.factor_kinds: {kind:?} is not one of email, sms, totp, recovery-code"
+                ));
             }
             if self.factor_kinds.iter().take(index).any(|before| before == kind) {
                 problems.push(format!("{key}.factor_kinds names {kind:?} twice"));
@@ -199,9 +200,9 @@ mod tests {
         custom_auth.code_seconds must be 60 to 600
         custom_auth.resend_after_seconds must be 1 to 30
         custom_auth.name_only_sign_ins_per_day must be 1 to 1000
-        custom_auth.clients.mobile.factor_kinds: "pigeon" is none of email, sms, totp, recovery-code
+        custom_auth.clients.mobile.factor_kinds: "pigeon" is not one of email, sms, totp, recovery-code
         custom_auth.clients.mobile.factor_kinds names "email" twice
-        custom_auth.clients.mobile.factor_kinds: "trusted-device" is none of email, sms, totp, recovery-code
+        custom_auth.clients.mobile.factor_kinds: "trusted-device" is not one of email, sms, totp, recovery-code
         custom_auth.clients.mobile.factors must be 1 to 2, which is how many kinds count
         custom_auth.clients.mobile.groups.admins.wrong_answers must be 1 to 5
         "#);

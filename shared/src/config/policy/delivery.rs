@@ -70,7 +70,7 @@ impl ProviderPolicy {
         }
         for (index, provider) in self.providers.iter().enumerate() {
             if !known.contains(&provider.as_str()) {
-                problems.push(format!("{key}.providers: {provider:?} is none of {}", known.join(", ")));
+                problems.push(format!("{key}.providers: {provider:?} is not one of {}", known.join(", ")));
             }
             if self.providers.iter().take(index).any(|before| before == provider) {
                 problems.push(format!("{key}.providers names {provider:?} twice"));

@@ -288,7 +288,7 @@ mod tests {
         totp.issuer must have 1 to 64 bytes and no colon
         delivery.budget_ms must be 500 to 10000
         delivery.sender_ids: "DE" is not like "DE=Example": a country and 1 to 11 letters, digits or hyphens, with at least one letter
-        delivery.sms.providers: "pigeon" is none of end-user-messaging, sns
+        delivery.sms.providers: "pigeon" is not one of end-user-messaging, sns
         delivery.sms.providers names "sns" twice
         delivery.sms.attempts must be 1 to 5
         delivery.sms.attempt_timeout_ms must be 100 at least, and one attempt with each provider must fit into delivery.budget_ms

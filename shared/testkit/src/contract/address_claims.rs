@@ -38,7 +38,7 @@ pub async fn address_claims(port: &dyn AddressClaims) {
     assert_eq!(claim(&raced, 98, after(20)).await, AddressClaim::Reserved, "the third of the day");
     assert_eq!(claim(&raced, 97, after(29)).await, AddressClaim::Taken);
     for by in [97, 96, holder] {
-        assert_eq!(claim(&raced, by, after(30)).await, AddressClaim::Unreserved, "held off by nobody");
+        assert_eq!(claim(&raced, by, after(30)).await, AddressClaim::Unreserved, "no reservation is left");
     }
     // The oldest of the three reservations is a day old, then the second.
     assert_eq!(claim(&raced, 95, after(day - 1)).await, AddressClaim::Unreserved);
@@ -67,12 +67,12 @@ pub async fn address_claims(port: &dyn AddressClaims) {
     let freed = address("freed");
     let (owner, other) = (user("address-owner"), user("address-other"));
     let release = async |by: &UserId| port.release(&freed, by).await.expect("works");
-    assert!(!release(&owner).await, "there is none");
+    assert!(!release(&owner).await, "there is no claim");
     assert_eq!(port.confirm(&freed, &owner, start).await.expect("works"), OwnershipClaim::Owned);
     assert!(!release(&other).await, "another's");
     assert_eq!(claim(&freed, 1, after(400 * day)).await, AddressClaim::Taken);
     assert!(release(&owner).await);
-    assert!(!release(&owner).await, "there is none any more");
+    assert!(!release(&owner).await, "the claim has ended");
     assert_eq!(claim(&freed, 1, after(400 * day)).await, AddressClaim::Reserved, "as if never claimed");
     assert!(!release(&owner).await, "reserved is not owned");
     assert_eq!(claim(&freed, 2, after(400 * day)).await, AddressClaim::Taken);

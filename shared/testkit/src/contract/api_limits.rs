@@ -68,8 +68,8 @@ pub async fn requests(port: &dyn IdempotencyStore) {
     assert_eq!(claim(&alex, &asked, 137).await, running, "not ended");
     assert_eq!(release(first).await, KeyRelease::TakenOver);
     assert_eq!(claim(&alex, &asked, 137).await, running, "not free");
-    let nobody = port.store_response(&alex, &key("none"), first, &late, at(1_000)).await.expect("works");
-    assert_eq!(nobody, KeyRelease::TakenOver, "nobody has that key");
+    let unclaimed = port.store_response(&alex, &key("none"), first, &late, at(1_000)).await.expect("works");
+    assert_eq!(unclaimed, KeyRelease::TakenOver, "unclaimed has that key");
 
     for (status, answer) in [(204, None), (201, Some("{}".to_owned()))] {
         let ended = StoredResponse { status, answer };
