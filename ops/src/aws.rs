@@ -5,27 +5,31 @@
 
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result, anyhow, bail};
-use aws_config::{BehaviorVersion, Region};
+use anyhow::{Context as _, Result, anyhow};
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
+use futures::FutureExt as _;
 use serde_json::Value;
 use shared::config::process_environment;
 use shared::kernel::{Clock, SystemClock};
-use shared_aws::{CallFault, JsonClient, RetryPolicy};
 use tokio::sync::Mutex;
+
+use crate::json_client::{CallFault, JsonClient, Protocol, RetryPolicy};
 
 /// An operator prefers waiting to starting again, but not for ever. Every operation called here may be
 /// repeated: it reads, or writes a whole state.
 const PATIENCE: RetryPolicy = RetryPolicy {
     tries: 4,
     back_off: Duration::from_millis(600),
-    one_try: Some(Duration::from_secs(30)),
-    all_tries: Some(Duration::from_mins(2)),
+    one_try: Duration::from_secs(30),
+    all_tries: Duration::from_mins(2),
 };
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -42,23 +46,34 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    /// Returns the service, and the variable that overrides its endpoint.
-    fn described(self) -> (shared_aws::Service, &'static str) {
-        use shared_aws::Service as Of;
+    /// Returns the first part of the service's host, the variable that overrides its endpoint, and its names
+    /// in requests.
+    fn described(self) -> (&'static str, &'static str, Protocol) {
+        let json = |signing_name, target, version| Protocol { signing_name, target, version };
+        // These services are called by path.
+        let by_path = |signing_name| Protocol { signing_name, target: "", version: "" };
         match self {
             Self::Cognito => (
-                Of::new("cognito-idp", "AWSCognitoIdentityProviderService", "1.1"),
+                "cognito-idp",
                 "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
+                json("cognito-idp", "AWSCognitoIdentityProviderService", "1.1"),
             ),
-            Self::DynamoDb => (Of::DYNAMODB, "AWS_ENDPOINT_URL_DYNAMODB"),
-            Self::Kms => (Of::KMS, "AWS_ENDPOINT_URL_KMS"),
-            Self::Sms => (Of::SMS, "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2"),
-            Self::Secrets => {
-                (Of::new("secretsmanager", "secretsmanager", "1.1"), "AWS_ENDPOINT_URL_SECRETS_MANAGER")
+            Self::DynamoDb => {
+                ("dynamodb", "AWS_ENDPOINT_URL_DYNAMODB", json("dynamodb", "DynamoDB_20120810", "1.0"))
             }
-            // These services are called by path.
-            Self::Lambda => (Of::new("lambda", "", ""), "AWS_ENDPOINT_URL_LAMBDA"),
-            Self::Ses => (Of { signing_name: "ses", ..Of::new("email", "", "") }, "AWS_ENDPOINT_URL_SESV2"),
+            Self::Kms => ("kms", "AWS_ENDPOINT_URL_KMS", json("kms", "TrentService", "1.1")),
+            Self::Secrets => (
+                "secretsmanager",
+                "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+                json("secretsmanager", "secretsmanager", "1.1"),
+            ),
+            Self::Sms => (
+                "sms-voice",
+                "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2",
+                json("sms-voice", "PinpointSMSVoiceV2", "1.0"),
+            ),
+            Self::Lambda => ("lambda", "AWS_ENDPOINT_URL_LAMBDA", by_path("lambda")),
+            Self::Ses => ("email", "AWS_ENDPOINT_URL_SESV2", by_path("ses")),
         }
     }
 }
@@ -84,8 +99,8 @@ pub(crate) struct Aws {
     region: String,
     credentials: SharedCredentialsProvider,
     connector: SharedHttpConnector,
-    /// The endpoint of all services without their own: `AWS_ENDPOINT_URL`, or the profile's.
-    endpoint: Option<String>,
+    /// The settings of the SDK's own clients, with the same credentials and connections.
+    config: SdkConfig,
 }
 
 impl Aws {
@@ -101,9 +116,6 @@ impl Aws {
         }
         let config = loader.load().await;
         let region = config.region().context("no Region: pass --region or set it in the profile")?;
-        if config.use_fips() == Some(true) || config.use_dual_stack() == Some(true) {
-            bail!("the profile asks for FIPS or dual-stack endpoints, which this command does not support");
-        }
         let connector = Connector::builder()
             .proxy_config(ProxyConfig::from_env())
             .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT).build())
@@ -113,42 +125,86 @@ impl Aws {
         // Before the first call, because the operator may have to type a code, which takes longer than a call
         // may.
         credentials.provide_credentials().await.context("no AWS credentials")?;
-        Ok(Self {
-            region: region.as_ref().to_owned(),
-            credentials,
-            connector: SharedHttpConnector::new(connector),
-            endpoint: config.endpoint_url().map(str::to_owned),
-        })
+        let region = region.as_ref().to_owned();
+        let config = config
+            .into_builder()
+            .credentials_provider(credentials.clone())
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(PATIENCE.tries)
+                    .with_initial_backoff(PATIENCE.back_off),
+            )
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT)
+                    .operation_attempt_timeout(PATIENCE.one_try)
+                    .operation_timeout(PATIENCE.all_tries)
+                    .build(),
+            )
+            .build();
+        Ok(Self { region, credentials, connector: SharedHttpConnector::new(connector), config })
     }
 
-    pub(crate) fn client(&self, service: Service) -> JsonClient {
-        let (service, variable) = service.described();
+    /// Returns the settings of the SDK's own clients.
+    pub(crate) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    fn client(&self, service: Service) -> Result<JsonClient> {
+        let (host, variable, protocol) = service.described();
         let own = process_environment(variable).filter(|endpoint| !endpoint.is_empty());
-        let given = own.or_else(|| self.endpoint.clone());
-        JsonClient {
+        // `AWS_ENDPOINT_URL`, or the profile's, is for all services without their own.
+        let given = own.or_else(|| self.config.endpoint_url().map(str::to_owned));
+        let endpoint = match given {
+            Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
+            None => endpoint(
+                host,
+                &self.region,
+                self.config.use_fips().unwrap_or_default(),
+                self.config.use_dual_stack().unwrap_or_default(),
+            )?,
+        };
+        Ok(JsonClient {
             connector: self.connector.clone(),
             credentials: self.credentials.clone(),
             region: self.region.clone(),
-            service,
-            endpoint: given.map_or_else(
-                || service.endpoint(&self.region),
-                |endpoint| endpoint.trim_end_matches('/').to_owned(),
-            ),
+            protocol,
+            endpoint,
             retry_policy: PATIENCE,
-        }
+        })
     }
 
     /// Calls an operation of a service with the JSON protocol.
     pub(crate) async fn call(&self, service: Service, operation: &str, input: &Value) -> Result<Value> {
-        let client = self.client(service);
+        let client = self.client(service)?;
         client.call(operation, input).await.map_err(|fault| told(operation, &client.endpoint, fault))
     }
 
     /// Reads a resource of a service that has paths. `operation` is for error messages.
     pub(crate) async fn get(&self, service: Service, operation: &str, path: &str) -> Result<Value> {
-        let client = self.client(service);
+        let client = self.client(service)?;
         client.get(path).await.map_err(|fault| told(operation, &client.endpoint, fault))
     }
+}
+
+/// Returns the URL of a service. The SDK's rules know the domains of AWS's partitions. Cognito has rules of its
+/// own, and the other services that we call have those of KMS.
+fn endpoint(host: &str, region: &str, fips: bool, dual_stack: bool) -> Result<String> {
+    macro_rules! resolved {
+        ($sdk:ident) => {{
+            use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+            let params =
+                Params::builder().region(region).use_fips(fips).use_dual_stack(dual_stack).build()?;
+            let resolved = DefaultResolver::new().resolve_endpoint(&params).now_or_never();
+            resolved.context("the endpoint is not known at once")?.map_err(|fault| anyhow!(fault))?
+        }};
+    }
+    let url = if host == "cognito-idp" {
+        resolved!(aws_sdk_cognitoidentityprovider)
+    } else {
+        resolved!(aws_sdk_kms)
+    };
+    Ok(url.url().replacen("//kms", &format!("//{host}"), 1))
 }
 
 fn told(operation: &str, endpoint: &str, fault: CallFault) -> anyhow::Error {
@@ -243,6 +299,32 @@ mod tests {
             kept.clock.0.store(seconds, Ordering::Relaxed);
             kept.provide_credentials().await.unwrap();
             assert_eq!(asked.load(Ordering::Relaxed), expected, "after {seconds} s");
+        }
+    }
+    #[test]
+    fn endpoints_follow_the_partition_and_the_profile() {
+        for (host, region, fips, dual_stack, expected) in [
+            ("cognito-idp", "eu-central-1", false, false, "https://cognito-idp.eu-central-1.amazonaws.com"),
+            (
+                "cognito-idp",
+                "us-gov-west-1",
+                true,
+                false,
+                "https://cognito-idp-fips.us-gov-west-1.amazonaws.com",
+            ),
+            ("lambda", "us-east-1", true, false, "https://lambda-fips.us-east-1.amazonaws.com"),
+            ("lambda", "us-east-1", false, true, "https://lambda.us-east-1.api.aws"),
+            (
+                "secretsmanager",
+                "cn-north-1",
+                false,
+                false,
+                "https://secretsmanager.cn-north-1.amazonaws.com.cn",
+            ),
+            ("email", "us-iso-east-1", false, false, "https://email.us-iso-east-1.c2s.ic.gov"),
+            ("kms", "eusc-de-east-1", false, false, "https://kms.eusc-de-east-1.amazonaws.eu"),
+        ] {
+            assert_eq!(endpoint(host, region, fips, dual_stack).unwrap(), expected);
         }
     }
 }

@@ -15,6 +15,7 @@ mod detach;
 mod doctor;
 mod exit_status;
 mod forget_user;
+mod json_client;
 mod live;
 mod output;
 mod outputs;

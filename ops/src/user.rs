@@ -56,7 +56,7 @@ pub(crate) struct WhichTable {
 
 impl WhichTable {
     pub(crate) fn open(&self, aws: &Aws) -> Result<Table> {
-        Ok(Table::of_operator(aws.client(Service::DynamoDb), &self.name()?))
+        Ok(Table::of_operator(aws.config(), &self.name()?))
     }
 
     pub(crate) fn name(&self) -> Result<String> {

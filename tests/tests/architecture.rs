@@ -108,16 +108,18 @@ fn no_deployed_function_contains_the_openapi_generator() {
     }
 }
 
-/// Our own client of AWS JSON replaces these SDK clients. Only tests use the SDK, as an oracle.
+/// Functions call AWS with the SDK's clients (decision 003). Only the operator's command signs requests itself.
 #[test]
-fn no_deployed_function_contains_replaced_sdk_clients() {
-    let metadata = metadata();
-    for function in members(&metadata, "functions") {
-        let tree = built_from(&metadata, &function);
-        for oracle in ["aws-sdk-dynamodb", "aws-sdk-kms", "aws-sdk-pinpointsmsvoicev2"] {
-            assert!(!tree.contains(oracle), "{function} is built from {oracle}");
-        }
+fn only_the_operators_command_signs_requests_itself() {
+    let mut signers = BTreeSet::new();
+    for folder in ["functions", "ops", "shared"] {
+        sources(&root().join(folder), &mut |path, code| {
+            if code.contains("aws_sigv4") {
+                signers.insert(path.strip_prefix(root()).unwrap().to_owned());
+            }
+        });
     }
+    assert_eq!(signers.into_iter().collect::<Vec<_>>(), [Path::new("ops/src/json_client.rs")]);
 }
 
 /// The text of an operator's rule is shown to users unchanged, so only the reader of rules makes one.

@@ -81,7 +81,7 @@ impl Options {
             return Ok(ExitStatus::Refused);
         };
         let name = self.table.name()?;
-        let table = Table::of_operator(aws.client(Service::DynamoDb), &name);
+        let table = Table::of_operator(aws.config(), &name);
         let head = Head::new(command, &self.pool, &name, settings.fingerprint());
         let mut journal = match &self.state {
             Some(state) if self.resume => Journal::resume(state, &head)?,

@@ -23,8 +23,6 @@ use jiff::SignedDuration;
 use shared::{config::Environment, kernel::PortError};
 use url::{Host, Url};
 
-use crate::json_protocol::{JsonClient, RetryPolicy, Service};
-
 /// The authorities that sign AWS's endpoints (Amazon Trust Services). We pin them because reading the
 /// system's trust store costs more than everything else at init. An authority that does not sign AWS must not
 /// sign our connections (docs/security/model.md, "Trust roots").
@@ -53,6 +51,8 @@ pub struct AwsSettings {
     pub(crate) table: String,
     pub(crate) audit_retention: Option<SignedDuration>,
     pub(crate) endpoints: Endpoints,
+    use_fips: bool,
+    use_dual_stack: bool,
 }
 
 /// The endpoints of services outside AWS: those of the local cloud, for tests and laptops.
@@ -96,6 +96,20 @@ impl AwsSettings {
             table: environment.required("MFA_TABLE"),
             audit_retention: environment.policy().audit.retention(),
             endpoints: Endpoints::read(environment),
+            use_fips: switch(environment, "AWS_USE_FIPS_ENDPOINT"),
+            use_dual_stack: switch(environment, "AWS_USE_DUALSTACK_ENDPOINT"),
+        }
+    }
+}
+
+/// Reads a variable of the SDKs that is `true` or `false`. It is off if it is absent.
+fn switch(environment: &mut Environment<'_>, name: &str) -> bool {
+    match environment.optional(name).map(|value| value.to_ascii_lowercase()).as_deref() {
+        Some("true") => true,
+        Some("false") | None => false,
+        Some(_) => {
+            environment.problem(format!("{name} must be true or false"));
+            false
         }
     }
 }
@@ -120,7 +134,6 @@ fn endpoint(environment: &mut Environment<'_>, name: &str) -> Option<String> {
 #[derive(Debug, Clone)]
 pub struct Aws {
     pub(crate) config: SdkConfig,
-    connector: SharedHttpConnector,
     pub(crate) settings: AwsSettings,
 }
 
@@ -140,8 +153,10 @@ impl Aws {
         let config = SdkConfig::builder()
             .behavior_version(aws_sdk_cognitoidentityprovider::config::BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))
+            .use_fips(settings.use_fips)
+            .use_dual_stack(settings.use_dual_stack)
             .credentials_provider(SharedCredentialsProvider::new(settings.credentials.clone()))
-            .http_client(SharedHttpClient::new(SharedConnector(connector.clone())))
+            .http_client(SharedHttpClient::new(SharedConnector(connector)))
             // Stalled-stream protection is for streams of hours. Our bodies are small, and the time-out of an
             // attempt covers them.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -153,27 +168,7 @@ impl Aws {
                     .build(),
             )
             .build();
-        Ok(Self { config, connector, settings })
-    }
-
-    /// Creates a client of a service that uses AWS JSON. `endpoint` belongs to the local cloud. `None` means
-    /// AWS's own.
-    pub(crate) fn json_client(&self, service: Service, endpoint: Option<&str>) -> JsonClient {
-        let AwsSettings { region, credentials, .. } = &self.settings;
-        JsonClient {
-            connector: self.connector.clone(),
-            credentials: SharedCredentialsProvider::new(credentials.clone()),
-            region: region.clone(),
-            service,
-            endpoint: endpoint
-                .map_or_else(|| service.endpoint(region), |given| given.trim_end_matches('/').to_owned()),
-            retry_policy: RetryPolicy {
-                tries: TRIES,
-                back_off: BACK_OFF,
-                one_try: Some(ATTEMPT),
-                all_tries: Some(OPERATION),
-            },
-        }
+        Ok(Self { config, settings })
     }
 }
 
@@ -192,8 +187,8 @@ impl HttpClient for SharedConnector {
 
 /// A client of the SDK that many invocations do not need. It is set up at its first use, because each kind
 /// reads the SDK's list of AWS partitions then. Providers are such clients: a chain has several, and
-/// `deliver` has two chains. The client of the user pool is set up at init, where Lambda provides more
-/// processor time. A [`JsonClient`] costs nothing to set up.
+/// `deliver` has two chains. The clients of table and user pool are set up at init, where Lambda provides more
+/// processor time.
 #[derive(Clone)]
 pub(crate) struct LazyClient<C>(Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>);
 
@@ -269,6 +264,21 @@ mod tests {
             assert_eq!(given.as_deref(), Some("http://127.0.0.1:4566"));
         }
         assert!(settings_with("AWS_ENDPOINT_URL", "https://example.com").is_err());
+    }
+
+    #[test]
+    fn endpoints_of_fips_and_dual_stack_are_switches() {
+        let config =
+            |variable, value| settings_with(variable, value).map(|read| Aws::new(read).unwrap().config);
+        for (variable, value, fips, dual_stack) in [
+            ("AWS_USE_FIPS_ENDPOINT", "true", true, false),
+            ("AWS_USE_FIPS_ENDPOINT", "FALSE", false, false),
+            ("AWS_USE_DUALSTACK_ENDPOINT", "true", false, true),
+        ] {
+            let config = config(variable, value).unwrap();
+            assert_eq!((config.use_fips(), config.use_dual_stack()), (Some(fips), Some(dual_stack)));
+        }
+        assert!(config("AWS_USE_FIPS_ENDPOINT", "1").is_err());
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl DataKeys for Kms {
     async fn decrypt(&self, sealed: &DataKeyCiphertext<'_>) -> Result<Zeroizing<[u8; 32]>, PortError> {
         let context: Context =
             sealed.context.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        let key = self.keys.decrypt(sealed.key_arn, &context, sealed.ciphertext).await?;
+        let key = self.keys.decrypt(sealed.key_arn, context, sealed.ciphertext).await?;
         let key = <[u8; 32]>::try_from(key.as_slice())
             .map_err(|_| PortError::new("kms.Decrypt", "the data key has not 32 bytes"))?;
         Ok(Zeroizing::new(key))

@@ -2,7 +2,7 @@ use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 use shared::kernel::PortError;
 
 /// Converts a failed call of an SDK client to an error that operators may read.
-/// [`CallFault::of`](crate::CallFault) does the same for our own client. We keep only the error code of the
+/// We keep only the error code of the
 /// service and leave out its text. A validation text quotes the refused value, which may be a token, code,
 /// key or address. An error of the connection is kept in full.
 pub(crate) fn port_error<E, R>(operation: &'static str) -> impl Fn(SdkError<E, R>) -> PortError

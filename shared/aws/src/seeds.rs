@@ -53,12 +53,12 @@ impl SeedKey {
 #[async_trait]
 impl Seeds for SeedKey {
     async fn seal(&self, user: &UserId, seed: &TotpSeed) -> Result<SealedSeed, PortError> {
-        let sealed = self.keys.encrypt(&self.settings.key_arn, &self.context(user), seed.expose()).await?;
+        let sealed = self.keys.encrypt(&self.settings.key_arn, self.context(user), seed.expose()).await?;
         Ok(SealedSeed::new(sealed))
     }
 
     async fn open(&self, user: &UserId, sealed: &SealedSeed) -> Result<TotpSeed, PortError> {
-        let seed = self.keys.decrypt(&self.settings.key_arn, &self.context(user), sealed.as_bytes()).await?;
+        let seed = self.keys.decrypt(&self.settings.key_arn, self.context(user), sealed.as_bytes()).await?;
         TotpSeed::from_bytes(&seed).ok_or_else(|| PortError::new("kms.Decrypt", "the seed has not 20 bytes"))
     }
 }

@@ -1,43 +1,34 @@
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use aws_sdk_pinpointsmsvoicev2::{
+    Client,
+    error::SdkError,
+    operation::send_text_message::SendTextMessageError,
+    types::{ConflictExceptionReason, MessageType, ValidationExceptionReason, error::ValidationException},
+};
 use shared::delivery::{Provider, ProviderFault, Sms};
 
-use super::SmsSettings;
-use crate::{
-    Aws,
-    json_protocol::{CallFault, JsonClient, RetryPolicy, Service},
-};
+use super::{SmsSettings, is_taken, single_try};
+use crate::{Aws, aws::LazyClient, fault::port_error};
 
 const OPERATION: &str = "sms-voice.SendTextMessage";
 
 /// Sends text messages by AWS End User Messaging SMS.
 #[derive(Debug, Clone)]
 pub struct EndUserMessaging {
-    client: JsonClient,
+    client: LazyClient<Client>,
     settings: SmsSettings,
-}
-
-/// Input of `SendTextMessage` (AWS End User Messaging SMS API Reference).
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Input<'a> {
-    destination_phone_number: &'a str,
-    message_body: &'a str,
-    message_type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origination_identity: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    configuration_set_name: Option<&'a str>,
-    /// Time to live in seconds.
-    time_to_live: u64,
 }
 
 impl EndUserMessaging {
     pub(super) const NAME: &str = "end-user-messaging";
 
     pub fn new(aws: &Aws, settings: SmsSettings) -> Self {
-        let client = aws.json_client(Service::SMS, aws.settings.endpoints.end_user_messaging.as_deref());
-        Self { client: JsonClient { retry_policy: RetryPolicy::SINGLE_TRY, ..client }, settings }
+        let (retries, timeouts) = single_try();
+        let mut config = aws_sdk_pinpointsmsvoicev2::config::Builder::from(&aws.config)
+            .retry_config(retries)
+            .timeout_config(timeouts);
+        config.set_endpoint_url(aws.settings.endpoints.end_user_messaging.clone());
+        Self { client: LazyClient::new(move || Client::from_conf(config.build())), settings }
     }
 }
 
@@ -48,67 +39,45 @@ impl Provider<Sms> for EndUserMessaging {
     }
 
     async fn send(&self, message: &Sms) -> Result<(), ProviderFault> {
-        let sender = message.sender_id.as_deref().or(self.settings.origination_identity.as_deref());
-        let input = Input {
-            destination_phone_number: message.to.expose(),
-            message_body: message.text.expose(),
-            message_type: "TRANSACTIONAL",
-            origination_identity: sender,
-            configuration_set_name: self.settings.configuration_set.as_deref(),
-            // The service accepts 5 s to 72 h.
-            time_to_live: message.time_to_live.as_secs().clamp(5, 259_200),
-        };
-        // An unreadable success was accepted too, as in `is_taken`.
-        match self.client.call::<IgnoredAny>("SendTextMessage", &input).await {
-            Ok(_) | Err(CallFault::Unreadable | CallFault::BrokenOff(_)) => Ok(()),
-            Err(fault) => Err(told_apart(fault)),
+        // The service accepts 5 s to 72 h.
+        let life = message.time_to_live.as_secs().clamp(5, 259_200);
+        let sender = message.sender_id.clone().or_else(|| self.settings.origination_identity.clone());
+        let call = self
+            .client
+            .send_text_message()
+            .destination_phone_number(message.to.expose())
+            .message_body(message.text.expose())
+            .message_type(MessageType::Transactional)
+            .set_origination_identity(sender)
+            .set_configuration_set_name(self.settings.configuration_set.clone())
+            .set_time_to_live(i32::try_from(life).ok());
+        match call.send().await {
+            Err(fault) if !is_taken(&fault) => Err(told_apart(fault)),
+            _ => Ok(()),
         }
     }
 }
 
-fn told_apart(fault: CallFault) -> ProviderFault {
-    if let CallFault::Refused(refusal) = &fault {
-        let Details { reason, fields } = refusal.details().unwrap_or_default();
-        match (refusal.code.as_deref(), reason.as_deref()) {
-            (Some("ThrottlingException"), _) => return ProviderFault::Throttled,
-            (Some("ConflictException"), Some("DESTINATION_PHONE_NUMBER_OPTED_OUT")) => {
-                return ProviderFault::OptedOut;
-            }
+fn told_apart(fault: SdkError<SendTextMessageError>) -> ProviderFault {
+    match fault.as_service_error() {
+        Some(SendTextMessageError::ThrottlingException(_)) => ProviderFault::Throttled,
+        Some(SendTextMessageError::ConflictException(conflict)) => match conflict.reason() {
+            Some(ConflictExceptionReason::DestinationPhoneNumberOptedOut) => ProviderFault::OptedOut,
             // The account's own protection refused. Another provider must not bypass it.
-            (
-                Some("ConflictException"),
-                Some(
-                    "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION"
-                    | "DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE",
-                ),
-            )
-            | (Some("ValidationException"), Some("DESTINATION_COUNTRY_BLOCKED")) => {
-                return ProviderFault::AddressRejected;
-            }
-            (Some("ValidationException"), _)
-                if fields
-                    .iter()
-                    .flatten()
-                    .any(|field| field.name.as_deref() == Some("DestinationPhoneNumber")) =>
-            {
-                return ProviderFault::AddressRejected;
-            }
-            _ => {}
+            Some(
+                ConflictExceptionReason::DestinationCountryBlockedByProtectConfiguration
+                | ConflictExceptionReason::DestinationPhoneNumberBlockedByProtectNumberOverride,
+            ) => ProviderFault::AddressRejected,
+            _ => port_error(OPERATION)(fault).into(),
+        },
+        Some(SendTextMessageError::ValidationException(refusal)) if is_about_the_number(refusal) => {
+            ProviderFault::AddressRejected
         }
+        _ => port_error(OPERATION)(fault).into(),
     }
-    CallFault::of(OPERATION)(fault).into()
 }
 
-/// The members of an error beside its code. A member may be `null`, as in every AWS JSON.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Details {
-    reason: Option<String>,
-    fields: Option<Vec<Field>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Field {
-    name: Option<String>,
+fn is_about_the_number(refusal: &ValidationException) -> bool {
+    refusal.reason() == Some(&ValidationExceptionReason::DestinationCountryBlocked)
+        || refusal.fields().iter().any(|field| field.name() == "DestinationPhoneNumber")
 }

@@ -9,8 +9,8 @@ use shared::{
 };
 
 use super::{
-    AttributeValue, Fault, Item, Operation, Table, condition_failed, milliseconds, port_error, seconds, text,
-    version, whole,
+    AttributeValue, ConditionalWriteError as _, Item, OnFailure, ScanFluentBuilder, Table,
+    UpdateItemFluentBuilder, condition_failed, milliseconds, port_error, seconds, text, version, whole,
 };
 
 const OPERATION: &str = "dynamodb.UpdateItem";
@@ -51,13 +51,13 @@ impl AddressClaims for Table {
             .expression_attribute_values(":never", milliseconds(Timestamp::MIN))
             .expression_attribute_values(":ttl", seconds(forgotten))
             .expression_attribute_values(":v", version())
-            .item_on_condition_failure()
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
             .send()
             .await;
         match claimed {
             Ok(_) => Ok(AddressClaim::Reserved),
-            Err(Fault::ConditionFailed(refused)) => refused
-                .as_ref()
+            Err(fault) if condition_failed(&fault) => fault
+                .kept_item()
                 .map(|item| claim_of(item, candidate, now))
                 .ok_or_else(|| PortError::new(OPERATION, "the condition failed without an item")),
             Err(fault) => Err(port_error(OPERATION)(fault)),
@@ -93,7 +93,7 @@ impl AddressClaims for Table {
     async fn release(&self, address: &AddressKey, owner: &UserId) -> Result<bool, PortError> {
         let released = self
             .delete_item()
-            .whole_key(key(address).into_iter().collect())
+            .set_key(Some(key(address).into()))
             .condition_expression("owned_by = :owner")
             .expression_attribute_values(":owner", text(owner.as_str()))
             .send()
@@ -111,11 +111,11 @@ fn claim_of(item: &Item, candidate: &CandidateKey, now: Timestamp) -> AddressCla
     if item.contains_key("owned_by") {
         return AddressClaim::Taken;
     }
-    let reserved_until = item.get("reserved_until").and_then(|until| until.as_n()?.parse::<i64>().ok());
+    let reserved_until = item.get("reserved_until").and_then(|until| until.as_n().ok()?.parse::<i64>().ok());
     if reserved_until.is_none_or(|until| until <= now.as_millisecond()) {
         return AddressClaim::Unreserved;
     }
-    let holder = item.get("reserved_by").and_then(|holder| holder.as_s());
+    let holder = item.get("reserved_by").and_then(|holder| holder.as_s().ok());
     if holder.is_some_and(|holder| holder == candidate.as_str()) {
         AddressClaim::Reserved
     } else {
@@ -132,7 +132,7 @@ impl Table {
     /// The place is `None` after the last page. The scan reads every item: half a read unit for 4 KB.
     pub(super) async fn claims_page(
         &self,
-        scan: Operation<'_>,
+        scan: ScanFluentBuilder,
         after: Option<&ClaimCursor>,
     ) -> Result<(Vec<StoredClaim>, Option<ClaimCursor>), PortError> {
         let start = after.map(|place| [("pk", &place.pk), ("sk", &place.sk)]);
@@ -140,29 +140,29 @@ impl Table {
         let page = scan
             .projection_expression("pk, owned_by, owned_since")
             .expression_attribute_values(":address", text(ADDRESS))
-            .exclusive_start_key(start.unwrap_or_default())
+            .set_exclusive_start_key(start)
             .send()
             .await
             .map_err(port_error(SCAN))?;
-        let claims = page.items.iter().map(|item| {
+        let claims = page.items().iter().map(|item| {
             owned_claim(item).ok_or_else(|| PortError::new(SCAN, "a claim on an address can't be read"))
         });
         let next = page.last_evaluated_key.as_ref().and_then(|key| {
-            let part = |name| key.get(name).and_then(|part: &AttributeValue| part.as_s()).cloned();
+            let part = |name| key.get(name).and_then(|part: &AttributeValue| part.as_s().ok()).cloned();
             Some(ClaimCursor { pk: part("pk")?, sk: part("sk")? })
         });
         Ok((claims.collect::<Result<_, _>>()?, next))
     }
 
-    fn address_item(&self, address: &AddressKey) -> Operation<'_> {
-        self.update_item().whole_key(key(address).into_iter().collect())
+    fn address_item(&self, address: &AddressKey) -> UpdateItemFluentBuilder {
+        self.update_item().set_key(Some(key(address).into()))
     }
 }
 
 fn owned_claim(item: &Item) -> Option<StoredClaim> {
     Some(StoredClaim {
-        address: AddressKey::new(item.get("pk")?.as_s()?.strip_prefix(ADDRESS)?.to_owned()),
-        owner: UserId::parse(item.get("owned_by")?.as_s()?).ok()?,
+        address: AddressKey::new(item.get("pk")?.as_s().ok()?.strip_prefix(ADDRESS)?.to_owned()),
+        owner: UserId::parse(item.get("owned_by")?.as_s().ok()?).ok()?,
         since: Timestamp::from_second(whole(item, "owned_since")?).ok()?,
     })
 }

@@ -9,8 +9,8 @@ use shared::{
 };
 
 use super::{
-    Fault, Item, Operation, Table, condition_failed, number, port_error, seconds, text, user_key, version,
-    whole,
+    ConditionalWriteError as _, Item, OnFailure, Table, UpdateItemFluentBuilder, condition_failed, number,
+    port_error, seconds, text, user_key, version, whole,
 };
 
 const WRITE: &str = "dynamodb.UpdateItem";
@@ -75,14 +75,15 @@ impl IdempotencyStore for Table {
             .expression_attribute_values(":holder", text(holder.as_str()))
             .expression_attribute_values(":until", seconds(until))
             .expression_attribute_values(":now", seconds(now))
-            .item_on_condition_failure()
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
             .send()
             .await;
         match claimed {
             Ok(_) => Ok(KeyClaim::Granted),
-            Err(Fault::ConditionFailed(kept)) => {
-                kept.as_ref().and_then(taken).ok_or_else(|| PortError::new(WRITE, "a request can't be read"))
-            }
+            Err(fault) if condition_failed(&fault) => fault
+                .kept_item()
+                .and_then(taken)
+                .ok_or_else(|| PortError::new(WRITE, "a request can't be read")),
             Err(fault) => Err(port_error(WRITE)(fault)),
         }
     }
@@ -120,7 +121,7 @@ impl IdempotencyStore for Table {
 }
 
 /// Sends an update that applies only if the holder still has the key.
-async fn settled(update: Operation<'_>, holder: &KeyHolder) -> Result<KeyRelease, PortError> {
+async fn settled(update: UpdateItemFluentBuilder, holder: &KeyHolder) -> Result<KeyRelease, PortError> {
     let update = update
         .condition_expression("holder = :holder")
         .expression_attribute_values(":holder", text(holder.as_str()));
@@ -132,17 +133,17 @@ async fn settled(update: Operation<'_>, holder: &KeyHolder) -> Result<KeyRelease
 }
 
 impl Table {
-    fn request_item(&self, user: &UserId, key: &IdempotencyKey) -> Operation<'_> {
+    fn request_item(&self, user: &UserId, key: &IdempotencyKey) -> UpdateItemFluentBuilder {
         let update = self.update_item().key("pk", user_key(user));
         update.key("sk", text(format!("REQUEST#{}", key.as_str())))
     }
 }
 
 fn taken(item: &Item) -> Option<KeyClaim> {
-    let request = RequestHash::from_stored(item.get("asked")?.as_s()?.clone());
+    let request = RequestHash::from_stored(item.get("asked")?.as_s().ok()?.clone());
     let ended = whole(item, "ended").map(|status| StoredResponse {
         status,
-        answer: item.get("answer").and_then(|answer| answer.as_s()).cloned(),
+        answer: item.get("answer").and_then(|answer| answer.as_s().ok()).cloned(),
     });
     Some(KeyClaim::Taken { request, ended })
 }

@@ -79,19 +79,21 @@ impl AuditLog for Table {
             .query()
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", audit_key(user))
-            .newest_first()
-            .limit(most);
+            .scan_index_forward(false)
+            .limit(i32::try_from(most).unwrap_or(i32::MAX));
         // The ids are UUIDs of version 7, which sort by time (RFC 9562 §5.7).
         if let Some(before) = before {
             query = query
                 .key_condition_expression("pk = :pk AND sk < :before")
                 .expression_attribute_values(":before", text(before.to_string()));
         }
-        let (mut lines, mut is_last) = (Vec::new(), false);
-        while lines.len() < most && !is_last {
-            let page;
-            (page, is_last) = query.next_page().await.map_err(port_error("dynamodb.Query"))?;
-            lines.extend(page.iter().filter_map(read_line).take(most - lines.len()));
+        let mut pages = query.into_paginator().send();
+        let mut lines = Vec::new();
+        while lines.len() < most
+            && let Some(page) = pages.next().await
+        {
+            let page = page.map_err(port_error("dynamodb.Query"))?;
+            lines.extend(page.items().iter().filter_map(read_line).take(most - lines.len()));
         }
         Ok(lines)
     }
@@ -99,12 +101,12 @@ impl AuditLog for Table {
 
 /// Reads a line. Returns `None` for a line that no function of this project wrote.
 fn read_line(item: &Item) -> Option<AuditLine> {
-    let id = item.get("sk")?.as_s()?;
-    let factor = item.get("factor").and_then(|name| name.as_s());
+    let id = item.get("sk")?.as_s().ok()?;
+    let factor = item.get("factor").and_then(|name| name.as_s().ok());
     Some(AuditLine {
         id: Uuid::try_parse(id).ok()?,
         at: Timestamp::from_second(whole(item, "at")?).ok()?,
-        action: item.get("action")?.as_s()?.clone(),
+        action: item.get("action")?.as_s().ok()?.clone(),
         factor: factor.and_then(|name| PoolFactor::from_cognito_name(name)),
     })
 }

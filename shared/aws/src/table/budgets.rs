@@ -9,8 +9,8 @@ use shared::{
 };
 
 use super::{
-    AttributeValue, Fault, Item, Operation, ReturnValues, Table, condition_failed, number, port_error,
-    seconds, text, user_key, version, whole,
+    AttributeValue, ConditionalWriteError as _, Item, OnFailure, ReturnValue, Table, UpdateItemFluentBuilder,
+    condition_failed, number, port_error, seconds, text, user_key, version, whole,
 };
 
 /// A day's counters are kept until the day after the next. Late credits and operators need them.
@@ -25,7 +25,7 @@ impl Budgets for Table {
             .get_item()
             .key("pk", user_key(user))
             .key("sk", history_key(channel))
-            .consistent_read()
+            .consistent_read(true)
             .send()
             .await
             .map_err(port_error("dynamodb.GetItem"))?;
@@ -51,7 +51,7 @@ impl Budgets for Table {
     ) -> Result<bool, PortError> {
         let mut put = self
             .put_item()
-            .whole_item(write_history(after))
+            .set_item(Some(write_history(after)))
             .item("pk", user_key(user))
             .item("sk", history_key(channel));
         put = if before.version == 0 {
@@ -84,7 +84,7 @@ impl Budgets for Table {
             .expression_attribute_values(":at", seconds(at))
             .expression_attribute_values(":v", version())
             .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValues::AllOld)
+            .return_values(ReturnValue::AllOld)
             .send()
             .await;
         match updated {
@@ -146,25 +146,29 @@ impl Table {
             room.push(is_room);
             update = update.expression_attribute_values(format!(":limit{index}"), number(limit));
         }
-        let updated =
-            update.condition_expression(room.join(" AND ")).item_on_condition_failure().send().await;
+        let updated = update
+            .condition_expression(room.join(" AND "))
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
+            .send()
+            .await;
         match updated {
             Ok(_) => Ok(Ok(())),
-            Err(Fault::ConditionFailed(kept)) => {
-                let counts = kept.map(|item| read_counts(&item, increment.hour)).unwrap_or_default();
+            Err(fault) if condition_failed(&fault) => {
+                let kept = fault.kept_item();
+                let counts = kept.map(|item| read_counts(item, increment.hour)).unwrap_or_default();
                 Ok(Err(increment.limits.refuses(&counts, increment.trust).unwrap_or(BudgetRefusal::UsedUp)))
             }
             Err(fault) => Err(port_error("dynamodb.UpdateItem")(fault)),
         }
     }
 
-    fn counter_item(&self, counter: &BudgetCounter) -> Operation<'_> {
+    fn counter_item(&self, counter: &BudgetCounter) -> UpdateItemFluentBuilder {
         let [pk, sk] = counter_key(counter);
         self.update_item().key("pk", pk).key("sk", sk)
     }
 
     /// Adds `one` to every attribute for the increment's level of trust.
-    fn count(&self, increment: &CounterIncrement, one: i64) -> Operation<'_> {
+    fn count(&self, increment: &CounterIncrement, one: i64) -> UpdateItemFluentBuilder {
         let added: Vec<_> = counts_of(increment).iter().map(|count| format!("{} :one", count.name)).collect();
         self.counter_item(&increment.counter)
             .update_expression(format!("SET v = :v, #ttl = :ttl ADD {}", added.join(", ")))
@@ -225,7 +229,7 @@ pub(super) fn history_key(channel: Channel) -> AttributeValue {
 }
 
 fn words(item: &Item, name: &str) -> Option<String> {
-    item.get(name)?.as_s().cloned()
+    item.get(name)?.as_s().ok().cloned()
 }
 
 fn moment(item: &Item, name: &str) -> Option<Timestamp> {

@@ -28,7 +28,8 @@ use self::{
     write::Write,
 };
 use super::{
-    AttributeValue, Fault, Item, Table, custom_factors, number, port_error, seconds, text, user_key, version,
+    AttributeValue, ConditionalWriteError as _, Item, Table, condition_failed, custom_factors, number,
+    port_error, seconds, text, user_key, version,
 };
 
 const READ: &str = "dynamodb.GetItem";
@@ -43,7 +44,7 @@ impl Challenges for Table {
             .get_item()
             .key("pk", partition_key(state_key))
             .key("sk", text(custom_factors::FACTORS))
-            .consistent_read()
+            .consistent_read(true)
             .send()
             .await
             .map_err(port_error(READ))?;
@@ -90,8 +91,8 @@ impl Challenges for Table {
             write.value(":ttl", seconds(answer.now.saturating_add(DECOY_LIFE).unwrap_or(answer.now)));
         }
         match self.write(&answer.state_key, write).await? {
-            Ok(item) => Ok(AnswerOutcome::Taken(read(&item)?)),
-            Err(item) => {
+            WriteOutcome::Written(item) => Ok(AnswerOutcome::Taken(read(&item)?)),
+            WriteOutcome::ConditionFailed(item) => {
                 let is_repeated = |slot: &Item| {
                     text_of(slot, "n") == Some(answer.nonce.as_str())
                         && text_of(slot, &format!("t{}", answer.round_index)) == Some(&answer_text)
@@ -180,8 +181,8 @@ impl Challenges for Table {
             write.set("#slot.u = :now");
         }
         match self.write(&StateKey::User(proof.user.clone()), write).await? {
-            Ok(_) => Ok(ProofOutcome::Done),
-            Err(item) => {
+            WriteOutcome::Written(_) => Ok(ProofOutcome::Done),
+            WriteOutcome::ConditionFailed(item) => {
                 let is_done = |slot: &Item| {
                     text_of(slot, "n") == Some(proof.nonce.as_str())
                         && text_of(slot, &proves) == Some(proof.factor.name())
@@ -233,8 +234,8 @@ impl Challenges for Table {
             write.set("#groups = :groups");
         }
         match self.write(&StateKey::User(redemption.user.clone()), write).await? {
-            Ok(item) => read_proof(&item).map(Some),
-            Err(_) => Ok(None),
+            WriteOutcome::Written(item) => read_proof(&item).map(Some),
+            WriteOutcome::ConditionFailed(_) => Ok(None),
         }
     }
 
@@ -254,8 +255,14 @@ impl Challenges for Table {
         write.value(":hash", text(&code.hash));
         write.require("#slot.n = :nonce AND #slot.r = :round AND #slot.s >= :sending");
         write.set(format!("#slot.h{}_{} = :hash", code.round_index, code.send_attempt));
-        Ok(self.write(&state_key, write).await?.is_ok())
+        Ok(matches!(self.write(&state_key, write).await?, WriteOutcome::Written(_)))
     }
+}
+
+/// The result of a conditional write, with the item as it is stored now.
+enum WriteOutcome {
+    Written(Item),
+    ConditionFailed(Item),
 }
 
 /// Returns the content of a slot after the first answer of a sign-in.
@@ -281,13 +288,14 @@ fn opened(answer: &AnswerWrite, answer_text: &str) -> Item {
 }
 
 impl Table {
-    /// Returns the item after the write. If the condition failed, returns the unchanged item as an error.
-    async fn write(&self, state_key: &StateKey, write: Write) -> Result<Result<Item, Item>, PortError> {
+    async fn write(&self, state_key: &StateKey, write: Write) -> Result<WriteOutcome, PortError> {
         let update =
             self.update_item().key("pk", partition_key(state_key)).key("sk", text(custom_factors::FACTORS));
         match write.put_into(update).send().await {
-            Ok(updated) => Ok(Ok(updated.attributes.unwrap_or_default())),
-            Err(Fault::ConditionFailed(kept)) => Ok(Err(kept.unwrap_or_default())),
+            Ok(updated) => Ok(WriteOutcome::Written(updated.attributes.unwrap_or_default())),
+            Err(fault) if condition_failed(&fault) => {
+                Ok(WriteOutcome::ConditionFailed(fault.kept_item().cloned().unwrap_or_default()))
+            }
             Err(fault) => Err(port_error(WRITE)(fault)),
         }
     }

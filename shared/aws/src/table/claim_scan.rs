@@ -8,7 +8,7 @@ use shared::{
 };
 
 use super::{
-    AttributeValue, Fault, ReturnValues, Table,
+    AttributeValue, ConditionalWriteError as _, OnFailure, ReturnValue, Table,
     address_claims::{IS_CLAIM, key},
     condition_failed, milliseconds, port_error, seconds, text, version, whole,
 };
@@ -27,12 +27,12 @@ impl ClaimScan for Table {
             .get_item()
             .key("pk", text(PARTITION))
             .key("sk", text(PROGRESS))
-            .consistent_read()
+            .consistent_read(true)
             .send()
             .await
             .map_err(port_error(READ))?;
         let kept = answer.item.as_ref().map(|item| {
-            let kept = item.get("progress").and_then(|kept| kept.as_s());
+            let kept = item.get("progress").and_then(|kept| kept.as_s().ok());
             let kept = kept.and_then(|kept| serde_json::from_str(kept).ok());
             kept.ok_or_else(|| PortError::new(READ, "the progress can't be read"))
         });
@@ -69,10 +69,10 @@ impl ClaimScan for Table {
     ) -> Result<ClaimReview, PortError> {
         let update = self
             .update_item()
-            .whole_key(key(&known.address).into_iter().collect())
+            .set_key(Some(key(&known.address).into()))
             .expression_attribute_values(":owner", text(known.user.as_str()))
             .expression_attribute_values(":pass", milliseconds(pass))
-            .item_on_condition_failure();
+            .return_values_on_condition_check_failure(OnFailure::AllOld);
         let update = if known.is_proven {
             update
                 .condition_expression("attribute_not_exists(owned_by) OR owned_by = :owner")
@@ -83,7 +83,7 @@ impl ClaimScan for Table {
                 .expression_attribute_names("#ttl", "ttl")
                 .expression_attribute_values(":now", seconds(now))
                 .expression_attribute_values(":v", version())
-                .return_values(ReturnValues::UpdatedOld)
+                .return_values(ReturnValue::UpdatedOld)
         } else {
             update.condition_expression("owned_by = :owner").update_expression("SET seen = :pass")
         };
@@ -94,9 +94,9 @@ impl ClaimScan for Table {
                     done.attributes.as_ref().is_some_and(|before| before.contains_key("owned_by"));
                 Ok(if was_owned { ClaimReview::Right } else { ClaimReview::Made })
             }
-            Err(Fault::ConditionFailed(refused)) => {
-                let others = refused.as_ref().and_then(|item| {
-                    let owner = UserId::parse(item.get("owned_by")?.as_s()?).ok()?;
+            Err(fault) if condition_failed(&fault) => {
+                let others = fault.kept_item().and_then(|item| {
+                    let owner = UserId::parse(item.get("owned_by")?.as_s().ok()?).ok()?;
                     let since = Timestamp::from_second(whole(item, "owned_since")?).ok()?;
                     Some(ClaimReview::Others { owner, since })
                 });

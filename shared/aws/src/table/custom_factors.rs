@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::primitives::Blob;
 use jiff::Timestamp;
 use shared::{
     factors::{
@@ -15,10 +16,9 @@ use shared::{
 };
 
 use super::{
-    AttributeValue, Fault, Item, Operation, Table, WriteToken, challenges::failures_of, condition_failed,
-    number, port_error, seconds, text, user_key, version,
+    AttributeValue, ConditionalWriteError as _, Item, OnFailure, Table, UpdateItemFluentBuilder, WriteToken,
+    challenges::failures_of, condition_failed, number, port_error, seconds, text, user_key, version,
 };
-use crate::json_protocol::Blob;
 
 const READ: &str = "dynamodb.GetItem";
 const WRITE: &str = "dynamodb.UpdateItem";
@@ -31,7 +31,7 @@ impl CustomFactorStore for Table {
             .key("pk", user_key(user))
             .key("sk", text(FACTORS))
             // The read must see recent changes, such as a revoked device or a new epoch.
-            .consistent_read()
+            .consistent_read(true)
             .send()
             .await
             .map_err(port_error(READ))?;
@@ -112,11 +112,9 @@ impl CustomFactorStore for Table {
             update = update.expression_attribute_values(":one", number(1));
         }
         let update = update.update_expression(expression).condition_expression(condition.join(" AND "));
-        match update.item_on_condition_failure().send().await {
+        match update.return_values_on_condition_check_failure(OnFailure::AllOld).send().await {
             Ok(_) => Ok(ChangeOutcome::Done),
-            Err(Fault::ConditionFailed(kept)) if write_token.wrote(kept.as_ref(), "changed_by") => {
-                Ok(ChangeOutcome::Done)
-            }
+            Err(fault) if write_token.wrote(fault.kept_item(), "changed_by") => Ok(ChangeOutcome::Done),
             Err(fault) if condition_failed(&fault) => Ok(ChangeOutcome::Overtaken),
             Err(fault) => Err(port_error(WRITE)(fault)),
         }
@@ -210,7 +208,7 @@ impl CustomFactorStore for Table {
 pub(super) const FACTORS: &str = "FACTORS";
 
 impl Table {
-    fn factors_item(&self, user: &UserId) -> Operation<'_> {
+    fn factors_item(&self, user: &UserId) -> UpdateItemFluentBuilder {
         self.update_item().key("pk", user_key(user)).key("sk", text(FACTORS))
     }
 
@@ -228,7 +226,7 @@ impl Table {
 /// Reads the custom factors from the item.
 pub(super) fn read(item: &Item) -> Result<CustomFactors, PortError> {
     let recovery =
-        item.get("recovery").map(|kept| kept.as_ss().ok_or_else(|| broken("recovery"))).transpose()?;
+        item.get("recovery").map(|kept| kept.as_ss().map_err(|_| broken("recovery"))).transpose()?;
     Ok(CustomFactors {
         factor_epoch: count(item, "factor_epoch")?.unwrap_or_default(),
         revision: count(item, "revision")?.unwrap_or_default(),
@@ -238,8 +236,8 @@ pub(super) fn read(item: &Item) -> Result<CustomFactors, PortError> {
         devices: entries(item, "devices", read_device)?,
         last_proof: item.get("last_proof").map(last_proof).transpose()?,
         pool_factor_since: time(item, "pool_factor_since"),
-        had_factor: item.get("had_factor").and_then(|value| value.as_bool()) == Some(&true),
-        recovery_only: item.get("recovery_only").and_then(|value| value.as_bool()) == Some(&true),
+        had_factor: item.get("had_factor").and_then(|value| value.as_bool().ok()) == Some(&true),
+        recovery_only: item.get("recovery_only").and_then(|value| value.as_bool().ok()) == Some(&true),
         message_codes: read_message_codes(item)?,
         pool_totp_stopped_at: time(item, "pool_totp_stopped_at"),
     })
@@ -259,7 +257,7 @@ fn message_codes(settings: MessageCodes) -> AttributeValue {
 
 fn read_message_codes(item: &Item) -> Result<MessageCodes, PortError> {
     let Some(kept) = item.get("message_codes") else { return Ok(MessageCodes::default()) };
-    let setting = |channel: &str| match kept.as_m()?.get(channel)?.as_s()?.as_str() {
+    let setting = |channel: &str| match kept.as_m().ok()?.get(channel)?.as_s().ok()?.as_str() {
         "automatic" => Some(MessageCodeSetting::Automatic),
         "on" => Some(MessageCodeSetting::On),
         "off" => Some(MessageCodeSetting::Off),
@@ -281,9 +279,9 @@ pub(super) fn authenticator(authenticator: &Authenticator) -> AttributeValue {
 fn read_authenticator(item: &Item) -> Option<Authenticator> {
     Some(Authenticator {
         name: name(item)?,
-        seed: SealedSeed::new(item.get("sealed")?.as_b()?.0.clone()),
+        seed: SealedSeed::new(item.get("sealed")?.as_b().ok()?.clone().into_inner()),
         created_at: time(item, "created_at")?,
-        is_confirmed: *item.get("confirmed")?.as_bool()?,
+        is_confirmed: *item.get("confirmed")?.as_bool().ok()?,
     })
 }
 
@@ -299,7 +297,7 @@ fn device(device: &TrustedDevice) -> AttributeValue {
 fn read_device(item: &Item) -> Option<TrustedDevice> {
     Some(TrustedDevice {
         name: name(item)?,
-        key: DeviceKey::from_point(&item.get("key")?.as_b()?.0).ok()?,
+        key: DeviceKey::from_point(item.get("key")?.as_b().ok()?.as_ref()).ok()?,
         created_at: time(item, "created_at")?,
         expires_at: time(item, "expires_at")?,
     })
@@ -308,21 +306,21 @@ fn read_device(item: &Item) -> Option<TrustedDevice> {
 /// Reads the last proof. Ignores factors with an unknown name, because a newer version may have written them.
 fn last_proof(value: &AttributeValue) -> Result<LastProof, PortError> {
     let read = || {
-        let item = value.as_m()?;
+        let item = value.as_m().ok()?;
         let factors = |names: &[String]| -> BTreeSet<_> {
             names.iter().filter_map(|name| CustomFactor::from_name(name)).collect()
         };
-        let native = item.get("native").and_then(|names| names.as_ss());
+        let native = item.get("native").and_then(|names| names.as_ss().ok());
         Some(LastProof {
             at: time(item, "at")?,
             // The attribute is absent if a first factor was set up and there was no channel to prove.
             factors: item
                 .get("factors")
-                .and_then(|names| names.as_ss())
+                .and_then(|names| names.as_ss().ok())
                 .map(|names| factors(names))
                 .unwrap_or_default(),
             native: native.map(|names| factors(names)).unwrap_or_default(),
-            client: item.get("client")?.as_s()?.clone(),
+            client: item.get("client")?.as_s().ok()?.clone(),
         })
     };
     read().ok_or_else(|| broken("last_proof"))
@@ -334,25 +332,25 @@ fn entries<T>(
     read: impl Fn(&Item) -> Option<T>,
 ) -> Result<BTreeMap<FactorId, T>, PortError> {
     let Some(value) = item.get(attribute) else { return Ok(BTreeMap::new()) };
-    let entries = value.as_m().ok_or_else(|| broken(attribute))?;
+    let entries = value.as_m().map_err(|_| broken(attribute))?;
     entries
         .iter()
-        .map(|(id, value)| Some((FactorId::parse(id).ok()?, read(value.as_m()?)?)))
+        .map(|(id, value)| Some((FactorId::parse(id).ok()?, read(value.as_m().ok()?)?)))
         .collect::<Option<_>>()
         .ok_or_else(|| broken(attribute))
 }
 
 fn name(item: &Item) -> Option<FriendlyDeviceName> {
-    FriendlyDeviceName::parse(item.get("name")?.as_s()?).ok()
+    FriendlyDeviceName::parse(item.get("name")?.as_s().ok()?).ok()
 }
 
 fn time(item: &Item, name: &str) -> Option<Timestamp> {
-    Timestamp::from_second(item.get(name)?.as_n()?.parse().ok()?).ok()
+    Timestamp::from_second(item.get(name)?.as_n().ok()?.parse().ok()?).ok()
 }
 
 fn count(item: &Item, name: &'static str) -> Result<Option<u64>, PortError> {
     let Some(value) = item.get(name) else { return Ok(None) };
-    value.as_n().and_then(|count| count.parse().ok()).map(Some).ok_or_else(|| broken(name))
+    value.as_n().ok().and_then(|count| count.parse().ok()).map(Some).ok_or_else(|| broken(name))
 }
 
 fn broken(attribute: &'static str) -> PortError {
@@ -360,7 +358,7 @@ fn broken(attribute: &'static str) -> PortError {
 }
 
 fn bytes(bytes: &[u8]) -> AttributeValue {
-    AttributeValue::B(Blob(bytes.to_vec()))
+    AttributeValue::B(Blob::new(bytes))
 }
 
 fn whole(number: u64) -> AttributeValue {

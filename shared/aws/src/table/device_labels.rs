@@ -18,14 +18,14 @@ impl DeviceLabels for Table {
             .get_item()
             .key("pk", user_key(user))
             .key("sk", text(LABELS))
-            .consistent_read()
+            .consistent_read(true)
             .send()
             .await
             .map_err(port_error("dynamodb.GetItem"))?;
         let labels = answer.item.unwrap_or_default().into_iter();
         Ok(labels
             .filter_map(|(name, value)| {
-                let label = FriendlyDeviceName::parse(value.as_s()?).ok()?;
+                let label = FriendlyDeviceName::parse(value.as_s().ok()?).ok()?;
                 Some((DeviceId::parse(&name).ok()?, label))
             })
             .collect())

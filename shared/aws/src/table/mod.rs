@@ -31,7 +31,6 @@ mod claim_scan;
 mod confirmed_users;
 mod custom_factors;
 mod device_labels;
-mod dynamodb;
 mod operator;
 mod recoveries;
 mod reservation;
@@ -40,21 +39,34 @@ mod sign_in_ledger;
 mod sign_in_records;
 mod verification_requests;
 
-use jiff::{SignedDuration, Timestamp};
-use shared::kernel::{PortError, UserId};
+use std::collections::HashMap;
 
-use self::dynamodb::{AttributeValue, Fault, Item, Operation, ReturnValues};
-use crate::{
-    Aws,
-    json_protocol::{CallFault, JsonClient, Service},
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{
+        delete_item::builders::DeleteItemFluentBuilder,
+        get_item::builders::GetItemFluentBuilder,
+        put_item::{PutItemError, builders::PutItemFluentBuilder},
+        query::builders::QueryFluentBuilder,
+        scan::builders::ScanFluentBuilder,
+        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    },
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure},
 };
+use jiff::{SignedDuration, Timestamp};
+use shared::kernel::UserId;
+
+use crate::{Aws, fault::port_error};
 
 const SCHEMA_VERSION: &str = "1";
+
+type Item = HashMap<String, AttributeValue>;
 
 /// The adapter of every port that stores state.
 #[derive(Debug, Clone)]
 pub struct Table {
-    client: JsonClient,
+    client: Client,
     name: String,
     /// Time for which lines of the audit trail are kept, or `None` for ever.
     audit_retention: Option<SignedDuration>,
@@ -62,35 +74,37 @@ pub struct Table {
 
 impl Table {
     pub fn new(aws: &Aws) -> Self {
+        let mut config = aws_sdk_dynamodb::config::Builder::from(&aws.config);
+        config.set_endpoint_url(aws.settings.endpoints.dynamodb.clone());
         Self {
-            client: aws.json_client(Service::DYNAMODB, aws.settings.endpoints.dynamodb.as_deref()),
+            client: Client::from_conf(config.build()),
             name: aws.settings.table.clone(),
             audit_retention: aws.settings.audit_retention,
         }
     }
 
-    fn get_item(&self) -> Operation<'_> {
-        Operation::new(&self.client, "GetItem", &self.name)
+    fn get_item(&self) -> GetItemFluentBuilder {
+        self.client.get_item().table_name(&self.name)
     }
 
-    fn put_item(&self) -> Operation<'_> {
-        Operation::new(&self.client, "PutItem", &self.name)
+    fn put_item(&self) -> PutItemFluentBuilder {
+        self.client.put_item().table_name(&self.name)
     }
 
-    fn update_item(&self) -> Operation<'_> {
-        Operation::new(&self.client, "UpdateItem", &self.name)
+    fn update_item(&self) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.name)
     }
 
-    fn delete_item(&self) -> Operation<'_> {
-        Operation::new(&self.client, "DeleteItem", &self.name)
+    fn delete_item(&self) -> DeleteItemFluentBuilder {
+        self.client.delete_item().table_name(&self.name)
     }
 
-    fn query(&self) -> Operation<'_> {
-        Operation::new(&self.client, "Query", &self.name)
+    fn query(&self) -> QueryFluentBuilder {
+        self.client.query().table_name(&self.name)
     }
 
-    fn scan(&self) -> Operation<'_> {
-        Operation::new(&self.client, "Scan", &self.name)
+    fn scan(&self) -> ScanFluentBuilder {
+        self.client.scan().table_name(&self.name)
     }
 }
 
@@ -121,7 +135,7 @@ fn milliseconds(at: Timestamp) -> AttributeValue {
 }
 
 fn whole<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
-    item.get(name)?.as_n()?.parse().ok()
+    item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 /// The id of a writer. If a response is lost, the retry recognizes its own write by this token.
@@ -138,18 +152,36 @@ impl WriteToken {
 
     /// Whether this writer wrote the item that failed the condition.
     fn wrote(&self, kept: Option<&Item>, attribute: &str) -> bool {
-        kept.and_then(|item| item.get(attribute)?.as_s()).is_some_and(|write_token| *write_token == self.0)
+        kept.and_then(|item| item.get(attribute)?.as_s().ok())
+            .is_some_and(|write_token| *write_token == self.0)
     }
 }
 
 /// Whether a fault is a condition that did not hold.
-fn condition_failed(fault: &Fault) -> bool {
-    matches!(fault, Fault::ConditionFailed(_))
+fn condition_failed<E: ProvideErrorMetadata>(fault: &SdkError<E>) -> bool {
+    fault.as_service_error().and_then(ProvideErrorMetadata::code) == Some("ConditionalCheckFailedException")
 }
 
-fn port_error(operation: &'static str) -> impl Fn(Fault) -> PortError {
-    move |fault| match fault {
-        Fault::ConditionFailed(_) => PortError::new(operation, "ConditionalCheckFailedException"),
-        Fault::Call(fault) => CallFault::of(operation)(fault),
+/// An error of a conditional write.
+trait ConditionalWriteError {
+    /// Returns the item that failed the condition, if the request asked for it and the item exists.
+    fn kept_item(&self) -> Option<&Item>;
+}
+
+impl ConditionalWriteError for SdkError<UpdateItemError> {
+    fn kept_item(&self) -> Option<&Item> {
+        match self.as_service_error()? {
+            UpdateItemError::ConditionalCheckFailedException(refusal) => refusal.item(),
+            _ => None,
+        }
+    }
+}
+
+impl ConditionalWriteError for SdkError<PutItemError> {
+    fn kept_item(&self) -> Option<&Item> {
+        match self.as_service_error()? {
+            PutItemError::ConditionalCheckFailedException(refusal) => refusal.item(),
+            _ => None,
+        }
     }
 }

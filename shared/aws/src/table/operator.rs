@@ -4,6 +4,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    Client,
+    types::{DeleteRequest, WriteRequest},
+};
+use aws_types::SdkConfig;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use shared::{
@@ -15,13 +20,9 @@ use shared::{
 use tokio::time::sleep;
 
 use super::{
-    AttributeValue, Item, Operation, Table,
-    address_claims::IS_CLAIM,
-    audit_trail::audit_key,
-    dynamodb::{Deletion, delete},
+    AttributeValue, Item, QueryFluentBuilder, Table, address_claims::IS_CLAIM, audit_trail::audit_key,
     port_error, text, user_key,
 };
-use crate::json_protocol::{CallFault, JsonClient};
 
 const QUERY: &str = "dynamodb.Query";
 const WRITE: &str = "dynamodb.BatchWriteItem";
@@ -34,8 +35,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(3_200);
 
 impl Table {
     /// Creates the table for an operator, with the operator's credentials, time-outs and endpoint.
-    pub fn of_operator(client: JsonClient, name: &str) -> Self {
-        Self { client, name: name.to_owned(), audit_retention: None }
+    pub fn of_operator(config: &SdkConfig, name: &str) -> Self {
+        Self { client: Client::new(config), name: name.to_owned(), audit_retention: None }
     }
 
     /// Returns a user's lines of the audit trail from `from` to before `until`, oldest first. Each line has
@@ -95,11 +96,13 @@ impl Table {
             keys.extend(items(query).await?);
         }
         for batch in keys.chunks(BATCH) {
-            let mut waiting: Vec<_> = batch.iter().cloned().map(Deletion::of).collect();
+            let mut waiting = batch.iter().cloned().map(deletion).collect::<Result<Vec<_>, _>>()?;
             let mut pause = FIRST_PAUSE;
             loop {
                 let asked = waiting.len();
-                waiting = delete(&self.client, &self.name, waiting).await.map_err(CallFault::of(WRITE))?;
+                let batch = self.client.batch_write_item().request_items(&self.name, waiting);
+                let answer = batch.send().await.map_err(port_error(WRITE))?;
+                waiting = answer.unprocessed_items.unwrap_or_default().remove(&self.name).unwrap_or_default();
                 if waiting.is_empty() {
                     break;
                 }
@@ -128,8 +131,8 @@ impl Table {
         }
     }
 
-    fn partition(&self, pk: AttributeValue) -> Operation<'_> {
-        let query = self.query().consistent_read();
+    fn partition(&self, pk: AttributeValue) -> QueryFluentBuilder {
+        let query = self.query().consistent_read(true);
         query.expression_attribute_values(":pk", pk)
     }
 }
@@ -150,20 +153,19 @@ impl UserItems for Table {
     }
 }
 
-async fn items(mut query: Operation<'_>) -> Result<Vec<Item>, PortError> {
-    let mut found = Vec::new();
-    loop {
-        let (page, is_last) = query.next_page().await.map_err(port_error(QUERY))?;
-        found.extend(page);
-        if is_last {
-            return Ok(found);
-        }
-    }
+async fn items(query: QueryFluentBuilder) -> Result<Vec<Item>, PortError> {
+    query.into_paginator().items().send().try_collect().await.map_err(port_error(QUERY))
+}
+
+fn deletion(key: Item) -> Result<WriteRequest, PortError> {
+    let delete = DeleteRequest::builder().set_key(Some(key)).build();
+    let delete = delete.map_err(|fault| PortError::new(WRITE, fault))?;
+    Ok(WriteRequest::builder().delete_request(delete).build())
 }
 
 fn audit_line(item: &Item) -> Map<String, Value> {
-    let id = item.get("sk").and_then(|sk| sk.as_s()).map(String::as_str).unwrap_or_default();
-    let seconds = item.get("at").and_then(|at| at.as_n()?.parse().ok());
+    let id = item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str).unwrap_or_default();
+    let seconds = item.get("at").and_then(|at| at.as_n().ok()?.parse().ok());
     let at = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
     let mut line = Map::new();
     line.insert("id".to_owned(), id.into());

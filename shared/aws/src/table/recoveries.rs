@@ -16,8 +16,8 @@ use shared::{
 };
 
 use super::{
-    AttributeValue, Fault, Item, Table, WriteToken, condition_failed, custom_factors::FACTORS, milliseconds,
-    number, port_error, seconds, text, user_key, version, whole,
+    AttributeValue, ConditionalWriteError as _, Item, OnFailure, Table, WriteToken, condition_failed,
+    custom_factors::FACTORS, milliseconds, number, port_error, seconds, text, user_key, version, whole,
 };
 
 const READ: &str = "dynamodb.GetItem";
@@ -28,7 +28,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 #[async_trait]
 impl Cases for Table {
     async fn create(&self, key: &CaseKey, case: &Case) -> Result<(), PortError> {
-        let put = self.put_item().whole_item(item(key, case));
+        let put = self.put_item().set_item(Some(item(key, case)));
         put.send().await.map_err(port_error(PUT))?;
         Ok(())
     }
@@ -38,7 +38,7 @@ impl Cases for Table {
             .get_item()
             .key("pk", case_key(key))
             .key("sk", text("CASE"))
-            .consistent_read()
+            .consistent_read(true)
             .send()
             .await
             .map_err(port_error(READ))?;
@@ -54,15 +54,13 @@ impl Cases for Table {
         let write_token = WriteToken::new();
         let put = self
             .put_item()
-            .whole_item(item(key, after))
+            .set_item(Some(item(key, after)))
             .item("changed_by", write_token.value())
             .condition_expression("revision = :seen")
             .expression_attribute_values(":seen", AttributeValue::N(seen.to_string()));
-        match put.item_on_condition_failure().send().await {
+        match put.return_values_on_condition_check_failure(OnFailure::AllOld).send().await {
             Ok(_) => Ok(SwapOutcome::Done),
-            Err(Fault::ConditionFailed(kept)) if write_token.wrote(kept.as_ref(), "changed_by") => {
-                Ok(SwapOutcome::Done)
-            }
+            Err(fault) if write_token.wrote(fault.kept_item(), "changed_by") => Ok(SwapOutcome::Done),
             Err(fault) if condition_failed(&fault) => Ok(SwapOutcome::Overtaken),
             Err(fault) => Err(port_error(PUT)(fault)),
         }
@@ -121,12 +119,13 @@ impl RecoveryCodes for Table {
             .expression_attribute_values(":hash", text(hash.as_str()))
             .expression_attribute_values(":hashes", AttributeValue::Ss(vec![hash.as_str().to_owned()]))
             .expression_attribute_values(":case", text(case.as_str()))
-            .item_on_condition_failure()
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
             .send()
             .await;
         match spent {
             Ok(_) => Ok(RedeemOutcome::Done),
-            Err(Fault::ConditionFailed(refused)) => {
+            Err(fault) if condition_failed(&fault) => {
+                let refused = fault.kept_item();
                 let is = |name, value| {
                     refused.as_ref().and_then(|item| text_of(item, name)).is_some_and(|kept| kept == value)
                 };
@@ -223,9 +222,9 @@ fn work_item(work: &RecoveryWork) -> Item {
 fn read(item: &Item) -> Option<Case> {
     let phase = match text_of(item, "phase")? {
         "open" => CasePhase::Open,
-        "waiting" => CasePhase::Waiting(read_wait(item.get("wait")?.as_m()?)?),
+        "waiting" => CasePhase::Waiting(read_wait(item.get("wait")?.as_m().ok()?)?),
         "proven" => CasePhase::Proven,
-        "in-progress" => CasePhase::InProgress(read_work(item.get("work")?.as_m()?)?),
+        "in-progress" => CasePhase::InProgress(read_work(item.get("work")?.as_m().ok()?)?),
         "recovered" => CasePhase::Over(CaseEnding::Recovered),
         "needs-operator" => {
             CasePhase::Over(CaseEnding::NeedsOperator(read_reason(text_of(item, "reason")?)?))
@@ -248,7 +247,7 @@ fn read(item: &Item) -> Option<Case> {
 fn read_wait(item: &Item) -> Option<MailWait> {
     let id = |name| uuid::Uuid::try_parse(text_of(item, name)?).ok();
     Some(MailWait {
-        is_real: *item.get("is_real")?.as_bool()?,
+        is_real: *item.get("is_real")?.as_bool().ok()?,
         ids: MailWaitIds { noted: id("noted")?, email: id("email")?, sms: id("sms")? },
         page: text_of(item, "page")?.to_owned(),
         ready_at: time(item, "ready_at").ok()?,
@@ -287,10 +286,10 @@ fn factors(factors: &BTreeSet<PoolFactor>) -> AttributeValue {
 }
 
 fn read_factors(item: &Item, name: &str) -> Option<BTreeSet<PoolFactor>> {
-    let names = item.get(name)?.as_l()?;
-    names.iter().map(|name| PoolFactor::from_cognito_name(name.as_s()?)).collect()
+    let names = item.get(name)?.as_l().ok()?;
+    names.iter().map(|name| PoolFactor::from_cognito_name(name.as_s().ok()?)).collect()
 }
 
 fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
-    item.get(name)?.as_s().map(String::as_str)
+    item.get(name)?.as_s().ok().map(String::as_str)
 }

@@ -6,6 +6,13 @@
 //! value. So each statement relies on the values that were read a moment before. If its result is uncertain,
 //! we repeat it as a write of its own.
 
+use aws_sdk_dynamodb::{
+    error::BuildError,
+    types::{
+        BatchStatementError, BatchStatementErrorCodeEnum as ErrorCode, BatchStatementRequest,
+        BatchStatementResponse, builders::BatchStatementRequestBuilder,
+    },
+};
 use futures::future::join_all;
 use shared::{
     delivery::{
@@ -16,18 +23,15 @@ use shared::{
 };
 
 use super::{
-    AttributeValue, Table,
+    AttributeValue, OnFailure, Table,
     budgets::{
         Count, counter_key, counts_of, end_of_life, history_key, hour, open_hour, read_counts, read_history,
         write_history,
     },
-    dynamodb::{ReturnValues, Statement, StatementAnswer, execute},
-    number, seconds, user_key, version,
+    number, port_error, seconds, user_key, version,
 };
-use crate::json_protocol::CallFault;
 
 const OPERATION: &str = "dynamodb.BatchExecuteStatement";
-const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
 /// The result of a statement: certain, or to be repeated as a write of its own.
 enum Answer<T> {
@@ -80,15 +84,12 @@ impl Table {
         at: u8,
         counters: &[BudgetCounter],
     ) -> Result<(SendHistory, Vec<Option<BudgetCounts>>), PortError> {
-        let select = |what: &str, key: [AttributeValue; 2]| Statement {
-            text: format!(r#"SELECT {what} FROM "{}" WHERE pk = ? AND sk = ?"#, self.name),
-            parameters: key.into(),
-            ..Statement::default()
+        let select = |what: &str, key: [AttributeValue; 2]| {
+            statement(format!(r#"SELECT {what} FROM "{}" WHERE pk = ? AND sk = ?"#, self.name), key.into())
         };
         // A swap relies on this read, so it is consistent. Counters have conditions of their own, so a read
         // at half the price is enough.
-        let mut history = select("*", [user_key(user), history_key(channel)]);
-        history.consistent_read = Some(true);
+        let history = select("*", [user_key(user), history_key(channel)]).consistent_read(true);
         let counts = format!("d, od, owed, {}, {}", hour(at), open_hour(at));
         let counters = counters.iter().map(|counter| select(&counts, counter_key(counter)));
         let answers = self.execute([history].into_iter().chain(counters)).await?;
@@ -98,17 +99,21 @@ impl Table {
     /// Executes the statements. Returns one result for each.
     async fn execute(
         &self,
-        statements: impl Iterator<Item = Statement>,
-    ) -> Result<Vec<StatementAnswer>, PortError> {
-        let statements: Vec<_> = statements.collect();
-        let answers = execute(&self.client, &statements).await.map_err(CallFault::of(OPERATION))?;
-        if answers.len() != statements.len() {
+        statements: impl Iterator<Item = BatchStatementRequestBuilder>,
+    ) -> Result<Vec<BatchStatementResponse>, PortError> {
+        let statements: Result<Vec<BatchStatementRequest>, BuildError> =
+            statements.map(BatchStatementRequestBuilder::build).collect();
+        let statements = statements.map_err(|fault| PortError::new(OPERATION, fault))?;
+        let asked = statements.len();
+        let batch = self.client.batch_execute_statement().set_statements(Some(statements));
+        let answers = batch.send().await.map_err(port_error(OPERATION))?.responses.unwrap_or_default();
+        if answers.len() != asked {
             return Err(PortError::new(OPERATION, "the answer is not one for each statement"));
         }
         Ok(answers)
     }
 
-    fn increment_statement(&self, increment: &CounterIncrement) -> Statement {
+    fn increment_statement(&self, increment: &CounterIncrement) -> BatchStatementRequestBuilder {
         let (key, counts) = (counter_key(&increment.counter), counts_of(increment));
         // If a limit does not permit a first message, a missing counter must refuse.
         let has_room = counts.iter().all(|count| count.limit > 0);
@@ -128,17 +133,13 @@ impl Table {
                 values.push(number(limit));
             }
         }
-        Statement {
-            text: format!(
-                r#"UPDATE "{}" SET {} WHERE pk = ? AND sk = ? AND {}"#,
-                self.name,
-                set.join(", "),
-                room.join(" AND ")
-            ),
-            parameters: values,
-            return_values_on_condition_check_failure: Some(ReturnValues::AllOld),
-            ..Statement::default()
-        }
+        let update = format!(
+            r#"UPDATE "{}" SET {} WHERE pk = ? AND sk = ? AND {}"#,
+            self.name,
+            set.join(", "),
+            room.join(" AND ")
+        );
+        statement(update, values).return_values_on_condition_check_failure(OnFailure::AllOld)
     }
 
     /// Returns a statement that creates an item. The statement fails if the item exists.
@@ -146,19 +147,20 @@ impl Table {
         &self,
         [pk, sk]: [AttributeValue; 2],
         item: impl IntoIterator<Item = (String, AttributeValue)>,
-    ) -> Statement {
+    ) -> BatchStatementRequestBuilder {
         let key = [("pk".to_owned(), pk), ("sk".to_owned(), sk)];
         let (names, values): (Vec<_>, Vec<_>) = key.into_iter().chain(item).unzip();
         let members: Vec<_> = names.iter().map(|name| format!("'{name}': ?")).collect();
-        Statement {
-            text: format!(r#"INSERT INTO "{}" VALUE {{{}}}"#, self.name, members.join(", ")),
-            parameters: values,
-            ..Statement::default()
-        }
+        statement(format!(r#"INSERT INTO "{}" VALUE {{{}}}"#, self.name, members.join(", ")), values)
     }
 
     /// Returns a statement that replaces the history if it has not changed.
-    fn replace(&self, [pk, sk]: [AttributeValue; 2], before: &SendHistory, after: &SendHistory) -> Statement {
+    fn replace(
+        &self,
+        [pk, sk]: [AttributeValue; 2],
+        before: &SendHistory,
+        after: &SendHistory,
+    ) -> BatchStatementRequestBuilder {
         let (had, has) = (write_history(before), write_history(after));
         let removed: Vec<_> = had
             .keys()
@@ -168,29 +170,36 @@ impl Table {
         let (names, mut values): (Vec<_>, Vec<_>) = has.into_iter().unzip();
         let set: Vec<_> = names.iter().map(|name| format!("\"{name}\" = ?")).collect();
         values.extend([pk, sk, number(before.version)]);
-        Statement {
-            text: format!(
-                r#"UPDATE "{}" SET {} {} WHERE pk = ? AND sk = ? AND revision = ?"#,
-                self.name,
-                set.join(", "),
-                removed.join(" ")
-            ),
-            parameters: values,
-            ..Statement::default()
-        }
+        let update = format!(
+            r#"UPDATE "{}" SET {} {} WHERE pk = ? AND sk = ? AND revision = ?"#,
+            self.name,
+            set.join(", "),
+            removed.join(" ")
+        );
+        statement(update, values)
     }
+}
+
+/// Creates a statement in `PartiQL`, with the values of its question marks.
+fn statement(text: String, values: Vec<AttributeValue>) -> BatchStatementRequestBuilder {
+    BatchStatementRequest::builder().statement(text).set_parameters(Some(values))
+}
+
+/// Returns the error code of a statement, or an empty one.
+fn code(fault: &BatchStatementError) -> &str {
+    fault.code().map_or("", ErrorCode::as_str)
 }
 
 /// Reads the history and the counters from the results. A counter that could not be read counts as not seen,
 /// because its write has a condition of its own. A flood throttles exactly the counters that all users share.
 fn found(
-    answers: Vec<StatementAnswer>,
+    answers: Vec<BatchStatementResponse>,
     at: u8,
 ) -> Result<(SendHistory, Vec<Option<BudgetCounts>>), PortError> {
     let mut answers = answers.into_iter();
     let history = match answers.next() {
-        Some(StatementAnswer { error: Some(fault), .. }) => {
-            return Err(PortError::new(OPERATION, fault.code));
+        Some(BatchStatementResponse { error: Some(fault), .. }) => {
+            return Err(PortError::new(OPERATION, code(&fault).to_owned()));
         }
         read => read.and_then(|answer| answer.item).as_ref().map(read_history).unwrap_or_default(),
     };
@@ -198,17 +207,20 @@ fn found(
     Ok((history, counts))
 }
 
-fn swapped(answer: &StatementAnswer) -> Answer<bool> {
-    match answer.error.as_ref().map(|fault| fault.code.as_str()) {
+fn swapped(answer: &BatchStatementResponse) -> Answer<bool> {
+    match answer.error.as_ref().map(BatchStatementError::code) {
         None => Answer::Sure(true),
-        Some(CONDITION_FAILED | "DuplicateItem") => Answer::Sure(false),
+        Some(Some(ErrorCode::ConditionalCheckFailed | ErrorCode::DuplicateItem)) => Answer::Sure(false),
         Some(_) => Answer::AskAlone,
     }
 }
 
-fn counted(increment: &CounterIncrement, answer: StatementAnswer) -> Answer<Result<(), BudgetRefusal>> {
+fn counted(
+    increment: &CounterIncrement,
+    answer: BatchStatementResponse,
+) -> Answer<Result<(), BudgetRefusal>> {
     let Some(fault) = answer.error else { return Answer::Sure(Ok(())) };
-    let is_refused = fault.code == CONDITION_FAILED;
+    let is_refused = fault.code == Some(ErrorCode::ConditionalCheckFailed);
     let counts = fault.item.as_ref().filter(|_| is_refused).map(|item| read_counts(item, increment.hour));
     // Without an item it is the day's first message. With room in the item it is the hour's first.
     match counts.and_then(|counts| increment.limits.refuses(&counts, increment.trust)) {
@@ -219,16 +231,16 @@ fn counted(increment: &CounterIncrement, answer: StatementAnswer) -> Answer<Resu
 
 #[cfg(test)]
 mod tests {
-    use super::{super::dynamodb::StatementFault, *};
+    use super::*;
 
-    fn answer(item: &[(&str, i64)]) -> StatementAnswer {
+    fn answer(item: &[(&str, i64)]) -> BatchStatementResponse {
         let item = item.iter().map(|(name, value)| ((*name).to_owned(), number(*value))).collect();
-        StatementAnswer { item: Some(item), error: None }
+        BatchStatementResponse::builder().set_item(Some(item)).build()
     }
 
-    fn throttled() -> StatementAnswer {
-        let fault = StatementFault { code: "ThrottlingError".to_owned(), item: None };
-        StatementAnswer { item: None, error: Some(fault) }
+    fn throttled() -> BatchStatementResponse {
+        let fault = BatchStatementError::builder().code(ErrorCode::ThrottlingError).build();
+        BatchStatementResponse::builder().error(fault).build()
     }
 
     #[test]

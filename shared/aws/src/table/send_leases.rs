@@ -6,8 +6,8 @@ use shared::{
 };
 
 use super::{
-    Fault, Item, Operation, ReturnValues, Table, WriteToken, condition_failed, milliseconds, number,
-    port_error, seconds, text, version,
+    ConditionalWriteError as _, Item, OnFailure, ReturnValue, Table, UpdateItemFluentBuilder, WriteToken,
+    condition_failed, milliseconds, number, port_error, seconds, text, version,
 };
 
 /// Time for which a lease is stored. It exceeds the life of a code (24 h) and Lambda's retries (6 h)
@@ -35,13 +35,13 @@ impl SendLeases for Table {
             .expression_attribute_values(":ttl", seconds(now.saturating_add(KEPT).unwrap_or(now)))
             .expression_attribute_values(":v", version())
             .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValues::AllNew)
-            .item_on_condition_failure()
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
             .send()
             .await;
         match claimed {
             Ok(answer) => granted(answer.attributes.as_ref()),
-            Err(Fault::ConditionFailed(kept)) => match kept.as_ref() {
+            Err(fault) if condition_failed(&fault) => match fault.kept_item() {
                 // The previous holder may have completed meanwhile.
                 Some(item) if item.contains_key("outcome") => Ok(Lease::Completed),
                 kept if holder.wrote(kept, "leased_by") => granted(kept),
@@ -86,20 +86,20 @@ impl SendLeases for Table {
 }
 
 impl Table {
-    fn claim_item(&self, id: &DeliveryId) -> Operation<'_> {
+    fn claim_item(&self, id: &DeliveryId) -> UpdateItemFluentBuilder {
         self.update_item().key("pk", text(format!("DELIVERY#{}", id.as_str()))).key("sk", text("CLAIM"))
     }
 }
 
 fn granted(item: Option<&Item>) -> Result<Lease, PortError> {
     let attempt = item
-        .and_then(|item| item.get("attempts")?.as_n()?.parse().ok())
+        .and_then(|item| item.get("attempts")?.as_n().ok()?.parse().ok())
         .ok_or_else(|| PortError::new(OPERATION, "the answer holds no number of attempts"))?;
     Ok(Lease::Acquired { attempt, first_seen: moment(item, "first_seen_at")? })
 }
 
 fn moment(item: Option<&Item>, name: &str) -> Result<Timestamp, PortError> {
-    item.and_then(|item| item.get(name)?.as_n()?.parse().ok())
+    item.and_then(|item| item.get(name)?.as_n().ok()?.parse().ok())
         .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
         .ok_or_else(|| PortError::new(OPERATION, format!("the answer holds no {name}")))
 }

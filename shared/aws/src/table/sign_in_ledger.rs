@@ -6,8 +6,8 @@ use shared::{
 };
 
 use super::{
-    AttributeValue, Operation, ReturnValues, Table, condition_failed, milliseconds, number, port_error,
-    seconds, text, user_key, version, whole,
+    AttributeValue, ReturnValue, Table, UpdateItemFluentBuilder, condition_failed, milliseconds, number,
+    port_error, seconds, text, user_key, version, whole,
 };
 
 /// Counters of unknown names are kept for a day.
@@ -20,7 +20,7 @@ impl SignInLedger for Table {
     async fn count_attempt(&self, subject: &Subject, at: Timestamp) -> Result<u32, PortError> {
         let updated = self
             .count_one(subject, at)
-            .return_values(ReturnValues::UpdatedNew)
+            .return_values(ReturnValue::UpdatedNew)
             .send()
             .await
             .map_err(port_error(OPERATION))?;
@@ -61,7 +61,7 @@ impl SignInLedger for Table {
         }
         let updated = update
             .condition_expression(far_enough.join(" OR "))
-            .return_values(ReturnValues::AllOld)
+            .return_values(ReturnValue::AllOld)
             .send()
             .await;
         let before = match updated {
@@ -124,7 +124,7 @@ impl SignInHistory for Table {
             .get_item()
             .key("pk", user_key(user))
             .key("sk", text("SIGN_IN"))
-            .consistent_read()
+            .consistent_read(true)
             .send()
             .await
             .map_err(port_error(READ))?;
@@ -141,7 +141,7 @@ impl SignInHistory for Table {
 
 impl Table {
     /// Adds one attempt. Items of unknown names expire by themselves.
-    fn count_one(&self, subject: &Subject, at: Timestamp) -> Operation<'_> {
+    fn count_one(&self, subject: &Subject, at: Timestamp) -> UpdateItemFluentBuilder {
         let update = self
             .ledger_item(subject_key(subject))
             .expression_attribute_values(":at", seconds(at))
@@ -178,7 +178,7 @@ impl Table {
         }
     }
 
-    fn ledger_item(&self, pk: AttributeValue) -> Operation<'_> {
+    fn ledger_item(&self, pk: AttributeValue) -> UpdateItemFluentBuilder {
         self.update_item().key("pk", pk).key("sk", text("SIGN_IN"))
     }
 }

@@ -58,11 +58,11 @@ impl SignInRecords for Table {
             .expression_attribute_values(":from", text(key(from)))
             // The bound is after every record of this second and before the next second.
             .expression_attribute_values(":until", text(format!("{}#~", key(until))))
-            .consistent_read()
+            .consistent_read(true)
             .send()
             .await
             .map_err(port_error(READ))?;
-        let recorded = answer.items.iter().map(|item| {
+        let recorded = answer.items().iter().map(|item| {
             read(item).ok_or_else(|| PortError::new(READ, "the record of a sign-in can't be read"))
         });
         recorded.collect()
@@ -81,7 +81,7 @@ fn read(item: &Item) -> Option<RecordedSignIn> {
     };
     Some(RecordedSignIn {
         at: Timestamp::from_second(whole(item, "recorded_at")?).ok()?,
-        client: item.get("client")?.as_s()?.clone(),
+        client: item.get("client")?.as_s().ok()?.clone(),
         evidence: Evidence { level: whole(item, "level")?, second_factor_at },
     })
 }

@@ -7,7 +7,8 @@ use shared::{
 };
 
 use super::{
-    Operation, Table, condition_failed, milliseconds, number, port_error, seconds, text, user_key, version,
+    Table, UpdateItemFluentBuilder, condition_failed, milliseconds, number, port_error, seconds, text,
+    user_key, version,
 };
 
 const WRITE: &str = "dynamodb.UpdateItem";
@@ -47,13 +48,13 @@ impl VerificationRequests for Table {
 }
 
 impl Table {
-    fn verification_requests(&self, user: &UserId, channel: Channel) -> Operation<'_> {
+    fn verification_requests(&self, user: &UserId, channel: Channel) -> UpdateItemFluentBuilder {
         let update = self.update_item().key("pk", user_key(user));
         update.key("sk", text(format!("ADDRESS_CODE#{}", channel.name())))
     }
 }
 
-async fn done(update: Operation<'_>) -> Result<bool, PortError> {
+async fn done(update: UpdateItemFluentBuilder) -> Result<bool, PortError> {
     match update.send().await {
         Ok(_) => Ok(true),
         Err(fault) if condition_failed(&fault) => Ok(false),

@@ -15,7 +15,7 @@ use super::{READ, attribute, clauses::failures_of};
 use crate::table::{Item, custom_factors};
 
 pub(super) fn slot_of(item: &Item, slot: ChallengeSlot) -> Option<&Item> {
-    item.get(&attribute(slot))?.as_m()
+    item.get(&attribute(slot))?.as_m().ok()
 }
 
 /// Returns the effect and digest of an answer.
@@ -71,7 +71,7 @@ pub(super) fn read(item: &Item) -> Result<UserSignInState, PortError> {
 
 pub(super) fn record(kept: &Item) -> Option<ChallengeState> {
     let rounds = |prefix: char| {
-        kept.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_s()?)))
+        kept.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_s().ok()?)))
     };
     let chosen = || {
         Some(ChosenFactor {
@@ -104,11 +104,11 @@ pub(super) fn record(kept: &Item) -> Option<ChallengeState> {
 }
 
 pub(super) fn read_proof(item: &Item) -> Result<RedeemedGrant, PortError> {
-    let proof = item.get("proof").and_then(|proof| proof.as_m()).ok_or_else(|| broken("proof"))?;
+    let proof = item.get("proof").and_then(|proof| proof.as_m().ok()).ok_or_else(|| broken("proof"))?;
     let factors = |name| -> BTreeSet<CustomFactor> {
         texts(proof, name).into_iter().filter_map(CustomFactor::from_name).collect()
     };
-    let is_true = |name: &str| proof.get(name).and_then(|value| value.as_bool()) == Some(&true);
+    let is_true = |name: &str| proof.get(name).and_then(|value| value.as_bool().ok()) == Some(&true);
     let proven = Proven {
         password: is_true("password"),
         native: factors("native"),
@@ -119,16 +119,16 @@ pub(super) fn read_proof(item: &Item) -> Result<RedeemedGrant, PortError> {
 }
 
 pub(super) fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
-    item.get(name)?.as_s().map(String::as_str)
+    item.get(name)?.as_s().ok().map(String::as_str)
 }
 
 pub(super) fn texts<'a>(item: &'a Item, name: &str) -> Vec<&'a str> {
-    let set = item.get(name).and_then(|value| value.as_ss());
+    let set = item.get(name).and_then(|value| value.as_ss().ok());
     set.into_iter().flatten().map(String::as_str).collect()
 }
 
 pub(super) fn number_of<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
-    item.get(name)?.as_n()?.parse().ok()
+    item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 pub(super) fn time(item: &Item, name: &str) -> Option<Timestamp> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shared::custom_auth::ChallengeSlot;
 
 use super::attribute;
-use crate::table::{AttributeValue, Operation, ReturnValues};
+use crate::table::{AttributeValue, OnFailure, ReturnValue, UpdateItemFluentBuilder};
 
 /// A conditional write under construction.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl Write {
         self.values.insert(placeholder.to_owned(), value);
     }
 
-    pub(super) fn put_into(self, mut update: Operation<'_>) -> Operation<'_> {
+    pub(super) fn put_into(self, mut update: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
         let clauses =
             [("SET", self.set), ("REMOVE", self.remove), ("DELETE", self.delete), ("ADD", self.add)];
         let clauses = clauses.into_iter().filter(|(_, clauses)| !clauses.is_empty());
@@ -72,8 +72,8 @@ impl Write {
         update
             .update_expression(expression)
             .condition_expression(condition)
-            .return_values(ReturnValues::AllNew)
-            .item_on_condition_failure()
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
     }
 }
 
