@@ -49,6 +49,37 @@ async fn a_listed_providers_identity_is_linked_by_verified_address() {
     }
 }
 
+/// A case-insensitive pool writes the whole user name in lower case.
+#[tokio::test]
+async fn a_subject_keeps_the_capitals_of_its_provider() {
+    let custom = "custom:provider_subject";
+    for (user_name, mapped, linked) in [
+        (
+            "Corp_AItOawmwtWwcT0k51BayewNvutrJUqsvl6qs7A4",
+            None,
+            Some("AItOawmwtWwcT0k51BayewNvutrJUqsvl6qs7A4"),
+        ),
+        ("corp_aitoawmwtwwct0k51bayewnvutrjuqsvl6qs7a4", None, None),
+        ("corp_aitoawmwt", Some("AItOawmwt"), Some("AItOawmwt")),
+        ("corp_aitoawmwt", Some("aitoawmwt"), Some("aitoawmwt")),
+        ("corp_aitoawmwt", Some("AItOawmwu"), None),
+        ("corp_amzn1.account.ae3xlplv", None, None),
+        ("corp_größe", None, None),
+        ("corp_001234.0a1b2c3d4e5f.0456", None, Some("001234.0a1b2c3d4e5f.0456")),
+        ("corp_9f3c2a71-4b5e-4d0f-8a6b-0c1d2e3f4a5b", None, Some("9f3c2a71-4b5e-4d0f-8a6b-0c1d2e3f4a5b")),
+        ("google_100000000000000000001", None, Some("100000000000000000001")),
+    ] {
+        let links = links(&[("alex", "alex@example.com")]);
+        let mut given = event(EXTERNAL, user_name, "true");
+        if let Some(mapped) = mapped {
+            given["request"]["userAttributes"][custom] = mapped.into();
+        }
+        let _refused_if_linked = answer(&trigger(GOOGLE, &links), given).await;
+        let subjects: Vec<_> = links.links().into_iter().map(|(_, identity)| identity.subject).collect();
+        assert_eq!(subjects, Vec::from_iter(linked), "{user_name} {mapped:?}");
+    }
+}
+
 #[tokio::test]
 async fn everybody_else_stays_apart() {
     let one = [("alex", "alex@example.com")];

@@ -53,19 +53,24 @@ pub struct Linking {
 }
 
 impl Linking {
+    /// The attribute to which an operator maps the subject of a provider whose subjects have capitals.
+    pub const SUBJECT_ATTRIBUTE: &str = "custom:provider_subject";
+
     pub fn new(providers: Vec<String>, links: Arc<dyn FederatedLinks>) -> Self {
         Self { providers, links }
     }
 
     /// Links an identity with its account. Makes two calls of the pool if there is an account, and one
-    /// otherwise. Makes no call for a provider that is not listed.
+    /// otherwise. Makes no call for a provider that is not listed. `mapped_subject` is the value of
+    /// [`Self::SUBJECT_ATTRIBUTE`].
     pub async fn link(
         &self,
         user_pool_id: &str,
         user_name: &str,
+        mapped_subject: Option<&str>,
         verified_email: Option<&EmailAddress>,
     ) -> Result<Linked, PortError> {
-        let (Some(identity), Some(email)) = (self.identity(user_name), verified_email) else {
+        let (Some(identity), Some(email)) = (self.identity(user_name, mapped_subject), verified_email) else {
             return Ok(Linked::Apart);
         };
         // With two accounts the owner is ambiguous.
@@ -78,7 +83,7 @@ impl Linking {
     /// Reads `<Provider>_<subject>` (cognito.md §1.5). A second underscore could belong to the name of an
     /// unlisted provider, so an identity with two is not linked. A case-insensitive pool writes the provider
     /// in lower case.
-    fn identity(&self, user_name: &str) -> Option<FederatedIdentity> {
+    fn identity(&self, user_name: &str, mapped_subject: Option<&str>) -> Option<FederatedIdentity> {
         let (name, subject) = user_name.split_once('_').filter(|(_, subject)| !subject.is_empty())?;
         let is_it = |provider: &&String| *provider == name || provider.to_ascii_lowercase() == name;
         let provider = self.providers.iter().find(is_it)?;
@@ -86,8 +91,26 @@ impl Linking {
             tracing::warn!(provider, "not linked: with two underscores the provider can't be told");
             return None;
         }
+        let Some(subject) = exact_subject(user_name, subject, mapped_subject) else {
+            let attribute = Self::SUBJECT_ATTRIBUTE;
+            tracing::warn!(provider, "not linked: map the provider's subject to {attribute}");
+            return None;
+        };
         Some(FederatedIdentity { provider: provider.clone(), subject: subject.to_owned() })
     }
+}
+
+/// Returns the subject as the provider writes it, or `None` if that is unknown. Cognito compares subjects with
+/// case. A case-insensitive pool writes user names in lower case, so a subject with capitals has lost them
+/// (cognito.md §1.5).
+fn exact_subject<'a>(user_name: &str, subject: &'a str, mapped: Option<&'a str>) -> Option<&'a str> {
+    if let Some(mapped) = mapped {
+        return Some(mapped).filter(|mapped| mapped.eq_ignore_ascii_case(subject));
+    }
+    let keeps_case = user_name.contains(|letter: char| letter.is_ascii_uppercase());
+    // Numbers and lower-case hexadecimal ids, such as those of Google, Facebook and Apple.
+    let has_no_case = !subject.contains(|letter: char| letter.is_alphabetic() && !letter.is_ascii_hexdigit());
+    (keeps_case || has_no_case).then_some(subject)
 }
 
 impl std::fmt::Debug for Linking {

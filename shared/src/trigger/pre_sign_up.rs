@@ -69,7 +69,8 @@ impl PreSignUp {
         let email = event.attribute("email").and_then(|email| EmailAddress::parse(email).ok());
         if let (Some(linking), "PreSignUp_ExternalProvider") = (&self.linking, event.source()) {
             let verified = email.as_ref().filter(|_| is_verified(event.attribute("email_verified")));
-            match linking.link(event.user_pool_id(), event.user_name(), verified).await? {
+            let subject = event.attribute(Linking::SUBJECT_ATTRIBUTE);
+            match linking.link(event.user_pool_id(), event.user_name(), subject, verified).await? {
                 // An error keeps Cognito from creating a separate user for the identity (cognito.md §1.5).
                 // The next sign-in is the account's.
                 Linked::Linked => return Err(Refusal::AccountLinked.into()),
