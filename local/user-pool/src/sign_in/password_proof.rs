@@ -151,7 +151,43 @@ impl Turn<'_> {
 /// Base64 that doesn't decode proves nothing.
 pub(super) fn accepts(exchange: &Exchange, signature: &str, secret_block: &str, timestamp: &str) -> bool {
     match (STANDARD.decode(signature), STANDARD.decode(secret_block)) {
-        (Ok(signature), Ok(secret_block)) => exchange.accepts(&signature, &secret_block, timestamp),
+        (Ok(signature), Ok(secret_block)) => {
+            is_timestamp(timestamp) && exchange.accepts(&signature, &secret_block, timestamp)
+        }
         _ => false,
+    }
+}
+
+/// Whether a text has the one format that Cognito reads: `Tue Nov 3 09:05:07 UTC 2026` (cognito.md §3.7). A
+/// day with a leading zero, another language or another zone is a wrong answer.
+fn is_timestamp(text: &str) -> bool {
+    let parsed = jiff::civil::DateTime::strptime("%a %b %d %H:%M:%S UTC %Y", text);
+    parsed.is_ok_and(|time| time.strftime("%a %b %-d %H:%M:%S UTC %Y").to_string() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_have_one_format() {
+        for right in
+            ["Tue Nov 3 09:05:07 UTC 2026", "Thu Dec 31 23:59:59 UTC 2026", "Thu Feb 29 00:00:00 UTC 2024"]
+        {
+            assert!(is_timestamp(right), "{right}");
+        }
+        for wrong in [
+            "Tue Nov 03 09:05:07 UTC 2026",
+            "Tue Nov 3 9:05:07 UTC 2026",
+            "Mon Nov 3 09:05:07 UTC 2026",
+            "Di Nov 3 09:05:07 UTC 2026",
+            "Tue Nov 3 09:05:07 GMT 2026",
+            "Tue Nov 3 09:05:07 UTC 26",
+            "2026-11-03T09:05:07Z",
+            "tue nov 3 09:05:07 UTC 2026",
+            "",
+        ] {
+            assert!(!is_timestamp(wrong), "{wrong}");
+        }
     }
 }
