@@ -14,7 +14,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
 use futures::FutureExt as _;
 use serde_json::Value;
 use shared::config::process_environment;
@@ -126,9 +126,12 @@ impl Aws {
         // may.
         credentials.provide_credentials().await.context("no AWS credentials")?;
         let region = region.as_ref().to_owned();
+        let connector = SharedHttpConnector::new(connector);
+        let shared = connector.clone();
         let config = config
             .into_builder()
             .credentials_provider(credentials.clone())
+            .http_client(http_client_fn(move |_, _| shared.clone()))
             .retry_config(
                 RetryConfig::standard()
                     .with_max_attempts(PATIENCE.tries)
@@ -136,13 +139,12 @@ impl Aws {
             )
             .timeout_config(
                 TimeoutConfig::builder()
-                    .connect_timeout(CONNECT)
                     .operation_attempt_timeout(PATIENCE.one_try)
                     .operation_timeout(PATIENCE.all_tries)
                     .build(),
             )
             .build();
-        Ok(Self { region, credentials, connector: SharedHttpConnector::new(connector), config })
+        Ok(Self { region, credentials, connector, config })
     }
 
     /// Returns the settings of the SDK's own clients.

@@ -34,8 +34,8 @@ impl Progress {
         self.show(what);
     }
 
-    pub(crate) fn at(&self, position: usize) {
-        self.0.set_position(u64::try_from(position).unwrap_or(u64::MAX));
+    pub(crate) fn at(&self, position: u64) {
+        self.0.set_position(position);
     }
 
     /// Removes the bar from the screen.

@@ -13,17 +13,17 @@ use shared::{
     config,
     kernel::{Clock as _, EmailAddress, PortError, UserId},
     sign_up::{
-        AddressClaim, AddressClaims as _, CandidateKey, ClaimReconciler, ListedUser, PassStatus, PassTotals,
-        PoolUsers, RunOutcome, UniqueSettings, UsersPage,
+        AddressClaim, AddressClaims as _, AddressConflict, CandidateKey, ClaimReconciler, ListedUser,
+        PassStart, PassStatus, PassTotals, PoolUsers, RunObserver, RunOutcome, UniqueSettings, UsersPage,
     },
 };
 use shared_testkit::{InMemoryTable, ManualClock};
 
 const PAGE: usize = 3;
 
-/// Users by name, with their addresses. Each page takes a second.
+/// Users by name, with their addresses and the second of their creation. Each page takes a second.
 struct Pool {
-    users: Mutex<BTreeMap<String, String>>,
+    users: Mutex<BTreeMap<String, (String, i64)>>,
     clock: Arc<ManualClock>,
     /// Whether the next request for a page fails once because its position is unknown.
     forgets: Mutex<bool>,
@@ -32,17 +32,22 @@ struct Pool {
 }
 
 impl Pool {
-    fn user(name: &str, email: &str) -> ListedUser {
+    fn user(name: &str, (email, created): &(String, i64)) -> ListedUser {
         let attribute = |asked: &str| match asked {
-            "email" => Some(email),
+            "email" => Some(email.as_str()),
             "email_verified" => Some("true"),
             _ => None,
         };
-        ListedUser::new(UserId::parse(name).unwrap(), Timestamp::UNIX_EPOCH, Some("CONFIRMED"), attribute)
+        let created = Timestamp::from_second(*created).unwrap();
+        ListedUser::new(UserId::parse(name).unwrap(), created, Some("CONFIRMED"), attribute)
     }
 
     fn set(&self, name: &str, email: &str) {
-        self.users.lock().unwrap().insert(name.to_owned(), email.to_owned());
+        self.set_created(name, email, 0);
+    }
+
+    fn set_created(&self, name: &str, email: &str, created: i64) {
+        self.users.lock().unwrap().insert(name.to_owned(), (email.to_owned(), created));
     }
 
     fn remove(&self, name: &str) {
@@ -59,7 +64,7 @@ impl PoolUsers for Pool {
         }
         let users = self.users.lock().unwrap().clone();
         let mut rest = users.iter().filter(|(name, _)| place.is_none_or(|place| name.as_str() >= place));
-        let page: Vec<_> = rest.by_ref().take(PAGE).map(|(name, email)| Self::user(name, email)).collect();
+        let page: Vec<_> = rest.by_ref().take(PAGE).map(|(name, user)| Self::user(name, user)).collect();
         let next = rest.next().map(|(name, _)| name.clone());
         if next.is_none()
             && let Some((name, email)) = self.late.lock().unwrap().take()
@@ -71,7 +76,7 @@ impl PoolUsers for Pool {
 
     async fn find(&self, user: &UserId) -> Result<Option<ListedUser>, PortError> {
         let users = self.users.lock().unwrap();
-        Ok(users.get(user.as_str()).map(|email| Self::user(user.as_str(), email)))
+        Ok(users.get(user.as_str()).map(|found| Self::user(user.as_str(), found)))
     }
 }
 
@@ -115,7 +120,7 @@ impl Stage {
     /// Runs the reconciliation for the given number of seconds.
     async fn run(&self, seconds: i64) -> RunOutcome {
         let deadline = self.clock.now().saturating_add(SignedDuration::from_secs(seconds)).unwrap();
-        self.reconciler().run(deadline).await.unwrap()
+        self.reconciler().run(PassStart::WhenDue, deadline, &()).await.unwrap()
     }
 
     /// Completes a pass, a day after the last one.
@@ -124,6 +129,12 @@ impl Stage {
         let run = self.run(3_600).await;
         assert_eq!(run.status, PassStatus::Finished);
         run.done
+    }
+
+    /// Ends the claim of the user on the address. Returns false if another user has it.
+    async fn release(&self, email: &str, owner: &str) -> bool {
+        let keys = Self::settings().keys(Some(&EmailAddress::parse(email).unwrap()), None);
+        self.table.release(keys.first().unwrap(), &UserId::parse(owner).unwrap()).await.unwrap()
     }
 
     /// Returns whether a new user could have the address.
@@ -183,6 +194,48 @@ async fn what_fires_no_trigger_is_caught_up_on() {
     }
 }
 
+/// Collects the owner and the other account of each conflict.
+#[derive(Default)]
+struct Conflicts(Mutex<Vec<(String, String)>>);
+
+impl RunObserver for Conflicts {
+    fn conflict(&self, AddressConflict { owner, other, .. }: AddressConflict) {
+        self.0.lock().unwrap().push((owner.as_str().to_owned(), other.as_str().to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn of_accounts_with_an_unclaimed_address_the_oldest_gets_it() {
+    let stage = Stage::new(0);
+    // Two pages. The pool lists the youngest first.
+    for (name, created) in [("a", 60), ("b", 50), ("c", 40), ("d", 20), ("e", 30)] {
+        stage.pool.set_created(name, "shared@example.com", created);
+    }
+    let conflicts = Conflicts::default();
+    let deadline = stage.clock.now().saturating_add(SignedDuration::from_hours(1)).unwrap();
+    let run = stage.reconciler().run(PassStart::WhenDue, deadline, &conflicts).await.unwrap();
+    assert_eq!(run.done, PassTotals { users: 5, made: 1, freed: 0, conflicts: 4 });
+    let found = conflicts.0.into_inner().unwrap();
+    let found: Vec<_> = found.iter().map(|(owner, other)| (owner.as_str(), other.as_str())).collect();
+    assert_eq!(found, [("b", "a"), ("c", "b"), ("d", "c"), ("d", "e")]);
+    // An older account gets no claim from before the pass.
+    stage.pool.set_created("f", "shared@example.com", 10);
+    assert_eq!(stage.pass().await, PassTotals { users: 6, made: 0, freed: 0, conflicts: 5 });
+    assert!(stage.release("shared@example.com", "d").await);
+}
+
+#[tokio::test]
+async fn an_operator_begins_a_pass_before_it_is_due() {
+    let stage = Stage::new(3);
+    stage.pass().await;
+    stage.pool.remove("user-01");
+    stage.clock.advance(SignedDuration::from_secs(1));
+    assert_eq!(stage.run(60).await.status, PassStatus::Idle);
+    let deadline = stage.clock.now().saturating_add(SignedDuration::from_mins(1)).unwrap();
+    let run = stage.reconciler().run(PassStart::Now, deadline, &()).await.unwrap();
+    assert_eq!(run.done, PassTotals { users: 2, made: 0, freed: 1, conflicts: 0 });
+}
+
 #[tokio::test]
 async fn an_address_regained_before_its_release_stays_claimed() {
     let stage = Stage::new(5);
@@ -207,7 +260,8 @@ async fn of_two_runs_at_a_time_one_goes_on() {
     let stage = Stage::new(20);
     let deadline = stage.clock.now().saturating_add(SignedDuration::from_hours(1)).unwrap();
     let (one, other) = (stage.reconciler(), stage.reconciler());
-    let (one, other) = futures::join!(one.run(deadline), other.run(deadline));
+    let run = async |reconciler: &ClaimReconciler| reconciler.run(PassStart::WhenDue, deadline, &()).await;
+    let (one, other) = futures::join!(run(&one), run(&other));
     let mut statuses = [one.unwrap().status, other.unwrap().status];
     statuses.sort_by_key(|status| *status == PassStatus::Finished);
     assert_ne!(statuses[0], PassStatus::Unfinished);

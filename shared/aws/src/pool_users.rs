@@ -1,5 +1,6 @@
 use async_trait::async_trait;
 use aws_sdk_cognitoidentityprovider::{Client, operation::list_users::ListUsersError, types::UserType};
+use aws_types::SdkConfig;
 use jiff::Timestamp;
 use shared::{
     kernel::{PortError, UserId},
@@ -24,6 +25,11 @@ impl PoolListing {
         let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&aws.config);
         config.set_endpoint_url(aws.settings.endpoints.cognito.clone());
         Self { client: Client::from_conf(config.build()), user_pool_id }
+    }
+
+    /// Creates the listing for an operator, with the operator's credentials and endpoint.
+    pub fn of_operator(config: &SdkConfig, user_pool_id: String) -> Self {
+        Self { client: Client::new(config), user_pool_id }
     }
 }
 

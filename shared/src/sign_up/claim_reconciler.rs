@@ -1,14 +1,16 @@
-//! Reconciles address claims with the pool's accounts in pieces. `cognito-mfa claims reconcile` does the same
-//! with the whole pool in memory. This is for a function with a few minutes and little memory.
+//! Reconciles address claims with the pool's accounts, page by page. It finds what no trigger reports: deleted
+//! users, changed addresses, and users from before the installation. A function with a few minutes and little
+//! memory runs it on a schedule. `cognito-mfa claims reconcile` runs it to its end.
 //!
 //! ```text
 //! listing ──▶ every user's addresses are claimed, or the claim is marked as seen in this pass
-//!    │        (a claim whose owner no longer has the address goes to the user listed with it)
+//!    │        (a claim whose owner no longer has the address goes to the user listed with it,
+//!    │        and a claim that is newer than the pass goes to the oldest account with the address)
 //!    ▼
 //! sweeping ─▶ claims that were there before the pass and were not seen: their owner is looked up once more,
 //!    │        and without the address the claim is freed
 //!    ▼
-//!   over  ──▶ nothing until a day after the pass began
+//!   over  ──▶ nothing until a day after the pass began, or until an operator begins the next one
 //! ```
 //!
 //! Every step can be repeated. A run that is killed repeats one page.
@@ -21,10 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{AddressClaims, AddressKey, KnownAddress, ListedUser, StoredClaim, UniqueSettings};
-use crate::{
-    kernel::{Clock, PortError, UserId},
-    telemetry::Metric,
-};
+use crate::kernel::{Clock, PortError, UserId};
 
 /// Time from the begin of one pass to the begin of the next.
 pub const PASS_EVERY: SignedDuration = SignedDuration::from_hours(24);
@@ -138,8 +137,16 @@ pub struct PassTotals {
     pub users: u64,
     pub made: u64,
     pub freed: u64,
-    /// Number of proven addresses whose claim belongs to another user, who has the address too.
+    /// Number of accounts with a proven address that another account owns and has too.
     pub conflicts: u64,
+}
+
+/// When a run begins a pass. A run always continues an unfinished pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassStart {
+    Now,
+    /// [`PASS_EVERY`] after the begin of the last pass.
+    WhenDue,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -163,6 +170,25 @@ pub struct RunOutcome {
     pub done: PassTotals,
 }
 
+/// Two accounts with one proven address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressConflict {
+    pub address: AddressKey,
+    /// The account that owns the address now.
+    pub owner: UserId,
+    pub other: UserId,
+}
+
+/// Observes a run, for an operator. `()` ignores everything.
+pub trait RunObserver: Send + Sync {
+    /// Receives the totals of the pass after a page.
+    fn page(&self, _done: &PassTotals) {}
+
+    fn conflict(&self, _conflict: AddressConflict) {}
+}
+
+impl RunObserver for () {}
+
 /// Reconciles address claims with the pool's users.
 pub struct ClaimReconciler {
     settings: UniqueSettings,
@@ -183,14 +209,20 @@ impl ClaimReconciler {
         Self { settings, users, claims, review, clock }
     }
 
-    /// Continues the pass, or begins the next one if it is due, until `deadline`. A page that has begun is
+    /// Continues the pass, or begins the next one, until `deadline`. A page of users that has begun is
     /// finished, which takes the time of one page at most.
-    pub async fn run(&self, deadline: Timestamp) -> Result<RunOutcome, PortError> {
+    pub async fn run(
+        &self,
+        start: PassStart,
+        deadline: Timestamp,
+        observer: &dyn RunObserver,
+    ) -> Result<RunOutcome, PortError> {
         let fingerprint = self.settings.fingerprint();
         let kept = self.review.progress().await?;
         let mut seen = kept.as_ref().map(|kept| kept.revision);
         let begun = self.clock.now();
-        let is_due = |kept: &PassProgress| begun.duration_since(kept.pass) >= PASS_EVERY;
+        let is_due =
+            |kept: &PassProgress| start == PassStart::Now || begun.duration_since(kept.pass) >= PASS_EVERY;
         let mut progress = match kept {
             Some(kept)
                 if kept.fingerprint == fingerprint && (kept.phase != PassPhase::Over || !is_due(&kept)) =>
@@ -209,44 +241,41 @@ impl ClaimReconciler {
         if progress.phase == PassPhase::Over {
             return Ok(RunOutcome { status: PassStatus::Idle, done: progress.done });
         }
-        while self.clock.now() < deadline {
-            let is_whole = match progress.phase.clone() {
-                PassPhase::Listing(place) => self.list(&mut progress, place.as_deref()).await?,
+        while self.clock.now() < deadline && progress.phase != PassPhase::Over {
+            match progress.phase.clone() {
+                PassPhase::Listing(place) => self.list(&mut progress, place.as_deref(), observer).await?,
                 PassPhase::Sweeping(place) => self.sweep(&mut progress, place.as_ref(), deadline).await?,
-                PassPhase::Over => break,
-            };
-            if !is_whole {
-                break;
+                PassPhase::Over => {}
             }
             progress.revision += 1;
             if !self.review.keep(&progress, seen).await? {
                 return Ok(RunOutcome { status: PassStatus::Overtaken, done: progress.done });
             }
             seen = Some(progress.revision);
+            observer.page(&progress.done);
         }
-        let done = progress.done;
-        if progress.phase != PassPhase::Over {
-            return Ok(RunOutcome { status: PassStatus::Unfinished, done });
-        }
-        let counts = [done.users, done.made, done.freed, done.conflicts].map(|count| count.to_string());
-        let [users, made, freed, conflicts] = &counts;
-        let facts = [("users", users.as_str()), ("made", made), ("freed", freed), ("conflicts", conflicts)];
-        Metric::ClaimsReconciled.emit_with(&facts);
-        Ok(RunOutcome { status: PassStatus::Finished, done })
+        let is_over = progress.phase == PassPhase::Over;
+        let status = if is_over { PassStatus::Finished } else { PassStatus::Unfinished };
+        Ok(RunOutcome { status, done: progress.done })
     }
 
     /// Handles one page of users.
-    async fn list(&self, progress: &mut PassProgress, place: Option<&str>) -> Result<bool, PortError> {
+    async fn list(
+        &self,
+        progress: &mut PassProgress,
+        place: Option<&str>,
+        observer: &dyn RunObserver,
+    ) -> Result<(), PortError> {
         let Some(page) = self.users.page(place).await? else {
             if place.is_none() {
                 return Err(PortError::new("claims.list", "the first page is not known"));
             }
             progress.phase = PassPhase::Listing(None);
-            return Ok(true);
+            return Ok(());
         };
         let known: Vec<_> = page.users.iter().flat_map(|user| user.addresses(&self.settings)).collect();
         for chunk in known.chunks(PARALLEL) {
-            let work = chunk.iter().map(|known| self.see(known, progress.pass));
+            let work = chunk.iter().map(|known| self.see(known, progress.pass, observer));
             for done in try_join_all(work).await? {
                 progress.done.made += done.made;
                 progress.done.freed += done.freed;
@@ -255,58 +284,86 @@ impl ClaimReconciler {
         }
         progress.done.users += u64::try_from(page.users.len()).unwrap_or_default();
         progress.phase = page.next.map_or(PassPhase::Sweeping(None), |next| PassPhase::Listing(Some(next)));
-        Ok(true)
+        Ok(())
     }
 
     /// Handles one address of one user.
-    async fn see(&self, known: &KnownAddress, pass: Timestamp) -> Result<PassTotals, PortError> {
-        let review = || self.review.review(known, pass, self.clock.now());
+    async fn see(
+        &self,
+        known: &KnownAddress,
+        pass: Timestamp,
+        observer: &dyn RunObserver,
+    ) -> Result<PassTotals, PortError> {
         let mut done = PassTotals::default();
-        let mut reviewed = review().await?;
-        if let ClaimReview::Others { owner, since } = &reviewed
-            && *since < pass
-            && !self.has(owner, &known.address).await?
-        {
-            done.freed += u64::from(self.claims.release(&known.address, owner).await?);
-            reviewed = review().await?;
+        let conflict = |owner: &UserId, other: &UserId| {
+            let (owner, other) = (owner.clone(), other.clone());
+            observer.conflict(AddressConflict { address: known.address.clone(), owner, other });
+            1
+        };
+        let mut younger = None;
+        loop {
+            let (owner, since) = match self.review.review(known, pass, self.clock.now()).await? {
+                ClaimReview::Others { owner, since } => (owner, since),
+                ClaimReview::Made => {
+                    match &younger {
+                        Some(younger) => done.conflicts += conflict(&known.user, younger),
+                        None => done.made += 1,
+                    }
+                    return Ok(done);
+                }
+                ClaimReview::Right | ClaimReview::NotTheirs => return Ok(done),
+            };
+            // A claim from before the pass stays with its owner, who has the address. Of accounts whose
+            // address was not claimed before the pass, the oldest gets the claim.
+            match self.find(&owner, &known.address).await? {
+                None if since < pass => {
+                    done.freed += u64::from(self.claims.release(&known.address, &owner).await?);
+                }
+                Some(owned) if since >= pass && known.is_older_than(&owned) => {
+                    if self.claims.release(&known.address, &owner).await? {
+                        younger = Some(owner);
+                    }
+                }
+                _ => {
+                    done.conflicts += conflict(&owner, &known.user);
+                    return Ok(done);
+                }
+            }
         }
-        done.made += u64::from(reviewed == ClaimReview::Made);
-        done.conflicts += u64::from(matches!(reviewed, ClaimReview::Others { .. }));
-        Ok(done)
     }
 
-    /// Handles one page of claims. Returns false if the time is up before its end.
+    /// Handles one page of claims, or a part of it if the time is up. A repeated page has the rest only.
     async fn sweep(
         &self,
         progress: &mut PassProgress,
         place: Option<&ClaimCursor>,
         deadline: Timestamp,
-    ) -> Result<bool, PortError> {
+    ) -> Result<(), PortError> {
         let (unseen, next) = self.review.unseen(progress.pass, place).await?;
         for chunk in unseen.chunks(PARALLEL) {
             if self.clock.now() >= deadline {
-                return Ok(false);
+                return Ok(());
             }
             let freed = try_join_all(chunk.iter().map(|claim| self.free(claim))).await?;
             progress.done.freed += freed.into_iter().map(u64::from).sum::<u64>();
         }
         progress.phase = next.map_or(PassPhase::Over, |next| PassPhase::Sweeping(Some(next)));
-        Ok(true)
+        Ok(())
     }
 
     async fn free(&self, claim: &StoredClaim) -> Result<bool, PortError> {
         // The listing was not of one moment, so we look a user up before freeing their claim.
-        if self.has(&claim.owner, &claim.address).await? {
+        if self.find(&claim.owner, &claim.address).await?.is_some() {
             return Ok(false);
         }
         self.claims.release(&claim.address, &claim.owner).await
     }
 
-    /// Whether the user exists and has the address now.
-    async fn has(&self, user: &UserId, address: &AddressKey) -> Result<bool, PortError> {
+    /// Returns the user's address, or `None` if the user does not exist or no longer has it.
+    async fn find(&self, user: &UserId, address: &AddressKey) -> Result<Option<KnownAddress>, PortError> {
         let found = self.users.find(user).await?;
         let addresses = found.map(|user| user.addresses(&self.settings)).unwrap_or_default();
-        Ok(addresses.iter().any(|known| known.address == *address))
+        Ok(addresses.into_iter().find(|known| known.address == *address))
     }
 }
 

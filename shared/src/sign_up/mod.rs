@@ -6,7 +6,7 @@ mod canonical;
 mod claim_reconciler;
 mod confirmation;
 mod link;
-mod reconcile;
+mod listed_user;
 mod unique;
 
 pub use address_claims::{
@@ -15,10 +15,10 @@ pub use address_claims::{
 };
 pub use admission::{Admission, Candidate, admit};
 pub use claim_reconciler::{
-    ClaimCursor, ClaimReconciler, ClaimReview, ClaimScan, PASS_EVERY, PassPhase, PassProgress, PassStatus,
-    PassTotals, PoolUsers, RunOutcome, UsersPage,
+    AddressConflict, ClaimCursor, ClaimReconciler, ClaimReview, ClaimScan, PASS_EVERY, PassPhase,
+    PassProgress, PassStart, PassStatus, PassTotals, PoolUsers, RunObserver, RunOutcome, UsersPage,
 };
 pub use confirmation::{ConfirmedUsers, Recorded, welcome_id};
 pub use link::{FederatedIdentity, FederatedLinks, Linked, Linking};
-pub use reconcile::{AddressConflict, KnownAddress, ListedUser, Reconciliation, StaleClaim, StoredClaim};
+pub use listed_user::{KnownAddress, ListedUser, StoredClaim};
 pub use unique::{Availability, UniqueAddresses, UniqueSettings};

@@ -8,7 +8,7 @@ use tracing::Instrument;
 
 use crate::{
     kernel::{PortError, Refusal},
-    sign_up::ClaimReconciler,
+    sign_up::{ClaimReconciler, PassStart, PassStatus, RunOutcome},
     telemetry::{self, Metric},
 };
 
@@ -41,9 +41,12 @@ pub async fn serve_reconciliation(reconciler: Option<ClaimReconciler>) -> Result
 pub async fn reconcile(reconciler: Option<&ClaimReconciler>, deadline: Timestamp) -> Result<Value, Refusal> {
     let Some(reconciler) = reconciler else { return Ok(json!({ "status": "off" })) };
     let until = deadline.saturating_sub(MARGIN).unwrap_or(deadline);
-    match AssertUnwindSafe(reconciler.run(until)).catch_unwind().await {
+    match AssertUnwindSafe(reconciler.run(PassStart::WhenDue, until, &())).catch_unwind().await {
         Ok(Ok(run)) => {
             tracing::info!(?run, "address claims reconciled");
+            if run.status == PassStatus::Finished {
+                emit(run);
+            }
             serde_json::to_value(run).map_err(|fault| {
                 telemetry::dependency_failed(&PortError::new("claims.answer", fault));
                 Refusal::TemporarilyUnavailable
@@ -59,4 +62,11 @@ pub async fn reconcile(reconciler: Option<&ClaimReconciler>, deadline: Timestamp
             Err(Refusal::TemporarilyUnavailable)
         }
     }
+}
+
+fn emit(RunOutcome { done, .. }: RunOutcome) {
+    let counts = [done.users, done.made, done.freed, done.conflicts].map(|count| count.to_string());
+    let [users, made, freed, conflicts] = &counts;
+    let facts = [("users", users.as_str()), ("made", made), ("freed", freed), ("conflicts", conflicts)];
+    Metric::ClaimsReconciled.emit_with(&facts);
 }
