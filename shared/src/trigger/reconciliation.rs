@@ -1,11 +1,9 @@
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::sync::Arc;
 
-use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::{Value, json};
-use tracing::Instrument;
 
+use super::shell::{guarded, serve_with};
 use crate::{
     kernel::{PortError, Refusal},
     sign_up::{ClaimReconciler, PassStart, PassStatus, RunOutcome},
@@ -21,19 +19,14 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 /// do.
 pub async fn serve_reconciliation(reconciler: Option<ClaimReconciler>) -> Result<(), lambda_runtime::Error> {
     let reconciler = Arc::new(reconciler);
-    lambda_runtime::run(service_fn(move |invocation: LambdaEvent<Value>| {
+    serve_with(move |invocation| {
         let reconciler = Arc::clone(&reconciler);
         async move {
-            let context = invocation.context;
-            let span = tracing::info_span!("invocation", request_id = context.request_id);
-            let deadline = i64::try_from(context.deadline).ok();
+            let deadline = i64::try_from(invocation.context.deadline).ok();
             let deadline = deadline.and_then(|at| Timestamp::from_millisecond(at).ok()).unwrap_or_default();
-            reconcile((*reconciler).as_ref(), deadline).instrument(span).await.map_err(|refusal| Diagnostic {
-                error_type: refusal.code().into(),
-                error_message: refusal.text().into(),
-            })
+            reconcile((*reconciler).as_ref(), deadline).await
         }
-    }))
+    })
     .await
 }
 
@@ -41,27 +34,15 @@ pub async fn serve_reconciliation(reconciler: Option<ClaimReconciler>) -> Result
 pub async fn reconcile(reconciler: Option<&ClaimReconciler>, deadline: Timestamp) -> Result<Value, Refusal> {
     let Some(reconciler) = reconciler else { return Ok(json!({ "status": "off" })) };
     let until = deadline.saturating_sub(MARGIN).unwrap_or(deadline);
-    match AssertUnwindSafe(reconciler.run(PassStart::WhenDue, until, &())).catch_unwind().await {
-        Ok(Ok(run)) => {
-            tracing::info!(?run, "address claims reconciled");
-            if run.status == PassStatus::Finished {
-                emit(run);
-            }
-            serde_json::to_value(run).map_err(|fault| {
-                telemetry::dependency_failed(&PortError::new("claims.answer", fault));
-                Refusal::TemporarilyUnavailable
-            })
-        }
-        Ok(Err(fault)) => {
-            telemetry::dependency_failed(&fault);
-            Err(Refusal::TemporarilyUnavailable)
-        }
-        // The panic hook has logged the place.
-        Err(_) => {
-            Metric::Panicked.emit();
-            Err(Refusal::TemporarilyUnavailable)
-        }
+    let run = guarded(reconciler.run(PassStart::WhenDue, until, &())).await?;
+    tracing::info!(?run, "address claims reconciled");
+    if run.status == PassStatus::Finished {
+        emit(run);
     }
+    serde_json::to_value(run).map_err(|fault| {
+        telemetry::dependency_failed(&PortError::new("claims.answer", fault));
+        Refusal::TemporarilyUnavailable
+    })
 }
 
 fn emit(RunOutcome { done, .. }: RunOutcome) {

@@ -1,14 +1,12 @@
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::sync::Arc;
 
-use futures::FutureExt;
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
-use tracing::Instrument;
 
+use super::shell::{guarded, serve_with};
 use crate::{
     kernel::{PortError, Refusal},
     recovery::{RecoveryCommand, RecoveryReply, RecoveryService},
-    telemetry::{self, Metric},
+    telemetry,
 };
 
 /// Serves the requests of the public API until Lambda ends the process. This is not a trigger of a pool.
@@ -16,15 +14,10 @@ use crate::{
 pub async fn serve_recoveries(
     service: Option<Arc<dyn RecoveryService>>,
 ) -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::run(service_fn(move |invocation: LambdaEvent<Value>| {
+    serve_with(move |invocation| {
         let service = service.clone();
-        async move {
-            let span = tracing::info_span!("invocation", request_id = invocation.context.request_id);
-            decide(service.as_deref(), invocation.payload).instrument(span).await.map_err(|refusal| {
-                Diagnostic { error_type: refusal.code().into(), error_message: refusal.text().into() }
-            })
-        }
-    }))
+        async move { decide(service.as_deref(), invocation.payload).await }
+    })
     .await
 }
 
@@ -36,18 +29,7 @@ pub async fn decide(service: Option<&dyn RecoveryService>, payload: Value) -> Re
     };
     let Some(service) = service else { return answer(&RecoveryReply::refused(Refusal::RecoveryClosed)) };
     tracing::info!(command = ?command, "recovery command");
-    match AssertUnwindSafe(service.handle(&command)).catch_unwind().await {
-        Ok(Ok(answered)) => answer(&answered),
-        Ok(Err(fault)) => {
-            telemetry::dependency_failed(&fault);
-            Err(Refusal::TemporarilyUnavailable)
-        }
-        // The panic hook has logged the place.
-        Err(_) => {
-            Metric::Panicked.emit();
-            Err(Refusal::TemporarilyUnavailable)
-        }
-    }
+    answer(&guarded(service.handle(&command)).await?)
 }
 
 fn answer(answered: &RecoveryReply) -> Result<Value, Refusal> {

@@ -1,6 +1,6 @@
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 
-use futures::FutureExt;
+use futures::{FutureExt as _, TryFutureExt as _};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::{Map, Value};
 use tracing::Instrument;
@@ -32,20 +32,53 @@ pub enum TriggerFault {
 /// Serves invocations until Lambda ends the process.
 pub async fn serve(trigger: impl Trigger) -> Result<(), lambda_runtime::Error> {
     let trigger = Arc::new(trigger);
-    lambda_runtime::run(service_fn(move |invocation: LambdaEvent<Value>| {
+    serve_with(move |invocation| {
         let trigger = Arc::clone(&trigger);
-        async move {
-            let request_id = invocation.context.request_id;
-            let span = tracing::info_span!(
-                "invocation",
-                request_id,
-                trigger = tracing::field::Empty,
-                user = tracing::field::Empty
-            );
-            answer(trigger.as_ref(), invocation.payload).instrument(span).await.map_err(public)
-        }
+        async move { answer(trigger.as_ref(), invocation.payload).await }
+    })
+    .await
+}
+
+/// Serves invocations with `handle`, each in its span.
+pub(super) async fn serve_with<F>(
+    handle: impl Fn(LambdaEvent<Value>) -> F,
+) -> Result<(), lambda_runtime::Error>
+where
+    F: Future<Output = Result<Value, Refusal>>,
+{
+    lambda_runtime::run(service_fn(|invocation: LambdaEvent<Value>| {
+        let span = tracing::info_span!(
+            "invocation",
+            request_id = invocation.context.request_id,
+            trigger = tracing::field::Empty,
+            user = tracing::field::Empty
+        );
+        handle(invocation).instrument(span).map_err(public)
     }))
     .await
+}
+
+/// Runs the work of an invocation. Only a refusal leaves it, whatever fails inside.
+pub(super) async fn guarded<T, E: Into<TriggerFault>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Refusal> {
+    match AssertUnwindSafe(work.map_err(Into::into)).catch_unwind().await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(TriggerFault::Refused(refusal))) => {
+            tracing::info!(refusal = refusal.code(), "trigger refused");
+            Metric::Refused.emit();
+            Err(refusal)
+        }
+        Ok(Err(TriggerFault::Port(fault))) => {
+            telemetry::dependency_failed(&fault);
+            Err(Refusal::TemporarilyUnavailable)
+        }
+        // The panic hook has logged the place.
+        Err(_) => {
+            Metric::Panicked.emit();
+            Err(Refusal::TemporarilyUnavailable)
+        }
+    }
 }
 
 /// Runs `trigger` on one event and returns the whole event with its `response`.
@@ -60,24 +93,7 @@ pub async fn answer(trigger: &impl Trigger, mut event: Value) -> Result<Value, R
     if let Some(user) = read.user() {
         span.record("user", user.pseudonym());
     }
-    let outcome = AssertUnwindSafe(async { trigger.handle(read).await }).catch_unwind().await;
-    let response = match outcome {
-        Ok(Ok(response)) => response,
-        Ok(Err(TriggerFault::Refused(refusal))) => {
-            tracing::info!(refusal = refusal.code(), "trigger refused");
-            Metric::Refused.emit();
-            return Err(refusal);
-        }
-        Ok(Err(TriggerFault::Port(fault))) => {
-            telemetry::dependency_failed(&fault);
-            return Err(Refusal::TemporarilyUnavailable);
-        }
-        // The panic hook has logged the place.
-        Err(_) => {
-            Metric::Panicked.emit();
-            return Err(Refusal::TemporarilyUnavailable);
-        }
-    };
+    let response = guarded(async { trigger.handle(read).await }).await?;
     if !response.is_empty() {
         match members.get_mut("response") {
             Some(Value::Object(defaults)) => defaults.extend(response),
