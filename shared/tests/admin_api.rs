@@ -63,6 +63,7 @@ fn api_with(factors: &[PoolFactor], more_policy: &str) -> Api {
 }
 
 /// An audit trail that accepts no line.
+#[derive(Debug)]
 struct NoTrail;
 
 #[async_trait::async_trait]

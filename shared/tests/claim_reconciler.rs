@@ -22,6 +22,7 @@ use shared_testkit::{InMemoryTable, ManualClock};
 const PAGE: usize = 3;
 
 /// Users by name, with their addresses and the second of their creation. Each page takes a second.
+#[derive(Debug)]
 struct Pool {
     users: Mutex<BTreeMap<String, (String, i64)>>,
     clock: Arc<ManualClock>,

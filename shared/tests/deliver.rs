@@ -69,7 +69,7 @@ impl Provider<Email> for Sent {
 }
 
 /// Draws 246810, 246811 and so on.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Codes {
     drawn: AtomicU32,
     is_over: bool,

@@ -65,7 +65,7 @@ enum Step {
 
 /// The services around the senders. They are a KMS that knows the sample events' keys, a provider with an
 /// outbox, and a table that can be stopped at a step.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct World {
     table: Arc<InMemoryTable>,
     /// The step that stops the next delivery.

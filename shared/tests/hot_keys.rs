@@ -35,7 +35,7 @@ const DRAWN: u64 = 100_000;
 const SHARDS: u8 = 4;
 
 /// Counts increments by counter, and lets everything pass.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Tally(Mutex<HashMap<BudgetCounter, u64>>);
 
 #[async_trait]

@@ -1085,6 +1085,7 @@ async fn a_private_key_is_refused() {
 }
 
 /// A table in which another writer is faster for the next writes.
+#[derive(Debug)]
 struct Contested(Arc<InMemoryTable>, AtomicU32);
 
 #[async_trait]

@@ -37,6 +37,7 @@ const POLICY: &str = r#"
 "#;
 
 /// Every user has a pool factor, except `plain`. For `down` the lookup fails.
+#[derive(Debug)]
 struct Natives;
 
 #[async_trait::async_trait]

@@ -94,6 +94,7 @@ async fn attempts_are_counted_until_a_completed_sign_in() {
 }
 
 /// Every user has a pool factor.
+#[derive(Debug)]
 struct Enrolled;
 
 #[async_trait]

@@ -76,7 +76,7 @@ impl UserName {
 /// `id` and `at`. `erase` deletes every item under the user's id except the audit trail. No function may
 /// change the audit trail, which expires by itself (`audit.retention_days`). `erase` can be repeated.
 #[async_trait]
-pub trait UserItems: Send + Sync {
+pub trait UserItems: Send + Sync + std::fmt::Debug {
     async fn lines(
         &self,
         user: &UserId,

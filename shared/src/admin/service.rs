@@ -24,7 +24,7 @@ use crate::{
 const MAX_RETRIES: u32 = 4;
 
 /// The ports of [`AdminService`].
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct AdminPorts {
     /// Called with the administrator's own token.
     pub pool: Arc<dyn NativeFactors>,
@@ -38,12 +38,6 @@ pub struct AdminPorts {
     pub queue: Arc<dyn MessageQueue>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-}
-
-impl std::fmt::Debug for AdminPorts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SupportPorts(..)")
-    }
 }
 
 /// Carries out the operations of administrators.

@@ -63,6 +63,7 @@ fn digest(parts: &[&[u8]]) -> String {
 }
 
 /// Makes sure that a repeated request takes effect once.
+#[derive(Debug)]
 pub struct IdempotentRequests {
     store: Arc<dyn IdempotencyStore>,
     clock: Arc<dyn Clock>,
@@ -127,12 +128,6 @@ impl IdempotentRequests {
 
 fn after(now: Timestamp, time: SignedDuration) -> Timestamp {
     now.saturating_add(time).unwrap_or(now)
-}
-
-impl std::fmt::Debug for IdempotentRequests {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("IdempotentRequests")
-    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub enum RateCounter {
 /// Contract: of N racing callers exactly `most` are counted. A refused call changes nothing. Each call is one
 /// write.
 #[async_trait]
-pub trait RateCounts: Send + Sync {
+pub trait RateCounts: Send + Sync + std::fmt::Debug {
     /// Returns false if the window already has `most` calls. `start` is the window's first second.
     async fn count(&self, counter: &RateCounter, start: Timestamp, most: u32) -> Result<bool, PortError>;
 }
@@ -33,7 +33,7 @@ pub trait RateCounts: Send + Sync {
 /// the key again. `store_response` and `release` are one write each. They change nothing if the holder's
 /// claim has expired and another request has the key. The caller leaves out a response that holds a secret.
 #[async_trait]
-pub trait IdempotencyStore: Send + Sync {
+pub trait IdempotencyStore: Send + Sync + std::fmt::Debug {
     /// Claims the key until `until`, if it is free at `now`.
     async fn claim(
         &self,

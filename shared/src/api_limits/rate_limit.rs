@@ -42,6 +42,7 @@ impl RateWindow {
 
 /// Limits how many changes a user and an address may request in a minute. It does not count reads. A write
 /// for each read would cost more than it protects, and API Gateway and Cognito limit reads.
+#[derive(Debug)]
 pub struct RateLimiter {
     counts: Arc<dyn RateCounts>,
     clock: Arc<dyn Clock>,
@@ -97,15 +98,6 @@ fn network(address: IpAddr) -> Vec<u8> {
             || address.octets().iter().take(8).copied().collect(),
             |address| address.octets().to_vec(),
         ),
-    }
-}
-
-impl std::fmt::Debug for RateLimiter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RateLimiter")
-            .field("per_user", &self.per_user)
-            .field("per_address", &self.per_address)
-            .finish_non_exhaustive()
     }
 }
 

@@ -24,7 +24,7 @@ pub struct RecordedSignIn {
 /// Contract: `record` is one write and can be repeated. Of racing records none is lost. `recorded` is one
 /// consistent read.
 #[async_trait]
-pub trait SignInRecords: Send + Sync {
+pub trait SignInRecords: Send + Sync + std::fmt::Debug {
     async fn record(&self, user: &UserId, sign_in: &RecordedSignIn) -> Result<(), PortError>;
 
     /// Returns the sign-ins from `from` to `until`, both included, by the second.

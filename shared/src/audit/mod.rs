@@ -210,7 +210,7 @@ pub struct AuditLine {
 /// Contract: `newest` returns the newest lines first. Over all pages each line appears once, even if lines
 /// are appended meanwhile.
 #[async_trait]
-pub trait AuditLog: Send + Sync {
+pub trait AuditLog: Send + Sync + std::fmt::Debug {
     /// Returns at most `most` lines of a user. If `before` is given, all are older than it.
     async fn newest(
         &self,
@@ -224,6 +224,6 @@ pub trait AuditLog: Send + Sync {
 ///
 /// Contract: an entry is stored once, even if it is appended several times, and it never changes.
 #[async_trait]
-pub trait AuditTrail: Send + Sync {
+pub trait AuditTrail: Send + Sync + std::fmt::Debug {
     async fn append(&self, entry: &AuditEntry) -> Result<(), PortError>;
 }

@@ -29,6 +29,7 @@ pub struct CreatedChallenge {
 }
 
 /// Creates challenges and queues their codes for sending.
+#[derive(Debug)]
 pub struct ChallengeCreator {
     sign_ins: SignIns,
     queue: Arc<dyn MessageQueue>,
@@ -314,12 +315,6 @@ impl ChallengeCreator {
                 |address| address.to_string(),
             )
         }
-    }
-}
-
-impl std::fmt::Debug for ChallengeCreator {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChallengeCreator").field("sign_ins", &self.sign_ins).finish_non_exhaustive()
     }
 }
 

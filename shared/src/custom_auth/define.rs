@@ -22,6 +22,7 @@ pub enum DefineDecision {
 }
 
 /// Decides the steps of custom sign-ins.
+#[derive(Debug)]
 pub struct SignIns {
     pub(super) settings: CustomAuthSettings,
     pub(super) challenges: Arc<dyn Challenges>,
@@ -78,11 +79,5 @@ impl SignIns {
         let groups = user_state.groups.iter().map(String::as_str);
         let requirements = Requirements::new(client, groups, self.settings.recovery);
         Ok(SignInView { state_key, user_state, requirements, last, now: self.clock.now() })
-    }
-}
-
-impl std::fmt::Debug for SignIns {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SignIns").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

@@ -28,6 +28,7 @@ pub(super) fn derived_seed(key: &HashKey, user: &UserId, nonce: &Nonce, salt: u1
 }
 
 /// Records the set-up of a first authenticator in a sign-in, and notifies the user.
+#[derive(Debug)]
 pub struct SignInEnrolment {
     audit: Arc<dyn AuditTrail>,
     queue: Arc<dyn MessageQueue>,
@@ -89,12 +90,6 @@ fn line_id(nonce: &Nonce, now: Timestamp) -> uuid::Uuid {
     bytes.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
     let milliseconds = u64::try_from(now.as_second()).unwrap_or_default().saturating_mul(1_000);
     uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid()
-}
-
-impl std::fmt::Debug for SignInEnrolment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SignInEnrolment")
-    }
 }
 
 #[cfg(test)]

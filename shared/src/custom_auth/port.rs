@@ -225,7 +225,7 @@ pub struct CodeHash {
 /// compared more often than `most`. Of racing proofs, one succeeds. A proof is redeemed by one request for
 /// tokens, or by up to three that name it.
 #[async_trait]
-pub trait Challenges: Send + Sync {
+pub trait Challenges: Send + Sync + std::fmt::Debug {
     async fn read(&self, state_key: &StateKey) -> Result<UserSignInState, PortError>;
 
     async fn answer(&self, answer: &AnswerWrite) -> Result<AnswerOutcome, PortError>;
@@ -242,6 +242,6 @@ pub trait Challenges: Send + Sync {
 
 /// Reads whether a user has a pool factor.
 #[async_trait]
-pub trait NativeEnrolment: Send + Sync {
+pub trait NativeEnrolment: Send + Sync + std::fmt::Debug {
     async fn has_native_factor(&self, user_name: &str) -> Result<bool, PortError>;
 }

@@ -74,6 +74,7 @@ pub struct TokenGranted {
 
 /// The last gate: a custom client gets tokens only for a proof. Cognito can issue tokens without asking
 /// Define (cognito.md §1.12), and no event says which sign-in it belongs to.
+#[derive(Debug)]
 pub struct TokenGate {
     settings: CustomAuthSettings,
     challenges: Arc<dyn Challenges>,
@@ -186,11 +187,5 @@ impl TokenGate {
             self.custom.note_pool_factor(user, note).await?;
         }
         Ok(Some(evidence))
-    }
-}
-
-impl std::fmt::Debug for TokenGate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TokenGate").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

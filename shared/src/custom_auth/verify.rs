@@ -30,6 +30,7 @@ const FREE_FAILURES: u32 = 5;
 const DECOY_USER: &str = "decoy";
 
 /// Compares answers.
+#[derive(Debug)]
 pub struct AnswerVerifier {
     sign_ins: SignIns,
     seeds: Arc<dyn Seeds>,
@@ -341,12 +342,6 @@ impl AnswerVerifier {
             },
         );
         found.into()
-    }
-}
-
-impl std::fmt::Debug for AnswerVerifier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AnswerVerifier").field("sign_ins", &self.sign_ins).finish_non_exhaustive()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::kernel::{EmailAddress, HashKey, OneTimeCode, PhoneNumber, PortError, 
 /// Contract: returns as soon as the queue accepts the message. The queue may deliver a message more than
 /// once. The message has an identity, so that it is sent once.
 #[async_trait]
-pub trait MessageQueue: Send + Sync {
+pub trait MessageQueue: Send + Sync + std::fmt::Debug {
     async fn enqueue(&self, message: &OutboundMessage) -> Result<(), PortError>;
 }
 
@@ -25,7 +25,7 @@ pub trait MessageQueue: Send + Sync {
 /// its hash. If the code is drawn again for the same message (the first worker died), the later code counts.
 /// Returns `None` if the challenge has ended.
 #[async_trait]
-pub trait ChallengeCodes: Send + Sync {
+pub trait ChallengeCodes: Send + Sync + std::fmt::Debug {
     async fn draw(&self, message: &ChallengeCode) -> Result<Option<OneTimeCode>, PortError>;
 }
 

@@ -14,17 +14,8 @@ use crate::kernel::{HashKey, PortError};
 pub struct QueueConsumer {
     sms: Sender,
     email: Sender,
-    codes: Option<CodesOf>,
+    codes: Option<Arc<dyn ChallengeCodes>>,
     recoveries: Option<HashKey>,
-}
-
-/// `Debug` prints nothing, because the port has no state of interest.
-struct CodesOf(Arc<dyn ChallengeCodes>);
-
-impl std::fmt::Debug for CodesOf {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ChallengeCodes")
-    }
 }
 
 impl QueueConsumer {
@@ -35,7 +26,7 @@ impl QueueConsumer {
     /// Also sends codes of custom challenges.
     #[must_use]
     pub fn with_codes(self, codes: Arc<dyn ChallengeCodes>) -> Self {
-        Self { codes: Some(CodesOf(codes)), ..self }
+        Self { codes: Some(codes), ..self }
     }
 
     /// Also sends notices of recoveries by e-mail. `key` is `MFA_RECOVERY_KEY`.
@@ -56,7 +47,7 @@ impl QueueConsumer {
 
     async fn code(&self, message: &ChallengeCode) -> Result<(), PortError> {
         let ChallengeCode { nonce, round_index, send_attempt, to, expires_at, .. } = message;
-        let Some(CodesOf(codes)) = &self.codes else {
+        let Some(codes) = &self.codes else {
             return Err(PortError::new("deliver.code", "this function draws no codes"));
         };
         let sender = self.sender(to);

@@ -91,7 +91,7 @@ impl SendFailure {
 /// others see it held. A lease that was not completed can be acquired again from `until` on, with the next
 /// number. A completed one is never acquired again. Only a late success still changes its outcome.
 #[async_trait]
-pub trait SendLeases: Send + Sync {
+pub trait SendLeases: Send + Sync + std::fmt::Debug {
     /// Acquires the lease for `id` from `now` to `until`.
     async fn acquire(&self, id: &DeliveryId, now: Timestamp, until: Timestamp) -> Result<Lease, PortError>;
 

@@ -81,7 +81,7 @@ impl fmt::Debug for CodeSource<'_> {
 ///
 /// Contract: returns only verified addresses.
 #[async_trait]
-pub trait VerifiedEmails: Send + Sync {
+pub trait VerifiedEmails: Send + Sync + std::fmt::Debug {
     async fn verified_email(&self, user_name: &str) -> Result<Option<FoundUser>, PortError>;
 }
 
@@ -102,7 +102,7 @@ pub enum ChannelProviders {
 }
 
 /// The ports of a [`Sender`].
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct SenderDependencies {
     pub leases: Arc<dyn SendLeases>,
     /// Absent if the sender gets no sealed codes.
@@ -165,6 +165,7 @@ impl SenderSettings {
 ///
 /// A delivery that fails leaves a record with the reason, not an error. After an error, Lambda would keep the
 /// event with its code in the dead-letter queue. An error only occurs if the outcome cannot be recorded.
+#[derive(Debug)]
 pub struct Sender {
     dependencies: SenderDependencies,
     user_pool_id: String,
@@ -499,16 +500,4 @@ impl From<SendFailure> for SendResult {
 fn unavailable(fault: &PortError) -> SendFailure {
     telemetry::dependency_failed(fault);
     SendFailure::Unavailable
-}
-
-impl fmt::Debug for SenderDependencies {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SenderDependencies")
-    }
-}
-
-impl fmt::Debug for Sender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").field("carrier", &self.providers).finish_non_exhaustive()
-    }
 }

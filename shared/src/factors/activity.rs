@@ -4,6 +4,7 @@ use super::{FactorChangeGuard, FactorFault, SignedIn};
 use crate::audit::{AuditLine, AuditLog};
 
 /// Shows users what happened to their factors.
+#[derive(Debug)]
 pub struct ActivityService {
     access: Arc<FactorChangeGuard>,
     log: Arc<dyn AuditLog>,
@@ -29,11 +30,5 @@ impl ActivityService {
         lines.truncate(most);
         let next = lines.last().filter(|_| has_more).map(|line| line.id);
         Ok((lines, next))
-    }
-}
-
-impl std::fmt::Debug for ActivityService {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ActivityService")
     }
 }

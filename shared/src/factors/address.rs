@@ -18,7 +18,7 @@ use crate::{
 ///
 /// Contract: `change` returns whether the pool has sent a code to the new address. A code is valid once.
 #[async_trait]
-pub trait AddressBook: Send + Sync {
+pub trait AddressBook: Send + Sync + std::fmt::Debug {
     /// `UpdateUserAttributes`.
     async fn change(&self, token: &AccessToken, to: &Destination) -> Result<bool, UserPoolFault>;
 
@@ -43,6 +43,7 @@ pub enum AddressVerification {
 }
 
 /// Sets up the e-mail address and the phone number that codes are sent to.
+#[derive(Debug)]
 pub struct AddressService {
     access: Arc<FactorChangeGuard>,
     book: Arc<dyn AddressBook>,
@@ -156,11 +157,5 @@ impl AddressService {
             Err(fault) => telemetry::dependency_failed(&fault),
         }
         Ok(())
-    }
-}
-
-impl std::fmt::Debug for AddressService {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("AddressService")
     }
 }

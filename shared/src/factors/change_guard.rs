@@ -68,6 +68,7 @@ impl From<UserPoolFault> for FactorFault {
 
 /// Guards every read and change of a user's factors. It asks the pool about the token, demands a recent
 /// sign-in, writes the audit line first, and notifies the user.
+#[derive(Debug)]
 pub struct FactorChangeGuard {
     pub(super) pool: Arc<dyn NativeFactors>,
     custom: Arc<dyn CustomFactorStore>,
@@ -82,7 +83,7 @@ pub struct FactorChangeGuard {
 }
 
 /// The ports of the [`FactorChangeGuard`].
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct FactorChangePorts {
     pub custom: Arc<dyn CustomFactorStore>,
     pub records: Arc<dyn SignInRecords>,
@@ -91,14 +92,8 @@ pub struct FactorChangePorts {
     pub devices: Arc<dyn DeviceRegistry>,
 }
 
-impl std::fmt::Debug for FactorChangePorts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("GuardPorts(..)")
-    }
-}
-
 /// Knows how app clients sign in.
-pub trait AppClientDirectory: Send + Sync {
+pub trait AppClientDirectory: Send + Sync + std::fmt::Debug {
     /// Returns how this client signs in.
     fn kind(&self, client_id: &str) -> ClientKind;
 
@@ -260,13 +255,5 @@ impl FactorChangeGuard {
         if let Err(fault) = self.tell(profile, entry, notice, name).await {
             telemetry::dependency_failed(&fault);
         }
-    }
-}
-
-impl std::fmt::Debug for FactorChangeGuard {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FactorChangeGuard")
-            .field("max_sign_in_age", &self.max_sign_in_age)
-            .finish_non_exhaustive()
     }
 }

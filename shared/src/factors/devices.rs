@@ -56,7 +56,7 @@ pub struct PoolDevice {
 /// Contract: `devices` returns all devices, however many. An unknown device is
 /// [`UserPoolFault::DeviceNotFound`].
 #[async_trait]
-pub trait DeviceRegistry: Send + Sync {
+pub trait DeviceRegistry: Send + Sync + std::fmt::Debug {
     /// `ListDevices`.
     async fn devices(&self, token: &AccessToken) -> Result<Vec<PoolDevice>, UserPoolFault>;
 
@@ -72,7 +72,7 @@ pub trait DeviceRegistry: Send + Sync {
 ///
 /// Contract: one read, one write. Racing writes to different devices all succeed.
 #[async_trait]
-pub trait DeviceLabels: Send + Sync {
+pub trait DeviceLabels: Send + Sync + std::fmt::Debug {
     async fn labels(&self, user: &UserId) -> Result<BTreeMap<DeviceId, FriendlyDeviceName>, PortError>;
 
     /// Sets the label, or removes it if it is `None`.
@@ -94,6 +94,7 @@ pub struct RememberedDevice {
 }
 
 /// Manages the devices that the pool lets in without a second factor.
+#[derive(Debug)]
 pub struct DeviceService {
     access: Arc<FactorChangeGuard>,
     registry: Arc<dyn DeviceRegistry>,
@@ -203,12 +204,6 @@ impl DeviceService {
         if let Err(fault) = self.labels.label(&caller.user, id, None).await {
             telemetry::dependency_failed(&fault);
         }
-    }
-}
-
-impl std::fmt::Debug for DeviceService {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("DeviceService")
     }
 }
 

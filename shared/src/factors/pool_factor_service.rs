@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// Lets a signed-in user manage the pool factors.
+#[derive(Debug)]
 pub struct PoolFactorService {
     access: Arc<FactorChangeGuard>,
     custom: Arc<dyn CustomFactorStore>,
@@ -171,10 +172,4 @@ impl PoolFactorService {
 /// Returns an optional value. If it cannot be read, only operators see the fault.
 fn told<T>(answer: Result<T, PortError>) -> Option<T> {
     answer.inspect_err(telemetry::dependency_failed).ok()
-}
-
-impl std::fmt::Debug for PoolFactorService {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PoolFactorService").field("issuer", &self.issuer).finish_non_exhaustive()
-    }
 }

@@ -12,7 +12,7 @@ use crate::{
 /// not change factors without a block. The second use of a verified TOTP code is
 /// [`TotpVerification::AlreadyUsed`] or [`TotpVerification::WrongCode`].
 #[async_trait]
-pub trait NativeFactors: Send + Sync {
+pub trait NativeFactors: Send + Sync + std::fmt::Debug {
     /// `GetUser`. It also proves that the token is still valid.
     async fn profile(&self, token: &AccessToken) -> Result<Profile, UserPoolFault>;
 

@@ -16,7 +16,7 @@ use crate::{
 /// Contract: each method is one conditional write. Of racing `take` calls that find the channel free, one
 /// takes it. `give_back` frees the channel only if the call that is given back still holds it.
 #[async_trait]
-pub trait VerificationRequests: Send + Sync {
+pub trait VerificationRequests: Send + Sync + std::fmt::Debug {
     /// Takes the user's channel at `now`, if it was not taken after `free_since`. Times are in milliseconds.
     async fn take(
         &self,
@@ -32,6 +32,7 @@ pub trait VerificationRequests: Send + Sync {
 /// Enforces a wait between codes to an address. With every new code, the pool ends the code before. Only then
 /// does the governor decide whether the new code is sent. Within a cool-down, the user would have no valid
 /// code.
+#[derive(Debug)]
 pub struct ResendCooldown {
     codes: Arc<dyn VerificationRequests>,
     budgets: Arc<dyn Budgets>,
@@ -88,11 +89,5 @@ impl ResendCooldown {
         if let Err(fault) = settled {
             telemetry::dependency_failed(&fault);
         }
-    }
-}
-
-impl std::fmt::Debug for ResendCooldown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ResendCooldown")
     }
 }

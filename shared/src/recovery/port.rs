@@ -14,7 +14,7 @@ use crate::{
 /// Contract: `read` sees every write that was answered before. Of racing calls of `swap` with the same
 /// revision exactly one succeeds, and the others change nothing. Each method is one call.
 #[async_trait]
-pub trait Cases: Send + Sync {
+pub trait Cases: Send + Sync + std::fmt::Debug {
     /// Stores a new case. Keys are random, so the key is new.
     async fn create(&self, key: &CaseKey, case: &Case) -> Result<(), PortError>;
 
@@ -47,7 +47,7 @@ pub enum AttemptKind {
 /// Contract: one write. Within any hour at most `most` calls are admitted, including racing calls. A refused
 /// call changes nothing, so it does not extend a wait.
 #[async_trait]
-pub trait AttemptLimiter: Send + Sync {
+pub trait AttemptLimiter: Send + Sync + std::fmt::Debug {
     async fn admit(&self, attempt: &AttemptKind, most: u32, now: Timestamp) -> Result<bool, PortError>;
 }
 
@@ -56,7 +56,7 @@ pub trait AttemptLimiter: Send + Sync {
 /// Contract: one write compares the code and uses it up. One case uses a code: for that case the result is
 /// [`RedeemOutcome::Done`] again. For every other case the code is gone.
 #[async_trait]
-pub trait RecoveryCodes: Send + Sync {
+pub trait RecoveryCodes: Send + Sync + std::fmt::Debug {
     async fn redeem(
         &self,
         user: &UserId,
@@ -77,7 +77,7 @@ pub enum RedeemOutcome {
 /// Contract: only a challenge for a second factor shows that a password is right. The result is `None` for a
 /// wrong password, an unknown or disabled user, and a user without a second factor.
 #[async_trait]
-pub trait Passwords: Send + Sync {
+pub trait Passwords: Send + Sync + std::fmt::Debug {
     /// Returns the factors that Cognito asks for or offers.
     async fn check(
         &self,
@@ -119,7 +119,7 @@ pub enum PreferenceOutcome {
 /// Contract: every method can be repeated with the same effect. `find` takes a user name or an alias. Every
 /// other method takes the user name that `find` returns.
 #[async_trait]
-pub trait Accounts: Send + Sync {
+pub trait Accounts: Send + Sync + std::fmt::Debug {
     /// Calls `AdminGetUser`.
     async fn find(&self, user_name: &str) -> Result<Option<Account>, PortError>;
 

@@ -11,7 +11,7 @@ use crate::kernel::{PortError, Refusal};
 /// Contract: `handle` can be repeated after a failure and takes effect once. `resume` continues a case whose
 /// worker died. It returns as soon as the request is accepted.
 #[async_trait]
-pub trait RecoveryService: Send + Sync {
+pub trait RecoveryService: Send + Sync + std::fmt::Debug {
     async fn handle(&self, command: &RecoveryCommand) -> Result<RecoveryReply, PortError>;
 
     async fn resume(&self, key: &CaseKey) -> Result<(), PortError>;

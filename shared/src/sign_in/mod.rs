@@ -69,7 +69,7 @@ pub enum Attempt {
 /// see 1 to `n`. Of racing calls of `attempt` exactly as many are counted as the back-off permits. A refused
 /// one changes nothing.
 #[async_trait]
-pub trait SignInLedger: Send + Sync {
+pub trait SignInLedger: Send + Sync + std::fmt::Debug {
     /// Counts one attempt. Returns the attempts since the last completed sign-in, including this one.
     async fn count_attempt(&self, subject: &Subject, at: Timestamp) -> Result<u32, PortError>;
 
@@ -104,7 +104,7 @@ pub struct History {
 ///
 /// Contract: one read, which sees every write that was answered before.
 #[async_trait]
-pub trait SignInHistory: Send + Sync {
+pub trait SignInHistory: Send + Sync + std::fmt::Debug {
     async fn history(&self, user: &UserId) -> Result<History, PortError>;
 }
 

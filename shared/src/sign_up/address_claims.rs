@@ -66,7 +66,7 @@ pub enum OwnershipClaim {
 /// becomes owned, permanently, and stays owned when repeated. An owned claim ends all reservations of the
 /// address. Only `release` by its owner ends an owned claim.
 #[async_trait]
-pub trait AddressClaims: Send + Sync {
+pub trait AddressClaims: Send + Sync + std::fmt::Debug {
     async fn claim(
         &self,
         address: &AddressKey,

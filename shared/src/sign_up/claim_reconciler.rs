@@ -42,7 +42,7 @@ pub struct UsersPage {
 /// Contract: the pages together contain every user who exists during the whole listing, at least once. `find`
 /// returns the current state.
 #[async_trait]
-pub trait PoolUsers: Send + Sync {
+pub trait PoolUsers: Send + Sync + std::fmt::Debug {
     /// Returns a page, or `None` if the pool no longer knows `place`. Places expire.
     async fn page(&self, place: Option<&str>) -> Result<Option<UsersPage>, PortError>;
 
@@ -76,7 +76,7 @@ pub struct ClaimCursor {
 /// `unseen` returns, page by page, every owned claim that is older than the pass and was not seen in it. Of
 /// several calls of `keep` after the same revision exactly one returns true.
 #[async_trait]
-pub trait ClaimScan: Send + Sync {
+pub trait ClaimScan: Send + Sync + std::fmt::Debug {
     async fn progress(&self) -> Result<Option<PassProgress>, PortError>;
 
     /// Stores the progress. Returns false if another run has stored its progress meanwhile. `after`: the
@@ -190,6 +190,7 @@ pub trait RunObserver: Send + Sync {
 impl RunObserver for () {}
 
 /// Reconciles address claims with the pool's users.
+#[derive(Debug)]
 pub struct ClaimReconciler {
     settings: UniqueSettings,
     users: Arc<dyn PoolUsers>,
@@ -364,11 +365,5 @@ impl ClaimReconciler {
         let found = self.users.find(user).await?;
         let addresses = found.map(|user| user.addresses(&self.settings)).unwrap_or_default();
         Ok(addresses.into_iter().find(|known| known.address == *address))
-    }
-}
-
-impl std::fmt::Debug for ClaimReconciler {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClaimReconciler").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

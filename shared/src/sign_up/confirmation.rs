@@ -17,7 +17,7 @@ pub fn welcome_id(user: &UserId) -> Uuid {
 /// Contract: of any number of calls for one user, racing or repeated, exactly one returns
 /// [`Recorded::First`]. The time of that call is stored.
 #[async_trait]
-pub trait ConfirmedUsers: Send + Sync {
+pub trait ConfirmedUsers: Send + Sync + std::fmt::Debug {
     async fn record(&self, user: &UserId, at: Timestamp) -> Result<Recorded, PortError>;
 }
 

@@ -25,7 +25,7 @@ impl std::fmt::Debug for FederatedIdentity {
 /// confirmed, enabled, and have this exact e-mail address, verified. It returns two at most. After `link` the
 /// identity signs in as the account.
 #[async_trait]
-pub trait FederatedLinks: Send + Sync {
+pub trait FederatedLinks: Send + Sync + std::fmt::Debug {
     async fn accounts(&self, user_pool_id: &str, email: &EmailAddress) -> Result<Vec<String>, PortError>;
 
     async fn link(
@@ -47,6 +47,7 @@ pub enum Linked {
 }
 
 /// Decides which providers' identities are linked, and links them.
+#[derive(Debug)]
 pub struct Linking {
     providers: Vec<String>,
     links: Arc<dyn FederatedLinks>,
@@ -111,10 +112,4 @@ fn exact_subject<'a>(user_name: &str, subject: &'a str, mapped: Option<&'a str>)
     // Numbers and lower-case hexadecimal ids, such as those of Google, Facebook and Apple.
     let has_no_case = !subject.contains(|letter: char| letter.is_alphabetic() && !letter.is_ascii_hexdigit());
     (keeps_case || has_no_case).then_some(subject)
-}
-
-impl std::fmt::Debug for Linking {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Linking").field("providers", &self.providers).finish_non_exhaustive()
-    }
 }

@@ -51,6 +51,7 @@ impl UniqueSettings {
 }
 
 /// Keeps one account per address.
+#[derive(Debug)]
 pub struct UniqueAddresses {
     settings: UniqueSettings,
     claims: Arc<dyn AddressClaims>,
@@ -98,11 +99,5 @@ impl UniqueAddresses {
             Metric::AddressConflict.emit();
         }
         Ok(())
-    }
-}
-
-impl std::fmt::Debug for UniqueAddresses {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UniqueAddresses").field("policy", &self.settings.policy).finish_non_exhaustive()
     }
 }

@@ -16,6 +16,7 @@ use crate::{
 const LIMIT: Duration = Duration::from_millis(500);
 
 /// Records a completed sign-in (cognito.md §1.8). Best effort, because an error here would fail the sign-in.
+#[derive(Debug)]
 pub struct PostAuthentication {
     ledger: Arc<dyn SignInLedger>,
     governor: Governor,
@@ -105,11 +106,5 @@ impl Trigger for PostAuthentication {
             best_effort("queue.enqueue", LIMIT, self.tell_of_new_device(&user, event, now)),
         );
         Ok(Map::new())
-    }
-}
-
-impl std::fmt::Debug for PostAuthentication {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PostAuthentication")
     }
 }

@@ -18,6 +18,7 @@ const LIMIT: Duration = Duration::from_millis(2_500);
 
 /// Records a confirmation (cognito.md §1.6). Best effort: the confirmation is valid, and an error here would
 /// only tell the user that it failed.
+#[derive(Debug)]
 pub struct PostConfirmation {
     confirmed: Arc<dyn ConfirmedUsers>,
     ledger: Arc<dyn SignInLedger>,
@@ -122,11 +123,5 @@ impl Trigger for PostConfirmation {
             (_, None) => tracing::warn!("event names no user"),
         }
         Ok(Map::new())
-    }
-}
-
-impl std::fmt::Debug for PostConfirmation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PostConfirmation")
     }
 }

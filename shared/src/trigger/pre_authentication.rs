@@ -16,6 +16,7 @@ const LIMIT: Duration = Duration::from_millis(1_500);
 /// Evaluates the operator's rules, then counts the attempt (cognito.md §1.7). Known and unknown users take
 /// the same path: one decision, one write. An attempt that a rule refuses is not counted, so that a
 /// maintenance window locks no user out.
+#[derive(Debug)]
 pub struct PreAuthentication {
     guard: SignInGuard,
     rules: Option<Arc<dyn Rules>>,
@@ -51,14 +52,5 @@ impl Trigger for PreAuthentication {
             Some(Attempt::Refused) => Err(Refusal::TooManyAttempts.into()),
             Some(Attempt::Counted(_)) | None => Ok(Map::new()),
         }
-    }
-}
-
-impl std::fmt::Debug for PreAuthentication {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PreAuthentication")
-            .field("guard", &self.guard)
-            .field("rules", &self.rules)
-            .finish_non_exhaustive()
     }
 }

@@ -15,6 +15,7 @@ use crate::{
 /// provider's user, the claim on the addresses. So a refused user reserves no address.
 ///
 /// An administrator is responsible for the users they create, so we check only the form of the addresses.
+#[derive(Debug)]
 pub struct PreSignUp {
     policy: SignUpPolicy,
     rules: Option<Arc<dyn Rules>>,
@@ -109,17 +110,6 @@ impl Trigger for PreSignUp {
             response.insert("autoConfirmUser".into(), true.into());
         }
         Ok(response)
-    }
-}
-
-impl std::fmt::Debug for PreSignUp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PreSignUp")
-            .field("policy", &self.policy)
-            .field("rules", &self.rules)
-            .field("unique", &self.unique)
-            .field("linking", &self.linking)
-            .finish_non_exhaustive()
     }
 }
 

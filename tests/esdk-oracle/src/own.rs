@@ -27,6 +27,7 @@ impl<K: DataKeys> Reader for Own<K> {
 }
 
 /// The part of a KMS adapter that the benchmark needs.
+#[derive(Debug)]
 pub struct Kms(pub aws_sdk_kms::Client);
 
 #[async_trait]

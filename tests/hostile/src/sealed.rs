@@ -42,6 +42,7 @@ static READER: LazyLock<Reader> = LazyLock::new(|| {
 
 /// A KMS that never refuses and never checks the context, so that the code behind it has to refuse every
 /// parsed message.
+#[derive(Debug)]
 struct LenientKeys(HashMap<Vec<u8>, [u8; 32]>);
 
 #[async_trait]

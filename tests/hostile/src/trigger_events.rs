@@ -85,6 +85,7 @@ static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
 });
 
 /// No user has a pool factor.
+#[derive(Debug)]
 struct NoNatives;
 
 #[async_trait]

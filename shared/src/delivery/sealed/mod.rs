@@ -21,7 +21,7 @@ use crate::kernel::{OneTimeCode, PortError};
 /// Contract: returns the 32-byte key that was sealed under exactly this key ARN and context, and fails for
 /// any other.
 #[async_trait]
-pub trait DataKeys: Send + Sync {
+pub trait DataKeys: Send + Sync + std::fmt::Debug {
     async fn decrypt(&self, sealed: &DataKeyCiphertext<'_>) -> Result<Zeroizing<[u8; 32]>, PortError>;
 }
 

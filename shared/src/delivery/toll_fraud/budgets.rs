@@ -165,7 +165,7 @@ pub struct Credit {
 /// allow one after the other. Of racing swaps from one state, exactly one succeeds. Of racing completions,
 /// exactly one receives the unverified codes.
 #[async_trait]
-pub trait Budgets: Send + Sync {
+pub trait Budgets: Send + Sync + std::fmt::Debug {
     /// Returns the user's history on a channel. It is empty if we sent nothing yet.
     async fn history(&self, user: &UserId, channel: Channel) -> Result<SendHistory, PortError>;
 

@@ -213,7 +213,7 @@ impl GovernorSettings {
 }
 
 /// Decides which messages are sent, by the rules of the policy and the counts in [`Budgets`].
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Governor {
     rules: GovernorRules,
     budgets: Arc<dyn Budgets>,
@@ -499,12 +499,6 @@ impl Governor {
         for fault in repaid.into_iter().filter_map(Result::err) {
             dependency_failed(&fault);
         }
-    }
-}
-
-impl std::fmt::Debug for Governor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Governor").field("rules", &self.rules).finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::kernel::{PortError, UserId};
 /// Contract: `custom_factors` is one read and sees every completed write. Every other method is one write. Of
 /// racing changes that saw the same revision, one is made. A step is used up once.
 #[async_trait]
-pub trait CustomFactorStore: Send + Sync {
+pub trait CustomFactorStore: Send + Sync + std::fmt::Debug {
     /// Reads the user's factors. They are empty if the user has no item.
     async fn custom_factors(&self, user: &UserId) -> Result<CustomFactors, PortError>;
 
@@ -59,7 +59,7 @@ pub enum ChangeOutcome {
 ///
 /// Contract: a seed opens only for the user whom it was sealed for, in the same pool.
 #[async_trait]
-pub trait Seeds: Send + Sync {
+pub trait Seeds: Send + Sync + std::fmt::Debug {
     async fn seal(&self, user: &UserId, seed: &TotpSeed) -> Result<SealedSeed, PortError>;
 
     async fn open(&self, user: &UserId, sealed: &SealedSeed) -> Result<TotpSeed, PortError>;

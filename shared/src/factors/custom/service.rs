@@ -20,6 +20,7 @@ use crate::{
 const LOOKS: u32 = 4;
 
 /// Lets a signed-in user manage the custom factors.
+#[derive(Debug)]
 pub struct CustomFactorService {
     access: Arc<FactorChangeGuard>,
     store: Arc<dyn CustomFactorStore>,
@@ -265,11 +266,5 @@ impl CustomFactorService {
             noted = Some(entry);
         }
         Err(Refusal::FactorsChangedMeanwhile.into())
-    }
-}
-
-impl std::fmt::Debug for CustomFactorService {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CustomFactorService").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }

@@ -54,7 +54,7 @@ impl RecoverySettings {
 }
 
 /// The ports of [`CaseService`].
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct RecoveryPorts {
     pub cases: Arc<dyn Cases>,
     pub attempts: Arc<dyn AttemptLimiter>,
@@ -69,12 +69,6 @@ pub struct RecoveryPorts {
     pub entropy: Arc<dyn Entropy>,
 }
 
-impl std::fmt::Debug for RecoveryPorts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RecoveryPorts(..)")
-    }
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryFault {
     #[error(transparent)]
@@ -84,6 +78,7 @@ pub enum RecoveryFault {
 }
 
 /// Decides recovery cases and carries them out.
+#[derive(Debug)]
 pub struct CaseService {
     settings: RecoverySettings,
     ports: RecoveryPorts,
@@ -237,10 +232,4 @@ fn recipient(case: &Case, contacts: &Contacts, destination: Destination) -> Reci
 
 fn notice(notice: Notice, id: uuid::Uuid, at: Timestamp, to: Recipient) -> OutboundMessage {
     OutboundMessage::Notification(Notification { id, notice, name: None, at, to })
-}
-
-impl std::fmt::Debug for CaseService {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CaseService").field("settings", &self.settings).finish_non_exhaustive()
-    }
 }
