@@ -10,13 +10,13 @@ use axum::{
     routing::{post, put},
 };
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Problem, body::Body, shell::with_shell, signed_in::claims};
+use super::{Problem, body::Body, mfa::preference_request, shell::with_shell, signed_in::claims};
 use crate::{
     admin::{AdminCaller, AdminService, AdminUserView, Reason, UserName},
-    factors::{FactorState, PreferenceRequest, Setting, SignedIn},
+    factors::{FactorState, Setting, SignedIn},
     kernel::{PhoneNumber, PoolFactor, Refusal},
 };
 
@@ -90,11 +90,9 @@ impl From<AdminUserView> for UserView {
 async fn find(
     State(admin): AdminState,
     caller: AdminCaller,
-    mut body: Body,
+    Body(UserBody { user }): Body<UserBody>,
 ) -> Result<Json<UserView>, Problem> {
-    let user = user(&mut body)?;
-    body.finish()?;
-    Ok(Json(admin.find(&caller, &user).await?.into()))
+    Ok(Json(admin.find(&caller, &user_name(&user)?).await?.into()))
 }
 
 #[derive(Debug, Serialize)]
@@ -106,12 +104,11 @@ struct Lines {
 async fn audit(
     State(admin): AdminState,
     caller: AdminCaller,
-    mut body: Body,
+    Body(AuditBody { user, from, until }): Body<AuditBody>,
 ) -> Result<Json<Lines>, Problem> {
-    let user = user(&mut body)?;
-    let from = time(&mut body, "from")?.unwrap_or(Timestamp::UNIX_EPOCH);
-    let until = time(&mut body, "until")?.unwrap_or(Timestamp::MAX);
-    body.finish()?;
+    let user = user_name(&user)?;
+    let from = time(from, "from")?.unwrap_or(Timestamp::UNIX_EPOCH);
+    let until = time(until, "until")?.unwrap_or(Timestamp::MAX);
     Ok(Json(Lines { lines: admin.lines(&caller, &user, from, until).await? }))
 }
 
@@ -119,10 +116,9 @@ async fn audit(
 async fn reset_mfa(
     State(admin): AdminState,
     caller: AdminCaller,
-    mut body: Body,
+    Body(change): Body<ChangeBody>,
 ) -> Result<Json<FactorsView>, Problem> {
-    let (user, reason) = change(&mut body)?;
-    body.finish()?;
+    let (user, reason) = change.parse()?;
     Ok(Json(admin.reset_mfa(&caller, &user, &reason).await?.into()))
 }
 
@@ -130,17 +126,10 @@ async fn reset_mfa(
 async fn set_preference(
     State(admin): AdminState,
     caller: AdminCaller,
-    mut body: Body,
+    Body(PreferenceChange { sms, totp, email, user, reason }): Body<PreferenceChange>,
 ) -> Result<Json<FactorsView>, Problem> {
-    let mut request = PreferenceRequest::new();
-    for (factor, name) in [(PoolFactor::Sms, "sms"), (PoolFactor::Totp, "totp"), (PoolFactor::Email, "email")]
-    {
-        if let Some(setting) = body.optional::<Setting>(name)? {
-            request.insert(factor, setting);
-        }
-    }
-    let (user, reason) = change(&mut body)?;
-    body.finish()?;
+    let (user, reason) = ChangeBody { user, reason }.parse()?;
+    let request = preference_request(sms, totp, email);
     Ok(Json(admin.set_preference(&caller, &user, &request, &reason).await?.into()))
 }
 
@@ -148,12 +137,10 @@ async fn set_preference(
 async fn set_phone_number(
     State(admin): AdminState,
     caller: AdminCaller,
-    mut body: Body,
+    Body(PhoneNumberChange { phone_number, user, reason }): Body<PhoneNumberChange>,
 ) -> Result<StatusCode, Problem> {
-    let number: String = body.required("phoneNumber")?;
-    let number = PhoneNumber::parse(&number).map_err(|_| Problem::field("phoneNumber"))?;
-    let (user, reason) = change(&mut body)?;
-    body.finish()?;
+    let number = PhoneNumber::parse(&phone_number).map_err(|_| Problem::field("phoneNumber"))?;
+    let (user, reason) = ChangeBody { user, reason }.parse()?;
     admin.set_phone_number(&caller, &user, &number, &reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -162,10 +149,9 @@ async fn set_phone_number(
 async fn unlock(
     State(admin): AdminState,
     caller: AdminCaller,
-    mut body: Body,
+    Body(change): Body<ChangeBody>,
 ) -> Result<StatusCode, Problem> {
-    let (user, reason) = change(&mut body)?;
-    body.finish()?;
+    let (user, reason) = change.parse()?;
     admin.unlock(&caller, &user, &reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -174,10 +160,9 @@ async fn unlock(
 async fn forget_devices(
     State(admin): AdminState,
     caller: AdminCaller,
-    mut body: Body,
+    Body(change): Body<ChangeBody>,
 ) -> Result<StatusCode, Problem> {
-    let (user, reason) = change(&mut body)?;
-    body.finish()?;
+    let (user, reason) = change.parse()?;
     admin.forget_devices(&caller, &user, &reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -186,28 +171,65 @@ async fn forget_devices(
 async fn erase(
     State(admin): AdminState,
     caller: AdminCaller,
-    mut body: Body,
+    Body(change): Body<ChangeBody>,
 ) -> Result<Json<BTreeMap<&'static str, usize>>, Problem> {
-    let (user, reason) = change(&mut body)?;
-    body.finish()?;
+    let (user, reason) = change.parse()?;
     Ok(Json([("erased", admin.erase(&caller, &user, &reason).await?)].into()))
 }
 
-fn time(body: &mut Body, name: &str) -> Result<Option<Timestamp>, Problem> {
-    let text = body.optional::<String>(name)?;
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserBody {
+    user: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuditBody {
+    user: String,
+    from: Option<String>,
+    until: Option<String>,
+}
+
+/// The members that every change has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeBody {
+    user: String,
+    reason: String,
+}
+
+impl ChangeBody {
+    fn parse(&self) -> Result<(UserName, Reason), Problem> {
+        let reason = Reason::parse(&self.reason).map_err(|_| Problem::field("reason"));
+        Ok((user_name(&self.user)?, reason?))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PreferenceChange {
+    sms: Option<Setting>,
+    totp: Option<Setting>,
+    email: Option<Setting>,
+    user: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct PhoneNumberChange {
+    phone_number: String,
+    user: String,
+    reason: String,
+}
+
+fn time(text: Option<String>, name: &str) -> Result<Option<Timestamp>, Problem> {
     text.map(|text| text.parse().map_err(|_| Problem::field(name))).transpose()
 }
 
-/// Reads what every change names: its user and its reason.
-fn change(body: &mut Body) -> Result<(UserName, Reason), Problem> {
-    let user = user(body)?;
-    let reason: String = body.required("reason")?;
-    Ok((user, Reason::parse(&reason).map_err(|_| Problem::field("reason"))?))
-}
-
-fn user(body: &mut Body) -> Result<UserName, Problem> {
-    let name: String = body.required("user")?;
-    UserName::parse(&name).map_err(|_| Problem::field("user"))
+fn user_name(name: &str) -> Result<UserName, Problem> {
+    UserName::parse(name).map_err(|_| Problem::field("user"))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for AdminCaller {

@@ -4,36 +4,40 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
+use serde_path_to_error::Segment;
 
 use super::Problem;
 use crate::kernel::Refusal;
 
-/// A JSON object as a request's body, read member by member, so that a problem can name the member.
-/// An absent member, `null` and, for the whole object, an empty body are the same.
-#[derive(Debug)]
-pub(super) struct Body(Map<String, Value>);
+/// The body of a request, a JSON object. An empty body is an empty object. A problem names the wrong member.
+/// An optional member may be absent or `null`. A misspelt member must not be taken for an absent one, so every
+/// body has `deny_unknown_fields`.
+pub(super) struct Body<T>(pub(super) T);
 
-impl Body {
-    pub(super) fn optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Problem> {
-        match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => serde_json::from_value(value).map(Some).map_err(|_| Problem::field(name)),
-        }
-    }
+/// A body without members.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct EmptyBody {}
 
-    pub(super) fn required<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Problem> {
-        self.optional(name)?.ok_or_else(|| Problem::field(name))
-    }
-
-    /// Refuses what was not read: a misspelt member must not be taken for an absent one.
-    pub(super) fn finish(self) -> Result<(), Problem> {
-        self.0.keys().next().map_or(Ok(()), |name| Err(Problem::field(name)))
+impl<T: DeserializeOwned> Body<T> {
+    fn read(members: Map<String, Value>) -> Result<Self, Problem> {
+        serde_path_to_error::deserialize(Value::Object(members)).map(Self).map_err(|fault| {
+            // serde names a missing member in its text only.
+            let text = fault.inner().to_string();
+            let missing = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+            let wrong = fault.path().iter().find_map(|segment| match segment {
+                Segment::Map { key } => Some(key.as_str()),
+                _ => None,
+            });
+            Problem::field(wrong.or(missing).unwrap_or_default())
+        })
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for Body {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -46,13 +50,13 @@ impl<S: Send + Sync> FromRequest<S> for Body {
             Problem::new(if too_large { Refusal::BodyTooLarge } else { Refusal::JsonMalformed })
         })?;
         if bytes.is_empty() {
-            return Ok(Self(Map::new()));
+            return Self::read(Map::new());
         }
         if !is_json {
             return Err(Refusal::ContentTypeNotSupported.into());
         }
         match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(members)) => Ok(Self(members)),
+            Ok(Value::Object(members)) => Self::read(members),
             Ok(_) => Err(Problem::not_an_object()),
             Err(_) => Err(Refusal::JsonMalformed.into()),
         }

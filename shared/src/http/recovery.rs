@@ -11,9 +11,13 @@ use axum::{
     routing::{get, post},
 };
 use lambda_http::request::RequestContext;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Origin, Problem, body::Body, shell::with_shell};
+use super::{
+    Origin, Problem,
+    body::{Body, EmptyBody},
+    shell::with_shell,
+};
 use crate::{
     config::{Environment, RecoveryPolicy},
     factors::custom::RecoveryCode,
@@ -26,7 +30,7 @@ use crate::{
 };
 
 /// What the front of the service is made from.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct RecoveryFront {
     policy: RecoveryPolicy,
     hash_key: HashKey,
@@ -84,21 +88,26 @@ struct Opened {
     view: CaseView,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenBody {
+    username: String,
+    password: String,
+}
+
 /// `POST /recovery {username, password}`: the same answer whether there is such a user and the password is
 /// right, or not.
 async fn open(
     State(front): State<RecoveryFront>,
     Caller(address): Caller,
-    mut body: Body,
+    Body(OpenBody { username: user_name, password }): Body<OpenBody>,
 ) -> Result<(StatusCode, Json<Opened>), Problem> {
-    let (user_name, typed): (String, String) = (body.required("username")?, body.required("password")?);
-    body.finish()?;
     if user_name.is_empty() || user_name.len() > 128 {
         return Err(Problem::field("username"));
     }
-    Password::parse(&typed).map_err(|_| Problem::field("password"))?;
+    Password::parse(&password).map_err(|_| Problem::field("password"))?;
     front.admit(address).await?;
-    match front.handle(&RecoveryCommand::Open { user_name, password: typed }).await? {
+    match front.handle(&RecoveryCommand::Open { user_name, password }).await? {
         RecoveryReply::Opened { secret, view } => Ok((StatusCode::ACCEPTED, Json(Opened { secret, view }))),
         answer => Err(unexpected(&answer)),
     }
@@ -109,15 +118,19 @@ async fn look(State(front): State<RecoveryFront>, Holder(secret): Holder) -> Res
     front.view(&RecoveryCommand::Look { secret: text(&secret) }).await
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CodeBody {
+    code: String,
+}
+
 /// `POST /recovery/code {code}`
 async fn code(
     State(front): State<RecoveryFront>,
     Caller(address): Caller,
     Holder(secret): Holder,
-    mut body: Body,
+    Body(CodeBody { code }): Body<CodeBody>,
 ) -> Result<Json<CaseView>, Problem> {
-    let code: String = body.required("code")?;
-    body.finish()?;
     RecoveryCode::parse(&code).map_err(|_| Problem::field("code"))?;
     front.admit(address).await?;
     front.view(&RecoveryCommand::Code { secret: text(&secret), code }).await
@@ -130,9 +143,8 @@ async fn email(
     Caller(address): Caller,
     Holder(secret): Holder,
     StopPage(page): StopPage,
-    body: Body,
+    _: Body<EmptyBody>,
 ) -> Result<(StatusCode, Json<CaseView>), Problem> {
-    body.finish()?;
     front.admit(address).await?;
     let page = match front.policy.email.api_url.as_str() {
         "" => page,
@@ -228,17 +240,22 @@ impl Page {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct PasswordBody {
+    old_password: String,
+    password: String,
+}
+
 /// `POST /recovery/password {oldPassword, password}`: may be sent again until the recovery is over.
 async fn password(
     State(front): State<RecoveryFront>,
     Holder(secret): Holder,
-    mut body: Body,
+    Body(PasswordBody { old_password, password }): Body<PasswordBody>,
 ) -> Result<Json<CaseView>, Problem> {
-    let (old_password, typed): (String, String) = (body.required("oldPassword")?, body.required("password")?);
-    body.finish()?;
     Password::parse(&old_password).map_err(|_| Problem::field("oldPassword"))?;
-    Password::parse(&typed).map_err(|_| Problem::field("password"))?;
-    let command = RecoveryCommand::Finish { secret: text(&secret), old_password, password: typed };
+    Password::parse(&password).map_err(|_| Problem::field("password"))?;
+    let command = RecoveryCommand::Finish { secret: text(&secret), old_password, password };
     match front.service.handle(&command).await {
         Ok(answer) => view(answer),
         Err(fault) => {
@@ -256,9 +273,8 @@ async fn password(
 async fn cancel(
     State(front): State<RecoveryFront>,
     Holder(secret): Holder,
-    body: Body,
+    _: Body<EmptyBody>,
 ) -> Result<Json<CaseView>, Problem> {
-    body.finish()?;
     front.view(&RecoveryCommand::Cancel { secret: text(&secret) }).await
 }
 
@@ -307,12 +323,6 @@ fn unavailable(fault: &PortError) -> Problem {
 
 fn text(secret: &CaseSecret) -> String {
     secret.text().to_string()
-}
-
-impl std::fmt::Debug for RecoveryFront {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RecoveryFront").field("policy", &self.policy).finish_non_exhaustive()
-    }
 }
 
 /// Who holds an IPv6 address holds the 2^64 beside it.

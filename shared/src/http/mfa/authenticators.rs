@@ -5,14 +5,13 @@ use std::sync::Arc;
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use serde::Serialize;
 
-use super::{Answer, Named, NewTotp, Repeated, VERIFIED, Verified, name, time};
+use super::{Answer, CodeBody, NameBody, Named, NewTotp, Repeated, VERIFIED, Verified, code, name, time};
 use crate::{
     factors::{
         SignedIn,
         custom::{CustomFactorService, CustomFactors},
     },
     http::{Problem, body::Body, changes::Repeatable},
-    kernel::OneTimeCode,
 };
 
 #[derive(Debug, Serialize)]
@@ -74,16 +73,14 @@ pub(super) struct NewAuthenticator {
 /// Starts the set-up of an own authenticator app.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/authenticators", operation_id = "startAuthenticator",
-    request_body = super::openapi::NameBody,
+    request_body = NameBody,
     responses((status = 201, description = "The secret for the app. It is shown only once", body = NewAuthenticator))
 ))]
 pub(super) async fn start(
     State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
-    mut body: Body,
+    Body(NameBody { name: text }): Body<NameBody>,
 ) -> Result<(StatusCode, Json<NewAuthenticator>), Problem> {
-    let text: String = body.required("name")?;
-    body.finish()?;
     let (id, enrolment) = custom.start_authenticator(&caller, name(&text)?).await?;
     let answer = NewAuthenticator { id: id.as_str().to_owned(), totp: enrolment.into() };
     Ok((StatusCode::CREATED, Json(answer)))
@@ -92,36 +89,31 @@ pub(super) async fn start(
 /// Confirms an authenticator app with one of its codes. From then on it can sign in.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/authenticators/{id}/verify", operation_id = "verifyAuthenticator",
-    params(super::openapi::IdPath), request_body = super::openapi::CodeBody,
+    params(super::openapi::IdPath), request_body = CodeBody,
     responses((status = 200, description = "The authenticator is confirmed", body = Verified))
 ))]
 pub(super) async fn verify(
     State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
     Named(id): Named,
-    mut body: Body,
+    Body(CodeBody { code: text }): Body<CodeBody>,
 ) -> Repeated<Verified> {
-    let code: String = body.required("code")?;
-    body.finish()?;
-    let code = OneTimeCode::parse_totp(&code).map_err(|_| Problem::field("code"))?;
-    custom.confirm_authenticator(&caller, &id, &code).await?;
+    custom.confirm_authenticator(&caller, &id, &code(&text)?).await?;
     Ok((Extension(Repeatable), Json(VERIFIED)))
 }
 
 /// Renames an authenticator app.
 #[cfg_attr(test, utoipa::path(
     patch, path = "/mfa/authenticators/{id}", operation_id = "renameAuthenticator",
-    params(super::openapi::IdPath), request_body = super::openapi::NameBody,
+    params(super::openapi::IdPath), request_body = NameBody,
     responses((status = 204, description = "The authenticator was renamed"))
 ))]
 pub(super) async fn rename(
     State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
     Named(id): Named,
-    mut body: Body,
+    Body(NameBody { name: text }): Body<NameBody>,
 ) -> Result<StatusCode, Problem> {
-    let text: String = body.required("name")?;
-    body.finish()?;
     custom.rename_authenticator(&caller, &id, &name(&text)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Answer;
 use crate::{
@@ -26,6 +26,14 @@ impl From<MessageCodes> for MessageCodesView {
     }
 }
 
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct MessageCodesBody {
+    email: Option<MessageCodeSetting>,
+    sms: Option<MessageCodeSetting>,
+}
+
 /// Returns the settings.
 #[cfg_attr(test, utoipa::path(
     get, path = "/mfa/message-codes", operation_id = "getMessageCodes",
@@ -42,15 +50,13 @@ pub(super) async fn get(
 /// authenticator. An absent member stays as it is.
 #[cfg_attr(test, utoipa::path(
     put, path = "/mfa/message-codes", operation_id = "putMessageCodes",
-    request_body = Option<super::openapi::MessageCodesBody>,
+    request_body = Option<MessageCodesBody>,
     responses((status = 200, description = "The settings now", body = MessageCodesView))
 ))]
 pub(super) async fn put(
     State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
-    mut body: Body,
+    Body(MessageCodesBody { email, sms }): Body<MessageCodesBody>,
 ) -> Answer<MessageCodesView> {
-    let (email, sms) = (body.optional("email")?, body.optional("sms")?);
-    body.finish()?;
     Ok(Json(custom.set_message_codes(&caller, email, sms).await?.into()))
 }

@@ -24,7 +24,8 @@ use axum::{
     routing::{get, patch, post},
 };
 use jiff::Timestamp;
-use serde::Serialize;
+pub(super) use preference::preference_request;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Problem,
@@ -37,7 +38,7 @@ use crate::{
         ActivityService, AddressService, DeviceService, FriendlyDeviceName, PoolFactorService, TotpEnrolment,
         custom::{CustomFactorService, FactorId},
     },
-    kernel::Refusal,
+    kernel::{OneTimeCode, Refusal},
 };
 
 /// What the routes ask.
@@ -165,6 +166,29 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
         let id = text.ok().and_then(|Path(text)| FactorId::parse(&text).ok());
         id.map(Self).ok_or_else(|| Refusal::FactorNotFound.into())
     }
+}
+
+/// A name of 1 to 64 characters. Blanks at its ends are removed.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+struct NameBody {
+    #[cfg_attr(test, schema(min_length = 1, max_length = 64))]
+    name: String,
+}
+
+/// The six digits that an authenticator app shows. Blanks between them are ignored.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+struct CodeBody {
+    #[cfg_attr(test, schema(example = "123 456"))]
+    code: String,
+}
+
+fn code(text: &str) -> Result<OneTimeCode, Problem> {
+    // Codes in messages have six digits, like those of authenticators (cognito.md §1.12).
+    OneTimeCode::parse_totp(text).map_err(|_| Problem::field("code"))
 }
 
 fn name(text: &str) -> Result<FriendlyDeviceName, Problem> {

@@ -1,80 +1,18 @@
 //! The OpenAPI document of the API, `infra/openapi.json`. It is made here, in a test, so that no function
-//! carries its generator: what a function serves is the file. Bodies are read member by member, so what
-//! they hold is said here once more; schemathesis holds both against each other (`tests/python`).
+//! carries its generator: what a function serves is the file. Schemathesis holds the file against the API
+//! (`tests/python`).
 
 use std::collections::BTreeMap;
 
 use expect_test::expect_file;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::{IntoParams, OpenApi};
 
 use super::{
     activity, addresses, authenticators, message_codes, overview, preference, recovery_codes,
     remembered_devices, totp, trusted_devices,
 };
-use crate::{
-    factors::{PreferredMfa, Setting, custom::MessageCodeSetting},
-    http::Problem,
-    kernel::Refusal,
-};
-
-/// A name of 1 to 64 characters. Blanks at its ends are removed.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "for the document only")]
-pub(super) struct NameBody {
-    #[schema(min_length = 1, max_length = 64)]
-    name: String,
-}
-
-/// The six digits that an authenticator app shows. Blanks between them are ignored.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "for the document only")]
-pub(super) struct CodeBody {
-    #[schema(example = "123 456")]
-    code: String,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EmptyBody {}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "for the document only")]
-pub(super) struct EmailBody {
-    #[schema(format = Email)]
-    email: String,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(dead_code, reason = "for the document only")]
-pub(super) struct PhoneNumberBody {
-    /// E.164.
-    #[schema(pattern = "^\\+[1-9][0-9]{6,14}$", example = "+12025550123")]
-    phone_number: String,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "for the document only")]
-pub(super) struct RememberedBody {
-    #[schema(min_length = 1, max_length = 64)]
-    name: Option<String>,
-    /// Whether the device replaces a second factor.
-    remembered: Option<bool>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "for the document only")]
-pub(super) struct MessageCodesBody {
-    email: Option<MessageCodeSetting>,
-    sms: Option<MessageCodeSetting>,
-}
+use crate::{http::Problem, kernel::Refusal};
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -83,65 +21,6 @@ pub(super) struct DevicePath {
     /// The pool's name for the device.
     #[param(example = "us-east-1_a1b2c3d4-5678-40ab-9cde-f0123456789a")]
     id: String,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "for the document only")]
-pub(super) struct StartTotpBody {
-    /// Replaces an authenticator that is already set up. It stops working at once.
-    replace: Option<bool>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(dead_code, reason = "for the document only")]
-pub(super) struct VerifyTotpBody {
-    #[schema(example = "123 456")]
-    code: String,
-    #[schema(min_length = 1, max_length = 64)]
-    friendly_device_name: Option<String>,
-}
-
-/// Amplify's values. At most one can be `PREFERRED`.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "for the document only")]
-pub(super) struct PreferenceBody {
-    sms: Option<Setting>,
-    totp: Option<Setting>,
-    email: Option<Setting>,
-    /// Amplify v5's single value, instead of the others.
-    #[serde(rename = "preferredMFA")]
-    preferred_mfa: Option<PreferredMfa>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(dead_code, reason = "for the document only")]
-pub(super) struct DeviceBody {
-    #[schema(min_length = 1, max_length = 64)]
-    name: String,
-    public_key: PublicKey,
-}
-
-/// A public key for ECDSA on P-256.
-#[derive(Deserialize, ToSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "for the document only")]
-enum PublicKey {
-    /// The SPKI export in base64 or base64url.
-    Spki(String),
-    Jwk(Jwk),
-}
-
-#[derive(Deserialize, ToSchema)]
-#[expect(dead_code, reason = "for the document only")]
-struct Jwk {
-    kty: String,
-    crv: String,
-    x: String,
-    y: String,
 }
 
 #[derive(IntoParams)]

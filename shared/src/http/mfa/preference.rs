@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderName, header},
     response::AppendHeaders,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     factors::{
@@ -35,6 +35,19 @@ impl From<FactorState> for Preference {
     }
 }
 
+/// Amplify's values. At most one can be `PREFERRED`.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct PreferenceBody {
+    sms: Option<Setting>,
+    totp: Option<Setting>,
+    email: Option<Setting>,
+    /// Amplify v5's single value, instead of the others.
+    #[serde(rename = "preferredMFA")]
+    preferred_mfa: Option<PreferredMfa>,
+}
+
 /// Returns which of the pool's factors are enabled and which is preferred.
 #[cfg_attr(test, utoipa::path(
     get, path = "/mfa/preference", operation_id = "getPreference",
@@ -48,34 +61,37 @@ pub(super) async fn get(State(factors): State<Arc<PoolFactorService>>, caller: S
 #[cfg_attr(test, utoipa::path(
     put, path = "/mfa/preference", operation_id = "putPreference",
     params(("If-Match" = Option<String>, Header, description = "Changes the preference only if it still has this `ETag`")),
-    request_body = Option<super::openapi::PreferenceBody>,
+    request_body = Option<PreferenceBody>,
     responses((status = 200, description = "The new preference, read back from the pool", body = Preference))
 ))]
 pub(super) async fn put(
     State(factors): State<Arc<PoolFactorService>>,
     caller: SignedIn,
     headers: HeaderMap,
-    mut body: Body,
+    Body(PreferenceBody { sms, totp, email, preferred_mfa }): Body<PreferenceBody>,
 ) -> Tagged {
-    let mut request = PreferenceRequest::new();
-    for (name, factor) in [("sms", PoolFactor::Sms), ("totp", PoolFactor::Totp), ("email", PoolFactor::Email)]
-    {
-        if let Some(setting) = body.optional(name)? {
-            request.insert(factor, setting);
-        }
-    }
+    let mut request = preference_request(sms, totp, email);
     // The value is one word for all factors, or one word for each.
-    if let Some(word) = body.optional::<PreferredMfa>("preferredMFA")? {
+    if let Some(word) = preferred_mfa {
         if !request.is_empty() {
             return Err(Problem::field("preferredMFA"));
         }
         request = word.request();
     }
-    body.finish()?;
     let if_match = headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default());
     // `*` accepts any current state.
     let if_match = if_match.filter(|tags| tags.trim() != "*");
     Ok(tagged(factors.set_preference(&caller, &request, if_match).await?))
+}
+
+/// Returns the request for the factors that have a setting.
+pub(in crate::http) fn preference_request(
+    sms: Option<Setting>,
+    totp: Option<Setting>,
+    email: Option<Setting>,
+) -> PreferenceRequest {
+    let settings = [(PoolFactor::Sms, sms), (PoolFactor::Totp, totp), (PoolFactor::Email, email)];
+    settings.into_iter().filter_map(|(factor, setting)| Some((factor, setting?))).collect()
 }
 
 type Tagged = Result<(AppendHeaders<Option<(HeaderName, String)>>, Json<Preference>), Problem>;

@@ -9,7 +9,10 @@ use crate::{
         SignedIn,
         custom::{CustomFactorService, CustomFactors},
     },
-    http::{Problem, body::Body},
+    http::{
+        Problem,
+        body::{Body, EmptyBody},
+    },
 };
 
 #[derive(Debug, Serialize)]
@@ -48,15 +51,14 @@ pub(super) struct NewCodes {
 /// Creates new recovery codes. They replace the earlier ones.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/recovery-codes", operation_id = "replaceRecoveryCodes",
-    request_body = Option<super::openapi::EmptyBody>,
+    request_body = Option<EmptyBody>,
     responses((status = 201, description = "The codes. They are shown only once", body = NewCodes))
 ))]
 pub(super) async fn replace(
     State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
-    body: Body,
+    _: Body<EmptyBody>,
 ) -> Result<(StatusCode, Json<NewCodes>), Problem> {
-    body.finish()?;
     let codes = custom.replace_recovery_codes(&caller).await?;
     let answer = NewCodes {
         codes: codes.readable().map(|code| code.to_string()).collect(),

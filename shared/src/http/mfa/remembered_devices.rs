@@ -7,12 +7,16 @@ use axum::{
     extract::{FromRequestParts, Path, State},
     http::{StatusCode, request::Parts},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Answer, Repeated, name, time};
 use crate::{
     factors::{DeviceId, DeviceService, FriendlyDeviceName, RememberedDevice, SignedIn},
-    http::{Problem, body::Body, changes::Repeatable},
+    http::{
+        Problem,
+        body::{Body, EmptyBody},
+        changes::Repeatable,
+    },
     kernel::Refusal,
 };
 
@@ -69,23 +73,30 @@ pub(super) async fn list(
     Ok(Json(RememberedViews { remembered_devices: devices.into_iter().map(RememberedView::from).collect() }))
 }
 
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RememberedBody {
+    #[cfg_attr(test, schema(min_length = 1, max_length = 64))]
+    name: Option<String>,
+    /// Whether the device replaces a second factor.
+    remembered: Option<bool>,
+}
+
 /// Names a device and sets whether it replaces a second factor.
 #[cfg_attr(test, utoipa::path(
     patch, path = "/mfa/remembered-devices/{id}", operation_id = "changeRememberedDevice",
-    params(super::openapi::DevicePath), request_body = Option<super::openapi::RememberedBody>,
+    params(super::openapi::DevicePath), request_body = Option<RememberedBody>,
     responses((status = 204, description = "The device was changed"))
 ))]
 pub(super) async fn change(
     State(devices): State<Arc<DeviceService>>,
     caller: SignedIn,
     Device(id): Device,
-    mut body: Body,
+    Body(RememberedBody { name: text, remembered }): Body<RememberedBody>,
 ) -> Result<StatusCode, Problem> {
-    let text: Option<String> = body.optional("name")?;
-    let remember = body.optional("remembered")?;
-    body.finish()?;
     let label = text.as_deref().map(name).transpose()?;
-    devices.change(&caller, &id, label.as_ref(), remember).await?;
+    devices.change(&caller, &id, label.as_ref(), remembered).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -113,15 +124,14 @@ pub(super) struct Forgotten {
 /// Forgets all devices except the one that this token belongs to.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/remembered-devices/forget-others", operation_id = "forgetOtherDevices",
-    request_body = Option<super::openapi::EmptyBody>,
+    request_body = Option<EmptyBody>,
     responses((status = 200, description = "The number of forgotten devices", body = Forgotten))
 ))]
 pub(super) async fn forget_others(
     State(devices): State<Arc<DeviceService>>,
     caller: SignedIn,
-    body: Body,
+    _: Body<EmptyBody>,
 ) -> Repeated<Forgotten> {
-    body.finish()?;
     let forgotten = devices.forget_others(&caller).await?;
     Ok((Extension(Repeatable), Json(Forgotten { forgotten })))
 }

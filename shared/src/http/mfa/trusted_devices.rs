@@ -5,7 +5,7 @@ use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Answer, Named, name, time};
+use super::{Answer, NameBody, Named, name, time};
 use crate::{
     factors::{
         SignedIn,
@@ -70,19 +70,16 @@ pub(super) async fn list(
 /// code. Send the key as WebCrypto exports it: `spki` in base64 or base64url, or the object `jwk`.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/trusted-devices", operation_id = "registerTrustedDevice",
-    request_body = super::openapi::DeviceBody,
+    request_body = DeviceBody,
     responses((status = 201, description = "The device is trusted", body = DeviceView))
 ))]
 pub(super) async fn register(
     State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
-    mut body: Body,
+    Body(DeviceBody { name: text, public_key }): Body<DeviceBody>,
 ) -> Result<(StatusCode, Extension<Repeatable>, Json<DeviceView>), Problem> {
-    let text: String = body.required("name")?;
-    let key: Value = body.required("publicKey")?;
-    body.finish()?;
     let name = name(&text)?;
-    let key = public_key(key).map_err(|_| Problem::field("publicKey"))?;
+    let key = device_key(public_key).map_err(|_| Problem::field("publicKey"))?;
     let (id, device) = custom.register_device(&caller, name, key).await?;
     Ok((StatusCode::CREATED, Extension(Repeatable), Json(DeviceView::new(&id, &device))))
 }
@@ -90,17 +87,15 @@ pub(super) async fn register(
 /// Renames a trusted device.
 #[cfg_attr(test, utoipa::path(
     patch, path = "/mfa/trusted-devices/{id}", operation_id = "renameTrustedDevice",
-    params(super::openapi::IdPath), request_body = super::openapi::NameBody,
+    params(super::openapi::IdPath), request_body = NameBody,
     responses((status = 204, description = "The device was renamed"))
 ))]
 pub(super) async fn rename(
     State(custom): State<Arc<CustomFactorService>>,
     caller: SignedIn,
     Named(id): Named,
-    mut body: Body,
+    Body(NameBody { name: text }): Body<NameBody>,
 ) -> Result<StatusCode, Problem> {
-    let text: String = body.required("name")?;
-    body.finish()?;
     custom.rename_device(&caller, &id, &name(&text)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -119,25 +114,47 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// RFC 7518 §6.2.1; what else WebCrypto writes (`ext`, `key_ops`) is of no account.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct DeviceBody {
+    #[cfg_attr(test, schema(min_length = 1, max_length = 64))]
+    name: String,
+    public_key: PublicKey,
+}
+
+/// A public key for ECDSA on P-256.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(untagged)]
+enum PublicKey {
+    /// The SPKI export in base64 or base64url.
+    Spki(String),
+    Jwk(Jwk),
+}
+
+// RFC 7518 §6.2.1. We ignore the other members that WebCrypto writes (`ext`, `key_ops`).
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 struct Jwk {
     kty: String,
     crv: String,
     x: String,
     y: String,
-    /// A private key has no business here.
+    // A private key is refused.
+    #[cfg_attr(test, schema(ignore))]
     d: Option<Value>,
 }
 
-fn public_key(key: Value) -> Result<DeviceKey, InvalidDeviceKey> {
-    if let Value::String(text) = &key {
-        let der = BASE64.decode(text.as_bytes()).or_else(|_| BASE64URL_NOPAD.decode(text.as_bytes()));
-        return DeviceKey::from_spki(&der.map_err(|_| InvalidDeviceKey)?);
+fn device_key(key: PublicKey) -> Result<DeviceKey, InvalidDeviceKey> {
+    match key {
+        PublicKey::Spki(text) => {
+            let der = BASE64.decode(text.as_bytes()).or_else(|_| BASE64URL_NOPAD.decode(text.as_bytes()));
+            DeviceKey::from_spki(&der.map_err(|_| InvalidDeviceKey)?)
+        }
+        PublicKey::Jwk(key) if key.kty == "EC" && key.crv == "P-256" && key.d.is_none() => {
+            DeviceKey::from_coordinates(&key.x, &key.y)
+        }
+        PublicKey::Jwk(_) => Err(InvalidDeviceKey),
     }
-    let key: Jwk = serde_json::from_value(key).map_err(|_| InvalidDeviceKey)?;
-    if key.kty != "EC" || key.crv != "P-256" || key.d.is_some() {
-        return Err(InvalidDeviceKey);
-    }
-    DeviceKey::from_coordinates(&key.x, &key.y)
 }
