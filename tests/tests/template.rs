@@ -227,6 +227,8 @@ fn what_is_referred_to_exists_and_what_is_given_is_used() {
         let mut known: BTreeSet<_> = known.map(|(id, _)| id.to_owned()).collect();
         // SAM makes a function's role and its alias.
         known.extend(stanzas.keys().flat_map(|id| [format!("{id}Role"), format!("{id}.Alias")]));
+        // It makes the stage of an API, too.
+        known.extend(stack.resources("AWS::Serverless::HttpApi").map(|(id, _)| format!("{id}.Stage")));
         found.retain(|name| !name.starts_with("AWS::") && !known.contains(name));
         assert_eq!(found, BTreeSet::new(), "{}", stack.name);
         let mut used = BTreeSet::new();
