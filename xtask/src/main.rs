@@ -49,7 +49,8 @@ enum Command {
         #[arg(long, value_name = "REV")]
         base: Option<String>,
     },
-    /// Regenerate the table of phone numbers (from rlibphonenumber's metadata) and the OpenAPI document
+    /// Regenerate the table of phone numbers (from rlibphonenumber's metadata), the OpenAPI document, and the
+    /// tables of the template's parameters and of the idle cost
     Generate,
     /// Fuzz everything that an attacker can reach; crashes are saved in shared/fuzz/artifacts
     Fuzz {

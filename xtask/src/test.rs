@@ -12,8 +12,8 @@ use crate::{prose, references, tools, versions, workspace};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// rustfmt, clippy, licences and sources of all dependencies; cfn-lint, sam and checkov on the template; redocly
-    /// on the OpenAPI document
+    /// rustfmt, clippy, licences and sources of all dependencies; cfn-lint, sam and checkov on the template; every
+    /// parameter of the template, and its stacks on an independent engine; redocly on the OpenAPI document
     Lint,
     /// Unit, integration and architecture tests; the sample events through the real functions
     Rust,
@@ -190,13 +190,19 @@ fn lint(steps: &mut Steps) -> Result<()> {
         }
         Ok(())
     })?;
-    steps.run("template: versions by SAM's translator, replacements", || {
-        for script in ["versions.py", "replacements.py"] {
+    steps.run("template: versions by SAM's translator, parameters", || {
+        for script in ["versions.py", "parameters.py", "idle_cost.py"] {
             let script = workspace::root().join("tests/translator").join(script);
             let mut python = Command::new(programs.join("python"));
             succeed(python.arg(script).env("PYTHONDONTWRITEBYTECODE", "1"))?;
         }
         Ok(())
+    })?;
+    let engine = steps.run("ministack", tools::install_peer)?;
+    steps.run("template: created and updated by ministack", || {
+        let mut python = Command::new(programs.join("python"));
+        python.arg(workspace::root().join("tests/translator/engine.py")).arg(engine);
+        succeed(python.env("PYTHONDONTWRITEBYTECODE", "1"))
     })?;
     let programs = steps.run("checkov", tools::install_checkov)?;
     steps.run("template: checkov", || {

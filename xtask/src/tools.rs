@@ -83,7 +83,8 @@ pub(crate) fn install_python_clients() -> Result<PathBuf> {
     install_python("python-clients", "tests/python/requirements.txt", &[])
 }
 
-/// Installs the peer with which the local user pool is compared. Returns its program.
+/// Installs ministack, with which the local user pool is compared, and on which the templates are tried. Returns
+/// its program.
 pub(crate) fn install_peer() -> Result<PathBuf> {
     Ok(install_python("ministack", "tests/src/bin/bench-pool/ministack.txt", &[])?.join("ministack"))
 }
