@@ -55,6 +55,7 @@ enum Shape {
     },
     Boolean,
     Blob,
+    Timestamp,
 }
 
 #[derive(Deserialize, Default)]
@@ -202,12 +203,15 @@ fn check(shape: &str, value: &Value, path: &mut Path, found: &mut Vec<String>) -
                 found.push(violation(path, &rule));
             }
         }
-        (Shape::Boolean, Value::Bool(_)) | (Shape::Blob, Value::String(_)) => {}
+        (Shape::Boolean, Value::Bool(_))
+        | (Shape::Blob, Value::String(_))
+        | (Shape::Timestamp, Value::Number(_)) => {}
         (Shape::Structure { .. }, other) => return Err(wrong_type(other, "a structure")),
         (Shape::List { .. }, other) => return Err(wrong_type(other, "a list")),
         (Shape::Map { .. }, other) => return Err(wrong_type(other, "a map")),
         (Shape::String { .. } | Shape::Blob, other) => return Err(wrong_type(other, "a string")),
         (Shape::Integer { .. }, other) => return Err(wrong_type(other, "an integer")),
+        (Shape::Timestamp, other) => return Err(wrong_type(other, "a time")),
         (Shape::Boolean, other) => return Err(wrong_type(other, "a boolean")),
     }
     Ok(())
