@@ -13,6 +13,7 @@ mod entropy;
 mod limits;
 mod model;
 mod operations;
+mod passkeys;
 mod password;
 mod protocol;
 mod sign_in;
@@ -80,6 +81,7 @@ pub struct UserPools {
     keys: Mutex<HashMap<String, KeyCell>>,
     sessions: sign_in::session::Sessions,
     limits: limits::HourlyLimits,
+    passkey_registrations: passkeys::Registrations,
     switches: RwLock<Switches>,
     /// Makes invented salts and destinations the same at each try.
     simulation_seed: [u8; 32],
@@ -115,6 +117,7 @@ impl UserPools {
             keys: Mutex::default(),
             sessions: sign_in::session::Sessions::default(),
             limits: limits::HourlyLimits::default(),
+            passkey_registrations: passkeys::Registrations::default(),
             simulation_seed: entropy::bytes(),
         }))
     }

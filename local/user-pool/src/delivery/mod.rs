@@ -104,16 +104,27 @@ pub(crate) fn new_code() -> String {
     entropy::text(entropy::DIGITS, 6)
 }
 
+/// Eight digits: what a one-time password as first factor has (cognito.md §1.15).
+pub(crate) fn new_first_factor_code() -> String {
+    entropy::text(entropy::DIGITS, 8)
+}
+
 /// Where a code for a user who isn't there is said to go: the same place each time.
 pub(crate) fn simulated_details(pools: &UserPools, pool: &Pool, name: &str) -> Value {
     let phone_first = !pool.auto_verifies("email") && pool.auto_verifies("phone_number");
-    if phone_first {
+    let attribute = if phone_first { "phone_number" } else { "email" };
+    details(attribute, &simulated_destination(pools, pool, name, attribute))
+}
+
+/// The address of a user who isn't there: the same each time.
+pub(crate) fn simulated_destination(pools: &UserPools, pool: &Pool, name: &str, attribute: &str) -> String {
+    if attribute == "phone_number" {
         let digits = pools.simulated_number(&pool.id, name);
-        return details("phone_number", &format!("+1555555{:04}", digits % 10_000));
+        return format!("+1555555{:04}", digits % 10_000);
     }
     let number = pools.simulated_number(&pool.id, name);
     let letter = |n: u64| char::from(b'a'.wrapping_add(u8::try_from(n % 26).unwrap_or_default()));
     let local = name.chars().next().filter(|_| name.contains('@')).unwrap_or_else(|| letter(number));
     let domain = name.split_once('@').and_then(|(_, domain)| domain.chars().next());
-    details("email", &format!("{local}@{}", domain.unwrap_or_else(|| letter(number / 26))))
+    format!("{local}@{}", domain.unwrap_or_else(|| letter(number / 26)))
 }

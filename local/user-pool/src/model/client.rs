@@ -71,6 +71,8 @@ pub(crate) enum Permission {
     UserPassword,
     AdminPassword,
     Custom,
+    /// Choice-based.
+    UserAuth,
     Refresh,
 }
 
@@ -88,6 +90,7 @@ impl Client {
             Permission::UserSrp => has("ALLOW_USER_SRP_AUTH") || legacy && !self.is_custom_only(),
             Permission::UserPassword => has("ALLOW_USER_PASSWORD_AUTH") || has("USER_PASSWORD_AUTH"),
             Permission::AdminPassword => has("ALLOW_ADMIN_USER_PASSWORD_AUTH") || has("ADMIN_NO_SRP_AUTH"),
+            Permission::UserAuth => has("ALLOW_USER_AUTH"),
             Permission::Custom => has("ALLOW_CUSTOM_AUTH") || has("CUSTOM_AUTH_FLOW_ONLY"),
             Permission::Refresh => has("ALLOW_REFRESH_TOKEN_AUTH") || legacy,
         }

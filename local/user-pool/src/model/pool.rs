@@ -68,6 +68,14 @@ pub(crate) struct PoolSettings {
     pub(crate) other: Map<String, Value>,
 }
 
+impl PoolSettings {
+    pub(crate) fn first_factors(&self) -> Vec<AuthFactor> {
+        let policy = self.policies.sign_in_policy.as_ref();
+        let allowed = policy.and_then(|policy| policy.allowed_first_auth_factors.clone());
+        allowed.unwrap_or_else(|| vec![AuthFactor::Password])
+    }
+}
+
 fn essentials() -> String {
     "ESSENTIALS".to_owned()
 }
@@ -76,8 +84,29 @@ fn essentials() -> String {
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct Policies {
     pub(crate) password_policy: PasswordPolicy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sign_in_policy: Option<SignInPolicy>,
     #[serde(flatten)]
     pub(crate) other: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct SignInPolicy {
+    pub(crate) allowed_first_auth_factors: Option<Vec<AuthFactor>>,
+}
+
+/// `AuthFactorType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum AuthFactor {
+    /// `PASSWORD` and `PASSWORD_SRP`.
+    Password,
+    EmailOtp,
+    SmsOtp,
+    WebAuthn,
+    /// Never a first factor.
+    SoftwareToken,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -218,7 +247,15 @@ pub(crate) struct MfaSettings {
     #[serde(rename = "EmailMfaConfiguration")]
     pub(crate) email: Option<EmailMfa>,
     #[serde(rename = "WebAuthnConfiguration")]
-    pub(crate) web_authn: Option<Value>,
+    pub(crate) web_authn: Option<WebAuthnConfiguration>,
+}
+
+impl MfaSettings {
+    /// `FactorConfiguration` is `MULTI_FACTOR_WITH_USER_VERIFICATION`.
+    pub(crate) fn counts_passkeys_as_mfa(&self) -> bool {
+        let factor = self.web_authn.as_ref().and_then(|configuration| configuration.factor_configuration);
+        factor == Some(FactorConfiguration::MultiFactorWithUserVerification)
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -234,6 +271,30 @@ pub(crate) enum MfaState {
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct SoftwareTokenMfa {
     pub(crate) enabled: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct WebAuthnConfiguration {
+    pub(crate) relying_party_id: Option<String>,
+    pub(crate) user_verification: UserVerification,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) factor_configuration: Option<FactorConfiguration>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum UserVerification {
+    #[default]
+    Preferred,
+    Required,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum FactorConfiguration {
+    SingleFactor,
+    MultiFactorWithUserVerification,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -280,6 +341,22 @@ impl Pool {
             Factor::SoftwareToken => self.mfa.software_token.enabled,
             Factor::Email => self.mfa.email.is_some(),
         }
+    }
+
+    /// `AllowedFirstAuthFactors`. Unset, only the password.
+    pub(crate) fn first_factors(&self) -> Vec<AuthFactor> {
+        self.settings.first_factors()
+    }
+
+    /// A one-time password can be the first factor: users need no password of their own.
+    pub(crate) fn lets_users_have_no_password(&self) -> bool {
+        let allowed = self.first_factors();
+        allowed.contains(&AuthFactor::EmailOtp) || allowed.contains(&AuthFactor::SmsOtp)
+    }
+
+    /// Whether a passkey with user verification can count as MFA here.
+    pub(crate) fn counts_passkeys_as_mfa(&self) -> bool {
+        self.mfa.counts_passkeys_as_mfa()
     }
 
     /// The attribute account recovery asks first; no MFA goes there (cognito.md §3.6).

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::device::Device;
+use super::passkey::Passkey;
 use super::pool::Pool;
 use super::secret::Secret;
 use super::wire_time;
@@ -44,6 +45,9 @@ pub(crate) struct User {
     pub(crate) devices: BTreeMap<String, Device>,
     #[serde(default)]
     pub(crate) groups: BTreeSet<String>,
+    /// Oldest first.
+    #[serde(default)]
+    pub(crate) passkeys: Vec<Passkey>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +134,9 @@ impl Factor {
 pub(crate) struct MfaPreference {
     pub(crate) enabled: BTreeSet<Factor>,
     pub(crate) preferred: Option<Factor>,
+    /// `WebAuthnMfaSettings`.
+    #[serde(default)]
+    pub(crate) passkey: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -177,6 +184,18 @@ impl User {
         self.software_token.as_ref().is_some_and(|token| token.verified)
     }
 
+    /// Passkeys of the pool's present relying party. A new relying party id leaves the others without use.
+    pub(crate) fn passkeys_of<'a>(&'a self, pool: &'a Pool) -> impl Iterator<Item = &'a Passkey> {
+        let relying_party =
+            pool.mfa.web_authn.as_ref().and_then(|configuration| configuration.relying_party_id.as_deref());
+        self.passkeys.iter().filter(move |passkey| relying_party == Some(passkey.relying_party.as_str()))
+    }
+
+    /// Whether this user's passkey sign-in needs user verification and then counts as MFA.
+    pub(crate) fn passkey_is_mfa(&self, pool: &Pool) -> bool {
+        self.mfa.passkey && pool.counts_passkeys_as_mfa()
+    }
+
     /// `userAttributes` of a trigger event (cognito.md §1.1).
     pub(crate) fn event_attributes(&self, pool: &Pool) -> Value {
         let mut map = serde_json::Map::new();
@@ -208,6 +227,27 @@ impl User {
             .enabled
             .contains(&Factor::Sms)
             .then(|| json!([{"DeliveryMedium": "SMS", "AttributeName": "phone_number"}]))
+    }
+
+    /// The shapes `GetUserAuthFactorsResponse` and `AdminGetUserAuthFactorsResponse`. `PASSWORD` and the rest are
+    /// what the user has, whether or not a sign-in would offer it now (cognito.md §4.6).
+    pub(crate) fn describe_auth_factors(&self, pool: &Pool) -> Value {
+        let has = [
+            ("PASSWORD", self.password.is_some()),
+            ("EMAIL_OTP", self.attribute("email").is_some()),
+            ("SMS_OTP", self.attribute("phone_number").is_some()),
+            ("WEB_AUTHN", self.passkeys_of(pool).next().is_some()),
+        ];
+        let allowed = json!(pool.first_factors());
+        let allows = |name: &str| allowed.as_array().is_some_and(|names| names.iter().any(|it| it == name));
+        let first = has.into_iter().filter(|(name, has)| *has && allows(name)).map(|(name, _)| name);
+        let factors: Vec<_> = first.chain(self.has_software_token().then_some("SOFTWARE_TOKEN")).collect();
+        json!({
+            "Username": self.username,
+            "PreferredMfaSetting": self.mfa.preferred,
+            "UserMFASettingList": self.mfa_setting_list(),
+            "ConfiguredUserAuthFactors": factors,
+        })
     }
 
     /// The shape `UserType`; `AdminGetUser` has the same members but one other name.

@@ -19,6 +19,7 @@ pub enum ErrorCode {
     NotAuthorized,
     PasswordHistoryPolicyViolation,
     PasswordResetRequired,
+    RefreshTokenReuse,
     ResourceNotFound,
     Serialization,
     SoftwareTokenMFANotFound,
@@ -33,6 +34,13 @@ pub enum ErrorCode {
     UserNotFound,
     UserPoolAddOnNotEnabled,
     UsernameExists,
+    WebAuthnChallengeNotFound,
+    WebAuthnClientMismatch,
+    WebAuthnConfigurationMissing,
+    WebAuthnCredentialNotSupported,
+    WebAuthnNotEnabled,
+    WebAuthnOriginNotAllowed,
+    WebAuthnRelyingPartyMismatch,
 }
 
 impl ErrorCode {

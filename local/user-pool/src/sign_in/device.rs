@@ -103,7 +103,7 @@ impl Turn<'_> {
         let stood_for_mfa = !self.attempt.tokens_granted;
         match self.attempt.flow {
             Flow::Custom if stood_for_mfa && self.pools.switches().define_after_mfa => self.define().await,
-            Flow::Custom | Flow::Password => self.finish().await,
+            Flow::Custom | Flow::Password | Flow::Choice => self.finish().await,
         }
     }
 }

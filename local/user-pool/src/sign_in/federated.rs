@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::finish::{Generation, expiry, result};
 use super::risk::Watched;
-use super::{Attempt, Flow, Stage, Subject, Turn};
+use super::{Attempt, Flow, Subject, Turn};
 use crate::UserPools;
 use crate::entropy;
 use crate::model::client::Client;
@@ -134,6 +134,7 @@ impl UserPools {
             unverified_updates: BTreeMap::new(),
             devices: BTreeMap::new(),
             groups: BTreeSet::new(),
+            passkeys: Vec::new(),
         };
         let user = self.store.insert_user(&pool.id, user)?;
         post_confirmation(self, pool, &client.id, &user, "ConfirmSignUp", None).await?;
@@ -146,24 +147,13 @@ impl UserPools {
         client: &Arc<Client>,
         user: &Arc<User>,
     ) -> Result<(), ApiError> {
+        let subject = Subject::Known { sub: user.sub.clone() };
         let turn = Turn {
             pools: self,
             pool: Arc::clone(pool),
             client: Arc::clone(client),
             user: Some(Arc::clone(user)),
-            attempt: Attempt {
-                pool: pool.id.clone(),
-                client: client.id.clone(),
-                subject: Subject::Known { sub: user.sub.clone() },
-                flow: Flow::Password,
-                device_key: None,
-                device_proven: false,
-                watched: Watched::begin(None)?,
-                new_password_set: false,
-                history: Vec::new(),
-                tokens_granted: false,
-                stage: Stage::Begun,
-            },
+            attempt: Attempt::new(pool, client, subject, Flow::Password, Watched::begin(None)?),
             metadata: None,
         };
         turn.pre_authenticate(None).await?;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::risk::Watched;
-use super::{Attempt, Flow, Outcome, Stage, Subject, Turn, check_secret_hash, password_proof, refresh};
+use super::{
+    Attempt, Flow, Outcome, Stage, Subject, Turn, check_secret_hash, password_proof, refresh, user_auth,
+};
 use crate::UserPools;
 use crate::model::client::{Client, Permission};
 use crate::model::pool::Pool;
@@ -23,6 +25,8 @@ pub(crate) struct Initiation {
     pub(crate) parameters: Metadata,
     /// `ClientMetadata`, which triggers see as `validationData`.
     pub(crate) metadata: Option<Metadata>,
+    /// `Session`: of `ConfirmSignUp`, in `USER_AUTH`.
+    pub(crate) session: Option<String>,
     pub(crate) by_administrator: bool,
     /// The user's own, from a caller who may tell it (cognito.md §4.9).
     pub(crate) address: Option<String>,
@@ -65,6 +69,10 @@ pub(crate) async fn initiate(pools: &UserPools, initiation: Initiation) -> Resul
         }
         ("ADMIN_USER_PASSWORD_AUTH" | "ADMIN_NO_SRP_AUTH", false) => {
             Err(ApiError::invalid_parameter("Initiate Auth method not supported."))
+        }
+        ("USER_AUTH", _) => {
+            initiation.permit(Permission::UserAuth)?;
+            user_auth::begin(pools, &initiation).await
         }
         ("CUSTOM_AUTH", _) => {
             initiation.permit(Permission::Custom)?;
@@ -129,24 +137,13 @@ impl Initiation {
             None if self.client.hides_user_existence() => Subject::Unknown { name: name.to_owned() },
             None => return Err(ApiError::user_not_found()),
         };
+        let watched = Watched::begin(self.address.as_deref())?;
         let mut turn = Turn {
             pools,
             pool: Arc::clone(&self.pool),
             client: Arc::clone(&self.client),
             user,
-            attempt: Attempt {
-                pool: self.pool.id.clone(),
-                client: self.client.id.clone(),
-                subject,
-                flow,
-                device_key: None,
-                device_proven: false,
-                watched: Watched::begin(self.address.as_deref())?,
-                new_password_set: false,
-                history: Vec::new(),
-                tokens_granted: false,
-                stage: Stage::Begun,
-            },
+            attempt: Attempt::new(&self.pool, &self.client, subject, flow, watched),
             metadata: None,
         };
         turn.refuse_blocked_address()?;

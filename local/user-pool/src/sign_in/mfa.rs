@@ -181,11 +181,11 @@ impl Turn<'_> {
         }
         match self.attempt.flow {
             Flow::Custom if factor.is_none() || self.pools.switches().define_after_mfa => self.define().await,
-            Flow::Custom | Flow::Password => self.ask_device_or_finish().await,
+            Flow::Custom | Flow::Password | Flow::Choice => self.ask_device_or_finish().await,
         }
     }
 
-    fn refuse_locked_factors(&self) -> Result<(), ApiError> {
+    pub(super) fn refuse_locked_factors(&self) -> Result<(), ApiError> {
         let failures = self.user.as_ref().and_then(|user| user.mfa_failures);
         let locks = self.pools.switches().lock_after_wrong_mfa_codes;
         if locks && password::is_locked(failures, self.pools.now()) {
@@ -194,7 +194,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn record_wrong_factor(&self) -> Result<(), ApiError> {
+    pub(super) fn record_wrong_factor(&self) -> Result<(), ApiError> {
         self.log_answer(EventChallenge::Mfa, false)?;
         if !self.pools.switches().lock_after_wrong_mfa_codes {
             return Ok(());

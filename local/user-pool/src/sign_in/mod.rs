@@ -3,6 +3,11 @@
 //! ```text
 //! USER_SRP_AUTH       → PASSWORD_VERIFIER → password proven
 //! USER_PASSWORD_AUTH  → password proven
+//! USER_AUTH           → SELECT_CHALLENGE or the preferred challenge:
+//!     PASSWORD        → password proven
+//!     PASSWORD_SRP    → PASSWORD_VERIFIER → password proven
+//!     EMAIL_OTP | SMS_OTP → factors
+//!     WEB_AUTHN       → factors, or done if the passkey counts as MFA
 //! CUSTOM_AUTH         → Define ⇄ CUSTOM_CHALLENGE … → factors done
 //! CUSTOM_AUTH + SRP   → Define → PASSWORD_VERIFIER → [factors] → Define ⇄ CUSTOM_CHALLENGE … → done
 //! password proven     → [risk: refused] → [NEW_PASSWORD_REQUIRED] → factors
@@ -14,21 +19,25 @@
 //! A sign-in through an identity provider is apart: `federated`.
 //! Each arrow into a challenge ends a call and opens a session; the answer comes back with it.
 
+mod auto_sign_in;
 mod custom;
 mod device;
 pub(crate) mod factor_choice;
 mod federated;
 mod finish;
+pub(crate) mod first_factor;
 mod initiate;
 mod mfa;
 mod mfa_setup;
 mod new_password;
+mod passkey;
 mod password_proof;
 mod refresh;
 mod respond;
 mod risk;
 mod secret_hash;
 pub(crate) mod session;
+mod user_auth;
 
 use std::sync::Arc;
 
@@ -42,6 +51,8 @@ use crate::model::user::{Factor, User};
 use crate::protocol::error::ApiError;
 use crate::srp::Exchange;
 use crate::triggers::event::Metadata;
+use first_factor::FirstFactor;
+use risk::Watched;
 
 pub use federated::FederatedSignIn;
 pub(crate) use initiate::{Initiation, initiate};
@@ -60,7 +71,7 @@ pub(crate) struct Attempt {
     /// What the client called its device; checked to exist.
     device_key: Option<String>,
     device_proven: bool,
-    watched: risk::Watched,
+    watched: Watched,
     new_password_set: bool,
     /// `session` of the custom-auth triggers.
     history: Vec<ChallengeResult>,
@@ -70,6 +81,22 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
+    fn new(pool: &Pool, client: &Client, subject: Subject, flow: Flow, watched: Watched) -> Self {
+        Self {
+            pool: pool.id.clone(),
+            client: client.id.clone(),
+            subject,
+            flow,
+            device_key: None,
+            device_proven: false,
+            watched,
+            new_password_set: false,
+            history: Vec::new(),
+            tokens_granted: false,
+            stage: Stage::Begun,
+        }
+    }
+
     /// Returns the secret block that names the open password or device exchange.
     fn secret_block(&self) -> Option<&[u8]> {
         match &self.stage {
@@ -91,6 +118,8 @@ pub(crate) enum Subject {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flow {
     Password,
+    /// `USER_AUTH`.
+    Choice,
     Custom,
 }
 
@@ -99,6 +128,26 @@ enum Flow {
 pub(crate) enum Stage {
     /// None yet.
     Begun,
+    /// After `SignUp`: `ConfirmSignUp` takes this session.
+    SignedUp,
+    /// After `ConfirmSignUp`: `InitiateAuth` takes this session. The attribute got the code.
+    SignUpConfirmed {
+        attribute: String,
+    },
+    SelectChallenge(Vec<FirstFactor>),
+    Password,
+    PasswordSrp,
+    /// A one-time password as first factor. Without a code for an unknown user.
+    FirstCode {
+        factor: FirstFactor,
+        code: Option<Secret>,
+    },
+    /// `WEB_AUTHN`.
+    Passkey {
+        state: Vec<u8>,
+        /// Was asked for with user verification, to count as MFA.
+        is_mfa: bool,
+    },
     PasswordVerifier(Box<Exchange>),
     NewPassword,
     Code {
@@ -125,7 +174,12 @@ impl Stage {
     /// The challenge's name on the wire.
     fn name(&self) -> &'static str {
         match self {
-            Self::Begun => "",
+            Self::Begun | Self::SignedUp | Self::SignUpConfirmed { .. } => "",
+            Self::SelectChallenge(_) => "SELECT_CHALLENGE",
+            Self::Password => FirstFactor::Password.as_str(),
+            Self::PasswordSrp => FirstFactor::PasswordSrp.as_str(),
+            Self::FirstCode { factor, .. } => factor.as_str(),
+            Self::Passkey { .. } => FirstFactor::WebAuthn.as_str(),
             Self::PasswordVerifier(_) => "PASSWORD_VERIFIER",
             Self::NewPassword => "NEW_PASSWORD_REQUIRED",
             Self::Code { factor, .. } => factor.as_str(),
@@ -136,6 +190,17 @@ impl Stage {
             Self::Custom { .. } => "CUSTOM_CHALLENGE",
             Self::DeviceSrp => "DEVICE_SRP_AUTH",
             Self::DevicePasswordVerifier(_) => "DEVICE_PASSWORD_VERIFIER",
+        }
+    }
+
+    /// Whether an answer with this `ChallengeName` belongs to the stage. `SELECT_CHALLENGE` also takes the name of
+    /// a challenge that it offers (cognito.md §3.10).
+    fn takes(&self, challenge: &str) -> bool {
+        match self {
+            Self::SelectChallenge(choices) if choices.iter().any(|choice| choice.as_str() == challenge) => {
+                true
+            }
+            _ => self.name() == challenge,
         }
     }
 }
@@ -150,16 +215,25 @@ struct ChallengeResult {
 
 /// What a call answers.
 pub(crate) enum Outcome {
-    Challenge { name: &'static str, parameters: Map<String, Value>, session: String },
+    Challenge {
+        name: &'static str,
+        parameters: Map<String, Value>,
+        session: String,
+        /// `AvailableChallenges`, of `SELECT_CHALLENGE` only.
+        choices: Option<Vec<FirstFactor>>,
+    },
     Tokens(Value),
 }
 
 impl Outcome {
     pub(crate) fn into_output(self) -> Value {
         match self {
-            Self::Challenge { name, parameters, session } => {
-                json!({"ChallengeName": name, "Session": session, "ChallengeParameters": parameters})
-            }
+            Self::Challenge { name, parameters, session, choices } => json!({
+                "ChallengeName": name,
+                "Session": session,
+                "ChallengeParameters": parameters,
+                "AvailableChallenges": choices,
+            }),
             Self::Tokens(result) => json!({"AuthenticationResult": result, "ChallengeParameters": {}}),
         }
     }
@@ -202,10 +276,14 @@ impl Turn<'_> {
     /// Opens the challenge and ends the call.
     fn challenge(mut self, stage: Stage, parameters: Map<String, Value>) -> Outcome {
         let name = stage.name();
+        let choices = match &stage {
+            Stage::SelectChallenge(choices) => Some(choices.clone()),
+            _ => None,
+        };
         self.attempt.stage = stage;
         let validity = self.client.session_validity();
         let session = self.pools.sessions.open(self.attempt, self.pools.now(), validity);
-        Outcome::Challenge { name, parameters, session }
+        Outcome::Challenge { name, parameters, session, choices }
     }
 
     /// Parameters of a challenge, with `USER_ID_FOR_SRP`.

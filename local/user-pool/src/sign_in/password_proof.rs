@@ -17,19 +17,14 @@ pub(super) async fn begin_srp(pools: &UserPools, initiation: &Initiation) -> Res
     let srp_a = initiation.required("SRP_A")?;
     let turn = initiation.turn(pools, Flow::Password)?;
     turn.pre_authenticate(initiation.metadata.as_ref()).await?;
-    turn.refuse_before_password()?;
-    let exchange = exchange(&turn, srp_a)?;
-    Ok(turn.ask_password_proof(exchange))
+    turn.begin_password_proof(srp_a)
 }
 
 pub(super) async fn check_password(pools: &UserPools, initiation: &Initiation) -> Result<Outcome, ApiError> {
     let password = initiation.required("PASSWORD")?;
     let turn = initiation.turn(pools, Flow::Password)?;
     turn.pre_authenticate(initiation.metadata.as_ref()).await?;
-    turn.refuse_before_password()?;
-    let stored = turn.verifier();
-    let right = password::matches(&turn.pool, turn.username(), &stored, password);
-    turn.password_checked(right).await
+    turn.check_password(password).await
 }
 
 /// The server's half of SRP, for unknown users as well.
@@ -41,6 +36,21 @@ pub(super) fn exchange(turn: &Turn<'_>, srp_a: &str) -> Result<Exchange, ApiErro
 }
 
 impl Turn<'_> {
+    /// Opens the SRP exchange that the client's half begins.
+    pub(super) fn begin_password_proof(self, srp_a: &str) -> Result<Outcome, ApiError> {
+        self.refuse_before_password()?;
+        let exchange = exchange(&self, srp_a)?;
+        Ok(self.ask_password_proof(exchange))
+    }
+
+    /// Checks the password itself.
+    pub(super) async fn check_password(self, password: &str) -> Result<Outcome, ApiError> {
+        self.refuse_before_password()?;
+        let stored = self.verifier();
+        let right = password::matches(&self.pool, self.username(), &stored, password);
+        self.password_checked(right).await
+    }
+
     /// What is said whatever the password is.
     fn refuse_before_password(&self) -> Result<(), ApiError> {
         let Some(user) = &self.user else { return Ok(()) };
@@ -66,7 +76,7 @@ impl Turn<'_> {
     }
 
     /// `USER_ID_FOR_SRP`: in a pool whose users have no names of their own, strangers get a UUID too.
-    fn srp_name(&self) -> String {
+    pub(super) fn srp_name(&self) -> String {
         if self.user.is_none() && !self.pool.username_attributes().is_empty() {
             return self.pools.simulated_uuid(&self.pool.id, self.username());
         }
@@ -123,7 +133,7 @@ impl Turn<'_> {
             self.reload_user();
         }
         self.log_answer(EventChallenge::Password, true)?;
-        if self.attempt.flow == Flow::Password {
+        if self.attempt.flow != Flow::Custom {
             self.answer_risk().await?;
         }
         let must_change = user.status == UserStatus::ForceChangePassword;
@@ -133,8 +143,8 @@ impl Turn<'_> {
                 // Define is to name NEW_PASSWORD_REQUIRED; Cognito's own MFA comes after it.
                 if must_change { self.define().await } else { self.ask_second_factor().await }
             }
-            Flow::Password if must_change => Ok(self.ask_new_password(&user)),
-            Flow::Password => self.ask_second_factor().await,
+            Flow::Password | Flow::Choice if must_change => Ok(self.ask_new_password(&user)),
+            Flow::Password | Flow::Choice => self.ask_second_factor().await,
         }
     }
 

@@ -54,7 +54,7 @@ pub(crate) async fn respond(pools: &UserPools, response: Response) -> Result<Out
     let name = answers.required("USERNAME")?;
     check_secret_hash(&client, &[name], answers.optional("SECRET_HASH"))?;
     let attempt = Attempt::clone(&*pools.sessions.peek(session, pools.now())?);
-    if attempt.pool != pool.id || attempt.client != client.id || attempt.stage.name() != challenge {
+    if attempt.pool != pool.id || attempt.client != client.id || !attempt.stage.takes(&challenge) {
         return Err(ApiError::invalid_session());
     }
     let user = match &attempt.subject {
@@ -74,7 +74,14 @@ pub(crate) async fn respond(pools: &UserPools, response: Response) -> Result<Out
     let mut turn = Turn { pools, pool, client, user, attempt, metadata };
     turn.take_device_key(answers.optional("DEVICE_KEY"))?;
     match turn.attempt.stage.clone() {
-        Stage::Begun => Err(ApiError::invalid_session()),
+        Stage::Begun | Stage::SignedUp | Stage::SignUpConfirmed { .. } => Err(ApiError::invalid_session()),
+        Stage::SelectChallenge(choices) => turn.answer_choice(&choices, &challenge, session, &answers).await,
+        Stage::Password => turn.answer_password(session, &answers).await,
+        Stage::PasswordSrp => turn.answer_srp_a(session, &answers),
+        Stage::FirstCode { factor, code } => {
+            turn.answer_first_code(factor, code.as_ref(), session, &answers).await
+        }
+        Stage::Passkey { state, is_mfa } => turn.answer_passkey(&state, is_mfa, session, &answers).await,
         Stage::PasswordVerifier(exchange) => turn.answer_password_proof(&exchange, session, &answers).await,
         Stage::NewPassword => turn.answer_new_password(session, &answers).await,
         Stage::Code { factor, code } => turn.answer_code(factor, &code, session, &answers).await,

@@ -50,7 +50,7 @@ impl Turn<'_> {
             return Protection::Off;
         };
         match self.attempt.flow {
-            Flow::Password => add_ons.standard(),
+            Flow::Password | Flow::Choice => add_ons.standard(),
             Flow::Custom => add_ons.custom(),
         }
     }

@@ -3,6 +3,7 @@
 
 pub(crate) mod authenticator;
 pub(crate) mod bench;
+pub(crate) mod passkey_device;
 pub(crate) mod srp_client;
 
 pub(crate) use authenticator::totp;

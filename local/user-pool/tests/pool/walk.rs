@@ -138,5 +138,5 @@ async fn every_operation_takes_bad_input_with_the_right_exception() {
             }
         }
     }
-    assert_eq!(built, 75, "operations were walked");
+    assert_eq!(built, 81, "operations were walked");
 }

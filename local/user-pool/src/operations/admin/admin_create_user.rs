@@ -38,14 +38,20 @@ struct Input {
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let pool = pools.store.pool(&input.user_pool_id)?;
     let policy = &pool.settings.policies.password_policy;
-    if let Some(password) = &input.temporary_password {
+    if let Some(password) = input.temporary_password.as_ref().filter(|password| !password.is_empty()) {
         password::check_policy(policy, password)?;
     }
-    let password = input.temporary_password.clone().unwrap_or_else(|| password::temporary(policy));
-    let user = if input.message_action.as_deref() == Some("RESEND") {
+    let resends = input.message_action.as_deref() == Some("RESEND");
+    let given = input.temporary_password.as_deref().filter(|password| !password.is_empty());
+    if given.is_none() && !resends && pool.lets_users_have_no_password() {
+        let user = create(pools, &pool, &input, None).await?;
+        return Ok(json!({"User": user.describe()}));
+    }
+    let password = given.map_or_else(|| password::temporary(policy), str::to_owned);
+    let user = if resends {
         renew(pools, &pool, &input.username, &password)?
     } else {
-        create(pools, &pool, &input, &password).await?
+        create(pools, &pool, &input, Some(&password)).await?
     };
     if input.message_action.as_deref() != Some("SUPPRESS") {
         invite(pools, &pool, &input, &user, &password).await?;
@@ -69,7 +75,14 @@ fn renew(pools: &UserPools, pool: &Pool, username: &str, password: &str) -> Resu
     })
 }
 
-async fn create(pools: &UserPools, pool: &Pool, input: &Input, password: &str) -> Result<User, ApiError> {
+/// Without a password the user is confirmed at once and signs in with a code (cognito.md §3.10).
+async fn create(
+    pools: &UserPools,
+    pool: &Pool,
+    input: &Input,
+    password: Option<&str>,
+) -> Result<User, ApiError> {
+    let status = if password.is_some() { UserStatus::ForceChangePassword } else { UserStatus::Confirmed };
     let mut attributes =
         attributes::check(&pool.schema, input.user_attributes.clone(), Writer::Administrator)?;
     let (username, sub) = new_username(pool, &input.username, &mut attributes)?;
@@ -78,7 +91,7 @@ async fn create(pools: &UserPools, pool: &Pool, input: &Input, password: &str) -
     }
     let mut seen = json!(attributes);
     if let Value::Object(seen) = &mut seen {
-        seen.insert("cognito:user_status".to_owned(), "FORCE_CHANGE_PASSWORD".into());
+        seen.insert("cognito:user_status".to_owned(), status.as_str().into());
     }
     let validation_data = input.validation_data.as_ref().map(|list| {
         let pairs = list.iter().map(|item| (item.name.clone(), item.value.clone().into()));
@@ -96,12 +109,12 @@ async fn create(pools: &UserPools, pool: &Pool, input: &Input, password: &str) -
     pre_sign_up(pools, pool, event).await?;
     let now = pools.now();
     let user = User {
-        password: Some(password::verifier(pool, &username, password)),
-        temporary_password_expires: password::temporary_until(pool, now),
+        password: password.map(|password| password::verifier(pool, &username, password)),
+        temporary_password_expires: password.and_then(|_| password::temporary_until(pool, now)),
         sub: sub.clone(),
         username,
         enabled: true,
-        status: UserStatus::ForceChangePassword,
+        status,
         created: now,
         modified: now,
         attributes,
@@ -114,6 +127,7 @@ async fn create(pools: &UserPools, pool: &Pool, input: &Input, password: &str) -
         unverified_updates: BTreeMap::new(),
         devices: BTreeMap::new(),
         groups: BTreeSet::new(),
+        passkeys: Vec::new(),
     };
     if input.force_alias_creation {
         for attribute in pool.alias_attributes() {

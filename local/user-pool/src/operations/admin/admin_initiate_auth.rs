@@ -20,6 +20,7 @@ struct Input {
     #[serde(default)]
     auth_parameters: Metadata,
     client_metadata: Option<Metadata>,
+    session: Option<String>,
     context_data: Option<ContextData>,
 }
 
@@ -37,6 +38,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         flow: input.auth_flow,
         parameters: input.auth_parameters,
         metadata: input.client_metadata,
+        session: input.session,
         by_administrator: true,
         address: input.context_data.map(|context| context.ip_address),
     };

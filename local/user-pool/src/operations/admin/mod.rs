@@ -8,6 +8,7 @@ mod admin_delete_user_attributes;
 mod admin_disable_user;
 mod admin_enable_user;
 mod admin_get_user;
+mod admin_get_user_auth_factors;
 mod admin_initiate_auth;
 mod admin_link_provider_for_user;
 mod admin_reset_user_password;
@@ -31,6 +32,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     admin_disable_user::OPERATION,
     admin_enable_user::OPERATION,
     admin_get_user::OPERATION,
+    admin_get_user_auth_factors::OPERATION,
     admin_initiate_auth::OPERATION,
     admin_link_provider_for_user::OPERATION,
     admin_reset_user_password::OPERATION,

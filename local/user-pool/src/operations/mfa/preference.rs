@@ -14,6 +14,13 @@ pub(in crate::operations) struct Block {
     preferred_mfa: bool,
 }
 
+/// Of a passkey, which is never the preferred second factor.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct PasskeyBlock {
+    enabled: bool,
+}
+
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(in crate::operations) struct Blocks {
     #[serde(rename = "SMSMfaSettings")]
@@ -22,9 +29,12 @@ pub(in crate::operations) struct Blocks {
     software_token: Option<Block>,
     #[serde(rename = "EmailMfaSettings")]
     email: Option<Block>,
+    #[serde(rename = "WebAuthnMfaSettings")]
+    passkey: Option<PasskeyBlock>,
 }
 
 pub(in crate::operations) fn apply(pool: &Pool, user: &mut User, blocks: Blocks) -> Result<(), ApiError> {
+    let passkey = blocks.passkey;
     let blocks: Vec<_> = [
         (Factor::Sms, blocks.sms),
         (Factor::SoftwareToken, blocks.software_token),
@@ -45,6 +55,23 @@ pub(in crate::operations) fn apply(pool: &Pool, user: &mut User, blocks: Blocks)
         } else {
             disable(pool, user, factor)?;
         }
+    }
+    if let Some(PasskeyBlock { enabled }) = passkey {
+        user.mfa.passkey = enabled;
+    }
+    check_passkey(pool, user, passkey.is_some_and(|block| block.enabled))
+}
+
+/// Passkey MFA needs the pool's support and another method that is on (cognito.md §4.10). `enabled`: this call
+/// switches it on.
+fn check_passkey(pool: &Pool, user: &User, enabled: bool) -> Result<(), ApiError> {
+    if enabled && !pool.counts_passkeys_as_mfa() {
+        return Err(ApiError::invalid_parameter("Passkey MFA is not enabled for this user pool."));
+    }
+    if user.mfa.passkey && user.mfa.enabled.is_empty() {
+        return Err(ApiError::invalid_parameter(
+            "Passkey MFA needs another MFA method that is enabled for the user.",
+        ));
     }
     Ok(())
 }

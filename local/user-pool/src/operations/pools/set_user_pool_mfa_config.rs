@@ -4,8 +4,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::UserPools;
-use crate::model::pool::{EmailMfa, MfaSettings, MfaState, Pool, PoolSettings, SoftwareTokenMfa};
+use crate::model::pool::{
+    AuthFactor, EmailMfa, MfaSettings, MfaState, Pool, PoolSettings, SoftwareTokenMfa, WebAuthnConfiguration,
+};
 use crate::operations::operation;
+use crate::passkeys;
 use crate::protocol::error::{ApiError, ErrorCode};
 
 operation!("SetUserPoolMfaConfig", run);
@@ -18,7 +21,7 @@ struct Input {
     software_token_mfa_configuration: Option<SoftwareTokenMfa>,
     email_mfa_configuration: Option<EmailMfa>,
     mfa_configuration: Option<MfaState>,
-    web_authn_configuration: Option<Value>,
+    web_authn_configuration: Option<WebAuthnConfiguration>,
 }
 
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
@@ -50,6 +53,7 @@ fn checked(pool: &Pool, input: Input) -> Result<MfaSettings, ApiError> {
         _ => {
             check_sms(&settings, pool)?;
             check_email(&settings, pool)?;
+            check_passkeys(&settings, pool)?;
             Ok(settings)
         }
     }
@@ -102,6 +106,39 @@ fn check_email(settings: &MfaSettings, pool: &Pool) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// cognito.md §4.10
+fn check_passkeys(settings: &MfaSettings, pool: &Pool) -> Result<(), ApiError> {
+    if let Some(configuration) = &settings.web_authn {
+        passkeys::check(configuration)?;
+    }
+    if settings.counts_passkeys_as_mfa() && pool.settings.user_pool_tier == "LITE" {
+        return Err(ApiError::new(
+            ErrorCode::FeatureUnavailableInTier,
+            "Passkey MFA is not available in the Lite tier.",
+        ));
+    }
+    let allowed = pool.first_factors();
+    if settings.state != MfaState::On {
+        return Ok(());
+    }
+    refuse_codes_with_mfa(&allowed)?;
+    if allowed.contains(&AuthFactor::WebAuthn) && !settings.counts_passkeys_as_mfa() {
+        return Err(ApiError::invalid_parameter(
+            "Cannot set WebAuthn factor configuration to SINGLE_FACTOR if MFA is required and WebAuthn is an allowed first auth factor",
+        ));
+    }
+    Ok(())
+}
+
+fn refuse_codes_with_mfa(allowed: &[AuthFactor]) -> Result<(), ApiError> {
+    if allowed.contains(&AuthFactor::EmailOtp) || allowed.contains(&AuthFactor::SmsOtp) {
+        return Err(ApiError::invalid_parameter(
+            "EMAIL_OTP and SMS_OTP cannot be used as auth factors when MFA is required.",
+        ));
+    }
+    Ok(())
+}
+
 fn sms_configuration_required() -> ApiError {
     ApiError::invalid_parameter(
         "SMS configuration and Auto verification for phone_number are required when MFA is required/optional",
@@ -115,6 +152,15 @@ pub(super) fn mfa_with_sms(
     settings: &PoolSettings,
 ) -> Result<MfaSettings, ApiError> {
     mfa.state = state;
+    if state == MfaState::On {
+        let allowed = settings.first_factors();
+        refuse_codes_with_mfa(&allowed)?;
+        if allowed.contains(&AuthFactor::WebAuthn) && !mfa.counts_passkeys_as_mfa() {
+            return Err(ApiError::invalid_parameter(
+                "WEB_AUTHN cannot be used as an auth factor when MFA is enabled if not configured for MFA.",
+            ));
+        }
+    }
     if state == MfaState::Off {
         return Ok(mfa);
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::UserPools;
 use crate::model::attributes::SchemaAttribute;
-use crate::model::pool::{FixedSettings, LambdaConfig, MfaState, PoolSettings, VersionedLambda};
+use crate::model::pool::{AuthFactor, FixedSettings, LambdaConfig, MfaState, PoolSettings, VersionedLambda};
 use crate::model::risk::UserPoolAddOns;
 use crate::protocol::error::{ApiError, ErrorCode};
 
@@ -56,8 +56,27 @@ fn check(settings: &mut PoolSettings) -> Result<(), ApiError> {
     if !(6..=99).contains(&length) {
         return Err(ApiError::invalid_parameter("Password minimum length must be between 6 and 99"));
     }
+    check_first_factors(settings)?;
     check_tier(settings)?;
     check_lambda_config(&mut settings.lambda_config)
+}
+
+/// cognito.md §3.10: passkeys are never the only way in, TOTP never the first.
+fn check_first_factors(settings: &PoolSettings) -> Result<(), ApiError> {
+    let allowed = settings.first_factors();
+    if allowed.contains(&AuthFactor::SoftwareToken) {
+        return Err(ApiError::invalid_parameter("SOFTWARE_TOKEN is not supported as a first auth factor."));
+    }
+    if allowed == [AuthFactor::WebAuthn] {
+        return Err(ApiError::invalid_parameter("WEB_AUTHN cannot be the only allowed first auth factor."));
+    }
+    if settings.user_pool_tier == "LITE" && allowed != [AuthFactor::Password] {
+        return Err(ApiError::new(
+            ErrorCode::FeatureUnavailableInTier,
+            "The following features need to be disabled for the LITE pricing tier configured: Passwordless sign-in",
+        ));
+    }
+    Ok(())
 }
 
 /// cognito.md §4.9

@@ -6,6 +6,7 @@ mod delete_user;
 mod delete_user_attributes;
 mod get_user;
 mod get_user_attribute_verification_code;
+mod get_user_auth_factors;
 mod update_user_attributes;
 mod verify_user_attribute;
 
@@ -19,6 +20,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     delete_user_attributes::OPERATION,
     get_user::OPERATION,
     get_user_attribute_verification_code::OPERATION,
+    get_user_auth_factors::OPERATION,
     update_user_attributes::OPERATION,
     verify_user_attribute::OPERATION,
 ];

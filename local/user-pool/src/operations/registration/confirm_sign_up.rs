@@ -24,6 +24,7 @@ struct Input {
     #[serde(default)]
     force_alias_creation: bool,
     client_metadata: Option<Metadata>,
+    session: Option<String>,
 }
 
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
@@ -43,7 +44,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         pools.store.release_alias(&pool.id, &pending.attribute, value, &user.sub)?;
     }
     let now = pools.now();
-    let user = pools.store.update_user(&pool.id, &user.sub, |user| {
+    let (user, attribute) = pools.store.update_user(&pool.id, &user.sub, |user| {
         if user.status != UserStatus::Unconfirmed {
             return Err(ApiError::not_authorized(format!(
                 "User cannot be confirmed. Current status is {}",
@@ -62,9 +63,11 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         user.set_verified(&attribute, true);
         user.status = UserStatus::Confirmed;
         user.modified = now;
-        Ok(user.clone())
+        Ok((user.clone(), attribute))
     })?;
     let metadata = input.client_metadata.as_ref();
     post_confirmation(pools, &pool, &client.id, &user, "ConfirmSignUp", metadata).await?;
-    Ok(json!({}))
+    let session = input.session.as_deref();
+    let session = session.and_then(|session| pools.confirm_sign_up(&client, &user.sub, session, &attribute));
+    Ok(json!({"Session": session}))
 }

@@ -39,8 +39,12 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     if pool.settings.admin_create_user_config.allow_admin_create_user_only {
         return Err(ApiError::not_authorized("SignUp is not permitted for this user pool"));
     }
-    let password = input.password.ok_or_else(|| ApiError::missing("PASSWORD"))?;
-    password::check_policy(&pool.settings.policies.password_policy, &password)?;
+    match &input.password {
+        Some(password) => password::check_policy(&pool.settings.policies.password_policy, password)?,
+        // Who can sign in with a code needs no password (cognito.md §3.10).
+        None if pool.lets_users_have_no_password() => {}
+        None => return Err(ApiError::missing("PASSWORD")),
+    }
     client.check_may_write(&input.user_attributes)?;
     let mut attributes = attributes::check(&pool.schema, input.user_attributes, Writer::User)?;
     let (username, sub) = new_username(&pool, &input.username, &mut attributes)?;
@@ -69,7 +73,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         created: now,
         modified: now,
         attributes,
-        password: Some(password::verifier(&pool, &username, &password)),
+        password: input.password.as_deref().map(|password| password::verifier(&pool, &username, password)),
         password_history: Vec::new(),
         temporary_password_expires: None,
         password_failures: None,
@@ -80,6 +84,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         unverified_updates: BTreeMap::new(),
         devices: BTreeMap::new(),
         groups: BTreeSet::new(),
+        passkeys: Vec::new(),
         sub: sub.clone(),
     };
     for attribute in pool.alias_attributes() {
@@ -101,7 +106,13 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         details =
             Some(send_confirmation(pools, &pool, &client.id, &sub, attribute, occasion, metadata).await?);
     }
-    Ok(json!({"UserConfirmed": decision.confirm, "UserSub": sub, "CodeDeliveryDetails": details}))
+    let session = if decision.confirm { None } else { pools.open_sign_up(&pool, &client, &sub)? };
+    Ok(json!({
+        "UserConfirmed": decision.confirm,
+        "UserSub": sub,
+        "CodeDeliveryDetails": details,
+        "Session": session,
+    }))
 }
 
 fn as_map(list: Vec<Attribute>) -> Value {

@@ -19,6 +19,7 @@ struct Input {
     #[serde(default)]
     auth_parameters: Metadata,
     client_metadata: Option<Metadata>,
+    session: Option<String>,
     user_context_data: Option<UserContextData>,
 }
 
@@ -37,6 +38,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         flow: input.auth_flow,
         parameters: input.auth_parameters,
         metadata: input.client_metadata,
+        session: input.session,
         by_administrator: false,
         address: context.and_then(|context| context.ip_address),
     };
