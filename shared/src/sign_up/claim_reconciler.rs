@@ -320,7 +320,7 @@ impl ClaimReconciler {
                 None if since < pass => {
                     done.freed += u64::from(self.claims.release(&known.address, &owner).await?);
                 }
-                Some(owned) if since >= pass && known.is_older_than(&owned) => {
+                Some(held) if since >= pass && known.is_older_than(&held) => {
                     if self.claims.release(&known.address, &owner).await? {
                         younger = Some(owner);
                     }
