@@ -14,7 +14,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::key_store::{Constraints, EncryptionContext, Grant, KeyMetadata, KeyStore, KeyUsage, KmsError};
+use super::error::{KeyUsage, KmsError};
+use super::key_store::{Constraints, EncryptionContext, Grant, KeyMetadata, KeyStore};
 
 /// `GenerateDataKey` gives 1 to 1024 bytes.
 const LONGEST_DATA_KEY: usize = 1024;

@@ -2,6 +2,7 @@
 //! HTTP API with its routes, the pool's triggers and the table. Reading it here is what keeps local and
 //! deployed the same: a function or a route exists on a laptop exactly if it is deployed.
 
+mod api;
 mod intrinsics;
 mod sam;
 
@@ -9,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub use api::{Api, Cors, JwtAuthorizer, Route, Throttle};
 pub use intrinsics::{Account, Given};
-pub use sam::{Api, Cors, Function, JwtAuthorizer, Output, Permission, Route, Table, Throttle};
+pub use sam::{Function, Output, Permission, Table};
 use serde_json::{Map, Value as Json};
 use serde_norway::Value;
 

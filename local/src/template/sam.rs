@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use serde_norway::Value as Yaml;
 
+use super::api::{Api, api};
 use super::intrinsics::{Scope, alias, text_of};
 use super::{Account, Deployment, Given, STACK, Template, TemplateError, binary, referred};
 use crate::roles::Role;
@@ -22,57 +23,6 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     pub memory_mb: u32,
     pub timeout: Duration,
-}
-
-/// The `AWS::Serverless::HttpApi` with all routes that lead to it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Api {
-    pub routes: Vec<Route>,
-    pub cors: Option<Cors>,
-    /// Per route, as HTTP APIs apply `DefaultRouteSettings`.
-    pub throttle: Option<Throttle>,
-    pub authorizers: BTreeMap<String, JwtAuthorizer>,
-}
-
-/// A function's event of type `HttpApi`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// Upper case, or `ANY`.
-    pub method: String,
-    /// `/mfa/{id}` or `/{proxy+}`.
-    pub path: String,
-    pub function: String,
-    /// Name of the authorizer; `None` is open to everyone.
-    pub authorizer: Option<String>,
-    pub scopes: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Throttle {
-    /// Requests per second.
-    #[serde(rename = "ThrottlingRateLimit")]
-    pub rate: f64,
-    #[serde(rename = "ThrottlingBurstLimit")]
-    pub burst: f64,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct Cors {
-    pub allow_origins: Vec<String>,
-    pub allow_methods: Vec<String>,
-    pub allow_headers: Vec<String>,
-    pub expose_headers: Vec<String>,
-    /// Seconds.
-    pub max_age: Option<u32>,
-    pub allow_credentials: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct JwtAuthorizer {
-    pub issuer: String,
-    pub audience: Vec<String>,
 }
 
 /// An `AWS::DynamoDB::Table`: its name and its properties as `CreateTable` takes them.
@@ -101,43 +51,6 @@ pub struct Permission {
 pub struct Output {
     pub output_key: String,
     pub output_value: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct AuthorizerProperties {
-    jwt_configuration: JwtAuthorizer,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct ApiAuth {
-    default_authorizer: Option<String>,
-    authorizers: BTreeMap<String, AuthorizerProperties>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct ApiProperties {
-    cors_configuration: Option<Cors>,
-    default_route_settings: Option<Throttle>,
-    auth: ApiAuth,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct EventAuth {
-    authorizer: Option<String>,
-    authorization_scopes: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct EventProperties {
-    method: String,
-    path: String,
-    #[serde(default)]
-    auth: EventAuth,
 }
 
 /// Lambda's own defaults (128 MB, 3 s).
@@ -234,7 +147,7 @@ fn nested(
 }
 
 /// The resources of a type, those aside whose condition does not hold.
-fn present<'a>(
+pub(super) fn present<'a>(
     template: &'a Template,
     scope: &Scope,
     resource_type: &'static str,
@@ -421,61 +334,6 @@ fn function(
     })
 }
 
-fn api(
-    template: &Template,
-    scope: &Scope,
-    events: &[(String, &Yaml, String)],
-) -> Result<Option<Api>, TemplateError> {
-    let mut apis = present(template, scope, "AWS::Serverless::HttpApi")?.into_iter();
-    let Some((id, resource)) = apis.next() else {
-        return Ok(None);
-    };
-    if apis.next().is_some() {
-        return Err(TemplateError::content("Resources", "more than one AWS::Serverless::HttpApi"));
-    }
-    let place = format!("Resources.{id}.Properties");
-    let properties: ApiProperties = match resource.get("Properties") {
-        Some(properties) => typed(scope, properties, &place)?,
-        None => ApiProperties::default(),
-    };
-    let mut routes = Vec::new();
-    for (function, event, place) in events {
-        if event.get("Type").and_then(Yaml::as_str) != Some("HttpApi") {
-            continue;
-        }
-        let Some(properties_of_event) = event.get("Properties") else {
-            continue;
-        };
-        let event: EventProperties = typed(scope, properties_of_event, place)?;
-        // `NONE` opens a route in spite of the API's default.
-        let authorizer = event.auth.authorizer.or_else(|| properties.auth.default_authorizer.clone());
-        routes.push(Route {
-            method: event.method.to_ascii_uppercase(),
-            path: event.path,
-            function: function.clone(),
-            authorizer: authorizer.filter(|name| name != "NONE"),
-            scopes: event.auth.authorization_scopes,
-        });
-    }
-    let authorizers = properties.auth.authorizers;
-    let unknown = routes
-        .iter()
-        .filter_map(|route| route.authorizer.as_ref())
-        .find(|name| !authorizers.contains_key(*name));
-    if let Some(name) = unknown {
-        return Err(TemplateError::content(place, format!("a route asks for the authorizer {name}")));
-    }
-    Ok(Some(Api {
-        routes,
-        cors: properties.cors_configuration,
-        throttle: properties.default_route_settings,
-        authorizers: authorizers
-            .into_iter()
-            .map(|(name, authorizer)| (name, authorizer.jwt_configuration))
-            .collect(),
-    }))
-}
-
 /// What `CreateTable` takes of an `AWS::DynamoDB::Table`.
 const CREATE_TABLE: [&str; 6] = [
     "AttributeDefinitions",
@@ -510,7 +368,11 @@ fn tables(template: &Template, scope: &Scope) -> Result<Vec<Table>, TemplateErro
         .collect()
 }
 
-fn typed<T: DeserializeOwned>(scope: &Scope, value: &Yaml, place: &str) -> Result<T, TemplateError> {
+pub(super) fn typed<T: DeserializeOwned>(
+    scope: &Scope,
+    value: &Yaml,
+    place: &str,
+) -> Result<T, TemplateError> {
     let resolved = scope.resolve(value, place)?.unwrap_or_default();
     serde_json::from_value(resolved).map_err(|error| TemplateError::content(place, error.to_string()))
 }

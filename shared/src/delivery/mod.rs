@@ -8,7 +8,9 @@ mod queue;
 mod queue_consumer;
 mod sealed;
 mod send_leases;
+mod send_request;
 mod sender;
+mod sender_settings;
 mod toll_fraud;
 
 pub use message::{
@@ -24,10 +26,9 @@ pub use queue::{
 pub use queue_consumer::QueueConsumer;
 pub use sealed::{DataKeyCiphertext, DataKeys, Plaintext, Unreadable, Unseal, UnsealFault};
 pub use send_leases::{DeliveryId, Lease, SendFailure, SendLeases, SendOutcome};
-pub use sender::{
-    ChannelProviders, CodeSource, FoundUser, SendRequest, Sender, SenderDependencies, SenderSettings,
-    VerifiedEmails,
-};
+pub use send_request::{CodeSource, FoundUser, SendRequest, VerifiedEmails};
+pub use sender::Sender;
+pub use sender_settings::{ChannelProviders, SenderDependencies, SenderSettings};
 pub use toll_fraud::{
     AdmissionDecision, AdmissionReceipt, AdmissionRequest, BudgetCounter, BudgetCounts, BudgetLimits,
     BudgetRefusal, BudgetScope, BudgetWindow, Budgets, Completion, CounterIncrement, Country, Credit,

@@ -1,23 +1,21 @@
 use std::{
-    fmt,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
-    AdmissionDecision, AdmissionReceipt, AdmissionRequest, Budgets, ChallengeCode, ChallengeCodes, Channel,
-    Content, DataKeys, DeliveryId, Destination, Email, Governor, GovernorSettings, Lease, Messages, NotSent,
-    Numbering, Plaintext, ProviderChain, ProviderChainFault, Purpose, SendFailure, SendLeases, SendOutcome,
-    Sms, Unseal, UnsealFault, Withheld,
+    AdmissionDecision, AdmissionReceipt, AdmissionRequest, Channel, ChannelProviders, CodeSource, Content,
+    DeliveryId, Destination, Email, FoundUser, Governor, Lease, Messages, NotSent, Numbering, Plaintext,
+    ProviderChainFault, Purpose, SendFailure, SendOutcome, SendRequest, SenderDependencies, Sms, Unseal,
+    UnsealFault, Withheld,
 };
 use crate::{
-    audit::{AuditAction, AuditEntry, AuditTrail},
-    config::{DeliveryPolicy, Environment, Policy},
-    kernel::{Clock, EmailAddress, Entropy, PortError, UserId},
+    audit::{AuditAction, AuditEntry},
+    config::DeliveryPolicy,
+    kernel::{PortError, UserId},
     telemetry::{self, Metric},
 };
 
@@ -27,139 +25,6 @@ const NOTING: Duration = Duration::from_millis(1_500);
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
-/// A message to send, from a custom sender's event (cognito.md §1.15) or from the queue.
-#[derive(Clone)]
-pub struct SendRequest<'a> {
-    pub id: DeliveryId,
-    pub user_pool_id: &'a str,
-    /// Absent for a trigger source that is unknown (yet).
-    pub purpose: Option<Purpose>,
-    /// Absent if the event only contains the user name. Then [`VerifiedEmails`] finds the user.
-    pub user: Option<UserId>,
-    pub user_name: &'a str,
-    pub destination: Option<Destination>,
-    pub is_verified: bool,
-    pub code: CodeSource<'a>,
-    /// When the code expires, if known. Otherwise, the policy's validity applies.
-    pub expires_at: Option<Timestamp>,
-    pub locales: Vec<&'a str>,
-    pub facts: Vec<(&'a str, &'a str)>,
-}
-
-impl fmt::Debug for SendRequest<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendRequest")
-            .field("purpose", &self.purpose)
-            .field("user", &self.user)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The source of a message's code.
-#[derive(Clone, Copy)]
-pub enum CodeSource<'a> {
-    /// The message is a notification, without a code.
-    Nowhere,
-    /// Cognito sealed the code.
-    Sealed(&'a str),
-    /// We draw the code just before it is sent.
-    Drawn { codes: &'a dyn ChallengeCodes, message: &'a ChallengeCode },
-}
-
-/// Prints the source, not the code.
-impl fmt::Debug for CodeSource<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Nowhere => "Nowhere",
-            Self::Sealed(_) => "Sealed(..)",
-            Self::Drawn { .. } => "Drawn(..)",
-        })
-    }
-}
-
-/// Finds the address of a user from the user name, because a risk notification has no profile.
-///
-/// Contract: returns only verified addresses.
-#[async_trait]
-pub trait VerifiedEmails: Send + Sync + std::fmt::Debug {
-    async fn verified_email(&self, user_name: &str) -> Result<Option<FoundUser>, PortError>;
-}
-
-/// A user who was found by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundUser {
-    pub user: UserId,
-    pub email: EmailAddress,
-    /// The attribute `locale`.
-    pub locale: Option<String>,
-}
-
-/// The providers of a [`Sender`], all for one channel.
-#[derive(Debug, Clone)]
-pub enum ChannelProviders {
-    Sms(ProviderChain<Sms>),
-    Email(ProviderChain<Email>),
-}
-
-/// The ports of a [`Sender`].
-#[derive(Debug, Clone)]
-pub struct SenderDependencies {
-    pub leases: Arc<dyn SendLeases>,
-    /// Absent if the sender gets no sealed codes.
-    pub keys: Option<Arc<dyn DataKeys>>,
-    pub budgets: Arc<dyn Budgets>,
-    /// Absent if every event contains the address.
-    pub addresses: Option<Arc<dyn VerifiedEmails>>,
-    pub trail: Arc<dyn AuditTrail>,
-    pub clock: Arc<dyn Clock>,
-    pub entropy: Arc<dyn Entropy>,
-}
-
-/// The settings of a [`Sender`].
-#[derive(Debug)]
-pub struct SenderSettings {
-    pub policy: Policy,
-    pub user_pool_id: String,
-    unseal: Option<Unseal>,
-    messages: Arc<Messages>,
-    governor: GovernorSettings,
-}
-
-impl SenderSettings {
-    /// Reads the settings for codes that Cognito seals: `MFA_USER_POOL_ID`, `MFA_CODE_KEY_ARN`,
-    /// `MFA_HASH_KEY`, the policy and the texts.
-    pub fn read(environment: &mut Environment<'_>) -> Self {
-        let key_arn = environment.required("MFA_CODE_KEY_ARN");
-        let settings = Self::read_for_queue(environment);
-        let unseal = Unseal { user_pool_id: settings.user_pool_id.clone(), key_arn };
-        Self { unseal: Some(unseal), ..settings }
-    }
-
-    /// Reads the settings for queued messages, which have no sealed code. `MFA_CODE_KEY_ARN` is not needed.
-    pub fn read_for_queue(environment: &mut Environment<'_>) -> Self {
-        Self {
-            policy: environment.policy(),
-            user_pool_id: environment.required("MFA_USER_POOL_ID"),
-            unseal: None,
-            messages: Arc::new(Messages::read(environment)),
-            governor: GovernorSettings::read(environment),
-        }
-    }
-
-    pub fn sender(&self, dependencies: SenderDependencies, providers: ChannelProviders) -> Sender {
-        let governor = self.governor.clone().governor(dependencies.budgets.clone());
-        Sender {
-            dependencies,
-            user_pool_id: self.user_pool_id.clone(),
-            unseal: self.unseal.clone(),
-            governor,
-            messages: self.messages.clone(),
-            providers,
-            policy: self.policy.delivery.clone(),
-        }
-    }
-}
-
 /// Sends the messages that Cognito requests. It acquires a send lease, opens the code, asks the governor,
 /// composes the text, calls a provider and stores the outcome.
 ///
@@ -167,13 +32,13 @@ impl SenderSettings {
 /// event with its code in the dead-letter queue. An error only occurs if the outcome cannot be recorded.
 #[derive(Debug)]
 pub struct Sender {
-    dependencies: SenderDependencies,
-    user_pool_id: String,
-    unseal: Option<Unseal>,
-    governor: Governor,
-    messages: Arc<Messages>,
-    providers: ChannelProviders,
-    policy: DeliveryPolicy,
+    pub(super) dependencies: SenderDependencies,
+    pub(super) user_pool_id: String,
+    pub(super) unseal: Option<Unseal>,
+    pub(super) governor: Governor,
+    pub(super) messages: Arc<Messages>,
+    pub(super) providers: ChannelProviders,
+    pub(super) policy: DeliveryPolicy,
 }
 
 impl Sender {

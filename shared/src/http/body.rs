@@ -16,7 +16,7 @@ use crate::kernel::Refusal;
 /// body has `deny_unknown_fields`.
 pub(super) struct Body<T>(pub(super) T);
 
-/// A body without members.
+// A body without members. Without a doc comment, as its schema has no description.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
