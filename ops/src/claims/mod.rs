@@ -80,7 +80,7 @@ impl Reconcile {
             let run = reconciler.run(start, Timestamp::MAX, &watch).await?;
             match run.status {
                 PassStatus::Finished | PassStatus::Idle => break run.done,
-                // The scheduled function has handled the page. Its pass is ours.
+                // The scheduled function has handled the page. We continue its pass.
                 PassStatus::Overtaken | PassStatus::Unfinished => start = PassStart::WhenDue,
             }
         };
