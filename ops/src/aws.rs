@@ -147,6 +147,10 @@ impl Aws {
         Ok(Self { region, credentials, connector, config })
     }
 
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
     /// Returns the settings of the SDK's own clients.
     pub(crate) fn config(&self) -> &SdkConfig {
         &self.config

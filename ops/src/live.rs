@@ -8,13 +8,14 @@ use serde_json::Value;
 use crate::aws::{Aws, Service};
 
 /// The members of a function's configuration that a deployment changes, with the operator's names for them.
-const MEMBERS: [(&str, &str); 6] = [
+const MEMBERS: [(&str, &str); 7] = [
     ("/CodeSha256", "the code"),
     ("/Layers", "the overrides (layer)"),
     ("/Description", "the revision"),
     ("/MemorySize", "the memory"),
     ("/Timeout", "the timeout"),
     ("/Architectures", "the architecture"),
+    ("/TracingConfig/Mode", "tracing"),
 ];
 
 /// Reads the configuration of a function: of the version or alias in its ARN, or of `$LATEST`.

@@ -22,6 +22,7 @@ mod outputs;
 mod pool;
 mod preview;
 mod progress;
+mod sender;
 mod unlock;
 mod user;
 

@@ -1,6 +1,7 @@
 //! The services that bring messages to users. Here every message ends in the outbox.
 
 mod account;
+mod identities;
 mod opt_outs;
 mod ses;
 mod sms;

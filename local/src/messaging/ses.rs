@@ -15,7 +15,7 @@ use mail_parser::MessageParser;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::account;
+use super::{account, identities};
 use crate::ambient::unique_id;
 
 /// 40 MB after base64 (cognito.md §9.3).
@@ -27,6 +27,7 @@ pub fn router(outbox: Arc<dyn Outbox>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(outbox)
         .merge(account::ses())
+        .merge(identities::router())
 }
 
 #[derive(Deserialize)]

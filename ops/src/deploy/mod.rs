@@ -1,13 +1,16 @@
 //! `cognito-mfa deploy`: deploys a stack from a checkout with the SAM command line.
 
 mod binaries;
+mod change_set;
 mod parameters;
+mod refusals;
 mod revision;
 
 use std::fs;
 use std::io::{IsTerminal as _, stderr, stdin};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
@@ -20,14 +23,15 @@ use crate::exit_status::ExitStatus;
 use crate::live;
 use crate::output::Output;
 use crate::outputs::StackOutputs;
-use parameters::Parameters;
+use crate::sender;
+use change_set::Change;
+use parameters::{Parameters, setting};
 use revision::{REVISION, revision};
 
-/// The programs that have to be installed, and their sources.
-const NEEDED: [(&str, &str); 2] = [
-    ("sam", "the AWS SAM CLI: pip install aws-sam-cli"),
-    ("cargo-lambda", "which builds the Rust functions: pip install cargo-lambda"),
-];
+/// A program that has to be installed, and its source.
+type Needed = (&'static str, &'static str);
+const SAM: Needed = ("sam", "the AWS SAM CLI: pip install aws-sam-cli");
+const CARGO_LAMBDA: Needed = ("cargo-lambda", "which builds the Rust functions: pip install cargo-lambda");
 
 const TEMPLATE: &str = "template.yaml";
 const CHECKOV: &str = ".checkov.yaml";
@@ -35,8 +39,11 @@ const CHECKOV: &str = ".checkov.yaml";
 const OVERRIDES: &str = "overrides/cognito-mfa";
 /// The output folder of `sam build`, beside the template.
 const BUILD: &str = ".aws-sam/build";
+/// The template with the places of its uploads, beside the template.
+const PACKAGED: &str = ".aws-sam/packaged.yaml";
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Deploy {
     /// Use this environment of samconfig.toml
     #[arg(long, value_name = "NAME", default_value = "prod")]
@@ -53,9 +60,19 @@ pub(crate) struct Deploy {
     /// Set a parameter of the template, before those of samconfig.toml. Can be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     parameter: Vec<String>,
-    /// Create and show a change set without executing it
+    /// Show the changes without making them
     #[arg(long)]
     dry_run: bool,
+    /// Deploy the functions that are built already, in .aws-sam/build
+    #[arg(long)]
+    no_build: bool,
+    /// Deploy although SES does not send from `EmailFrom` yet, or although that cannot be checked
+    #[arg(long)]
+    skip_sender_check: bool,
+    /// Deploy although this pool, app client, table or key would be replaced or removed: `Pool/UserPool`. Can be
+    /// repeated
+    #[arg(long, value_name = "RESOURCE")]
+    allow_replacement: Vec<String>,
     /// Deploy without asking for confirmation
     #[arg(long)]
     yes: bool,
@@ -78,8 +95,9 @@ impl Deploy {
             self.dry_run || self.yes || stdin().is_terminal(),
             "this is not a terminal: pass --yes or --dry-run"
         );
-        let missing: Vec<_> = NEEDED
-            .into_iter()
+        let needed = if self.no_build { &[SAM][..] } else { &[SAM, CARGO_LAMBDA] };
+        let missing: Vec<_> = needed
+            .iter()
             .filter(|(program, _)| which::which(program).is_err())
             .map(|(program, what)| format!("{program} is missing, {what}"))
             .collect();
@@ -104,28 +122,45 @@ impl Deploy {
             .flatten()
             .collect();
         let before = self.deployed(&account)?.map(|deployed| deployed.outputs);
-        let mut reasons = incomplete(before.is_none(), &parameters);
-        reasons.extend(before.as_ref().and_then(|before| loses_users(before, &parameters)));
+        let aws = self.connect(before.as_ref(), profile, region).await?;
+        let declared: serde_norway::Value = serde_norway::from_str(&text).context(TEMPLATE)?;
+        let mut reasons = refusals::reasons(before.as_ref(), &parameters, &declared, aws.region())?;
+        if reasons.is_empty() && !self.skip_sender_check {
+            reasons.extend(unverified(&aws, &parameters).await?);
+        }
         if !reasons.is_empty() {
-            for reason in &reasons {
-                Output::error(reason);
-            }
-            output.result(&json!({ "outcome": "refused", "reasons": reasons }));
-            return Ok(ExitStatus::Refused);
+            return Ok(refused(output, &reasons));
         }
 
-        // `sam build` does not read the template's parameters from where `sam deploy` does.
-        self.sam("build", &with(&env, &parameters.arguments()))?;
         let build = self.infra.join(BUILD);
+        if self.no_build {
+            self.build_is_fresh(&build, &templates)?;
+        } else {
+            // `sam build` does not read the template's parameters from where `sam deploy` does.
+            self.sam("build", &with(&env, &parameters.arguments()))?;
+        }
         binaries::check(&build, parameters.architecture())?;
         let secrets = match &before {
-            Some(before) => versions(before, profile, region).await?,
+            Some(before) => versions(&aws, before).await?,
             None => Vec::new(),
         };
-        let templates: Vec<_> = templates.iter().map(|name| self.infra.join(name)).collect();
-        let revision = revision(&build, &self.infra.join(OVERRIDES), &templates, &parameters, &secrets)?;
+        let files: Vec<_> = templates.iter().map(|name| self.infra.join(name)).collect();
+        let revision = revision(&build, &self.infra.join(OVERRIDES), &files, &parameters, &secrets)?;
         parameters.set(REVISION, &revision);
 
+        if before.is_some() {
+            let changes = self.review(&aws, &account, &declared, &parameters).await?;
+            let loses = changes.iter().filter(|change| !self.allow_replacement.contains(&change.path));
+            let reasons: Vec<_> = loses.filter_map(Change::loses).collect();
+            if !reasons.is_empty() {
+                return Ok(refused(output, &reasons));
+            }
+            if self.dry_run {
+                Output::note("no resource was changed; the uploads in SAM's bucket stay");
+                output.result(&json!({ "outcome": "dry-run", "changes": changes }));
+                return Ok(ExitStatus::Done);
+            }
+        }
         let how: &[&str] = match (self.dry_run, self.yes) {
             (true, _) => &["--no-execute-changeset"],
             (false, true) => &["--no-confirm-changeset", "--no-fail-on-empty-changeset"],
@@ -135,22 +170,33 @@ impl Deploy {
         self.sam("deploy", &with(&flags, &parameters.arguments()))?;
         if self.dry_run {
             Output::note(
-                "no resource was changed; review the change set in CloudFormation, then delete it. SAM's bucket and \
-                 the uploads in it stay",
+                "no resource was created; review the change set in CloudFormation, then delete the empty stack. SAM's \
+                 bucket and the uploads in it stay",
             );
             output.result(&json!({ "outcome": "dry-run" }));
             return Ok(ExitStatus::Done);
         }
 
-        let deployed = self.deployed(&account)?;
-        let Some(deployed) = deployed.filter(|now| now.outputs.revision.as_ref() == Some(&revision)) else {
+        self.finish(&aws, &account, &revision, output).await
+    }
+
+    /// Keeps the outputs of the deployed stack, and checks what callers of the functions get.
+    async fn finish(
+        &self,
+        aws: &Aws,
+        account: &[&str],
+        revision: &str,
+        output: Output,
+    ) -> Result<ExitStatus> {
+        let deployed = self.deployed(account)?;
+        let Some(deployed) = deployed.filter(|now| now.outputs.revision.as_deref() == Some(revision)) else {
             Output::note("nothing was deployed");
             output.result(&json!({ "outcome": "refused", "reasons": ["not confirmed"] }));
             return Ok(ExitStatus::Refused);
         };
         fs::write(&self.outputs, &deployed.printed).with_context(|| self.outputs.display().to_string())?;
         let outputs = &deployed.outputs;
-        let stale = stale(outputs, profile, region).await?;
+        let stale = stale(aws, outputs).await?;
         let listed: Value = serde_json::from_slice(&deployed.printed)?;
         if !stale.is_empty() {
             for function in &stale {
@@ -198,6 +244,64 @@ impl Deploy {
         Ok(Some(Deployed { printed: listed.stdout, outputs }))
     }
 
+    async fn connect(
+        &self,
+        before: Option<&StackOutputs>,
+        profile: Option<&str>,
+        region: Option<&str>,
+    ) -> Result<Aws> {
+        let configured = setting(&self.infra, &self.env, "region")?;
+        // The stack's ARNs name its Region in any case.
+        let deployed = before.and_then(|before| before.all_functions().next()?.1.split(':').nth(3));
+        Aws::connect(profile, region.or(deployed).or(configured.as_deref())).await
+    }
+
+    /// Fails if a template was changed after the build, which has a copy of it.
+    fn build_is_fresh(&self, build: &Path, templates: &[String]) -> Result<()> {
+        let changed = |file: &Path| -> Result<SystemTime> {
+            let changed = fs::metadata(file).and_then(|file| file.modified());
+            changed.with_context(|| file.display().to_string())
+        };
+        let last = changed(&build.join(TEMPLATE)).context("nothing is built: deploy without --no-build")?;
+        for template in templates {
+            let is_old = changed(&self.infra.join(template))? > last;
+            ensure!(!is_old, "{template} was changed after the build: deploy without --no-build");
+        }
+        Ok(())
+    }
+
+    /// Returns and prints the changes of an update, in nested stacks too.
+    async fn review(
+        &self,
+        aws: &Aws,
+        account: &[&str],
+        declared: &serde_norway::Value,
+        parameters: &Parameters,
+    ) -> Result<Vec<Change>> {
+        let of_stack = account.iter().position(|flag| *flag == "--stack-name");
+        let account = of_stack.map_or(account, |at| account.get(..at).unwrap_or_default());
+        let flags = ["--config-env", &self.env, "--resolve-s3", "--output-template-file", PACKAGED];
+        self.sam("package", &[&flags[..], account].concat())?;
+        let packaged = self.infra.join(PACKAGED);
+        let body = fs::read_to_string(&packaged).with_context(|| packaged.display().to_string())?;
+        let configured = setting(&self.infra, &self.env, "stack_name")?;
+        let stack = self.stack_name.clone().or(configured).context("no stack name: pass --stack-name")?;
+        let known = declared.get("Parameters").and_then(serde_norway::Value::as_mapping);
+        let known: Vec<_> =
+            known.into_iter().flatten().filter_map(|(name, _)| Some(name.as_str()?.to_owned())).collect();
+        Output::note("==> changes, in nested stacks too");
+        let changes = change_set::review(aws, &stack, body, &known, parameters).await?;
+        for Change { path, kind, action, replacement } in &changes {
+            let note = match replacement.as_deref() {
+                Some("True") => ", replaced",
+                Some("Conditional") => ", perhaps replaced",
+                _ => "",
+            };
+            Output::note(format_args!("{action} {path} ({kind}{note})"));
+        }
+        Ok(changes)
+    }
+
     /// Returns the template, then those of the stacks in it.
     fn templates(&self) -> Result<Vec<String>> {
         let mut within = Vec::new();
@@ -240,63 +344,28 @@ fn with<'a>(flags: &[&'a str], more: &'a [String]) -> Vec<&'a str> {
     flags.iter().copied().chain(more.iter().map(String::as_str)).collect()
 }
 
-/// Returns what the template's Rules would refuse after the build. An existing stack has values for absent
-/// parameters.
-fn incomplete(is_first: bool, parameters: &Parameters) -> Vec<String> {
-    let lacks = |name: &str| parameters.get(name).map_or(is_first, str::is_empty);
-    let mut reasons = Vec::new();
-    if lacks("EmailFrom") || parameters.get("EmailFrom") == Some("no-reply@example.com") {
-        reasons.push(
-            "EmailFrom: set it to an address whose identity is verified in SES. Otherwise no user gets a code by e-mail"
-                .to_owned(),
-        );
+/// Prints the reasons and returns the status of a refused deployment.
+fn refused(output: Output, reasons: &[String]) -> ExitStatus {
+    for reason in reasons {
+        Output::error(reason);
     }
-    if parameters.get("UserPoolId").is_some_and(|id| !id.is_empty()) {
-        let missing = ["AppClients", "AppClientIds"].into_iter().filter(|name| lacks(name));
-        reasons.extend(missing.map(|name| {
-            format!("{name}: a deployment for an existing pool needs it. Otherwise no user gets tokens that the API takes")
-        }));
-    }
-    reasons
+    output.result(&json!({ "outcome": "refused", "reasons": reasons }));
+    ExitStatus::Refused
 }
 
-/// Returns the reason if a deployment would lose the users or the app clients of the stack's own pool.
-fn loses_users(before: &StackOutputs, parameters: &Parameters) -> Option<String> {
-    if !before.makes_pool {
-        return None;
-    }
-    if parameters.get("UserPoolId").is_some_and(|id| !id.is_empty()) {
-        return Some(
-            "UserPoolId: this stack has made its own pool. With another pool it would give that one up, and delete its \
-             app clients. Deploy a second stack for the other pool, with its own FunctionPrefix"
-                .to_owned(),
-        );
-    }
-    let wanted = parameters.get("SignInWith")?;
-    let kept = before.sign_in_with.as_deref().filter(|kept| *kept != wanted)?;
-    Some(format!(
-        "SignInWith: users of the stack's pool sign in with {kept}, which a pool can't change. With {wanted}, \
-         CloudFormation would fail or create an empty pool. Deploy a second stack, with its own FunctionPrefix"
-    ))
-}
-
-async fn connect(outputs: &StackOutputs, profile: Option<&str>, region: Option<&str>) -> Result<Aws> {
-    // SAM can have its Region from samconfig.toml. The stack's ARNs name it in any case.
-    let deployed = outputs.all_functions().next().and_then(|(_, arn)| arn.split(':').nth(3));
-    Aws::connect(profile, region.or(deployed)).await
+/// Returns the reason if SES does not send from the given sender. Without it, the stack keeps its sender.
+async fn unverified(aws: &Aws, parameters: &Parameters) -> Result<Option<String>> {
+    let Some(sender) = parameters.get("EmailFrom") else { return Ok(None) };
+    let fault =
+        sender::fault(aws, sender).await.context("pass --skip-sender-check to deploy without this check")?;
+    Ok(fault.map(|fault| {
+        format!("EmailFrom: {fault}. No user would get a code by e-mail. Verify it in SES, or pass --skip-sender-check")
+    }))
 }
 
 /// Returns each secret of the stack with the id of its current version.
-async fn versions(
-    outputs: &StackOutputs,
-    profile: Option<&str>,
-    region: Option<&str>,
-) -> Result<Vec<(String, String)>> {
+async fn versions(aws: &Aws, outputs: &StackOutputs) -> Result<Vec<(String, String)>> {
     let mut versions = Vec::new();
-    if outputs.secrets.is_empty() {
-        return Ok(versions);
-    }
-    let aws = connect(outputs, profile, region).await?;
     for arn in &outputs.secrets {
         let described = aws.call(Service::Secrets, "DescribeSecret", &json!({ "SecretId": arn })).await?;
         let stages = described.get("VersionIdsToStages").and_then(Value::as_object);
@@ -311,12 +380,11 @@ async fn versions(
 }
 
 /// Returns the functions whose alias runs another version than was deployed, with the differences.
-async fn stale(outputs: &StackOutputs, profile: Option<&str>, region: Option<&str>) -> Result<Vec<String>> {
-    let aws = connect(outputs, profile, region).await?;
+async fn stale(aws: &Aws, outputs: &StackOutputs) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for (name, arn) in outputs.all_functions() {
-        let latest = live::configuration(&aws, arn, true).await?;
-        let differs = live::stale(&latest, &live::configuration(&aws, arn, false).await?);
+        let latest = live::configuration(aws, arn, true).await?;
+        let differs = live::stale(&latest, &live::configuration(aws, arn, false).await?);
         if !differs.is_empty() {
             found.push(format!("{name} has an earlier state of {}", differs.join(", ")));
         }

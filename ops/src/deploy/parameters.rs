@@ -7,10 +7,14 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::sender;
+
 const FILE: &str = "samconfig.toml";
 /// The name of the parameter that `sam build` takes. The template's default is SAM's own.
 const ARCHITECTURE: &str = "Architecture";
 const DEFAULT_ARCHITECTURE: &str = "arm64";
+/// The roles compare this address with that of an e-mail. So it has the same form here.
+const SENDER: &str = "EmailFrom";
 
 /// Values by name. An absent parameter keeps its value in the stack, or the template's default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,16 +27,15 @@ impl Parameters {
     /// Fails at a name that `template` does not have: SAM ignores it, so a misspelt parameter would change
     /// nothing.
     pub(super) fn read(infra: &Path, environment: &str, given: &[String], template: &str) -> Result<Self> {
-        let file = infra.join(FILE);
-        let text = match fs::read_to_string(&file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error).with_context(|| file.display().to_string()),
-        };
-        let mut all = configured(&text, environment).with_context(|| file.display().to_string())?;
+        let mut all = configured(&document(infra)?, environment).context(FILE)?;
         for given in given {
             let (name, value) = given.split_once('=').with_context(|| format!("{given}: not NAME=VALUE"))?;
             all.insert(name.to_owned(), value.to_owned());
+        }
+        if let Some(sender) = all.get_mut(SENDER)
+            && let Ok(normal) = sender::normal(sender)
+        {
+            *sender = normal;
         }
         all.entry(ARCHITECTURE.to_owned()).or_insert_with(|| DEFAULT_ARCHITECTURE.to_owned());
 
@@ -67,15 +70,33 @@ impl Parameters {
     }
 }
 
-/// Returns `parameter_overrides` of the environment's `deploy`, or of its `global` if `deploy` has none.
-fn configured(text: &str, environment: &str) -> Result<BTreeMap<String, String>> {
-    let document: toml::Table = toml::from_str(text)?;
-    let of = |command: &str| {
-        document.get(environment)?.get(command)?.get("parameters")?.get("parameter_overrides").cloned()
+/// Returns a setting of the environment's `deploy`, such as its Region.
+pub(super) fn setting(infra: &Path, environment: &str, name: &str) -> Result<Option<String>> {
+    let document = document(infra)?;
+    Ok(entry(&document, environment, name).and_then(toml::Value::as_str).map(str::to_owned))
+}
+
+/// Reads `samconfig.toml`. A missing file is empty.
+fn document(infra: &Path) -> Result<toml::Table> {
+    let file = infra.join(FILE);
+    let text = match fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error).with_context(|| file.display().to_string()),
     };
+    toml::from_str(&text).with_context(|| file.display().to_string())
+}
+
+/// Returns an entry of the environment's `deploy`, or of its `global` if `deploy` has none.
+fn entry<'a>(document: &'a toml::Table, environment: &str, name: &str) -> Option<&'a toml::Value> {
+    let of = |command: &str| document.get(environment)?.get(command)?.get("parameters")?.get(name);
+    of("deploy").or_else(|| of("global"))
+}
+
+fn configured(document: &toml::Table, environment: &str) -> Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
-    if let Some(value) = of("deploy").or_else(|| of("global")) {
-        collect(&value, &mut found)?;
+    if let Some(value) = entry(document, environment, "parameter_overrides") {
+        collect(value, &mut found)?;
     }
     Ok(found)
 }

@@ -9,6 +9,7 @@ use crate::live;
 use crate::outputs::StackOutputs;
 use crate::pool::{Client, PoolState, at, current_triggers, texts};
 use crate::progress::Progress;
+use crate::sender;
 
 /// The facts that the checks use. A fact that AWS refused is `None` and named in `unread`.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(crate) struct Facts {
     pub(crate) spending: Option<Value>,
     /// `GetAccount` of SES.
     pub(crate) email: Option<Value>,
+    /// Why SES does not send from the functions' sender.
+    pub(crate) sender_fault: Option<String>,
     pub(crate) unread: Vec<String>,
 }
 
@@ -97,6 +100,11 @@ impl Facts {
         let sms = here(reader.call(Service::Sms, "DescribeAccountAttributes", &json!({})).await);
         let spending = here(reader.call(Service::Sms, "DescribeSpendLimits", &json!({})).await);
         let email = here(reader.get(Service::Ses, "GetAccount", "/v2/email/account").await);
+        let sender = functions.values().chain(others.values()).find_map(sender_of);
+        let sender_fault = match sender {
+            Some(sender) => reader.sender_fault(&sender).await,
+            None => None,
+        };
         let unread = reader.unread;
         Ok(Self {
             state,
@@ -110,6 +118,7 @@ impl Facts {
             sms,
             spending,
             email,
+            sender_fault,
             unread,
         })
     }
@@ -159,6 +168,12 @@ impl Facts {
             .map(|client| format!("client {} ({}) {sentence}", client.name(), client.id))
             .collect()
     }
+}
+
+/// Returns the sender of e-mails that a function has.
+fn sender_of(function: &Function) -> Option<String> {
+    let Some(Found::Here(configuration)) = &function.configuration else { return None };
+    Some(configuration.pointer("/Environment/Variables")?.get(sender::VARIABLE)?.as_str()?.to_owned())
 }
 
 struct Reader<'a> {
@@ -224,6 +239,17 @@ impl Reader<'_> {
         self.progress.show(operation);
         let answer = self.aws.get(service, operation, path).await;
         self.found(operation, answer)
+    }
+
+    async fn sender_fault(&mut self, sender: &str) -> Option<String> {
+        self.progress.show("GetEmailIdentity");
+        match sender::fault(self.aws, sender).await {
+            Ok(fault) => fault,
+            Err(error) => {
+                self.unread.push(format!("{error:#}"));
+                None
+            }
+        }
     }
 
     fn found(&mut self, operation: &str, answer: Result<Value>) -> Option<Found> {

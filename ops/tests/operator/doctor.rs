@@ -141,6 +141,9 @@ fn deployment_faults(table: &str, key: &str) -> Faults {
     let sending = |enabled: bool| {
         Call::Rest("ses", "PUT", "/v2/email/account/sending", json!({ "SendingEnabled": enabled }))
     };
+    let identities = "/v2/email/identities";
+    let gone_identity = Call::Rest("ses", "DELETE", "/v2/email/identities/example.com", Value::Null);
+    let identity = Call::Rest("ses", "POST", identities, json!({ "EmailIdentity": "example.com" }));
     let policy = "/2015-03-31/functions/pre-sign-up/policy?Qualifier=live";
     let permission = |id: &str, source: Value| {
         let mut input = json!({
@@ -178,6 +181,7 @@ fn deployment_faults(table: &str, key: &str) -> Faults {
         (vec!["no-restore"], call(restore(false), restore(true))),
         (vec!["sms-spend-limit"], call(spend(1), spend(1000))),
         (vec!["ses-off"], call(sending(false), sending(true))),
+        (vec!["email-identity-unverified"], call(gone_identity, identity)),
     ]
 }
 

@@ -2,186 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
+mod checkout;
+mod review;
+
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Command, Output};
-use std::thread;
 
 use serde_json::{Value, json};
 
-const TEMPLATE: &str = "Parameters: { Revision: {}, Architecture: {}, UserPoolId: {}, AppClients: {}, AppClientIds: {}, \
-                        SignInWith: {}, LogLevel: {}, EmailFrom: {} }";
-
-/// The parameter that a first deployment needs.
-const EMAIL_FROM: &str = "[prod.deploy.parameters]\nparameter_overrides = \"EmailFrom=a@b.example\"\n";
-
-/// Records each call, builds one function, keeps the revision as the stack would, and lists the outputs.
-const SAM: &str = r#"echo "$@" >> asked
-case "$1" in
-build)
-  mkdir -p .aws-sam/build/Triggers/PreSignUp; cp ../bootstrap .aws-sam/build/Triggers/PreSignUp/bootstrap; echo words;;
-deploy)
-  for argument in "$@"; do case "$argument" in Revision=*) revision=${argument#*=};; esac; done
-  case "$*" in *--no-execute-changeset*) ;; *) [ -e ../declined ] || echo "$revision" > ../revision;; esac
-  echo words;;
-list)
-  if [ -e ../revision ]; then sed "s/\"REVISION\"/$(cat ../revision)/" ../outputs
-  else echo 'Error: The input stack x does not exist on Cloudformation in the region eu-west-1' >&2; exit 1; fi;;
-esac"#;
-
-/// A `sam` and a checkout's folder for it.
-struct Checkout {
-    folder: tempfile::TempDir,
-    endpoint: String,
-}
-
-impl Checkout {
-    fn new() -> Self {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        fs::create_dir_all(at("infra/overrides/cognito-mfa")).unwrap();
-        fs::create_dir(at("bin")).unwrap();
-        fs::write(at("infra/overrides/cognito-mfa/policy.toml"), "").unwrap();
-        fs::write(at("infra/template.yaml"), TEMPLATE).unwrap();
-        fs::write(at("infra/samconfig.toml"), EMAIL_FROM).unwrap();
-        for template in ["api.yaml", ".checkov.yaml"] {
-            fs::write(at("infra").join(template), "").unwrap();
-        }
-        fs::write(at("bootstrap"), elf(0xb7)).unwrap();
-        for (name, script) in [("sam", SAM), ("cargo-lambda", "")] {
-            fs::write(at("bin").join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
-            fs::set_permissions(at("bin").join(name), fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        let endpoint = serve(folder.path());
-        let checkout = Self { folder, endpoint };
-        checkout.outputs(&[]);
-        checkout.live(&json!({}));
-        checkout.write("secret-version", "v1");
-        checkout
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.folder.path().join(name), text).unwrap();
-    }
-
-    fn read(&self, name: &str) -> Option<String> {
-        fs::read_to_string(self.folder.path().join(name)).ok()
-    }
-
-    /// Sets the outputs of the deployed stack.
-    fn outputs(&self, more: &[(&str, &str)]) {
-        let function = |name: &str| format!("arn:aws:lambda:eu-west-1:111122223333:function:{name}:live");
-        let mut all = json!([
-            { "OutputKey": "TriggerPreSignUp", "OutputValue": function("pre-sign-up") },
-            { "OutputKey": "FunctionDeliver", "OutputValue": function("deliver") },
-            { "OutputKey": "Revision", "OutputValue": "REVISION" },
-        ]);
-        for (name, value) in more {
-            all.as_array_mut().unwrap().push(json!({ "OutputKey": name, "OutputValue": value }));
-        }
-        self.write("outputs", &all.to_string());
-    }
-
-    /// Sets what the alias of each function runs. `$LATEST` runs `{}`.
-    fn live(&self, configuration: &Value) {
-        self.write("live.json", &configuration.to_string());
-    }
-
-    fn deploy(&self, flags: &[&str]) -> Output {
-        let _ = fs::remove_file(self.folder.path().join("infra/asked"));
-        Command::new(env!("CARGO_BIN_EXE_cognito-mfa"))
-            .arg("deploy")
-            .args(flags)
-            .current_dir(self.folder.path())
-            .env("PATH", format!("{}:/usr/bin:/bin", self.folder.path().join("bin").display()))
-            .env("AWS_ENDPOINT_URL", &self.endpoint)
-            .envs([("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "example")])
-            .stdin(std::process::Stdio::null())
-            .output()
-            .unwrap()
-    }
-
-    /// Returns the calls of `sam`, with the revision as `REVISION`.
-    fn asked(&self) -> Vec<String> {
-        let asked = self.read("infra/asked").unwrap_or_default();
-        let revision = |word: &str| match word.split_once("Revision=") {
-            Some((before, _)) => format!("{before}Revision=…"),
-            None => word.to_owned(),
-        };
-        asked.lines().map(|line| line.split(' ').map(revision).collect::<Vec<_>>().join(" ")).collect()
-    }
-
-    fn revision(&self) -> String {
-        self.read("revision").unwrap()
-    }
-}
-
-/// Returns the header of a program for a processor: 0xb7 is arm64, 0x3e is x86-64.
-fn elf(machine: u8) -> Vec<u8> {
-    let mut header = vec![0; 64];
-    header[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1]);
-    header[18] = machine;
-    header
-}
-
-/// Serves what `deploy` reads from Lambda and Secrets Manager.
-fn serve(folder: &Path) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let folder = folder.to_owned();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let folder = folder.clone();
-            thread::spawn(move || while answer(&stream, &folder).is_some() {});
-        }
-    });
-    endpoint
-}
-
-fn answer(mut stream: &TcpStream, folder: &Path) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let mut head = Vec::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if line == "\r\n" {
-            break;
-        }
-        head.push(line.trim_end().to_owned());
-    }
-    let length =
-        head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    let mut body = vec![0; length.unwrap_or_default()];
-    reader.read_exact(&mut body).ok()?;
-    let file = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
-    let answer = if head[0].starts_with("POST") {
-        json!({ "VersionIdsToStages": { "v0": ["AWSPREVIOUS"], file("secret-version"): ["AWSCURRENT"] } })
-            .to_string()
-    } else if head[0].contains("?Qualifier=live") {
-        file("live.json")
-    } else {
-        "{}".to_owned()
-    };
-    let length = answer.len();
-    write!(
-        stream,
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{answer}"
-    )
-    .ok()
-}
-
-fn result(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use crate::checkout::{Checkout, SAM, elf, result, said};
 
 #[test]
 fn deploy_validates_builds_deploys_and_keeps_the_outputs() {
@@ -240,7 +69,7 @@ fn whatever_changes_gives_another_revision_and_nothing_else_does() {
     let policy = deploy(&[]);
     checkout.write("secret-version", "v2");
     let secret = deploy(&[]);
-    let all = std::collections::BTreeSet::from([first, parameter, policy, secret]);
+    let all = BTreeSet::from([first, parameter, policy, secret]);
     assert_eq!(all.len(), 4);
 }
 
@@ -314,6 +143,7 @@ fn a_stack_keeps_the_pool_that_it_made() {
     assert_eq!(checkout.deploy(&["--yes"]).status.code(), Some(0));
     for (parameter, reason) in [
         ("UserPoolId=eu-west-1_other", "UserPoolId: this stack has made its own pool"),
+        ("FunctionPrefix=shop-", "FunctionPrefix: the functions of this stack begin with \"\""),
         (
             "SignInWith=username",
             "SignInWith: users of the stack's pool sign in with email, which a pool can't change. With username,",
@@ -324,7 +154,7 @@ fn a_stack_keeps_the_pool_that_it_made() {
         assert!(said(&output).contains(reason), "{}", said(&output));
         assert!(!checkout.asked().iter().any(|asked| asked.starts_with("build")), "before anything is built");
     }
-    for parameter in ["UserPoolId=", "SignInWith=email"] {
+    for parameter in ["UserPoolId=", "SignInWith=email", "FunctionPrefix="] {
         assert_eq!(
             checkout.deploy(&["--yes", "--parameter", parameter]).status.code(),
             Some(0),
