@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::attributes::Attribute;
 use super::risk::RiskConfiguration;
 use super::secret::Secret;
+use super::session::SsoSession;
 use super::wire_time;
 use crate::protocol::error::ApiError;
 
@@ -21,6 +22,8 @@ pub(crate) struct Client {
     /// In place of the pool's.
     #[serde(default)]
     pub(crate) risk: Option<RiskConfiguration>,
+    #[serde(default)]
+    pub(crate) sso_session: SsoSession,
 }
 
 /// What `UpdateUserPoolClient` replaces as a whole.
@@ -142,6 +145,12 @@ impl Client {
     pub(crate) fn rotates_refresh_tokens(&self) -> bool {
         let rotation = self.settings.refresh_token_rotation.as_ref();
         rotation.and_then(|rotation| rotation.feature.as_deref()) == Some("ENABLED")
+    }
+
+    /// How long a refresh token can be retried after its rotation.
+    pub(crate) fn refresh_token_grace(&self) -> SignedDuration {
+        let rotation = self.settings.refresh_token_rotation.as_ref();
+        SignedDuration::from_secs(rotation.and_then(|it| it.retry_grace_period_seconds).unwrap_or(0))
     }
 
     /// `WriteAttributes`; unset lets all pass.

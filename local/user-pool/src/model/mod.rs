@@ -10,6 +10,7 @@ pub(crate) mod passkey;
 pub(crate) mod pool;
 pub(crate) mod risk;
 pub(crate) mod secret;
+pub(crate) mod session;
 pub(crate) mod sign_in;
 pub(crate) mod user;
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::attributes::SchemaAttribute;
 use super::risk::{RiskConfiguration, UserPoolAddOns};
+use super::session::SessionConfiguration;
 use super::user::Factor;
 use super::wire_time;
 
@@ -25,6 +26,8 @@ pub(crate) struct Pool {
     /// Of the clients that have none of their own.
     #[serde(default)]
     pub(crate) risk: Option<RiskConfiguration>,
+    #[serde(default)]
+    pub(crate) sessions: SessionConfiguration,
 }
 
 /// What `CreateUserPool` sets once and for all.

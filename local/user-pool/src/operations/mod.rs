@@ -14,6 +14,7 @@ mod pools;
 mod profile;
 mod recovery;
 mod registration;
+mod sessions;
 mod sign_in;
 mod threat_protection;
 
@@ -71,7 +72,7 @@ macro_rules! operation {
 use operation;
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Operation>> = LazyLock::new(|| {
-    let groups: [&[Operation]; 12] = [
+    let groups: [&[Operation]; 13] = [
         pools::OPERATIONS,
         clients::OPERATIONS,
         registration::OPERATIONS,
@@ -83,6 +84,7 @@ static BY_NAME: LazyLock<HashMap<&'static str, &'static Operation>> = LazyLock::
         devices::OPERATIONS,
         admin::OPERATIONS,
         groups::OPERATIONS,
+        sessions::OPERATIONS,
         threat_protection::OPERATIONS,
     ];
     groups.into_iter().flatten().map(|operation| (operation.name, operation)).collect()

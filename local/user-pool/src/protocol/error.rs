@@ -17,6 +17,7 @@ pub enum ErrorCode {
     InvalidUserPoolConfiguration,
     LimitExceeded,
     NotAuthorized,
+    OperationNotEnabled,
     PasswordHistoryPolicyViolation,
     PasswordResetRequired,
     RefreshTokenReuse,

@@ -29,15 +29,24 @@ impl UserPools {
         Ok(Some(self.sessions.open(attempt, self.now(), client.session_validity())))
     }
 
-    /// Returns `ConfirmSignUp`'s session, for the session of this user's `SignUp`. `attribute` got the code.
-    /// An expired or unknown session confirms without a new one.
+    /// Returns `ConfirmSignUp`'s session. `attribute` got the code. `session` is that of `SignUp`: Amplify does not
+    /// send it. Another one confirms without a new session.
     pub(crate) fn confirm_sign_up(
         &self,
+        pool: &Pool,
         client: &Client,
         sub: &str,
-        session: &str,
+        session: Option<&str>,
         attribute: &str,
-    ) -> Option<String> {
+    ) -> Result<Option<String>, ApiError> {
+        let begun = match session {
+            Some(session) => Some(session.to_owned()),
+            None => self.open_sign_up(pool, client, sub)?,
+        };
+        Ok(begun.and_then(|session| self.continue_sign_up(client, sub, &session, attribute)))
+    }
+
+    fn continue_sign_up(&self, client: &Client, sub: &str, session: &str, attribute: &str) -> Option<String> {
         let now = self.now();
         let attempt = Attempt::clone(&*self.sessions.peek(session, now).ok()?);
         let is_own = attempt.client == client.id

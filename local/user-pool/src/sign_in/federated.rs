@@ -21,6 +21,7 @@ use crate::UserPools;
 use crate::entropy;
 use crate::model::client::Client;
 use crate::model::pool::Pool;
+use crate::model::session::TrackedSession;
 use crate::model::sign_in::SignIn;
 use crate::model::user::{MfaPreference, User, UserStatus};
 use crate::operations::{PreSignUpEvent, post_confirmation, pre_sign_up};
@@ -179,6 +180,8 @@ impl UserPools {
             auth_time: now,
             refresh_expires: expiry(now, client),
             refresh_digest,
+            rotation: Vec::new(),
+            session: TrackedSession::begin(pool, None, now),
             device_key: None,
             device_group_key: None,
         };

@@ -11,6 +11,7 @@ use crate::entropy;
 use crate::model::auth_event::EventOutcome;
 use crate::model::client::Client;
 use crate::model::pool::Pool;
+use crate::model::session::TrackedSession;
 use crate::model::sign_in::SignIn;
 use crate::model::user::User;
 use crate::protocol::error::ApiError;
@@ -49,6 +50,8 @@ impl Turn<'_> {
             auth_time: now,
             refresh_expires: expiry(now, &self.client),
             refresh_digest,
+            rotation: Vec::new(),
+            session: TrackedSession::begin(&self.pool, Some(self.attempt.watched.address), now),
             device_key,
             device_group_key,
         };

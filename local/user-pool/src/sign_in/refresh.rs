@@ -8,8 +8,10 @@ use super::{Initiation, Outcome, check_secret_hash};
 use crate::UserPools;
 use crate::model::client::Client;
 use crate::model::pool::Pool;
+use crate::model::sign_in::{Reused, SignIn};
 use crate::model::user::{User, UserStatus};
-use crate::protocol::error::ApiError;
+use crate::protocol::error::{ApiError, ErrorCode};
+use crate::tokens::refresh::{self, Presented};
 use crate::triggers::event::Metadata;
 
 /// What both ways bring.
@@ -49,12 +51,13 @@ impl Refresh<'_> {
     ) -> Result<Value, ApiError> {
         let (pool, client) = (self.pool, self.client);
         let invalid = || ApiError::not_authorized("Invalid Refresh Token");
-        let sign_in = pools.refreshed_sign_in(&pool.id, self.token)?;
+        let Presented { sign_in, digest } = pools.refreshed_sign_in(&pool.id, self.token)?;
         if sign_in.client_id != client.id {
             return Err(invalid());
         }
         let user = pools.store.user(&pool.id, &sign_in.sub).ok_or_else(invalid)?;
         is_client(&user)?;
+        sign_in.check_usable(&digest, pools.now()).map_err(reused)?;
         if !user.enabled {
             return Err(ApiError::user_disabled());
         }
@@ -75,10 +78,38 @@ impl Refresh<'_> {
             metadata: self.metadata,
         };
         let tokens = generation.run(pools).await?;
-        // Signed out meanwhile: the tokens made above would be refused anywhere.
-        if pools.store.sign_in(&pool.id, &user.sub, &sign_in.origin_jti).is_none() {
-            return Err(ApiError::not_authorized("Refresh Token has been revoked"));
+        let new_token = self.rotate(pools, &sign_in, &digest)?;
+        let mut result = result(&tokens);
+        if let (Value::Object(members), Some(token)) = (&mut result, new_token) {
+            members.insert("RefreshToken".to_owned(), token.into());
         }
-        Ok(result(&tokens))
+        Ok(result)
     }
+
+    /// Returns the next refresh token, if the client rotates them. Of several at once with one token, one succeeds,
+    /// unless there is a grace period. A sign-in that ended meanwhile refuses: its tokens would be refused anywhere.
+    fn rotate(&self, pools: &UserPools, sign_in: &SignIn, digest: &str) -> Result<Option<String>, ApiError> {
+        let (pool, sub, origin_jti) = (&self.pool.id, &sign_in.sub, &sign_in.origin_jti);
+        let revoked = || ApiError::not_authorized("Refresh Token has been revoked");
+        let rotates = self.client.rotates_refresh_tokens();
+        if !rotates && sign_in.session.is_none() {
+            return pools.store.sign_in(pool, sub, origin_jti).map(|_| None).ok_or_else(revoked);
+        }
+        let (now, grace) = (pools.now(), self.client.refresh_token_grace());
+        let new = rotates.then(|| refresh::make(sub, origin_jti));
+        let updated = pools.store.update_sign_in(pool, sub, origin_jti, |sign_in| {
+            if let Some((_, new_digest)) = &new {
+                sign_in.rotate(digest, new_digest.clone(), now, grace).map_err(reused)?;
+            }
+            if let Some(session) = &mut sign_in.session {
+                session.last_active = now;
+            }
+            Ok(())
+        })?;
+        updated.map(|()| new.map(|(token, _)| token)).ok_or_else(revoked)
+    }
+}
+
+fn reused(_: Reused) -> ApiError {
+    ApiError::new(ErrorCode::RefreshTokenReuse, "Refresh token has been invalidated by rotation.")
 }

@@ -17,7 +17,7 @@ use crate::protocol::error::ApiError;
 pub(super) struct Watched {
     /// `event_id` of the tokens.
     pub(super) event_id: String,
-    address: IpAddr,
+    pub(super) address: IpAddr,
     pub(super) extra_factor: ExtraFactor,
 }
 

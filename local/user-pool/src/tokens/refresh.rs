@@ -6,7 +6,6 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use data_encoding::HEXLOWER;
-use subtle::ConstantTimeEq as _;
 
 use crate::UserPools;
 use crate::entropy;
@@ -28,9 +27,15 @@ fn digest_of(secret: &[u8]) -> String {
     HEXLOWER.encode(digest::digest(&digest::SHA256, secret).as_ref())
 }
 
+/// A refresh token that is known, and what it belongs to.
+pub(crate) struct Presented {
+    pub(crate) sign_in: Arc<SignIn>,
+    pub(crate) digest: String,
+}
+
 impl UserPools {
-    /// The sign-in a refresh token belongs to.
-    pub(crate) fn refreshed_sign_in(&self, pool: &str, token: &str) -> Result<Arc<SignIn>, ApiError> {
+    /// The sign-in a refresh token belongs to. The token may have been rotated out.
+    pub(crate) fn refreshed_sign_in(&self, pool: &str, token: &str) -> Result<Presented, ApiError> {
         let invalid = || ApiError::not_authorized("Invalid Refresh Token");
         let (sub, origin_jti, secret) = parse(token).ok_or_else(invalid)?;
         if self.store.user(pool, &sub).is_none() {
@@ -41,13 +46,13 @@ impl UserPools {
             .sign_in(pool, &sub, &origin_jti)
             .ok_or_else(|| ApiError::not_authorized("Refresh Token has been revoked"))?;
         let digest = digest_of(&secret);
-        if !bool::from(digest.as_bytes().ct_eq(sign_in.refresh_digest.as_bytes())) {
+        if !sign_in.knows(&digest) {
             return Err(invalid());
         }
         if sign_in.refresh_expires <= self.now() {
             return Err(ApiError::not_authorized("Refresh Token has expired"));
         }
-        Ok(sign_in)
+        Ok(Presented { sign_in, digest })
     }
 }
 

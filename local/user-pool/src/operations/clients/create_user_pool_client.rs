@@ -8,6 +8,7 @@ use crate::UserPools;
 use crate::entropy;
 use crate::model::client::{Client, ClientSettings};
 use crate::model::secret::Secret;
+use crate::model::session::SsoSession;
 use crate::operations::operation;
 use crate::protocol::error::ApiError;
 
@@ -36,6 +37,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         modified: now,
         settings: input.settings,
         risk: None,
+        sso_session: SsoSession::default(),
     };
     check(&client)?;
     let described = client.describe();

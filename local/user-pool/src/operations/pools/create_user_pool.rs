@@ -10,6 +10,7 @@ use crate::UserPools;
 use crate::entropy;
 use crate::model::attributes;
 use crate::model::pool::{MfaSettings, Pool};
+use crate::model::session::SessionConfiguration;
 use crate::operations::Operation;
 use crate::protocol::Caller;
 use crate::protocol::error::ApiError;
@@ -42,6 +43,7 @@ fn run(pools: &UserPools, caller: Caller, input: Input) -> Result<Value, ApiErro
         settings: parts.settings,
         mfa,
         risk: None,
+        sessions: SessionConfiguration::default(),
     };
     let described = pool.describe(0);
     ask_for_key(pools, &id, &pool.settings);

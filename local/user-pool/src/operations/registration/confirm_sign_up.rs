@@ -67,7 +67,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     })?;
     let metadata = input.client_metadata.as_ref();
     post_confirmation(pools, &pool, &client.id, &user, "ConfirmSignUp", metadata).await?;
-    let session = input.session.as_deref();
-    let session = session.and_then(|session| pools.confirm_sign_up(&client, &user.sub, session, &attribute));
+    let begun = input.session.as_deref();
+    let session = pools.confirm_sign_up(&pool, &client, &user.sub, begun, &attribute)?;
     Ok(json!({"Session": session}))
 }

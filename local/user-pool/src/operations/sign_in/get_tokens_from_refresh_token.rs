@@ -1,12 +1,12 @@
 //! `GetTokensFromRefreshToken`: what `REFRESH_TOKEN_AUTH` does, as an operation of its own. Amplify
-//! v6 refreshes by it. Rotation (a new refresh token each time) is not built.
+//! v6 refreshes by it. A client that rotates gets a new refresh token each time.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::UserPools;
 use crate::operations::operation;
-use crate::protocol::error::{ApiError, ErrorCode};
+use crate::protocol::error::ApiError;
 use crate::sign_in::Refresh;
 use crate::triggers::event::Metadata;
 
@@ -24,12 +24,6 @@ struct Input {
 
 async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let (pool, client) = pools.store.client(&input.client_id)?;
-    if client.rotates_refresh_tokens() {
-        return Err(ApiError::new(
-            ErrorCode::UnsupportedOperation,
-            "Refresh token rotation is not built in the local user pool.",
-        ));
-    }
     let refresh = Refresh {
         pool: &pool,
         client: &client,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::UserPools;
 use crate::operations::operation;
 use crate::protocol::error::{ApiError, ErrorCode};
+use crate::tokens::refresh::Presented;
 
 operation!("RevokeToken", run);
 
@@ -38,7 +39,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
         return Err(ApiError::new(ErrorCode::UnsupportedTokenType, "Unsupported token type"));
     }
     // A token that isn't valid needs no revoking (RFC 7009 §2.2).
-    if let Ok(sign_in) = pools.refreshed_sign_in(&pool.id, &input.token)
+    if let Ok(Presented { sign_in, .. }) = pools.refreshed_sign_in(&pool.id, &input.token)
         && sign_in.client_id == client.id
     {
         pools.store.revoke_sign_in(&pool.id, &sign_in.sub, &sign_in.origin_jti)?;
