@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use serde_norway::Value as Yaml;
 
-use super::api::{Api, api};
+use super::api::api;
 use super::intrinsics::{Scope, alias, text_of};
 use super::{Account, Deployment, Given, STACK, Template, TemplateError, binary, referred};
 use crate::roles::Role;
