@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_sender_that_the_functions_take_is_admitted() {
         for sender in [
-            "no-reply@example.com",
+            "no-reply@shop.example",
             "No-Reply+x@Mail.Example.COM",
             "Acme, Inc. <no-reply@example.com>",
             "\"Acme, Inc.\" <no-reply@example.com>",
@@ -210,6 +210,7 @@ mod tests {
         for sender in [
             "Acme",
             "Acme no-reply@example.com",
+            "no-reply@example.com>",
             "Acme <no-reply@localhost>",
             "a@example.com, b@example.com",
             "Müller <müller@example.com>",

@@ -180,7 +180,7 @@ fn what_would_reach_no_user_is_refused() {
     let pool = ["--parameter", "UserPoolId=eu-west-1_other"];
     assert_eq!(refused(&pool), ["AppClients", "AppClientIds"]);
     assert_eq!(refused(&[&pool[..], &["--parameter", "AppClients=web=1"]].concat()), ["AppClientIds"]);
-    checkout.write("infra/samconfig.toml", "");
+    checkout.write("infra/samconfig.toml", "[prod.global.parameters]\nstack_name = \"shop\"\n");
     assert_eq!(refused(&[]), ["EmailFrom"]);
 
     let complete = ["AppClients=web=1", "AppClientIds=1", "EmailFrom=a@b.example"];

@@ -28,7 +28,10 @@ fn an_update_is_reviewed_with_its_nested_stacks() {
     ] {
         assert!(created.contains(part), "{part}: {created}");
     }
-    assert!(!created.contains("AppClients"), "the stack has no value of it, and none is given: {created}");
+    assert!(
+        !created.contains("ParameterKey=AppClients"),
+        "the stack has no value of it, and none is given: {created}"
+    );
     assert!(calls.trim_end().lines().last().unwrap().starts_with("Action=DeleteChangeSet"));
     let asked = checkout.asked();
     let package = "package --config-env prod --resolve-s3 --output-template-file .aws-sam/packaged.yaml";
