@@ -150,6 +150,7 @@ pub(crate) struct LambdaConfig {
     pub(crate) define_auth_challenge: Option<String>,
     pub(crate) create_auth_challenge: Option<String>,
     pub(crate) verify_auth_challenge_response: Option<String>,
+    pub(crate) user_migration: Option<String>,
     pub(crate) pre_token_generation: Option<String>,
     pub(crate) pre_token_generation_config: Option<VersionedLambda>,
     #[serde(rename = "CustomSMSSender")]

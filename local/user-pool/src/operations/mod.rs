@@ -18,7 +18,7 @@ mod sessions;
 mod sign_in;
 mod threat_protection;
 
-pub(crate) use registration::{PreSignUpEvent, post_confirmation, pre_sign_up};
+pub(crate) use registration::{PreSignUpEvent, new_username, post_confirmation, pre_sign_up};
 
 use std::collections::HashMap;
 use std::pin::Pin;

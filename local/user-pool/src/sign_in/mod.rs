@@ -38,6 +38,7 @@ mod risk;
 mod secret_hash;
 pub(crate) mod session;
 mod user_auth;
+mod user_migration;
 
 use std::sync::Arc;
 
@@ -60,6 +61,7 @@ pub(crate) use mfa_setup::{SetUp, cannot_enable, no_seed, not_enabled};
 pub(crate) use refresh::Refresh;
 pub(crate) use respond::{Answers, Response, respond};
 pub(crate) use secret_hash::check_secret_hash;
+pub(crate) use user_migration::Migration;
 
 /// What is known of a sign-in between two calls.
 #[derive(Clone)]

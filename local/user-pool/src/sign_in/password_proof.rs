@@ -22,6 +22,7 @@ pub(super) async fn begin_srp(pools: &UserPools, initiation: &Initiation) -> Res
 
 pub(super) async fn check_password(pools: &UserPools, initiation: &Initiation) -> Result<Outcome, ApiError> {
     let password = initiation.required("PASSWORD")?;
+    initiation.migrate(pools).await?;
     let turn = initiation.turn(pools, Flow::Password)?;
     turn.pre_authenticate(initiation.metadata.as_ref()).await?;
     turn.check_password(password).await

@@ -25,7 +25,7 @@ pub(super) async fn begin(pools: &UserPools, initiation: &Initiation) -> Result<
     }
     let preferred = initiation.optional("PREFERRED_CHALLENGE").map(FirstFactor::parse).transpose()?;
     match preferred {
-        Some(FirstFactor::Password) => _ = initiation.required("PASSWORD")?,
+        Some(FirstFactor::Password) => initiation.migrate(pools).await?,
         Some(FirstFactor::PasswordSrp) => _ = initiation.required("SRP_A")?,
         _ => {}
     }

@@ -26,6 +26,7 @@ pub(crate) enum Trigger {
     PreAuthentication,
     PostAuthentication,
     PreTokenGeneration,
+    UserMigration,
     CustomMessage,
     DefineAuthChallenge,
     CreateAuthChallenge,

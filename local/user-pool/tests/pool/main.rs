@@ -12,6 +12,8 @@ mod devices;
 mod events;
 mod federated;
 mod mfa;
+mod migration;
+mod passkey_mfa;
 mod passkeys;
 mod profile;
 mod rotation;

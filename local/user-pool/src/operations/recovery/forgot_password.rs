@@ -10,7 +10,7 @@ use crate::operations::operation;
 use crate::operations::recovery::reset::{recovery_attribute, send_reset_code};
 use crate::protocol::error::ApiError;
 use crate::protocol::error::ErrorCode;
-use crate::sign_in::check_secret_hash;
+use crate::sign_in::{Migration, check_secret_hash};
 use crate::triggers::event::Metadata;
 
 operation!("ForgotPassword", run);
@@ -29,6 +29,20 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     check_secret_hash(&client, &[&input.username], input.secret_hash.as_deref())?;
     let simulated = || Ok(json!({"CodeDeliveryDetails": simulated_details(pools, &pool, &input.username)}));
     let user = match pools.store.find_user(&pool.id, &input.username) {
+        Some(user) => Some(user),
+        None => {
+            let migration = Migration {
+                pool: &pool,
+                client: &client,
+                name: &input.username,
+                password: None,
+                validation_data: None,
+                metadata: input.client_metadata.as_ref(),
+            };
+            migration.run(pools).await?
+        }
+    };
+    let user = match user {
         Some(user) => user,
         None if client.hides_user_existence() => return simulated(),
         None => {

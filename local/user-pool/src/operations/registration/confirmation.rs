@@ -18,7 +18,7 @@ use crate::triggers::{self, Event, Trigger, unrecognizable};
 
 /// The username of a new user and their `sub`. Where addresses stand for usernames, the username is
 /// the `sub` and the given name becomes the attribute.
-pub(in crate::operations) fn new_username(
+pub(crate) fn new_username(
     pool: &Pool,
     given: &str,
     attributes: &mut BTreeMap<String, String>,

@@ -7,8 +7,7 @@ mod sign_up;
 
 use super::Operation;
 
-pub(super) use confirmation::new_username;
-pub(crate) use confirmation::{PreSignUpEvent, post_confirmation, pre_sign_up};
+pub(crate) use confirmation::{PreSignUpEvent, new_username, post_confirmation, pre_sign_up};
 
 pub(super) const OPERATIONS: &[Operation] =
     &[confirm_sign_up::OPERATION, resend_confirmation_code::OPERATION, sign_up::OPERATION];
