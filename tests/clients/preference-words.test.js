@@ -197,12 +197,12 @@ const STEPS = [
   ['confirmSignInWithTOTPCode', 'CONFIRM_SIGN_IN_WITH_TOTP_CODE', 'SOFTWARE_TOKEN_MFA'],
   ['confirmSignInWithCustomChallenge', 'CONFIRM_SIGN_IN_WITH_CUSTOM_CHALLENGE', 'CUSTOM_CHALLENGE'],
   ['confirmSignInWithNewPassword', 'CONFIRM_SIGN_IN_WITH_NEW_PASSWORD', 'NEW_PASSWORD_REQUIRED'],
-  ['confirmSignInWithPassword', 'CONFIRM_SIGN_IN_WITH_PASSWORD', 'USER_AUTH'],
+  ['confirmSignInWithPassword', 'CONFIRM_SIGN_IN_WITH_PASSWORD', 'PASSWORD'],
   ['continueSignInWithMFASelection', 'CONTINUE_SIGN_IN_WITH_MFA_SELECTION', 'SELECT_MFA_TYPE'],
   ['continueSignInWithMFASetupSelection', 'CONTINUE_SIGN_IN_WITH_MFA_SETUP_SELECTION', 'MFA_SETUP SOFTWARE_TOKEN_MFA,EMAIL_OTP'],
   ['continueSignInWithTOTPSetup', 'CONTINUE_SIGN_IN_WITH_TOTP_SETUP', 'MFA_SETUP SOFTWARE_TOKEN_MFA'],
   ['continueSignInWithEmailMFASetup', 'CONTINUE_SIGN_IN_WITH_EMAIL_MFA_SETUP', 'MFA_SETUP EMAIL_OTP'],
-  ['continueSignInWithFirstFactorSelection', 'CONTINUE_SIGN_IN_WITH_FIRST_FACTOR_SELECTION', 'USER_AUTH'],
+  ['continueSignInWithFirstFactorSelection', 'CONTINUE_SIGN_IN_WITH_FIRST_FACTOR_SELECTION', 'SELECT_CHALLENGE'],
   ['resetPassword', 'RESET_PASSWORD', 'PasswordResetRequiredException'],
   ['confirmSignUp', 'CONFIRM_SIGN_UP', 'UserNotConfirmedException'],
   ['done', 'DONE', 'tokens'],
@@ -223,16 +223,16 @@ test('amplify-android and -swift: every step they have is one that the pool lead
 });
 
 /** Returns Cognito's answer to a sign-in: a challenge, tokens or an exception. */
-async function said(ClientId, USERNAME, password = PASSWORD, AuthFlow = 'USER_PASSWORD_AUTH') {
+async function said(ClientId, USERNAME, password = PASSWORD) {
   try {
     const AuthParameters = { USERNAME, PASSWORD: password };
-    const answer = await cloud.cognito('InitiateAuth', { AuthFlow, ClientId, AuthParameters });
+    const input = { AuthFlow: 'USER_PASSWORD_AUTH', ClientId, AuthParameters };
+    const answer = await cloud.cognito('InitiateAuth', input);
     const { MFAS_CAN_SETUP } = answer.ChallengeParameters;
     const factors = MFAS_CAN_SETUP === undefined ? '' : ` ${JSON.parse(MFAS_CAN_SETUP)}`;
     return answer.AuthenticationResult ? 'tokens' : `${answer.ChallengeName}${factors}`;
   } catch (error) {
-    // The local pool does not know this flow's steps, and says so.
-    return error.name === 'UnsupportedOperationException' ? AuthFlow : error.name;
+    return error.name;
   }
 }
 
@@ -287,6 +287,24 @@ async function stepsBeforeFactors() {
     await said(client, fresh),
     await said(client, invited.Username, TemporaryPassword),
     await said(client, forgotten),
-    await said(client, fresh, PASSWORD, 'USER_AUTH'),
+    ...(await stepsOfChoice(UserPoolId, fresh)),
   ];
+}
+
+async function stepsOfChoice(UserPoolId, USERNAME) {
+  const ExplicitAuthFlows = ['ALLOW_USER_AUTH'];
+  const made = await cloud.cognito('CreateUserPoolClient', { UserPoolId, ClientName: 'choice', ExplicitAuthFlows });
+  const { ClientId } = made.UserPoolClient;
+  const offered = await cloud.cognito('InitiateAuth', {
+    AuthFlow: 'USER_AUTH',
+    ClientId,
+    AuthParameters: { USERNAME },
+  });
+  const asked = await cloud.cognito('RespondToAuthChallenge', {
+    ClientId,
+    ChallengeName: offered.ChallengeName,
+    Session: offered.Session,
+    ChallengeResponses: { USERNAME, ANSWER: 'PASSWORD' },
+  });
+  return [offered.ChallengeName, asked.ChallengeName];
 }

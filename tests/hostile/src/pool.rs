@@ -40,7 +40,7 @@ pub(crate) const USERNAME: &str = "alex";
 pub(crate) const PASSWORD: &str = "Kq7-vB2.xN9_hD4+zR6";
 
 /// The errors of API version 2016-04-18 of `cognito-idp` and its protocol.
-const EXCEPTIONS: [&str; 29] = [
+const EXCEPTIONS: [&str; 38] = [
     "AliasExistsException",
     "CodeMismatchException",
     "DeviceKeyExistsException",
@@ -54,8 +54,10 @@ const EXCEPTIONS: [&str; 29] = [
     "InvalidUserPoolConfigurationException",
     "LimitExceededException",
     "NotAuthorizedException",
+    "OperationNotEnabledException",
     "PasswordHistoryPolicyViolationException",
     "PasswordResetRequiredException",
+    "RefreshTokenReuseException",
     "ResourceNotFoundException",
     "SerializationException",
     "SoftwareTokenMFANotFoundException",
@@ -70,6 +72,13 @@ const EXCEPTIONS: [&str; 29] = [
     "UserNotFoundException",
     "UserPoolAddOnNotEnabledException",
     "UsernameExistsException",
+    "WebAuthnChallengeNotFoundException",
+    "WebAuthnClientMismatchException",
+    "WebAuthnConfigurationMissingException",
+    "WebAuthnCredentialNotSupportedException",
+    "WebAuthnNotEnabledException",
+    "WebAuthnOriginNotAllowedException",
+    "WebAuthnRelyingPartyMismatchException",
 ];
 
 /// The rest of the cloud: functions return their event, keys are refused, messages are kept.

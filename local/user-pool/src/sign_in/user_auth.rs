@@ -11,7 +11,10 @@ use crate::UserPools;
 use crate::delivery::{self, Delivery, Occasion};
 use crate::model::secret::Secret;
 use crate::model::user::UserStatus;
-use crate::protocol::error::ApiError;
+use crate::protocol::error::{ApiError, ErrorCode};
+
+/// `AuthParameters` of step-up authentication (cognito.md §3.9).
+const STEP_UP: [&str; 3] = ["TARGET_ACR_VALUES", "MAX_AGE", "ACCESS_TOKEN"];
 
 /// The members of a request that a first factor may need.
 struct Given<'a> {
@@ -20,6 +23,13 @@ struct Given<'a> {
 }
 
 pub(super) async fn begin(pools: &UserPools, initiation: &Initiation) -> Result<Outcome, ApiError> {
+    // Tokens of a lower level than was asked for would be wrong.
+    if STEP_UP.iter().any(|name| initiation.optional(name).is_some()) {
+        return Err(ApiError::new(
+            ErrorCode::UnsupportedOperation,
+            "Step-up is not built in the local user pool.",
+        ));
+    }
     if let Some(session) = &initiation.session {
         return auto_sign_in::begin(pools, initiation, session).await;
     }

@@ -126,6 +126,18 @@ async fn a_client_needs_the_flow() {
 }
 
 #[tokio::test]
+async fn step_up_is_refused_and_not_ignored() {
+    let bench = choice_bench(&["PASSWORD"], json!({})).await;
+    bench.add_user().await;
+    let parameters = json!({
+        "USERNAME": USERNAME, "PREFERRED_CHALLENGE": "PASSWORD", "PASSWORD": PASSWORD,
+        "TARGET_ACR_VALUES": "urn:cognito:loa:3",
+    });
+    let refused = bench.initiate("USER_AUTH", parameters).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::UnsupportedOperation);
+}
+
+#[tokio::test]
 async fn an_unknown_user_looks_like_a_known_one() {
     let bench = choice_bench(&["PASSWORD", "EMAIL_OTP"], json!({})).await;
     bench.add_user().await;

@@ -28,20 +28,18 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     let (pool, client) = pools.store.client(&input.client_id)?;
     check_secret_hash(&client, &[&input.username], input.secret_hash.as_deref())?;
     let simulated = || Ok(json!({"CodeDeliveryDetails": simulated_details(pools, &pool, &input.username)}));
-    let user = match pools.store.find_user(&pool.id, &input.username) {
-        Some(user) => Some(user),
-        None => {
-            let migration = Migration {
-                pool: &pool,
-                client: &client,
-                name: &input.username,
-                password: None,
-                validation_data: None,
-                metadata: input.client_metadata.as_ref(),
-            };
-            migration.run(pools).await?
-        }
-    };
+    let mut user = pools.store.find_user(&pool.id, &input.username);
+    if user.is_none() {
+        let migration = Migration {
+            pool: &pool,
+            client: &client,
+            name: &input.username,
+            password: None,
+            validation_data: None,
+            metadata: input.client_metadata.as_ref(),
+        };
+        user = migration.run(pools).await?;
+    }
     let user = match user {
         Some(user) => user,
         None if client.hides_user_existence() => return simulated(),
