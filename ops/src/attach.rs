@@ -183,6 +183,7 @@ impl Attach {
             ));
         }
         reasons.extend(self.foreign_reasons(&foreign_triggers(&pool.pool, ours)));
+        reasons.extend(wanted.first_factor_conflicts());
         reasons.extend(pool.unknown(wanted).iter().map(|setting| unknown_setting(setting)));
         reasons
     }

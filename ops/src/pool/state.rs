@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::aws::{Aws, Service};
-use crate::pool::Client;
+use crate::pool::{Client, at};
 use crate::progress::Progress;
 
 /// All settings of a pool and its app clients, as Cognito describes them, without dates, numbers of users and
@@ -17,6 +17,32 @@ pub(crate) struct PoolState {
     pub(crate) mfa: Map<String, Value>,
     /// The app clients by id.
     pub(crate) clients: BTreeMap<String, Map<String, Value>>,
+}
+
+impl PoolState {
+    /// Returns the reasons why Cognito would refuse to require MFA beside the first factors of the pool. Cognito
+    /// takes `UpdateUserPool` first, so it would leave such a pool half changed (cognito.md §4.10).
+    pub(crate) fn first_factor_conflicts(&self) -> Vec<String> {
+        if self.mfa.get("MfaConfiguration").and_then(Value::as_str) != Some("ON") {
+            return Vec::new();
+        }
+        let first = at(&self.pool, "/Policies/SignInPolicy/AllowedFirstAuthFactors").and_then(Value::as_array);
+        let counts = at(&self.mfa, "/WebAuthnConfiguration/FactorConfiguration").and_then(Value::as_str)
+            == Some("MULTI_FACTOR_WITH_USER_VERIFICATION");
+        let conflicts = first.into_iter().flatten().filter_map(Value::as_str).filter(|factor| match *factor {
+            "EMAIL_OTP" | "SMS_OTP" => true,
+            "WEB_AUTHN" => !counts,
+            _ => false,
+        });
+        conflicts
+            .map(|factor| {
+                format!(
+                    "Cognito does not accept {factor} as a first factor where MFA is required. Remove it from \
+                     Policies.SignInPolicy.AllowedFirstAuthFactors, or pass --mfa optional"
+                )
+            })
+            .collect()
+    }
 }
 
 /// Returns the reason for refusing an update that would reset a setting.

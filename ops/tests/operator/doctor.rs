@@ -303,6 +303,21 @@ fn strength_faults() -> Faults {
                 client(json!({ "ExplicitAuthFlows": ["ALLOW_USER_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] }));
             Fault { pool: email_first, factors: json!({ "MfaConfiguration": "OPTIONAL" }), ..flows }
         }),
+        (vec!["native-beside-custom", "passkey-alone-signs-in"], {
+            let flows =
+                client(json!({ "ExplicitAuthFlows": ["ALLOW_USER_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] }));
+            let factors = json!({
+                "MfaConfiguration": "OPTIONAL",
+                "WebAuthnConfiguration": {
+                    "RelyingPartyId": "example.com",
+                    "UserVerification": "required",
+                    "FactorConfiguration": "MULTI_FACTOR_WITH_USER_VERIFICATION",
+                },
+            });
+            let first = ["PASSWORD", "WEB_AUTHN"];
+            let pool = json!({ "Policies": { "SignInPolicy": { "AllowedFirstAuthFactors": first } } });
+            Fault { pool, factors, ..flows }
+        }),
         (vec!["app-client-kind-differs"], {
             client(json!({ "ExplicitAuthFlows": ["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] }))
         }),

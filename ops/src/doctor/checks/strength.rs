@@ -1,5 +1,6 @@
 //! The strength of sign-ins: password recovery, the policy, and app clients beside each other.
 
+use serde_json::Value;
 use shared::assurance::PasswordRecovery;
 use shared::custom_auth::{AppClient, AppClients, Weakness, weaknesses};
 
@@ -120,6 +121,25 @@ pub(super) const CHECKS: &[Check] = &[
             }
             let sentence = format!("accepts {} as the first factor", codes.join(" and "));
             facts.clients_that(&sentence, |client| client.has_flow("ALLOW_USER_AUTH"))
+        },
+    },
+    Check {
+        id: "passkey-alone-signs-in",
+        severity: Severity::Warning,
+        why: "with a stolen access token, a person registers a passkey and signs in with it alone, as if with two factors",
+        fix: "set WebAuthnConfiguration.FactorConfiguration to SINGLE_FACTOR, or remove ALLOW_USER_AUTH",
+        reference: "docs/app-developers/passkeys.md",
+        find: |facts| {
+            let factors = facts.mfa("/WebAuthnConfiguration/FactorConfiguration").and_then(Value::as_str);
+            if factors != Some("MULTI_FACTOR_WITH_USER_VERIFICATION") {
+                return Vec::new();
+            }
+            let first = facts.pool_list("/Policies/SignInPolicy/AllowedFirstAuthFactors");
+            let is_offered = |client: &Client<'_>| client.has_flow("ALLOW_USER_AUTH");
+            if !first.contains(&"WEB_AUTHN") {
+                return Vec::new();
+            }
+            facts.clients_that("accepts a passkey for both factors", is_offered)
         },
     },
     Check {
