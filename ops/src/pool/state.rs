@@ -26,14 +26,16 @@ impl PoolState {
         if self.mfa.get("MfaConfiguration").and_then(Value::as_str) != Some("ON") {
             return Vec::new();
         }
-        let first = at(&self.pool, "/Policies/SignInPolicy/AllowedFirstAuthFactors").and_then(Value::as_array);
+        let first =
+            at(&self.pool, "/Policies/SignInPolicy/AllowedFirstAuthFactors").and_then(Value::as_array);
         let counts = at(&self.mfa, "/WebAuthnConfiguration/FactorConfiguration").and_then(Value::as_str)
             == Some("MULTI_FACTOR_WITH_USER_VERIFICATION");
-        let conflicts = first.into_iter().flatten().filter_map(Value::as_str).filter(|factor| match *factor {
-            "EMAIL_OTP" | "SMS_OTP" => true,
-            "WEB_AUTHN" => !counts,
-            _ => false,
-        });
+        let conflicts =
+            first.into_iter().flatten().filter_map(Value::as_str).filter(|factor| match *factor {
+                "EMAIL_OTP" | "SMS_OTP" => true,
+                "WEB_AUTHN" => !counts,
+                _ => false,
+            });
         conflicts
             .map(|factor| {
                 format!(
