@@ -53,7 +53,8 @@ where
             trigger = tracing::field::Empty,
             user = tracing::field::Empty
         );
-        handle(invocation).instrument(span).map_err(public)
+        // A future that sends messages is too large to be moved between the runtime's layers.
+        Box::pin(handle(invocation)).instrument(span).map_err(public)
     }))
     .await
 }
