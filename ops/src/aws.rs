@@ -99,7 +99,7 @@ pub(crate) struct Aws {
     region: String,
     credentials: SharedCredentialsProvider,
     connector: SharedHttpConnector,
-    /// The settings of the SDK's own clients, with the same credentials and connections.
+    /// The configuration of the SDK's clients, with the same credentials and connections.
     config: SdkConfig,
 }
 
@@ -151,7 +151,7 @@ impl Aws {
         &self.region
     }
 
-    /// Returns the settings of the SDK's own clients.
+    /// Returns the configuration of the SDK's clients.
     pub(crate) fn config(&self) -> &SdkConfig {
         &self.config
     }
@@ -183,13 +183,13 @@ impl Aws {
     /// Calls an operation of a service with the JSON protocol.
     pub(crate) async fn call(&self, service: Service, operation: &str, input: &Value) -> Result<Value> {
         let client = self.client(service)?;
-        client.call(operation, input).await.map_err(|fault| told(operation, &client.endpoint, fault))
+        client.call(operation, input).await.map_err(|fault| call_error(operation, &client.endpoint, fault))
     }
 
     /// Reads a resource of a service that has paths. `operation` is for error messages.
     pub(crate) async fn get(&self, service: Service, operation: &str, path: &str) -> Result<Value> {
         let client = self.client(service)?;
-        client.get(path).await.map_err(|fault| told(operation, &client.endpoint, fault))
+        client.get(path).await.map_err(|fault| call_error(operation, &client.endpoint, fault))
     }
 }
 
@@ -202,7 +202,9 @@ fn endpoint(host: &str, region: &str, fips: bool, dual_stack: bool) -> Result<St
             let params =
                 Params::builder().region(region).use_fips(fips).use_dual_stack(dual_stack).build()?;
             let resolved = DefaultResolver::new().resolve_endpoint(&params).now_or_never();
-            resolved.context("the endpoint is not known at once")?.map_err(|fault| anyhow!(fault))?
+            resolved
+                .context("the SDK did not resolve the endpoint at once")?
+                .map_err(|fault| anyhow!(fault))?
         }};
     }
     let url = if host == "cognito-idp" {
@@ -213,7 +215,7 @@ fn endpoint(host: &str, region: &str, fips: bool, dual_stack: bool) -> Result<St
     Ok(url.url().replacen("//kms", &format!("//{host}"), 1))
 }
 
-fn told(operation: &str, endpoint: &str, fault: CallFault) -> anyhow::Error {
+fn call_error(operation: &str, endpoint: &str, fault: CallFault) -> anyhow::Error {
     match fault {
         CallFault::Refused(refusal) => Refused {
             operation: operation.to_owned(),

@@ -1,4 +1,4 @@
-//! A client for services that use AWS JSON or paths, for untyped JSON. An operation is a signed `POST` with the
+//! A client that sends untyped JSON to services with AWS JSON or REST paths. An operation is a signed `POST` with the
 //! input as JSON and the operation's name in a header.
 //!
 //! docs/decisions/002-operator-command-json.md says why the command does not use the SDK's typed clients. Signatures, TLS and connections are the SDK's own parts.

@@ -30,7 +30,7 @@ fn calls_of(statement: &Value) -> Arc<Calls> {
     Calls::of(callers, [("sender".to_owned(), role)].into(), world)
 }
 
-/// What a call is answered that is signed with this key for this service.
+/// Returns the response to a call signed with this key for this service.
 async fn answered(
     router: &Router,
     (key, service): (&str, &str),
@@ -132,7 +132,7 @@ async fn a_signed_call_is_noted_under_the_function_whose_key_it_is() {
     assert_eq!(actions, expected.map(|action| (action, 1)));
 }
 
-/// The partitions that a role names are looked at, and told by the pattern that they matched.
+/// Checks the partitions of a call against the role, and counts each by the pattern that it matched.
 #[tokio::test]
 async fn a_call_of_a_partition_that_its_role_does_not_name_is_denied() {
     let named = json!({ "dynamodb:LeadingKeys": ["USER#*", "AUDIT#*"] });
@@ -152,7 +152,7 @@ async fn a_call_of_a_partition_that_its_role_does_not_name_is_denied() {
     assert_eq!(count, Count { calls: 2, denied: 1, partitions, ..Count::default() });
 }
 
-/// A table that answers as DynamoDB does, and refuses what asks for it.
+/// A table that answers as DynamoDB does, and refuses a key that requests a refusal.
 async fn table(body: Bytes) -> Response {
     let input: Value = serde_json::from_slice(&body).unwrap();
     if input["Key"] == "taken" {

@@ -9,7 +9,7 @@ use super::intrinsics::Scope;
 use super::sam::{present, typed};
 use super::{Template, TemplateError};
 
-/// The `AWS::Serverless::HttpApi` with all routes that lead to it.
+/// The `AWS::Serverless::HttpApi` with all its routes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Api {
     pub routes: Vec<Route>,
@@ -27,7 +27,7 @@ pub struct Route {
     /// `/mfa/{id}` or `/{proxy+}`.
     pub path: String,
     pub function: String,
-    /// Name of the authorizer; `None` is open to everyone.
+    /// Name of the authorizer, or `None` for a route without one.
     pub authorizer: Option<String>,
     pub scopes: Vec<String>,
 }
@@ -139,7 +139,7 @@ pub(super) fn api(
         .filter_map(|route| route.authorizer.as_ref())
         .find(|name| !authorizers.contains_key(*name));
     if let Some(name) = unknown {
-        return Err(TemplateError::content(place, format!("a route asks for the authorizer {name}")));
+        return Err(TemplateError::content(place, format!("a route names the unknown authorizer {name}")));
     }
     Ok(Some(Api {
         routes,

@@ -4,7 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::entropy;
-use crate::model::pool::{PasswordPolicy, Pool};
+use crate::model::policies::PasswordPolicy;
+use crate::model::pool::Pool;
 use crate::model::user::{Failures, PasswordVerifier, User};
 use crate::protocol::error::{ApiError, ErrorCode};
 use crate::srp::{self, Identity};

@@ -48,7 +48,7 @@ impl DryRun {
 #[async_trait]
 impl AddressClaims for DryRun {
     async fn claim(&self, _: &AddressKey, _: &CandidateKey, _: Timestamp) -> Result<AddressClaim, PortError> {
-        Err(PortError::new("claims.dry-run", "no sign-up takes part in a dry run"))
+        Err(PortError::new("claims.dry-run", "a dry run handles no sign-up"))
     }
 
     async fn confirm(&self, _: &AddressKey, _: &UserId, _: Timestamp) -> Result<OwnershipClaim, PortError> {

@@ -27,7 +27,7 @@ use crate::user::WhichTable;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Claims {
     /// Claim the verified address of every confirmed user, and free the claims of users who were deleted or
-    /// changed their address. The oldest account gets an unclaimed address; conflicts are reported
+    /// changed their address. The oldest account gets an unclaimed address. The command reports conflicts
     Reconcile(Reconcile),
 }
 

@@ -50,7 +50,7 @@ impl Change {
             _ => "could be replaced by a new, empty one",
         };
         Some(format!(
-            "{}: the {} {what}. Take the change back, or pass --allow-replacement {} if that is what you want",
+            "{}: the {} {what}. Undo the change, or pass --allow-replacement {} to allow it",
             self.path, self.kind, self.path
         ))
     }

@@ -63,13 +63,13 @@ pub(crate) struct Deploy {
     /// Show the changes without making them
     #[arg(long)]
     dry_run: bool,
-    /// Deploy the functions that are built already, in .aws-sam/build
+    /// Deploy the functions in .aws-sam/build instead of building them
     #[arg(long)]
     no_build: bool,
-    /// Deploy although SES does not send from `EmailFrom` yet, or although that cannot be checked
+    /// Deploy without asking SES whether `EmailFrom` is verified
     #[arg(long)]
     skip_sender_check: bool,
-    /// Deploy although this pool, app client, table or key would be replaced or removed: `Pool/UserPool`. Can be
+    /// Allow the update to replace or remove this pool, app client, table or key: `Pool/UserPool`. Can be
     /// repeated
     #[arg(long, value_name = "RESOURCE")]
     allow_replacement: Vec<String>,
@@ -156,7 +156,7 @@ impl Deploy {
                 return Ok(refused(output, &reasons));
             }
             if self.dry_run {
-                Output::note("no resource was changed; the uploads in SAM's bucket stay");
+                Output::note("the dry run changed no resource; SAM's bucket still has the uploads");
                 output.result(&json!({ "outcome": "dry-run", "changes": changes }));
                 return Ok(ExitStatus::Done);
             }
@@ -359,7 +359,7 @@ async fn unverified(aws: &Aws, parameters: &Parameters) -> Result<Option<String>
     let fault =
         sender::fault(aws, sender).await.context("pass --skip-sender-check to deploy without this check")?;
     Ok(fault.map(|fault| {
-        format!("EmailFrom: {fault}. No user would get a code by e-mail. Verify it in SES, or pass --skip-sender-check")
+        format!("EmailFrom: {fault}. Users would get no codes by e-mail. Verify it in SES, or pass --skip-sender-check")
     }))
 }
 

@@ -1,4 +1,4 @@
-//! What a deployment is refused for before anything is built or created.
+//! The reasons to refuse a deployment before the build.
 
 use anyhow::{Context as _, Result};
 use regex::Regex;
@@ -47,12 +47,12 @@ fn incomplete(is_first: bool, parameters: &Parameters) -> Vec<String> {
     if given(parameters, "UserPoolId").is_some() {
         let missing = ["AppClients", "AppClientIds"].into_iter().filter(|name| lacks(name));
         reasons.extend(missing.map(|name| {
-            format!("{name}: a deployment for an existing pool needs it. Otherwise no user gets tokens that the API takes")
+            format!("{name}: an existing pool needs this parameter. Without it, users get no tokens that the API accepts")
         }));
     }
     for (one, other) in [("ApiDomainName", "ApiCertificateArn"), ("ApiCertificateArn", "ApiDomainName")] {
         if given(parameters, one).is_some() && lacks(other) {
-            reasons.push(format!("{other}: a domain of the API needs it beside {one}"));
+            reasons.push(format!("{other}: set it together with {one}, for the domain of the API"));
         }
     }
     reasons
@@ -118,15 +118,15 @@ fn loses_users(before: &StackOutputs, parameters: &Parameters) -> Option<String>
     }
     if given(parameters, "UserPoolId").is_some() {
         return Some(
-            "UserPoolId: this stack has made its own pool. With another pool it would give that one up, and delete its \
-             app clients. Deploy a second stack for the other pool, with its own FunctionPrefix"
+            "UserPoolId: this stack has made its own pool. With another pool, the stack would no longer manage it, \
+             and would delete its app clients. Deploy a second stack for the other pool, with its own FunctionPrefix"
                 .to_owned(),
         );
     }
     let wanted = parameters.get("SignInWith")?;
     let kept = before.sign_in_with.as_deref().filter(|kept| *kept != wanted)?;
     Some(format!(
-        "SignInWith: users of the stack's pool sign in with {kept}, which a pool can't change. With {wanted}, \
+        "SignInWith: users of the stack's pool sign in with {kept}, and a pool can't change that. With {wanted}, \
          CloudFormation would fail or create an empty pool. Deploy a second stack, with its own FunctionPrefix"
     ))
 }
@@ -138,8 +138,8 @@ fn loses_functions(before: &StackOutputs, parameters: &Parameters) -> Option<Str
     let name = before.triggers.get(NAMED.0)?.split(':').nth(6)?;
     let kept = name.strip_suffix(NAMED.1).filter(|kept| *kept != wanted)?;
     Some(format!(
-        "FunctionPrefix: the functions of this stack begin with {kept:?}. With {wanted:?} they would be replaced, and \
-         every sign-in would fail meanwhile. Deploy a second stack instead"
+        "FunctionPrefix: the functions of this stack begin with {kept:?}. With {wanted:?} CloudFormation would replace \
+         them, and every sign-in would fail during the update. Deploy a second stack instead"
     ))
 }
 

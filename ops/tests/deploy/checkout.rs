@@ -1,4 +1,4 @@
-//! A checkout, and the `sam` and AWS that the command meets there.
+//! A checkout with a simulated `sam` and simulated AWS services.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -146,7 +146,7 @@ fn a_stack_keeps_the_pool_that_it_made() {
         ("FunctionPrefix=shop-", "FunctionPrefix: the functions of this stack begin with \"\""),
         (
             "SignInWith=username",
-            "SignInWith: users of the stack's pool sign in with email, which a pool can't change. With username,",
+            "SignInWith: users of the stack's pool sign in with email, and a pool can't change that. With username,",
         ),
     ] {
         let output = checkout.deploy(&["--yes", "--parameter", parameter]);

@@ -12,8 +12,8 @@ use super::Problem;
 use crate::kernel::Refusal;
 
 /// The body of a request, a JSON object. An empty body is an empty object. A problem names the wrong member.
-/// An optional member may be absent or `null`. A misspelt member must not be taken for an absent one, so every
-/// body has `deny_unknown_fields`.
+/// An optional member may be absent or `null`. Every body has `deny_unknown_fields`, so a
+/// misspelt member is refused.
 pub(super) struct Body<T>(pub(super) T);
 
 // A body without members. Without a doc comment, as its schema has no description.

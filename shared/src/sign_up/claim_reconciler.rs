@@ -7,8 +7,8 @@
 //!    │        (a claim whose owner no longer has the address goes to the user listed with it,
 //!    │        and a claim that is newer than the pass goes to the oldest account with the address)
 //!    ▼
-//! sweeping ─▶ claims that were there before the pass and were not seen: their owner is looked up once more,
-//!    │        and without the address the claim is freed
+//! sweeping ─▶ for each earlier claim that the listing did not mark: look up the owner, and free the claim if
+//!    │        the owner lost the address
 //!    ▼
 //!   over  ──▶ nothing until a day after the pass began, or until an operator begins the next one
 //! ```
@@ -210,8 +210,8 @@ impl ClaimReconciler {
         Self { settings, users, claims, review, clock }
     }
 
-    /// Continues the pass, or begins the next one, until `deadline`. A page of users that has begun is
-    /// finished, which takes the time of one page at most.
+    /// Continues the pass, or begins the next one, until `deadline`. A run finishes a page of users
+    /// that it has begun, so it can exceed `deadline` by one page.
     pub async fn run(
         &self,
         start: PassStart,
@@ -333,7 +333,8 @@ impl ClaimReconciler {
         }
     }
 
-    /// Handles one page of claims, or a part of it if the time is up. A repeated page has the rest only.
+    /// Handles one page of claims, or a part of it if the time is up. A repeated page contains only the
+    /// remaining claims.
     async fn sweep(
         &self,
         progress: &mut PassProgress,

@@ -102,7 +102,7 @@ impl Linking {
 }
 
 /// Returns the subject as the provider writes it, or `None` if that is unknown. Cognito compares subjects with
-/// case. A case-insensitive pool writes user names in lower case, so a subject with capitals has lost them
+/// case. A case-insensitive pool writes user names in lower case, so the user name does not show a subject's capitals
 /// (cognito.md §1.5).
 fn exact_subject<'a>(user_name: &str, subject: &'a str, mapped: Option<&'a str>) -> Option<&'a str> {
     if let Some(mapped) = mapped {

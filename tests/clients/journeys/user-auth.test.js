@@ -141,7 +141,7 @@ describe('a passkey counts as MFA', () => {
   const world = worldOf();
   before(() => allowChoice(world, 'MULTI_FACTOR_WITH_USER_VERIFICATION'));
 
-  test('an owner with a pool authenticator signs in with a passkey alone, and that is worth two proofs', async () => {
+  test('an owner with a pool authenticator signs in with a passkey alone, and the token has level 2', async () => {
     const owner = await world.newUserWithPoolAuthenticator();
     const { AccessToken } = owner.signIn.tokens;
     const passkeys = await registerPasskey(world, owner.signIn);

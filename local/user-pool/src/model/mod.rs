@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod device;
 pub(crate) mod group;
 pub(crate) mod passkey;
+pub(crate) mod policies;
 pub(crate) mod pool;
 pub(crate) mod risk;
 pub(crate) mod secret;

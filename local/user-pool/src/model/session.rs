@@ -71,7 +71,7 @@ impl TrackedSession {
 }
 
 impl SignIn {
-    /// The shape `SessionDescriptionType`. `caller` is the `origin_jti` of the token that asks. The user agent is
+    /// The shape `SessionDescriptionType`. `caller` is the `origin_jti` of the caller's token. The user agent is
     /// not read, so the device is unknown. `None` for a sign-in that is not tracked.
     pub(crate) fn describe_session(&self, caller: Option<&str>) -> Option<Value> {
         let session = self.session.as_ref()?;

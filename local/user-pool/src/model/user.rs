@@ -184,7 +184,7 @@ impl User {
         self.software_token.as_ref().is_some_and(|token| token.verified)
     }
 
-    /// Passkeys of the pool's present relying party. A new relying party id leaves the others without use.
+    /// Returns the passkeys of the pool's present relying party. Those of an earlier id do not work.
     pub(crate) fn passkeys_of<'a>(&'a self, pool: &'a Pool) -> impl Iterator<Item = &'a Passkey> {
         let relying_party =
             pool.mfa.web_authn.as_ref().and_then(|configuration| configuration.relying_party_id.as_deref());

@@ -25,7 +25,7 @@ use crate::protocol::error::ApiError;
 pub(crate) struct Assertion {
     /// `CREDENTIAL_REQUEST_OPTIONS`.
     pub(crate) options: Value,
-    /// What the answer is checked against.
+    /// The state that checks the answer.
     pub(crate) state: Vec<u8>,
 }
 
@@ -48,7 +48,7 @@ impl Assertion {
     }
 }
 
-/// Checks the answer (`CREDENTIAL`) of a browser and keeps the passkey's new counter with the user. Every refusal
+/// Checks the answer (`CREDENTIAL`) of a browser and stores the passkey's new counter. Every refusal
 /// looks the same.
 pub(crate) fn check_assertion(
     pool: &Pool,

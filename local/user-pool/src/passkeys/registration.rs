@@ -39,7 +39,7 @@ struct Pending {
     state: RegistrationServerState<HANDLE_LENGTH>,
 }
 
-/// Who registers a passkey.
+/// The user who registers a passkey, with pool and client.
 pub(crate) struct Registrant<'a> {
     pub(crate) pool: &'a str,
     pub(crate) client: &'a str,

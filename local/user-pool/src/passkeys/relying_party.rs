@@ -4,7 +4,8 @@ use url::{Host, Url};
 use webauthn_rp::request::{AsciiDomain, RpId, UserVerificationRequirement};
 use webauthn_rp::response::Origin;
 
-use crate::model::pool::{AuthFactor, Pool, UserVerification, WebAuthnConfiguration};
+use crate::model::policies::AuthFactor;
+use crate::model::pool::{Pool, UserVerification, WebAuthnConfiguration};
 use crate::protocol::error::{ApiError, ErrorCode};
 
 pub(crate) struct RelyingParty {
@@ -33,7 +34,7 @@ impl RelyingParty {
         Ok(Self { id: id(&domain)?, domain, user_verification: configuration.user_verification })
     }
 
-    /// Returns what the browser is asked for. `is_mfa` demands user verification whatever the pool says.
+    /// Returns the requirement of user verification. With `is_mfa`, the pool's setting does not matter.
     pub(super) fn user_verification(&self, is_mfa: bool) -> UserVerificationRequirement {
         if is_mfa || self.user_verification == UserVerification::Required {
             UserVerificationRequirement::Required

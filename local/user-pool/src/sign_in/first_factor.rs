@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-use crate::model::pool::{AuthFactor, MfaState, Pool};
+use crate::model::policies::AuthFactor;
+use crate::model::pool::{MfaState, Pool};
 use crate::model::user::{User, UserStatus};
 use crate::protocol::error::ApiError;
 

@@ -86,8 +86,8 @@ impl Refresh<'_> {
         Ok(result)
     }
 
-    /// Returns the next refresh token, if the client rotates them. Of several at once with one token, one succeeds,
-    /// unless there is a grace period. A sign-in that ended meanwhile refuses: its tokens would be refused anywhere.
+    /// Returns the next refresh token, if the client rotates them. Of several concurrent requests
+    /// with one token, one succeeds. In a grace period, all succeed. A sign-in that has ended is refused.
     fn rotate(&self, pools: &UserPools, sign_in: &SignIn, digest: &str) -> Result<Option<String>, ApiError> {
         let (pool, sub, origin_jti) = (&self.pool.id, &sign_in.sub, &sign_in.origin_jti);
         let revoked = || ApiError::not_authorized("Refresh Token has been revoked");

@@ -23,7 +23,7 @@ struct Given<'a> {
 }
 
 pub(super) async fn begin(pools: &UserPools, initiation: &Initiation) -> Result<Outcome, ApiError> {
-    // Tokens of a lower level than was asked for would be wrong.
+    // Tokens of a lower level than the client requested would be wrong.
     if STEP_UP.iter().any(|name| initiation.optional(name).is_some()) {
         return Err(ApiError::new(
             ErrorCode::UnsupportedOperation,
@@ -110,7 +110,7 @@ impl Turn<'_> {
         self.begin_password_proof(srp_a)
     }
 
-    /// Sends a one-time password. For an unknown user it only looks so.
+    /// Sends a one-time password. For an unknown user, the response is the same and the pool sends no message.
     async fn ask_first_code(self, factor: FirstFactor) -> Result<Outcome, ApiError> {
         let attribute = factor.attribute().unwrap_or_default();
         let Some(user) = &self.user else {
@@ -119,7 +119,7 @@ impl Turn<'_> {
             let parameters = self.delivery_parameters(attribute, &destination);
             return Ok(self.challenge(Stage::FirstCode { factor, code: None }, parameters));
         };
-        // An unconfirmed user may: the code confirms the address and the user.
+        // An unconfirmed user may sign in: the code confirms the address and the user.
         if user.status != UserStatus::Unconfirmed {
             check_may_sign_in(user)?;
         } else if !user.enabled {
@@ -188,7 +188,7 @@ impl Turn<'_> {
         self.first_factor_proven().await
     }
 
-    /// After a first factor that is no password: only a risky sign-in is asked for more.
+    /// Continues after a first factor other than a password. Only a risky sign-in needs another factor.
     pub(super) async fn first_factor_proven(mut self) -> Result<Outcome, ApiError> {
         check_may_sign_in(self.known_user()?)?;
         self.answer_risk().await?;

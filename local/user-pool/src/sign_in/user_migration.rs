@@ -18,7 +18,7 @@ use crate::protocol::error::{ApiError, ErrorCode};
 use crate::triggers::event::{Metadata, with_metadata};
 use crate::triggers::{self, Event, Trigger, unrecognizable};
 
-/// A user who is looked for elsewhere.
+/// An unknown user to request from the function.
 pub(crate) struct Migration<'a> {
     pub(crate) pool: &'a Pool,
     pub(crate) client: &'a Client,
@@ -31,7 +31,7 @@ pub(crate) struct Migration<'a> {
 }
 
 impl Initiation {
-    /// Before a sign-in that carries the password: brings an unknown user in.
+    /// Creates an unknown user from the function's response, before a sign-in with a password.
     pub(super) async fn migrate(&self, pools: &UserPools) -> Result<(), ApiError> {
         let (name, password) = (self.required("USERNAME")?, self.required("PASSWORD")?);
         check_secret_hash(&self.client, &[name], self.optional("SECRET_HASH"))?;

@@ -36,7 +36,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "trigger-foreign",
         severity: Severity::Error,
-        why: "another function replaces one of this stack's, or runs where this stack expects none",
+        why: "another function replaces one of this stack's, or runs where this stack has no function",
         fix: "chain its logic before or after this stack's function, or remove it",
         reference: "docs/reference/cognito.md, 1.1 Rules common to all triggers",
         find: |facts| {

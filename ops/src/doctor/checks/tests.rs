@@ -16,7 +16,7 @@ use crate::pool::PoolState;
 const CHECKS: [&[Check]; 3] = [functions::CHECKS, storage::CHECKS, messages::CHECKS];
 const ARN: &str = "arn:aws:lambda:eu-west-1:111122223333:function:ours";
 
-/// Returns a pool with both senders and one trigger, all ours, and no answers of AWS.
+/// Returns a pool with both senders and one trigger of the stack, without responses of AWS.
 fn facts() -> Facts {
     let sender = json!({ "LambdaVersion": "V1_0", "LambdaArn": ARN });
     let config = json!({ "PreSignUp": ARN, "CustomSMSSender": sender, "CustomEmailSender": sender });

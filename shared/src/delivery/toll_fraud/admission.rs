@@ -33,8 +33,8 @@ pub struct AdmissionRequest {
 pub enum NotSent {
     CountryNotAllowed,
     NumberTypeNotAllowed,
-    /// The user got several codes in a row, and the last one is too recent. Also if the message lost every race
-    /// with other messages of the user.
+    /// The user got several codes in a row, and the last one is too recent. The reason is the
+    /// same if the message lost every race with other messages of the user.
     CoolDown,
     /// Too many codes in this scope were not entered.
     NothingVerified(BudgetScope),

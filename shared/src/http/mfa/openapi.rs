@@ -1,6 +1,5 @@
-//! The OpenAPI document of the API, `infra/openapi.json`. It is made here, in a test, so that no function
-//! carries its generator: what a function serves is the file. Schemathesis holds the file against the API
-//! (`tests/python`).
+//! The OpenAPI document of the API, `infra/openapi.json`. A test makes it, so no function contains
+//! the generator. A function serves the file. Schemathesis compares it with the API (`tests/python`).
 
 use std::collections::BTreeMap;
 

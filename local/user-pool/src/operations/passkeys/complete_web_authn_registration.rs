@@ -1,4 +1,4 @@
-//! `CompleteWebAuthnRegistration`: checks what the browser made and keeps it.
+//! `CompleteWebAuthnRegistration`: verifies the browser's credential and stores the passkey.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

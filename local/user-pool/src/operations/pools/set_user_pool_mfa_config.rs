@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::UserPools;
+use crate::model::policies::AuthFactor;
 use crate::model::pool::{
-    AuthFactor, EmailMfa, MfaSettings, MfaState, Pool, PoolSettings, SoftwareTokenMfa, WebAuthnConfiguration,
+    EmailMfa, MfaSettings, MfaState, Pool, PoolSettings, SoftwareTokenMfa, WebAuthnConfiguration,
 };
 use crate::operations::operation;
 use crate::passkeys;

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::UserPools;
 use crate::model::attributes::SchemaAttribute;
-use crate::model::pool::{AuthFactor, FixedSettings, LambdaConfig, MfaState, PoolSettings, VersionedLambda};
+use crate::model::policies::AuthFactor;
+use crate::model::pool::{FixedSettings, LambdaConfig, MfaState, PoolSettings, VersionedLambda};
 use crate::model::risk::UserPoolAddOns;
 use crate::protocol::error::{ApiError, ErrorCode};
 
@@ -61,7 +62,7 @@ fn check(settings: &mut PoolSettings) -> Result<(), ApiError> {
     check_lambda_config(&mut settings.lambda_config)
 }
 
-/// cognito.md §3.10: passkeys are never the only way in, TOTP never the first.
+/// cognito.md §3.10: a passkey cannot be the only first factor, and TOTP cannot be one.
 fn check_first_factors(settings: &PoolSettings) -> Result<(), ApiError> {
     let allowed = settings.first_factors();
     if allowed.contains(&AuthFactor::SoftwareToken) {

@@ -41,7 +41,7 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     }
     match &input.password {
         Some(password) => password::check_policy(&pool.settings.policies.password_policy, password)?,
-        // Who can sign in with a code needs no password (cognito.md §3.10).
+        // A user who can sign in with a code needs no password (cognito.md §3.10).
         None if pool.lets_users_have_no_password() => {}
         None => return Err(ApiError::missing("PASSWORD")),
     }

@@ -31,7 +31,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     set_user_pool_session_configuration::OPERATION,
 ];
 
-/// All sessions in one page, as the administrator's list. `caller`: the `origin_jti` of the token that asks.
+/// All sessions in one page, as the administrator's list. `caller`: the `origin_jti` of the caller's token.
 fn list(pools: &UserPools, pool: &Pool, sub: &str, caller: Option<&str>) -> Result<Value, ApiError> {
     check_tracked(pool)?;
     let sign_ins = pools.store.sign_ins(&pool.id, sub, pools.now());

@@ -1,4 +1,4 @@
-//! `RevokeUserSession`: any session of the user but the one that asks.
+//! `RevokeUserSession`: ends any session of the user except the caller's.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
