@@ -11,9 +11,9 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
 use futures::FutureExt as _;
 use serde_json::Value;
@@ -106,7 +106,14 @@ pub(crate) struct Aws {
 impl Aws {
     /// Reads profile, environment and single sign-on as the AWS command line does.
     pub(crate) async fn connect(profile: Option<&str>, region: Option<&str>) -> Result<Self> {
-        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
+        let connector = Connector::builder()
+            .proxy_config(ProxyConfig::from_env())
+            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT).build())
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build();
+        let connector = SharedHttpConnector::new(connector);
+        let shared = connector.clone();
+        let http = http_client_fn(move |_, _| shared.clone());
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
         if let Some(profile) = profile {
             loader = loader.profile_name(profile);
@@ -116,22 +123,14 @@ impl Aws {
         }
         let config = loader.load().await;
         let region = config.region().context("no Region: pass --region or set it in the profile")?;
-        let connector = Connector::builder()
-            .proxy_config(ProxyConfig::from_env())
-            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT).build())
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .build();
         let credentials = kept(config.credentials_provider().context("no AWS credentials")?);
         // Before the first call, because the operator may have to type a code, which takes longer than a call
         // may.
         credentials.provide_credentials().await.context("no AWS credentials")?;
         let region = region.as_ref().to_owned();
-        let connector = SharedHttpConnector::new(connector);
-        let shared = connector.clone();
         let config = config
             .into_builder()
             .credentials_provider(credentials.clone())
-            .http_client(http_client_fn(move |_, _| shared.clone()))
             .retry_config(
                 RetryConfig::standard()
                     .with_max_attempts(PATIENCE.tries)
@@ -193,8 +192,8 @@ impl Aws {
     }
 }
 
-/// Returns the URL of a service. The SDK's rules know the domains of AWS's partitions. Cognito has rules of its
-/// own, and the other services that we call have those of KMS.
+/// Returns the URL of a service. The SDK's rules know the domains of AWS's partitions. Cognito and DynamoDB have
+/// rules of their own, and the other services that we call have those of KMS.
 fn endpoint(host: &str, region: &str, fips: bool, dual_stack: bool) -> Result<String> {
     macro_rules! resolved {
         ($sdk:ident) => {{
@@ -207,10 +206,10 @@ fn endpoint(host: &str, region: &str, fips: bool, dual_stack: bool) -> Result<St
                 .map_err(|fault| anyhow!(fault))?
         }};
     }
-    let url = if host == "cognito-idp" {
-        resolved!(aws_sdk_cognitoidentityprovider)
-    } else {
-        resolved!(aws_sdk_kms)
+    let url = match host {
+        "cognito-idp" => resolved!(aws_sdk_cognitoidentityprovider),
+        "dynamodb" => resolved!(aws_sdk_dynamodb),
+        _ => resolved!(aws_sdk_kms),
     };
     Ok(url.url().replacen("//kms", &format!("//{host}"), 1))
 }
@@ -320,6 +319,8 @@ mod tests {
                 false,
                 "https://cognito-idp-fips.us-gov-west-1.amazonaws.com",
             ),
+            ("dynamodb", "us-gov-west-1", true, false, "https://dynamodb.us-gov-west-1.amazonaws.com"),
+            ("dynamodb", "us-east-1", true, false, "https://dynamodb-fips.us-east-1.amazonaws.com"),
             ("lambda", "us-east-1", true, false, "https://lambda-fips.us-east-1.amazonaws.com"),
             ("lambda", "us-east-1", false, true, "https://lambda.us-east-1.api.aws"),
             (

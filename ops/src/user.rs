@@ -59,6 +59,12 @@ impl WhichTable {
         Ok(Table::of_operator(aws.config(), &self.name()?))
     }
 
+    /// Returns the pool of the stack, if its outputs are given and name one.
+    pub(crate) fn user_pool(&self) -> Result<Option<String>> {
+        let outputs = self.stack_outputs.as_ref().map(|file| StackOutputs::read(file)).transpose()?;
+        Ok(outputs.and_then(|outputs| outputs.user_pool_id))
+    }
+
     pub(crate) fn name(&self) -> Result<String> {
         match (&self.table, &self.stack_outputs) {
             (Some(name), _) => Ok(name.clone()),

@@ -65,7 +65,13 @@ async fn a_subject_keeps_the_capitals_of_its_provider() {
         ("corp_aitoawmwt", Some("AItOawmwu"), None),
         ("corp_amzn1.account.ae3xlplv", None, None),
         ("corp_größe", None, None),
-        ("corp_001234.0a1b2c3d4e5f.0456", None, Some("001234.0a1b2c3d4e5f.0456")),
+        ("corp_abe", None, None),
+        ("corp_001234.0a1b2c3d4e5f.0456", None, None),
+        (
+            "corp_001234.0a1b2c3d4e5f0a1b2c3d4e5f0a1b2c3d.0456",
+            None,
+            Some("001234.0a1b2c3d4e5f0a1b2c3d4e5f0a1b2c3d.0456"),
+        ),
         ("corp_9f3c2a71-4b5e-4d0f-8a6b-0c1d2e3f4a5b", None, Some("9f3c2a71-4b5e-4d0f-8a6b-0c1d2e3f4a5b")),
         ("google_100000000000000000001", None, Some("100000000000000000001")),
     ] {

@@ -187,7 +187,11 @@ fn what_cannot_be_resolved_is_named() {
         ("!GetAtt Table.Arn", "!GetAtt Table.StreamArn", "the local cloud has no Table.StreamArn"),
         ("!Ref Table\n", "!ImportValue x\n", "the local cloud does not know !ImportValue"),
         ("Method: get", "Verb: get", "missing field `Method`"),
-        ("DefaultAuthorizer: UserPool", "DefaultAuthorizer: Other", "a route names the unknown authorizer Other"),
+        (
+            "DefaultAuthorizer: UserPool",
+            "DefaultAuthorizer: Other",
+            "a route names the unknown authorizer Other",
+        ),
     ] {
         assert!(TEMPLATE.contains(found), "{found}");
         let error = deployment(&TEMPLATE.replace(found, replacement)).unwrap_err().to_string();

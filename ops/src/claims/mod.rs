@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use shared::config::{self, process_environment};
 use shared::kernel::{SystemClock, UserId};
 use shared::sign_up::{
-    AddressConflict, ClaimReconciler, PassStart, PassStatus, PassTotals, RunObserver, UniqueSettings,
+    AddressConflict, ClaimReconciler, ClaimScan as _, PassStart, PassStatus, PassTotals, RunObserver,
+    UniqueSettings,
 };
-use shared_aws::PoolListing;
+use shared_aws::{PoolListing, Table};
 
 use self::dry_run::DryRun;
 use crate::aws::{Aws, Service};
@@ -40,6 +41,9 @@ pub(crate) struct Reconcile {
     /// The folder with the deployed overrides; its `sign_up.unique` selects the addresses
     #[arg(long, value_name = "FOLDER")]
     config_dir: Option<PathBuf>,
+    /// Accept another hash key or `sign_up.unique` than the last pass had. Claims under the former key are freed
+    #[arg(long)]
+    changed_settings: bool,
     /// Show the changes without making them
     #[arg(long)]
     dry_run: bool,
@@ -60,6 +64,11 @@ impl Reconcile {
             return Ok(ExitStatus::Refused);
         };
         let table = self.table.open(aws)?;
+        if let Some(reason) = self.differs(&table, &settings).await? {
+            Output::error(&reason);
+            output.result(&json!({ "outcome": "refused", "reasons": [reason] }));
+            return Ok(ExitStatus::Refused);
+        }
         let users = Arc::new(PoolListing::of_operator(aws.config(), self.pool.clone()));
         let pool =
             aws.call(Service::Cognito, "DescribeUserPool", &json!({ "UserPoolId": self.pool })).await?;
@@ -108,6 +117,19 @@ impl Reconcile {
             "outcome": outcome, "users": users, "made": made, "freed": freed, "conflicts": conflicts,
             "accounts": accounts,
         }));
+    }
+
+    /// Returns the reason if the last pass had another pool, hash key or policy. Under another key no account has
+    /// its claimed address, so a pass would free every claim.
+    async fn differs(&self, table: &Table, settings: &UniqueSettings) -> Result<Option<String>> {
+        if let Some(deployed) = self.table.user_pool()?.filter(|deployed| *deployed != self.pool) {
+            return Ok(Some(format!("the stack's pool is {deployed}, and --user-pool-id is {}", self.pool)));
+        }
+        let last = table.progress().await?;
+        let differs = last.is_some_and(|last| last.fingerprint != settings.fingerprint());
+        Ok((differs && !self.changed_settings).then(|| {
+            "MFA_HASH_KEY or sign_up.unique differs from the last pass. Check both, or pass --changed-settings".to_owned()
+        }))
     }
 
     fn settings(&self) -> Result<Option<UniqueSettings>> {

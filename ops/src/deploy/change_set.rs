@@ -17,9 +17,14 @@ use shared::kernel::{Clock as _, SystemClock};
 use super::parameters::Parameters;
 use crate::aws::Aws;
 
-/// Resources with users' data, or with ids that apps hold.
-const LASTING: [&str; 4] =
-    ["AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient", "AWS::DynamoDB::Table", "AWS::KMS::Key"];
+/// Resources with users' data, with ids that apps hold, or with a secret that stored hashes need.
+const LASTING: [&str; 5] = [
+    "AWS::Cognito::UserPool",
+    "AWS::Cognito::UserPoolClient",
+    "AWS::DynamoDB::Table",
+    "AWS::KMS::Key",
+    "AWS::SecretsManager::Secret",
+];
 const NESTED: &str = "AWS::CloudFormation::Stack";
 const WAIT: Duration = Duration::from_secs(2);
 /// CloudFormation needs minutes for large hierarchies.
@@ -40,7 +45,8 @@ pub(super) struct Change {
 impl Change {
     /// Returns the reason if the change would lose what a lasting resource holds.
     pub(super) fn loses(&self) -> Option<String> {
-        if !LASTING.contains(&self.kind.as_str()) {
+        // A nested stack that goes takes its resources with it.
+        if !LASTING.contains(&self.kind.as_str()) && self.kind != NESTED {
             return None;
         }
         let what = match (self.action.as_str(), self.replacement.as_deref()) {
@@ -121,7 +127,9 @@ async fn changes(client: &Client, root: &str) -> Result<Vec<Change>> {
         for change in completed(client, &id).await? {
             let Some(change) = change.resource_change else { continue };
             let path = format!("{path}{}", change.logical_resource_id().unwrap_or_default());
+            let stays = matches!(change.action(), Some(ChangeAction::Add | ChangeAction::Modify));
             if change.resource_type() == Some(NESTED)
+                && stays
                 && let Some(nested) = change.change_set_id()
             {
                 waiting.push((format!("{path}/"), nested.to_owned()));
@@ -186,7 +194,7 @@ mod tests {
             let path = "Pool/X".to_owned();
             Change { path, kind, action, replacement: replacement.map(str::to_owned) }.loses().is_some()
         };
-        for kind in LASTING {
+        for kind in LASTING.into_iter().chain([NESTED]) {
             assert!(!loses(kind, "Add", None) && !loses(kind, "Modify", Some("False")), "{kind}");
             assert!(loses(kind, "Remove", None) && loses(kind, "Modify", Some("True")), "{kind}");
             assert!(loses(kind, "Modify", Some("Conditional")) && loses(kind, "Dynamic", None), "{kind}");

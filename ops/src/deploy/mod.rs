@@ -280,7 +280,15 @@ impl Deploy {
     ) -> Result<Vec<Change>> {
         let of_stack = account.iter().position(|flag| *flag == "--stack-name");
         let account = of_stack.map_or(account, |at| account.get(..at).unwrap_or_default());
-        let flags = ["--config-env", &self.env, "--resolve-s3", "--output-template-file", PACKAGED];
+        let upload = |name: &str| setting(&self.infra, &self.env, name);
+        let (bucket, prefix, key) = (upload("s3_bucket")?, upload("s3_prefix")?, upload("kms_key_id")?);
+        let mut flags = vec!["--config-env", &self.env, "--output-template-file", PACKAGED];
+        match &bucket {
+            Some(bucket) => flags.extend(["--s3-bucket", bucket]),
+            None => flags.push("--resolve-s3"),
+        }
+        flags.extend(prefix.iter().flat_map(|prefix| ["--s3-prefix", prefix]));
+        flags.extend(key.iter().flat_map(|key| ["--kms-key-id", key]));
         self.sam("package", &[&flags[..], account].concat())?;
         let packaged = self.infra.join(PACKAGED);
         let body = fs::read_to_string(&packaged).with_context(|| packaged.display().to_string())?;

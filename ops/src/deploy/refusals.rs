@@ -21,6 +21,7 @@ pub(super) fn reasons(
 ) -> Result<Vec<String>> {
     let mut reasons = incomplete(before.is_none(), parameters);
     reasons.extend(domain(before.is_none(), parameters, region));
+    reasons.extend(topic(parameters, region));
     reasons.extend(invalid(parameters, template)?);
     if let Some(before) = before {
         reasons.extend(loses_users(before, parameters));
@@ -71,6 +72,12 @@ fn domain(is_first: bool, parameters: &Parameters, region: &str) -> Option<Strin
     (!allowed.contains(&found)).then(|| {
         format!("ApiCertificateArn: the certificate is in {found}, and must be in {}", allowed.join(" or "))
     })
+}
+
+/// Returns the reason if the alarms' topic is in another Region. CloudFormation would refuse it after the build.
+fn topic(parameters: &Parameters, region: &str) -> Option<String> {
+    let found = given(parameters, "AlarmTopicArn")?.split(':').nth(3)?;
+    (found != region).then(|| format!("AlarmTopicArn: the topic is in {found}, and must be in {region}"))
 }
 
 /// Returns what CloudFormation would refuse after the build: values against `AllowedPattern` and
@@ -170,6 +177,7 @@ mod tests {
         assert_eq!(names(&["LogRetentionDays=8"]), ["LogRetentionDays"]);
         assert_eq!(names(&["AlarmTopicArn=alarms"]), ["AlarmTopicArn"]);
         assert_eq!(names(&["AlarmTopicArn=arn:aws:sns:eu-west-1:111122223333:alarms"]), [""; 0]);
+        assert_eq!(names(&["AlarmTopicArn=arn:aws:sns:us-east-1:111122223333:alarms"]), ["AlarmTopicArn"]);
         assert_eq!(names(&["PermissionsBoundaryArn=arn:aws:iam::111122223333:policy/boundary"]), [""; 0]);
         assert_eq!(names(&["UserPoolId=x", "AppClients=a=1", "AppClientIds=1"]), ["UserPoolId"]);
     }

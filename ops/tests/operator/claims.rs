@@ -184,6 +184,13 @@ async fn three_thousand_users_are_reconciled_despite_kills() {
     let again = run(&[]);
     assert_eq!((&again["freed"], &again["made"]), (&json!(0), &json!(0)));
 
+    // Under another key no account has its claimed address.
+    let wrong_key = Operator::of(&cloud).with("MFA_HASH_KEY", &"w".repeat(32));
+    let (code, _, said) = wrong_key.run(&with_policy);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("MFA_HASH_KEY or sign_up.unique differs from the last pass"), "{said}");
+    assert_eq!(claims(&cloud, &table).await, reconciled);
+
     // A forgotten user has no address.
     let forgotten = pool.sub(2).await;
     let (code, _, said) = operator.run(&["forget-user", "--yes", "--sub", &forgotten, "--table", &table]);

@@ -325,10 +325,12 @@ impl ClaimReconciler {
                         younger = Some(owner);
                     }
                 }
-                _ => {
+                Some(_) => {
                     done.conflicts += conflict(&owner, &known.user);
                     return Ok(done);
                 }
+                // The owner lost the address during this pass. The next pass settles the claim.
+                None => return Ok(done),
             }
         }
     }

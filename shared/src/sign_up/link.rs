@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::kernel::{EmailAddress, PortError};
 
@@ -109,7 +110,15 @@ fn exact_subject<'a>(user_name: &str, subject: &'a str, mapped: Option<&'a str>)
         return Some(mapped).filter(|mapped| mapped.eq_ignore_ascii_case(subject));
     }
     let keeps_case = user_name.contains(|letter: char| letter.is_ascii_uppercase());
-    // Numbers and lower-case hexadecimal ids, such as those of Google, Facebook and Apple.
-    let has_no_case = !subject.contains(|letter: char| letter.is_alphabetic() && !letter.is_ascii_hexdigit());
-    (keeps_case || has_no_case).then_some(subject)
+    (keeps_case || has_no_case(subject)).then_some(subject)
+}
+
+/// Whether a subject in lower case is the one that its provider wrote: a number as of Google and Facebook, a
+/// UUID, or an id of Apple.
+fn has_no_case(subject: &str) -> bool {
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<_> = subject.split('.').collect();
+    let is_apple = matches!(parts[..], [team, id, number]
+        if is_number(team) && is_number(number) && id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    is_number(subject) || is_apple || (subject.len() == 36 && Uuid::try_parse(subject).is_ok())
 }

@@ -7,8 +7,8 @@ use shared::custom_auth::ChallengeSlot;
 use super::attribute;
 use crate::table::{AttributeValue, OnFailure, ReturnValue, UpdateItemFluentBuilder};
 
-/// A conditional write under construction.
-#[derive(Debug, Default)]
+/// A conditional write under construction. It has no `Debug`, because its values hold hashes of codes.
+#[derive(Default)]
 pub(super) struct Write {
     set: Vec<String>,
     remove: Vec<String>,
