@@ -443,6 +443,7 @@ fn the_projects_own_pool_has_no_factor_that_recovers_passwords_and_nothing_that_
                 ("RememberDevices", "false"),
                 ("EmailFrom", "no-reply@example.com"),
                 ("EmailIdentityArn", "arn:identity"),
+                ("PermissionsBoundaryArn", ""),
             ];
             let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
             let scope = intrinsics::Scope::new(&template, ACCOUNT, &parameters, &Given::default()).unwrap();

@@ -34,7 +34,7 @@ fn an_update_is_reviewed_with_its_nested_stacks() {
     );
     assert!(calls.trim_end().lines().last().unwrap().starts_with("Action=DeleteChangeSet"));
     let asked = checkout.asked();
-    let package = "package --config-env prod --resolve-s3 --output-template-file .aws-sam/packaged.yaml";
+    let package = "package --config-env prod --output-template-file .aws-sam/packaged.yaml --resolve-s3";
     assert_eq!(asked.iter().filter(|asked| *asked == package).count(), 1, "{asked:?}");
 
     let output = checkout.deploy(&["--dry-run", "--json"]);

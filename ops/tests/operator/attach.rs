@@ -458,7 +458,7 @@ async fn fifty_generated_pools_are_as_before_after_attach_and_detach() {
         let context = format!("pool {number}: {}\n{before:#}", flags.join(" "));
         let (code, shown, said) = operator.run(&flags);
         if flags.contains(&"on")
-            && before["pool"].pointer("/Policies/SignInPolicy/AllowedFirstAuthFactors/1").is_some()
+            && before.pointer("/pool/UserPool/Policies/SignInPolicy/AllowedFirstAuthFactors/1").is_some()
         {
             assert_eq!(code, 3, "{context}\n{shown}{said}");
             assert!(said.contains("does not accept EMAIL_OTP as a first factor"), "{said}");

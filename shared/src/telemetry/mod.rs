@@ -7,6 +7,9 @@ mod metric;
 pub use metric::Metric;
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    filter::Targets, fmt, layer::SubscriberExt as _, registry, util::SubscriberInitExt as _,
+};
 
 use crate::{config::Environment, kernel::PortError};
 
@@ -28,16 +31,20 @@ pub fn log_level(environment: &mut Environment<'_>) -> LevelFilter {
     }
 }
 
+/// The crates that may write debug lines. A library's debug lines could quote requests.
+const DEBUG_CRATES: [&str; 3] = ["shared", "shared_aws", "shared_rules"];
+
 /// Starts logging for the process. Call it once, before anything else.
 pub fn start(level: LevelFilter) {
-    tracing_subscriber::fmt()
+    let libraries = level.min(LevelFilter::INFO);
+    let filter = Targets::new().with_default(libraries).with_targets(DEBUG_CRATES.map(|name| (name, level)));
+    let lines = fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
-        .with_target(false)
-        .with_max_level(level)
-        .init();
+        .with_target(false);
+    registry().with(filter).with(lines).init();
     // A panic's message may quote a request, so we log only its place.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

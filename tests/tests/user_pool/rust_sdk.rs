@@ -10,18 +10,24 @@ use aws_sdk_cognitoidentityprovider::{
     types::{
         AccountTakeoverActionType, AccountTakeoverActionsType, AccountTakeoverEventActionType,
         AccountTakeoverRiskConfigurationType, AdvancedSecurityModeType, AttributeDataType, AttributeType,
-        AuthFlowType, ChallengeNameType, DeliveryMediumType, DeviceConfigurationType,
+        AuthFactorType, AuthFlowType, ChallengeNameType, DeliveryMediumType, DeviceConfigurationType,
         DeviceRememberedStatusType, DeviceSecretVerifierConfigType, EventResponseType, ExplicitAuthFlowsType,
         FeedbackValueType, MessageActionType, MfaOptionType, NotifyConfigurationType, NotifyEmailType,
-        ProviderUserIdentifierType, RiskLevelType, SchemaAttributeType, SoftwareTokenMfaConfigType,
-        SoftwareTokenMfaSettingsType, UserPoolAddOnsType, UserPoolMfaType, UserPoolTierType,
-        UsernameAttributeType, VerifiedAttributeType,
+        ProviderUserIdentifierType, RiskLevelType, SchemaAttributeType, SignInPolicyType,
+        SoftwareTokenMfaConfigType, SoftwareTokenMfaSettingsType, UserPoolAddOnsType, UserPoolMfaType,
+        UserPoolPolicyType, UserPoolTierType, UsernameAttributeType, VerifiedAttributeType,
+        WebAuthnConfigurationType,
     },
 };
+use aws_smithy_types::Document;
 use local_user_pool::{SignInRisk, Switches};
+use serde_json::Value;
 use shared::kernel::{Clock as _, SystemClock};
 
-use crate::pool;
+use crate::{
+    passkey_device::{PasskeyDevice, RELYING_PARTY},
+    pool,
+};
 
 const PASSWORD: &str = "Correct-Horse-7";
 
@@ -60,6 +66,7 @@ async fn every_operation_is_read_by_the_sdk() {
     users(&mut story, &served.mailbox, &pool, &client).await;
     groups(&mut story, &pool).await;
     factors(&mut story, &pool, &client).await;
+    passkeys(&mut story, &pool, &client).await;
     devices(&mut story, &pool, &client).await;
     administration(&mut story, &pool, &client).await;
     protection(&mut story, &served).await;
@@ -68,8 +75,20 @@ async fn every_operation_is_read_by_the_sdk() {
     let built = built();
     assert!(built.len() > 60, "{}", built.len());
     let missing: Vec<_> = built.iter().filter(|name| !story.called.contains(&name.to_lowercase())).collect();
-    assert!(missing.is_empty(), "built, but not called here: {missing:?}");
+    assert_eq!(missing, NEWER_THAN_THE_SDK, "built, but not called here");
 }
+
+/// Operations that this version of the SDK does not have. boto3 calls them (`tests/python/test_passkeys.py`).
+const NEWER_THAN_THE_SDK: [&str; 8] = [
+    "AdminListUserSessions",
+    "AdminRevokeUserSession",
+    "GetUserPoolClientSessionConfiguration",
+    "GetUserPoolSessionConfiguration",
+    "ListUserSessions",
+    "RevokeUserSession",
+    "SetUserPoolClientSessionConfiguration",
+    "SetUserPoolSessionConfiguration",
+];
 
 /// Returns the operations that the pool's README lists as built. A test of the pool compares it with the
 /// code.
@@ -81,10 +100,16 @@ fn built() -> BTreeSet<String> {
 }
 
 async fn pools(story: &mut Story) -> (String, String) {
+    let first_factors = SignInPolicyType::builder()
+        .allowed_first_auth_factors(AuthFactorType::Password)
+        .allowed_first_auth_factors(AuthFactorType::WebAuthn)
+        .build();
+    let relying_party = WebAuthnConfigurationType::builder().relying_party_id(RELYING_PARTY).build();
     let created = call!(
         story,
         create_user_pool,
         pool_name("story"),
+        policies(UserPoolPolicyType::builder().sign_in_policy(first_factors).build()),
         username_attributes(UsernameAttributeType::Email),
         auto_verified_attributes(VerifiedAttributeType::Email),
         device_configuration(
@@ -102,7 +127,8 @@ async fn pools(story: &mut Story) -> (String, String) {
         set_user_pool_mfa_config,
         user_pool_id(&pool),
         mfa_configuration(UserPoolMfaType::Optional),
-        software_token_mfa_configuration(SoftwareTokenMfaConfigType::builder().enabled(true).build())
+        software_token_mfa_configuration(SoftwareTokenMfaConfigType::builder().enabled(true).build()),
+        web_authn_configuration(relying_party)
     );
     let mfa = call!(story, get_user_pool_mfa_config, user_pool_id(&pool));
     assert_eq!(mfa.mfa_configuration, Some(UserPoolMfaType::Optional));
@@ -295,6 +321,51 @@ async fn factors(story: &mut Story, pool: &str, client: &str) {
     call!(story, set_user_settings, access_token(&token), mfa_options(by_sms.clone().build()));
     call!(story, set_user_settings, access_token(&token), set_mfa_options(Some(vec![])));
     call!(story, admin_set_user_settings, user_pool_id(pool), username(ALEX), set_mfa_options(Some(vec![])));
+}
+
+async fn passkeys(story: &mut Story, pool: &str, client: &str) {
+    let token = sign_in(story, client, ALEX, PASSWORD).await.access;
+    let options =
+        call!(story, start_web_authn_registration, access_token(&token)).credential_creation_options;
+    let credential = document(&PasskeyDevice::new().create(&value(&options)));
+    call!(story, complete_web_authn_registration, access_token(&token), credential(credential));
+    let factors =
+        call!(story, get_user_auth_factors, access_token(&token)).configured_user_auth_factors.unwrap();
+    assert!(factors.contains(&AuthFactorType::WebAuthn), "{factors:?}");
+    let factors = call!(story, admin_get_user_auth_factors, user_pool_id(pool), username(ALEX));
+    assert!(factors.configured_user_auth_factors().contains(&AuthFactorType::WebAuthn), "{factors:?}");
+    let listed = call!(story, list_web_authn_credentials, access_token(&token)).credentials;
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    let passkey = listed.first().unwrap();
+    assert_eq!(passkey.relying_party_id, RELYING_PARTY);
+    call!(story, delete_web_authn_credential, access_token(&token), credential_id(&passkey.credential_id));
+}
+
+/// Converts the SDK's untyped JSON.
+fn value(document: &Document) -> Value {
+    match document {
+        Document::Object(members) => {
+            members.iter().map(|(name, member)| (name.clone(), value(member))).collect()
+        }
+        Document::Array(entries) => entries.iter().map(value).collect(),
+        Document::Number(number) => number.to_f64_lossy().into(),
+        Document::String(text) => text.clone().into(),
+        Document::Bool(is) => (*is).into(),
+        Document::Null => Value::Null,
+    }
+}
+
+fn document(value: &Value) -> Document {
+    match value {
+        Value::Object(members) => {
+            Document::Object(members.iter().map(|(name, member)| (name.clone(), document(member))).collect())
+        }
+        Value::Array(entries) => Document::Array(entries.iter().map(document).collect()),
+        Value::String(text) => Document::String(text.clone()),
+        Value::Bool(is) => Document::Bool(*is),
+        // A passkey's answer has no numbers.
+        Value::Null | Value::Number(_) => Document::Null,
+    }
 }
 
 async fn devices(story: &mut Story, pool: &str, client: &str) {
