@@ -15,7 +15,7 @@ async function changePool(world, change) {
   const kept = [
     'Policies', 'DeletionProtection', 'LambdaConfig', 'AutoVerifiedAttributes', 'UserAttributeUpdateSettings',
     'MfaConfiguration', 'DeviceConfiguration', 'EmailConfiguration', 'SmsConfiguration', 'AdminCreateUserConfig',
-    'UserPoolAddOns', 'AccountRecoverySetting',
+    'UserPoolAddOns', 'UserPoolTier', 'AccountRecoverySetting',
   ];
   const settings = Object.fromEntries(kept.filter((name) => name in UserPool).map((name) => [name, UserPool[name]]));
   await world.cognito('UpdateUserPool', { ...world.pool, ...change(settings) });
