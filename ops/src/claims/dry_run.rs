@@ -52,7 +52,7 @@ impl AddressClaims for DryRun {
     }
 
     async fn confirm(&self, _: &AddressKey, _: &UserId, _: Timestamp) -> Result<OwnershipClaim, PortError> {
-        Err(PortError::new("claims.dry-run", "no sign-up takes part in a dry run"))
+        Err(PortError::new("claims.dry-run", "a dry run handles no sign-up"))
     }
 
     async fn release(&self, address: &AddressKey, owner: &UserId) -> Result<bool, PortError> {

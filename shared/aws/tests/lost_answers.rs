@@ -39,7 +39,7 @@ async fn a_lost_answer_of_a_lease_is_recognised() {
     let started = Instant::now();
     let granted = SendLeases::acquire(&*table, &id, NOW, until).await.unwrap();
     assert_eq!(granted, Lease::Acquired { attempt: 1, first_seen: NOW });
-    assert!(started.elapsed() < Duration::from_secs(2), "nobody waits for a lease of their own");
+    assert!(started.elapsed() < Duration::from_secs(2), "the holder of a lease does not wait for it");
     assert_eq!(served.spent().requests, 2, "the answer was lost");
     let other = SendLeases::acquire(&*table, &id, NOW, until).await.unwrap();
     assert_eq!(other, Lease::Held { until }, "somebody else");

@@ -314,8 +314,8 @@ impl ClaimReconciler {
                 }
                 ClaimReview::Right | ClaimReview::NotTheirs => return Ok(done),
             };
-            // A claim from before the pass stays with its owner, who has the address. Of accounts whose
-            // address was not claimed before the pass, the oldest gets the claim.
+            // The owner of a claim from before the pass keeps it, if the owner still has the address. The
+            // oldest account gets a claim that was made during the pass.
             match self.find(&owner, &known.address).await? {
                 None if since < pass => {
                     done.freed += u64::from(self.claims.release(&known.address, &owner).await?);

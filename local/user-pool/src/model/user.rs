@@ -163,6 +163,37 @@ pub(crate) struct PendingCode {
 }
 
 impl User {
+    /// Creates an enabled user without password, factors, groups and devices.
+    pub(crate) fn new(
+        sub: String,
+        username: String,
+        status: UserStatus,
+        attributes: BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            sub,
+            username,
+            enabled: true,
+            status,
+            created: now,
+            modified: now,
+            attributes,
+            password: None,
+            password_history: Vec::new(),
+            temporary_password_expires: None,
+            password_failures: None,
+            mfa_failures: None,
+            software_token: None,
+            mfa: MfaPreference::default(),
+            codes: BTreeMap::new(),
+            unverified_updates: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            groups: BTreeSet::new(),
+            passkeys: Vec::new(),
+        }
+    }
+
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         if name == "sub" {
             return Some(&self.sub);

@@ -8,7 +8,7 @@
 //! ```
 //! Cognito's MFA never applies: that is the provider's business.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -23,7 +23,7 @@ use crate::model::client::Client;
 use crate::model::pool::Pool;
 use crate::model::session::TrackedSession;
 use crate::model::sign_in::SignIn;
-use crate::model::user::{MfaPreference, User, UserStatus};
+use crate::model::user::{User, UserStatus};
 use crate::operations::{PreSignUpEvent, post_confirmation, pre_sign_up};
 use crate::protocol::error::ApiError;
 use crate::tokens::refresh;
@@ -116,27 +116,7 @@ impl UserPools {
             "dateCreated": now.as_millisecond(),
         }]);
         attributes.insert("identities".to_owned(), identity.to_string());
-        let user = User {
-            sub: entropy::uuid(),
-            username,
-            enabled: true,
-            status: UserStatus::ExternalProvider,
-            created: now,
-            modified: now,
-            attributes,
-            password: None,
-            password_history: Vec::new(),
-            temporary_password_expires: None,
-            password_failures: None,
-            mfa_failures: None,
-            software_token: None,
-            mfa: MfaPreference::default(),
-            codes: BTreeMap::new(),
-            unverified_updates: BTreeMap::new(),
-            devices: BTreeMap::new(),
-            groups: BTreeSet::new(),
-            passkeys: Vec::new(),
-        };
+        let user = User::new(entropy::uuid(), username, UserStatus::ExternalProvider, attributes, now);
         let user = self.store.insert_user(&pool.id, user)?;
         post_confirmation(self, pool, &client.id, &user, "ConfirmSignUp", None).await?;
         Ok(User::clone(&user))

@@ -6,7 +6,7 @@ use super::factor_choice::{Choice, Situation, choose};
 use super::respond::Answers;
 use super::risk::{self, ExtraFactor};
 use super::{Flow, Outcome, SetUp, Stage, Turn};
-use crate::delivery::{self, Delivery, Occasion};
+use crate::delivery;
 use crate::model::auth_event::EventChallenge;
 use crate::model::secret::Secret;
 use crate::model::user::{Factor, Failures};
@@ -67,16 +67,7 @@ impl Turn<'_> {
         };
         let code = delivery::new_code();
         let user = self.known_user()?;
-        let delivery = Delivery {
-            pool: &self.pool,
-            client_id: &self.client.id,
-            user,
-            occasion: Occasion::Authentication,
-            attribute,
-            secret: &code,
-            metadata: self.metadata.as_ref(),
-        };
-        delivery::deliver(self.pools, &delivery).await?;
+        self.deliver_code(user, attribute, &code).await?;
         let destination = user.attribute(attribute).unwrap_or_default();
         let parameters = self.parameters([
             ("CODE_DELIVERY_DELIVERY_MEDIUM", delivery::medium(attribute).to_owned()),

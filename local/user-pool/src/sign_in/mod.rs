@@ -45,6 +45,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::UserPools;
+use crate::delivery::{self, Delivery, Occasion};
 use crate::model::client::Client;
 use crate::model::pool::Pool;
 use crate::model::secret::Secret;
@@ -257,6 +258,20 @@ impl Turn<'_> {
     /// The user, where only one who is there can have come this far.
     fn known_user(&self) -> Result<&Arc<User>, ApiError> {
         self.user.as_ref().ok_or_else(ApiError::wrong_credentials)
+    }
+
+    /// Sends a code of this sign-in to one of the user's addresses.
+    async fn deliver_code(&self, user: &User, attribute: &str, code: &str) -> Result<(), ApiError> {
+        let delivery = Delivery {
+            pool: &self.pool,
+            client_id: &self.client.id,
+            user,
+            occasion: Occasion::Authentication,
+            attribute,
+            secret: code,
+            metadata: self.metadata.as_ref(),
+        };
+        delivery::deliver(self.pools, &delivery).await.map(drop)
     }
 
     /// `userName` of events and `USER_ID_FOR_SRP`.

@@ -8,7 +8,7 @@ use super::initiate::check_may_sign_in;
 use super::respond::Answers;
 use super::{Flow, Initiation, Outcome, Stage, Turn, auto_sign_in, mfa};
 use crate::UserPools;
-use crate::delivery::{self, Delivery, Occasion};
+use crate::delivery;
 use crate::model::secret::Secret;
 use crate::model::user::UserStatus;
 use crate::protocol::error::{ApiError, ErrorCode};
@@ -127,16 +127,7 @@ impl Turn<'_> {
         }
         self.refuse_locked_factors()?;
         let code = delivery::new_first_factor_code();
-        let delivery = Delivery {
-            pool: &self.pool,
-            client_id: &self.client.id,
-            user,
-            occasion: Occasion::Authentication,
-            attribute,
-            secret: &code,
-            metadata: self.metadata.as_ref(),
-        };
-        delivery::deliver(self.pools, &delivery).await?;
+        self.deliver_code(user, attribute, &code).await?;
         let parameters = self.delivery_parameters(attribute, user.attribute(attribute).unwrap_or_default());
         Ok(self.challenge(Stage::FirstCode { factor, code: Some(Secret::new(code)) }, parameters))
     }

@@ -1,7 +1,7 @@
 //! `UserMigration`: an unknown user comes from another directory, with the password they just typed (cognito.md
 //! §1.10).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::UserPools;
 use crate::model::attributes::{self, Attribute, Writer};
 use crate::model::client::Client;
 use crate::model::pool::Pool;
-use crate::model::user::{Factor, MfaPreference, User, UserStatus};
+use crate::model::user::{Factor, User, UserStatus};
 use crate::operations::new_username;
 use crate::password;
 use crate::protocol::error::{ApiError, ErrorCode};
@@ -110,27 +110,8 @@ impl Migration<'_> {
         };
         let password = self.password.filter(|_| status == UserStatus::Confirmed);
         let now = pools.now();
-        let mut user = User {
-            password: password.map(|password| password::verifier(self.pool, &username, password)),
-            sub,
-            username,
-            enabled: true,
-            status,
-            created: now,
-            modified: now,
-            attributes,
-            password_history: Vec::new(),
-            temporary_password_expires: None,
-            password_failures: None,
-            mfa_failures: None,
-            software_token: None,
-            mfa: MfaPreference::default(),
-            codes: BTreeMap::new(),
-            unverified_updates: BTreeMap::new(),
-            devices: BTreeMap::new(),
-            groups: BTreeSet::new(),
-            passkeys: Vec::new(),
-        };
+        let password = password.map(|password| password::verifier(self.pool, &username, password));
+        let mut user = User { password, ..User::new(sub, username, status, attributes, now) };
         if response.get("enableSMSMFA") == Some(&Value::Bool(true)) {
             if user.attribute("phone_number").is_none() || !self.pool.offers(Factor::Sms) {
                 return Err(ApiError::new(

@@ -283,7 +283,7 @@ async fn rounds(port: &dyn Challenges) {
     refused(port, &later(&chose, 61, AnswerAction::Back { asked: 4 }), "of another round").await;
     let kept = taken(port, &later(&chose, 62, AnswerAction::Back { asked: 3 })).await;
     assert_eq!(record(&kept, &chose).chosen, None);
-    assert!(!port.keep_code(&code(3, 5, "late")).await.expect("works"), "nobody waits for it");
+    assert!(!port.keep_code(&code(3, 5, "late")).await.expect("works"), "the challenge slot expects no code");
     let kept = taken(port, &later(&chose, 63, AnswerAction::Choose(CustomFactor::EmailCode))).await;
     let chosen = record(&kept, &chose).chosen.expect("chosen anew");
     assert_eq!((chosen.factor, chosen.round_index, chosen.send_attempt), (CustomFactor::EmailCode, 64, 1));

@@ -1,7 +1,5 @@
 //! `AdminCreateUser`: a user with a temporary password, and the message that tells it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -9,7 +7,7 @@ use crate::UserPools;
 use crate::delivery::{self, Delivery, Occasion};
 use crate::model::attributes::{self, Attribute, Writer};
 use crate::model::pool::Pool;
-use crate::model::user::{MfaPreference, User, UserStatus};
+use crate::model::user::{User, UserStatus};
 use crate::operations::operation;
 use crate::operations::registration::{PreSignUpEvent, new_username, pre_sign_up};
 use crate::password;
@@ -111,23 +109,7 @@ async fn create(
     let user = User {
         password: password.map(|password| password::verifier(pool, &username, password)),
         temporary_password_expires: password.and_then(|_| password::temporary_until(pool, now)),
-        sub: sub.clone(),
-        username,
-        enabled: true,
-        status,
-        created: now,
-        modified: now,
-        attributes,
-        password_history: Vec::new(),
-        password_failures: None,
-        mfa_failures: None,
-        software_token: None,
-        mfa: MfaPreference::default(),
-        codes: BTreeMap::new(),
-        unverified_updates: BTreeMap::new(),
-        devices: BTreeMap::new(),
-        groups: BTreeSet::new(),
-        passkeys: Vec::new(),
+        ..User::new(sub.clone(), username, status, attributes, now)
     };
     if input.force_alias_creation {
         for attribute in pool.alias_attributes() {

@@ -1,6 +1,6 @@
 //! `SignUp`
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ use super::confirmation::{
 use crate::UserPools;
 use crate::delivery::Occasion;
 use crate::model::attributes::{self, Attribute, Writer};
-use crate::model::user::{MfaPreference, User, UserStatus};
+use crate::model::user::{User, UserStatus};
 use crate::operations::operation;
 use crate::password;
 use crate::protocol::error::{ApiError, ErrorCode};
@@ -66,27 +66,9 @@ async fn run(pools: &UserPools, input: Input) -> Result<Value, ApiError> {
     verify(&mut attributes, "phone_number", decision.verify_phone)?;
 
     let now = pools.now();
-    let user = User {
-        username: username.clone(),
-        enabled: true,
-        status: if decision.confirm { UserStatus::Confirmed } else { UserStatus::Unconfirmed },
-        created: now,
-        modified: now,
-        attributes,
-        password: input.password.as_deref().map(|password| password::verifier(&pool, &username, password)),
-        password_history: Vec::new(),
-        temporary_password_expires: None,
-        password_failures: None,
-        mfa_failures: None,
-        software_token: None,
-        mfa: MfaPreference::default(),
-        codes: BTreeMap::new(),
-        unverified_updates: BTreeMap::new(),
-        devices: BTreeMap::new(),
-        groups: BTreeSet::new(),
-        passkeys: Vec::new(),
-        sub: sub.clone(),
-    };
+    let status = if decision.confirm { UserStatus::Confirmed } else { UserStatus::Unconfirmed };
+    let password = input.password.as_deref().map(|password| password::verifier(&pool, &username, password));
+    let user = User { password, ..User::new(sub.clone(), username.clone(), status, attributes, now) };
     for attribute in pool.alias_attributes() {
         // An address the function vouches for moves to the new user.
         if user.is_verified(attribute)

@@ -162,7 +162,7 @@ proptest! {
             let is_early = |before: &i64| now - before < 60;
             let is_held_off = history.is_cooling_down(&policy, requester, at(now));
             if let Some(left) = history.cool_down_left(&policy, requester, at(now)) {
-                prop_assert!(left <= SignedDuration::from_secs(900), "nobody waits longer: {left:?}");
+                prop_assert!(left <= SignedDuration::from_secs(900), "the wait is too long: {left:?}");
             }
             match rows.get(streak).and_then(|streak| streak.last()) {
                 Some(last) => prop_assert!(is_held_off || !is_early(last)),
