@@ -4,9 +4,7 @@
 mod cloud;
 mod events;
 mod functions;
-pub mod measure;
 pub mod personas;
-pub mod prices;
 pub mod processes;
 pub mod rolling_deploy;
 pub mod scenarios;

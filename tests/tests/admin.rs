@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use end_to_end::personas::{PASSWORD, access_token};
 use end_to_end::{Cloud, workspace};
+use mfa_core::kernel::{Clock as _, SystemClock};
 use serde_json::{Value, json};
-use shared::kernel::{Clock as _, SystemClock};
 use tempfile::TempDir;
 use tokio::time::sleep;
 

@@ -56,8 +56,8 @@ fn members(metadata: &Metadata, folder: &str) -> Vec<String> {
 
 #[test]
 fn the_core_has_no_aws_sdk_in_its_tree() {
-    const SDK: [&str; 5] = ["aws-sdk-", "aws-config", "aws-smithy-", "aws-runtime", "shared-aws"];
-    let tree = built_from(&metadata(), "shared");
+    const SDK: [&str; 5] = ["aws-sdk-", "aws-config", "aws-smithy-", "aws-runtime", "mfa-aws"];
+    let tree = built_from(&metadata(), "mfa-core");
     let sdk: Vec<_> = tree.iter().filter(|name| SDK.iter().any(|prefix| name.starts_with(prefix))).collect();
     assert!(sdk.is_empty(), "{sdk:?}");
 }
@@ -69,7 +69,7 @@ fn the_local_cloud_never_imports_the_core() {
     assert!(local.len() >= 3, "{local:?}");
     for package in local {
         let tree = built_from(&metadata, &package);
-        let ours: Vec<_> = tree.iter().filter(|name| name.starts_with("shared")).collect();
+        let ours: Vec<_> = tree.iter().filter(|name| name.starts_with("mfa-")).collect();
         assert!(ours.is_empty(), "{package} is built from {ours:?}");
     }
 }
@@ -83,7 +83,7 @@ fn a_function_is_built_from_the_core_and_adapters_only() {
         metadata.workspace_packages().into_iter().map(|package| package.name.to_string()).collect();
     for function in functions {
         for part in built_from(&metadata, &function).intersection(&ours) {
-            let is_core = ["shared", "shared-aws", "shared-rules"].contains(&part.as_str());
+            let is_core = ["mfa-core", "mfa-aws", "mfa-rules"].contains(&part.as_str());
             assert!(is_core, "{function} is built from {part}");
         }
     }
@@ -96,7 +96,7 @@ fn only_pre_authentication_and_pre_sign_up_contain_the_rules() {
     let carries = |package: &String| built_from(&metadata, package).contains("cedar-policy");
     let functions: Vec<_> = members(&metadata, "functions").into_iter().filter(carries).collect();
     assert_eq!(functions, ["pre-authentication", "pre-sign-up"]);
-    assert!(!carries(&"shared".to_owned()) && !carries(&"shared-aws".to_owned()));
+    assert!(!carries(&"mfa-core".to_owned()) && !carries(&"mfa-aws".to_owned()));
 }
 
 /// A test makes the OpenAPI document, so no function contains the generator.
@@ -112,21 +112,21 @@ fn no_deployed_function_contains_the_openapi_generator() {
 #[test]
 fn only_the_operators_command_signs_requests_itself() {
     let mut signers = BTreeSet::new();
-    for folder in ["functions", "ops", "shared"] {
+    for folder in ["cli", "functions", "shared"] {
         sources(&root().join(folder), &mut |path, code| {
             if code.contains("aws_sigv4") {
                 signers.insert(path.strip_prefix(root()).unwrap().to_owned());
             }
         });
     }
-    assert_eq!(signers.into_iter().collect::<Vec<_>>(), [Path::new("ops/src/json_client.rs")]);
+    assert_eq!(signers.into_iter().collect::<Vec<_>>(), [Path::new("cli/src/json_client.rs")]);
 }
 
 /// The text of an operator's rule is shown to users unchanged, so only the reader of rules makes one.
 #[test]
 fn only_the_reader_of_rules_makes_messages_of_rules() {
     let mut makers = BTreeSet::new();
-    for folder in ["functions", "ops", "shared"] {
+    for folder in ["cli", "functions", "shared"] {
         sources(&root().join(folder), &mut |path, code| {
             if code.contains("RuleMessage::parse") || code.contains("parse::<RuleMessage>") {
                 makers.insert(path.strip_prefix(root()).unwrap().to_owned());
@@ -199,7 +199,7 @@ fn the_rooms_of_the_core_depend_downwards() {
         ("admin", "sign_in"),
     ];
 
-    let source = root().join("shared/src");
+    let source = root().join("shared/core/src");
     let rooms: BTreeSet<String> = fs::read_dir(&source)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -261,7 +261,7 @@ fn uses(room: &Path, rooms: &BTreeSet<String>) -> BTreeSet<String> {
 #[test]
 fn no_two_exported_types_of_the_core_have_one_name() {
     let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    sources(&root().join("shared/src"), &mut |path, code| {
+    sources(&root().join("shared/core/src"), &mut |path, code| {
         for name in exported(code, &["struct", "enum", "trait", "type"]) {
             places.entry(name).or_default().push(path.strip_prefix(root()).unwrap().to_owned());
         }
@@ -286,7 +286,7 @@ fn a_module_of_the_core_exports_at_most_25_names() {
     ];
 
     let larger: BTreeMap<_, _> = LARGER.iter().copied().collect();
-    for entry in fs::read_dir(root().join("shared/src")).unwrap() {
+    for entry in fs::read_dir(root().join("shared/core/src")).unwrap() {
         let folder = entry.unwrap().path();
         let Ok(face) = fs::read_to_string(folder.join("mod.rs")) else { continue };
         let module = folder.file_name().unwrap().to_str().unwrap();

@@ -182,6 +182,6 @@ fn request(mut event: Value, path: &str, body: &str) -> Value {
 }
 
 fn now() -> i64 {
-    use shared::kernel::{Clock, SystemClock};
+    use mfa_core::kernel::{Clock, SystemClock};
     SystemClock.now().as_second()
 }

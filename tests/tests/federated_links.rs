@@ -7,10 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use end_to_end::Cloud;
 use end_to_end::personas::PASSWORD;
+use mfa_aws::{Aws, AwsSettings, PoolLinks};
+use mfa_core::config;
+use mfa_testkit::contract;
 use serde_json::{Map, Value, json};
-use shared::config;
-use shared_aws::{Aws, AwsSettings, PoolLinks};
-use shared_testkit::contract;
 use tempfile::TempDir;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use end_to_end::{Cloud, stacks};
+use mfa_core::kernel::{Clock as _, SystemClock};
 use serde_json::{Value as Json, json};
 use serde_norway::Value;
-use shared::kernel::{Clock as _, SystemClock};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use end_to_end::{stacks, workspace};
 use local::template::{Account, Deployment, Function, Given, Template};
+use mfa_core::assurance::{PasswordRecovery, level};
+use mfa_core::config::{EnrolmentPolicy, FirstStep, Policy};
+use mfa_core::custom_auth::{AppClient, AppClients, Proven, Requirements};
+use mfa_core::kernel::CustomFactor;
 use serde_json::Value as Json;
-use shared::assurance::{PasswordRecovery, level};
-use shared::config::{EnrolmentPolicy, FirstStep, Policy};
-use shared::custom_auth::{AppClient, AppClients, Proven, Requirements};
-use shared::kernel::CustomFactor;
 
 const ACCOUNT: Account = Account { region: "us-east-1", id: "111122223333" };
 /// The parameters that decide the kind of pool. A rule of the template asks for an identity as well.

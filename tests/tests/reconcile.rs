@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use end_to_end::Cloud;
 use end_to_end::personas::PASSWORD;
+use mfa_core::kernel::{Clock as _, SystemClock};
 use serde_json::{Value, json};
-use shared::kernel::{Clock as _, SystemClock};
 
 async fn sign_up(cloud: &Cloud, name: &str, email: &str) -> anyhow::Result<()> {
     // The name is not the address, so the pool itself does not keep addresses unique.

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use end_to_end::personas::PASSWORD;
 use end_to_end::{Cloud, stacks};
+use mfa_core::kernel::{Clock as _, SystemClock};
 use serde_json::{Value as Json, json};
 use serde_norway::Value;
-use shared::kernel::{Clock as _, SystemClock};
 use tokio::time::{sleep, timeout};
 
 const NUMBER: &str = "+12025550143";

@@ -1,9 +1,9 @@
 //! The contract test of the seeds' port, with a KMS that speaks KMS's protocol.
 
 use end_to_end::Cloud;
-use shared::config;
-use shared_aws::{Aws, AwsSettings, SeedKey, SeedSettings};
-use shared_testkit::contract;
+use mfa_aws::{Aws, AwsSettings, SeedKey, SeedSettings};
+use mfa_core::config;
+use mfa_testkit::contract;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn seeds() {

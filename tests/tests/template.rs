@@ -374,7 +374,7 @@ fn a_queued_code_lives_as_long_as_the_sign_in_that_asked_for_it() {
         let minutes = property(&client, "AuthSessionValidity").and_then(Value::as_u64).unwrap();
         assert_eq!([seconds("CustomSmsSender"), seconds("CustomEmailSender")], [minutes * 60; 2]);
     }
-    let code_seconds = shared::config::Policy::default().custom_auth.code_seconds;
+    let code_seconds = mfa_core::config::Policy::default().custom_auth.code_seconds;
     assert_eq!(seconds("Deliver"), u64::from(code_seconds));
 }
 

@@ -22,7 +22,7 @@ LASTING = (
     "AWS::DynamoDB::Table",
     "AWS::KMS::Key",
 )
-# `cognito-mfa deploy` refuses to change these (ops/tests/deploy/main.rs, a_stack_keeps_the_pool_that_it_made).
+# `cognito-mfa deploy` refuses to change these (cli/tests/deploy/main.rs, a_stack_keeps_the_pool_that_it_made).
 REFUSED = {"FunctionPrefix", "SignInWith", "UserPoolId"}
 # These replace or delete lasting resources, which is why they are refused.
 UNSAFE = {"SignInWith", "UserPoolId"}

@@ -90,7 +90,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         Bench::Load { seconds, rate } => traffic::load(&folder, *seconds, *rate),
         Bench::Report => traffic::report(&folder),
         Bench::Rules => {
-            succeed(&mut workspace::cargo(&["bench", "--package", "shared-rules", "--bench", "rules"]))
+            succeed(&mut workspace::cargo(&["bench", "--package", "mfa-rules", "--bench", "rules"]))
         }
         Bench::Pool => pool::run(&folder),
         // Units are counted, not timed, so the profile that the tests have built is good enough.

@@ -1,5 +1,5 @@
 //! `cargo xtask fuzz`: runs cargo-fuzz on stable Rust. It begins with inputs of the repository: the kept
-//! inputs of `shared/fuzz/corpus`, sealed codes, events, policies, rules. New inputs are kept in
+//! inputs of `fuzz/corpus`, sealed codes, events, policies, rules. New inputs are kept in
 //! `target/fuzz/corpus/`.
 
 use std::fs;
@@ -76,7 +76,7 @@ impl Inputs {
         let name = target.name();
         let inputs = Self {
             found: folder.join("corpus").join(name),
-            kept: workspace::root().join("shared/fuzz/corpus").join(name),
+            kept: workspace::root().join("fuzz/corpus").join(name),
             seeds: folder.join("seeds").join(name),
         };
         for folder in [&inputs.found, &inputs.kept, &inputs.seeds] {
@@ -100,8 +100,7 @@ pub(crate) fn run(target: Target, seconds: u32, keep: bool) -> Result<()> {
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-max_len={LONGEST_INPUT}"))
         .arg("-print_final_stats=1");
-    let dictionary =
-        workspace::root().join("shared/fuzz/dictionaries").join(format!("{}.dict", target.name()));
+    let dictionary = workspace::root().join("fuzz/dictionaries").join(format!("{}.dict", target.name()));
     if dictionary.is_file() {
         command.arg(format!("-dict={}", dictionary.display()));
     }
@@ -112,7 +111,7 @@ pub(crate) fn run(target: Target, seconds: u32, keep: bool) -> Result<()> {
 fn cargo_fuzz_run(cargo_fuzz: &Path, folder: &Path, target: Target) -> Command {
     let mut command = Command::new(cargo_fuzz);
     command
-        .args(["run", "--fuzz-dir", "shared/fuzz", "--sanitizer", SANITIZER])
+        .args(["run", "--fuzz-dir", "fuzz/libfuzzer", "--sanitizer", SANITIZER])
         .arg("--target-dir")
         .arg(folder)
         .arg(target.name())
@@ -210,7 +209,7 @@ fn write_seeds(target: Target, folder: &Path) -> Result<()> {
     match target {
         Target::Sealed | Target::SealedBase64 => write_sealed(target, folder),
         Target::TriggerEvents => write_events(folder),
-        Target::Policy => copy(&root.join("shared/src/config/policy"), folder, "toml"),
+        Target::Policy => copy(&root.join("shared/core/src/config/policy"), folder, "toml"),
         Target::Rules => copy(&root.join("docs/operators/rules"), folder, "cedar"),
         Target::ApiBody | Target::Srp | Target::PoolWire => Ok(()),
     }

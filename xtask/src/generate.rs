@@ -8,9 +8,9 @@ use crate::steps::succeed;
 use crate::{tools, workspace};
 
 pub(crate) fn run() -> Result<()> {
-    let status = workspace::cargo(&["run", "--quiet", "--package", "number-plan"]).status();
+    let status = workspace::cargo(&["run", "--quiet", "--package", "phone-plan"]).status();
     ensure!(status.context("cargo run")?.success(), "the table of phone numbers was not written");
-    let mut document = workspace::cargo(&["test", "--quiet", "--package", "shared", "--lib", "openapi"]);
+    let mut document = workspace::cargo(&["test", "--quiet", "--package", "mfa-core", "--lib", "openapi"]);
     let status = document.env("UPDATE_EXPECT", "1").stdout(Stdio::null()).status();
     ensure!(status.context("cargo test")?.success(), "the OpenAPI document was not written");
     let programs = tools::install_template_tools()?;

@@ -4,10 +4,10 @@
 //! programs, so that `READY <path>` stays the only line of `dev --headless`.
 
 mod bench;
+mod cli;
 mod dev;
 mod fuzz;
 mod generate;
-mod ops;
 mod prerequisite;
 mod prose;
 mod references;
@@ -52,12 +52,12 @@ enum Command {
     /// Regenerate the table of phone numbers (from rlibphonenumber's metadata), the OpenAPI document, and the
     /// tables of the template's parameters and of the idle cost
     Generate,
-    /// Fuzz everything that an attacker can reach; crashes are saved in shared/fuzz/artifacts
+    /// Fuzz everything that an attacker can reach; crashes are saved in fuzz/libfuzzer/artifacts
     Fuzz {
         target: fuzz::Target,
         #[arg(long, default_value_t = 300)]
         seconds: u32,
-        /// Add new inputs that reach new code to shared/fuzz/corpus
+        /// Add new inputs that reach new code to fuzz/corpus
         #[arg(long)]
         keep: bool,
     },
@@ -87,8 +87,8 @@ fn main() -> ExitCode {
         Command::Fuzz { target, seconds, keep } => fuzz::run(target, seconds, keep),
         Command::Sbom => sbom::run(),
         Command::Bench(bench) => bench::run(&bench),
-        Command::Check { folder } => ops::check(&folder),
-        Command::Preview { config_dir } => ops::preview(config_dir.as_deref()),
+        Command::Check { folder } => cli::check(&folder),
+        Command::Preview { config_dir } => cli::preview(config_dir.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

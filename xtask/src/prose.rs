@@ -20,7 +20,7 @@ const BANNED: [&str; 9] = [
 ];
 
 /// Also read as prose: users read it.
-const MESSAGES: &str = "shared/src/delivery/message/built_in/en.ftl";
+const MESSAGES: &str = "shared/core/src/delivery/message/built_in/en.ftl";
 
 /// These name the banned words.
 const WITHOUT_COMMENTS: [&str; 1] = ["xtask/src/prose.rs"];
@@ -102,10 +102,10 @@ mod tests {
     #[test]
     fn banned_words_are_found_in_comments() {
         let files = [
-            ("ops/src/a.rs".to_owned(), "let nobody = 1;\n/// Nobody's, whoever asks.\n".to_owned()),
+            ("cli/src/a.rs".to_owned(), "let nobody = 1;\n/// Nobody's, whoever asks.\n".to_owned()),
             ("b/c.yaml".to_owned(), "# Fine.\na: whoever\n".to_owned()),
         ];
-        assert_eq!(comments(&files), ["ops/src/a.rs:2: avoid “whoever”", "ops/src/a.rs:2: avoid “nobody”"]);
+        assert_eq!(comments(&files), ["cli/src/a.rs:2: avoid “whoever”", "cli/src/a.rs:2: avoid “nobody”"]);
     }
 
     #[test]

@@ -13,8 +13,8 @@ const SKIPPED: [&str; 4] = ["target", "node_modules", "corpus", "artifacts"];
 const TEXTS: [&str; 11] =
     ["rs", "js", "mjs", "py", "toml", "yaml", "json", "ftl", "cedarschema", "jinja", "md"];
 /// Inline code that begins with one of these is a path.
-const FOLDERS: [&str; 9] =
-    ["docs", "events", "functions", "infra", "local", "ops", "shared", "tests", "xtask"];
+const FOLDERS: [&str; 11] =
+    ["bench", "cli", "docs", "events", "functions", "fuzz", "infra", "local", "shared", "tests", "xtask"];
 /// These two files cite documents that do not exist, in their tests.
 const WITHOUT_CITATIONS: [&str; 2] = ["xtask/src/prose.rs", "xtask/src/references.rs"];
 /// The document whose sections are cited by number.

@@ -16,17 +16,17 @@ pub(crate) fn install_npm_packages() -> Result<()> {
 
 /// Installs the Node sender with which ours is compared, and its packages. Returns its folder.
 pub(crate) fn install_node_sender() -> Result<PathBuf> {
-    npm_ci("tests/bench-peers/custom-sms-sender-node")
+    npm_ci("bench/peers/custom-sms-sender-node")
 }
 
 /// Installs the custom auth triggers in Node.js with which ours are compared. Returns their folder.
 pub(crate) fn install_node_custom_auth() -> Result<PathBuf> {
-    npm_ci("tests/bench-peers/custom-auth-node")
+    npm_ci("bench/peers/custom-auth-node")
 }
 
 /// Installs the counting trigger in Node.js with which ours is compared. Returns its folder.
 pub(crate) fn install_node_pre_authentication() -> Result<PathBuf> {
-    npm_ci("tests/bench-peers/pre-authentication-node")
+    npm_ci("bench/peers/pre-authentication-node")
 }
 
 fn npm_ci(package: &str) -> Result<PathBuf> {
@@ -86,7 +86,7 @@ pub(crate) fn install_python_clients() -> Result<PathBuf> {
 /// Installs ministack, with which the local user pool is compared, and on which the templates are tried. Returns
 /// its program.
 pub(crate) fn install_peer() -> Result<PathBuf> {
-    Ok(install_python("ministack", "tests/src/bin/bench-pool/ministack.txt", &[])?.join("ministack"))
+    Ok(install_python("ministack", "bench/src/bin/bench-pool/ministack.txt", &[])?.join("ministack"))
 }
 
 fn install_python(environment: &str, list: &str, arguments: &[&str]) -> Result<PathBuf> {

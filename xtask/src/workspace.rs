@@ -19,7 +19,7 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) const OPTIMISED: &str = "bench-pool";
 
 /// Packages outside the workspace, each with its own lock.
-pub(crate) const OUTSIDE: [&str; 2] = ["shared/fuzz", "tests/esdk-oracle"];
+pub(crate) const OUTSIDE: [&str; 2] = ["fuzz/libfuzzer", "tests/esdk-oracle"];
 
 /// Returns Cargo's target folder, which the contributor's settings may move.
 pub(crate) fn target_directory() -> Result<PathBuf> {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_aws::{AdminSettings, Aws, AwsSettings, admin};
+use mfa_core::{
     http::{Origin, admin_api, serve},
     init,
 };
-use shared_aws::{AdminSettings, Aws, AwsSettings, admin};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

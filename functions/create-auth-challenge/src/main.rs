@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_aws::{Aws, AwsSettings, DeliverFunction, Table};
+use mfa_core::{
     custom_auth::{ChallengeCreator, CustomAuthSettings, SignIns},
     init,
     kernel::{SystemClock, SystemEntropy},
     trigger::{CreateAuthChallenge, serve},
 };
-use shared_aws::{Aws, AwsSettings, DeliverFunction, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

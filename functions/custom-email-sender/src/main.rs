@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_aws::{Aws, AwsSettings, Directory, EmailSettings, delivery_dependencies, email_providers};
+use mfa_core::{
     config::RecoveryClient,
     delivery::{ChannelProviders, ProviderChain, SenderSettings},
     init,
     trigger::{CustomSender, serve},
 };
-use shared_aws::{Aws, AwsSettings, Directory, EmailSettings, delivery_dependencies, email_providers};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -1,6 +1,6 @@
 //! Custom message trigger: words the messages that Cognito itself sends. It has no AWS client.
 
-use shared::{
+use mfa_core::{
     delivery::Messages,
     init,
     trigger::{CustomMessage, serve},

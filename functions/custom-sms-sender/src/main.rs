@@ -1,12 +1,12 @@
 //! Custom SMS sender trigger: opens Cognito's sealed code and sends it, once.
 
-use shared::{
+use mfa_aws::{Aws, AwsSettings, SmsSettings, delivery_dependencies, sms_providers};
+use mfa_core::{
     config::RecoveryClient,
     delivery::{ChannelProviders, ProviderChain, SenderSettings},
     init,
     trigger::{CustomSender, serve},
 };
-use shared_aws::{Aws, AwsSettings, SmsSettings, delivery_dependencies, sms_providers};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_aws::{Aws, AwsSettings, Table};
+use mfa_core::{
     custom_auth::{CustomAuthSettings, SignIns},
     init,
     kernel::SystemClock,
     trigger::{DefineAuthChallenge, serve},
 };
-use shared_aws::{Aws, AwsSettings, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

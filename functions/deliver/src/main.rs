@@ -1,7 +1,7 @@
 //! Sends the messages that our other functions enqueue: notices, and codes of custom challenges.
 
-use shared::{init, trigger::serve_outbound_messages};
-use shared_aws::{Aws, AwsSettings, DeliverSettings, deliver};
+use mfa_aws::{Aws, AwsSettings, DeliverSettings, deliver};
+use mfa_core::{init, trigger::serve_outbound_messages};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

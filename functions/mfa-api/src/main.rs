@@ -1,11 +1,11 @@
 //! MFA API: the signed-in user's own factors. The function has no permission on Cognito: it makes every call
 //! there with the user's token.
 
-use shared::{
+use mfa_aws::{Aws, AwsSettings, MfaSettings, mfa_services};
+use mfa_core::{
     http::{Origin, mfa_api, serve},
     init,
 };
-use shared_aws::{Aws, AwsSettings, MfaSettings, mfa_services};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

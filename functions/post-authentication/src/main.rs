@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_aws::{Aws, AwsSettings, DeliverFunction, Table};
+use mfa_core::{
     config::RecoveryClient,
     delivery::{GovernorSettings, MessageQueue},
     init,
     kernel::{SystemClock, SystemEntropy},
     trigger::{PostAuthentication, serve},
 };
-use shared_aws::{Aws, AwsSettings, DeliverFunction, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_aws::{Aws, AwsSettings, DeliverFunction, PoolAccounts, Table};
+use mfa_core::{
     delivery::{GovernorSettings, MessageQueue},
     init,
     kernel::SystemClock,
     sign_up::UniqueSettings,
     trigger::{PostConfirmation, serve},
 };
-use shared_aws::{Aws, AwsSettings, DeliverFunction, PoolAccounts, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

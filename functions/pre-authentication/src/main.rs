@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_aws::{Aws, AwsSettings, Table};
+use mfa_core::{
     config::RecoveryClient,
     init,
     kernel::SystemClock,
     sign_in::SignInSettings,
     trigger::{PreAuthentication, serve},
 };
-use shared_aws::{Aws, AwsSettings, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let (guard, rules, recovery, aws) = init(|environment| {
-        let (guard, rules) = (SignInSettings::read(environment), shared_rules::read(environment));
+        let (guard, rules) = (SignInSettings::read(environment), mfa_rules::read(environment));
         (guard, rules, RecoveryClient::read(environment), AwsSettings::read(environment))
     })?;
     let guard = guard.guard(Arc::new(Table::new(&Aws::new(aws)?)));

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_aws::{Aws, AwsSettings, PoolLinks, Table};
+use mfa_core::{
     delivery::NumberRules,
     init,
     kernel::SystemClock,
     sign_up::{Linking, UniqueSettings},
     trigger::{PreSignUp, serve},
 };
-use shared_aws::{Aws, AwsSettings, PoolLinks, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -19,7 +19,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         let numbers = NumberRules::read(&policy, environment);
         let calls = unique.is_some() || !policy.sign_up.link_providers.is_empty();
         let aws = calls.then(|| AwsSettings::read(environment));
-        (policy.sign_up, numbers, shared_rules::read(environment), unique, aws)
+        (policy.sign_up, numbers, mfa_rules::read(environment), unique, aws)
     })?;
     let (providers, aws) = (policy.link_providers.clone(), aws.map(Aws::new).transpose()?);
     let addresses = |aws| unique.map(|unique| unique.addresses(Arc::new(Table::new(aws))));

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_aws::{Aws, AwsSettings, Directory, Table};
+use mfa_core::{
     config::RecoveryClient,
     custom_auth::{CustomAuthSettings, TokenGate},
     init,
     kernel::SystemClock,
     trigger::{PreTokenGeneration, SignInRecorder, serve},
 };
-use shared_aws::{Aws, AwsSettings, Directory, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -1,7 +1,7 @@
 //! Reconciles address claims with the pool's users, on a schedule.
 
-use shared::{init, trigger::serve_reconciliation};
-use shared_aws::{ReconcilerSettings, reconciler};
+use mfa_aws::{ReconcilerSettings, reconciler};
+use mfa_core::{init, trigger::serve_reconciliation};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -1,11 +1,11 @@
 //! Recovery API: open to every caller, decides nothing. It has no permission on Cognito, and none on users'
 //! items.
 
-use shared::{
+use mfa_aws::{Aws, AwsSettings, RecoveryApiSettings, recovery_front};
+use mfa_core::{
     http::{Origin, recovery_api, serve},
     init,
 };
-use shared_aws::{Aws, AwsSettings, RecoveryApiSettings, recovery_front};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use shared::{init, recovery::RecoveryService, trigger::serve_recoveries};
-use shared_aws::{Aws, AwsSettings, RecoveryWorkerSettings, recovery};
+use mfa_aws::{Aws, AwsSettings, RecoveryWorkerSettings, recovery};
+use mfa_core::{init, recovery::RecoveryService, trigger::serve_recoveries};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_aws::{Aws, AwsSettings, DeliverFunction, SeedKey, SeedSettings, Table};
+use mfa_core::{
     custom_auth::{AnswerVerifier, CustomAuthSettings, SignInEnrolment, SignIns},
     init,
     kernel::SystemClock,
     trigger::{VerifyAuthChallengeResponse, serve},
 };
-use shared_aws::{Aws, AwsSettings, DeliverFunction, SeedKey, SeedSettings, Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

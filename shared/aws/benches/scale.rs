@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use dynoxide::{Database, ImportOptions};
 use jiff::Timestamp;
-use serde_json::{Value, json};
-use shared::{
+use mfa_aws::{Aws, AwsSettings, Table};
+use mfa_core::{
     custom_auth::DefineDecision,
     delivery::GovernorSettings,
     kernel::{SystemEntropy, UserId},
@@ -20,10 +20,10 @@ use shared::{
     sign_up::UniqueSettings,
     trigger::{PostAuthentication, PostConfirmation, PreAuthentication, PreSignUp, Trigger, answer},
 };
-use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::{
+use mfa_testkit::{
     CUSTOM, CustomAuthStage, CustomSignIn, Deployed, ManualClock, NATIVE, ServedTable, Spent, TABLE,
 };
+use serde_json::{Value, json};
 
 const FEW: usize = 1_000;
 const MANY: usize = 1_000_000;

@@ -10,7 +10,7 @@ use aws_sdk_cognitoidentityprovider::{
     },
 };
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     factors::{Contacts, FactorState, PreferenceChange, Profile},
     kernel::{EmailAddress, PhoneNumber, PoolFactor, PortError, UserId, is_verified},
     recovery::{Account, Accounts, Password, PasswordOutcome, PoolMfa, PoolRules, PreferenceOutcome},

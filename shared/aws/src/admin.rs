@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_core::{
     admin::{AdminPorts, AdminService},
     config::{AdminPolicy, Environment},
     delivery::NumberRules,

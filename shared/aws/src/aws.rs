@@ -20,7 +20,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region, sdk_config::StalledStreamProtectionConfig};
 use jiff::SignedDuration;
-use shared::{config::Environment, kernel::PortError};
+use mfa_core::{config::Environment, kernel::PortError};
 use url::{Host, Url};
 
 /// The authorities that sign AWS's endpoints (Amazon Trust Services). We pin them because reading the
@@ -218,11 +218,11 @@ mod tests {
 
     use super::*;
 
-    fn settings(endpoint: &str) -> Result<AwsSettings, shared::config::Problems> {
+    fn settings(endpoint: &str) -> Result<AwsSettings, mfa_core::config::Problems> {
         settings_with("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
     }
 
-    fn settings_with(variable: &str, endpoint: &str) -> Result<AwsSettings, shared::config::Problems> {
+    fn settings_with(variable: &str, endpoint: &str) -> Result<AwsSettings, mfa_core::config::Problems> {
         let lookup = |name: &str| match name {
             "AWS_REGION" => Some("us-east-1".to_owned()),
             "AWS_ACCESS_KEY_ID" => Some("key".to_owned()),
@@ -232,7 +232,7 @@ mod tests {
             "AWS_ENDPOINT_URL_KMS" => Some("http://127.0.0.9".to_owned()),
             _ => None,
         };
-        shared::config::load(&lookup, AwsSettings::read)
+        mfa_core::config::load(&lookup, AwsSettings::read)
     }
 
     #[test]
@@ -283,8 +283,8 @@ mod tests {
 
     #[test]
     fn everything_missing_is_named_at_once() {
-        let shared::config::Problems(problems) =
-            shared::config::load(&|_| None, AwsSettings::read).unwrap_err();
+        let mfa_core::config::Problems(problems) =
+            mfa_core::config::load(&|_| None, AwsSettings::read).unwrap_err();
         let names = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MFA_TABLE"];
         assert_eq!(problems, names.map(|name| format!("{name} is not set")));
     }

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use shared::{
+use mfa_core::{
     delivery::{DataKeyCiphertext, DataKeys},
     kernel::PortError,
 };

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use aws_sdk_cognitoidentityprovider::{Client, error::ProvideErrorMetadata};
-use shared::{
+use mfa_core::{
     custom_auth::NativeEnrolment,
     delivery::{FoundUser, VerifiedEmails},
     kernel::{EmailAddress, PortError, UserId, is_verified},

@@ -1,5 +1,5 @@
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
-use shared::kernel::PortError;
+use mfa_core::kernel::PortError;
 
 /// Converts a failed call of an SDK client to an error that operators may read.
 /// We keep only the error code of the

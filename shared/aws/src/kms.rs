@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_kms::{Client, primitives::Blob};
-use shared::kernel::PortError;
+use mfa_core::kernel::PortError;
 use zeroize::Zeroizing;
 
 use crate::{Aws, aws::LazyClient, fault::port_error};

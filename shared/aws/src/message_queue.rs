@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use aws_sdk_lambda::{Client, primitives::Blob, types::InvocationType};
-use shared::{
+use mfa_core::{
     config::Environment,
     delivery::{MessageQueue, OutboundMessage},
     kernel::PortError,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_core::{
     api_limits::{IdempotentRequests, RateLimiter},
     config::{Environment, Policy},
     custom_auth::CustomAuthSettings,

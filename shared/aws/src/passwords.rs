@@ -7,7 +7,7 @@ use aws_sdk_cognitoidentityprovider::{
     error::ProvideErrorMetadata,
     types::{AuthFlowType, ChallengeNameType},
 };
-use shared::{
+use mfa_core::{
     config::{Environment, RecoveryClient},
     kernel::{PoolFactor, PortError},
     recovery::{Password, Passwords},

@@ -3,7 +3,7 @@ use aws_sdk_cognitoidentityprovider::{
     Client,
     types::{ProviderUserIdentifierType, UserStatusType, UserType},
 };
-use shared::{
+use mfa_core::{
     kernel::{EmailAddress, PortError, is_verified},
     sign_up::{FederatedIdentity, FederatedLinks},
 };

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use aws_sdk_cognitoidentityprovider::{Client, operation::list_users::ListUsersError, types::UserType};
 use aws_types::SdkConfig;
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     kernel::{PortError, UserId},
     sign_up::{ListedUser, PoolUsers, UsersPage},
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_core::{
     config::Environment,
     kernel::{PortError, SystemClock},
     sign_up::{ClaimReconciler, UniqueSettings},

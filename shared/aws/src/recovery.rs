@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use aws_sdk_lambda::{Client, primitives::Blob, types::InvocationType};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
-use shared::{
+use mfa_core::{
     config::Environment,
     http::{RecoveryFront, RecoveryFrontSettings},
     kernel::{PortError, SystemClock, SystemEntropy},

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use shared::{
+use mfa_core::{
     config::Environment,
     factors::custom::{SealedSeed, Seeds, TotpSeed},
     kernel::{PortError, UserId},

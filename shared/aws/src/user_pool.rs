@@ -10,7 +10,7 @@ use aws_sdk_cognitoidentityprovider::{
     },
 };
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     delivery::{Channel, Destination},
     factors::{
         AddressBook, AddressVerification, Contacts, DeviceId, DeviceRegistry, FactorState,

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use shared::{
+use mfa_aws::{Aws, AwsSettings, Table};
+use mfa_core::{
     custom_auth::{DefineDecision, TokenDecision},
     kernel::UserId,
 };
-use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::{CUSTOM, CustomAuthStage, CustomSignIn, Deployed, NATIVE, ServedTable};
+use mfa_testkit::{CUSTOM, CustomAuthStage, CustomSignIn, Deployed, NATIVE, ServedTable};
 
 const POLICY: &str = "[custom_auth.clients.custom]\nfirst_step = 'passwordless'\n";
 

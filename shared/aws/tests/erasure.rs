@@ -12,10 +12,10 @@ use std::{
 };
 
 use axum::{Json, Router, extract::State, http::HeaderMap, routing::post};
+use mfa_aws::{Aws, AwsSettings, Table};
+use mfa_core::kernel::UserId;
+use mfa_testkit::Deployed;
 use serde_json::{Value, json};
-use shared::kernel::UserId;
-use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::Deployed;
 use tokio::{net::TcpListener, time::Instant};
 
 /// A table that leaves every batch unprocessed `left` times. It keeps the batches.

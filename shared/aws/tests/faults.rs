@@ -11,8 +11,8 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde_json::json;
-use shared::{
+use mfa_aws::{Aws, AwsSettings, EndUserMessaging, SmsSettings, Table, UserPool};
+use mfa_core::{
     config::Policy,
     delivery::{Provider as _, Sms, SmsText},
     factors::{NativeFactors as _, PreferenceChange, UserPoolFault},
@@ -20,8 +20,8 @@ use shared::{
     sign_in::SignInLedger as _,
     sign_up::ConfirmedUsers as _,
 };
-use shared_aws::{Aws, AwsSettings, EndUserMessaging, SmsSettings, Table, UserPool};
-use shared_testkit::Deployed;
+use mfa_testkit::Deployed;
+use serde_json::json;
 use tokio::time::timeout;
 
 const CANARY: &str = "canary-5550199";

@@ -5,7 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use shared::{
+use mfa_aws::{Aws, AwsSettings, Table};
+use mfa_core::{
     delivery::{
         AdmissionDecision, AdmissionRequest, Destination, GovernorSettings, Lease, NotSent, Purpose,
         SendLeases,
@@ -14,8 +15,7 @@ use shared::{
     kernel::{PhoneNumber, UserId},
     recovery::{Case, CaseKey, Cases as _, SwapOutcome},
 };
-use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::{Deployed, ServedTable, next_delivery};
+use mfa_testkit::{Deployed, ServedTable, next_delivery};
 use tokio::time::Instant;
 
 const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);

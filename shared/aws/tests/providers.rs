@@ -12,13 +12,13 @@ use std::{
 };
 
 use axum::{Router, http::StatusCode};
-use serde_json::json;
-use shared::{
+use mfa_aws::{Aws, AwsSettings, EmailSender, EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns};
+use mfa_core::{
     delivery::{Email, EmailText, Provider, ProviderFault, Sms, SmsText},
     kernel::{EmailAddress, PhoneNumber},
 };
-use shared_aws::{Aws, AwsSettings, EmailSender, EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns};
-use shared_testkit::Deployed;
+use mfa_testkit::Deployed;
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
-use shared::{
+use mfa_aws::{Aws, AwsSettings, Table};
+use mfa_core::{
     config::Environment,
     delivery::{AdmissionDecision, AdmissionRequest, Destination, GovernorSettings, Purpose},
     kernel::{Clock as _, PhoneNumber, SystemEntropy, UserId},
@@ -16,8 +16,8 @@ use shared::{
     sign_up::UniqueSettings,
     trigger::{PostAuthentication, PostConfirmation, PreAuthentication, PreSignUp, Trigger, answer},
 };
-use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::{Deployed, ManualClock, ServedTable, Spent, next_delivery};
+use mfa_testkit::{Deployed, ManualClock, ServedTable, Spent, next_delivery};
+use serde_json::{Value, json};
 
 const SUB: &str = "a1b2c3d4-5678-40ab-9cde-f0123456789a";
 const POLICY: &str = "[sign_up.unique]\nemail = true\nphone_number = true\n[sign_in]\nenforce = true\n[governor]\ncodes_before_cool_down = 1\n[sms.all]\nper_hour = 6\n";
@@ -121,7 +121,7 @@ async fn each_trigger_of_a_sign_in_makes_one_round_trip() {
 async fn five_hundred_attempts_are_counted_exactly() {
     let stage = Stage::set().await;
     let (table, now) = (stage.table(), Timestamp::from_second(1_767_323_045).unwrap());
-    let back_off = stage.read(|environment| shared::sign_in::BackOff::of(&environment.policy().sign_in));
+    let back_off = stage.read(|environment| mfa_core::sign_in::BackOff::of(&environment.policy().sign_in));
     let (counted, held) =
         (Subject::User(UserId::parse("counted").unwrap()), Subject::User(UserId::parse("held").unwrap()));
     // The concurrency is limited to what the table of a busy machine answers within the client's second.

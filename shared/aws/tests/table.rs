@@ -10,18 +10,18 @@ use std::sync::Arc;
 
 use dynoxide::Database;
 use jiff::SignedDuration;
-use serde_json::{Value, json};
-use shared::{
+use mfa_aws::{Aws, AwsSettings, Table};
+use mfa_core::{
     config::{self, Policy, SignUpPolicy},
     kernel::{Refusal, UserId},
     sign_up::{UniqueAddresses, UniqueSettings},
     trigger::{PostConfirmation, PreSignUp, answer},
 };
-use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::{
+use mfa_testkit::{
     Deployed, ManualClock, ServedTable, TABLE, contract,
     model_tests::{self, ModelRun},
 };
+use serde_json::{Value, json};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 /// Starts a table of its own on a free port.
@@ -210,7 +210,7 @@ async fn challenges() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claims() {
-    use shared::delivery::DeliveryId;
+    use mfa_core::delivery::DeliveryId;
 
     let (table, db) = table().await;
     contract::claims(&table).await;
@@ -239,7 +239,7 @@ async fn custom_factors() {
 /// Checks the further items of the token gate, and items that a newer version may have written.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_proof_of_own_factors() {
-    use shared::{
+    use mfa_core::{
         factors::custom::{CustomFactorStore as _, LastProof},
         kernel::CustomFactor,
     };
@@ -355,9 +355,9 @@ fn unique_addresses(policy: &str, table: &Table) -> UniqueAddresses {
     settings.unwrap().addresses(Arc::new(table.clone()))
 }
 
-fn governor(table: &Table) -> shared::delivery::Governor {
+fn governor(table: &Table) -> mfa_core::delivery::Governor {
     let none = tempfile::tempdir().unwrap();
-    config::load(&lookup(none.path()), shared::delivery::GovernorSettings::read)
+    config::load(&lookup(none.path()), mfa_core::delivery::GovernorSettings::read)
         .unwrap()
         .governor(Arc::new(table.clone()))
 }
@@ -366,11 +366,11 @@ fn governor(table: &Table) -> shared::delivery::Governor {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_reads_the_trail_by_time_and_erases_a_user() {
     use jiff::{SignedDuration, Timestamp};
-    use shared::{
+    use mfa_core::{
         audit::{AuditAction, AuditEntry, AuditTrail},
         sign_in::{SignInLedger, Subject},
     };
-    use shared_testkit::{ManualClock, SeededEntropy};
+    use mfa_testkit::{ManualClock, SeededEntropy};
 
     let (table, db) = table().await;
     let (alex, sam) = (UserId::parse("op-alex").unwrap(), UserId::parse("op-sam").unwrap());
@@ -399,7 +399,7 @@ async fn an_operator_reads_the_trail_by_time_and_erases_a_user() {
 
 #[tokio::test]
 async fn a_dead_table_is_a_fault_and_not_an_answer() {
-    use shared::{
+    use mfa_core::{
         sign_in::{SignInLedger, Subject},
         sign_up::ConfirmedUsers,
     };

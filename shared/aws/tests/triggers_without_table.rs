@@ -16,8 +16,8 @@ use std::{
 };
 
 use futures::future::join_all;
-use serde_json::{Value, json};
-use shared::{
+use mfa_aws::{Aws, AwsSettings, Table};
+use mfa_core::{
     config::Environment,
     delivery::GovernorSettings,
     kernel::{Refusal, SystemClock, SystemEntropy},
@@ -25,8 +25,8 @@ use shared::{
     sign_up::UniqueSettings,
     trigger::{PostAuthentication, PostConfirmation, PreAuthentication, PreSignUp, Trigger, answer},
 };
-use shared_aws::{Aws, AwsSettings, Table};
-use shared_testkit::Deployed;
+use mfa_testkit::Deployed;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 /// The longest time. A cold start may take the rest of Cognito's 5 s.

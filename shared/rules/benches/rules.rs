@@ -9,8 +9,8 @@
 
 use std::{fs, path::Path};
 
-use shared::rules::{Phone, RuleAction, RuleQuestion, RuleVerdict, Rules};
-use shared_rules::{CedarRules, check};
+use mfa_core::rules::{Phone, RuleAction, RuleQuestion, RuleVerdict, Rules};
+use mfa_rules::{CedarRules, check};
 use tokio::time::Instant;
 
 const STARTS: usize = 50;
@@ -61,9 +61,9 @@ fn question(email: &str) -> RuleQuestion<'_> {
         user_name: "a1b2c3d4-5678-40ab-9cde-f0123456789a",
         app_client: "1example23456789exampleab",
         provider: None,
-        email: Some(shared::kernel::EmailAddress::parse(email).unwrap()),
+        email: Some(mfa_core::kernel::EmailAddress::parse(email).unwrap()),
         phone: Some(Phone {
-            number: shared::kernel::PhoneNumber::parse("+4915123456789").unwrap(),
+            number: mfa_core::kernel::PhoneNumber::parse("+4915123456789").unwrap(),
             country: Some("DE".into()),
             kind: "mobile",
         }),

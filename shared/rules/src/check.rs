@@ -1,7 +1,7 @@
 use std::{fs, path::Path};
 
 use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
-use shared::delivery::{Finding, Severity};
+use mfa_core::delivery::{Finding, Severity};
 
 use crate::{
     literals,
@@ -109,7 +109,7 @@ mod tests {
         rules/notes.txt: error: ignored: rules are files that end in .cedar
         "#);
         let config_dir = |name: &str| (name == "MFA_CONFIG_DIR").then(|| folder.path().display().to_string());
-        let problems = shared::config::load(&config_dir, crate::read).unwrap_err();
+        let problems = mfa_core::config::load(&config_dir, crate::read).unwrap_err();
         assert_eq!(problems.0.len(), at_start.len());
         let checked = check(folder.path());
         assert!(at_start.iter().all(|finding| checked.contains(finding)));

@@ -5,7 +5,7 @@ use cedar_policy::{
     Policy, PolicyId, PolicySet, Request, RestrictedExpression,
 };
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     delivery::Finding,
     kernel::RuleMessage,
     rules::{RuleQuestion, RuleVerdict, Rules},

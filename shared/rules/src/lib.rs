@@ -19,7 +19,7 @@ pub use engine::CedarRules;
 
 use std::{path::Path, sync::Arc};
 
-use shared::{config::Environment, rules::Rules};
+use mfa_core::{config::Environment, rules::Rules};
 
 /// Reads the rules of `MFA_CONFIG_DIR/rules` and reports all problems at once. Returns `None` if there are no
 /// files.

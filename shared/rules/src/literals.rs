@@ -1,8 +1,8 @@
 //! Finds texts in a rule that its attribute never has.
 
 use cedar_policy::Policy;
+use mfa_core::kernel::{EmailAddress, PhoneNumber};
 use serde_json::Value;
-use shared::kernel::{EmailAddress, PhoneNumber};
 
 /// The values of `phoneType` in the schema.
 const PHONE_TYPES: [&str; 11] = [

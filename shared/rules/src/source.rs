@@ -5,12 +5,12 @@ use std::{
 };
 
 use cedar_policy::{ActionConstraint, Effect, Policy, PolicySet};
-use miette::Diagnostic;
-use shared::{
+use mfa_core::{
     delivery::{Finding, Severity},
     kernel::RuleMessage,
     rules::RuleAction,
 };
+use miette::Diagnostic;
 
 /// The permitted annotations. Any other is a misspelling: `@mesage` would have no effect.
 const ANNOTATIONS: [&str; 2] = ["message", "id"];

@@ -15,16 +15,16 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rstest::rstest;
-use serde_json::{Value, json};
-use shared::{
+use mfa_core::{
     config::Policy,
     kernel::{Clock, Refusal},
     rules::Rules,
     trigger::{PreAuthentication, PreSignUp, answer},
 };
-use shared_rules::CedarRules;
-use shared_testkit::{InMemoryTable, ManualClock};
+use mfa_rules::CedarRules;
+use mfa_testkit::{InMemoryTable, ManualClock};
+use rstest::rstest;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 fn samples() -> PathBuf {
@@ -86,7 +86,7 @@ async fn decide(rules: Arc<dyn Rules>, event: Value, at: &str) -> Result<(), Ref
     let answered = if event["triggerSource"] == SIGN_UP {
         answer(&PreSignUp::new(policy.sign_up, Some(rules), None, clock), event).await
     } else {
-        let guard = shared::config::load(&|_| None, shared::sign_in::SignInSettings::read).unwrap();
+        let guard = mfa_core::config::load(&|_| None, mfa_core::sign_in::SignInSettings::read).unwrap();
         let guard = guard.guard(Arc::new(InMemoryTable::default()));
         answer(&PreAuthentication::new(guard, Some(rules), clock), event).await
     };

@@ -4,7 +4,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use shared::{
+use mfa_core::{
     factors::{Contacts, FactorState, PreferenceChange, Profile},
     kernel::{EmailAddress, PhoneNumber, PoolFactor, PortError, UserId},
     recovery::{

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     custom_auth::{
         AnswerAction, AnswerOutcome, AnswerWrite, ChallengeState, Challenges, ChosenFactor, CodeHash,
         Comparison, ConsumedCredential, FAILURES_TO_LOCK, FailureScope, GrantRedemption, MAX_SEND_ATTEMPTS,
@@ -290,7 +290,7 @@ fn open(kept: &mut UserSignInState, answer: &AnswerWrite, claim: &SlotClaim) -> 
 
 fn act(challenge_state: &mut ChallengeState, answer: &AnswerWrite) -> Option<()> {
     let chosen = ChosenFactor {
-        factor: shared::kernel::CustomFactor::EmailCode,
+        factor: mfa_core::kernel::CustomFactor::EmailCode,
         round_index: answer.round_index + 1,
         send_attempt: 1,
         sent_at: answer.now,

@@ -11,7 +11,7 @@ mod pool_factors;
 mod recovery;
 mod sign_in;
 
-use shared::kernel::UserId;
+use mfa_core::kernel::UserId;
 
 pub use address_claims::{address_claims, claims_review, federated_links};
 pub use api_limits::{call_counts, requests};

@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     assurance::PasswordRecovery,
     audit::AuditTrail,
     config::Policy,

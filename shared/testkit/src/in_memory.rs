@@ -12,7 +12,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     api_limits::{IdempotencyKey, RateCounter},
     assurance::RecordedSignIn,
     audit::AuditEntry,

@@ -1,7 +1,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use shared::{
+use mfa_core::{
     kernel::{EmailAddress, PortError},
     sign_up::{FederatedIdentity, FederatedLinks},
 };

@@ -7,12 +7,7 @@
 use std::{cell::Cell, fmt::Debug};
 
 use jiff::{SignedDuration, Timestamp};
-use proptest::{
-    prelude::*,
-    prop_assert, prop_assert_eq, prop_oneof,
-    test_runner::{Config, TestCaseError, TestRunner},
-};
-use shared::{
+use mfa_core::{
     api_limits::{
         IdempotencyKey, IdempotencyStore, KeyClaim, KeyHolder, KeyRelease, RateCounter, RateCounts,
         RequestHash, StoredResponse,
@@ -40,6 +35,11 @@ use shared::{
         AddressClaim, AddressClaims, AddressKey, CandidateKey, DAY, OwnershipClaim, RESERVATION_TIME,
         RESERVATIONS_PER_DAY,
     },
+};
+use proptest::{
+    prelude::*,
+    prop_assert, prop_assert_eq, prop_oneof,
+    test_runner::{Config, TestCaseError, TestRunner},
 };
 use tokio::runtime::Runtime;
 

@@ -4,7 +4,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use shared::{
+use mfa_core::{
     delivery::{Channel, Destination},
     factors::{
         AddressBook, AddressVerification, Contacts, DeviceId, DeviceRegistry, FactorState,

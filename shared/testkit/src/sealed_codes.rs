@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use data_encoding::BASE64;
-use serde::Deserialize;
-use shared::{
+use mfa_core::{
     delivery::{DataKeyCiphertext, DataKeys},
     kernel::PortError,
 };
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 const PYTHON: &str = include_str!("../../../events/esdk-keys.json");

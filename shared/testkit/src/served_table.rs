@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dynoxide::Database;
+use mfa_core::config::{self, Environment};
 use serde_json::{Value, json};
-use shared::config::{self, Environment};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, BufStream},
     net::{TcpListener, TcpStream},

@@ -4,11 +4,11 @@ use std::sync::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
-use shared::{
+use mfa_core::{
     delivery::DeliveryId,
     kernel::{Clock, Entropy, PortError},
 };
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 /// Returns a new delivery id each time.

@@ -2,15 +2,15 @@
 
 use data_encoding::BASE64;
 use local_user_pool::UserPools;
-use serde_json::{Value, json};
-use shared::{
+use mfa_aws::{Aws, AwsSettings, UserPool};
+use mfa_core::{
     config,
     delivery::Destination,
     factors::{DeviceId, TotpSecret},
     kernel::{AccessToken, Clock as _, OneTimeCode, SystemClock},
 };
-use shared_aws::{Aws, AwsSettings, UserPool};
-use shared_testkit::contract;
+use mfa_testkit::contract;
+use serde_json::{Value, json};
 
 use crate::pool::{self, Mailbox};
 

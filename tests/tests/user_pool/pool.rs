@@ -14,8 +14,8 @@ use local_user_pool::{
         Outbox,
     },
 };
+use mfa_core::kernel::{Clock as _, SystemClock};
 use serde_json::Value;
-use shared::kernel::{Clock as _, SystemClock};
 use tokio::net::TcpListener;
 
 pub(crate) struct Served {
@@ -51,13 +51,13 @@ pub(crate) struct Mailbox(Mutex<Vec<Message>>);
 impl Mailbox {
     /// Returns the newest code by e-mail.
     pub(crate) fn last_code(&self) -> String {
-        self.last_code_by(shared::delivery::Channel::Email)
+        self.last_code_by(mfa_core::delivery::Channel::Email)
     }
 
-    pub(crate) fn last_code_by(&self, channel: shared::delivery::Channel) -> String {
+    pub(crate) fn last_code_by(&self, channel: mfa_core::delivery::Channel) -> String {
         let channel = match channel {
-            shared::delivery::Channel::Email => Channel::Email,
-            shared::delivery::Channel::Sms => Channel::Sms,
+            mfa_core::delivery::Channel::Email => Channel::Email,
+            mfa_core::delivery::Channel::Sms => Channel::Sms,
         };
         let messages = self.0.lock().unwrap();
         messages.iter().rfind(|message| message.channel == channel).unwrap().code.clone().unwrap()

@@ -21,8 +21,8 @@ use aws_sdk_cognitoidentityprovider::{
 };
 use aws_smithy_types::Document;
 use local_user_pool::{SignInRisk, Switches};
+use mfa_core::kernel::{Clock as _, SystemClock};
 use serde_json::Value;
-use shared::kernel::{Clock as _, SystemClock};
 
 use crate::{
     passkey_device::{PasskeyDevice, RELYING_PARTY},

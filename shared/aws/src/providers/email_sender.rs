@@ -1,5 +1,5 @@
 use email_encoding::headers::{quoted_string, writer::EmailWriter};
-use shared::kernel::EmailAddress;
+use mfa_core::kernel::EmailAddress;
 
 /// The sender of e-mails as a header contains it (RFC 5322 §3.4, RFC 2047): the name, quoted or encoded if
 /// necessary, and the address in ASCII.

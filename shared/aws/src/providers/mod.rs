@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
-use shared::{
+use mfa_core::{
     config::{DeliveryPolicy, Environment},
     custom_auth::DrawnCodes,
     delivery::{

@@ -5,7 +5,7 @@ use aws_sdk_sesv2::{
     operation::send_email::SendEmailError,
     types::{Body, Content, Destination, EmailContent, Message},
 };
-use shared::{
+use mfa_core::{
     delivery::{Email, Provider, ProviderFault},
     kernel::PortError,
 };

@@ -5,7 +5,7 @@ use aws_sdk_sns::{
     operation::publish::PublishError,
     types::MessageAttributeValue,
 };
-use shared::{
+use mfa_core::{
     delivery::{Provider, ProviderFault, Sms},
     kernel::PortError,
 };

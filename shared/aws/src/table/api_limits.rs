@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use shared::{
+use mfa_core::{
     api_limits::{
         IdempotencyKey, IdempotencyStore, KeyClaim, KeyHolder, KeyRelease, RateCounter, RateCounts,
         RequestHash, StoredResponse,

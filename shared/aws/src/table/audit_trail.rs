@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     audit::{AuditAction, AuditEntry, AuditLine, AuditLog, AuditTrail, Authority},
     kernel::{PoolFactor, PortError, UserId},
 };

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
-use shared::{
+use mfa_core::{
     delivery::{
         BudgetCounter, BudgetCounts, BudgetRefusal, Budgets, Channel, CounterIncrement, Credit, DeliveryId,
         LastSend, Reservation, ReservationOutcome, SendHistory, TrustLevel, UnverifiedCodes,

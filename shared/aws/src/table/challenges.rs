@@ -12,7 +12,7 @@ mod write;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use shared::{
+use mfa_core::{
     custom_auth::{
         AnswerAction, AnswerOutcome, AnswerWrite, ChallengeSlot, Challenges, CodeHash, ConsumedCredential,
         GrantRedemption, PROOF_LIFE, Proof, ProofOutcome, REPEAT, RedeemedGrant, SlotClaim, StateKey,

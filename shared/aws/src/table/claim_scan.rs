@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     kernel::{PortError, UserId},
     sign_up::{ClaimCursor, ClaimReview, ClaimScan, KnownAddress, PassProgress, StoredClaim},
 };

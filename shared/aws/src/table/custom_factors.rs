@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::primitives::Blob;
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     factors::{
         FriendlyDeviceName,
         custom::{

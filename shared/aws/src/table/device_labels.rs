@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use shared::{
+use mfa_core::{
     factors::{DeviceId, DeviceLabels, FriendlyDeviceName},
     kernel::{PortError, UserId},
 };

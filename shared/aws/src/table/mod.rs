@@ -55,7 +55,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure},
 };
 use jiff::{SignedDuration, Timestamp};
-use shared::kernel::UserId;
+use mfa_core::kernel::UserId;
 
 use crate::{Aws, fault::port_error};
 

@@ -10,13 +10,13 @@ use aws_sdk_dynamodb::{
 };
 use aws_types::SdkConfig;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
-use shared::{
+use mfa_core::{
     admin::UserItems,
     delivery::{BudgetScope, Channel},
     kernel::{PortError, UserId},
     sign_up::{AddressClaims as _, ClaimCursor, StoredClaim},
 };
+use serde_json::{Map, Value};
 use tokio::time::sleep;
 
 use super::{

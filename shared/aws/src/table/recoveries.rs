@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use shared::{
+use mfa_core::{
     factors::custom::RecoveryHash,
     kernel::{PoolFactor, PortError, UserId},
     recovery::{

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::{
     },
 };
 use futures::future::join_all;
-use shared::{
+use mfa_core::{
     delivery::{
         BudgetCounter, BudgetCounts, BudgetRefusal, Budgets as _, Channel, CounterIncrement, Reservation,
         ReservationOutcome, SendHistory,

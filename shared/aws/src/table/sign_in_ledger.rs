@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use shared::{
+use mfa_core::{
     kernel::{PortError, UserId},
     sign_in::{Attempt, BackOff, History, SignInHistory, SignInLedger, Subject},
 };

@@ -1,6 +1,6 @@
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use shared::{
+use mfa_core::{
     kernel::{EmailAddress, UserId},
     sign_up::{
         AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimCursor, ClaimReview, ClaimScan,

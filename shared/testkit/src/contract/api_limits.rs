@@ -1,6 +1,6 @@
 use futures::future::join_all;
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     api_limits::{
         IdempotencyKey, IdempotencyStore, KeyClaim, KeyHolder, KeyRelease, RateCounter, RateCounts,
         RequestHash, StoredResponse,

@@ -1,5 +1,5 @@
 use jiff::{SignedDuration, Timestamp};
-use shared::{
+use mfa_core::{
     audit::{AuditAction, AuditEntry, AuditLog, AuditTrail, FactorEvent},
     kernel::{PoolFactor, UserId},
 };

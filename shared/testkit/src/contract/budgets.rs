@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, future::join_all, stream};
 use jiff::Timestamp;
-use shared::delivery::{
+use mfa_core::delivery::{
     BudgetCounter, BudgetCounts, BudgetLimits, BudgetRefusal, BudgetScope, Budgets, Channel,
     CounterIncrement, Credit, LastSend, Reservation, SendHistory, TrustLevel, UnverifiedCodes,
 };

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
-use shared::{
+use mfa_core::{
     custom_auth::{
         AnswerAction, AnswerOutcome, AnswerWrite, ChallengeSlot, ChallengeState, Challenges, CodeHash,
         Comparison, ConsumedCredential, FAILURES_TO_LOCK, FailureScope, GrantRedemption, MAX_SEND_ATTEMPTS,
@@ -431,7 +431,7 @@ async fn proofs(port: &dyn Challenges, factors: &dyn CustomFactorStore) {
     let other_slot = Proof { slot: BY_NAME, ..proof(&again, ConsumedCredential::Step(101)) };
     assert_eq!(port.prove(&other_slot).await.expect("works"), ProofOutcome::Refused);
 
-    let code = shared::factors::custom::RecoveryHash::from_stored("0".repeat(32));
+    let code = mfa_core::factors::custom::RecoveryHash::from_stored("0".repeat(32));
     let change = Change { recovery: Some(BTreeSet::from([code.clone()])), ..Change::default() };
     let seen = factors.custom_factors(&alex).await.expect("works").revision;
     factors.change(&alex, seen, &change).await.expect("works");
@@ -439,14 +439,14 @@ async fn proofs(port: &dyn Challenges, factors: &dyn CustomFactorStore) {
         factor: CustomFactor::RecoveryCode,
         ..proof(&again, ConsumedCredential::Recovery(hash))
     };
-    let wrong = shared::factors::custom::RecoveryHash::from_stored("1".repeat(32));
+    let wrong = mfa_core::factors::custom::RecoveryHash::from_stored("1".repeat(32));
     assert_eq!(port.prove(&recovery(wrong)).await.expect("works"), ProofOutcome::Refused);
     assert_eq!(port.prove(&recovery(code)).await.expect("works"), ProofOutcome::Done);
     assert_eq!(factors.custom_factors(&alex).await.expect("works").recovery, BTreeSet::new(), "used up");
 
     let third = later(&compared, 6, compare(None));
     taken(port, &third).await;
-    let device = shared::factors::custom::FactorId::parse(&"a".repeat(32)).expect("an id");
+    let device = mfa_core::factors::custom::FactorId::parse(&"a".repeat(32)).expect("an id");
     assert_eq!(
         port.prove(&proof(&third, ConsumedCredential::Device(device))).await.expect("works"),
         ProofOutcome::Refused

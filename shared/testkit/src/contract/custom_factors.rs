@@ -1,6 +1,6 @@
 use futures::future::join_all;
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     factors::{
         FriendlyDeviceName,
         custom::{

@@ -1,6 +1,6 @@
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use shared::delivery::{DeliveryId, Lease, SendFailure, SendLeases, SendOutcome};
+use mfa_core::delivery::{DeliveryId, Lease, SendFailure, SendLeases, SendOutcome};
 
 use super::RACING;
 

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     delivery::{Channel, Destination},
     factors::{
         AddressBook, AddressVerification, Block, DeviceId, DeviceLabels, DeviceRegistry, FactorState,

@@ -2,8 +2,7 @@
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
-use shared::{
+use mfa_core::{
     admin::UserItems,
     assurance::{Evidence, RecordedSignIn, SignInRecords},
     audit::{AdminEvent, AuditAction, AuditEntry, AuditTrail, Authority},
@@ -14,6 +13,7 @@ use shared::{
         PasswordFingerprint, RecoveryCodes, RecoveryStep, RedeemOutcome, RunIds, SwapOutcome,
     },
 };
+use serde_json::Value;
 
 use super::{RACING, user};
 use crate::SeededEntropy;

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use shared::{
+use mfa_core::{
     config::Policy,
     sign_in::{Attempt, BackOff, History, SignInHistory, SignInLedger, Subject},
     sign_up::{ConfirmedUsers, Recorded},

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     kernel::{PortError, UserId},
     sign_up::{
         AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimCursor, ClaimReview, ClaimScan, DAY,

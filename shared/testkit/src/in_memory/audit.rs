@@ -1,12 +1,12 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
-use shared::{
+use mfa_core::{
     admin::UserItems,
     audit::{AuditAction, AuditEntry, AuditLine, AuditLog, AuditTrail},
     kernel::{PortError, UserId},
     sign_in::Subject,
 };
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::InMemoryTable;

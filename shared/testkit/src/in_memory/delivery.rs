@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     delivery::{
         BudgetCounter, BudgetCounts, BudgetRefusal, Budgets, Channel, CounterIncrement, Credit, DeliveryId,
         Lease, Reservation, ReservationOutcome, SendHistory, SendLeases, SendOutcome, TrustLevel,

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use shared::{
+use mfa_core::{
     factors::custom::RecoveryHash,
     kernel::{PortError, UserId},
     recovery::{

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     assurance::{RecordedSignIn, SignInRecords},
     kernel::{PortError, UserId},
     sign_in::{Attempt, BackOff, History, SignInHistory, SignInLedger, Subject},

@@ -1,7 +1,7 @@
 //! The clauses of a write: what an answer claims, changes and counts.
 
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     custom_auth::{
         AnswerAction, Comparison, FAILURES_TO_LOCK, FailureScope, MAX_SEND_ATTEMPTS, NAME_ONLY_TOTP_ATTEMPTS,
         NAME_ONLY_TOTP_WINDOW, Proof, SlotClaim,

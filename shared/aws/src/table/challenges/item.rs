@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use shared::{
+use mfa_core::{
     custom_auth::{
         AnswerEffect, AnswerWrite, ChallengeSlot, ChallengeState, ChosenFactor, FailureCounts, Nonce, Proven,
         RedeemedGrant, UserSignInState,

@@ -1,7 +1,0 @@
-//! Fuzzes the text of an operator's policy.toml (`tests/hostile`).
-
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| hostile_input::policy(bytes));

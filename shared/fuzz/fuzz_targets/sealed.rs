@@ -1,7 +1,0 @@
-//! Fuzzes the bytes of a sealed code (`tests/hostile`).
-
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| hostile_input::sealed(bytes));

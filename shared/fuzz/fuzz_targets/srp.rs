@@ -1,7 +1,0 @@
-//! Fuzzes the parameters of a sign-in by SRP (`tests/hostile`).
-
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| hostile_input::srp(bytes));
