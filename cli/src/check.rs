@@ -7,7 +7,11 @@ use anyhow::{Context as _, Result};
 use mfa_core::assurance::PasswordRecovery;
 use mfa_core::config::{self, Policy, Problems, check_policy, line_of};
 use mfa_core::custom_auth::{Weakness, weaknesses};
-use mfa_core::delivery::{self, Finding, GovernorRules, Severity};
+use mfa_core::delivery::{
+    self,
+    message::{Finding, Severity},
+    toll_fraud::GovernorRules,
+};
 
 use crate::exit_status::ExitStatus;
 
@@ -66,7 +70,7 @@ pub(crate) fn check(folder: &Path) -> Result<(Policy, Vec<Finding>)> {
             text: problem.trim_start_matches("policy.toml: ").to_owned(),
         }));
     }
-    findings.extend(delivery::check(&policy.messages, folder));
+    findings.extend(delivery::message::check(&policy.messages, folder));
     findings.extend(mfa_rules::check(folder));
     findings.sort();
     Ok((policy, findings))

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use mfa_core::config::Policy;
-use mfa_core::delivery::{Content, Encoding, Finding, Messages, Segments};
+use mfa_core::delivery::message::{Content, Encoding, Finding, Messages, Segments};
 use minijinja::{Environment, Value, context};
 
 use crate::check::check;

@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use end_to_end::{stacks, workspace};
 use local::template::{Account, Deployment, Function, Given, Template};
 use mfa_core::assurance::{PasswordRecovery, level};
-use mfa_core::config::{EnrolmentPolicy, FirstStep, Policy};
+use mfa_core::config::{
+    Policy,
+    policy::{EnrolmentPolicy, FirstStep},
+};
 use mfa_core::custom_auth::{AppClient, AppClients, Proven, Requirements};
 use mfa_core::kernel::CustomFactor;
 use serde_json::Value as Json;

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use mfa_aws::Table;
 use mfa_core::kernel::{PortError, UserId};
 use mfa_core::sign_up::{
-    AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimCursor, ClaimReview, ClaimScan, KnownAddress,
-    OwnershipClaim, PassProgress, StoredClaim,
+    AddressClaim, AddressClaims, AddressKey, CandidateKey, KnownAddress, OwnershipClaim, StoredClaim,
+    claim_reconciler::{ClaimCursor, ClaimReview, ClaimScan, PassProgress},
 };
 
 /// An owned claim, and whether the pass has seen it.

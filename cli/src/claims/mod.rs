@@ -13,8 +13,10 @@ use mfa_aws::{PoolListing, Table};
 use mfa_core::config::{self, process_environment};
 use mfa_core::kernel::{SystemClock, UserId};
 use mfa_core::sign_up::{
-    AddressConflict, ClaimReconciler, ClaimScan as _, PassStart, PassStatus, PassTotals, RunObserver,
     UniqueSettings,
+    claim_reconciler::{
+        AddressConflict, ClaimReconciler, ClaimScan as _, PassStart, PassStatus, PassTotals, RunObserver,
+    },
 };
 use serde_json::{Value, json};
 

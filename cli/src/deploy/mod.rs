@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use mfa_core::delivery::Severity;
+use mfa_core::delivery::message::Severity;
 use serde_json::{Value, json};
 
 use crate::aws::{Aws, Service};

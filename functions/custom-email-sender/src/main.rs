@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mfa_aws::{Aws, AwsSettings, Directory, EmailSettings, delivery_dependencies, email_providers};
 use mfa_core::{
     config::RecoveryClient,
-    delivery::{ChannelProviders, ProviderChain, SenderSettings},
+    delivery::{ChannelProviders, SenderSettings, provider_chain::ProviderChain},
     init,
     trigger::{CustomSender, serve},
 };

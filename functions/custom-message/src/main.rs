@@ -1,7 +1,7 @@
 //! Custom message trigger: words the messages that Cognito itself sends. It has no AWS client.
 
 use mfa_core::{
-    delivery::Messages,
+    delivery::message::Messages,
     init,
     trigger::{CustomMessage, serve},
 };

@@ -3,7 +3,7 @@
 use mfa_aws::{Aws, AwsSettings, SmsSettings, delivery_dependencies, sms_providers};
 use mfa_core::{
     config::RecoveryClient,
-    delivery::{ChannelProviders, ProviderChain, SenderSettings},
+    delivery::{ChannelProviders, SenderSettings, provider_chain::ProviderChain},
     init,
     trigger::{CustomSender, serve},
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mfa_aws::{Aws, AwsSettings, DeliverFunction, Table};
 use mfa_core::{
     config::RecoveryClient,
-    delivery::{GovernorSettings, MessageQueue},
+    delivery::{MessageQueue, toll_fraud::GovernorSettings},
     init,
     kernel::{SystemClock, SystemEntropy},
     trigger::{PostAuthentication, serve},

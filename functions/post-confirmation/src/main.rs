@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mfa_aws::{Aws, AwsSettings, DeliverFunction, PoolAccounts, Table};
 use mfa_core::{
-    delivery::{GovernorSettings, MessageQueue},
+    delivery::{MessageQueue, toll_fraud::GovernorSettings},
     init,
     kernel::SystemClock,
     sign_up::UniqueSettings,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mfa_aws::{Aws, AwsSettings, PoolLinks, Table};
 use mfa_core::{
-    delivery::NumberRules,
+    delivery::toll_fraud::NumberRules,
     init,
     kernel::SystemClock,
     sign_up::{Linking, UniqueSettings},

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mfa_aws::{Aws, AwsSettings, Directory, Table};
 use mfa_core::{
     config::RecoveryClient,
-    custom_auth::{CustomAuthSettings, TokenGate},
+    custom_auth::{CustomAuthSettings, token_gate::TokenGate},
     init,
     kernel::SystemClock,
     trigger::{PreTokenGeneration, SignInRecorder, serve},

@@ -4,7 +4,7 @@ use std::fs;
 
 use jiff::Timestamp;
 use mfa_core::{
-    delivery::Finding,
+    delivery::message::Finding,
     kernel::{EmailAddress, PhoneNumber},
     rules::{Phone, RuleAction, RuleQuestion, RuleVerdict, Rules as _},
 };

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use data_encoding::BASE64;
 use futures::FutureExt as _;
 use mfa_core::{
-    delivery::{DataKeyCiphertext, DataKeys, Unseal},
+    delivery::sealed::{DataKeyCiphertext, DataKeys, Unseal},
     kernel::PortError,
 };
 use mfa_testkit::{SealedSample, foreign_samples, sealed_samples};

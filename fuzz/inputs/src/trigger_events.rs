@@ -16,15 +16,15 @@ use jiff::Timestamp;
 use mfa_core::{
     config::{self, Environment, Policy},
     custom_auth::{
-        AnswerVerifier, ChallengeCreator, CustomAuthSettings, DrawnCodes, NativeEnrolment, SignInEnrolment,
-        SignIns, TokenGate,
+        AnswerVerifier, ChallengeCreator, CustomAuthSettings, DrawnCodes, SignInEnrolment, SignIns,
+        port::NativeEnrolment, token_gate::TokenGate,
     },
-    delivery::{ChallengeCodes as _, GovernorSettings, Messages, OutboundMessage},
+    delivery::{ChallengeCodes as _, OutboundMessage, message::Messages, toll_fraud::GovernorSettings},
     factors::{
-        FriendlyDeviceName,
         custom::{
             Authenticator, Change, CustomFactorStore as _, FactorId, RecoveryCode, Seeds as _, TotpSeed,
         },
+        enrolment::FriendlyDeviceName,
     },
     kernel::{HashKey, PortError, Refusal, UserId},
     sign_in::SignInSettings,

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use mfa_aws::{Aws, AwsSettings, Table};
 use mfa_core::{
     custom_auth::DefineDecision,
-    delivery::GovernorSettings,
+    delivery::toll_fraud::GovernorSettings,
     kernel::{SystemEntropy, UserId},
     sign_in::SignInSettings,
     sign_up::UniqueSettings,

@@ -11,9 +11,15 @@ use aws_sdk_cognitoidentityprovider::{
 };
 use jiff::Timestamp;
 use mfa_core::{
-    factors::{Contacts, FactorState, PreferenceChange, Profile},
+    factors::{
+        Contacts, Profile,
+        preference::{FactorState, PreferenceChange},
+    },
     kernel::{EmailAddress, PhoneNumber, PoolFactor, PortError, UserId, is_verified},
-    recovery::{Account, Accounts, Password, PasswordOutcome, PoolMfa, PoolRules, PreferenceOutcome},
+    recovery::{
+        Password, PoolMfa, PoolRules,
+        port::{Account, Accounts, PasswordOutcome, PreferenceOutcome},
+    },
 };
 
 use crate::{Aws, aws::LazyClient, fault::port_error};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use mfa_core::{
     admin::{AdminPorts, AdminService},
-    config::{AdminPolicy, Environment},
-    delivery::NumberRules,
+    config::{Environment, policy::AdminPolicy},
+    delivery::toll_fraud::NumberRules,
     kernel::{SystemClock, SystemEntropy},
 };
 

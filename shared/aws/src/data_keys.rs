@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use mfa_core::{
-    delivery::{DataKeyCiphertext, DataKeys},
+    delivery::sealed::{DataKeyCiphertext, DataKeys},
     kernel::PortError,
 };
 use zeroize::Zeroizing;

@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use aws_sdk_cognitoidentityprovider::{Client, error::ProvideErrorMetadata};
 use mfa_core::{
-    custom_auth::NativeEnrolment,
-    delivery::{FoundUser, VerifiedEmails},
+    custom_auth::port::NativeEnrolment,
+    delivery::send_request::{FoundUser, VerifiedEmails},
     kernel::{EmailAddress, PortError, UserId, is_verified},
 };
 

@@ -10,7 +10,7 @@ use aws_sdk_cognitoidentityprovider::{
 use mfa_core::{
     config::{Environment, RecoveryClient},
     kernel::{PoolFactor, PortError},
-    recovery::{Password, Passwords},
+    recovery::{Password, port::Passwords},
 };
 
 use crate::{Aws, aws::LazyClient, fault::port_error};

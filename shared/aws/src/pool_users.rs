@@ -4,7 +4,10 @@ use aws_types::SdkConfig;
 use jiff::Timestamp;
 use mfa_core::{
     kernel::{PortError, UserId},
-    sign_up::{ListedUser, PoolUsers, UsersPage},
+    sign_up::{
+        ListedUser,
+        claim_reconciler::{PoolUsers, UsersPage},
+    },
 };
 
 use crate::{Aws, fault::port_error};

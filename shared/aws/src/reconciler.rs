@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mfa_core::{
     config::Environment,
     kernel::{PortError, SystemClock},
-    sign_up::{ClaimReconciler, UniqueSettings},
+    sign_up::{UniqueSettings, claim_reconciler::ClaimReconciler},
 };
 
 use crate::{Aws, AwsSettings, PoolListing, Table};

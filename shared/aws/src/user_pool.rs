@@ -11,11 +11,12 @@ use aws_sdk_cognitoidentityprovider::{
 };
 use jiff::Timestamp;
 use mfa_core::{
-    delivery::{Channel, Destination},
+    delivery::{Channel, toll_fraud::Destination},
     factors::{
-        AddressBook, AddressVerification, Contacts, DeviceId, DeviceRegistry, FactorState,
-        FriendlyDeviceName, NativeFactors, PoolDevice, PreferenceChange, Profile, TotpSecret,
-        TotpVerification, UserPoolFault,
+        AddressBook, AddressVerification, Contacts, NativeFactors, Profile, TotpVerification, UserPoolFault,
+        devices::{DeviceId, DeviceRegistry, PoolDevice},
+        enrolment::{FriendlyDeviceName, TotpSecret},
+        preference::{FactorState, PreferenceChange},
     },
     kernel::{
         AccessToken, EmailAddress, OneTimeCode, PhoneNumber, PoolFactor, PortError, UserId, is_verified,

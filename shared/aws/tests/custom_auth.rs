@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mfa_aws::{Aws, AwsSettings, Table};
 use mfa_core::{
-    custom_auth::{DefineDecision, TokenDecision},
+    custom_auth::{DefineDecision, token_gate::TokenDecision},
     kernel::UserId,
 };
 use mfa_testkit::{CUSTOM, CustomAuthStage, CustomSignIn, Deployed, NATIVE, ServedTable};

@@ -14,8 +14,11 @@ use jiff::Timestamp;
 use mfa_aws::{Aws, AwsSettings, EndUserMessaging, SmsSettings, Table, UserPool};
 use mfa_core::{
     config::Policy,
-    delivery::{Provider as _, Sms, SmsText},
-    factors::{NativeFactors as _, PreferenceChange, UserPoolFault},
+    delivery::{
+        message::SmsText,
+        provider_chain::{Provider as _, Sms},
+    },
+    factors::{NativeFactors as _, UserPoolFault, preference::PreferenceChange},
     kernel::{AccessToken, OneTimeCode, PhoneNumber, PortError, UserId},
     sign_in::SignInLedger as _,
     sign_up::ConfirmedUsers as _,

@@ -8,12 +8,17 @@ use jiff::{SignedDuration, Timestamp};
 use mfa_aws::{Aws, AwsSettings, Table};
 use mfa_core::{
     delivery::{
-        AdmissionDecision, AdmissionRequest, Destination, GovernorSettings, Lease, NotSent, Purpose,
-        SendLeases,
+        Purpose,
+        send_leases::{Lease, SendLeases},
+        toll_fraud::{AdmissionDecision, AdmissionRequest, Destination, GovernorSettings, NotSent},
     },
     factors::custom::{Change, ChangeOutcome, CustomFactorStore as _, RecoveryHash},
     kernel::{PhoneNumber, UserId},
-    recovery::{Case, CaseKey, Cases as _, SwapOutcome},
+    recovery::{
+        CaseKey,
+        case::Case,
+        port::{Cases as _, SwapOutcome},
+    },
 };
 use mfa_testkit::{Deployed, ServedTable, next_delivery};
 use tokio::time::Instant;

@@ -14,7 +14,10 @@ use std::{
 use axum::{Router, http::StatusCode};
 use mfa_aws::{Aws, AwsSettings, EmailSender, EmailSettings, EndUserMessaging, Ses, SmsSettings, Sns};
 use mfa_core::{
-    delivery::{Email, EmailText, Provider, ProviderFault, Sms, SmsText},
+    delivery::{
+        message::{EmailText, SmsText},
+        provider_chain::{Email, Provider, ProviderFault, Sms},
+    },
     kernel::{EmailAddress, PhoneNumber},
 };
 use mfa_testkit::Deployed;

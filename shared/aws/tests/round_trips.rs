@@ -10,7 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use mfa_aws::{Aws, AwsSettings, Table};
 use mfa_core::{
     config::Environment,
-    delivery::{AdmissionDecision, AdmissionRequest, Destination, GovernorSettings, Purpose},
+    delivery::{
+        Purpose,
+        toll_fraud::{AdmissionDecision, AdmissionRequest, Destination, GovernorSettings},
+    },
     kernel::{Clock as _, PhoneNumber, SystemEntropy, UserId},
     sign_in::{Attempt, SignInLedger as _, SignInSettings, Subject},
     sign_up::UniqueSettings,

@@ -12,7 +12,7 @@ use dynoxide::Database;
 use jiff::SignedDuration;
 use mfa_aws::{Aws, AwsSettings, Table};
 use mfa_core::{
-    config::{self, Policy, SignUpPolicy},
+    config::{self, Policy, policy::SignUpPolicy},
     kernel::{Refusal, UserId},
     sign_up::{UniqueAddresses, UniqueSettings},
     trigger::{PostConfirmation, PreSignUp, answer},
@@ -210,7 +210,7 @@ async fn challenges() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claims() {
-    use mfa_core::delivery::DeliveryId;
+    use mfa_core::delivery::send_leases::DeliveryId;
 
     let (table, db) = table().await;
     contract::claims(&table).await;
@@ -355,9 +355,9 @@ fn unique_addresses(policy: &str, table: &Table) -> UniqueAddresses {
     settings.unwrap().addresses(Arc::new(table.clone()))
 }
 
-fn governor(table: &Table) -> mfa_core::delivery::Governor {
+fn governor(table: &Table) -> mfa_core::delivery::toll_fraud::Governor {
     let none = tempfile::tempdir().unwrap();
-    config::load(&lookup(none.path()), mfa_core::delivery::GovernorSettings::read)
+    config::load(&lookup(none.path()), mfa_core::delivery::toll_fraud::GovernorSettings::read)
         .unwrap()
         .governor(Arc::new(table.clone()))
 }

@@ -19,7 +19,7 @@ use futures::future::join_all;
 use mfa_aws::{Aws, AwsSettings, Table};
 use mfa_core::{
     config::Environment,
-    delivery::GovernorSettings,
+    delivery::toll_fraud::GovernorSettings,
     kernel::{Refusal, SystemClock, SystemEntropy},
     sign_in::SignInSettings,
     sign_up::UniqueSettings,

@@ -16,7 +16,7 @@ use mfa_core::{
     assurance::{Evidence, RecordedSignIn, SignInRecords},
     audit::{AdminEvent, AuditAction, AuditEntry, AuditTrail},
     config::{Policy, load},
-    delivery::{Notice, NumberRules, OutboundMessage},
+    delivery::{Notice, OutboundMessage, toll_fraud::NumberRules},
     factors::custom::{Change, CustomFactorStore, RecoveryHash},
     http::admin_api,
     kernel::{PoolFactor, PortError, UserId},

@@ -20,15 +20,17 @@ use jiff::{SignedDuration, Timestamp};
 use mfa_core::{
     assurance::{Evidence, PasswordRecovery},
     config::Policy,
-    custom_auth::{AppClients, CustomAuthSettings, DefineDecision, TokenDecision},
+    custom_auth::{AppClients, CustomAuthSettings, DefineDecision, token_gate::TokenDecision},
     factors::{
-        AppClientDirectory, Contacts, DeviceId, DeviceRegistry, FactorChangeGuard, FactorChangePorts,
-        FactorState, FriendlyDeviceName, NativeFactors, PoolDevice, PoolFactorService, PreferenceChange,
-        Profile, Setting, SignedIn, TotpSecret, TotpVerification, UserPoolFault,
+        AppClientDirectory, Contacts, FactorChangeGuard, FactorChangePorts, NativeFactors, PoolFactorService,
+        Profile, SignedIn, TotpVerification, UserPoolFault,
         custom::{
             Authenticator, Change, CustomFactorService, CustomFactorStore, CustomFactors, FactorId,
             MessageCodeSetting, PoolFactorNote, RecoveryCode, Seeds, TotpSeed,
         },
+        devices::{DeviceId, DeviceRegistry, PoolDevice},
+        enrolment::{FriendlyDeviceName, TotpSecret},
+        preference::{FactorState, PreferenceChange, Setting},
     },
     kernel::{AccessToken, Clock, EmailAddress, OneTimeCode, PhoneNumber, PoolFactor, UserId},
 };

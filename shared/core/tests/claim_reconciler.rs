@@ -13,8 +13,11 @@ use mfa_core::{
     config,
     kernel::{Clock as _, EmailAddress, PortError, UserId},
     sign_up::{
-        AddressClaim, AddressClaims as _, AddressConflict, CandidateKey, ClaimReconciler, ListedUser,
-        PassStart, PassStatus, PassTotals, PoolUsers, RunObserver, RunOutcome, UniqueSettings, UsersPage,
+        AddressClaim, AddressClaims as _, CandidateKey, ListedUser, UniqueSettings,
+        claim_reconciler::{
+            AddressConflict, ClaimReconciler, PassStart, PassStatus, PassTotals, PoolUsers, RunObserver,
+            RunOutcome, UsersPage,
+        },
     },
 };
 use mfa_testkit::{InMemoryTable, ManualClock};

@@ -16,14 +16,18 @@ use data_encoding::BASE64URL_NOPAD;
 use jiff::SignedDuration;
 use mfa_core::{
     assurance::{Evidence, PasswordRecovery},
-    custom_auth::{Challenges, DefineDecision, NAME_ONLY_TOTP_ATTEMPTS, StateKey, TokenDecision},
+    custom_auth::{
+        DefineDecision,
+        port::{Challenges, NAME_ONLY_TOTP_ATTEMPTS, StateKey},
+        token_gate::TokenDecision,
+    },
     delivery::OutboundMessage,
     factors::{
-        FriendlyDeviceName,
         custom::{
             Authenticator, Change, CustomFactorStore, DEVICE_TRUST, DeviceKey, DeviceStatement, FactorId,
             RecoveryCode, Seeds, TotpSeed, TrustedDevice,
         },
+        enrolment::FriendlyDeviceName,
     },
     kernel::{Clock, CustomFactor, OneTimeCode, UserId},
 };

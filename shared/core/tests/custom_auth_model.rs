@@ -18,8 +18,10 @@ use mfa_core::{
     assurance::PasswordRecovery,
     config::Policy,
     custom_auth::{
-        ChallengeSlot, ChallengeState, NextStep, Nonce, Proven, Requirements, RoundPrompt, RoundState,
-        SessionItem, next,
+        Proven, Requirements,
+        machine::{NextStep, SessionItem, next},
+        round_state::{ChallengeSlot, Nonce, RoundPrompt, RoundState},
+        state::ChallengeState,
     },
     kernel::CustomFactor::{self, EmailCode, SmsCode, Totp, TrustedDevice},
 };
@@ -304,8 +306,8 @@ fn walk(
 }
 
 /// Returns whether no later member can repair the session.
-fn is_for_good(why: mfa_core::custom_auth::FailReason) -> bool {
-    use mfa_core::custom_auth::FailReason;
+fn is_for_good(why: mfa_core::custom_auth::machine::FailReason) -> bool {
+    use mfa_core::custom_auth::machine::FailReason;
     matches!(
         why,
         FailReason::UnexpectedChallenge

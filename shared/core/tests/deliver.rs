@@ -14,9 +14,11 @@ use jiff::{SignedDuration, Timestamp};
 use mfa_core::{
     config::{self, Policy},
     delivery::{
-        ChallengeCode, ChallengeCodes, ChannelProviders, Destination, Email, Notice, Notification,
-        OutboundMessage, Provider, ProviderChain, ProviderFault, QueueConsumer, Recipient, SendFailure,
-        SendOutcome, SenderDependencies, SenderSettings, Sms,
+        ChallengeCode, ChallengeCodes, ChannelProviders, Notice, Notification, OutboundMessage,
+        QueueConsumer, Recipient, SenderDependencies, SenderSettings,
+        provider_chain::{Email, Provider, ProviderChain, ProviderFault, Sms},
+        send_leases::{SendFailure, SendOutcome},
+        toll_fraud::Destination,
     },
     kernel::{EmailAddress, OneTimeCode, PhoneNumber, PortError, Refusal, UserId},
     trigger::accept,

@@ -8,8 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use mfa_core::{
     config::{Policy, load},
     delivery::{
-        AdmissionDecision, AdmissionReceipt, AdmissionRequest, BudgetScope, Completion, Country, Destination,
-        Governor, GovernorRules, NotSent, Notice, Purpose,
+        Notice, Purpose,
+        toll_fraud::{
+            AdmissionDecision, AdmissionReceipt, AdmissionRequest, BudgetScope, Completion, Country,
+            Destination, Governor, GovernorRules, NotSent,
+        },
     },
     kernel::{Clock, EmailAddress, HashKey, PhoneNumber, UserId},
 };

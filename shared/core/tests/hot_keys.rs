@@ -17,11 +17,14 @@ use std::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use mfa_core::{
-    config::{BudgetPolicy, Policy, load},
+    config::{Policy, load, policy::BudgetPolicy},
     delivery::{
-        AdmissionRequest, BudgetCounter, BudgetCounts, BudgetScope, Budgets, Channel, CounterIncrement,
-        Credit, Destination, Governor, GovernorRules, Purpose, Reservation, ReservationOutcome, SendHistory,
-        UnverifiedCodes,
+        Channel, Purpose,
+        toll_fraud::{
+            AdmissionRequest, BudgetCounter, BudgetCounts, BudgetScope, Budgets, CounterIncrement, Credit,
+            Destination, Governor, GovernorRules, Reservation, ReservationOutcome, SendHistory,
+            UnverifiedCodes,
+        },
     },
     kernel::{HashKey, PhoneNumber, PortError, UserId},
 };

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use mfa_core::{
-    factors::{DeviceId, PoolDevice},
+    factors::devices::{DeviceId, PoolDevice},
     kernel::{AccessToken, OneTimeCode, UserId},
 };
 use mfa_testkit::{InMemoryLinks, InMemorySeeds, InMemoryTable, InMemoryUserPool, contract};

@@ -25,13 +25,17 @@ use mfa_core::{
     audit::AuditAction,
     config::{Policy, load},
     custom_auth::{AppClients, CustomAuthSettings},
-    delivery::{Budgets, Channel, Destination, LastSend, Notice, NumberRules, OutboundMessage, SendHistory},
+    delivery::{
+        Channel, Notice, OutboundMessage,
+        toll_fraud::{Budgets, Destination, LastSend, NumberRules, SendHistory},
+    },
     factors::{
-        ActivityService, AddressService, DeviceId, DeviceService, FactorChangeGuard, FactorChangePorts,
-        PoolDevice, PoolFactorService, ResendCooldown,
+        ActivityService, AddressService, FactorChangeGuard, FactorChangePorts, PoolFactorService,
+        ResendCooldown,
         custom::{
             Change, ChangeOutcome, CustomFactorService, CustomFactorStore, CustomFactors, PoolFactorNote,
         },
+        devices::{DeviceId, DeviceService, PoolDevice},
     },
     http::{MfaServices, mfa_api},
     kernel::{EmailAddress, HashKey, PoolFactor, PortError, UserId},

@@ -16,10 +16,10 @@ use mfa_core::{
     config::Policy,
     delivery::{Channel, MailedRecovery, Notice, OutboundMessage, RecoveryNotification},
     factors::{
-        FriendlyDeviceName,
         custom::{
             Authenticator, Change, CustomFactorStore, FactorId, PoolFactorNote, RecoveryCode, SealedSeed,
         },
+        enrolment::FriendlyDeviceName,
     },
     http::{RecoveryFrontSettings, recovery_api},
     kernel::{Clock as _, HashKey, PoolFactor, UserId},

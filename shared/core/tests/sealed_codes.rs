@@ -10,7 +10,7 @@ use std::{
 
 use data_encoding::BASE64;
 use futures::FutureExt;
-use mfa_core::delivery::{Plaintext, Unreadable, Unseal, UnsealFault};
+use mfa_core::delivery::sealed::{Plaintext, Unreadable, Unseal, UnsealFault};
 use mfa_testkit::{SampleDataKeys, SealedSample, foreign_samples, sealed_samples};
 
 struct Case {

@@ -13,7 +13,9 @@ use mfa_core::{
     assurance::{PasswordRecovery, RecordedSignIn, SignInRecords},
     config::Policy,
     custom_auth::{
-        AppClients, CustomAuthSettings, DefineDecision, NativeEnrolment, TokenDecision, TokenGate,
+        AppClients, CustomAuthSettings, DefineDecision,
+        port::NativeEnrolment,
+        token_gate::{TokenDecision, TokenGate},
     },
     factors::custom::{CustomFactorStore, PoolFactorNote},
     kernel::{Clock as _, PortError, Refusal, UserId},

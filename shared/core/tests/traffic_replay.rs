@@ -23,8 +23,11 @@ use jiff::Timestamp;
 use mfa_core::{
     config::{Policy, load},
     delivery::{
-        AdmissionDecision, AdmissionRequest, BudgetScope, Completion, Destination, Governor, GovernorRules,
-        NotSent, NumberType, Numbering, Purpose,
+        Purpose,
+        toll_fraud::{
+            AdmissionDecision, AdmissionRequest, BudgetScope, Completion, Destination, Governor,
+            GovernorRules, NotSent, NumberType, Numbering,
+        },
     },
     kernel::{HashKey, PhoneNumber, UserId},
 };

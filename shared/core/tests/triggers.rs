@@ -9,11 +9,14 @@ use jiff::{SignedDuration, Timestamp};
 use mfa_core::{
     audit::AuditAction,
     config::{self, Policy, RecoveryClient},
-    custom_auth::{CustomAuthSettings, NativeEnrolment, TokenGate},
-    delivery::{Destination, Governor, GovernorSettings, MessageQueue, Notice, OutboundMessage},
+    custom_auth::{CustomAuthSettings, port::NativeEnrolment, token_gate::TokenGate},
+    delivery::{
+        MessageQueue, Notice, OutboundMessage,
+        toll_fraud::{Destination, Governor, GovernorSettings},
+    },
     factors::{
-        FriendlyDeviceName,
         custom::{CustomFactorStore as _, DeviceKey, FactorId, TrustedDevice},
+        enrolment::FriendlyDeviceName,
     },
     kernel::{EmailAddress, PortError, Refusal, UserId},
     rules::{RuleQuestion, RuleVerdict, Rules},

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use mfa_core::{
-    delivery::{Country, NumberType, Numbering},
+    delivery::toll_fraud::{Country, NumberType, Numbering},
     kernel::PhoneNumber,
 };
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberType};

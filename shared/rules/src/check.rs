@@ -1,7 +1,7 @@
 use std::{fs, path::Path};
 
 use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
-use mfa_core::delivery::{Finding, Severity};
+use mfa_core::delivery::message::{Finding, Severity};
 
 use crate::{
     literals,

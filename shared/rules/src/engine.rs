@@ -6,7 +6,7 @@ use cedar_policy::{
 };
 use jiff::Timestamp;
 use mfa_core::{
-    delivery::Finding,
+    delivery::message::Finding,
     kernel::RuleMessage,
     rules::{RuleQuestion, RuleVerdict, Rules},
 };

@@ -6,7 +6,7 @@ use std::{
 
 use cedar_policy::{ActionConstraint, Effect, Policy, PolicySet};
 use mfa_core::{
-    delivery::{Finding, Severity},
+    delivery::message::{Finding, Severity},
     kernel::RuleMessage,
     rules::RuleAction,
 };

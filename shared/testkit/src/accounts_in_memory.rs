@@ -5,10 +5,14 @@ use std::{
 
 use async_trait::async_trait;
 use mfa_core::{
-    factors::{Contacts, FactorState, PreferenceChange, Profile},
+    factors::{
+        Contacts, Profile,
+        preference::{FactorState, PreferenceChange},
+    },
     kernel::{EmailAddress, PhoneNumber, PoolFactor, PortError, UserId},
     recovery::{
-        Account, Accounts, Password, PasswordOutcome, Passwords, PoolMfa, PoolRules, PreferenceOutcome,
+        Password, PoolMfa, PoolRules,
+        port::{Account, Accounts, PasswordOutcome, Passwords, PreferenceOutcome},
     },
 };
 

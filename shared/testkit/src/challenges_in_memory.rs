@@ -4,10 +4,13 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use mfa_core::{
     custom_auth::{
-        AnswerAction, AnswerOutcome, AnswerWrite, ChallengeState, Challenges, ChosenFactor, CodeHash,
-        Comparison, ConsumedCredential, FAILURES_TO_LOCK, FailureScope, GrantRedemption, MAX_SEND_ATTEMPTS,
-        NAME_ONLY_TOTP_ATTEMPTS, PROOF_LIFE, Proof, ProofOutcome, REPEAT, RedeemedGrant, SlotClaim, StateKey,
-        TokenGrant, UNNAMED_PROOF_LIFE, UserSignInState,
+        port::{
+            AnswerAction, AnswerOutcome, AnswerWrite, Challenges, CodeHash, Comparison, ConsumedCredential,
+            FAILURES_TO_LOCK, FailureScope, GrantRedemption, MAX_SEND_ATTEMPTS, NAME_ONLY_TOTP_ATTEMPTS,
+            PROOF_LIFE, Proof, ProofOutcome, REPEAT, RedeemedGrant, SlotClaim, StateKey, TokenGrant,
+            UNNAMED_PROOF_LIFE,
+        },
+        state::{ChallengeState, ChosenFactor, UserSignInState},
     },
     factors::custom::LastProof,
     kernel::{CustomFactor, PortError},

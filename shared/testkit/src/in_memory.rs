@@ -16,16 +16,21 @@ use mfa_core::{
     api_limits::{IdempotencyKey, RateCounter},
     assurance::RecordedSignIn,
     audit::AuditEntry,
-    custom_auth::StateKey,
-    delivery::{BudgetCounter, Channel, DeliveryId, SendHistory, SendOutcome},
+    custom_auth::port::StateKey,
+    delivery::{
+        Channel,
+        send_leases::{DeliveryId, SendOutcome},
+        toll_fraud::{BudgetCounter, SendHistory},
+    },
     factors::{
-        DeviceId, FriendlyDeviceName,
         custom::{CustomFactors, LastProof, RecoveryHash},
+        devices::DeviceId,
+        enrolment::FriendlyDeviceName,
     },
     kernel::{PortError, UserId},
-    recovery::{AttemptKind, Case, CaseKey},
+    recovery::{CaseKey, case::Case, port::AttemptKind},
     sign_in::Subject,
-    sign_up::{AddressKey, PassProgress},
+    sign_up::{AddressKey, claim_reconciler::PassProgress},
 };
 
 use self::{

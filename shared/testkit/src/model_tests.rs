@@ -14,20 +14,29 @@ use mfa_core::{
     },
     config::Policy,
     custom_auth::{
-        AnswerAction, AnswerOutcome, AnswerWrite, ChallengeSlot, Challenges, Comparison, ConsumedCredential,
-        FailureScope, GrantRedemption, Nonce, PROOF_LIFE, Proof, ProofOutcome, Proven, REPEAT, SlotClaim,
-        SlotKind, StateKey, TokenGrant, UNNAMED_PROOF_LIFE,
+        Proven,
+        port::{
+            AnswerAction, AnswerOutcome, AnswerWrite, Challenges, Comparison, ConsumedCredential,
+            FailureScope, GrantRedemption, PROOF_LIFE, Proof, ProofOutcome, REPEAT, SlotClaim, StateKey,
+            TokenGrant, UNNAMED_PROOF_LIFE,
+        },
+        round_state::{ChallengeSlot, Nonce, SlotKind},
     },
     delivery::{
-        BudgetCounter, BudgetCounts, BudgetLimits, BudgetScope, Budgets, Channel, CounterIncrement, Credit,
-        DeliveryId, Lease, Reservation, SendFailure, SendLeases, SendOutcome, TrustLevel,
+        Channel,
+        send_leases::{DeliveryId, Lease, SendFailure, SendLeases, SendOutcome},
+        toll_fraud::{
+            BudgetCounter, BudgetCounts, BudgetLimits, BudgetScope, Budgets, CounterIncrement, Credit,
+            Reservation, TrustLevel,
+        },
     },
     factors::{
-        FriendlyDeviceName, VerificationRequests,
+        VerificationRequests,
         custom::{
             Authenticator, Change, ChangeOutcome, CustomFactorStore, CustomFactors, DEVICE_TRUST, DeviceKey,
             FactorId, MOST_AUTHENTICATORS, RecoveryHash, SealedSeed, TrustedDevice,
         },
+        enrolment::FriendlyDeviceName,
     },
     kernel::{CustomFactor, PortError, UserId},
     sign_in::{Attempt, BackOff, SignInLedger, Subject},

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use data_encoding::BASE64;
 use mfa_core::{
-    delivery::{DataKeyCiphertext, DataKeys},
+    delivery::sealed::{DataKeyCiphertext, DataKeys},
     kernel::PortError,
 };
 use serde::Deserialize;

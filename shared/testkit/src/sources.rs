@@ -5,7 +5,7 @@ use std::sync::{
 
 use jiff::{SignedDuration, Timestamp};
 use mfa_core::{
-    delivery::DeliveryId,
+    delivery::send_leases::DeliveryId,
     kernel::{Clock, Entropy, PortError},
 };
 use sha2::{Digest, Sha256};

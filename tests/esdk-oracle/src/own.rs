@@ -1,13 +1,13 @@
 use anyhow::Result;
 use async_trait::async_trait;
 use aws_smithy_types::Blob;
-use mfa_core::delivery::{DataKeyCiphertext, DataKeys, Unseal};
+use mfa_core::delivery::sealed::{DataKeyCiphertext, DataKeys, Unseal};
 use mfa_core::kernel::PortError;
 use zeroize::Zeroizing;
 
 use crate::sender::Reader;
 
-/// `mfa_core::delivery::Unseal` over KMS.
+/// `mfa_core::delivery::sealed::Unseal` over KMS.
 pub struct Own<K> {
     unseal: Unseal,
     keys: K,

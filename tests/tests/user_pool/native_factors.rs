@@ -5,8 +5,8 @@ use local_user_pool::UserPools;
 use mfa_aws::{Aws, AwsSettings, UserPool};
 use mfa_core::{
     config,
-    delivery::Destination,
-    factors::{DeviceId, TotpSecret},
+    delivery::toll_fraud::Destination,
+    factors::{devices::DeviceId, enrolment::TotpSecret},
     kernel::{AccessToken, Clock as _, OneTimeCode, SystemClock},
 };
 use mfa_testkit::contract;

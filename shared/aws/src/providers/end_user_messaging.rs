@@ -5,7 +5,7 @@ use aws_sdk_pinpointsmsvoicev2::{
     operation::send_text_message::SendTextMessageError,
     types::{ConflictExceptionReason, MessageType, ValidationExceptionReason, error::ValidationException},
 };
-use mfa_core::delivery::{Provider, ProviderFault, Sms};
+use mfa_core::delivery::provider_chain::{Provider, ProviderFault, Sms};
 
 use super::{SmsSettings, is_taken, single_try};
 use crate::{Aws, aws::LazyClient, fault::port_error};

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use mfa_core::{
-    config::{DeliveryPolicy, Environment},
+    config::{Environment, policy::DeliveryPolicy},
     custom_auth::DrawnCodes,
     delivery::{
-        ChannelProviders, DataKeys, Email, Provider, ProviderChain, QueueConsumer, SenderDependencies,
-        SenderSettings, Sms,
+        ChannelProviders, QueueConsumer, SenderDependencies, SenderSettings,
+        provider_chain::{Email, Provider, ProviderChain, Sms},
+        sealed::DataKeys,
     },
     kernel::{HashKey, SystemClock, SystemEntropy},
 };

@@ -6,7 +6,7 @@ use aws_sdk_sesv2::{
     types::{Body, Content, Destination, EmailContent, Message},
 };
 use mfa_core::{
-    delivery::{Email, Provider, ProviderFault},
+    delivery::provider_chain::{Email, Provider, ProviderFault},
     kernel::PortError,
 };
 

@@ -6,7 +6,7 @@ use aws_sdk_sns::{
     types::MessageAttributeValue,
 };
 use mfa_core::{
-    delivery::{Provider, ProviderFault, Sms},
+    delivery::provider_chain::{Provider, ProviderFault, Sms},
     kernel::PortError,
 };
 

@@ -3,8 +3,8 @@ use jiff::Timestamp;
 use mfa_core::{
     kernel::{PortError, UserId},
     sign_up::{
-        AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimCursor, DAY, OwnershipClaim,
-        RESERVATION_TIME, StoredClaim,
+        AddressClaim, AddressClaims, AddressKey, CandidateKey, DAY, OwnershipClaim, RESERVATION_TIME,
+        StoredClaim, claim_reconciler::ClaimCursor,
     },
 };
 

@@ -2,8 +2,12 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use mfa_core::{
     delivery::{
-        BudgetCounter, BudgetCounts, BudgetRefusal, Budgets, Channel, CounterIncrement, Credit, DeliveryId,
-        LastSend, Reservation, ReservationOutcome, SendHistory, TrustLevel, UnverifiedCodes,
+        Channel,
+        send_leases::DeliveryId,
+        toll_fraud::{
+            BudgetCounter, BudgetCounts, BudgetRefusal, Budgets, CounterIncrement, Credit, LastSend,
+            Reservation, ReservationOutcome, SendHistory, TrustLevel, UnverifiedCodes,
+        },
     },
     kernel::{PortError, UserId},
 };

@@ -14,9 +14,13 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use mfa_core::{
     custom_auth::{
-        AnswerAction, AnswerOutcome, AnswerWrite, ChallengeSlot, Challenges, CodeHash, ConsumedCredential,
-        GrantRedemption, PROOF_LIFE, Proof, ProofOutcome, REPEAT, RedeemedGrant, SlotClaim, StateKey,
-        UNNAMED_PROOF_LIFE, UserSignInState,
+        port::{
+            AnswerAction, AnswerOutcome, AnswerWrite, Challenges, CodeHash, ConsumedCredential,
+            GrantRedemption, PROOF_LIFE, Proof, ProofOutcome, REPEAT, RedeemedGrant, SlotClaim, StateKey,
+            UNNAMED_PROOF_LIFE,
+        },
+        round_state::ChallengeSlot,
+        state::UserSignInState,
     },
     kernel::{CustomFactor, PortError},
 };

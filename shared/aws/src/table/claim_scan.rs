@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use mfa_core::{
     kernel::{PortError, UserId},
-    sign_up::{ClaimCursor, ClaimReview, ClaimScan, KnownAddress, PassProgress, StoredClaim},
+    sign_up::{
+        KnownAddress, StoredClaim,
+        claim_reconciler::{ClaimCursor, ClaimReview, ClaimScan, PassProgress},
+    },
 };
 
 use super::{

@@ -5,12 +5,12 @@ use aws_sdk_dynamodb::primitives::Blob;
 use jiff::Timestamp;
 use mfa_core::{
     factors::{
-        FriendlyDeviceName,
         custom::{
             Authenticator, Change, ChangeOutcome, CustomFactorStore, CustomFactors, DeviceKey, FactorId,
             LastProof, MessageCodeSetting, MessageCodes, PoolFactorNote, RecoveryHash, SealedSeed,
             TrustedDevice,
         },
+        enrolment::FriendlyDeviceName,
     },
     kernel::{CustomFactor, PortError, UserId},
 };

@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use mfa_core::{
-    factors::{DeviceId, DeviceLabels, FriendlyDeviceName},
+    factors::{
+        devices::{DeviceId, DeviceLabels},
+        enrolment::FriendlyDeviceName,
+    },
     kernel::{PortError, UserId},
 };
 

@@ -12,9 +12,9 @@ use aws_types::SdkConfig;
 use jiff::Timestamp;
 use mfa_core::{
     admin::UserItems,
-    delivery::{BudgetScope, Channel},
+    delivery::{Channel, toll_fraud::BudgetScope},
     kernel::{PortError, UserId},
-    sign_up::{AddressClaims as _, ClaimCursor, StoredClaim},
+    sign_up::{AddressClaims as _, StoredClaim, claim_reconciler::ClaimCursor},
 };
 use serde_json::{Map, Value};
 use tokio::time::sleep;

@@ -9,9 +9,12 @@ use mfa_core::{
     factors::custom::RecoveryHash,
     kernel::{PoolFactor, PortError, UserId},
     recovery::{
-        AttemptKind, AttemptLimiter, Case, CaseEnding, CaseKey, CasePhase, Cases, EscalationReason, MailWait,
-        MailWaitIds, PasswordFingerprint, RecoveryCodes, RecoveryStep, RecoveryWork, RedeemOutcome, RunIds,
-        SwapOutcome,
+        CaseKey, PasswordFingerprint,
+        case::{
+            Case, CaseEnding, CasePhase, EscalationReason, MailWait, MailWaitIds, RecoveryStep, RecoveryWork,
+            RunIds,
+        },
+        port::{AttemptKind, AttemptLimiter, Cases, RecoveryCodes, RedeemOutcome, SwapOutcome},
     },
 };
 

@@ -16,8 +16,11 @@ use aws_sdk_dynamodb::{
 use futures::future::join_all;
 use mfa_core::{
     delivery::{
-        BudgetCounter, BudgetCounts, BudgetRefusal, Budgets as _, Channel, CounterIncrement, Reservation,
-        ReservationOutcome, SendHistory,
+        Channel,
+        toll_fraud::{
+            BudgetCounter, BudgetCounts, BudgetRefusal, Budgets as _, CounterIncrement, Reservation,
+            ReservationOutcome, SendHistory,
+        },
     },
     kernel::{PortError, UserId},
 };

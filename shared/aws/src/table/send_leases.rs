@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use mfa_core::{
-    delivery::{DeliveryId, Lease, SendLeases, SendOutcome},
+    delivery::send_leases::{DeliveryId, Lease, SendLeases, SendOutcome},
     kernel::PortError,
 };
 

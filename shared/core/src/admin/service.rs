@@ -8,14 +8,19 @@ use crate::{
     api_limits::{RateCounter, RateCounts, RateWindow},
     assurance::{Evidence, RECORD_LIFE, SAME_SIGN_IN, SECOND_FACTOR_LEVEL, SignInRecords},
     audit::{AdminEvent, AuditAction, AuditEntry, AuditTrail, Authority},
-    config::AdminPolicy,
-    delivery::{MessageQueue, Notice, Notification, NumberRules, OutboundMessage},
+    config::policy::AdminPolicy,
+    delivery::{MessageQueue, Notice, Notification, OutboundMessage, toll_fraud::NumberRules},
     factors::{
-        FactorFault, FactorState, NativeFactors, PreferenceRequest, SignedIn,
+        FactorFault, NativeFactors, SignedIn,
         custom::{Change, ChangeOutcome, CustomFactorStore, CustomFactors, PoolFactorNote},
+        preference::{FactorState, PreferenceRequest},
     },
     kernel::{Clock, Entropy, PhoneNumber, PoolFactor, PortError, Refusal, UserId},
-    recovery::{Account, Accounts, PreferenceOutcome, lost, remove},
+    recovery::{
+        lost,
+        port::{Account, Accounts, PreferenceOutcome},
+        remove,
+    },
     sign_in::SignInLedger,
     telemetry,
 };

@@ -5,18 +5,12 @@
 
 mod check;
 mod environment;
-mod policy;
+pub mod policy;
 mod recovery_client;
 
 pub use check::{check_policy, line_of};
 pub use environment::{Environment, process_environment};
-pub use policy::{
-    AccessTokenPolicy, AdminPolicy, ApiPolicy, AppClientPolicy, AuditPolicy, BudgetPolicy, ClaimsPolicy,
-    ClientTokensPolicy, CustomAuthPolicy, DeliveryPolicy, EmailPolicy, EnrolmentPolicy, FactorChangePolicy,
-    FirstStep, GovernorPolicy, MFA_METHODS, MessageValidity, MessagesPolicy, Policy, ProviderPolicy,
-    RecoveryPolicy, RequirementPolicy, Resend, SELF_SERVICE_SCOPE, SignInPolicy, SignUpPolicy, SmsPolicy,
-    TokensPolicy, TotpPolicy, UniquePolicy,
-};
+pub use policy::Policy;
 pub use recovery_client::RecoveryClient;
 
 /// All problems of a configuration.

@@ -2,7 +2,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::RoundPrompt;
+use super::round_state::RoundPrompt;
 use crate::{
     factors::custom::{FactorId, RecoveryCode},
     kernel::{CustomFactor, OneTimeCode},

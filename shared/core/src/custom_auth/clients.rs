@@ -1,5 +1,5 @@
 use super::{AppClient, CustomAuthSettings};
-use crate::{assurance::ClientKind, config::EnrolmentPolicy, factors::AppClientDirectory};
+use crate::{assurance::ClientKind, config::policy::EnrolmentPolicy, factors::AppClientDirectory};
 
 impl AppClientDirectory for CustomAuthSettings {
     fn kind(&self, client_id: &str) -> ClientKind {

@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Challenges, CodeHash, Nonce};
+use super::{
+    port::{Challenges, CodeHash},
+    round_state::Nonce,
+};
 use crate::{
     delivery::{ChallengeCode, ChallengeCodes},
     kernel::{Entropy, HashKey, OneTimeCode, PortError},

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    AnswerEffect, Challenge, ChosenFactor, NextStep, Nonce, Proven, RoundPrompt, RoundState, SessionItem,
-    SignIns, SigningIn,
+    Proven, SignIns, SigningIn,
     enrolment::derived_seed,
+    machine::{Challenge, NextStep, SessionItem},
+    round_state::{Nonce, RoundPrompt, RoundState},
+    state::{AnswerEffect, ChosenFactor},
     view::{SignInView, after},
 };
 use crate::{
-    delivery::{ChallengeCode, Destination, MessageQueue, OutboundMessage, Recipient},
-    factors::otpauth_uri,
+    delivery::{ChallengeCode, MessageQueue, OutboundMessage, Recipient, toll_fraud::Destination},
+    factors::enrolment::otpauth_uri,
     kernel::{CustomFactor, EmailAddress, Entropy, HashKey, PhoneNumber, PortError},
     telemetry::Metric,
 };

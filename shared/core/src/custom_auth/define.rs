@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    AppClient, Challenges, CustomAuthSettings, NextStep, Requirements, SessionItem, SigningIn,
+    AppClient, CustomAuthSettings, Requirements, SigningIn,
+    machine::{NextStep, SessionItem},
+    port::Challenges,
     view::{SignInView, last_round, state_key},
 };
 use crate::{
-    config::AppClientPolicy,
+    config::policy::AppClientPolicy,
     kernel::{Clock, PortError},
 };
 

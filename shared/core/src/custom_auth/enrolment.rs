@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Nonce, SigningIn};
+use super::{SigningIn, round_state::Nonce};
 use crate::{
     audit::{AuditAction, AuditEntry, AuditTrail, FactorEvent},
-    delivery::{Destination, MessageQueue, Notice, Notification, OutboundMessage, Recipient},
+    delivery::{MessageQueue, Notice, Notification, OutboundMessage, Recipient, toll_fraud::Destination},
     factors::{
-        FriendlyDeviceName,
         custom::{Authenticator, FactorId, SealedSeed, TotpSeed},
+        enrolment::FriendlyDeviceName,
     },
     kernel::{HashKey, PortError, UserId},
     telemetry,

@@ -29,8 +29,12 @@
 //! `challengeResult` is true exactly if the round proved a factor. A choice, `RESEND` and `BACK` are false
 //! and prove nothing. A proof only counts if both Cognito's session and our record contain it.
 
-use super::{AnswerEffect, ChallengeState, Nonce, Proven, Requirements, RoundPrompt, RoundState};
-use crate::{config::FirstStep, kernel::CustomFactor};
+use super::{
+    Proven, Requirements,
+    round_state::{Nonce, RoundPrompt, RoundState},
+    state::{AnswerEffect, ChallengeState},
+};
+use crate::{config::policy::FirstStep, kernel::CustomFactor};
 
 /// The maximum number of custom challenges in one sign-in. More would not fit into Cognito's session either.
 pub const MAX_ROUNDS: usize = 16;

@@ -11,16 +11,16 @@ mod codes;
 mod create;
 mod define;
 mod enrolment;
-mod machine;
-mod port;
+pub mod machine;
+pub mod port;
 mod private_parameters;
 mod requirement;
-mod round_state;
+pub mod round_state;
 mod settings;
 mod signing_in;
-mod state;
+pub mod state;
 mod strength;
-mod token_gate;
+pub mod token_gate;
 mod verify;
 mod view;
 
@@ -28,18 +28,8 @@ pub use codes::DrawnCodes;
 pub use create::{ChallengeCreator, CreatedChallenge};
 pub use define::{DefineDecision, SignIns};
 pub use enrolment::SignInEnrolment;
-pub use machine::{Challenge, FailReason, MAX_ROUNDS, NextStep, SessionItem, next};
-pub use port::{
-    AnswerAction, AnswerOutcome, AnswerWrite, Challenges, CodeHash, Comparison, ConsumedCredential,
-    FAILURES_TO_LOCK, FailureScope, GrantRedemption, MAX_SEND_ATTEMPTS, NAME_ONLY_TOTP_ATTEMPTS,
-    NAME_ONLY_TOTP_WINDOW, NativeEnrolment, PROOF_LIFE, Proof, ProofOutcome, REPEAT, RedeemedGrant,
-    SlotClaim, StateKey, TokenGrant, UNNAMED_PROOF_LIFE,
-};
 pub use requirement::{AppClient, AppClients, Proven, Requirements};
-pub use round_state::{ChallengeSlot, Nonce, RoundPrompt, RoundState, SlotKind};
 pub use settings::CustomAuthSettings;
 pub use signing_in::SigningIn;
-pub use state::{AnswerEffect, ChallengeState, ChosenFactor, FailureCounts, UserSignInState};
 pub use strength::{Weakness, weaknesses};
-pub use token_gate::{NativeSteps, TokenDecision, TokenGate, TokenGranted, TokenKind, TokenRequest};
 pub use verify::AnswerVerifier;

@@ -3,7 +3,11 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{AnswerEffect, ChallengeSlot, Nonce, Proven, UserSignInState};
+use super::{
+    Proven,
+    round_state::{ChallengeSlot, Nonce},
+    state::{AnswerEffect, UserSignInState},
+};
 use crate::{
     factors::custom::{Authenticator, FactorId, RecoveryHash, TotpStep},
     kernel::{CustomFactor, PortError, UserId},

@@ -1,4 +1,4 @@
-use super::{Nonce, RoundState};
+use super::round_state::{Nonce, RoundState};
 
 /// What Create passes to Verify of the same round. The client never receives it.
 pub(super) struct PrivateChallengeParameters {

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     assurance::{PasswordRecovery, Proofs},
-    config::{AppClientPolicy, CustomAuthPolicy, EnrolmentPolicy, FirstStep, RequirementPolicy},
+    config::policy::{AppClientPolicy, CustomAuthPolicy, EnrolmentPolicy, FirstStep, RequirementPolicy},
     kernel::CustomFactor,
 };
 

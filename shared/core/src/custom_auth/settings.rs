@@ -1,7 +1,10 @@
 use super::{AppClients, Requirements};
 use crate::{
     assurance::PasswordRecovery,
-    config::{CustomAuthPolicy, Environment, FirstStep},
+    config::{
+        Environment,
+        policy::{CustomAuthPolicy, FirstStep},
+    },
     kernel::CustomFactor,
 };
 

@@ -2,7 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{ChallengeSlot, NAME_ONLY_TOTP_WINDOW, Nonce};
+use super::{
+    port::NAME_ONLY_TOTP_WINDOW,
+    round_state::{ChallengeSlot, Nonce},
+};
 use crate::{factors::custom::CustomFactors, kernel::CustomFactor};
 
 /// The effect of a client's answer to a round (a number of session items). A round takes one answer. Cognito

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::{Proven, Requirements};
 use crate::{
     assurance::PasswordRecovery,
-    config::{AppClientPolicy, CustomAuthPolicy, EnrolmentPolicy, FirstStep},
+    config::policy::{AppClientPolicy, CustomAuthPolicy, EnrolmentPolicy, FirstStep},
     factors::custom::MessageCodes,
     kernel::CustomFactor,
 };

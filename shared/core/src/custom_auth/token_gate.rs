@@ -3,7 +3,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use jiff::Timestamp;
 
 use super::{
-    AppClient, Challenges, CustomAuthSettings, GrantRedemption, NativeEnrolment, Nonce, Requirements,
+    AppClient, CustomAuthSettings, Requirements,
+    port::{Challenges, GrantRedemption, NativeEnrolment},
+    round_state::Nonce,
 };
 use crate::{
     assurance::{Evidence, Proofs, SECOND_FACTOR_LEVEL},

@@ -8,18 +8,22 @@ use subtle::{Choice, ConstantTimeEq};
 use tokio::sync::OnceCell;
 
 use super::{
-    AnswerAction, AnswerOutcome, AnswerWrite, ChallengeSlot, ChallengeState, Comparison, ConsumedCredential,
-    FailureScope, Proof, ProofOutcome, Proven, Requirements, RoundPrompt, RoundState, SignIns, SigningIn,
-    SlotClaim, SlotKind, StateKey, TokenGrant, UserSignInState,
+    Proven, Requirements, SignIns, SigningIn,
     answer::Answer,
     codes::code_hash,
     enrolment::{SignInEnrolment, derived_seed},
+    port::{
+        AnswerAction, AnswerOutcome, AnswerWrite, Comparison, ConsumedCredential, FailureScope, Proof,
+        ProofOutcome, SlotClaim, StateKey, TokenGrant,
+    },
     private_parameters::PrivateChallengeParameters,
+    round_state::{ChallengeSlot, RoundPrompt, RoundState, SlotKind},
+    state::{ChallengeState, UserSignInState},
     view::{after, day},
 };
 use crate::{
     assurance::{SECOND_FACTOR_LEVEL, level},
-    config::{CustomAuthPolicy, Resend},
+    config::policy::{CustomAuthPolicy, Resend},
     factors::custom::{DeviceStatement, SealedSeed, Seeds, TotpCheck, TotpSeed},
     kernel::{CustomFactor, HashKey, OneTimeCode, PortError, UserId},
 };

@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Challenge, ChallengeSlot, ChallengeState, FAILURES_TO_LOCK, FailReason, NextStep, Proven, Requirements,
-    RoundState, SessionItem, SigningIn, SlotKind, StateKey, UserSignInState, next,
+    Proven, Requirements, SigningIn,
+    machine::{Challenge, FailReason, NextStep, SessionItem, next},
+    port::{FAILURES_TO_LOCK, StateKey},
     private_parameters::PrivateChallengeParameters,
+    round_state::{ChallengeSlot, RoundState, SlotKind},
+    state::{ChallengeState, UserSignInState},
 };
 use crate::{
     assurance::{FactorClass, class_of},
-    config::{EnrolmentPolicy, FirstStep},
+    config::policy::{EnrolmentPolicy, FirstStep},
     kernel::{CustomFactor, UserId},
 };
 

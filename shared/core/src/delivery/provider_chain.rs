@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
-    config::ProviderPolicy,
+    config::policy::ProviderPolicy,
     kernel::{EmailAddress, Entropy, PhoneNumber, PortError},
     telemetry,
 };
 
-use super::{EmailText, SmsText};
+use super::message::{EmailText, SmsText};
 
 /// A text message for a provider.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Destination, Notice};
+use super::{Notice, toll_fraud::Destination};
 use crate::kernel::{EmailAddress, HashKey, OneTimeCode, PhoneNumber, PortError, UserId};
 
 /// Queues messages for the function `deliver`.

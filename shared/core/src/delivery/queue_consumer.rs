@@ -3,8 +3,10 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::{
-    ChallengeCode, ChallengeCodes, Channel, CodeSource, DeliveryId, MailedRecovery, Notification,
-    OutboundMessage, Purpose, Recipient, RecoveryNotification, SendRequest, Sender,
+    ChallengeCode, ChallengeCodes, Channel, MailedRecovery, Notification, OutboundMessage, Purpose,
+    Recipient, RecoveryNotification, Sender,
+    send_leases::DeliveryId,
+    send_request::{CodeSource, SendRequest},
 };
 use crate::kernel::{HashKey, PortError};
 

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::NotSent;
+use super::toll_fraud::NotSent;
 use crate::kernel::PortError;
 
 /// The identity of one request by Cognito to send a message, the same for every delivery of it. Lambda

@@ -3,7 +3,7 @@ use std::fmt;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{ChallengeCode, ChallengeCodes, DeliveryId, Destination, Purpose};
+use super::{ChallengeCode, ChallengeCodes, Purpose, send_leases::DeliveryId, toll_fraud::Destination};
 use crate::kernel::{EmailAddress, PortError, UserId};
 
 /// A message to send, from a custom sender's event (cognito.md §1.15) or from the queue.

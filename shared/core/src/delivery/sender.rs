@@ -7,14 +7,20 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
-    AdmissionDecision, AdmissionReceipt, AdmissionRequest, Channel, ChannelProviders, CodeSource, Content,
-    DeliveryId, Destination, Email, FoundUser, Governor, Lease, Messages, NotSent, Numbering, Plaintext,
-    ProviderChainFault, Purpose, SendFailure, SendOutcome, SendRequest, SenderDependencies, Sms, Unseal,
-    UnsealFault, Withheld,
+    Channel, ChannelProviders, Purpose, SenderDependencies,
+    message::{Content, Messages},
+    provider_chain::{Email, ProviderChainFault, Sms},
+    sealed::{Plaintext, Unseal, UnsealFault},
+    send_leases::{DeliveryId, Lease, SendFailure, SendOutcome},
+    send_request::{CodeSource, FoundUser, SendRequest},
+    toll_fraud::{
+        AdmissionDecision, AdmissionReceipt, AdmissionRequest, Destination, Governor, NotSent, Numbering,
+        Withheld,
+    },
 };
 use crate::{
     audit::{AuditAction, AuditEntry},
-    config::DeliveryPolicy,
+    config::policy::DeliveryPolicy,
     kernel::{PortError, UserId},
     telemetry::{self, Metric},
 };

@@ -1,8 +1,13 @@
 use std::sync::Arc;
 
 use super::{
-    Budgets, DataKeys, Email, GovernorSettings, Messages, ProviderChain, SendLeases, Sender, Sms, Unseal,
-    VerifiedEmails,
+    Sender,
+    message::Messages,
+    provider_chain::{Email, ProviderChain, Sms},
+    sealed::{DataKeys, Unseal},
+    send_leases::SendLeases,
+    send_request::VerifiedEmails,
+    toll_fraud::{Budgets, GovernorSettings},
 };
 use crate::{
     audit::AuditTrail,

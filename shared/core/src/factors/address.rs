@@ -9,7 +9,10 @@ use super::{
 use crate::{
     assurance::ChangeKind,
     audit::{AuditAction, FactorEvent},
-    delivery::{Channel, Destination, Notice, NumberRules, Recipient},
+    delivery::{
+        Channel, Notice, Recipient,
+        toll_fraud::{Destination, NumberRules},
+    },
     kernel::{AccessToken, OneTimeCode, Refusal},
     telemetry,
 };

@@ -3,8 +3,9 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    DeviceId, DeviceRegistry, NativeFactors, Profile, UserPoolFault,
+    NativeFactors, Profile, UserPoolFault,
     custom::{CustomFactorStore, CustomFactors},
+    devices::{DeviceId, DeviceRegistry},
 };
 use crate::{
     assurance::{

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{FactorChangeGuard, FactorFault, FriendlyDeviceName, SignedIn, UserPoolFault};
+use super::{FactorChangeGuard, FactorFault, SignedIn, UserPoolFault, enrolment::FriendlyDeviceName};
 use crate::{
     assurance::ChangeKind,
     audit::{AuditAction, AuditEntry, FactorEvent},

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use futures::future::join;
 
 use super::{
-    FactorChangeGuard, FactorFault, FactorState, FriendlyDeviceName, PreferenceRequest, PreferenceTag,
-    SignedIn, TotpEnrolment, TotpVerification,
+    FactorChangeGuard, FactorFault, SignedIn, TotpVerification,
     custom::{Change, ChangeOutcome, CustomFactorStore, PoolFactorNote},
-    preference::takes_the_mark,
+    enrolment::{FriendlyDeviceName, TotpEnrolment},
+    preference::{FactorState, PreferenceRequest, PreferenceTag, takes_the_mark},
 };
 use crate::{
     assurance::ChangeKind,

@@ -1,8 +1,11 @@
 use async_trait::async_trait;
 
-use super::{FactorState, FriendlyDeviceName, PreferenceChange, TotpSecret};
+use super::{
+    enrolment::{FriendlyDeviceName, TotpSecret},
+    preference::{FactorState, PreferenceChange},
+};
 use crate::{
-    delivery::{Destination, Recipient},
+    delivery::{Recipient, toll_fraud::Destination},
     kernel::{AccessToken, EmailAddress, OneTimeCode, PhoneNumber, PortError, UserId},
 };
 

@@ -5,8 +5,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::FactorFault;
 use crate::{
-    config::GovernorPolicy,
-    delivery::{Budgets, Channel, Requester},
+    config::policy::GovernorPolicy,
+    delivery::{
+        Channel,
+        toll_fraud::{Budgets, Requester},
+    },
     kernel::{Clock, PortError, UserId},
     telemetry,
 };

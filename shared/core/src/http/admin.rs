@@ -16,7 +16,10 @@ use serde_json::{Map, Value};
 use super::{Problem, body::Body, mfa::preference_request, shell::with_shell, signed_in::claims};
 use crate::{
     admin::{AdminCaller, AdminService, AdminUserView, Reason, UserName},
-    factors::{FactorState, Setting, SignedIn},
+    factors::{
+        SignedIn,
+        preference::{FactorState, Setting},
+    },
     kernel::{PhoneNumber, PoolFactor, Refusal},
 };
 
@@ -69,7 +72,7 @@ impl From<FactorState> for FactorsView {
 impl From<AdminUserView> for UserView {
     fn from(AdminUserView { account, groups, custom }: AdminUserView) -> Self {
         let profile = account.profile;
-        let name = |name: &crate::factors::FriendlyDeviceName| name.as_str().to_owned();
+        let name = |name: &crate::factors::enrolment::FriendlyDeviceName| name.as_str().to_owned();
         Self {
             sub: profile.user.as_str().to_owned(),
             username: profile.contacts.user_name,

@@ -22,12 +22,12 @@ use super::{
     shell::with_shell,
 };
 use crate::{
-    config::{Environment, RecoveryPolicy},
+    config::{Environment, policy::RecoveryPolicy},
     factors::custom::RecoveryCode,
     kernel::{Clock, HashKey, PortError, Refusal},
     recovery::{
-        AttemptKind, AttemptLimiter, CaseSecret, CaseView, Password, RecoveryCommand, RecoveryReply,
-        RecoveryService,
+        CaseSecret, CaseView, Password, RecoveryCommand, RecoveryReply, RecoveryService,
+        port::{AttemptKind, AttemptLimiter},
     },
     telemetry,
 };

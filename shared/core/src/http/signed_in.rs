@@ -10,7 +10,7 @@ use lambda_http::request::RequestContext;
 use super::Problem;
 use crate::{
     assurance::Evidence,
-    factors::{DeviceId, SignedIn},
+    factors::{SignedIn, devices::DeviceId},
     kernel::{AccessToken, Refusal, UserId},
 };
 

@@ -8,21 +8,14 @@
 //!
 //! The public API decides nothing. It calls the [`RecoveryService`], a function that only the API can invoke.
 
-mod case;
+pub mod case;
 mod case_service;
-mod port;
+pub mod port;
 mod removal;
 mod secret;
 mod service;
 
-pub use case::{
-    Case, CaseEnding, CasePhase, EscalationReason, MailWait, MailWaitIds, RecoveryStep, RecoveryWork, RunIds,
-};
 pub use case_service::{CaseService, RecoveryFault, RecoveryPorts, RecoverySettings, remove};
-pub use port::{
-    Account, Accounts, AttemptKind, AttemptLimiter, Cases, PasswordOutcome, Passwords, PreferenceOutcome,
-    RecoveryCodes, RedeemOutcome, SwapOutcome,
-};
 pub use removal::{FactorRemoval, PoolMfa, PoolRules, lost, plan};
 pub use secret::{CaseKey, CaseSecret, InvalidPassword, Password, PasswordFingerprint};
 pub use service::{CaseStatus, CaseView, RecoveryCommand, RecoveryReply, RecoveryService};

@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Case, CaseKey, Password, PoolRules};
+use super::{CaseKey, Password, PoolRules, case::Case};
 use crate::{
-    factors::{PreferenceChange, Profile, custom::RecoveryHash},
+    factors::{Profile, custom::RecoveryHash, preference::PreferenceChange},
     kernel::{PhoneNumber, PoolFactor, PortError, UserId},
 };
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::EscalationReason;
+use super::case::EscalationReason;
 use crate::{
-    factors::{FactorState, PreferenceChange, Setting},
+    factors::preference::{FactorState, PreferenceChange, Setting},
     kernel::PoolFactor,
 };
 

@@ -3,7 +3,10 @@ use std::fmt;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Case, CaseEnding, CaseKey, CasePhase};
+use super::{
+    CaseKey,
+    case::{Case, CaseEnding, CasePhase},
+};
 use crate::kernel::{PortError, Refusal};
 
 /// Handles recovery cases. The public API calls it.

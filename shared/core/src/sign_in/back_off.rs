@@ -1,6 +1,6 @@
 use jiff::SignedDuration;
 
-use crate::config::SignInPolicy;
+use crate::config::policy::SignInPolicy;
 
 /// The longest wait, the same as Cognito's own (cognito.md §4.7).
 const LONGEST: SignedDuration = SignedDuration::from_secs(900);

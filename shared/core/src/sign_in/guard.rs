@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Attempt, BackOff, SignInLedger, Subject, is_surge};
 use crate::{
-    config::{Environment, SignInPolicy},
+    config::{Environment, policy::SignInPolicy},
     kernel::{HashKey, PortError, UserId},
     telemetry::Metric,
 };

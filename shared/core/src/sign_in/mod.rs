@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
 use crate::{
-    config::SignInPolicy,
+    config::policy::SignInPolicy,
     kernel::{PortError, Refusal, UserId},
 };
 

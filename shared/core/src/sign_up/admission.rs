@@ -1,5 +1,5 @@
 use crate::{
-    config::SignUpPolicy,
+    config::policy::SignUpPolicy,
     kernel::{EmailAddress, PhoneNumber, Refusal},
 };
 

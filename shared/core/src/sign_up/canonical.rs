@@ -1,6 +1,6 @@
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-use crate::{config::UniquePolicy, kernel::EmailAddress};
+use crate::{config::policy::UniquePolicy, kernel::EmailAddress};
 
 /// Google's second domain for the same mailboxes, in countries where it may not use the first name.
 const GOOGLEMAIL: &str = "googlemail.com";

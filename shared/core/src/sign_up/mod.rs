@@ -3,7 +3,7 @@
 mod address_claims;
 mod admission;
 mod canonical;
-mod claim_reconciler;
+pub mod claim_reconciler;
 mod confirmation;
 mod link;
 mod listed_user;
@@ -14,10 +14,6 @@ pub use address_claims::{
     RESERVATIONS_PER_DAY,
 };
 pub use admission::{Admission, Candidate, admit};
-pub use claim_reconciler::{
-    AddressConflict, ClaimCursor, ClaimReconciler, ClaimReview, ClaimScan, PASS_EVERY, PassPhase,
-    PassProgress, PassStart, PassStatus, PassTotals, PoolUsers, RunObserver, RunOutcome, UsersPage,
-};
 pub use confirmation::{ConfirmedUsers, Recorded, welcome_id};
 pub use link::{FederatedIdentity, FederatedLinks, Linked, Linking};
 pub use listed_user::{KnownAddress, ListedUser, StoredClaim};

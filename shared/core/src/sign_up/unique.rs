@@ -8,7 +8,7 @@ use super::{
     canonical::canonical,
 };
 use crate::{
-    config::{Environment, UniquePolicy},
+    config::{Environment, policy::UniquePolicy},
     kernel::{EmailAddress, HashKey, PhoneNumber, PortError, UserId},
     telemetry::Metric,
 };

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     assurance::Evidence,
-    config::{ClaimsPolicy, ClientTokensPolicy, MFA_METHODS, SELF_SERVICE_SCOPE, TokensPolicy},
+    config::policy::{ClaimsPolicy, ClientTokensPolicy, MFA_METHODS, SELF_SERVICE_SCOPE, TokensPolicy},
     kernel::{CustomFactor, PortError},
 };
 

@@ -1,7 +1,10 @@
 use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault};
-use crate::delivery::{CognitoPlaceholders, Messages, Purpose};
+use crate::delivery::{
+    Purpose,
+    message::{CognitoPlaceholders, Messages},
+};
 
 /// Returns the texts of the messages that Cognito sends itself (cognito.md §1.11). The event does not name
 /// the channel, so we return the texts of all channels.

@@ -3,7 +3,12 @@ use serde_json::{Map, Value};
 use super::{Event, Trigger, TriggerFault};
 use crate::{
     config::RecoveryClient,
-    delivery::{Channel, CodeSource, DeliveryId, Destination, Purpose, SendRequest, Sender},
+    delivery::{
+        Channel, Purpose, Sender,
+        send_leases::DeliveryId,
+        send_request::{CodeSource, SendRequest},
+        toll_fraud::Destination,
+    },
     kernel::{EmailAddress, PhoneNumber, UserId, is_verified},
 };
 

@@ -1,6 +1,6 @@
 use serde_json::{Map, Value};
 
-use crate::{custom_auth::SessionItem, kernel::UserId, tokens::TokenVersion};
+use crate::{custom_auth::machine::SessionItem, kernel::UserId, tokens::TokenVersion};
 
 /// A trigger's event. Reading tolerates absent and unexpected members.
 #[derive(Clone, Copy)]

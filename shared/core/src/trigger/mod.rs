@@ -43,7 +43,7 @@ use jiff::Timestamp;
 
 use crate::{
     custom_auth::SigningIn,
-    delivery::{Completion, Destination, Governor},
+    delivery::toll_fraud::{Completion, Destination, Governor},
     kernel::{EmailAddress, PhoneNumber, PortError, UserId, is_verified},
     telemetry::{self, Metric},
 };

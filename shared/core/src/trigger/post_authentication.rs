@@ -7,7 +7,10 @@ use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
 use crate::{
     audit::{AuditAction, AuditEntry, AuditTrail},
     config::RecoveryClient,
-    delivery::{Destination, Governor, MessageQueue, Notice, Notification, OutboundMessage, Recipient},
+    delivery::{
+        MessageQueue, Notice, Notification, OutboundMessage, Recipient,
+        toll_fraud::{Destination, Governor},
+    },
     kernel::{Clock, EmailAddress, Entropy, PortError, UserId, is_verified},
     sign_in::{SignInLedger, new_device_id},
 };

@@ -5,10 +5,13 @@ use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault, best_effort, codes_arrived};
 use crate::{
-    delivery::{Destination, Governor, MessageQueue, Notice, Notification, OutboundMessage, Recipient},
+    delivery::{
+        MessageQueue, Notice, Notification, OutboundMessage, Recipient,
+        toll_fraud::{Destination, Governor},
+    },
     factors::custom::CustomFactorStore,
     kernel::{Clock, EmailAddress, PhoneNumber, PortError, UserId, is_verified},
-    recovery::Accounts,
+    recovery::port::Accounts,
     sign_in::SignInLedger,
     sign_up::{ConfirmedUsers, Recorded, UniqueAddresses, welcome_id},
 };

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::{Event, Trigger, TriggerFault, rules};
 use crate::{
-    config::SignUpPolicy,
-    delivery::NumberRules,
+    config::policy::SignUpPolicy,
+    delivery::toll_fraud::NumberRules,
     kernel::{Clock, EmailAddress, PhoneNumber, Refusal, is_verified},
     rules::{RuleAction, Rules},
     sign_up::{Availability, Candidate, Linked, Linking, UniqueAddresses, admit},

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use super::{Event, Trigger, TriggerFault};
 use crate::{
     assurance::{Evidence, RecordedSignIn, SignInRecords},
-    config::TokensPolicy,
-    custom_auth::{NativeSteps, TokenDecision, TokenGate, TokenKind, TokenRequest},
+    config::policy::TokensPolicy,
+    custom_auth::token_gate::{NativeSteps, TokenDecision, TokenGate, TokenKind, TokenRequest},
     kernel::{Clock, PortError, Refusal, UserId},
     tokens::{Issuing, TokenVersion},
 };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::shell::{guarded, serve_with};
 use crate::{
     kernel::{PortError, Refusal},
-    sign_up::{ClaimReconciler, PassStart, PassStatus, RunOutcome},
+    sign_up::claim_reconciler::{ClaimReconciler, PassStart, PassStatus, RunOutcome},
     telemetry::{self, Metric},
 };
 

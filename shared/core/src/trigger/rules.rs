@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::Event;
 use crate::{
-    delivery::{Country, Numbering},
+    delivery::toll_fraud::{Country, Numbering},
     kernel::{EmailAddress, PhoneNumber, Refusal},
     rules::{Phone, RuleAction, RuleQuestion, RuleVerdict, Rules},
     telemetry::Metric,

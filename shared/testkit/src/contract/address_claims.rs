@@ -3,8 +3,9 @@ use jiff::{SignedDuration, Timestamp};
 use mfa_core::{
     kernel::{EmailAddress, UserId},
     sign_up::{
-        AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimCursor, ClaimReview, ClaimScan,
-        FederatedIdentity, FederatedLinks, KnownAddress, OwnershipClaim, PassPhase, PassProgress, PassTotals,
+        AddressClaim, AddressClaims, AddressKey, CandidateKey, FederatedIdentity, FederatedLinks,
+        KnownAddress, OwnershipClaim,
+        claim_reconciler::{ClaimCursor, ClaimReview, ClaimScan, PassPhase, PassProgress, PassTotals},
     },
 };
 

@@ -3,8 +3,11 @@ use std::collections::BTreeSet;
 use futures::{StreamExt as _, future::join_all, stream};
 use jiff::Timestamp;
 use mfa_core::delivery::{
-    BudgetCounter, BudgetCounts, BudgetLimits, BudgetRefusal, BudgetScope, Budgets, Channel,
-    CounterIncrement, Credit, LastSend, Reservation, SendHistory, TrustLevel, UnverifiedCodes,
+    Channel,
+    toll_fraud::{
+        BudgetCounter, BudgetCounts, BudgetLimits, BudgetRefusal, BudgetScope, Budgets, CounterIncrement,
+        Credit, LastSend, Reservation, SendHistory, TrustLevel, UnverifiedCodes,
+    },
 };
 
 use super::{RACING, user};

@@ -4,14 +4,18 @@ use futures::{StreamExt as _, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
 use mfa_core::{
     custom_auth::{
-        AnswerAction, AnswerOutcome, AnswerWrite, ChallengeSlot, ChallengeState, Challenges, CodeHash,
-        Comparison, ConsumedCredential, FAILURES_TO_LOCK, FailureScope, GrantRedemption, MAX_SEND_ATTEMPTS,
-        NAME_ONLY_TOTP_ATTEMPTS, NAME_ONLY_TOTP_WINDOW, Nonce, Proof, ProofOutcome, Proven, RedeemedGrant,
-        SlotClaim, SlotKind, StateKey, TokenGrant, UserSignInState,
+        Proven,
+        port::{
+            AnswerAction, AnswerOutcome, AnswerWrite, Challenges, CodeHash, Comparison, ConsumedCredential,
+            FAILURES_TO_LOCK, FailureScope, GrantRedemption, MAX_SEND_ATTEMPTS, NAME_ONLY_TOTP_ATTEMPTS,
+            NAME_ONLY_TOTP_WINDOW, Proof, ProofOutcome, RedeemedGrant, SlotClaim, StateKey, TokenGrant,
+        },
+        round_state::{ChallengeSlot, Nonce, SlotKind},
+        state::{ChallengeState, UserSignInState},
     },
     factors::{
-        FriendlyDeviceName,
         custom::{Authenticator, Change, CustomFactorStore, FactorId, SealedSeed},
+        enrolment::FriendlyDeviceName,
     },
     kernel::{CustomFactor, UserId},
 };

@@ -2,12 +2,12 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use mfa_core::{
     factors::{
-        FriendlyDeviceName,
         custom::{
             Authenticator, Change, ChangeOutcome, CustomFactorStore, CustomFactors, DeviceKey, FactorId,
             MessageCodeSetting, MessageCodes, PoolFactorNote, RecoveryHash, SealedSeed, Seeds, TotpSeed,
             TrustedDevice,
         },
+        enrolment::FriendlyDeviceName,
     },
     kernel::UserId,
 };

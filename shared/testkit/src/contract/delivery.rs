@@ -1,6 +1,6 @@
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use mfa_core::delivery::{DeliveryId, Lease, SendFailure, SendLeases, SendOutcome};
+use mfa_core::delivery::send_leases::{DeliveryId, Lease, SendFailure, SendLeases, SendOutcome};
 
 use super::RACING;
 

@@ -3,11 +3,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use jiff::Timestamp;
 use mfa_core::{
-    delivery::{Channel, Destination},
+    delivery::{Channel, toll_fraud::Destination},
     factors::{
-        AddressBook, AddressVerification, Block, DeviceId, DeviceLabels, DeviceRegistry, FactorState,
-        FriendlyDeviceName, NativeFactors, PreferenceChange, TotpSecret, TotpVerification, UserPoolFault,
+        AddressBook, AddressVerification, NativeFactors, TotpVerification, UserPoolFault,
         VerificationRequests,
+        devices::{DeviceId, DeviceLabels, DeviceRegistry},
+        enrolment::{FriendlyDeviceName, TotpSecret},
+        preference::{Block, FactorState, PreferenceChange},
     },
     kernel::{AccessToken, EmailAddress, OneTimeCode, PhoneNumber, PoolFactor, UserId},
 };

@@ -9,8 +9,9 @@ use mfa_core::{
     factors::custom::{Change, CustomFactorStore, CustomFactors, RecoveryHash},
     kernel::{PoolFactor, UserId},
     recovery::{
-        AttemptKind, AttemptLimiter, Case, CaseKey, Cases, EscalationReason, MailWaitIds,
-        PasswordFingerprint, RecoveryCodes, RecoveryStep, RedeemOutcome, RunIds, SwapOutcome,
+        CaseKey, PasswordFingerprint,
+        case::{Case, EscalationReason, MailWaitIds, RecoveryStep, RunIds},
+        port::{AttemptKind, AttemptLimiter, Cases, RecoveryCodes, RedeemOutcome, SwapOutcome},
     },
 };
 use serde_json::Value;

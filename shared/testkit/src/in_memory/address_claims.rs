@@ -3,8 +3,9 @@ use jiff::Timestamp;
 use mfa_core::{
     kernel::{PortError, UserId},
     sign_up::{
-        AddressClaim, AddressClaims, AddressKey, CandidateKey, ClaimCursor, ClaimReview, ClaimScan, DAY,
-        KnownAddress, OwnershipClaim, PassProgress, RESERVATION_TIME, RESERVATIONS_PER_DAY, StoredClaim,
+        AddressClaim, AddressClaims, AddressKey, CandidateKey, DAY, KnownAddress, OwnershipClaim,
+        RESERVATION_TIME, RESERVATIONS_PER_DAY, StoredClaim,
+        claim_reconciler::{ClaimCursor, ClaimReview, ClaimScan, PassProgress},
     },
 };
 

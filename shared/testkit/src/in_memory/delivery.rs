@@ -4,9 +4,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use mfa_core::{
     delivery::{
-        BudgetCounter, BudgetCounts, BudgetRefusal, Budgets, Channel, CounterIncrement, Credit, DeliveryId,
-        Lease, Reservation, ReservationOutcome, SendHistory, SendLeases, SendOutcome, TrustLevel,
-        UnverifiedCodes,
+        Channel,
+        send_leases::{DeliveryId, Lease, SendLeases, SendOutcome},
+        toll_fraud::{
+            BudgetCounter, BudgetCounts, BudgetRefusal, Budgets, CounterIncrement, Credit, Reservation,
+            ReservationOutcome, SendHistory, TrustLevel, UnverifiedCodes,
+        },
     },
     kernel::{PortError, UserId},
 };

@@ -3,11 +3,13 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use mfa_core::{
-    custom_auth::StateKey,
+    custom_auth::port::StateKey,
     delivery::Channel,
     factors::{
-        DeviceId, DeviceLabels, FriendlyDeviceName, VerificationRequests,
+        VerificationRequests,
         custom::{Change, ChangeOutcome, CustomFactorStore, CustomFactors, PoolFactorNote},
+        devices::{DeviceId, DeviceLabels},
+        enrolment::FriendlyDeviceName,
     },
     kernel::{PortError, UserId},
 };

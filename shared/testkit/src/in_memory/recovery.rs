@@ -4,7 +4,9 @@ use mfa_core::{
     factors::custom::RecoveryHash,
     kernel::{PortError, UserId},
     recovery::{
-        AttemptKind, AttemptLimiter, Case, CaseKey, Cases, RecoveryCodes, RedeemOutcome, SwapOutcome,
+        CaseKey,
+        case::Case,
+        port::{AttemptKind, AttemptLimiter, Cases, RecoveryCodes, RedeemOutcome, SwapOutcome},
     },
 };
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use mfa_core::{
-    custom_auth::{
+    custom_auth::port::{
         AnswerAction, Comparison, FAILURES_TO_LOCK, FailureScope, MAX_SEND_ATTEMPTS, NAME_ONLY_TOTP_ATTEMPTS,
         NAME_ONLY_TOTP_WINDOW, Proof, SlotClaim,
     },

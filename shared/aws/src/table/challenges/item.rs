@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use mfa_core::{
     custom_auth::{
-        AnswerEffect, AnswerWrite, ChallengeSlot, ChallengeState, ChosenFactor, FailureCounts, Nonce, Proven,
-        RedeemedGrant, UserSignInState,
+        Proven,
+        port::{AnswerWrite, RedeemedGrant},
+        round_state::{ChallengeSlot, Nonce},
+        state::{AnswerEffect, ChallengeState, ChosenFactor, FailureCounts, UserSignInState},
     },
     kernel::{CustomFactor, PortError},
 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mfa_core::custom_auth::ChallengeSlot;
+use mfa_core::custom_auth::round_state::ChallengeSlot;
 
 use super::attribute;
 use crate::table::{AttributeValue, OnFailure, ReturnValue, UpdateItemFluentBuilder};

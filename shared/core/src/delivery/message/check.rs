@@ -16,7 +16,7 @@ use super::{
     locale,
     sentences::{Locale, built_in_sentences},
 };
-use crate::{config::MessagesPolicy, delivery::Purpose};
+use crate::{config::policy::MessagesPolicy, delivery::Purpose};
 
 /// Codes have up to eight digits (cognito.md §2.3). A text that fits with this code fits with all.
 const LONGEST_CODE: &str = "12345678";

@@ -33,7 +33,7 @@ use self::{
 };
 use super::Purpose;
 use crate::{
-    config::{Environment, MessagesPolicy},
+    config::{Environment, policy::MessagesPolicy},
     telemetry::Metric,
 };
 

@@ -5,7 +5,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::{BudgetScope, send_history::SendHistory};
 use crate::{
-    config::BudgetPolicy,
+    config::policy::BudgetPolicy,
     delivery::Channel,
     kernel::{PortError, UserId},
 };

@@ -45,7 +45,7 @@ pub use rules::{GovernorRules, NumberRules};
 use send_history::SentMessage;
 pub use send_history::{LastSend, Requester, SendHistory, UnverifiedCodes};
 
-use super::{Channel, DeliveryId, Purpose};
+use super::{Channel, Purpose, send_leases::DeliveryId};
 use crate::{
     config::Environment,
     kernel::{HashKey, PhoneNumber, PortError, UserId},

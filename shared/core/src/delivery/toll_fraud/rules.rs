@@ -2,7 +2,10 @@ use std::collections::BTreeSet;
 
 use super::{BudgetLimits, BudgetScope, Country, NotSent, NumberType, Numbering};
 use crate::{
-    config::{BudgetPolicy, EmailPolicy, Environment, GovernorPolicy, Policy, SmsPolicy},
+    config::{
+        Environment, Policy,
+        policy::{BudgetPolicy, EmailPolicy, GovernorPolicy, SmsPolicy},
+    },
     delivery::Channel,
     kernel::PhoneNumber,
 };

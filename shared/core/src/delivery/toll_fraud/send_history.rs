@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::budgets::TrustLevel;
 use crate::{
-    config::GovernorPolicy,
-    delivery::{DeliveryId, Purpose},
+    config::policy::GovernorPolicy,
+    delivery::{Purpose, send_leases::DeliveryId},
 };
 
 /// Who can request a message.

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::{SET_UP_TIME, SealedSeed};
-use crate::factors::FriendlyDeviceName;
+use crate::factors::enrolment::FriendlyDeviceName;
 
 /// An authenticator app whose seed we store.
 #[derive(Debug, Clone, PartialEq, Eq)]

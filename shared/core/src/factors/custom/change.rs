@@ -7,7 +7,7 @@ use super::{
     MessageCodes, RecoveryHash, TotpStep, TrustedDevice,
 };
 use crate::{
-    factors::FriendlyDeviceName,
+    factors::enrolment::FriendlyDeviceName,
     kernel::{CustomFactor, Refusal},
 };
 

@@ -2,7 +2,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 
-use crate::{factors::FriendlyDeviceName, kernel::UserId};
+use crate::{factors::enrolment::FriendlyDeviceName, kernel::UserId};
 
 /// The prefix of the `SubjectPublicKeyInfo` of an uncompressed P-256 point, up to the point itself (RFC 5480
 /// §2). WebCrypto's `exportKey("spki", …)` begins with it.

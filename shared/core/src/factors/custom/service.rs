@@ -12,7 +12,10 @@ use crate::{
     audit::{AuditAction, AuditEntry, FactorEvent},
     config::Policy,
     delivery::Notice,
-    factors::{FactorChangeGuard, FactorFault, FriendlyDeviceName, Profile, SignedIn, TotpEnrolment},
+    factors::{
+        FactorChangeGuard, FactorFault, Profile, SignedIn,
+        enrolment::{FriendlyDeviceName, TotpEnrolment},
+    },
     kernel::{HashKey, OneTimeCode, Refusal},
 };
 

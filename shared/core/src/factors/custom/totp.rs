@@ -3,7 +3,7 @@ use totp_rs::{Algorithm, Builder, Totp};
 use zeroize::Zeroizing;
 
 use crate::{
-    factors::TotpSecret,
+    factors::enrolment::TotpSecret,
     kernel::{Entropy, OneTimeCode, PortError},
 };
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CodeBody, Repeated, VERIFIED, Verified, code};
 use crate::{
-    delivery::{Channel, Destination},
+    delivery::{Channel, toll_fraud::Destination},
     factors::{AddressService, SignedIn},
     http::{
         Problem,

@@ -35,8 +35,10 @@ use super::{
 use crate::{
     api_limits::{IdempotentRequests, RateLimiter},
     factors::{
-        ActivityService, AddressService, DeviceService, FriendlyDeviceName, PoolFactorService, TotpEnrolment,
+        ActivityService, AddressService, PoolFactorService,
         custom::{CustomFactorService, FactorId},
+        devices::DeviceService,
+        enrolment::{FriendlyDeviceName, TotpEnrolment},
     },
     kernel::{OneTimeCode, Refusal},
 };

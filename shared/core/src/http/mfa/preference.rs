@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     factors::{
-        FactorState, PoolFactorService, PreferenceRequest, PreferenceTag, PreferredMfa, Setting, SignedIn,
+        PoolFactorService, SignedIn,
+        preference::{FactorState, PreferenceRequest, PreferenceTag, PreferredMfa, Setting},
     },
     http::{Problem, body::Body},
     kernel::PoolFactor,

@@ -11,7 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, Repeated, name, time};
 use crate::{
-    factors::{DeviceId, DeviceService, FriendlyDeviceName, RememberedDevice, SignedIn},
+    factors::{
+        SignedIn,
+        devices::{DeviceId, DeviceService, RememberedDevice},
+        enrolment::FriendlyDeviceName,
+    },
     http::{
         Problem,
         body::{Body, EmptyBody},

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Answer, NewTotp, Repeated, VERIFIED, Verified, code};
 use crate::{
-    factors::{FriendlyDeviceName, PoolFactorService, SignedIn},
+    factors::{PoolFactorService, SignedIn, enrolment::FriendlyDeviceName},
     http::{Problem, body::Body, changes::Repeatable},
 };
 

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use super::{CaseService, MAX_RETRIES, RecoveryFault, notice, recipient, view};
 use crate::{
     audit::RecoveryEvent,
-    delivery::{Destination, Notice},
+    delivery::{Notice, toll_fraud::Destination},
     factors::custom::{Change, ChangeOutcome},
     kernel::{PoolFactor, PortError, Refusal},
     recovery::{
-        Account, Accounts, Case, CaseEnding, CaseKey, CasePhase, CaseSecret, EscalationReason, FactorRemoval,
-        Password, PasswordOutcome, PreferenceOutcome, RecoveryReply, RecoveryStep, RecoveryWork, SwapOutcome,
+        CaseKey, CaseSecret, FactorRemoval, Password, RecoveryReply,
+        case::{Case, CaseEnding, CasePhase, EscalationReason, RecoveryStep, RecoveryWork},
         lost, plan,
+        port::{Account, Accounts, PasswordOutcome, PreferenceOutcome, SwapOutcome},
     },
     telemetry::Metric,
 };

@@ -6,12 +6,15 @@ use subtle::ConstantTimeEq as _;
 use super::{CaseService, MAX_RETRIES, RecoveryFault, recipient, view};
 use crate::{
     audit::{AuditAction, AuditEntry, RecoveryEvent},
-    delivery::{Destination, MailedRecovery, Notice, Notification, OutboundMessage, RecoveryNotification},
+    delivery::{
+        MailedRecovery, Notice, Notification, OutboundMessage, RecoveryNotification, toll_fraud::Destination,
+    },
     factors::custom::RecoveryCode,
     kernel::{PortError, Refusal},
     recovery::{
-        Account, AttemptKind, Case, CaseEnding, CaseKey, CasePhase, CaseSecret, MailWait, RecoveryReply,
-        SwapOutcome,
+        CaseKey, CaseSecret, RecoveryReply,
+        case::{Case, CaseEnding, CasePhase, MailWait},
+        port::{Account, AttemptKind, SwapOutcome},
     },
     telemetry::Metric,
 };

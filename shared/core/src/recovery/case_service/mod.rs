@@ -8,14 +8,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::recovery::{
-    Account, Accounts, AttemptLimiter, Case, CaseKey, CaseSecret, CaseView, Cases, MailWaitIds, Password,
-    Passwords, RecoveryCodes, RecoveryCommand, RecoveryReply, RecoveryService, RecoveryWork, RunIds,
-    SwapOutcome,
+    CaseKey, CaseSecret, CaseView, Password, RecoveryCommand, RecoveryReply, RecoveryService,
+    case::{Case, MailWaitIds, RecoveryWork, RunIds},
+    port::{Account, Accounts, AttemptLimiter, Cases, Passwords, RecoveryCodes, SwapOutcome},
 };
 use crate::{
     audit::{AuditAction, AuditEntry, AuditTrail, RecoveryEvent},
-    config::{Environment, RecoveryPolicy},
-    delivery::{Destination, MessageQueue, Notice, Notification, OutboundMessage, Recipient},
+    config::{Environment, policy::RecoveryPolicy},
+    delivery::{MessageQueue, Notice, Notification, OutboundMessage, Recipient, toll_fraud::Destination},
     factors::{
         Contacts,
         custom::{CustomFactorStore, RecoveryCode},

@@ -9,8 +9,9 @@ use crate::{
     factors::custom::RecoveryCode,
     kernel::{PortError, Refusal},
     recovery::{
-        Account, AttemptKind, Case, CaseKey, CasePhase, CaseSecret, CaseView, Password, RecoveryReply,
-        RedeemOutcome, SwapOutcome,
+        CaseKey, CaseSecret, CaseView, Password, RecoveryReply,
+        case::{Case, CasePhase},
+        port::{Account, AttemptKind, RedeemOutcome, SwapOutcome},
     },
     telemetry::Metric,
 };
