@@ -17,9 +17,9 @@ use crate::invocation::{Answer, FunctionError, Invocation, InvokeError, Lambda, 
 /// Invokes functions through an Invoke API that runs elsewhere, such as `cargo lambda watch`,
 /// which rebuilds a function when its source changes.
 ///
-/// That one is no faithful Lambda: its function errors come without `X-Amz-Function-Error`, and an
-/// invocation of a function that died never ends. So the shape of the body tells an error, and the
-/// function's time-out is kept here.
+/// Such a host differs from Lambda: its function errors come without `X-Amz-Function-Error`, and an
+/// invocation of a function that died never ends. So the shape of the body marks an error, and this type
+/// keeps the function's time-out.
 #[derive(Debug)]
 pub struct Forward {
     endpoint: String,

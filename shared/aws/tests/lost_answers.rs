@@ -16,7 +16,7 @@ use mfa_core::{
     kernel::{PhoneNumber, UserId},
     recovery::{
         CaseKey,
-        case::Case,
+        case::{Case, CaseSubject},
         port::{Cases as _, SwapOutcome},
     },
 };
@@ -105,7 +105,7 @@ async fn a_lost_answer_of_a_recovery_write_is_recognised() {
     let (served, _deployed, table) = stage().await;
     let key = CaseKey::parse(&"1".repeat(32)).unwrap();
     let user = UserId::parse("alex").unwrap();
-    let case = Case::open(user, "alex".to_owned(), None, NOW + SignedDuration::from_mins(30));
+    let case = Case::open(CaseSubject::Decoy { user }, NOW + SignedDuration::from_mins(30));
     table.create(&key, &case).await.unwrap();
     let cancelled = case.cancel(NOW).unwrap();
     served.spent();

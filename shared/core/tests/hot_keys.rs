@@ -22,8 +22,8 @@ use mfa_core::{
         Channel, Purpose,
         toll_fraud::{
             AdmissionRequest, BudgetCounter, BudgetCounts, BudgetScope, Budgets, CounterIncrement, Credit,
-            Destination, Governor, GovernorRules, Reservation, ReservationOutcome, SendHistory,
-            UnverifiedCodes,
+            Destination, Governor, GovernorRules, IncrementOutcome, Reservation, ReservationOutcome,
+            SendHistory, UnverifiedCodes,
         },
     },
     kernel::{HashKey, PhoneNumber, PortError, UserId},
@@ -83,7 +83,7 @@ impl Budgets for Tally {
         }
         Ok(ReservationOutcome {
             swapped: Ok(true),
-            increments: reservation.increments.iter().map(|_| Ok(Ok(()))).collect(),
+            increments: reservation.increments.iter().map(|_| Ok(IncrementOutcome::Counted)).collect(),
         })
     }
 

@@ -27,7 +27,7 @@ use mfa_core::{
         send_leases::{DeliveryId, Lease, SendFailure, SendLeases, SendOutcome},
         toll_fraud::{
             BudgetCounter, BudgetCounts, BudgetLimits, BudgetScope, Budgets, CounterIncrement, Credit,
-            Reservation, TrustLevel,
+            IncrementOutcome, Reservation, TrustLevel,
         },
     },
     factors::{
@@ -715,9 +715,10 @@ pub fn budgets(run: ModelRun<'_>, port: &dyn Budgets) {
                     let booked = works(port.reserve(&reservation).await)?.increments.into_iter().next();
                     let answer = works(booked.expect("an outcome for each charge"))?;
                     let before = kept.get(at).copied().flatten().unwrap_or_default();
-                    let expected = limits.refuses(&before, trust).map_or(Ok(()), Err);
+                    let refusal = limits.refuses(&before, trust);
+                    let expected = refusal.map_or(IncrementOutcome::Counted, IncrementOutcome::Refused);
                     prop_assert_eq!(answer, expected);
-                    if answer.is_ok() {
+                    if answer == IncrementOutcome::Counted {
                         count(&mut kept, at, trust, 1);
                         taken.push(increment);
                     }

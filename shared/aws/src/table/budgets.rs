@@ -5,8 +5,8 @@ use mfa_core::{
         Channel,
         send_leases::DeliveryId,
         toll_fraud::{
-            BudgetCounter, BudgetCounts, BudgetRefusal, Budgets, CounterIncrement, Credit, LastSend,
-            Reservation, ReservationOutcome, SendHistory, TrustLevel, UnverifiedCodes,
+            BudgetCounter, BudgetCounts, BudgetRefusal, Budgets, CounterIncrement, Credit, IncrementOutcome,
+            LastSend, Reservation, ReservationOutcome, SendHistory, TrustLevel, UnverifiedCodes,
         },
     },
     kernel::{PortError, UserId},
@@ -139,7 +139,7 @@ impl Table {
     pub(super) async fn increment(
         &self,
         increment: &CounterIncrement,
-    ) -> Result<Result<(), BudgetRefusal>, PortError> {
+    ) -> Result<IncrementOutcome, PortError> {
         let mut update = self.count(increment, 1);
         let mut room = Vec::new();
         for (index, Count { name, limit, .. }) in counts_of(increment).into_iter().enumerate() {
@@ -156,11 +156,12 @@ impl Table {
             .send()
             .await;
         match updated {
-            Ok(_) => Ok(Ok(())),
+            Ok(_) => Ok(IncrementOutcome::Counted),
             Err(fault) if condition_failed(&fault) => {
                 let kept = fault.kept_item();
                 let counts = kept.map(|item| read_counts(item, increment.hour)).unwrap_or_default();
-                Ok(Err(increment.limits.refuses(&counts, increment.trust).unwrap_or(BudgetRefusal::UsedUp)))
+                let refused = increment.limits.refuses(&counts, increment.trust);
+                Ok(IncrementOutcome::Refused(refused.unwrap_or(BudgetRefusal::UsedUp)))
             }
             Err(fault) => Err(port_error("dynamodb.UpdateItem")(fault)),
         }

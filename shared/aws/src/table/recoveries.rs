@@ -11,8 +11,8 @@ use mfa_core::{
     recovery::{
         CaseKey, PasswordFingerprint,
         case::{
-            Case, CaseEnding, CasePhase, EscalationReason, MailWait, MailWaitIds, RecoveryStep, RecoveryWork,
-            RunIds,
+            Case, CaseEnding, CasePhase, CaseSubject, EscalationReason, MailWait, MailWaitIds, RecoveryStep,
+            RecoveryWork, RunIds,
         },
         port::{AttemptKind, AttemptLimiter, Cases, RecoveryCodes, RedeemOutcome, SwapOutcome},
     },
@@ -159,14 +159,14 @@ fn item(key: &CaseKey, case: &Case) -> Item {
         ("v".to_owned(), version()),
         ("ttl".to_owned(), seconds(case.expires_at)),
         ("revision".to_owned(), AttributeValue::N(case.revision.to_string())),
-        ("user".to_owned(), text(case.user.as_str())),
-        ("user_name".to_owned(), text(&case.user_name)),
+        ("user".to_owned(), text(case.user().as_str())),
+        ("user_name".to_owned(), text(case.user_name())),
         ("comparisons".to_owned(), number(case.comparisons)),
     ]);
     if let Some(since) = case.waits_since {
         item.insert("waits_since".to_owned(), seconds(since));
     }
-    if let Some(fingerprint) = &case.fingerprint {
+    if let CaseSubject::Account { fingerprint, .. } = &case.subject {
         item.insert("password_fingerprint".to_owned(), text(fingerprint.as_str()));
     }
     let phase = match &case.phase {
@@ -237,13 +237,20 @@ fn read(item: &Item) -> Option<Case> {
     };
     Some(Case {
         revision: whole(item, "revision")?,
-        user: UserId::parse(text_of(item, "user")?).ok()?,
-        user_name: text_of(item, "user_name")?.to_owned(),
-        fingerprint: text_of(item, "password_fingerprint").map(PasswordFingerprint::from_stored),
+        subject: read_subject(item)?,
         phase,
         comparisons: whole(item, "comparisons")?,
         expires_at: Timestamp::from_second(whole(item, "ttl")?).ok()?,
         waits_since: time(item, "waits_since").ok()?,
+    })
+}
+
+fn read_subject(item: &Item) -> Option<CaseSubject> {
+    let user = UserId::parse(text_of(item, "user")?).ok()?;
+    let name = text_of(item, "user_name")?.to_owned();
+    Some(match text_of(item, "password_fingerprint").map(PasswordFingerprint::from_stored) {
+        Some(fingerprint) => CaseSubject::Account { user, name, fingerprint },
+        None => CaseSubject::Decoy { user },
     })
 }
 

@@ -18,7 +18,7 @@ use mfa_core::{
     delivery::{
         Channel,
         toll_fraud::{
-            BudgetCounter, BudgetCounts, BudgetRefusal, Budgets as _, CounterIncrement, Reservation,
+            BudgetCounter, BudgetCounts, Budgets as _, CounterIncrement, IncrementOutcome, Reservation,
             ReservationOutcome, SendHistory,
         },
     },
@@ -218,16 +218,13 @@ fn swapped(answer: &BatchStatementResponse) -> Answer<bool> {
     }
 }
 
-fn counted(
-    increment: &CounterIncrement,
-    answer: BatchStatementResponse,
-) -> Answer<Result<(), BudgetRefusal>> {
-    let Some(fault) = answer.error else { return Answer::Sure(Ok(())) };
+fn counted(increment: &CounterIncrement, answer: BatchStatementResponse) -> Answer<IncrementOutcome> {
+    let Some(fault) = answer.error else { return Answer::Sure(IncrementOutcome::Counted) };
     let is_refused = fault.code == Some(ErrorCode::ConditionalCheckFailed);
     let counts = fault.item.as_ref().filter(|_| is_refused).map(|item| read_counts(item, increment.hour));
     // Without an item it is the day's first message. With room in the item it is the hour's first.
     match counts.and_then(|counts| increment.limits.refuses(&counts, increment.trust)) {
-        Some(refused) => Answer::Sure(Err(refused)),
+        Some(refused) => Answer::Sure(IncrementOutcome::Refused(refused)),
         None => Answer::AskAlone,
     }
 }

@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::PasswordFingerprint;
+use super::{CaseKey, PasswordFingerprint};
 use crate::kernel::{PoolFactor, Refusal, UserId};
 
 /// Number of codes that are compared in one case.
@@ -41,18 +41,27 @@ const MAIL_TIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub struct Case {
     /// Number of writes.
     pub revision: u64,
-    /// The user of the account, or an unassigned id in a decoy case.
-    pub user: UserId,
-    pub user_name: String,
-    /// The password that opened the case. It was right, because Cognito asked for a second factor. `None` in
-    /// a decoy case.
-    pub fingerprint: Option<PasswordFingerprint>,
+    pub subject: CaseSubject,
     pub phase: CasePhase,
     /// Number of codes that were compared, or would have been compared in a decoy case.
     pub comparisons: u32,
     pub expires_at: Timestamp,
     /// The time at which the wait for a mailed code began. A later sign-in of the owner ends the case.
     pub waits_since: Option<Timestamp>,
+}
+
+/// The account that a case may recover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CaseSubject {
+    Account {
+        user: UserId,
+        name: String,
+        /// The password that opened the case. It was right, because Cognito asked for a second factor.
+        fingerprint: PasswordFingerprint,
+    },
+    /// No account: the name is unknown or the password was wrong. The case makes the same calls as another, for
+    /// an id that no user has, and no code is right.
+    Decoy { user: UserId },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,23 +181,41 @@ impl EscalationReason {
 }
 
 impl Case {
-    pub fn open(
-        user: UserId,
-        user_name: String,
-        fingerprint: Option<PasswordFingerprint>,
-        expires_at: Timestamp,
-    ) -> Self {
-        let waits_since = None;
-        Self {
-            revision: 1,
-            user,
-            user_name,
-            fingerprint,
-            phase: CasePhase::Open,
-            comparisons: 0,
-            expires_at,
-            waits_since,
+    pub fn open(subject: CaseSubject, expires_at: Timestamp) -> Self {
+        let phase = CasePhase::Open;
+        Self { revision: 1, subject, phase, comparisons: 0, expires_at, waits_since: None }
+    }
+
+    /// Returns the user of the account, or the unassigned id of a decoy case.
+    pub fn user(&self) -> &UserId {
+        match &self.subject {
+            CaseSubject::Account { user, .. } | CaseSubject::Decoy { user } => user,
         }
+    }
+
+    /// Returns the account's user name, which is empty in a decoy case.
+    pub fn user_name(&self) -> &str {
+        match &self.subject {
+            CaseSubject::Account { name, .. } => name,
+            CaseSubject::Decoy { .. } => "",
+        }
+    }
+
+    /// Returns the name by which an account is looked up. In a decoy case it is unassigned.
+    pub fn lookup_name<'a>(&'a self, key: &'a CaseKey) -> &'a str {
+        match &self.subject {
+            CaseSubject::Account { name, .. } => name,
+            CaseSubject::Decoy { .. } => key.as_str(),
+        }
+    }
+
+    /// Returns whether the case was opened with this password.
+    pub fn was_opened_with(&self, password: &PasswordFingerprint) -> bool {
+        matches!(&self.subject, CaseSubject::Account { fingerprint, .. } if fingerprint == password)
+    }
+
+    fn is_decoy(&self) -> bool {
+        matches!(self.subject, CaseSubject::Decoy { .. })
     }
 
     pub fn is_expired(&self, now: Timestamp) -> bool {
@@ -209,7 +236,7 @@ impl Case {
 
     /// Records that the code was right.
     pub fn proven(&self, now: Timestamp) -> Result<Self, Refusal> {
-        if !self.takes_code(now)? || self.fingerprint.is_none() {
+        if !self.takes_code(now)? || self.is_decoy() {
             return Err(Refusal::RecoveryEnded);
         }
         Ok(Self { phase: CasePhase::Proven, ..self.next() })
@@ -236,12 +263,8 @@ impl Case {
         if self.phase != CasePhase::Open || self.is_expired(now) {
             return Err(Refusal::RecoveryEnded);
         }
-        let phase = CasePhase::Waiting(MailWait {
-            is_real: is_real && self.fingerprint.is_some(),
-            ids,
-            page,
-            ready_at: None,
-        });
+        let phase =
+            CasePhase::Waiting(MailWait { is_real: is_real && !self.is_decoy(), ids, page, ready_at: None });
         let expires_at = now.saturating_add(WORK_TIME).unwrap_or(now);
         Ok(Self { phase, expires_at, waits_since: Some(now), ..self.next() })
     }

@@ -6,12 +6,16 @@ use mfa_core::delivery::{
     Channel,
     toll_fraud::{
         BudgetCounter, BudgetCounts, BudgetLimits, BudgetRefusal, BudgetScope, Budgets, CounterIncrement,
-        Credit, LastSend, Reservation, SendHistory, TrustLevel, UnverifiedCodes,
+        Credit, IncrementOutcome, LastSend, Reservation, SendHistory, TrustLevel, UnverifiedCodes,
     },
 };
 
 use super::{RACING, user};
 use crate::next_delivery;
+
+fn is_counted(outcome: IncrementOutcome) -> bool {
+    outcome == IncrementOutcome::Counted
+}
 
 /// Checks that racing increments never pass a limit. Codes that are given back or paid back make room again.
 pub async fn budgets(port: &dyn Budgets) {
@@ -47,10 +51,12 @@ pub async fn budgets(port: &dyn Budgets) {
         let outcomes: Vec<_> = racing.buffer_unordered(RACING).collect().await;
         let refused: BTreeSet<_> = outcomes
             .iter()
-            .filter_map(|outcome| outcome.err())
-            .map(|refused| format!("{refused:?}"))
+            .filter_map(|outcome| match outcome {
+                IncrementOutcome::Counted => None,
+                IncrementOutcome::Refused(refused) => Some(format!("{refused:?}")),
+            })
             .collect();
-        (outcomes.iter().filter(|outcome| outcome.is_ok()).count(), refused.into_iter().next())
+        (outcomes.iter().filter(|outcome| is_counted(**outcome)).count(), refused.into_iter().next())
     };
     let taken = async |increment: &CounterIncrement| taken_of(20, increment).await;
     let used_up = || Some("UsedUp".to_owned());
@@ -70,7 +76,7 @@ pub async fn budgets(port: &dyn Budgets) {
         let other_scope = BudgetCounter { scope: BudgetScope::NumberPrefix, ..by_hour.counter.clone() };
         for counter in [other_shard, next_day, other_channel, other_scope] {
             let other = CounterIncrement { counter, ..by_hour.clone() };
-            assert_eq!(charge_one(&other).await, Ok(()), "counters do not share");
+            assert_eq!(charge_one(&other).await, IncrementOutcome::Counted, "counters do not share");
         }
     }
 
@@ -97,7 +103,7 @@ pub async fn budgets(port: &dyn Budgets) {
     assert_eq!(taken(&unverified).await, (9, nothing_verified()), "credit up to its most");
     repay(10, 2).await;
     assert_eq!(taken(&unverified).await, (0, nothing_verified()), "and not beyond");
-    assert_eq!(charge_one(&unverified).await, Err(BudgetRefusal::NothingVerified));
+    assert_eq!(charge_one(&unverified).await, IncrementOutcome::Refused(BudgetRefusal::NothingVerified));
     let nowhere = BudgetCounter { name: "AG".into(), ..unverified.counter.clone() };
     port.credit(&Credit { counter: nowhere.clone(), codes: 5, max_credit: 9 }).await.expect("works");
     let nowhere = CounterIncrement { counter: nowhere, ..unverified };
@@ -153,7 +159,7 @@ pub async fn bookings(port: &dyn Budgets) {
         assert_eq!(port.history(&alex, channel).await.expect("works"), *after);
         let counted = |index: usize| {
             let outcomes = booked.iter().filter_map(|booked| booked.increments.get(index));
-            outcomes.filter(|outcome| outcome.as_ref().expect("works").is_ok()).count()
+            outcomes.filter(|outcome| is_counted(*outcome.as_ref().expect("works"))).count()
         };
         let once = usize::from(round == 0);
         assert_eq!([0, 1, 2, 3].map(counted), [RACING, once, once, RACING]);

@@ -10,7 +10,7 @@ use mfa_core::{
     kernel::{PoolFactor, UserId},
     recovery::{
         CaseKey, PasswordFingerprint,
-        case::{Case, EscalationReason, MailWaitIds, RecoveryStep, RunIds},
+        case::{Case, CaseSubject, EscalationReason, MailWaitIds, RecoveryStep, RunIds},
         port::{AttemptKind, AttemptLimiter, Cases, RecoveryCodes, RedeemOutcome, SwapOutcome},
     },
 };
@@ -33,13 +33,17 @@ type Arrow = Box<dyn Fn(&Case) -> Case>;
 /// Checks that a case is read as it was written in each phase, and that one of racing changes succeeds.
 pub async fn cases(port: &dyn Cases) {
     let expires_at = now() + SignedDuration::from_mins(30);
-    let nobody = Case::open(user("nobody"), String::new(), None, expires_at);
-    port.create(&key(1), &nobody).await.expect("works");
-    assert_eq!(port.read(&key(1)).await.expect("works"), Some(nobody));
+    let decoy = Case::open(CaseSubject::Decoy { user: user("unassigned") }, expires_at);
+    port.create(&key(1), &decoy).await.expect("works");
+    assert_eq!(port.read(&key(1)).await.expect("works"), Some(decoy));
     assert_eq!(port.read(&key(2)).await.expect("works"), None);
 
-    let fingerprint = PasswordFingerprint::from_stored("mark");
-    let mut case = Case::open(user("case-alex"), "alex".into(), Some(fingerprint.clone()), expires_at);
+    let account = |id, name: &str| CaseSubject::Account {
+        user: user(id),
+        name: name.to_owned(),
+        fingerprint: PasswordFingerprint::from_stored("mark"),
+    };
+    let mut case = Case::open(account("case-alex", "alex"), expires_at);
     port.create(&key(3), &case).await.expect("works");
     let id = uuid::Uuid::from_u128;
     let ids = RunIds { begun: id(1), ended: id(2), email: id(3), sms: id(4) };
@@ -63,7 +67,7 @@ pub async fn cases(port: &dyn Cases) {
     }
     // The second case goes through a wait.
     let ids = MailWaitIds { noted: id(5), email: id(6), sms: id(7) };
-    let mut waiting = Case::open(user("case-kim"), "kim".into(), Some(fingerprint), expires_at);
+    let mut waiting = Case::open(account("case-kim", "kim"), expires_at);
     port.create(&key(6), &waiting).await.expect("works");
     let hours = SignedDuration::from_hours(72);
     let steps: Vec<Arrow> = vec![
@@ -80,7 +84,7 @@ pub async fn cases(port: &dyn Cases) {
     }
     let stale = port.swap(&key(3), 1, &case).await.expect("works");
     assert_eq!(stale, SwapOutcome::Overtaken);
-    let cancelled = Case::open(user("case-sam"), "sam".into(), None, expires_at);
+    let cancelled = Case::open(CaseSubject::Decoy { user: user("case-sam") }, expires_at);
     port.create(&key(4), &cancelled).await.expect("works");
     let cancelled = cancelled.cancel(now()).expect("open");
     assert_eq!(port.swap(&key(4), 1, &cancelled).await.expect("works"), SwapOutcome::Done);

@@ -7,7 +7,7 @@ use mfa_core::{
         Channel,
         send_leases::{DeliveryId, Lease, SendLeases, SendOutcome},
         toll_fraud::{
-            BudgetCounter, BudgetCounts, BudgetRefusal, Budgets, CounterIncrement, Credit, Reservation,
+            BudgetCounter, BudgetCounts, Budgets, CounterIncrement, Credit, IncrementOutcome, Reservation,
             ReservationOutcome, SendHistory, TrustLevel, UnverifiedCodes,
         },
     },
@@ -59,14 +59,14 @@ impl Day {
 }
 
 impl InMemoryTable {
-    fn increment(&self, increment: &CounterIncrement) -> Result<Result<(), BudgetRefusal>, PortError> {
+    fn increment(&self, increment: &CounterIncrement) -> Result<IncrementOutcome, PortError> {
         let mut state = self.state()?;
         let counted = state.counters.get(&increment.counter).map(|day| day.counts(increment.hour));
         if let Some(refused) = increment.limits.refuses(&counted.unwrap_or_default(), increment.trust) {
-            return Ok(Err(refused));
+            return Ok(IncrementOutcome::Refused(refused));
         }
         state.counters.entry(increment.counter.clone()).or_default().count(increment, |count| count + 1, 1);
-        Ok(Ok(()))
+        Ok(IncrementOutcome::Counted)
     }
 }
 

@@ -137,7 +137,13 @@ pub struct ReservationOutcome {
     /// The result of [`Budgets::swap_history`]; true if there was nothing to swap.
     pub swapped: Result<bool, PortError>,
     /// For each increment, in order, whether it was counted or refused by its limits.
-    pub increments: Vec<Result<Result<(), BudgetRefusal>, PortError>>,
+    pub increments: Vec<Result<IncrementOutcome, PortError>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IncrementOutcome {
+    Counted,
+    Refused(BudgetRefusal),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -38,7 +38,7 @@ pub use admission::{
 };
 pub use budgets::{
     BudgetCounter, BudgetCounts, BudgetLimits, BudgetRefusal, BudgetWindow, Budgets, CounterIncrement,
-    Credit, Reservation, ReservationOutcome, TrustLevel,
+    Credit, IncrementOutcome, Reservation, ReservationOutcome, TrustLevel,
 };
 pub use numbers::{Country, NumberType, Numbering};
 pub use rules::{GovernorRules, NumberRules};
@@ -168,19 +168,19 @@ impl Governor {
                 // our own increment. A counter that seems full had room for it.
                 outcomes
                     .iter_mut()
-                    .filter(|outcome| matches!(outcome, Ok(Err(_))))
-                    .for_each(|full| *full = Ok(Ok(())));
+                    .filter(|outcome| matches!(outcome, Ok(IncrementOutcome::Refused(_))))
+                    .for_each(|full| *full = Ok(IncrementOutcome::Counted));
             }
         }
 
         let refused = increments.iter().zip(&outcomes).filter_map(|(increment, outcome)| match outcome {
-            Ok(Err(refused)) => Some((increment.counter.scope, *refused)),
-            Ok(Ok(())) | Err(_) => None,
+            Ok(IncrementOutcome::Refused(refused)) => Some((increment.counter.scope, *refused)),
+            Ok(IncrementOutcome::Counted) | Err(_) => None,
         });
         // A counter may be full only because of requests that lost the same race. So we decide again.
         let reason = if matches!(swapped, Ok(false)) { None } else { refusal(refused) };
         let is_swapped = swapped.as_ref().is_ok_and(|swapped| *swapped);
-        let taken = |outcome: &Result<_, _>| matches!(outcome, Ok(Ok(())));
+        let taken = |outcome: &Result<_, _>| matches!(outcome, Ok(IncrementOutcome::Counted));
         let all_taken = is_swapped && outcomes.iter().all(taken);
         // A notice does not take the unverified codes, because each notice would then pay them back.
         let takes_unverified_codes =
@@ -211,7 +211,7 @@ impl Governor {
         swapped?;
         for outcome in outcomes {
             // A refusal is a result, and a failed request is a fault.
-            let _: Result<(), BudgetRefusal> = outcome?;
+            let _: IncrementOutcome = outcome?;
         }
         // If no budget refuses and not every part is written, another message was first.
         Ok(reason.map(|reason| self.withheld(reason, target.origin)))

@@ -44,7 +44,9 @@ const WAIT: SignedDuration = SignedDuration::from_secs(600);
 fn case(is_real: bool) -> Case {
     let user = UserId::parse("alex").unwrap();
     let expires_at = Timestamp::from_second(1_800).unwrap();
-    Case::open(user, "alex".into(), is_real.then(|| PasswordFingerprint::from_stored("mark")), expires_at)
+    let fingerprint = PasswordFingerprint::from_stored("mark");
+    let account = CaseSubject::Account { user: user.clone(), name: "alex".into(), fingerprint };
+    Case::open(if is_real { account } else { CaseSubject::Decoy { user } }, expires_at)
 }
 
 proptest! {

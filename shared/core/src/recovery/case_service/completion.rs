@@ -26,12 +26,12 @@ impl CaseService {
         password: &Password,
     ) -> Result<RecoveryReply, RecoveryFault> {
         let (key, case) = self.case(secret).await?;
-        if case.fingerprint.as_ref() == Some(&secret.fingerprint(password)) {
+        if case.was_opened_with(&secret.fingerprint(password)) {
             return Err(Refusal::PasswordReused.into());
         }
         let case = match case.phase {
             CasePhase::Open | CasePhase::Waiting(_) | CasePhase::Proven => {
-                let is_same = case.fingerprint.as_ref() == Some(&secret.fingerprint(old));
+                let is_same = case.was_opened_with(&secret.fingerprint(old));
                 self.begin(&key, &case, is_same.then_some(old)).await?
             }
             CasePhase::Over(CaseEnding::Cancelled) => return Err(Refusal::RecoveryEnded.into()),
@@ -59,7 +59,7 @@ impl CaseService {
         let account = self.account(case).await?.filter(|account| account.is_enabled);
         let account = account.ok_or(Refusal::RecoveryEnded)?;
         let old = old.ok_or(Refusal::PasswordWrong)?;
-        let asked = self.ports.passwords.check(&case.user_name, old).await?;
+        let asked = self.ports.passwords.check(case.user_name(), old).await?;
         let asked = asked.ok_or(Refusal::PasswordWrong)?;
         let begun = case.begin(lost(&account.profile.factors, &asked), ids, now)?;
         match self.ports.cases.swap(key, case.revision, &begun).await? {
@@ -81,9 +81,9 @@ impl CaseService {
             match (work.step, password) {
                 (RecoveryStep::Password, None) => return Ok(case),
                 (RecoveryStep::Password, Some(password)) => self.set_password(&case, work, password).await?,
-                (RecoveryStep::Sessions, _) => self.ports.accounts.sign_out(&case.user_name).await?,
+                (RecoveryStep::Sessions, _) => self.ports.accounts.sign_out(case.user_name()).await?,
                 (RecoveryStep::Devices, _) => {
-                    let _forgotten = self.ports.accounts.forget_devices(&case.user_name).await?;
+                    let _forgotten = self.ports.accounts.forget_devices(case.user_name()).await?;
                 }
                 (RecoveryStep::CustomFactors, _) => self.forget_own(&case, work).await?,
                 (RecoveryStep::PoolFactor, _) => escalation = self.remove_factor(&case, work).await?,
@@ -107,11 +107,11 @@ impl CaseService {
     ) -> Result<(), RecoveryFault> {
         // Without the audit line, the recovery does not continue.
         self.note(case, work, work.ids.begun, RecoveryEvent::Begun).await?;
-        if self.ports.accounts.set_password(&case.user_name, password).await? == PasswordOutcome::Done {
+        if self.ports.accounts.set_password(case.user_name(), password).await? == PasswordOutcome::Done {
             return Ok(());
         }
         // The pool's password history refuses the password if a worker died after setting it.
-        match self.ports.passwords.check(&case.user_name, password).await? {
+        match self.ports.passwords.check(case.user_name(), password).await? {
             Some(_) => Ok(()),
             None => Err(Refusal::PasswordNotAccepted.into()),
         }
@@ -127,10 +127,10 @@ impl CaseService {
         let keeps_pool_factor =
             account.is_some_and(|account| !account.profile.factors.enabled.is_subset(&work.lost));
         for _ in 0..MAX_RETRIES {
-            let seen = self.ports.custom.custom_factors(&case.user).await?;
+            let seen = self.ports.custom.custom_factors(case.user()).await?;
             // The remaining recovery codes stay. They do not prevent a new first authenticator.
             let change = Change { recovery: None, begins_anew: !keeps_pool_factor, ..Change::reset() };
-            if self.ports.custom.change(&case.user, seen.revision, &change).await? == ChangeOutcome::Done {
+            if self.ports.custom.change(case.user(), seen.revision, &change).await? == ChangeOutcome::Done {
                 return Ok(());
             }
         }

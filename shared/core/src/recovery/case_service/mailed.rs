@@ -60,10 +60,9 @@ impl CaseService {
         case: &Case,
         now: Timestamp,
     ) -> Result<Option<Account>, RecoveryFault> {
-        // A decoy case looks up its unassigned name.
-        let name = if case.fingerprint.is_some() { case.user_name.as_str() } else { key.as_str() };
+        let name = case.lookup_name(key);
         let (account, history) =
-            futures::join!(self.ports.accounts.find(name), self.ports.history.history(&case.user));
+            futures::join!(self.ports.accounts.find(name), self.ports.history.history(case.user()));
         let (account, history) = (account?, history?);
         let quiet = SignedDuration::from_hours(i64::from(self.settings.policy.email.quiet_days) * 24);
         let is_quiet = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at) >= quiet);
@@ -71,8 +70,7 @@ impl CaseService {
         let is_awaited =
             case.waits_since.is_none_or(|since| history.signed_in_at.is_none_or(|at| at < since));
         Ok(account.filter(|account| {
-            let is_theirs =
-                case.fingerprint.is_some() && account.profile.user == case.user && account.is_enabled;
+            let is_theirs = account.profile.user == *case.user() && account.is_enabled;
             let has_mailbox = account.profile.contacts.email.is_some();
             is_theirs && has_mailbox && is_untouched && is_awaited && is_quiet(account.modified_at)
         }))
@@ -86,9 +84,8 @@ impl CaseService {
         wait: &MailWait,
         now: Timestamp,
     ) -> Result<(), RecoveryFault> {
-        let name = if case.fingerprint.is_some() { case.user_name.as_str() } else { key.as_str() };
-        let account = self.ports.accounts.find(name).await?;
-        let account = account.filter(|account| wait.is_real && account.profile.user == case.user);
+        let account = self.ports.accounts.find(case.lookup_name(key)).await?;
+        let account = account.filter(|account| wait.is_real && account.profile.user == *case.user());
         let contacts = account.as_ref().map(|account| account.profile.contacts.clone()).unwrap_or_default();
         let message = |id, destination: Option<Destination>| match destination {
             None => OutboundMessage::Decoy,
@@ -138,7 +135,7 @@ impl CaseService {
         let CasePhase::Waiting(wait) = &case.phase else { return Err(Refusal::RecoveryEnded.into()) };
         let most = self.settings.policy.user_attempts_per_hour;
         let is_admitted =
-            self.ports.attempts.admit(&AttemptKind::Code { of: case.user.clone() }, most, now).await?;
+            self.ports.attempts.admit(&AttemptKind::Code { of: case.user().clone() }, most, now).await?;
         if !is_admitted {
             Metric::RecoveryThrottled.emit();
         }
@@ -147,7 +144,7 @@ impl CaseService {
         let mailed = MailedRecovery::new(recovery_key.clone(), key.as_str()).code();
         let mailed = RecoveryCode::parse(&mailed).map_err(|fault| PortError::new("recovery.code", fault))?;
         // We compare keyed hashes, so the time of the comparison reveals nothing of the code.
-        let is_right = code.hash(recovery_key, &case.user) == mailed.hash(recovery_key, &case.user);
+        let is_right = code.hash(recovery_key, case.user()) == mailed.hash(recovery_key, case.user());
         if !(is_right && is_admitted && wait.is_real) {
             return Err(Refusal::CodeWrong.into());
         }
@@ -181,7 +178,7 @@ impl CaseService {
             // We audit before the change, and only once for all tries.
             if !is_noted {
                 let action = AuditAction::Recovery { event: RecoveryEvent::Stopped };
-                let entry = AuditEntry::at(now, self.ports.entropy.as_ref(), case.user.clone(), action)?;
+                let entry = AuditEntry::at(now, self.ports.entropy.as_ref(), case.user().clone(), action)?;
                 self.ports.audit.append(&entry).await?;
                 is_noted = true;
             }

@@ -130,7 +130,7 @@ impl CaseService {
         at: Timestamp,
     ) -> Result<(), PortError> {
         let action = AuditAction::Recovery { event };
-        let entry = AuditEntry { id, user: case.user.clone(), at, action, by: None };
+        let entry = AuditEntry { id, user: case.user().clone(), at, action, by: None };
         self.ports.audit.append(&entry).await
     }
 
@@ -139,7 +139,7 @@ impl CaseService {
         let id = || {
             let action = AuditAction::Recovery { event: RecoveryEvent::Begun };
             let entropy = self.ports.entropy.as_ref();
-            Ok::<_, PortError>(AuditEntry::at(now, entropy, case.user.clone(), action)?.id)
+            Ok::<_, PortError>(AuditEntry::at(now, entropy, case.user().clone(), action)?.id)
         };
         Ok(RunIds { begun: id()?, ended: id()?, email: id()?, sms: id()? })
     }
@@ -151,8 +151,8 @@ impl CaseService {
 
     /// Returns the account of a case if it still belongs to the same user.
     async fn account(&self, case: &Case) -> Result<Option<Account>, PortError> {
-        let account = self.ports.accounts.find(&case.user_name).await?;
-        Ok(account.filter(|account| account.profile.user == case.user))
+        let account = self.ports.accounts.find(case.user_name()).await?;
+        Ok(account.filter(|account| account.profile.user == *case.user()))
     }
 
     async fn case(&self, secret: &CaseSecret) -> Result<(CaseKey, Case), RecoveryFault> {
@@ -222,8 +222,8 @@ fn view(case: &Case) -> RecoveryReply {
 
 fn recipient(case: &Case, contacts: &Contacts, destination: Destination) -> Recipient {
     Recipient {
-        user: case.user.clone(),
-        user_name: case.user_name.clone(),
+        user: case.user().clone(),
+        user_name: case.user_name().to_owned(),
         destination,
         is_verified: true,
         locales: contacts.locale.iter().cloned().collect(),

@@ -10,7 +10,7 @@ use crate::{
     kernel::{PortError, Refusal},
     recovery::{
         CaseKey, CaseSecret, CaseView, Password, RecoveryReply,
-        case::{Case, CasePhase},
+        case::{Case, CasePhase, CaseSubject},
         port::{Account, AttemptKind, RedeemOutcome, SwapOutcome},
     },
     telemetry::Metric,
@@ -51,14 +51,15 @@ impl CaseService {
         let proven = account.zip(asked);
         let life = SignedDuration::from_mins(policy.minutes.into());
         let expires_at = now.saturating_add(life).unwrap_or(now);
-        let case = match &proven {
-            Some((account, _)) => {
-                let profile = &account.profile;
-                let name = profile.contacts.user_name.clone();
-                Case::open(profile.user.clone(), name, Some(secret.fingerprint(password)), expires_at)
-            }
-            None => Case::open(key.unassigned_user()?, String::new(), None, expires_at),
+        let subject = match &proven {
+            Some((account, _)) => CaseSubject::Account {
+                user: account.profile.user.clone(),
+                name: account.profile.contacts.user_name.clone(),
+                fingerprint: secret.fingerprint(password),
+            },
+            None => CaseSubject::Decoy { user: key.unassigned_user()? },
         };
+        let case = Case::open(subject, expires_at);
         let (kept, told) = futures::join!(
             self.ports.cases.create(&key, &case),
             self.announce_opened(proven.as_ref().map(|(account, _)| account)),
@@ -103,10 +104,10 @@ impl CaseService {
         let case = self.counted(&key, case, now).await?;
         let most = self.settings.policy.user_attempts_per_hour;
         let is_admitted =
-            self.ports.attempts.admit(&AttemptKind::Code { of: case.user.clone() }, most, now).await?;
+            self.ports.attempts.admit(&AttemptKind::Code { of: case.user().clone() }, most, now).await?;
         // We read this in every case, so that the calls do not tell accounts apart.
-        let can_work = self.ports.custom.custom_factors(&case.user).await?.recovery_codes_work();
-        let user = if is_admitted && can_work { case.user.clone() } else { key.unassigned_user()? };
+        let can_work = self.ports.custom.custom_factors(case.user()).await?.recovery_codes_work();
+        let user = if is_admitted && can_work { case.user().clone() } else { key.unassigned_user()? };
         if !is_admitted {
             Metric::RecoveryThrottled.emit();
         }
