@@ -3,6 +3,7 @@
 //! Every command runs other programs. Its own messages go to standard error. Standard output belongs to the
 //! programs, so that `READY <path>` stays the only line of `dev --headless`.
 
+mod arm64;
 mod bench;
 mod cli;
 mod dev;

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use crate::prerequisite::{self, Prerequisite};
 use crate::steps::{Checked, Steps, succeed};
-use crate::{prose, references, tools, versions, workspace};
+use crate::{arm64, prose, references, tools, versions, workspace};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
@@ -34,6 +34,9 @@ pub(crate) enum Part {
     /// Whether a sign-in by name takes longer for an account than for an unknown name. Only when named: builds the
     /// functions and the local cloud with optimisation
     Speed,
+    /// Every function as a zip for arm64, cross-built with zig: ELF header, libraries, version of the C library.
+    /// Only when named: builds every function for a second processor
+    Arm64,
     /// Our reader of sealed codes beside AWS's own. Only when named: AWS's takes long to build
     Oracle,
 }
@@ -45,7 +48,7 @@ const DEFAULT: [Part; 6] =
 impl Part {
     fn needs(self) -> &'static [Prerequisite] {
         match self {
-            Self::Lambda => &[Prerequisite::Python, Prerequisite::PythonVenv],
+            Self::Lambda | Self::Arm64 => &[Prerequisite::Python, Prerequisite::PythonVenv],
             Self::Rust | Self::Faults | Self::Versions | Self::Oracle => &[],
             Self::Journeys | Self::Browser | Self::Speed => &[Prerequisite::Node, Prerequisite::Npm],
             Self::Lint | Self::Clients => {
@@ -79,7 +82,14 @@ fn run_parts(parts: &[Part], base: Option<&str>, steps: &mut Steps) -> Result<()
     if parts.contains(&Part::Oracle) {
         steps.run("our reader of sealed codes beside AWS's", || succeed(&mut oracle_test()?))?;
     }
-    if parts.iter().all(|part| [Part::Lint, Part::Oracle].contains(part)) {
+    if parts.contains(&Part::Arm64) {
+        let zips = steps.run("the functions for arm64", arm64::build)?;
+        steps.run("what the arm64 functions need", || {
+            let only = ["test", "--workspace", "--locked", "--test", "arm64", "--", "--nocapture"];
+            succeed(workspace::cargo(&only).env("COGNITO_MFA_ARM64", zips))
+        })?;
+    }
+    if parts.iter().all(|part| [Part::Lint, Part::Oracle, Part::Arm64].contains(part)) {
         return Ok(());
     }
     let binaries = steps.run("build the functions and the local cloud", workspace::build_local)?;
@@ -159,7 +169,9 @@ fn lint(steps: &mut Steps) -> Result<()> {
     })?;
     steps.run("clippy", || {
         // All targets, and the targets that are not built by default.
-        for targets in [&["--all-targets"][..], &["--test", "cargo_lambda", "--test", "versions"]] {
+        for targets in
+            [&["--all-targets"][..], &["--test", "arm64", "--test", "cargo_lambda", "--test", "versions"]]
+        {
             let mut clippy = workspace::cargo(&["clippy", "--workspace", "--locked"]);
             succeed(clippy.args(targets).args(["--", "-D", "warnings"]))?;
         }

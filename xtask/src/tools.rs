@@ -66,6 +66,11 @@ pub(crate) fn install_python_tools() -> Result<PathBuf> {
     install_python("tools", "xtask/tools.txt", &["--no-deps"])
 }
 
+/// Installs cargo-lambda and the cross compiler zig. Returns the folder of their programs.
+pub(crate) fn install_cross_tools() -> Result<PathBuf> {
+    install_python("cross-tools", "xtask/cross-tools.txt", &["--no-deps"])
+}
+
 /// Installs `sam` and `cfn-lint`, which check the SAM template. Returns the folder of their programs.
 pub(crate) fn install_template_tools() -> Result<PathBuf> {
     // The list is complete. The packages repeat its entries as version ranges.

@@ -33,7 +33,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "form.js",
     "lost-phone.js",
     "outbox.js",
-    "own-authenticators.js",
+    "named-authenticators.js",
     "own-totp.js",
     "password.js",
     "recovery-codes.js",

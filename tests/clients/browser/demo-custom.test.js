@@ -73,7 +73,7 @@ test('the first sign-in sets up an authenticator', async () => {
   await demo.fill({ Code: await phone.late() });
   await demo.press('Set up and sign in');
   await demo.screen('Factors');
-  await demo.fact('Own authenticators', 'Authenticator app');
+  await demo.fact('Named authenticators', 'Authenticator app');
   await demo.topic('Account');
   await page.getByText('custom', { exact: true }).waitFor();
 });
@@ -124,8 +124,8 @@ test('after a native sign-in a first authenticator is refused, and the custom si
   user = await createUser(cloud);
   await demo.signIn(user, PASSWORD);
   await demo.screen('Factors');
-  await demo.topic('Own authenticators');
-  await demo.inspect('own-authenticators');
+  await demo.topic('Named authenticators');
+  await demo.inspect('named-authenticators');
   await demo.fill({ Name: 'Phone' });
   await demo.press('Set up');
   await demo.told(/enrolment-closed/);
@@ -136,7 +136,7 @@ test('after a native sign-in a first authenticator is refused, and the custom si
   await demo.press('Use the code from this page');
   await demo.press('Set up and sign in');
   await demo.screen('Factors');
-  await demo.fact('Own authenticators', 'Authenticator app');
+  await demo.fact('Named authenticators', 'Authenticator app');
 });
 
 test('another authenticator is set up by its QR code', async () => {
@@ -146,11 +146,11 @@ test('another authenticator is set up by its QR code', async () => {
   await demo.press('Use the code from this page');
   await demo.press('Sign in');
   await demo.screen('Factors');
-  await demo.topic('Own authenticators');
+  await demo.topic('Named authenticators');
   await demo.fill({ Name: 'Phone' });
   await demo.press('Set up');
   phone = new Authenticator(await demo.scan());
-  await demo.inspect('own-authenticators-qr');
+  await demo.inspect('named-authenticators-qr');
   await demo.fill({ Code: phone.wrong() });
   await demo.press('Verify');
   await demo.told(/code-wrong/);
@@ -164,7 +164,7 @@ test('another authenticator is set up by its QR code', async () => {
   await demo.fill({ 'New name': 'Blue phone' });
   await demo.press('Rename');
   await page.getByText('Blue phone', { exact: true }).waitFor();
-  await demo.inspect('own-authenticators-list');
+  await demo.inspect('named-authenticators-list');
 });
 
 test('codes by message are kept or turned off', async () => {
@@ -193,7 +193,7 @@ test('its code signs in, and there is a way back to the choice', async () => {
   await demo.fill({ Code: await phone.unused() });
   await demo.press('Sign in');
   await demo.screen('Factors');
-  await demo.fact('Own authenticators', 'Blue phone');
+  await demo.fact('Named authenticators', 'Blue phone');
 });
 
 test('recovery codes are shown once', async () => {
@@ -212,7 +212,7 @@ test('the phone is lost: a recovery code signs in, once, and another phone is se
   await withRecoveryCode(codes[0]);
   await demo.screen('Factors');
   await demo.fact('Recovery codes', '9 left');
-  await demo.topic('Own authenticators');
+  await demo.topic('Named authenticators');
   await demo.press('Remove Blue phone');
   await page.getByText('The authenticator was removed.').waitFor();
   await demo.fill({ Name: 'This page' });
@@ -230,7 +230,7 @@ test('the phone is lost: a recovery code signs in, once, and another phone is se
   await demo.fill({ 'Recovery code': codes[1] });
   await demo.press('Sign in');
   await demo.screen('Factors');
-  await demo.fact('Own authenticators', 'This page');
+  await demo.fact('Named authenticators', 'This page');
   await demo.fact('Recovery codes', '8 left');
 });
 

@@ -24,7 +24,8 @@ export class DemoPage {
 
   /** Fills in fields, found by the beginning of their labels. */
   async fill(values) {
-    for (const [label, value] of Object.entries(values)) await this.page.getByLabel(label).first().fill(value);
+    const fields = this.page.locator('input, textarea');
+    for (const [label, value] of Object.entries(values)) await this.page.getByLabel(label).and(fields).first().fill(value);
   }
 
   /** Presses a button once the screen has handled the last press. */

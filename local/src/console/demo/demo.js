@@ -11,7 +11,7 @@ import { factors } from "./factors.js";
 import { forgottenPassword } from "./forgotten-password.js";
 import { paragraph } from "./form.js";
 import { lostPhone } from "./lost-phone.js";
-import { ownAuthenticators } from "./own-authenticators.js";
+import { namedAuthenticators } from "./named-authenticators.js";
 import { password } from "./password.js";
 import { recoveryCodes } from "./recovery-codes.js";
 import { onChange, session } from "./session.js";
@@ -24,7 +24,7 @@ import { trustedDevices } from "./trusted-devices.js";
  * `forNobody` if a signed-in user has no use for it.
  * What it shows goes to `place`; `place.go(id)` leaves it for another screen.
  */
-const custom = hasCustomAuth ? [ownAuthenticators, recoveryCodes, trustedDevices] : [];
+const custom = hasCustomAuth ? [namedAuthenticators, recoveryCodes, trustedDevices] : [];
 const screens = [
   signUp,
   signIn,

@@ -42,7 +42,7 @@ async function show(place) {
 function own({ authenticators, recoveryCodes, trustedDevices }) {
   if (!hasCustomAuth) return [];
   return [
-    ["Own authenticators", authenticators.map(({ name }) => name).join(", ") || "none"],
+    ["Named authenticators", authenticators.map(({ name }) => name).join(", ") || "none"],
     ["Recovery codes", `${recoveryCodes.left} left`],
     ["Trusted devices", trustedDevices.map(({ name }) => name).join(", ") || "none"],
   ];

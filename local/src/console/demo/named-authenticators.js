@@ -8,7 +8,7 @@ import { facts, form, notice, paragraph, subtitle } from "./form.js";
 import { addSeed, nextCode } from "./own-totp.js";
 import { session } from "./session.js";
 
-export const ownAuthenticators = { id: "own-authenticators", title: "Own authenticators", forUsers: true, show };
+export const namedAuthenticators = { id: "named-authenticators", title: "Named authenticators", forUsers: true, show };
 
 const path = (id) => `/mfa/authenticators/${id}`;
 const token = () => session().AccessToken;
