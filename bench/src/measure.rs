@@ -88,9 +88,9 @@ impl Environment {
         Ok(())
     }
 
-    /// Notes the used resources, after the first invocation and after each warm one. A process answers before
-    /// it sleeps, and the scheduler accounts for a running one in steps. The account is exact once the caller
-    /// has waited for something else in between.
+    /// Reads CPU and memory, after the first invocation and after each warm one. A process answers before it
+    /// sleeps, and the scheduler counts a running process in steps. So the values are exact once the caller has
+    /// waited for something else in between.
     pub fn account(&mut self) -> Result<()> {
         self.used.push(self.host.usage(&self.name).context(NO_FIGURES)?);
         Ok(())

@@ -229,7 +229,7 @@ fn call_error(operation: &str, endpoint: &str, fault: CallFault) -> anyhow::Erro
 /// Credentials kept between calls. Those of single sign-on, a role or a process cost one call per request,
 /// and a walk through the table requests them for each page.
 #[derive(Debug)]
-struct Kept<C> {
+struct CachedCredentials<C> {
     from: SharedCredentialsProvider,
     last: Mutex<Option<Credentials>>,
     clock: C,
@@ -239,10 +239,10 @@ struct Kept<C> {
 const MARGIN: Duration = Duration::from_mins(1);
 
 fn kept(from: SharedCredentialsProvider) -> SharedCredentialsProvider {
-    SharedCredentialsProvider::new(Kept { from, last: Mutex::default(), clock: SystemClock })
+    SharedCredentialsProvider::new(CachedCredentials { from, last: Mutex::default(), clock: SystemClock })
 }
 
-impl<C: Clock + std::fmt::Debug> ProvideCredentials for Kept<C> {
+impl<C: Clock + std::fmt::Debug> ProvideCredentials for CachedCredentials<C> {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -272,9 +272,9 @@ mod tests {
     const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
 
     #[derive(Debug, Default)]
-    struct Hands(AtomicU64);
+    struct ManualClock(AtomicU64);
 
-    impl Clock for Hands {
+    impl Clock for ManualClock {
         fn now(&self) -> Timestamp {
             NOW + SignedDuration::from_secs(self.0.load(Ordering::Relaxed).try_into().unwrap())
         }
@@ -299,7 +299,7 @@ mod tests {
     async fn credentials_are_asked_for_anew_before_they_expire() {
         let asked = Arc::<AtomicU64>::default();
         let from = SharedCredentialsProvider::new(SignOn(Arc::clone(&asked)));
-        let kept = Kept { from, last: Mutex::default(), clock: Hands::default() };
+        let kept = CachedCredentials { from, last: Mutex::default(), clock: ManualClock::default() };
         for (seconds, expected) in
             [(0, 1), (1, 1), (3_539, 1), (3_540, 2), (3_600, 2), (7_139, 2), (7_140, 3)]
         {

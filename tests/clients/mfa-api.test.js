@@ -140,7 +140,7 @@ describe('our own answers', () => {
   });
 });
 
-// local/src/gateway/tests.rs tests an expired token, because the clock can be set there.
+// local/src/gateway/tests/authorizer.rs tests an expired token, because the clock can be set there.
 describe("the gateway's answers, in front of every function", () => {
   const cases = {
     'no token': { token: () => undefined, status: 401, message: 'Unauthorized' },

@@ -1,5 +1,5 @@
 //! Foundations of the end-to-end tests in Rust: the built functions, the sample events, and a local cloud
-//! with the functions' dependencies.
+//! with the functions' dependencies. The tests of `cli` and the benchmarks use it too.
 
 mod cloud;
 mod events;

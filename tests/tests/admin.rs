@@ -170,7 +170,7 @@ async fn a_user_gets_nowhere_and_an_administrator_not_at_another() {
     for (method, operation, body) in &routes {
         let at = path(operation);
         let (status, problem) = cloud.api(method, &at, Some(&plain), body).await.unwrap();
-        assert_eq!((status, &problem["code"]), (403, &json!("second-factor-needed")), "{at}");
+        assert_eq!((status, &problem["code"]), (403, &json!("administrator-second-factor-required")), "{at}");
         if !LOOKS.contains(operation) {
             let (status, problem) = cloud.api(method, &at, Some(&admin), body).await.unwrap();
             assert_eq!((status, &problem["code"]), (403, &json!("user-protected")), "{at}");
@@ -192,7 +192,11 @@ async fn a_factor_set_up_after_the_sign_in_does_not_let_its_token_in() {
     cloud.enrol_totp(&token, now()).await.unwrap();
     for (operation, body) in [("find", user()), ("unlock", reason())] {
         let (status, problem) = cloud.api("POST", &path(operation), Some(&token), &body).await.unwrap();
-        assert_eq!((status, &problem["code"]), (403, &json!("second-factor-needed")), "{operation}");
+        assert_eq!(
+            (status, &problem["code"]),
+            (403, &json!("administrator-second-factor-required")),
+            "{operation}"
+        );
     }
     cloud.stop().await.unwrap();
 }

@@ -160,7 +160,7 @@ fn the_main_of_a_function_is_thin() {
 
 /// Inside the core: shells → capabilities → kernel, and capabilities only side by side.
 #[test]
-fn the_rooms_of_the_core_depend_downwards() {
+fn the_modules_of_the_core_depend_downwards() {
     const KERNEL: &[&str] = &["kernel"];
     const SUPPORT: &[&str] = &["assurance", "config", "telemetry"];
     const CAPABILITIES: &[&str] = &[
@@ -200,7 +200,7 @@ fn the_rooms_of_the_core_depend_downwards() {
     ];
 
     let source = root().join("shared/core/src");
-    let rooms: BTreeSet<String> = fs::read_dir(&source)
+    let modules: BTreeSet<String> = fs::read_dir(&source)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_dir())
@@ -208,28 +208,28 @@ fn the_rooms_of_the_core_depend_downwards() {
         .collect();
     let known: BTreeSet<String> =
         [KERNEL, SUPPORT, CAPABILITIES, SHELLS].concat().into_iter().map(str::to_owned).collect();
-    assert_eq!(rooms, known, "a new room needs a place here and in docs/architecture.md");
+    assert_eq!(modules, known, "a new module needs a place here and in docs/architecture.md");
 
-    let is = |group: &[&str], room: &str| group.contains(&room);
-    for room in &rooms {
-        for used in uses(&source.join(room), &rooms) {
-            let allowed = used == *room
-                || is(SHELLS, room) && !is(SHELLS, &used)
-                || is(CAPABILITIES, room) && (is(KERNEL, &used) || is(SUPPORT, &used))
-                || is(SUPPORT, room) && (is(KERNEL, &used) || is(SUPPORT, &used))
-                || THROUGH_PORTS.contains(&(room.as_str(), used.as_str()));
-            assert!(allowed, "{room} uses {used}");
+    let is = |group: &[&str], module: &str| group.contains(&module);
+    for module in &modules {
+        for used in uses(&source.join(module), &modules) {
+            let allowed = used == *module
+                || is(SHELLS, module) && !is(SHELLS, &used)
+                || is(CAPABILITIES, module) && (is(KERNEL, &used) || is(SUPPORT, &used))
+                || is(SUPPORT, module) && (is(KERNEL, &used) || is(SUPPORT, &used))
+                || THROUGH_PORTS.contains(&(module.as_str(), used.as_str()));
+            assert!(allowed, "{module} uses {used}");
         }
     }
 }
 
-/// Returns the rooms that the code (not the tests) of one room names after `crate::`.
-fn uses(room: &Path, rooms: &BTreeSet<String>) -> BTreeSet<String> {
+/// Returns the modules that the code (not the tests) of one module names after `crate::`.
+fn uses(module: &Path, modules: &BTreeSet<String>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for entry in fs::read_dir(room).unwrap() {
+    for entry in fs::read_dir(module).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(uses(&path, rooms));
+            found.extend(uses(&path, modules));
         } else if path.extension().is_some_and(|kind| kind == "rs") {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -247,10 +247,10 @@ fn uses(room: &Path, rooms: &BTreeSet<String>) -> BTreeSet<String> {
                 let mut names = vec![first(statement.trim_start_matches('{'))];
                 if statement.starts_with('{') {
                     names.extend(
-                        rooms.iter().filter(|room| statement.contains(&format!("{room}::"))).cloned(),
+                        modules.iter().filter(|module| statement.contains(&format!("{module}::"))).cloned(),
                     );
                 }
-                found.extend(names.into_iter().filter(|name| rooms.contains(name)));
+                found.extend(names.into_iter().filter(|name| modules.contains(name)));
             }
         }
     }

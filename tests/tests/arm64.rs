@@ -30,7 +30,7 @@ const LIBRARIES: [&str; 7] = [
 ];
 
 #[test]
-fn every_function_starts_on_amazon_linux_2023_for_arm64() {
+fn amazon_linux_2023_for_arm64_has_what_every_function_needs() {
     let folder = zips();
     for function in functions() {
         let path = folder.join(function.name).join("bootstrap.zip");

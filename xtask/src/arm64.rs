@@ -1,6 +1,8 @@
-//! Cross-builds the functions for Lambda's arm64 processors, as `sam build` does on an x86_64 machine.
+//! Cross-builds the functions for Lambda's arm64 processors, as `sam build` does on a machine with another
+//! processor.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -20,10 +22,16 @@ pub(crate) fn build() -> Result<PathBuf> {
     for function in workspace::functions()? {
         build.args(["--bin", &function]);
     }
-    // cargo-lambda finds zig as a module of the first `python3`.
-    let path = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths([programs].into_iter().chain(env::split_paths(&path))).context("PATH")?;
-    build.env("PATH", path).env("CARGO_PROFILE_DEV_DEBUG", "0").current_dir(workspace::root());
+    build.env("PATH", search_path(programs)?);
+    build.env("CARGO_PROFILE_DEV_DEBUG", "0").current_dir(workspace::root());
     succeed(&mut build)?;
     Ok(zips)
+}
+
+/// Returns the search path with `programs` before all other folders. cargo-lambda finds zig as a module of the
+/// first `python3`.
+#[expect(clippy::disallowed_methods, reason = "a changed search path contains the present one")]
+fn search_path(programs: PathBuf) -> Result<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::join_paths([programs].into_iter().chain(env::split_paths(&path))).context("PATH")
 }

@@ -1,4 +1,4 @@
-//! Finds words in documents that the style of CONTRIBUTING.md does not allow.
+//! Finds words in documents that the style of docs/contributors/style.md does not allow.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     }
     problems.sort();
     problems.extend(comments(&files));
-    ensure!(problems.is_empty(), "style, see CONTRIBUTING.md:\n{}", problems.join("\n"));
+    ensure!(problems.is_empty(), "style, see docs/contributors/style.md:\n{}", problems.join("\n"));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use mfa_aws::Table;
 use mfa_core::kernel::{PortError, UserId};
 use mfa_core::sign_up::{
     AddressClaim, AddressClaims, AddressKey, CandidateKey, KnownAddress, OwnershipClaim, StoredClaim,
-    claim_reconciler::{ClaimCursor, ClaimReview, ClaimScan, PassProgress},
+    claim_reconciler::{ClaimCursor, ClaimOutcome, ClaimScan, PassProgress},
 };
 
 /// An owned claim, and whether the pass has seen it.
@@ -72,26 +72,26 @@ impl ClaimScan for DryRun {
         Ok(true)
     }
 
-    async fn review(
+    async fn reconcile_claim(
         &self,
         known: &KnownAddress,
         _: Timestamp,
         now: Timestamp,
-    ) -> Result<ClaimReview, PortError> {
+    ) -> Result<ClaimOutcome, PortError> {
         let mut claims = self.claims();
         match claims.get_mut(&known.address) {
             Some(claim) if claim.owner == known.user => {
                 claim.is_seen = true;
-                Ok(ClaimReview::Right)
+                Ok(ClaimOutcome::Owned)
             }
-            _ if !known.is_proven => Ok(ClaimReview::NotTheirs),
+            _ if !known.is_proven => Ok(ClaimOutcome::Unproven),
             Some(Claim { owner, since, .. }) => {
-                Ok(ClaimReview::Others { owner: owner.clone(), since: *since })
+                Ok(ClaimOutcome::OwnedByOther { owner: owner.clone(), since: *since })
             }
             None => {
                 let claim = Claim { owner: known.user.clone(), since: now, is_seen: true };
                 claims.insert(known.address.clone(), claim);
-                Ok(ClaimReview::Made)
+                Ok(ClaimOutcome::Created)
             }
         }
     }

@@ -102,7 +102,7 @@ impl Reconcile {
     fn report(&self, output: Output, done: PassTotals, watch: Watch) {
         watch.progress.done();
         let accounts = watch.conflicts.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for Shared { owner, others } in accounts.values() {
+        for SharedAddress { owner, others } in accounts.values() {
             let others = others.join(", ");
             output.line(format_args!("conflict: {owner} owns an address that also belongs to {others}"));
         }
@@ -113,7 +113,7 @@ impl Reconcile {
         ));
         let accounts: Vec<_> = accounts
             .values()
-            .map(|Shared { owner, others }| json!({ "owner": owner, "others": others }))
+            .map(|SharedAddress { owner, others }| json!({ "owner": owner, "others": others }))
             .collect();
         output.result(&json!({
             "outcome": outcome, "users": users, "made": made, "freed": freed, "conflicts": conflicts,
@@ -144,7 +144,7 @@ impl Reconcile {
 }
 
 /// The accounts that share an address.
-struct Shared {
+struct SharedAddress {
     owner: String,
     others: Vec<String>,
 }
@@ -152,7 +152,7 @@ struct Shared {
 /// Shows the progress and collects the conflicts, by address.
 struct Watch {
     progress: Progress,
-    conflicts: Mutex<BTreeMap<String, Shared>>,
+    conflicts: Mutex<BTreeMap<String, SharedAddress>>,
 }
 
 impl Default for Watch {
@@ -171,7 +171,7 @@ impl RunObserver for Watch {
         let (owner, other) = (name(owner), name(other));
         let mut conflicts = self.conflicts.lock().unwrap_or_else(PoisonError::into_inner);
         let shared = conflicts.entry(address.as_str().to_owned());
-        let shared = shared.or_insert_with(|| Shared { owner: owner.clone(), others: Vec::new() });
+        let shared = shared.or_insert_with(|| SharedAddress { owner: owner.clone(), others: Vec::new() });
         // A page that is repeated reports a conflict again.
         shared.others.retain(|known| *known != owner && *known != other);
         shared.others.push(other);

@@ -74,7 +74,7 @@ pub(super) async fn review(
 ) -> Result<Vec<Change>> {
     let client = Client::new(aws.config());
     let described = client.describe_stacks().stack_name(stack).send().await;
-    let described = described.map_err(told).context("DescribeStacks")?;
+    let described = described.map_err(with_cause).context("DescribeStacks")?;
     let current = described.stacks().first().with_context(|| format!("there is no stack {stack}"))?;
     let created = client
         .create_change_set()
@@ -90,18 +90,18 @@ pub(super) async fn review(
         .capabilities(Capability::CapabilityAutoExpand)
         .send()
         .await;
-    let created = created.map_err(told).context("CreateChangeSet")?;
+    let created = created.map_err(with_cause).context("CreateChangeSet")?;
     let id = created.id().context("CreateChangeSet returned no id")?;
     let found = changes(&client, id).await;
     // It deletes those of the nested stacks, too.
     let deleted = client.delete_change_set().change_set_name(id).send().await;
     let found = found?;
-    deleted.map_err(told).context("DeleteChangeSet")?;
+    deleted.map_err(with_cause).context("DeleteChangeSet")?;
     Ok(found)
 }
 
 /// Returns the SDK's error with its cause, which its own text leaves out.
-fn told<E: std::error::Error + Send + Sync + 'static>(error: E) -> anyhow::Error {
+fn with_cause<E: std::error::Error + Send + Sync + 'static>(error: E) -> anyhow::Error {
     anyhow::Error::new(error)
 }
 
@@ -152,7 +152,7 @@ async fn completed(client: &Client, id: &str) -> Result<Vec<SdkChange>> {
     let (mut all, mut next) = (Vec::new(), None);
     loop {
         let asked = client.describe_change_set().change_set_name(id).set_next_token(next.take());
-        let page = asked.send().await.map_err(told).context("DescribeChangeSet")?;
+        let page = asked.send().await.map_err(with_cause).context("DescribeChangeSet")?;
         match page.status() {
             Some(ChangeSetStatus::CreateComplete) => {}
             Some(ChangeSetStatus::Failed) if is_empty(page.status_reason()) => return Ok(Vec::new()),

@@ -44,7 +44,7 @@ enum Severity {
     Error,
     /// Works, but should be changed.
     Warning,
-    /// Could not be checked, or is a matter of taste. It has no exit code.
+    /// The check could not run, or the finding is optional. It does not change the exit code.
     Note,
 }
 

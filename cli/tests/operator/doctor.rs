@@ -266,7 +266,7 @@ fn factor_faults(pre_token: &Value) -> Faults {
 
 fn client_faults() -> Faults {
     vec![
-        (vec!["user-existence-told"], client(json!({ "PreventUserExistenceErrors": "LEGACY" }))),
+        (vec!["user-existence-revealed"], client(json!({ "PreventUserExistenceErrors": "LEGACY" }))),
         (vec!["custom-client-mixed"], client(json!({ "ExplicitAuthFlows": null }))),
         (vec!["plain-passwords"], {
             client(json!({ "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] }))
@@ -280,7 +280,7 @@ fn client_faults() -> Faults {
         (vec!["no-revocation"], client(json!({ "EnableTokenRevocation": false }))),
         (vec!["access-token-long"], client(json!({ "AccessTokenValidity": 12 }))),
         (vec!["refresh-token-long"], client(json!({ "RefreshTokenValidity": 3650 }))),
-        (vec!["code-life-told-wrong"], client(json!({ "AuthSessionValidity": 10 }))),
+        (vec!["code-validity-mismatch"], client(json!({ "AuthSessionValidity": 10 }))),
     ]
 }
 

@@ -196,7 +196,7 @@ pub fn requests(bytes: &[u8]) {
         }
         let (target, body) = rest.split_once(' ').unwrap_or((rest, ""));
         let body = body.replace("$CODE", &stage.code).replace("$PASSWORD", PASSWORD);
-        if let Some(asked) = Asked::new(&event, &stage.secret, first, target, &body) {
+        if let Some(asked) = ApiRequest::new(&event, &stage.secret, first, target, &body) {
             stage.ask(asked);
         }
     }
@@ -232,7 +232,7 @@ fn around(event: &mut Value, changes: Map<String, Value>) {
     }
 }
 
-struct Asked {
+struct ApiRequest {
     request: lambda_http::Request,
     /// API Gateway's route, which names the function. The HTTP library reads the path on its own.
     route: String,
@@ -240,7 +240,7 @@ struct Asked {
     text: String,
 }
 
-impl Asked {
+impl ApiRequest {
     /// Returns `None` for a request that API Gateway would not pass on.
     fn new(event: &Value, secret: &str, method: &str, target: &str, body: &str) -> Option<Self> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -282,7 +282,7 @@ impl Asked {
 }
 
 impl Stage {
-    fn ask(&mut self, asked: Asked) {
+    fn ask(&mut self, asked: ApiRequest) {
         let (path, text) = (asked.request.uri().path().to_owned(), &asked.text);
         let (router, is_admitted) = if asked.route.starts_with("/admin") {
             (&self.admin, asked.is_administrator())

@@ -1,8 +1,8 @@
-//! An attacker's inputs, and the promises that must hold for each of them. Each target is a function that
-//! takes any bytes and panics where a promise is broken. `cargo xtask fuzz` calls them with millions of
-//! inputs (`fuzz/libfuzzer`). A test here calls them with the kept ones (`fuzz/corpus`).
+//! Checks of untrusted input. Each target is a function that takes any bytes and panics if a promise is broken.
+//! `cargo xtask fuzz` calls them with millions of inputs (`fuzz/libfuzzer`). `tests/replay.rs` calls them with
+//! the corpus (`fuzz/corpus`).
 //!
-//! Each call begins from the same state, so that an input which breaks a promise breaks it again.
+//! Each call begins from the same state, so an input that breaks a promise breaks it again.
 
 #![expect(
     clippy::expect_used,

@@ -74,8 +74,8 @@ fn claim(challenge: &Value, password: &str, block: &[u8], timestamp: &str) -> Ve
     mac(&key[..16], &[pool.as_bytes(), user.as_bytes(), block, timestamp.as_bytes()].concat())
 }
 
-/// Checks that a client passes exactly if it has the password and answers correctly. With an A that is 0
-/// modulo N, from which the key would follow without the password, it never passes.
+/// Checks that a client signs in exactly if it has the password and answers correctly. A client whose A is 0
+/// modulo N never signs in. Such an A would reveal the key.
 pub fn sign_in(bytes: &[u8]) {
     let Some(text) = super::utf8(bytes) else { return };
     let (n, public) = &*GROUP;

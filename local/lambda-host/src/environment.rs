@@ -19,13 +19,13 @@ use crate::host::Settings;
 use crate::invocation::{Answer, FunctionError};
 use crate::logs::Logs;
 use crate::process_group::ProcessGroup;
-use crate::runtime_api::{Delivery, RuntimeApi, Said};
+use crate::runtime_api::{Delivery, RuntimeApi, RuntimeReport};
 use crate::usage::Usage;
 
 pub(crate) struct Environment {
     process: Child,
     deliveries: mpsc::Sender<Delivery>,
-    said: mpsc::UnboundedReceiver<Said>,
+    said: mpsc::UnboundedReceiver<RuntimeReport>,
     /// Ends with the environment.
     _runtime_api: JoinSet<()>,
     pub(crate) idle_since: Instant,
@@ -70,7 +70,7 @@ impl Environment {
                 return Err(FunctionError::timed_out(request_id, settings.init_limit));
             }
         };
-        if let Some(Said::InitError(body)) = said {
+        if let Some(RuntimeReport::InitError(body)) = said {
             return Err(FunctionError::posted(body));
         }
         let init = Init { duration: started.elapsed(), usage: environment.usage() };
@@ -141,10 +141,10 @@ impl Environment {
             tokio::select! {
                 biased;
                 said = self.said.recv() => match said {
-                    Some(Said::Response { request_id: id, body }) if id == request_id => {
+                    Some(RuntimeReport::Response { request_id: id, body }) if id == request_id => {
                         return Turn::Answered(Ok(Answer(body)));
                     }
-                    Some(Said::Error { request_id: id, body }) if id == request_id => {
+                    Some(RuntimeReport::Error { request_id: id, body }) if id == request_id => {
                         return Turn::Answered(Err(FunctionError::posted(body)));
                     }
                     // Ready after the last answer, or an answer to an event that is over.

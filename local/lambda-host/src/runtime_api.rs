@@ -23,7 +23,7 @@ pub(crate) struct Delivery {
 }
 
 /// What the runtime in the environment said.
-pub(crate) enum Said {
+pub(crate) enum RuntimeReport {
     /// `GET /invocation/next`: it is ready for an event.
     Ready,
     InitError(Bytes),
@@ -39,11 +39,14 @@ pub(crate) enum Said {
 
 pub(crate) struct RuntimeApi {
     deliveries: Mutex<mpsc::Receiver<Delivery>>,
-    said: mpsc::UnboundedSender<Said>,
+    said: mpsc::UnboundedSender<RuntimeReport>,
 }
 
 impl RuntimeApi {
-    pub(crate) fn router(deliveries: mpsc::Receiver<Delivery>, said: mpsc::UnboundedSender<Said>) -> Router {
+    pub(crate) fn router(
+        deliveries: mpsc::Receiver<Delivery>,
+        said: mpsc::UnboundedSender<RuntimeReport>,
+    ) -> Router {
         Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{request_id}/response", post(response))
@@ -54,7 +57,7 @@ impl RuntimeApi {
             .with_state(Arc::new(Self { deliveries: Mutex::new(deliveries), said }))
     }
 
-    fn say(&self, said: Said) -> Response {
+    fn say(&self, said: RuntimeReport) -> Response {
         match self.said.send(said) {
             Ok(()) => (StatusCode::ACCEPTED, Json(json!({ "status": "OK" }))).into_response(),
             Err(_) => StatusCode::GONE.into_response(),
@@ -65,7 +68,7 @@ impl RuntimeApi {
 async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
     // The lock first: a runtime that asks twice at once is ready once.
     let mut deliveries = api.deliveries.lock().await;
-    if api.said.send(Said::Ready).is_err() {
+    if api.said.send(RuntimeReport::Ready).is_err() {
         return StatusCode::GONE.into_response();
     }
     let Some(delivery) = deliveries.recv().await else {
@@ -98,16 +101,16 @@ async fn response(
             "errorType": "Function.ResponseSizeTooLarge",
             "errorMessage": format!("Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes)."),
         });
-        let _accepted = api.say(Said::Error { request_id, body: error.to_string().into() });
+        let _accepted = api.say(RuntimeReport::Error { request_id, body: error.to_string().into() });
         return (StatusCode::PAYLOAD_TOO_LARGE, Json(refusal)).into_response();
     }
-    api.say(Said::Response { request_id, body })
+    api.say(RuntimeReport::Response { request_id, body })
 }
 
 async fn error(State(api): State<Arc<RuntimeApi>>, Path(request_id): Path<String>, body: Bytes) -> Response {
-    api.say(Said::Error { request_id, body })
+    api.say(RuntimeReport::Error { request_id, body })
 }
 
 async fn init_error(State(api): State<Arc<RuntimeApi>>, body: Bytes) -> Response {
-    api.say(Said::InitError(body))
+    api.say(RuntimeReport::InitError(body))
 }

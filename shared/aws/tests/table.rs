@@ -129,7 +129,7 @@ async fn sign_in_ledger() {
 async fn address_claims() {
     let (table, db) = table().await;
     contract::address_claims(&table).await;
-    contract::claims_review(&table, &table).await;
+    contract::claim_scan_contract(&table, &table).await;
     let reviewed = &items(&db, "ADDRESS#review-held", "CLAIM")[0];
     assert!(reviewed.get("ttl").is_none() && reviewed.get("reserved_by").is_none(), "{reviewed}");
     let owned = &items(&db, "ADDRESS#address-raced", "CLAIM")[0];

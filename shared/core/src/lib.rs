@@ -1,9 +1,10 @@
 //! The core of `cognito-mfa`: what the functions do, free of AWS SDKs.
 //!
 //! The modules are capabilities ([`sign_up`], [`sign_in`], [`delivery`], [`factors`], [`custom_auth`],
-//! [`recovery`], [`admin`], [`tokens`], [`rules`], [`audit`]) over the [`kernel`]. Each has its decisions,
+//! [`recovery`], [`admin`], [`tokens`], [`rules`], [`audit`], [`api_limits`]) over the [`kernel`]. Each has its decisions,
 //! its ports and its use cases. Two shells call them: [`trigger`] for a user pool's triggers and [`http`] for
-//! the MFA API. Dependencies run shells → capabilities → kernel.
+//! the APIs. [`assurance`], [`config`] and [`telemetry`] serve all of them. Dependencies run shells →
+//! capabilities → kernel.
 
 pub mod admin;
 pub mod api_limits;

@@ -355,9 +355,11 @@ async fn every_other_caller_is_refused() {
         let revoked = api(&[PoolFactor::Totp]);
         revoked.pool.revoke();
         let plain = api(&[]);
-        for (api, expected) in
-            [(&left, "administrator-needed"), (&revoked, "not-signed-in"), (&plain, "second-factor-needed")]
-        {
+        for (api, expected) in [
+            (&left, "administrator-needed"),
+            (&revoked, "not-signed-in"),
+            (&plain, "administrator-second-factor-required"),
+        ] {
             let (_, problem) = api.call_with(method, &url, body(), &member).await;
             assert_eq!(problem["code"], expected, "{url}");
             checked += 1;
@@ -394,10 +396,10 @@ async fn a_token_older_than_its_factor_is_refused() {
     let api = api(&[]);
     api.pool.set_factors(&[PoolFactor::Totp]);
     api.accounts.change("alex", |user| user.account.profile.factors.enabled = [PoolFactor::Totp].into());
-    assert_eq!(look(&api, json!({})).await, "second-factor-needed");
+    assert_eq!(look(&api, json!({})).await, "administrator-second-factor-required");
     for (method, operation) in CHANGES {
         let refused = api.refusal(method, operation, body(operation)).await;
-        assert_eq!(refused, "second-factor-needed", "{operation}");
+        assert_eq!(refused, "administrator-second-factor-required", "{operation}");
     }
     // A moment later there is another sign-in, with the factor. A token could be from either of the two.
     let anew = SIGNED_IN_AT + SignedDuration::from_secs(20);
@@ -420,13 +422,13 @@ async fn an_unrecorded_sign_in_has_no_second_factor() {
         let other = SIGNED_IN_AT + SignedDuration::from_mins(minutes);
         assert_eq!(
             look(&api, json!({ "auth_time": other.as_second().to_string() })).await,
-            "second-factor-needed"
+            "administrator-second-factor-required"
         );
     }
     assert_eq!(look(&self::api(&[]), json!({ "amr": "[pwd otp mfa]" })).await, "200", "the token says so");
     // After a day no sign-in counts, even if the table still has its item.
     api.clock.advance(SignedDuration::from_hours(24));
-    assert_eq!(look(&api, json!({})).await, "second-factor-needed");
+    assert_eq!(look(&api, json!({})).await, "administrator-second-factor-required");
 }
 
 /// Names that a path would split, cut or decode into another user's name or another operation.

@@ -1,7 +1,7 @@
 //! Measures which keys grow hot. Each key of the table belongs to one user, except for the governor's
 //! counters, which many messages share. DynamoDB takes 1,000 writes a second of a key. The test counts the
 //! writes of each counter for the text messages of a service with a hundred million users at its peak. `cargo
-//! nextest run -p shared --test hot_keys --no-capture` prints the figures.
+//! nextest run -p mfa-core --test hot_keys --no-capture` prints the figures.
 
 #![expect(
     clippy::indexing_slicing,

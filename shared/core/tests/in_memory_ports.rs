@@ -33,7 +33,7 @@ async fn federated_links() {
 async fn address_claims() {
     contract::address_claims(&InMemoryTable::default()).await;
     let table = InMemoryTable::default();
-    contract::claims_review(&table, &table).await;
+    contract::claim_scan_contract(&table, &table).await;
 }
 
 #[tokio::test]

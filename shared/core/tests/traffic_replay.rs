@@ -5,7 +5,7 @@
 //! countries and operators' prefixes of a service whose home market is Germany. They lose messages, grow
 //! impatient and abandon. One evening, in the middle of the flood, an advertisement brings 300 of them within
 //! ten minutes. A user who gets no code tries again, three times. The default policy decides, with every
-//! country allowed. `cargo nextest run -p shared --test traffic_replay --no-capture` prints the figures.
+//! country allowed. `cargo nextest run -p mfa-core --test traffic_replay --no-capture` prints the figures.
 
 #![expect(
     clippy::print_stdout,

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result};
 use automaton::{Automaton, Node, Target};
-use metadata::{RegionPlan, Said};
+use metadata::{RegionMatch, RegionPlan};
 use regex_automata::util::primitives::StateID;
 
 /// Digits of an E.164 number (ITU-T E.164 §6).
@@ -89,7 +89,7 @@ pub fn generate() -> Result<NumberPlan> {
 }
 
 /// The result of each region of a calling code for a number.
-type Claims = [(Option<u8>, Said)];
+type Claims = [(Option<u8>, RegionMatch)];
 
 /// Returns the first region that claims the number, and the kind of the number there.
 fn decide(said: &Claims) -> Option<(Option<u8>, u8)> {

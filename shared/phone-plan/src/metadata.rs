@@ -59,7 +59,7 @@ enum What {
 
 /// The result of a region for a national number that ends here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Said {
+pub(crate) struct RegionMatch {
     pub(crate) is_of_region: bool,
     /// The kind, or 0 for no kind.
     pub(crate) kind: u8,
@@ -127,7 +127,7 @@ impl RegionPlan {
 
     /// Returns the same result as libphonenumber's `get_number_type_helper` and its check of the leading
     /// digits.
-    pub(crate) fn said(&self, state: StateID, length: usize) -> Said {
+    pub(crate) fn said(&self, state: StateID, length: usize) -> RegionMatch {
         let end = self.dfa.next_eoi_state(state);
         let length = i32::try_from(length).unwrap_or(i32::MAX);
         let matches = |what: What| {
@@ -140,7 +140,7 @@ impl RegionPlan {
                 })
         };
         let kind = if matches(What::General) { self.kind(matches) } else { 0 };
-        Said { is_of_region: kind != 0 || matches(What::LeadingDigits), kind }
+        RegionMatch { is_of_region: kind != 0 || matches(What::LeadingDigits), kind }
     }
 
     fn kind(&self, matches: impl Fn(What) -> bool) -> u8 {

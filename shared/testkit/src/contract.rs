@@ -13,7 +13,7 @@ mod sign_in;
 
 use mfa_core::kernel::UserId;
 
-pub use address_claims::{address_claims, claims_review, federated_links};
+pub use address_claims::{address_claims, claim_scan_contract, federated_links};
 pub use api_limits::{call_counts, requests};
 pub use audit::{audit_log, audit_trail};
 pub use budgets::{bookings, budgets, history};

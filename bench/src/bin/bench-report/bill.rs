@@ -1,9 +1,8 @@
 //! Lambda's price for the same invocations of our functions and of their alternatives.
 //!
-//! All get the memory of our template, in which each fits. Less memory would suffice for them too, and none
-//! gets a whole processor. INIT is billed for both. For a runtime that a function includes it always was, for
-//! Lambda's own since August 2025. INIT is taken as measured, at a whole processor, which favours slow
-//! starters.
+//! All functions have the memory of our template, and so a part of a processor. Lambda bills INIT for custom
+//! runtimes, and since August 2025 for its own runtimes. We take INIT as measured, with a whole processor. That
+//! favours functions that start slowly.
 
 use anyhow::{Context as _, Result, ensure};
 use bench::prices::Prices;

@@ -10,7 +10,7 @@ const YEAR: i64 = 365 * 24 * HOUR;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
-        id: "user-existence-told",
+        id: "user-existence-revealed",
         severity: Severity::Warning,
         why: "anyone can find out whether a user exists",
         fix: "cognito-mfa attach --hide-user-existence",

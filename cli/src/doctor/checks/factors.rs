@@ -160,7 +160,7 @@ pub(super) const CHECKS: &[Check] = &[
         },
     },
     Check {
-        id: "code-life-told-wrong",
+        id: "code-validity-mismatch",
         severity: Severity::Warning,
         why: "messages state a validity for sign-in codes that differs from Cognito's",
         fix: "set messages.validity_minutes.authentication in policy.toml to the clients' AuthSessionValidity",

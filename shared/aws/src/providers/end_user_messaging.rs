@@ -52,13 +52,13 @@ impl Provider<Sms> for EndUserMessaging {
             .set_configuration_set_name(self.settings.configuration_set.clone())
             .set_time_to_live(i32::try_from(life).ok());
         match call.send().await {
-            Err(fault) if !is_taken(&fault) => Err(told_apart(fault)),
+            Err(fault) if !is_taken(&fault) => Err(provider_fault(fault)),
             _ => Ok(()),
         }
     }
 }
 
-fn told_apart(fault: SdkError<SendTextMessageError>) -> ProviderFault {
+fn provider_fault(fault: SdkError<SendTextMessageError>) -> ProviderFault {
     match fault.as_service_error() {
         Some(SendTextMessageError::ThrottlingException(_)) => ProviderFault::Throttled,
         Some(SendTextMessageError::ConflictException(conflict)) => match conflict.reason() {

@@ -50,7 +50,7 @@ impl Provider<Email> for Ses {
             .content(content)
             .set_configuration_set_name(self.settings.configuration_set.clone());
         match call.send().await {
-            Err(fault) if !is_taken(&fault) => Err(told_apart(fault)),
+            Err(fault) if !is_taken(&fault) => Err(provider_fault(fault)),
             _ => Ok(()),
         }
     }
@@ -63,7 +63,7 @@ fn content(message: &Email) -> Result<EmailContent, BuildError> {
     Ok(EmailContent::builder().simple(simple).build())
 }
 
-fn told_apart(fault: SdkError<SendEmailError>) -> ProviderFault {
+fn provider_fault(fault: SdkError<SendEmailError>) -> ProviderFault {
     match fault.as_service_error() {
         Some(SendEmailError::TooManyRequestsException(_) | SendEmailError::LimitExceededException(_)) => {
             ProviderFault::Throttled

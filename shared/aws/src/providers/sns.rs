@@ -55,13 +55,13 @@ impl Provider<Sms> for Sns {
             call = call.message_attributes("AWS.MM.SMS.OriginationNumber", text(number)?);
         }
         match call.send().await {
-            Err(fault) if !is_taken(&fault) => Err(told_apart(fault)),
+            Err(fault) if !is_taken(&fault) => Err(provider_fault(fault)),
             _ => Ok(()),
         }
     }
 }
 
-fn told_apart(fault: SdkError<PublishError>) -> ProviderFault {
+fn provider_fault(fault: SdkError<PublishError>) -> ProviderFault {
     match fault.code() {
         Some("Throttling" | "ThrottlingException" | "Throttled") => ProviderFault::Throttled,
         Some("OptedOut" | "OptedOutException") => ProviderFault::OptedOut,

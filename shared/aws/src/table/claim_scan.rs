@@ -6,7 +6,7 @@ use mfa_core::{
     kernel::{PortError, UserId},
     sign_up::{
         KnownAddress, StoredClaim,
-        claim_reconciler::{ClaimCursor, ClaimReview, ClaimScan, PassProgress},
+        claim_reconciler::{ClaimCursor, ClaimOutcome, ClaimScan, PassProgress},
     },
 };
 
@@ -64,12 +64,12 @@ impl ClaimScan for Table {
         }
     }
 
-    async fn review(
+    async fn reconcile_claim(
         &self,
         known: &KnownAddress,
         pass: Timestamp,
         now: Timestamp,
-    ) -> Result<ClaimReview, PortError> {
+    ) -> Result<ClaimOutcome, PortError> {
         let update = self
             .update_item()
             .set_key(Some(key(&known.address).into()))
@@ -91,24 +91,24 @@ impl ClaimScan for Table {
             update.condition_expression("owned_by = :owner").update_expression("SET seen = :pass")
         };
         match update.send().await {
-            Ok(_) if !known.is_proven => Ok(ClaimReview::Right),
+            Ok(_) if !known.is_proven => Ok(ClaimOutcome::Owned),
             Ok(done) => {
                 let was_owned =
                     done.attributes.as_ref().is_some_and(|before| before.contains_key("owned_by"));
-                Ok(if was_owned { ClaimReview::Right } else { ClaimReview::Made })
+                Ok(if was_owned { ClaimOutcome::Owned } else { ClaimOutcome::Created })
             }
             Err(fault) if condition_failed(&fault) => {
                 let others = fault.kept_item().and_then(|item| {
                     let owner = UserId::parse(item.get("owned_by")?.as_s().ok()?).ok()?;
                     let since = Timestamp::from_second(whole(item, "owned_since")?).ok()?;
-                    Some(ClaimReview::Others { owner, since })
+                    Some(ClaimOutcome::OwnedByOther { owner, since })
                 });
                 match others {
                     Some(others) if known.is_proven => Ok(others),
                     None if known.is_proven => {
                         Err(PortError::new(UPDATE, "the condition failed without an owner"))
                     }
-                    _ => Ok(ClaimReview::NotTheirs),
+                    _ => Ok(ClaimOutcome::Unproven),
                 }
             }
             Err(fault) => Err(port_error(UPDATE)(fault)),

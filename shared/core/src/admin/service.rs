@@ -234,14 +234,18 @@ impl AdminService {
             evidence.level >= SECOND_FACTOR_LEVEL && evidence.second_factor_at.is_some()
         };
         if let Some(evidence) = caller.signed_in.evidence {
-            return if proves(&evidence) { Ok(()) } else { Err(Refusal::SecondFactorNeeded.into()) };
+            return if proves(&evidence) {
+                Ok(())
+            } else {
+                Err(Refusal::AdministratorSecondFactorRequired.into())
+            };
         }
         // A refreshed token, or a token of version V1_0, has no such claim.
         let recorded = self.recorded(user, &caller.signed_in.client_id, *at).await?;
         match (recorded.iter().any(proves), recorded.iter().all(proves)) {
             (true, true) => Ok(()),
             (true, false) => Err(Refusal::SignInAmbiguous.into()),
-            (false, _) => Err(Refusal::SecondFactorNeeded.into()),
+            (false, _) => Err(Refusal::AdministratorSecondFactorRequired.into()),
         }
     }
 

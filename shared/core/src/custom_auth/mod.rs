@@ -1,8 +1,8 @@
 //! Custom challenges: real MFA where Cognito offers none, with custom factors.
 //!
-//! [`next`] is the pure state machine; its module's docs have a diagram. The [`Nonce`], which the first round
-//! draws, identifies a sign-in. Two things survive between rounds: a [`RoundState`] inside Cognito's session,
-//! which the client can't read, and a [`ChallengeState`] in the table, beside the user's custom factors. So
+//! [`machine::next`] is the pure state machine; its module's docs have a diagram. The [`Nonce`](round_state::Nonce), which the first round
+//! draws, identifies a sign-in. Two things survive between rounds: a [`RoundState`](round_state::RoundState) inside Cognito's session,
+//! which the client can't read, and a [`ChallengeState`](state::ChallengeState) in the table, beside the user's custom factors. So
 //! one read gives a step all it needs, and each atomic change is one write on one item.
 
 mod answer;

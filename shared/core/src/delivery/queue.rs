@@ -158,7 +158,7 @@ struct Wire {
 
 /// The payload is not an [`OutboundMessage`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a parcel")]
+#[error("not an outbound message")]
 pub struct InvalidOutboundMessage;
 
 impl TryFrom<Wire> for Recipient {

@@ -54,7 +54,7 @@ impl PoolFactorService {
         Ok(TotpEnrolment::new(secret, &self.issuer, &profile.account)?)
     }
 
-    /// Registers the authenticator that shows `code`. Sign-ins ask for it only after
+    /// Confirms the authenticator that shows `code`. Sign-ins ask for it only after
     /// [`PoolFactorService::set_preference`] makes it a factor.
     pub async fn verify_totp(
         &self,
@@ -96,7 +96,7 @@ impl PoolFactorService {
         let (profile, tagged) =
             join(self.access.profile(caller), self.custom.custom_factors(&caller.user)).await;
         let state = profile?.factors;
-        let tag = told(tagged).map(|kept| PreferenceTag::new(&state, kept.revision));
+        let tag = ok_or_log(tagged).map(|kept| PreferenceTag::new(&state, kept.revision));
         Ok((state, tag))
     }
 
@@ -163,13 +163,13 @@ impl PoolFactorService {
         if !change.holds_in(&after) {
             return Err(Refusal::FactorNotChangeable.into());
         }
-        let tag = told(self.custom.custom_factors(&caller.user).await)
+        let tag = ok_or_log(self.custom.custom_factors(&caller.user).await)
             .map(|kept| PreferenceTag::new(&after, kept.revision));
         Ok((after, tag))
     }
 }
 
 /// Returns an optional value. If it cannot be read, only operators see the fault.
-fn told<T>(answer: Result<T, PortError>) -> Option<T> {
+fn ok_or_log<T>(answer: Result<T, PortError>) -> Option<T> {
     answer.inspect_err(telemetry::dependency_failed).ok()
 }

@@ -22,11 +22,11 @@ use crate::{
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// On an answer that holds no secret: it may be kept, and shown again to who repeats the request.
+/// Marks a response without a secret. We store it, and a repeated request gets it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Repeatable;
 
-/// Around every route: changes are counted, and a POST with an `Idempotency-Key` is done once.
+/// Counts each change, and runs a POST with an `Idempotency-Key` once.
 pub(super) async fn admit(
     State(limits): State<Arc<RateLimiter>>,
     State(idempotency): State<Arc<IdempotentRequests>>,
@@ -70,7 +70,8 @@ async fn change(
     Ok(response)
 }
 
-/// What is remembered of an answer: nothing of a refusal, and of what may hold a secret only its status.
+/// Returns the response and what we store of it. A refusal is not stored. If the body may hold a secret, we
+/// store only the status.
 async fn end(response: Response) -> (Response, Option<StoredResponse>) {
     let status = response.status();
     if !status.is_success() {

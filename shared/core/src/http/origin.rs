@@ -1,4 +1,4 @@
-//! What stands in front of the API: nothing, or `CloudFront` with a firewall.
+//! Checks that a request came through `CloudFront`, if `CloudFront` is in front of the API.
 
 use std::net::IpAddr;
 
@@ -8,15 +8,15 @@ use subtle::ConstantTimeEq as _;
 
 use crate::config::Environment;
 
-/// By which `CloudFront` shows that a request has come through it.
+/// The header in which `CloudFront` sends the secret that we share with it.
 const ORIGIN_SECRET: HeaderName = HeaderName::from_static("x-origin-secret");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// How requests come in.
+/// The secret of `CloudFront`, or `None` if callers reach the API directly.
 #[derive(Clone, Default)]
 pub struct Origin(Option<String>);
 
-/// Without the secret.
+/// Omits the secret.
 impl std::fmt::Debug for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Origin(..)")
@@ -24,18 +24,18 @@ impl std::fmt::Debug for Origin {
 }
 
 impl Origin {
-    /// `MFA_ORIGIN_SECRET`. Without it nothing stands in front.
+    /// Reads `MFA_ORIGIN_SECRET`. If it is absent, callers reach the API directly.
     pub fn read(environment: &Environment<'_>) -> Self {
         Self(environment.optional("MFA_ORIGIN_SECRET"))
     }
 
-    /// Whether something stands in front of the API.
+    /// Returns whether `CloudFront` is in front of the API.
     pub(super) fn has_a_front(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Whether a request has come the way that it should. Behind `CloudFront` the caller's address is the one
-    /// that `CloudFront` was called from: API Gateway sees `CloudFront`'s own, which is everybody's.
+    /// Returns whether to accept a request. Behind `CloudFront`, this sets the source address to the viewer's.
+    /// API Gateway sees only `CloudFront`'s own address.
     pub(super) fn admits(&self, request: &mut lambda_http::Request) -> bool {
         let Some(secret) = &self.0 else { return true };
         let shown = request.headers_mut().remove(ORIGIN_SECRET);
@@ -52,8 +52,8 @@ impl Origin {
     }
 }
 
-/// From the caller on, each with those that passed the request on behind it. What stands before `CloudFront`'s
-/// own entry is the caller's word.
+/// Returns the addresses of `X-Forwarded-For`, the caller's first. The caller can forge those before
+/// `CloudFront`'s entry.
 fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let lines = headers.get_all(FORWARDED_FOR).iter();
     lines
@@ -62,7 +62,7 @@ fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         .collect()
 }
 
-/// `CloudFront`'s own entry: the last, or the one before API Gateway's.
+/// Returns the entry that `CloudFront` wrote: the last one, or the one before API Gateway's.
 fn viewer(forwarded: &[Option<IpAddr>], edge: Option<IpAddr>) -> Option<IpAddr> {
     match forwarded {
         [.., viewer, last] if last.is_some() && *last == edge => *viewer,

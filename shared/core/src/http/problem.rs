@@ -27,7 +27,7 @@ pub struct Problem {
     /// JSON path of the member that is wrong: `$.code`.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
-    /// Seconds a sign-in may be old for what was asked.
+    /// The maximum age of the sign-in, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_age: Option<u32>,
     /// Seconds after which it is worth trying again; `Retry-After` says the same.

@@ -1,5 +1,4 @@
-//! The recovery API: open to everybody. It holds no right to anything but counting tries, and asks the
-//! [`RecoveryService`].
+//! The public recovery API. Its role can only count attempts and invoke the [`RecoveryService`].
 
 mod page;
 
@@ -139,8 +138,8 @@ async fn code(
     front.view(&RecoveryCommand::Code { secret: text(&secret), code }).await
 }
 
-/// `POST /recovery/email {}`: the code is mailed, and can be entered after the wait. The same answer for an
-/// account that can't be recovered so, and for none.
+/// `POST /recovery/email {}`: sends a code by e-mail, which the user can enter after the wait. Accounts that
+/// cannot be recovered by e-mail and unknown names get the same response.
 async fn email(
     State(front): State<RecoveryFront>,
     Caller(address): Caller,
@@ -271,7 +270,7 @@ fn text(secret: &CaseSecret) -> String {
     secret.text().to_string()
 }
 
-/// Who holds an IPv6 address holds the 2^64 beside it.
+/// Returns one customer's network: an IPv4 address, or the /64 of an IPv6 address.
 fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
@@ -317,7 +316,7 @@ impl<S: Send + Sync> FromRequestParts<S> for StopPage {
     }
 }
 
-/// The secret of a case, in `Authorization`, so that it stands in no log of addresses.
+/// The secret of a case, from `Authorization`. In the path it would reach the access log.
 struct Holder(CaseSecret);
 
 impl<S: Send + Sync> FromRequestParts<S> for Holder {

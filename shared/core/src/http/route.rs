@@ -7,8 +7,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// All that RFC 3986 §2.3 does not call unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Replaces the method of a request that no route of its own takes. No handler has it, so the router answers 404
-/// or 405.
+/// The method of requests that match only the catch-all route. No handler has it, so the router returns 404 or
+/// 405.
 const UNMATCHED: &[u8] = b"UNMATCHED";
 
 /// Sets a request's path to that of the route which API Gateway chose, with the path's variables in it. Returns

@@ -99,7 +99,7 @@ catalogue! {
 
     // Administrators
     AdministratorNeeded => 403, "administrator-needed", "Only administrators can do this";
-    SecondFactorNeeded => 403, "second-factor-needed", "Set up a second factor and sign in with it first";
+    AdministratorSecondFactorRequired => 403, "administrator-second-factor-required", "Set up a second factor and sign in with it first";
     SignInAmbiguous => 403, "sign-in-ambiguous", "You signed in more than once within a minute. Wait a minute, then sign in again";
     UserNotFound => 404, "user-not-found", "This user does not exist";
     UserProtected => 403, "user-protected", "You cannot change this user: your own account, or a member of a protected group";

@@ -158,7 +158,7 @@ impl RecoveryStep {
             Self::Password => "password",
             Self::Sessions => "sessions",
             Self::Devices => "devices",
-            Self::CustomFactors => "own-factors",
+            Self::CustomFactors => "custom-factors",
             Self::PoolFactor => "factor",
             Self::Notices => "notices",
         }
@@ -270,7 +270,7 @@ impl Case {
     }
 
     /// Records that the owner was notified of the wait.
-    pub fn told(&self, wait: SignedDuration, now: Timestamp) -> Result<Self, Refusal> {
+    pub fn owner_notified(&self, wait: SignedDuration, now: Timestamp) -> Result<Self, Refusal> {
         match &self.phase {
             CasePhase::Waiting(untold) if untold.ready_at.is_none() && !self.is_expired(now) => {
                 let ready_at = now.saturating_add(wait).unwrap_or(Timestamp::MAX);

@@ -75,7 +75,7 @@ impl CaseKey {
 
     /// Returns the user of a decoy case: an id that no user has.
     pub fn unassigned_user(&self) -> Result<UserId, PortError> {
-        UserId::parse(&format!("nobody-{}", self.0)).map_err(|fault| PortError::new("recovery.nobody", fault))
+        UserId::parse(&format!("decoy-{}", self.0)).map_err(|fault| PortError::new("recovery.decoy", fault))
     }
 }
 

@@ -49,17 +49,17 @@ pub trait PoolUsers: Send + Sync + std::fmt::Debug {
     async fn find(&self, user: &UserId) -> Result<Option<ListedUser>, PortError>;
 }
 
-/// The result of reviewing a claim.
+/// The outcome of reconciling one claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClaimReview {
+pub enum ClaimOutcome {
     /// The claim belongs to the user already.
-    Right,
+    Owned,
     /// The claim was missing. It belongs to the user now.
-    Made,
+    Created,
     /// The claim belongs to another user, since the given time.
-    Others { owner: UserId, since: Timestamp },
+    OwnedByOther { owner: UserId, since: Timestamp },
     /// The claim does not belong to the user and was not made, because the address is not proven.
-    NotTheirs,
+    Unproven,
 }
 
 /// The place in the table at which the claims continue.
@@ -71,7 +71,7 @@ pub struct ClaimCursor {
 
 /// Reads and marks claims during a pass.
 ///
-/// Contract: `review` is one conditional write. It marks a claim that belongs to the user as seen in the
+/// Contract: `reconcile_claim` is one conditional write. It marks a claim that belongs to the user as seen in the
 /// pass. It creates a missing claim only if the address is proven, as [`AddressClaims::confirm`] does.
 /// `unseen` returns, page by page, every owned claim that is older than the pass and was not seen in it. Of
 /// several calls of `keep` after the same revision exactly one returns true.
@@ -83,12 +83,12 @@ pub trait ClaimScan: Send + Sync + std::fmt::Debug {
     /// revision that was read, or `None` if there was no progress.
     async fn keep(&self, progress: &PassProgress, after: Option<u64>) -> Result<bool, PortError>;
 
-    async fn review(
+    async fn reconcile_claim(
         &self,
         known: &KnownAddress,
         pass: Timestamp,
         now: Timestamp,
-    ) -> Result<ClaimReview, PortError>;
+    ) -> Result<ClaimOutcome, PortError>;
 
     async fn unseen(
         &self,
@@ -195,7 +195,7 @@ pub struct ClaimReconciler {
     settings: UniqueSettings,
     users: Arc<dyn PoolUsers>,
     claims: Arc<dyn AddressClaims>,
-    review: Arc<dyn ClaimScan>,
+    scan: Arc<dyn ClaimScan>,
     clock: Arc<dyn Clock>,
 }
 
@@ -204,10 +204,10 @@ impl ClaimReconciler {
         settings: UniqueSettings,
         users: Arc<dyn PoolUsers>,
         claims: Arc<dyn AddressClaims>,
-        review: Arc<dyn ClaimScan>,
+        scan: Arc<dyn ClaimScan>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { settings, users, claims, review, clock }
+        Self { settings, users, claims, scan, clock }
     }
 
     /// Continues the pass, or begins the next one, until `deadline`. A run finishes a page of users
@@ -219,7 +219,7 @@ impl ClaimReconciler {
         observer: &dyn RunObserver,
     ) -> Result<RunOutcome, PortError> {
         let fingerprint = self.settings.fingerprint();
-        let kept = self.review.progress().await?;
+        let kept = self.scan.progress().await?;
         let mut seen = kept.as_ref().map(|kept| kept.revision);
         let begun = self.clock.now();
         let is_due =
@@ -249,7 +249,7 @@ impl ClaimReconciler {
                 PassPhase::Over => {}
             }
             progress.revision += 1;
-            if !self.review.keep(&progress, seen).await? {
+            if !self.scan.keep(&progress, seen).await? {
                 return Ok(RunOutcome { status: PassStatus::Overtaken, done: progress.done });
             }
             seen = Some(progress.revision);
@@ -303,16 +303,16 @@ impl ClaimReconciler {
         };
         let mut younger = None;
         loop {
-            let (owner, since) = match self.review.review(known, pass, self.clock.now()).await? {
-                ClaimReview::Others { owner, since } => (owner, since),
-                ClaimReview::Made => {
+            let (owner, since) = match self.scan.reconcile_claim(known, pass, self.clock.now()).await? {
+                ClaimOutcome::OwnedByOther { owner, since } => (owner, since),
+                ClaimOutcome::Created => {
                     match &younger {
                         Some(younger) => done.conflicts += conflict(&known.user, younger),
                         None => done.made += 1,
                     }
                     return Ok(done);
                 }
-                ClaimReview::Right | ClaimReview::NotTheirs => return Ok(done),
+                ClaimOutcome::Owned | ClaimOutcome::Unproven => return Ok(done),
             };
             // The owner of a claim from before the pass keeps it, if the owner still has the address. The
             // oldest account gets a claim that was made during the pass.
@@ -343,7 +343,7 @@ impl ClaimReconciler {
         place: Option<&ClaimCursor>,
         deadline: Timestamp,
     ) -> Result<(), PortError> {
-        let (unseen, next) = self.review.unseen(progress.pass, place).await?;
+        let (unseen, next) = self.scan.unseen(progress.pass, place).await?;
         for chunk in unseen.chunks(PARALLEL) {
             if self.clock.now() >= deadline {
                 return Ok(());

@@ -5,7 +5,7 @@ use mfa_core::{
     sign_up::{
         AddressClaim, AddressClaims, AddressKey, CandidateKey, FederatedIdentity, FederatedLinks,
         KnownAddress, OwnershipClaim,
-        claim_reconciler::{ClaimCursor, ClaimReview, ClaimScan, PassPhase, PassProgress, PassTotals},
+        claim_reconciler::{ClaimCursor, ClaimOutcome, ClaimScan, PassPhase, PassProgress, PassTotals},
     },
 };
 
@@ -80,7 +80,7 @@ pub async fn address_claims(port: &dyn AddressClaims) {
 }
 
 /// Checks that claims are reviewed, marked and found again, and that all see one progress of a pass.
-pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimScan) {
+pub async fn claim_scan_contract(claims: &dyn AddressClaims, scan: &dyn ClaimScan) {
     let at = |second: i64| Timestamp::from_second(1_767_323_045 + second).expect("a time within range");
     let address = |name: &str| AddressKey::new(format!("review-{name}"));
     let known = |name: &str, by: &str, is_proven: bool| KnownAddress {
@@ -90,12 +90,12 @@ pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimScan) {
         is_proven,
     };
     let look = async |known: KnownAddress, pass: i64, now: i64| {
-        review.review(&known, at(pass), at(now)).await.expect("works")
+        scan.reconcile_claim(&known, at(pass), at(now)).await.expect("works")
     };
     let unseen = async |pass: i64| {
         let (mut found, mut place) = (Vec::new(), None);
         loop {
-            let (page, next) = review.unseen(at(pass), place.as_ref()).await.expect("works");
+            let (page, next) = scan.unseen(at(pass), place.as_ref()).await.expect("works");
             // Other tests keep claims in the same table.
             found.extend(page.into_iter().filter(|kept| kept.address.as_str().starts_with("review-")));
             let Some(next) = next else { break };
@@ -114,17 +114,17 @@ pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimScan) {
         assert_eq!(owned, OwnershipClaim::Owned);
     }
     let owner = user("review-alex");
-    assert_eq!(look(known("a", "alex", true), 4, 9).await, ClaimReview::Right);
+    assert_eq!(look(known("a", "alex", true), 4, 9).await, ClaimOutcome::Owned);
     assert_eq!(
         look(known("b", "alex", false), 4, 9).await,
-        ClaimReview::Right,
+        ClaimOutcome::Owned,
         "whose it is keeps it, unproven"
     );
-    assert_eq!(look(known("c", "sam", true), 4, 9).await, ClaimReview::Others { owner, since: at(2) });
-    assert_eq!(look(known("d", "sam", false), 4, 9).await, ClaimReview::NotTheirs);
-    assert_eq!(look(known("none", "sam", false), 4, 9).await, ClaimReview::NotTheirs, "and none is made");
-    assert_eq!(look(known("new", "sam", true), 4, 9).await, ClaimReview::Made);
-    assert_eq!(look(known("new", "sam", true), 4, 10).await, ClaimReview::Right, "since it was made");
+    assert_eq!(look(known("c", "sam", true), 4, 9).await, ClaimOutcome::OwnedByOther { owner, since: at(2) });
+    assert_eq!(look(known("d", "sam", false), 4, 9).await, ClaimOutcome::Unproven);
+    assert_eq!(look(known("none", "sam", false), 4, 9).await, ClaimOutcome::Unproven, "and none is made");
+    assert_eq!(look(known("new", "sam", true), 4, 9).await, ClaimOutcome::Created);
+    assert_eq!(look(known("new", "sam", true), 4, 10).await, ClaimOutcome::Owned, "since it was made");
     let held = CandidateKey::new("review-candidate".to_owned());
     claims.claim(&address("held"), &held, at(0)).await.expect("works");
     assert_eq!(
@@ -136,12 +136,12 @@ pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimScan) {
     let found: Vec<_> = unseen(20).await.into_iter().map(|(name, _)| name).collect();
     assert_eq!(found, all, "a pass sees nothing of the one before");
     // A reservation gives way to a proven address.
-    assert_eq!(look(known("held", "sam", true), 20, 21).await, ClaimReview::Made);
+    assert_eq!(look(known("held", "sam", true), 20, 21).await, ClaimOutcome::Created);
     let candidate = CandidateKey::new("review-other".to_owned());
     let claimed = claims.claim(&address("held"), &candidate, at(90_000)).await.expect("works");
     assert_eq!(claimed, AddressClaim::Taken);
 
-    assert_eq!(review.progress().await.expect("works"), None);
+    assert_eq!(scan.progress().await.expect("works"), None);
     let progress = |revision: u64, phase: PassPhase| PassProgress {
         revision,
         pass: at(4),
@@ -149,19 +149,18 @@ pub async fn claims_review(claims: &dyn AddressClaims, review: &dyn ClaimScan) {
         phase,
         done: PassTotals { users: 60, made: 1, freed: 2, conflicts: 3 },
     };
-    let keep = async |progress: &PassProgress, after: Option<u64>| {
-        review.keep(progress, after).await.expect("works")
-    };
+    let keep =
+        async |progress: &PassProgress, after: Option<u64>| scan.keep(progress, after).await.expect("works");
     let first = progress(1, PassPhase::Listing(Some("token".to_owned())));
-    let racing = join_all((0..RACING).map(|_| review.keep(&first, None))).await;
+    let racing = join_all((0..RACING).map(|_| scan.keep(&first, None))).await;
     assert_eq!(racing.into_iter().filter(|kept| matches!(kept, Ok(true))).count(), 1, "one begins a pass");
     let second =
         progress(2, PassPhase::Sweeping(Some(ClaimCursor { pk: "p".to_owned(), sk: "s".to_owned() })));
     assert!(!keep(&second, None).await && !keep(&second, Some(7)).await);
-    assert_eq!(review.progress().await.expect("works"), Some(first));
+    assert_eq!(scan.progress().await.expect("works"), Some(first));
     assert!(keep(&second, Some(1)).await);
     assert!(!keep(&second, Some(1)).await);
-    assert_eq!(review.progress().await.expect("works"), Some(second));
+    assert_eq!(scan.progress().await.expect("works"), Some(second));
 }
 
 /// Checks the links of identities. The accounts are `alex` (alex@example.com), and `one`, `two` and `three`

@@ -72,7 +72,7 @@ pub async fn cases(port: &dyn Cases) {
     let hours = SignedDuration::from_hours(72);
     let steps: Vec<Arrow> = vec![
         Box::new(move |case| case.wait(ids, true, "https://api".into(), now()).expect("open")),
-        Box::new(move |case| case.told(hours, now()).expect("untold")),
+        Box::new(move |case| case.owner_notified(hours, now()).expect("untold")),
         Box::new(move |case| case.proven(now() + hours).expect("waited for")),
     ];
     for step in steps {

@@ -5,7 +5,7 @@ use mfa_core::{
     sign_up::{
         AddressClaim, AddressClaims, AddressKey, CandidateKey, DAY, KnownAddress, OwnershipClaim,
         RESERVATION_TIME, RESERVATIONS_PER_DAY, StoredClaim,
-        claim_reconciler::{ClaimCursor, ClaimReview, ClaimScan, PassProgress},
+        claim_reconciler::{ClaimCursor, ClaimOutcome, ClaimScan, PassProgress},
     },
 };
 
@@ -92,34 +92,34 @@ impl ClaimScan for InMemoryTable {
         Ok(is_last)
     }
 
-    async fn review(
+    async fn reconcile_claim(
         &self,
         known: &KnownAddress,
         pass: Timestamp,
         now: Timestamp,
-    ) -> Result<ClaimReview, PortError> {
+    ) -> Result<ClaimOutcome, PortError> {
         let mut state = self.state()?;
         if !known.is_proven {
             let Some(address) = state.addresses.get_mut(&known.address) else {
-                return Ok(ClaimReview::NotTheirs);
+                return Ok(ClaimOutcome::Unproven);
             };
             let is_theirs = address.owner.as_ref() == Some(&known.user);
             address.seen = if is_theirs { Some(pass) } else { address.seen };
-            return Ok(if is_theirs { ClaimReview::Right } else { ClaimReview::NotTheirs });
+            return Ok(if is_theirs { ClaimOutcome::Owned } else { ClaimOutcome::Unproven });
         }
         let address = state.addresses.entry(known.address.clone()).or_default();
         match &address.owner {
             Some(owner) if *owner != known.user => {
-                Ok(ClaimReview::Others { owner: owner.clone(), since: address.since })
+                Ok(ClaimOutcome::OwnedByOther { owner: owner.clone(), since: address.since })
             }
             Some(_) => {
                 address.seen = Some(pass);
-                Ok(ClaimReview::Right)
+                Ok(ClaimOutcome::Owned)
             }
             None => {
                 let owner = Some(known.user.clone());
                 *address = Address { owner, since: now, seen: Some(pass), ..Address::default() };
-                Ok(ClaimReview::Made)
+                Ok(ClaimOutcome::Created)
             }
         }
     }

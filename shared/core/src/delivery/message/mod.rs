@@ -245,7 +245,7 @@ impl Messages {
     }
 
     /// Returns the sentences that both channels share.
-    fn say(&self, spoken: Spoken<'_>, content: &Content<'_>) -> Result<Said, Fault> {
+    fn say(&self, spoken: Spoken<'_>, content: &Content<'_>) -> Result<MessageValues, Fault> {
         let variables = self.variables(content);
         let user_line = match content.user() {
             Some(_) => spoken.say("user-name-line", &variables)?,
@@ -270,7 +270,7 @@ impl Messages {
             user => content.user().unwrap_or_default(),
             space, user_line,
         };
-        Ok(Said { values, duration, has_code: content.said_code().is_some() })
+        Ok(MessageValues { values, duration, has_code: content.said_code().is_some() })
     }
 
     fn variables<'a>(&'a self, content: &Content<'a>) -> Variables<'a> {
@@ -298,14 +298,14 @@ enum Accepted {
 }
 
 /// The values that all texts of one message share.
-struct Said {
+struct MessageValues {
     values: Value,
     /// For example "3 minutes". Absent if the message states no validity.
     duration: Option<String>,
     has_code: bool,
 }
 
-impl Said {
+impl MessageValues {
     fn duration(&self, spoken: Spoken<'_>, id: &str) -> Result<String, Fault> {
         self.duration.as_deref().map_or_else(
             || Ok(String::new()),

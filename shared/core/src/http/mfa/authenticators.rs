@@ -1,4 +1,4 @@
-//! Custom authenticators: several, each with a name.
+//! Named authenticators: several apps, each with a name.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ pub(super) struct Authenticators {
     authenticators: Vec<AuthenticatorView>,
 }
 
-/// Returns the user's own authenticator apps, oldest first.
+/// Returns the user's named authenticators, oldest first.
 #[cfg_attr(test, utoipa::path(
     get, path = "/mfa/authenticators", operation_id = "listAuthenticators",
     responses((status = 200, description = "At most five authenticators", body = Authenticators))
@@ -70,7 +70,7 @@ pub(super) struct NewAuthenticator {
     totp: NewTotp,
 }
 
-/// Starts the set-up of an own authenticator app.
+/// Starts the set-up of a named authenticator.
 #[cfg_attr(test, utoipa::path(
     post, path = "/mfa/authenticators", operation_id = "startAuthenticator",
     request_body = NameBody,

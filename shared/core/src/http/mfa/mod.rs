@@ -108,7 +108,7 @@ pub fn mfa_api(services: MfaServices) -> Router {
     with_shell(routes)
 }
 
-/// What this API is, generated from the code by `openapi.rs` and held by a test there. Public.
+/// The `OpenAPI` document. `openapi.rs` generates it, and a test there checks it. It needs no token.
 const DOCUMENT: &str = include_str!("../../../../../infra/openapi.json");
 
 /// `GET /openapi.json`

@@ -70,7 +70,7 @@ proptest! {
                 }
                 Event::Cancel => case.cancel(now),
                 Event::ByMail => case.wait(wait_ids(), true, "https://api".into(), now),
-                Event::Told => case.told(WAIT, now).inspect(|_| told_at = Some(now)),
+                Event::Told => case.owner_notified(WAIT, now).inspect(|_| told_at = Some(now)),
                 Event::Wait(seconds) => { now += SignedDuration::from_secs(seconds); continue }
             };
             let Ok(after) = after else { continue };

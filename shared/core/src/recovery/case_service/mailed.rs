@@ -45,9 +45,9 @@ impl CaseService {
         }
         self.announce(&key, &case, wait, now).await?;
         let hours = SignedDuration::from_hours(self.settings.policy.email.wait_hours.into());
-        let told = case.told(hours, now)?;
-        match self.ports.cases.swap(&key, case.revision, &told).await? {
-            SwapOutcome::Done => Ok(view(&told)),
+        let notified = case.owner_notified(hours, now)?;
+        match self.ports.cases.swap(&key, case.revision, &notified).await? {
+            SwapOutcome::Done => Ok(view(&notified)),
             SwapOutcome::Overtaken => self.look(secret).await,
         }
     }
