@@ -7,9 +7,9 @@ use aws_sdk_kms::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use data_encoding::BASE64;
 use esdk_oracle::{Official, Own, Reader};
-use serde_json::{Value, json};
 use mfa_core::delivery::sealed::DataKeyCiphertext;
 use mfa_testkit::{SampleDataKeys, SealedSample, foreign_samples, sealed_samples};
+use serde_json::{Value, json};
 
 /// Returns KMS on its own wire protocol, within the process. It knows the samples' data keys.
 fn kms(keys: SampleDataKeys) -> aws_sdk_kms::Client {
