@@ -57,6 +57,13 @@ async fn serve(args: &Args) -> Result<()> {
         _ = terminated.recv() => return Ok(()),
     };
     let file = std::path::absolute(&args.endpoints_file)?;
+    let reservation = match endpoints::reserve(&file) {
+        Ok(reservation) => reservation,
+        Err(error) => {
+            cloud.stop().await;
+            return Err(error);
+        }
+    };
     cloud.write_outputs(&file.with_file_name("stack-outputs.json"))?;
     cloud.endpoints().write(&file)?;
     let announcement = if args.headless {
@@ -76,5 +83,6 @@ async fn serve(args: &Args) -> Result<()> {
         _ = terminated.recv() => {}
     }
     cloud.stop().await;
+    drop(reservation);
     Ok(())
 }

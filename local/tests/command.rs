@@ -389,6 +389,10 @@ async fn what_is_missing_or_taken_is_one_line() {
     let other = home.start(&[]).await;
     let refused = home.refused(&["--port", "0"]).await;
     assert!(refused.contains("--state-dir"), "{refused}");
+    let endpoints = fs::read(home.path("endpoints.json")).unwrap();
+    let refused = home.refused(&["--memory", "--port", "0"]).await;
+    assert!(refused.contains("--endpoints-file"), "{refused}");
+    assert_eq!(fs::read(home.path("endpoints.json")).unwrap(), endpoints, "those of the first");
     drop(other);
 
     fs::write(home.path("template.yaml"), WITH_FUNCTION).unwrap();

@@ -167,7 +167,7 @@ async fn a_thousand_wrong_codes_leave_the_account_as_it_is() {
         "ExpressionAttributeValues": { ":codes": { "S": "RECOVERY#CODE#" } },
     });
     let counted = cloud.call("dynamodb", "DynamoDB_20120810.Scan", key).await.unwrap();
-    let of_user = |item: &&Value| !item["pk"]["S"].as_str().unwrap().contains("nobody");
+    let of_user = |item: &&Value| !item["pk"]["S"].as_str().unwrap().contains("decoy");
     let users: Vec<_> = counted["Items"].as_array().unwrap().iter().filter(of_user).collect();
     assert_eq!(users.len(), 1);
     let compared = (1..=6).filter(|place| users[0].get(format!("t{place}")).is_some()).count();

@@ -86,7 +86,7 @@ async fn of_one(cloud: &Cloud, scenario: Scenario, walks: u32, index: &mut usize
         *index += 1;
         users.push(ScenarioUser::prepare(cloud, scenario, *index).await?);
     }
-    let (first, others) = users.split_first().context("nobody")?;
+    let (first, others) = users.split_first().context("no user was prepared")?;
     first.walk(cloud).await?;
     let before = settled(cloud).await?;
     for user in others {

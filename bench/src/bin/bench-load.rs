@@ -363,7 +363,7 @@ fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / 1_048_576.0
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nobody walks 2^53 times")]
+#[expect(clippy::cast_precision_loss, reason = "there are fewer than 2^53 walks")]
 fn count(number: usize) -> f64 {
     number as f64
 }

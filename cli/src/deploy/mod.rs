@@ -176,11 +176,10 @@ impl Deploy {
             output.result(&json!({ "outcome": "dry-run" }));
             return Ok(ExitStatus::Done);
         }
-
         self.finish(&aws, &account, &revision, output).await
     }
 
-    /// Keeps the outputs of the deployed stack, and checks what callers of the functions get.
+    /// Writes the outputs of the deployed stack, and checks that callers get the new versions.
     async fn finish(
         &self,
         aws: &Aws,

@@ -295,7 +295,7 @@ impl Stage {
         let answered = router.clone().oneshot(request).now_or_never().expect("the ports in here never wait");
         let response = answered.expect("a router does not fail");
         let (status, answer) = read(response, text);
-        assert!(!status.is_success() || is_admitted, "{status} for nobody who may: {text}");
+        assert!(!status.is_success() || is_admitted, "{status} for a caller without the right: {text}");
         if path == "/recovery"
             && let Some(secret) = answer["secret"].as_str()
         {

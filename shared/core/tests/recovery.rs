@@ -307,7 +307,7 @@ async fn a_decoy_case_looks_and_takes_the_same() {
     for other in &seen[1..] {
         assert_eq!(*other, seen[0]);
     }
-    assert_eq!(stage.queue.taken().len(), 4, "as many parcels, most of them for nobody");
+    assert_eq!(stage.queue.taken().len(), 4, "as many messages, most of them decoys");
     assert_eq!(stage.notices().len(), 1);
     // If the password was wrong, even the right code fails.
     let secret = stage.open("plain", OLD).await;
