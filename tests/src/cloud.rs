@@ -312,6 +312,16 @@ impl Cloud {
         self.call("dynamodb", "DynamoDB_20120810.CreateTable", table).await.map(drop)
     }
 
+    /// Deletes every item of the functions' table.
+    pub async fn empty_table(&self) -> Result<()> {
+        for item in self.items(&self.table).await? {
+            let key = json!({ "pk": item.get("pk"), "sk": item.get("sk") });
+            let delete = json!({ "TableName": self.table, "Key": key });
+            self.call("dynamodb", "DynamoDB_20120810.DeleteItem", delete).await?;
+        }
+        Ok(())
+    }
+
     /// Returns every item of a table, as DynamoDB writes it.
     pub async fn items(&self, table: &str) -> Result<Vec<Value>> {
         let (mut items, mut asked) = (Vec::new(), json!({ "TableName": table }));

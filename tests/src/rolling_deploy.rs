@@ -134,12 +134,6 @@ impl RollingDeploy {
                 let mut spec = cloud.deployed(function, &command).await?;
                 let overrides = self.config_dir.display().to_string();
                 spec.environment.insert("MFA_CONFIG_DIR".to_owned(), overrides);
-                // An earlier version may know only the first of these secrets, and make every hash with it.
-                if let Some(secret) = spec.environment.get("MFA_HASH_KEY").cloned() {
-                    for name in ["MFA_CHALLENGE_KEY", "MFA_RECOVERY_KEY"] {
-                        spec.environment.insert(name.to_owned(), secret.clone());
-                    }
-                }
                 if let Some(variable) = spec.environment.get_mut("MFA_TABLE") {
                     table.clone_into(variable);
                 }

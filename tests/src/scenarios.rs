@@ -57,7 +57,7 @@ pub enum Scenario {
     Recovery,
     /// Custom sign-in without a password, code of a named authenticator.
     CustomTotp,
-    /// Custom sign-in without a password, recovery code.
+    /// Custom sign-in without a password, code by e-mail and recovery code.
     CustomRecoveryCode,
     /// Custom sign-in without a password, code by e-mail and a trusted device.
     CustomDevice,
@@ -108,7 +108,7 @@ impl Scenario {
             Self::Enrol => "enrol own TOTP (API)",
             Self::Recovery => "recovery by code (API)",
             Self::CustomTotp => "custom sign-in, own TOTP",
-            Self::CustomRecoveryCode => "custom sign-in, recovery code",
+            Self::CustomRecoveryCode => "custom sign-in, e-mail code and recovery code",
             Self::CustomDevice => "custom sign-in, e-mail code and trusted device",
             Self::ForgottenPassword => "forgotten password",
             Self::NewAddress => "new e-mail address (API)",
@@ -191,20 +191,19 @@ impl ScenarioUser {
                 user.access_token = protected.0;
                 user.secrets = cloud.recovery_codes(&user.access_token).await?;
             }
-            Scenario::CustomTotp => user.secrets = vec![user.enrol(cloud).await?],
+            // A token of a native client sets up only a factor of the pool.
+            Scenario::Enrol => user.access_token = user.custom_token(cloud).await?,
+            Scenario::CustomTotp => {
+                user.access_token = user.custom_token(cloud).await?;
+                user.secrets = vec![user.enrol(cloud).await?];
+            }
             Scenario::CustomRecoveryCode => {
-                user.secrets = cloud.recovery_codes(&user.access_token).await?;
+                let token = user.token_of_two_factors(cloud).await?;
+                user.secrets = cloud.recovery_codes(&token).await?;
             }
             Scenario::CustomDevice => {
-                user.secrets = cloud.recovery_codes(&user.access_token).await?;
-                cloud.join_group(&user.name, CAREFUL).await?;
-                // A sign-in uses the groups of the sign-in before.
-                let too_little = user.sign_in_at_once(cloud, user.secret()?).await;
-                ensure!(too_little.is_err(), "one factor was enough");
-                let code = user.secrets.last().context("no recovery code")?;
-                let tokens = user.sign_in_with_email_and(cloud, |_challenge| Ok(code.clone())).await?;
-                let device = TrustedDevice::register(cloud, &access_token(&signed_in(tokens)?)?).await?;
-                user.trusted_device = Some(device);
+                let token = user.token_of_two_factors(cloud).await?;
+                user.trusted_device = Some(TrustedDevice::register(cloud, &token).await?);
             }
             Scenario::Support => {
                 cloud.prefer_sms(&user.name, &user.number).await?;
@@ -219,7 +218,6 @@ impl ScenarioUser {
             | Scenario::Password
             | Scenario::CustomEmail
             | Scenario::Overview
-            | Scenario::Enrol
             | Scenario::ForgottenPassword
             | Scenario::NewAddress => {}
         }
@@ -274,7 +272,10 @@ impl ScenarioUser {
                 let code = totp(self.secret()?, now()? + TOTP_STEP)?;
                 self.sign_in_at_once(cloud, &code).await
             }
-            Scenario::CustomRecoveryCode => self.sign_in_at_once(cloud, self.secret()?).await,
+            Scenario::CustomRecoveryCode => {
+                let code = self.secret()?.to_owned();
+                signed_in(self.sign_in_with_email_and(cloud, |_challenge| Ok(code)).await?)
+            }
             Scenario::CustomDevice => {
                 let device = self.trusted_device.as_ref().context("no trusted device")?;
                 let client = cloud.client("custom")?;
@@ -334,6 +335,24 @@ impl ScenarioUser {
         let code = json!({ "code": totp(&secret, now()?)? });
         self.api(cloud, "POST", &format!("/mfa/authenticators/{id}/verify"), &code).await?;
         Ok(secret)
+    }
+
+    /// Signs in at the custom client with a code by e-mail. Returns the access token.
+    async fn custom_token(&self, cloud: &Cloud) -> Result<String> {
+        access_token(&signed_in(self.sign_in_with_email(cloud).await?)?)
+    }
+
+    /// Sets up a named authenticator and joins the group whose members need two factors. Returns the access token
+    /// of a sign-in with both.
+    async fn token_of_two_factors(&mut self, cloud: &Cloud) -> Result<String> {
+        self.access_token = self.custom_token(cloud).await?;
+        let secret = self.enrol(cloud).await?;
+        cloud.join_group(&self.name, CAREFUL).await?;
+        // A sign-in uses the groups of the sign-in before.
+        let too_little = self.sign_in_with_email(cloud).await.and_then(signed_in);
+        ensure!(too_little.is_err(), "one factor was enough");
+        let code = totp(&secret, now()? + TOTP_STEP)?;
+        access_token(&signed_in(self.sign_in_with_email_and(cloud, |_challenge| Ok(code)).await?)?)
     }
 
     async fn begin_custom(&self, cloud: &Cloud) -> Result<Value> {

@@ -6,7 +6,9 @@ use serde::Deserialize;
 /// The intended differences, from `meant.toml`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Meant {
+    #[serde(default)]
     meant: Vec<Difference>,
+    #[serde(default)]
     added: Vec<Added>,
 }
 

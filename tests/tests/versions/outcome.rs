@@ -165,7 +165,7 @@ pub(crate) fn plain(value: &Value) -> Value {
 }
 
 fn plain_text(text: &str) -> String {
-    static BY_NATURE: LazyLock<[(Regex, &str); 7]> = LazyLock::new(|| {
+    static BY_NATURE: LazyLock<[(Regex, &str); 8]> = LazyLock::new(|| {
         [
             // The path that draws a QR code.
             (r"M\d[\dMhvz -]{40,}", "<drawing>"),
@@ -174,6 +174,8 @@ fn plain_text(text: &str) -> String {
             (r"user-\d+@", "user@"),
             // The name of a device group.
             (r"^-[A-Za-z0-9]{8}$", "<text>"),
+            // A write token: a random number of up to 20 digits.
+            (r"^\d{11,15}$", "<text>"),
             (r"[A-Za-z0-9+/_=-]{16,}", "<text>"),
             (r"^\d\d$|\d{3,}", "<digits>"),
         ]
