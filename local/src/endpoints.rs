@@ -1,13 +1,15 @@
 //! The endpoints file: what tools and scripts rely on. Its keys stay as they are.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, Table};
 use serde::{Deserialize, Serialize};
+
+use crate::lock::lock;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Endpoints {
@@ -41,7 +43,7 @@ pub struct Client {
     pub secret: Option<String>,
 }
 
-/// Without the secret.
+/// Omits the secret.
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("id", &self.id).finish_non_exhaustive()
@@ -51,20 +53,10 @@ impl std::fmt::Debug for Client {
 /// Reserves an endpoints file for this process, so that two local clouds never overwrite each other's. The
 /// reservation ends when the returned file is dropped.
 pub fn reserve(path: &Path) -> Result<File> {
-    let lock = || -> Result<File, TryLockError> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(TryLockError::Error)?;
-        }
-        // The endpoints file itself is replaced by each start, so it cannot hold the lock.
-        let lock = File::create(path.with_extension("lock")).map_err(TryLockError::Error)?;
-        lock.try_lock().map(|()| lock)
-    };
-    lock().map_err(|fault| match fault {
-        TryLockError::WouldBlock => {
-            anyhow!("another local cloud uses {}; choose another file with --endpoints-file", path.display())
-        }
-        TryLockError::Error(error) => anyhow!(error).context(format!("cannot write {}", path.display())),
-    })
+    let taken =
+        format!("another local cloud uses {}; choose another file with --endpoints-file", path.display());
+    // Each start replaces the endpoints file, so that file cannot hold the lock.
+    lock(&path.with_extension("lock"), &taken)
 }
 
 impl Endpoints {

@@ -19,6 +19,7 @@ pub mod gateway;
 pub mod kms;
 pub mod lambda_api;
 pub mod listeners;
+mod lock;
 pub mod messaging;
 pub mod outbox;
 pub mod roles;

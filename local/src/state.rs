@@ -1,10 +1,12 @@
 //! The folder in which an earlier run left its state.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
+
+use crate::lock::lock;
 
 /// Every file that is ours in the folder. `--fresh` removes these and nothing else: the folder's
 /// name comes from the command line.
@@ -20,7 +22,7 @@ const FILES: [&str; 9] = [
     "dynamodb.sqlite-shm",
 ];
 
-/// A state folder that this process alone uses, or none: everything in memory.
+/// A state folder that only this process uses. In memory there is no folder.
 #[derive(Debug)]
 pub struct State {
     folder: Option<(PathBuf, File)>,
@@ -32,20 +34,11 @@ impl State {
     }
 
     pub fn open(folder: &Path, fresh: bool) -> Result<Self> {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the state folder {}", folder.display()))?;
-        let lock = File::create(folder.join("lock"))
-            .with_context(|| format!("cannot write in the state folder {}", folder.display()))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(anyhow!(
-                    "another local cloud uses the state in {}; choose another with --state-dir",
-                    folder.display()
-                ));
-            }
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
+        let taken = format!(
+            "another local cloud uses the state in {}; choose another with --state-dir",
+            folder.display()
+        );
+        let lock = lock(&folder.join("lock"), &taken)?;
         if fresh {
             for name in FILES {
                 match fs::remove_file(folder.join(name)) {

@@ -118,12 +118,12 @@ impl RollingDeploy {
         let router = invoke_api(EventQueue::new(lambda, AsyncPolicy::default()));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let cloud = Cloud::start_with(&["--lambda-endpoint", &url]).await?;
-        rolling_deploy.deploy(&cloud, cloud.table()).await?;
+        rolling_deploy.deploy(&cloud).await?;
         Ok((rolling_deploy, cloud))
     }
 
-    /// Starts the functions of both versions on this table.
-    pub async fn deploy(&self, cloud: &Cloud, table: &str) -> Result<()> {
+    /// Starts the functions of both versions.
+    async fn deploy(&self, cloud: &Cloud) -> Result<()> {
         for version in Version::BOTH {
             let mut specs = Vec::new();
             for function in functions() {
@@ -134,9 +134,6 @@ impl RollingDeploy {
                 let mut spec = cloud.deployed(function, &command).await?;
                 let overrides = self.config_dir.display().to_string();
                 spec.environment.insert("MFA_CONFIG_DIR".to_owned(), overrides);
-                if let Some(variable) = spec.environment.get_mut("MFA_TABLE") {
-                    table.clone_into(variable);
-                }
                 specs.push(spec);
             }
             self.hosts().insert(version, LambdaHost::start(specs)?);

@@ -31,7 +31,7 @@ pub(crate) async fn through_both(road: &Road, recorded: &Recorded) -> Replayed {
     for version in Version::BOTH {
         road.cloud.empty_table().await.unwrap();
         road.rolling_deploy.set(Mix::Only(version));
-        passes.push(replay(road, recorded, road.cloud.table()).await);
+        passes.push(replay(road, recorded).await);
     }
     let [earlier, present] = &passes[..] else { unreachable!("one pass a version") };
     let differences = earlier.outcome.differences(&present.outcome);
@@ -44,7 +44,7 @@ struct Pass {
     as_recorded: usize,
 }
 
-async fn replay(road: &Road, recorded: &Recorded, table: &str) -> Pass {
+async fn replay(road: &Road, recorded: &Recorded) -> Pass {
     let sent = async || {
         let mut sent = Vec::new();
         for address in recorded.user.addresses() {
@@ -82,7 +82,7 @@ async fn replay(road: &Road, recorded: &Recorded, table: &str) -> Pass {
     for (then, now) in before.iter().zip(sent().await) {
         lines.extend(now.iter().skip(then.len()).map(|message| format!("message {}", plain(message))));
     }
-    lines.extend(Snapshot::of(&road.cloud, table).await.since(&Snapshot::default()));
+    lines.extend(Snapshot::of(&road.cloud, road.cloud.table()).await.since(&Snapshot::default()));
     Pass { outcome: Outcome::of(lines), events, as_recorded }
 }
 
