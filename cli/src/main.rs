@@ -15,6 +15,7 @@ mod detach;
 mod doctor;
 mod exit_status;
 mod forget_user;
+mod init;
 mod json_client;
 mod live;
 mod output;
@@ -23,6 +24,7 @@ mod pool;
 mod preview;
 mod progress;
 mod sender;
+mod simulate;
 mod unlock;
 mod user;
 
@@ -69,6 +71,10 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Replay a week of text messages, and show which messages and users the policy refuses
+    Simulate(simulate::Simulate),
+    /// Ask five questions and write samconfig.toml and policy.toml
+    Init(init::Init),
     /// Build, validate and deploy the stack with the AWS SAM CLI
     Deploy(deploy::Deploy),
     /// Connect an existing user pool to the deployed functions and keep all its settings
@@ -109,6 +115,8 @@ fn run(Arguments { json, profile, region, command }: Arguments) -> Result<ExitSt
         match command {
             Command::Check { folder } => check::run(&folder),
             Command::Preview { config_dir, out } => preview::run(config_dir.as_deref(), &out),
+            Command::Simulate(simulate) => simulate.run(output).await,
+            Command::Init(init) => init.run(output),
             Command::Deploy(deploy) => deploy.run(profile.as_deref(), region.as_deref(), output).await,
             Command::Attach(attach) => attach.run(&aws().await?, output).await,
             Command::Detach(detach) => detach.run(&aws().await?, output).await,

@@ -5,15 +5,19 @@
 
 mod accounts_in_memory;
 mod challenges_in_memory;
+#[cfg(feature = "tests")]
 pub mod contract;
 mod custom_sign_in;
 mod in_memory;
 mod links_in_memory;
 mod message_queue_in_memory;
+#[cfg(feature = "tests")]
 pub mod model_tests;
 mod pool_in_memory;
+#[cfg(feature = "tests")]
 mod sealed_codes;
 mod seeds_in_memory;
+#[cfg(feature = "tests")]
 mod served_table;
 mod sources;
 
@@ -23,7 +27,9 @@ pub use in_memory::{InMemoryTable, Snapshot};
 pub use links_in_memory::InMemoryLinks;
 pub use message_queue_in_memory::InMemoryMessageQueue;
 pub use pool_in_memory::InMemoryUserPool;
+#[cfg(feature = "tests")]
 pub use sealed_codes::{SampleDataKeys, SealedSample, foreign_samples, sealed_samples};
 pub use seeds_in_memory::InMemorySeeds;
+#[cfg(feature = "tests")]
 pub use served_table::{Deployed, ServedTable, Spent, TABLE};
 pub use sources::{ManualClock, SeededEntropy, TokioClock, next_delivery};
