@@ -7,7 +7,10 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, builder::PossibleValuesParser};
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use mfa_core::config::{Policy, Problems, load};
-use mfa_core::delivery::{message::Severity, toll_fraud::GovernorRules};
+use mfa_core::delivery::{
+    message::Severity,
+    toll_fraud::{BudgetScope, GovernorRules},
+};
 use mfa_traffic_replay::{FLOODS, Figures, Flood, replay};
 use serde_json::{Value, json};
 
@@ -160,7 +163,7 @@ fn in_json(week: &Week) -> Value {
             json!({
                 "wish": wish.name(),
                 "reason": reason.name(),
-                "scope": reason.scope().map(|scope| scope.name()),
+                "scope": reason.scope().map(BudgetScope::name),
                 "count": count,
             })
         });

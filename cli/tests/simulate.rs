@@ -1,6 +1,6 @@
 //! `cognito-mfa simulate` on overrides of its own.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
+#![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
 
 use std::fs;
 use std::process::{Command, Output};
