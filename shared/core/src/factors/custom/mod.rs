@@ -13,6 +13,7 @@ mod authenticator;
 mod change;
 mod device;
 mod id;
+pub mod passkey;
 mod port;
 mod recovery_code;
 mod service;
