@@ -98,7 +98,12 @@ fn stage() -> Stage {
     }
     let custom_auth = policy.custom_auth.clone();
     let clients = AppClients::parse(&format!("custom={CLIENT}"), &custom_auth).expect("clients");
-    let clients = CustomAuthSettings { policy: custom_auth, clients, recovery: PasswordRecovery::default() };
+    let clients = CustomAuthSettings {
+        policy: custom_auth,
+        clients,
+        recovery: PasswordRecovery::default(),
+        relying_party: None,
+    };
     let guard = FactorChangePorts {
         custom: table.clone(),
         records: table.clone(),

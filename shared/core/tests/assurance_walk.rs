@@ -220,8 +220,12 @@ async fn walk(owner: Owner, holds: Holds) -> Walk {
     let policy = Policy::default();
     let custom_auth = policy.custom_auth.clone();
     let clients = AppClients::parse(&format!("native={NATIVE},custom={CUSTOM}"), &custom_auth).unwrap();
-    let clients: Arc<dyn AppClientDirectory> =
-        Arc::new(CustomAuthSettings { policy: custom_auth, clients, recovery: RECOVERY });
+    let clients: Arc<dyn AppClientDirectory> = Arc::new(CustomAuthSettings {
+        policy: custom_auth,
+        clients,
+        recovery: RECOVERY,
+        relying_party: None,
+    });
     let guard =
         FactorChangePorts { custom: table.clone(), records: table.clone(), clients, devices: pool.clone() };
     let access = Arc::new(FactorChangeGuard::new(

@@ -112,7 +112,12 @@ fn api_with(factors: &[PoolFactor], table: Arc<InMemoryTable>, store: Arc<dyn Cu
 fn clients(policy: &Policy) -> CustomAuthSettings {
     let policy = policy.custom_auth.clone();
     let clients = AppClients::parse(&format!("custom={CLIENT},native=native-id"), &policy).unwrap();
-    CustomAuthSettings { policy, clients, recovery: PasswordRecovery { email: true, sms: false } }
+    CustomAuthSettings {
+        policy,
+        clients,
+        recovery: PasswordRecovery { email: true, sms: false },
+        relying_party: None,
+    }
 }
 
 /// Returns a sample event with another method, path and body. Its sign-in proved a second factor.

@@ -58,7 +58,7 @@ fn trigger(
     let Policy { custom_auth, tokens, admin, .. } = Policy::read(Some(policy)).unwrap();
     let clients = AppClients::parse(clients, &custom_auth).unwrap();
     let recovery = PasswordRecovery { email: true, sms: false };
-    let settings = CustomAuthSettings { policy: custom_auth, clients, recovery };
+    let settings = CustomAuthSettings { policy: custom_auth, clients, recovery, relying_party: None };
     let gate = TokenGate::new(settings, table.clone(), table.clone(), Arc::new(Natives), clock.clone());
     PreTokenGeneration::new(gate, tokens, SignInRecorder::new(admin.groups, table.clone(), clock))
 }

@@ -96,6 +96,9 @@ impl Challenges for InMemoryTable {
                 ConsumedCredential::Step(step) => kept.factors.last_step.is_none_or(|last| last < *step),
                 ConsumedCredential::Recovery(hash) => kept.factors.recovery.contains(hash),
                 ConsumedCredential::Device(id) => kept.factors.devices.contains_key(id),
+                ConsumedCredential::Passkey { id, seen, .. } => {
+                    kept.factors.passkeys.get(id).is_some_and(|passkey| passkey.credential.state == *seen)
+                }
             };
             let is_answered = challenge_state.effects.contains_key(&proof.round_index);
             let may_enrol = proof.enrols.is_none() || !kept.factors.had_factor;
@@ -125,6 +128,12 @@ impl Challenges for InMemoryTable {
                 ConsumedCredential::Step(step) => kept.factors.last_step = Some(*step),
                 ConsumedCredential::Recovery(hash) => {
                     kept.factors.recovery.remove(hash);
+                }
+                ConsumedCredential::Passkey { id, state, .. } => {
+                    if let Some(passkey) = kept.factors.passkeys.get_mut(id) {
+                        passkey.credential.state = *state;
+                    }
+                    kept.factors.revision += 1;
                 }
                 ConsumedCredential::Nothing | ConsumedCredential::Device(_) => {}
             }

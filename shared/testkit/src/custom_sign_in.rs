@@ -75,10 +75,12 @@ impl CustomAuthStage {
         T: Challenges + CustomFactorStore + AuditTrail + 'static,
     {
         let challenges: Arc<dyn Challenges> = table.clone();
-        let policy = Policy::read(Some(policy)).expect("a policy").custom_auth;
+        let policy = Policy::read(Some(policy)).expect("a policy");
+        let relying_party = policy.passkeys.relying_party();
+        let policy = policy.custom_auth;
         let clients =
             AppClients::parse(&format!("native={NATIVE},custom={CUSTOM}"), &policy).expect("clients");
-        let settings = CustomAuthSettings { policy, clients, recovery };
+        let settings = CustomAuthSettings { policy, clients, recovery, relying_party };
         let now = Timestamp::from_second(1_767_323_045).expect("a time");
         let (clock, queue) = (Arc::new(ManualClock::at(now)), Arc::new(InMemoryMessageQueue::default()));
         let entropy = Arc::new(SeededEntropy::new(seed));

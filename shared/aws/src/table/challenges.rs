@@ -11,6 +11,7 @@ mod item;
 mod write;
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::primitives::Blob;
 use jiff::{SignedDuration, Timestamp};
 use mfa_core::{
     custom_auth::{
@@ -161,6 +162,17 @@ impl Challenges for Table {
             ConsumedCredential::Device(id) => {
                 write.name("#device", id.as_str());
                 write.require("attribute_exists(devices.#device)");
+            }
+            ConsumedCredential::Passkey { id, seen, state } => {
+                write.name("#passkey", id.as_str());
+                write.name("#state", "state");
+                write.value(":seen_state", AttributeValue::B(Blob::new(*seen)));
+                write.value(":new_state", AttributeValue::B(Blob::new(*state)));
+                write.value(":one", number(1));
+                write.require("passkeys.#passkey.#state = :seen_state");
+                write.set("passkeys.#passkey.#state = :new_state");
+                // A change through the API that read the earlier state must read again.
+                write.add("revision :one");
             }
         }
         if let Some(grant) = &proof.grant {

@@ -20,6 +20,8 @@ use super::{
     challenges::failures_of, condition_failed, number, port_error, seconds, text, user_key, version,
 };
 
+mod passkeys;
+
 const READ: &str = "dynamodb.GetItem";
 const WRITE: &str = "dynamodb.UpdateItem";
 
@@ -65,6 +67,21 @@ impl CustomFactorStore for Table {
             set.push("devices = :devices");
             let kept = devices.iter().map(|(id, found)| (id.as_str().to_owned(), device(found)));
             update = update.expression_attribute_values(":devices", AttributeValue::M(kept.collect()));
+        }
+        if let Some(kept) = &change.passkeys {
+            set.push("passkeys = :passkeys");
+            update = update.expression_attribute_values(":passkeys", passkeys::write(kept));
+        }
+        match &change.passkey_registration {
+            Some(Some(begun)) => {
+                set.push("passkey_registration = :passkey_registration");
+                update = update.expression_attribute_values(
+                    ":passkey_registration",
+                    passkeys::write_registration(begun),
+                );
+            }
+            Some(None) => remove.push("passkey_registration"),
+            None => {}
         }
         match &change.recovery {
             // A set in DynamoDB cannot be empty.
@@ -163,7 +180,8 @@ impl CustomFactorStore for Table {
                 .update_expression("SET v = :v, had_factor = :had REMOVE pool_factor_since")
                 .condition_expression(
                     "attribute_exists(pk) AND attribute_not_exists(recovery) AND \
-                     (attribute_not_exists(authenticators) OR authenticators = :empty)",
+                     (attribute_not_exists(authenticators) OR authenticators = :empty) AND \
+                     (attribute_not_exists(passkeys) OR passkeys = :empty)",
                 )
                 .expression_attribute_values(":empty", AttributeValue::M(Item::new()))
                 .expression_attribute_values(":had", had(false)),
@@ -234,6 +252,8 @@ pub(super) fn read(item: &Item) -> Result<CustomFactors, PortError> {
         last_step: count(item, "totp_step")?,
         recovery: recovery.into_iter().flatten().map(RecoveryHash::from_stored).collect(),
         devices: entries(item, "devices", read_device)?,
+        passkeys: entries(item, "passkeys", passkeys::read)?,
+        passkey_registration: passkeys::read_registration(item)?,
         last_proof: item.get("last_proof").map(last_proof).transpose()?,
         pool_factor_since: time(item, "pool_factor_since"),
         had_factor: item.get("had_factor").and_then(|value| value.as_bool().ok()) == Some(&true),

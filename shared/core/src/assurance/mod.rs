@@ -32,7 +32,7 @@ pub enum FactorClass {
 pub fn class_of(factor: CustomFactor) -> FactorClass {
     match factor {
         CustomFactor::EmailCode | CustomFactor::SmsCode => FactorClass::Channel,
-        CustomFactor::Totp | CustomFactor::TrustedDevice => FactorClass::Possession,
+        CustomFactor::Totp | CustomFactor::TrustedDevice | CustomFactor::Passkey => FactorClass::Possession,
         CustomFactor::RecoveryCode => FactorClass::Backup,
     }
 }
@@ -85,7 +85,10 @@ impl PasswordRecovery {
         match factor {
             CustomFactor::EmailCode => self.email,
             CustomFactor::SmsCode => self.sms,
-            CustomFactor::Totp | CustomFactor::RecoveryCode | CustomFactor::TrustedDevice => false,
+            CustomFactor::Totp
+            | CustomFactor::RecoveryCode
+            | CustomFactor::TrustedDevice
+            | CustomFactor::Passkey => false,
         }
     }
 }
@@ -103,7 +106,7 @@ pub struct Proofs {
 impl Proofs {
     /// Returns the proofs without devices, because a device signs without the user.
     fn without_devices(&self) -> Self {
-        let factors = self.factors.iter().copied().filter(|factor| factor.is_code()).collect();
+        let factors = self.factors.iter().copied().filter(|factor| factor.needs_user()).collect();
         Self { password: self.password, factors, remembered_device: false }
     }
 }
@@ -114,7 +117,12 @@ pub fn level(proofs: &Proofs, recovery: PasswordRecovery) -> u8 {
     let is_contained = proofs.factors.iter().any(|factor| recovery.resets_by(*factor));
     let password = u8::from(proofs.password && !is_contained);
     let factors = u8::try_from(proofs.factors.len()).unwrap_or(u8::MAX);
-    password.saturating_add(factors).saturating_add(u8::from(proofs.remembered_device))
+    // A passkey is two proofs: its authenticator, and the PIN or the biometric that unlocked it.
+    let verification = u8::from(proofs.factors.contains(&CustomFactor::Passkey));
+    password
+        .saturating_add(factors)
+        .saturating_add(verification)
+        .saturating_add(u8::from(proofs.remembered_device))
 }
 
 #[cfg(test)]
@@ -122,7 +130,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use CustomFactor::{EmailCode, RecoveryCode, SmsCode, Totp, TrustedDevice};
+    use CustomFactor::{EmailCode, Passkey, RecoveryCode, SmsCode, Totp, TrustedDevice};
 
     const BY_EMAIL: PasswordRecovery = PasswordRecovery { email: true, sms: false };
 
@@ -137,6 +145,9 @@ mod tests {
     #[case::mailbox_and_authenticator(false, &[EmailCode, Totp], 2)]
     #[case::password_mailbox_and_authenticator(true, &[EmailCode, Totp], 2)]
     #[case::password_and_device(true, &[TrustedDevice], 2)]
+    #[case::passkey(false, &[Passkey], 2)]
+    #[case::password_and_passkey(true, &[Passkey], 3)]
+    #[case::mailbox_and_passkey(true, &[EmailCode, Passkey], 3)]
     #[case::nothing(false, &[], 0)]
     fn independent_proofs(#[case] password: bool, #[case] factors: &[CustomFactor], #[case] expected: u8) {
         let proofs =
@@ -146,7 +157,7 @@ mod tests {
 
     #[test]
     fn one_more_proof_never_lowers_the_level() {
-        let all: Vec<Proofs> = (0..64_u32)
+        let all: Vec<Proofs> = (0..128_u32)
             .map(|bits| Proofs {
                 password: bits & 1 > 0,
                 factors: CustomFactor::ALL

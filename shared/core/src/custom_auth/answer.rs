@@ -21,14 +21,19 @@ pub(super) enum Answer {
         id: FactorId,
         signature: Zeroizing<Vec<u8>>,
     },
+    /// The answer of a browser to a passkey's challenge, as JSON.
+    Passkey(String),
 }
 
 impl Answer {
     /// Limit in bytes, above the length of any valid answer. A device's signature has 64 bytes.
     const LONGEST: usize = 1024;
+    /// Limit in bytes for a passkey. An RSA signature, an id of 1,023 bytes and client data fit, in base64url.
+    const LONGEST_PASSKEY: usize = 4096;
 
     pub(super) fn parse(text: &str, ask: RoundPrompt, offers: impl Fn(CustomFactor) -> bool) -> Option<Self> {
-        if text.len() > Self::LONGEST {
+        let is_passkey = matches!(ask, RoundPrompt::Code { factor: CustomFactor::Passkey, .. });
+        if text.len() > if is_passkey { Self::LONGEST_PASSKEY } else { Self::LONGEST } {
             return None;
         }
         let text = text.trim();
@@ -58,6 +63,7 @@ impl Answer {
             }
             CustomFactor::Totp => OneTimeCode::parse_totp(text).ok().map(|code| Self::Code(factor, code)),
             CustomFactor::RecoveryCode => RecoveryCode::parse(text).ok().map(Self::Recovery),
+            CustomFactor::Passkey => text.starts_with('{').then(|| Self::Passkey(text.to_owned())),
             CustomFactor::TrustedDevice => {
                 let signed: Signed = serde_json::from_str(text).ok()?;
                 Some(Self::Device {
@@ -74,6 +80,7 @@ impl Answer {
             Self::Factor(factor) | Self::Code(factor, _) => Some(*factor),
             Self::Recovery(_) => Some(CustomFactor::RecoveryCode),
             Self::Device { .. } => Some(CustomFactor::TrustedDevice),
+            Self::Passkey(_) => Some(CustomFactor::Passkey),
             Self::Resend | Self::Back => None,
         }
     }
@@ -114,6 +121,7 @@ mod tests {
     #[case("email", "chooses email")]
     #[case(" SMS ", "chooses sms")]
     #[case("recovery-code", "chooses recovery-code")]
+    #[case("passkey", "chooses passkey")]
     #[case("trusted-device", "nothing")]
     #[case("123 456", "proves totp")]
     #[case("12345678", "nothing")]
@@ -135,6 +143,9 @@ mod tests {
     #[case(CustomFactor::RecoveryCode, "123456", "nothing")]
     #[case(CustomFactor::RecoveryCode, "back", "back")]
     #[case(CustomFactor::SmsCode, "Resend", "resend")]
+    #[case(CustomFactor::Passkey, "{}", "proves passkey")]
+    #[case(CustomFactor::Passkey, "123456", "nothing")]
+    #[case(CustomFactor::Passkey, "BACK", "back")]
     fn to_a_factor_that_is_pinned(#[case] factor: CustomFactor, #[case] text: &str, #[case] expected: &str) {
         assert_eq!(kind(text, RoundPrompt::Code { factor, round_index: 1 }), expected);
     }

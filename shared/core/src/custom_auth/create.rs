@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     delivery::{ChallengeCode, MessageQueue, OutboundMessage, Recipient, toll_fraud::Destination},
-    factors::enrolment::otpauth_uri,
+    factors::{custom::passkey::AssertionCeremony, enrolment::otpauth_uri},
     kernel::{CustomFactor, EmailAddress, Entropy, HashKey, PhoneNumber, PortError},
     telemetry::Metric,
 };
@@ -76,7 +76,7 @@ impl ChallengeCreator {
                         if matches!(effect, Some(AnswerEffect::Chose(_) | AnswerEffect::Resent)) {
                             self.enqueue_code(&view, request, &last.nonce, chosen).await?;
                         }
-                        Ok(Some(self.code(&view, request, last, &challenge.proven, chosen, round_index)))
+                        self.code(&view, request, last, &challenge.proven, chosen, round_index).map(Some)
                     }
                     _ => self.begin(&view, request, challenge, round_index).map(Some),
                 }
@@ -218,7 +218,7 @@ impl ChallengeCreator {
         proven: &Proven,
         chosen: ChosenFactor,
         round_index: u32,
-    ) -> CreatedChallenge {
+    ) -> Result<CreatedChallenge, PortError> {
         let policy = &self.sign_ins.settings.policy;
         let round = RoundState {
             proven: proven.clone(),
@@ -244,12 +244,28 @@ impl ChallengeCreator {
                 ("canResendIn", left(after(chosen.sent_at, policy.resend_after_seconds))),
             ]),
             CustomFactor::Totp => public.push(("codeLength", "6".to_owned())),
-            CustomFactor::RecoveryCode | CustomFactor::TrustedDevice => {}
+            CustomFactor::RecoveryCode | CustomFactor::TrustedDevice | CustomFactor::Passkey => {}
         }
-        CreatedChallenge {
-            public,
-            private: view.parameters(request, &round, round_index).write(),
-            metadata: round.text(),
+        let mut parameters = view.parameters(request, &round, round_index);
+        if chosen.factor == CustomFactor::Passkey {
+            let ceremony = self.passkey(view, proven)?;
+            public.push(("publicKey", ceremony.options.to_string()));
+            parameters.passkey = Some(ceremony.state);
+        }
+        Ok(CreatedChallenge { public, private: parameters.write(), metadata: round.text() })
+    }
+
+    /// Draws the challenge of a passkey. While only a name is known, the options are alike for every name.
+    fn passkey(&self, view: &SignInView, proven: &Proven) -> Result<AssertionCeremony, PortError> {
+        let Some(relying_party) = &self.sign_ins.settings.relying_party else {
+            return Err(PortError::new("passkey", "passkeys are off"));
+        };
+        let mut known =
+            view.user_state.factors.passkeys.values().map(|passkey| &passkey.credential).peekable();
+        if proven.is_anything() && view.user().is_some() && known.peek().is_some() {
+            AssertionCeremony::begin(relying_party, known)
+        } else {
+            AssertionCeremony::begin_by_name(relying_party)
         }
     }
 
@@ -265,7 +281,10 @@ impl ChallengeCreator {
         let destination = match chosen.factor {
             CustomFactor::EmailCode => request.email.clone().map(Destination::Email),
             CustomFactor::SmsCode => request.phone.clone().map(Destination::Sms),
-            CustomFactor::Totp | CustomFactor::RecoveryCode | CustomFactor::TrustedDevice => return Ok(()),
+            CustomFactor::Totp
+            | CustomFactor::RecoveryCode
+            | CustomFactor::TrustedDevice
+            | CustomFactor::Passkey => return Ok(()),
         };
         let message = match (view.user(), destination) {
             (Some(user), Some(destination)) => OutboundMessage::ChallengeCode(ChallengeCode {

@@ -169,6 +169,12 @@ pub enum ConsumedCredential {
     Recovery(RecoveryHash),
     /// Consumes nothing, but the device must still exist.
     Device(FactorId),
+    /// Replaces the passkey's state (counter and flags) that was `seen`. A change of it meanwhile refuses the proof.
+    Passkey {
+        id: FactorId,
+        seen: [u8; 7],
+        state: [u8; 7],
+    },
 }
 
 /// What the last gate needs for tokens.

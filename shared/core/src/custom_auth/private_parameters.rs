@@ -1,3 +1,5 @@
+use data_encoding::BASE64URL_NOPAD;
+
 use super::round_state::{Nonce, RoundState};
 
 /// What Create passes to Verify of the same round. The client never receives it.
@@ -17,11 +19,14 @@ pub(super) struct PrivateChallengeParameters {
     pub(super) opens_totp_window: bool,
     /// The sign-in that has the slot and makes room.
     pub(super) evicts: Option<Nonce>,
+    /// The state of the ceremony if the round asks for a passkey.
+    pub(super) passkey: Option<Vec<u8>>,
 }
 
 impl PrivateChallengeParameters {
     pub(super) fn write(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let passkey = self.passkey.as_ref().map(|state| ("passkey", BASE64URL_NOPAD.encode(state)));
+        let mut parameters = vec![
             ("round", self.round.text()),
             ("at", self.round_index.to_string()),
             ("most", self.most.to_string()),
@@ -30,7 +35,9 @@ impl PrivateChallengeParameters {
             ("strikes", self.failures.to_string()),
             ("opens-totp-window", self.opens_totp_window.to_string()),
             ("evicts", self.evicts.as_ref().map_or("-", Nonce::as_str).to_owned()),
-        ]
+        ];
+        parameters.extend(passkey);
+        parameters
     }
 
     pub(super) fn parse<'a>(private: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
@@ -42,6 +49,7 @@ impl PrivateChallengeParameters {
             is_first_of_day: private("first")?.parse().ok()?,
             failures: private("strikes")?.parse().ok()?,
             opens_totp_window: private("opens-totp-window")?.parse().ok()?,
+            passkey: private("passkey").and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok()),
             evicts: private("evicts").and_then(Nonce::parse),
         })
     }

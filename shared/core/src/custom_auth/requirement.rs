@@ -83,7 +83,7 @@ impl Requirement {
 
     fn is_met(&self, proven: &Proven) -> bool {
         let codes: BTreeSet<_> =
-            proven.native.union(&proven.custom).filter(|factor| factor.is_code()).collect();
+            proven.native.union(&proven.custom).filter(|factor| factor.needs_user()).collect();
         let counted = codes.iter().filter(|factor| self.kinds.contains(factor)).count();
         // A trusted device identifies a browser. Alone, it says nothing about the user.
         let has_device = proven.custom.contains(&CustomFactor::TrustedDevice);

@@ -165,6 +165,7 @@ fn letter(factor: CustomFactor) -> char {
         CustomFactor::Totp => 't',
         CustomFactor::RecoveryCode => 'r',
         CustomFactor::TrustedDevice => 'd',
+        CustomFactor::Passkey => 'k',
     }
 }
 
@@ -201,7 +202,7 @@ mod tests {
     const NONCE: &str = "0123456789abcdef0123456789abcdef";
 
     fn factors() -> impl Strategy<Value = BTreeSet<CustomFactor>> {
-        proptest::sample::subsequence(CustomFactor::ALL.to_vec(), 0..=5)
+        proptest::sample::subsequence(CustomFactor::ALL.to_vec(), 0..=6)
             .prop_map(|factors| factors.into_iter().collect())
     }
 

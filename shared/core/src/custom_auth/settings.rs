@@ -5,6 +5,7 @@ use crate::{
         Environment,
         policy::{CustomAuthPolicy, FirstStep},
     },
+    factors::custom::passkey::RelyingParty,
     kernel::CustomFactor,
 };
 
@@ -14,18 +15,22 @@ pub struct CustomAuthSettings {
     pub policy: CustomAuthPolicy,
     pub clients: AppClients,
     pub recovery: PasswordRecovery,
+    /// Whose passkeys are accepted. `None` if passkeys are off.
+    pub relying_party: Option<RelyingParty>,
 }
 
 impl CustomAuthSettings {
     /// Reads `MFA_APP_CLIENTS`, `MFA_PASSWORD_RECOVERY` and the policy.
     pub fn read(environment: &mut Environment<'_>) -> Self {
-        let policy = environment.policy().custom_auth;
+        let policy = environment.policy();
+        let relying_party = policy.passkeys.relying_party();
+        let policy = policy.custom_auth;
         let list = environment.required("MFA_APP_CLIENTS");
         let clients = AppClients::parse(&list, &policy).unwrap_or_else(|problem| {
             environment.problem(problem);
             AppClients::none()
         });
-        Self { policy, clients, recovery: PasswordRecovery::read(environment) }
+        Self { policy, clients, recovery: PasswordRecovery::read(environment), relying_party }
     }
 
     /// Returns whether a custom client that begins with the password counts a code to one of these addresses.

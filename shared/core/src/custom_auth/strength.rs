@@ -53,7 +53,7 @@ fn weakness(client: &AppClientPolicy, requirements: &Requirements) -> Option<Wea
     let proven = Proven { password: true, ..Proven::default() };
     let can = |factors: BTreeSet<CustomFactor>| requirements.can_be_met(&factors, &proven);
     let with_authenticator = || CHANNELS.into_iter().chain([CustomFactor::Totp]);
-    if !can(CustomFactor::ALL.into_iter().filter(|factor| factor.is_code()).collect()) {
+    if !can(CustomFactor::ALL.into_iter().filter(|factor| factor.needs_user()).collect()) {
         return Some(Weakness::NoWayIn);
     }
     let enrols = client.enrolment == EnrolmentPolicy::AtSignIn && can(with_authenticator().collect());

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     assurance::{SECOND_FACTOR_LEVEL, level},
     config::policy::{CustomAuthPolicy, Resend},
-    factors::custom::{DeviceStatement, SealedSeed, Seeds, TotpCheck, TotpSeed},
+    factors::custom::{DeviceStatement, SealedSeed, Seeds, TotpCheck, TotpSeed, passkey::AssertionCeremony},
     kernel::{CustomFactor, HashKey, OneTimeCode, PortError, UserId},
 };
 
@@ -84,7 +84,10 @@ impl AnswerVerifier {
         if let RoundPrompt::Enrol { salt } = round.ask {
             return self.enrol(request, user, &write, &parameters, (&user_state, &answer, salt)).await;
         }
-        let compared = self.compare(user, request.client_id, round, &user_state, &answer, write.now).await?;
+        let compared = match &answer {
+            Answer::Passkey(text) => self.compare_passkey(user, &parameters, &user_state, text),
+            _ => self.compare(user, request.client_id, round, &user_state, &answer, write.now).await?,
+        };
         let Some(consumes) = compared else { return Ok(false) };
         let proven = round.proven.with(comparison.factor);
         let recovery = self.sign_ins.settings.recovery;
@@ -206,7 +209,7 @@ impl AnswerVerifier {
                 AnswerAction::Resend { asked, not_after: now.saturating_sub(wait).unwrap_or(now) }
             }
             (Answer::Back | Answer::Resend, _) => AnswerAction::Back { asked: asked.unwrap_or_default() },
-            (Answer::Code(..) | Answer::Recovery(_) | Answer::Device { .. }, asked) => {
+            (Answer::Code(..) | Answer::Recovery(_) | Answer::Device { .. } | Answer::Passkey(_), asked) => {
                 AnswerAction::Compare(Comparison {
                     factor: answer.factor().unwrap_or(CustomFactor::EmailCode),
                     asked,
@@ -254,6 +257,7 @@ impl AnswerVerifier {
             Answer::Code(factor, code) => hash(factor.name(), code.expose().as_bytes()),
             Answer::Recovery(code) => hash("recovery", code.readable().as_bytes()),
             Answer::Device { id, signature } => hash(id.as_str(), signature),
+            Answer::Passkey(text) => hash("passkey", text.as_bytes()),
         }
     }
 
@@ -291,8 +295,28 @@ impl AnswerVerifier {
                 let is_it = device.is_some_and(|device| device.key.verify(&statement, signature));
                 Ok(is_it.then(|| ConsumedCredential::Device(id.clone())))
             }
-            Answer::Factor(_) | Answer::Resend | Answer::Back => Ok(None),
+            Answer::Factor(_) | Answer::Resend | Answer::Back | Answer::Passkey(_) => Ok(None),
         }
+    }
+
+    /// Verifies a passkey of this user, with the challenge of this round alone.
+    fn compare_passkey(
+        &self,
+        user: &UserId,
+        parameters: &PrivateChallengeParameters,
+        user_state: &UserSignInState,
+        answer: &str,
+    ) -> Option<ConsumedCredential> {
+        let relying_party = self.sign_ins.settings.relying_party.as_ref()?;
+        let (state, passkeys) = (parameters.passkey.as_ref()?, &user_state.factors.passkeys);
+        let known = passkeys.values().map(|passkey| &passkey.credential);
+        let right = AssertionCeremony::finish(relying_party, user, known, state, answer.as_bytes()).ok()?;
+        let (id, passkey) = passkeys.iter().find(|(_, passkey)| passkey.credential.id == right.id)?;
+        Some(ConsumedCredential::Passkey {
+            id: id.clone(),
+            seen: passkey.credential.state,
+            state: right.state,
+        })
     }
 
     /// Compares with the newest authenticator only, so that a guess has the same chance at every account.

@@ -91,7 +91,10 @@ impl SignInView {
         let has = |factor: &CustomFactor| match factor {
             CustomFactor::EmailCode => request.email.is_some(),
             CustomFactor::SmsCode => request.phone.is_some(),
-            CustomFactor::Totp | CustomFactor::RecoveryCode | CustomFactor::TrustedDevice => false,
+            CustomFactor::Totp
+            | CustomFactor::RecoveryCode
+            | CustomFactor::TrustedDevice
+            | CustomFactor::Passkey => false,
         };
         CustomFactor::ALL
             .into_iter()
@@ -129,17 +132,20 @@ impl SignInView {
     pub(super) fn enrolled(&self, request: &SigningIn<'_>) -> BTreeSet<CustomFactor> {
         let factors = &self.user_state.factors;
         let has_authenticator = factors.confirmed().next().is_some();
+        // Beside a passkey too, weaker codes are no longer offered.
+        let has_stronger = has_authenticator || !factors.passkeys.is_empty();
         // A passwordless client has no stronger first step than a code.
         let keep_weaker = self.requirements.keep_weaker
             || self.requirements.first_step == FirstStep::Passwordless
             || !self.can_do_without_messages();
-        let offers = |factor| factors.message_codes.offers(factor, has_authenticator, keep_weaker);
+        let offers = |factor| factors.message_codes.offers(factor, has_stronger, keep_weaker);
         let has = |factor: &CustomFactor| match factor {
             CustomFactor::EmailCode => request.email.is_some() && offers(*factor),
             CustomFactor::SmsCode => request.phone.is_some() && offers(*factor),
             CustomFactor::Totp => has_authenticator,
             CustomFactor::RecoveryCode => !factors.recovery.is_empty() && !factors.recovery_only,
             CustomFactor::TrustedDevice => factors.trusted(self.now).next().is_some(),
+            CustomFactor::Passkey => !factors.passkeys.is_empty(),
         };
         let failures =
             |factor| self.user_state.failure_counts.failures.get(&factor).copied().unwrap_or_default();
@@ -158,6 +164,7 @@ impl SignInView {
             CustomFactor::Totp => factors.confirmed().next().is_some(),
             CustomFactor::RecoveryCode => !factors.recovery.is_empty() && !factors.recovery_only,
             CustomFactor::TrustedDevice => factors.trusted(self.now).next().is_some(),
+            CustomFactor::Passkey => !factors.passkeys.is_empty(),
         };
         let strong = CustomFactor::ALL.into_iter().filter(has).collect();
         self.requirements.can_be_met(&strong, &Proven { password: true, ..Proven::default() })
@@ -207,6 +214,7 @@ impl SignInView {
             is_first_of_day: self.user_state.failure_counts.day != day(self.now),
             failures: self.user_state.failure_counts.by_name,
             opens_totp_window: !self.user_state.failure_counts.has_open_totp_window(self.now),
+            passkey: None,
             evicts: round
                 .slot
                 .and_then(|slot| self.user_state.challenge_states.get(&slot))

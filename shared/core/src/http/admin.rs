@@ -53,6 +53,7 @@ struct UserView {
     phone_number: Option<String>,
     factors: FactorsView,
     authenticators: Vec<String>,
+    passkeys: Vec<String>,
     recovery_codes_left: usize,
     trusted_devices: Vec<String>,
 }
@@ -83,6 +84,7 @@ impl From<AdminUserView> for UserView {
             phone_number: profile.contacts.phone_number.map(|number| number.to_string()),
             factors: profile.factors.into(),
             authenticators: custom.confirmed().map(|(_, found)| name(&found.name)).collect(),
+            passkeys: custom.passkeys.values().map(|passkey| name(&passkey.name)).collect(),
             recovery_codes_left: custom.recovery_codes_left(),
             trusted_devices: custom.devices.values().map(|device| name(&device.name)).collect(),
         }

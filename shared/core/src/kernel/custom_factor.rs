@@ -8,11 +8,13 @@ pub enum CustomFactor {
     Totp,
     RecoveryCode,
     TrustedDevice,
+    /// A passkey whose authenticator has verified the user.
+    Passkey,
 }
 
 impl CustomFactor {
-    pub const ALL: [Self; 5] =
-        [Self::EmailCode, Self::SmsCode, Self::Totp, Self::RecoveryCode, Self::TrustedDevice];
+    pub const ALL: [Self; 6] =
+        [Self::EmailCode, Self::SmsCode, Self::Totp, Self::RecoveryCode, Self::TrustedDevice, Self::Passkey];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -21,6 +23,7 @@ impl CustomFactor {
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery-code",
             Self::TrustedDevice => "trusted-device",
+            Self::Passkey => "passkey",
         }
     }
 
@@ -29,9 +32,9 @@ impl CustomFactor {
         Self::ALL.into_iter().find(|factor| factor.name() == name)
     }
 
-    /// Whether the user enters a code for this factor. A trusted device signs without the user, so it proves
-    /// only that the browser is there.
-    pub fn is_code(self) -> bool {
+    /// Whether the user takes part in the proof: enters a code, or is verified by a passkey's authenticator. A
+    /// trusted device signs without the user, so it proves only that the browser is there.
+    pub fn needs_user(self) -> bool {
         self != Self::TrustedDevice
     }
 }

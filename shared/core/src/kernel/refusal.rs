@@ -78,6 +78,8 @@ catalogue! {
     TooManyAuthenticators => 409, "too-many-authenticators", "Remove an authenticator app before you add another";
     DeviceAlreadyTrusted => 409, "device-already-trusted", "This device is already trusted";
     TooManyDevices => 409, "too-many-devices", "Remove a trusted device before you add another";
+    PasskeyNotValid => 422, "passkey-not-valid", "This passkey could not be used. Start again";
+    TooManyPasskeys => 409, "too-many-passkeys", "Remove a passkey before you add another";
     SecondFactorRequired => 401, "second-factor-required", "Sign in again with your second factor to make this change";
     EnrolmentClosed => 403, "enrolment-closed", "Set up your first authenticator app while you sign in";
     LastFactor => 409, "last-factor", "Set up an authenticator app first";

@@ -33,6 +33,7 @@ pub async fn challenges(port: &dyn Challenges, factors: &dyn CustomFactorStore) 
     comparisons(port).await;
     limits(port).await;
     proofs(port, factors).await;
+    passkey_proofs(port, factors).await;
     redemptions(port, factors).await;
     evictions(port).await;
     guesses_by_name(port, factors).await;
@@ -459,6 +460,56 @@ async fn proofs(port: &dyn Challenges, factors: &dyn CustomFactorStore) {
     let stale = proof(&third, ConsumedCredential::Nothing);
     assert_eq!(port.prove(&stale).await.expect("works"), ProofOutcome::Refused, "begun under another epoch");
     assert_eq!(port.prove(&Proof { factor_epoch: 1, ..stale }).await.expect("works"), ProofOutcome::Done);
+}
+
+/// Checks that a proof by a passkey replaces the state that was seen, once, and that a change through the API does
+/// not bring an earlier state back.
+async fn passkey_proofs(port: &dyn Challenges, factors: &dyn CustomFactorStore) {
+    use mfa_core::factors::custom::passkey::{Passkey, PasskeyCredential};
+    let alex = user("passkeys-alex");
+    let id = mfa_core::factors::custom::FactorId::parse(&"a".repeat(32)).expect("an id");
+    let name = mfa_core::factors::enrolment::FriendlyDeviceName::parse("Laptop").expect("a name");
+    let credential = PasskeyCredential { id: vec![1], fixed: vec![2], state: [1; 7], transports: 0 };
+    let passkey = Passkey { name: name.clone(), created_at: now(), credential };
+    let added = Change { passkeys: Some([(id.clone(), passkey)].into()), ..Change::default() };
+    factors.change(&alex, 0, &added).await.expect("works");
+    let kept = async || factors.custom_factors(&alex).await.expect("works");
+    let state = |kept: &mfa_core::factors::custom::CustomFactors| {
+        kept.passkeys.get(&id).map(|passkey| passkey.credential.state)
+    };
+    let proves = |answer: &AnswerWrite, seen, state| Proof {
+        factor: CustomFactor::Passkey,
+        ..proof(answer, ConsumedCredential::Passkey { id: id.clone(), seen, state })
+    };
+
+    let compared = first(&alex, 1, compare(None));
+    taken(port, &compared).await;
+    let earlier = kept().await;
+    let stale = proves(&compared, [0; 7], [2; 7]);
+    assert_eq!(port.prove(&stale).await.expect("works"), ProofOutcome::Refused, "another state was seen");
+    assert_eq!(state(&kept().await), Some([1; 7]), "nothing is written");
+    let right = proves(&compared, [1; 7], [2; 7]);
+    let racing = join_all((0..RACING).map(|_| port.prove(&right))).await;
+    let done = racing.iter().filter(|outcome| matches!(outcome, Ok(ProofOutcome::Done))).count();
+    assert_eq!(done, 1, "of {RACING} racing proofs one is done");
+    assert_eq!(state(&kept().await), Some([2; 7]));
+
+    let renamed = earlier.rename_passkey(&id, name).expect("it is there");
+    let overtaken = factors.change(&alex, earlier.revision, &renamed).await.expect("works");
+    assert_eq!(overtaken, mfa_core::factors::custom::ChangeOutcome::Overtaken);
+    assert_eq!(state(&kept().await), Some([2; 7]), "the state never goes back");
+
+    let again = later(&compared, 4, compare(None));
+    taken(port, &again).await;
+    let cloned = proves(&again, [1; 7], [2; 7]);
+    assert_eq!(port.prove(&cloned).await.expect("works"), ProofOutcome::Refused);
+    let seen = kept().await;
+    factors
+        .change(&alex, seen.revision, &Change { passkeys: Some([].into()), ..Change::default() })
+        .await
+        .expect("works");
+    let removed = proves(&again, [2; 7], [3; 7]);
+    assert_eq!(port.prove(&removed).await.expect("works"), ProofOutcome::Refused, "removed meanwhile");
 }
 
 async fn redemptions(port: &dyn Challenges, factors: &dyn CustomFactorStore) {

@@ -4,8 +4,9 @@ use mfa_core::{
     factors::{
         custom::{
             Authenticator, Change, ChangeOutcome, CustomFactorStore, CustomFactors, DeviceKey, FactorId,
-            MessageCodeSetting, MessageCodes, PoolFactorNote, RecoveryHash, SealedSeed, Seeds, TotpSeed,
-            TrustedDevice,
+            MessageCodeSetting, MessageCodes, PasskeyRegistration, PoolFactorNote, RecoveryHash, SealedSeed,
+            Seeds, TotpSeed, TrustedDevice,
+            passkey::{Passkey, PasskeyCredential},
         },
         enrolment::FriendlyDeviceName,
     },
@@ -109,6 +110,51 @@ pub async fn custom_factors(port: &dyn CustomFactorStore) {
     assert_eq!(kept(&sam).await, revoked, "an epoch begins where nothing is set up");
 
     pool_factor_notes(port).await;
+    passkeys(port).await;
+}
+
+/// Checks that passkeys and a registration are read as they were written, and that one of racing answers to a
+/// registration adds its passkey. A pool factor that is turned off leaves them a factor that counts.
+async fn passkeys(port: &dyn CustomFactorStore) {
+    let lee = user("own-lee");
+    let kept = async || port.custom_factors(&lee).await.expect("works");
+    let at = |second| Timestamp::from_second(second).expect("a time");
+    let id = FactorId::parse(&"c".repeat(32)).expect("an id");
+    let name = FriendlyDeviceName::parse("Laptop").expect("a name");
+    let begun = PasskeyRegistration { name: name.clone(), state: vec![1, 0, 255], begun_at: at(10) };
+    let credential = PasskeyCredential {
+        id: vec![0, 255],
+        fixed: vec![1; 70],
+        state: [1, 2, 3, 4, 5, 6, 0],
+        transports: 9,
+    };
+    let start = CustomFactors::default().start_passkey(begun.clone()).expect("room");
+    assert_eq!(port.change(&lee, 0, &start).await.expect("works"), ChangeOutcome::Done);
+    let started = CustomFactors::default().changed(&start);
+    assert_eq!(kept().await, started);
+    assert!(!started.has_ever_counted(), "nothing proves yet");
+
+    let confirm =
+        started.confirm_passkey(id.clone(), &begun.state, credential.clone(), at(20)).expect("begun");
+    let racing = join_all((0..RACING).map(|_| port.change(&lee, 1, &confirm))).await;
+    let done = racing.into_iter().filter(|outcome| matches!(outcome, Ok(ChangeOutcome::Done))).count();
+    assert_eq!(done, 1, "of {RACING} racing answers one is accepted");
+    let confirmed = started.changed(&confirm);
+    assert_eq!(kept().await, confirmed);
+    assert_eq!(confirmed.passkeys, [(id.clone(), Passkey { name, created_at: at(20), credential })].into());
+    assert_eq!((confirmed.factor_epoch, confirmed.had_factor), (1, true));
+    assert_eq!(confirmed.passkey_registration, None, "a registration is used once");
+
+    port.note_pool_factor(&lee, PoolFactorNote::On(at(30))).await.expect("works");
+    port.note_pool_factor(&lee, PoolFactorNote::TurnedOff).await.expect("works");
+    assert!(kept().await.had_factor, "the passkey remains");
+
+    let seen = kept().await;
+    let remove = seen.remove_passkey(&id).expect("it is there");
+    assert_eq!(port.change(&lee, seen.revision, &remove).await.expect("works"), ChangeOutcome::Done);
+    let removed = kept().await;
+    assert_eq!(removed, seen.changed(&remove));
+    assert!(!removed.has_ever_counted(), "the last factor was removed after a proof");
 }
 
 /// Checks the notes about pool factors, and what a new epoch of factors clears.

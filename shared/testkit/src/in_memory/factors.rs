@@ -91,7 +91,8 @@ impl CustomFactorStore for InMemoryTable {
             PoolFactorNote::TurnedOff => {
                 if let Some(kept) = state.custom_factors.get_mut(user) {
                     kept.pool_factor_since = None;
-                    if kept.authenticators.is_empty() && kept.recovery.is_empty() {
+                    if kept.authenticators.is_empty() && kept.passkeys.is_empty() && kept.recovery.is_empty()
+                    {
                         kept.had_factor = false;
                     }
                 }

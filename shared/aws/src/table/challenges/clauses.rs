@@ -133,5 +133,6 @@ pub(in crate::table) fn failures_of(factor: CustomFactor) -> &'static str {
         CustomFactor::Totp => "failures_totp",
         CustomFactor::RecoveryCode => "failures_recovery_code",
         CustomFactor::TrustedDevice => "failures_trusted_device",
+        CustomFactor::Passkey => "failures_passkey",
     }
 }

@@ -98,6 +98,14 @@ pub struct RequirementPolicy {
 }
 
 impl CustomAuthPolicy {
+    /// Returns whether a client or a group counts this factor.
+    pub(super) fn counts(&self, factor: CustomFactor) -> bool {
+        self.clients.values().any(|client| {
+            let groups = client.groups.values();
+            std::iter::once(&client.requirement).chain(groups).any(|rule| rule.counted().contains(&factor))
+        })
+    }
+
     pub(super) fn check(&self, problems: &mut Vec<String>) {
         let ranges = [
             ("code_digits", u32::from(self.code_digits), 6, 8),
@@ -130,9 +138,9 @@ impl RequirementPolicy {
 
     fn check(&self, key: &str, problems: &mut Vec<String>) {
         for (index, kind) in self.factor_kinds.iter().enumerate() {
-            if !CustomFactor::from_name(kind).is_some_and(CustomFactor::is_code) {
+            if !CustomFactor::from_name(kind).is_some_and(CustomFactor::needs_user) {
                 problems.push(format!(
-                    "{key}.factor_kinds: {kind:?} is not one of email, sms, totp, recovery-code"
+                    "{key}.factor_kinds: {kind:?} is not one of email, sms, totp, recovery-code, passkey"
                 ));
             }
             if self.factor_kinds.iter().take(index).any(|before| before == kind) {
@@ -200,9 +208,9 @@ mod tests {
         custom_auth.code_seconds must be 60 to 600
         custom_auth.resend_after_seconds must be 1 to 30
         custom_auth.name_only_sign_ins_per_day must be 1 to 1000
-        custom_auth.clients.mobile.factor_kinds: "pigeon" is not one of email, sms, totp, recovery-code
+        custom_auth.clients.mobile.factor_kinds: "pigeon" is not one of email, sms, totp, recovery-code, passkey
         custom_auth.clients.mobile.factor_kinds names "email" twice
-        custom_auth.clients.mobile.factor_kinds: "trusted-device" is not one of email, sms, totp, recovery-code
+        custom_auth.clients.mobile.factor_kinds: "trusted-device" is not one of email, sms, totp, recovery-code, passkey
         custom_auth.clients.mobile.factors must be 1 to 2, which is how many kinds count
         custom_auth.clients.mobile.groups.admins.wrong_answers must be 1 to 5
         "#);

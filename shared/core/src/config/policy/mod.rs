@@ -3,6 +3,7 @@ mod delivery;
 mod gate;
 mod governor;
 mod messages;
+mod passkeys;
 mod recovery;
 mod tokens;
 
@@ -16,12 +17,14 @@ pub use self::{
     gate::{SignInPolicy, SignUpPolicy, UniquePolicy},
     governor::{BudgetPolicy, EmailPolicy, GovernorPolicy, SmsPolicy},
     messages::{MessageValidity, MessagesPolicy},
+    passkeys::PasskeyPolicy,
     recovery::{AdminPolicy, RecoveryPolicy},
     tokens::{
         AccessTokenPolicy, ClaimsPolicy, ClientTokensPolicy, MFA_METHODS, SELF_SERVICE_SCOPE, TokensPolicy,
     },
 };
 use super::Problems;
+use crate::kernel::CustomFactor;
 
 /// `policy.toml` as JSON (made by `build.rs`). At every start, it is read in a fifth of the time.
 const DEFAULTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policy.json"));
@@ -40,6 +43,7 @@ pub struct Policy {
     pub sms: SmsPolicy,
     pub email: EmailPolicy,
     pub custom_auth: CustomAuthPolicy,
+    pub passkeys: PasskeyPolicy,
     pub recovery: RecoveryPolicy,
     pub admin: AdminPolicy,
     pub tokens: TokensPolicy,
@@ -112,6 +116,10 @@ impl Policy {
         self.messages.check(problems);
         self.check_governor(problems);
         self.custom_auth.check(problems);
+        self.passkeys.check(problems);
+        if self.passkeys.relying_party_id.is_empty() && self.custom_auth.counts(CustomFactor::Passkey) {
+            problems.push("factor_kinds names \"passkey\", so passkeys.relying_party_id must be set".into());
+        }
         self.recovery.check(problems);
         self.admin.check(problems);
         self.tokens.check(problems);

@@ -3,8 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    Authenticator, CustomFactors, FactorId, MOST_AUTHENTICATORS, MOST_DEVICES, MessageCodeSetting,
-    MessageCodes, RecoveryHash, TotpStep, TrustedDevice,
+    Authenticator, CustomFactors, FactorId, MOST_AUTHENTICATORS, MOST_DEVICES, MOST_PASSKEYS,
+    MessageCodeSetting, MessageCodes, PasskeyRegistration, RecoveryHash, SET_UP_TIME, TotpStep,
+    TrustedDevice,
+    passkey::{Passkey, PasskeyCredential},
 };
 use crate::{
     factors::enrolment::FriendlyDeviceName,
@@ -16,6 +18,9 @@ use crate::{
 pub struct Change {
     pub authenticators: Option<BTreeMap<FactorId, Authenticator>>,
     pub devices: Option<BTreeMap<FactorId, TrustedDevice>>,
+    pub passkeys: Option<BTreeMap<FactorId, Passkey>>,
+    /// Begins a registration of a passkey (`Some(Some(_))`), or ends it (`Some(None)`).
+    pub passkey_registration: Option<Option<PasskeyRegistration>>,
     pub recovery: Option<BTreeSet<RecoveryHash>>,
     /// Whether the recovery codes only recover the account and are not a factor of custom challenges.
     pub recovery_only: Option<bool>,
@@ -43,6 +48,8 @@ impl Change {
     pub fn reset() -> Self {
         Self {
             authenticators: Some(BTreeMap::new()),
+            passkeys: Some(BTreeMap::new()),
+            passkey_registration: Some(None),
             recovery: Some(BTreeSet::new()),
             had_factor: Some(false),
             message_codes: Some(MessageCodes::default()),
@@ -108,7 +115,10 @@ impl CustomFactors {
         let removed = authenticators.remove(id).ok_or(Refusal::FactorNotFound)?;
         let change = if removed.is_confirmed { Change::of_factors() } else { Change::default() };
         let is_last = removed.is_confirmed && !authenticators.values().any(|kept| kept.is_confirmed);
-        let leaves_nothing = is_last && self.recovery.is_empty() && self.pool_factor_since.is_none();
+        let leaves_nothing = is_last
+            && self.passkeys.is_empty()
+            && self.recovery.is_empty()
+            && self.pool_factor_since.is_none();
         // The user removed it with a proof, so the user may set up a first factor again.
         let had_factor = leaves_nothing.then_some(false);
         Ok(Change { authenticators: Some(authenticators), had_factor, ..change })
@@ -124,6 +134,66 @@ impl CustomFactors {
             forgives: [CustomFactor::RecoveryCode].into(),
             ..Change::of_factors()
         }
+    }
+
+    /// Begins the registration of a passkey, which proves nothing yet.
+    pub fn start_passkey(&self, begun: PasskeyRegistration) -> Result<Change, Refusal> {
+        if self.passkeys.len() >= MOST_PASSKEYS {
+            return Err(Refusal::TooManyPasskeys);
+        }
+        Ok(Change { passkey_registration: Some(Some(begun)), ..Change::default() })
+    }
+
+    /// Returns the registration of a passkey that waits for an answer.
+    pub fn started_passkey(&self, now: Timestamp) -> Result<&PasskeyRegistration, Refusal> {
+        let is_in_time = |begun: &&PasskeyRegistration| now.duration_since(begun.begun_at) <= SET_UP_TIME;
+        self.passkey_registration.as_ref().filter(is_in_time).ok_or(Refusal::FactorNotFound)
+    }
+
+    /// Adds the passkey of the registration with this `state`, which is used up.
+    pub fn confirm_passkey(
+        &self,
+        id: FactorId,
+        state: &[u8],
+        credential: PasskeyCredential,
+        now: Timestamp,
+    ) -> Result<Change, Refusal> {
+        let begun = self.started_passkey(now)?;
+        if begun.state != state {
+            return Err(Refusal::FactorNotFound);
+        }
+        if self.passkeys.len() >= MOST_PASSKEYS {
+            return Err(Refusal::TooManyPasskeys);
+        }
+        if self.passkeys.values().any(|kept| kept.credential.id == credential.id) {
+            return Err(Refusal::PasskeyNotValid);
+        }
+        let mut passkeys = self.passkeys.clone();
+        passkeys.insert(id, Passkey { name: begun.name.clone(), created_at: now, credential });
+        Ok(Change {
+            passkeys: Some(passkeys),
+            passkey_registration: Some(None),
+            had_factor: Some(true),
+            ..Change::of_factors()
+        })
+    }
+
+    pub fn rename_passkey(&self, id: &FactorId, name: FriendlyDeviceName) -> Result<Change, Refusal> {
+        let mut passkeys = self.passkeys.clone();
+        passkeys.get_mut(id).ok_or(Refusal::FactorNotFound)?.name = name;
+        Ok(Change { passkeys: Some(passkeys), ..Change::default() })
+    }
+
+    pub fn remove_passkey(&self, id: &FactorId) -> Result<Change, Refusal> {
+        let mut passkeys = self.passkeys.clone();
+        passkeys.remove(id).ok_or(Refusal::FactorNotFound)?;
+        let leaves_nothing = passkeys.is_empty()
+            && self.confirmed().next().is_none()
+            && self.recovery.is_empty()
+            && self.pool_factor_since.is_none();
+        // The user removed it with a proof, so the user may set up a first factor again.
+        let had_factor = leaves_nothing.then_some(false);
+        Ok(Change { passkeys: Some(passkeys), had_factor, ..Change::of_factors() })
     }
 
     /// Registers a trusted device. Expired ones are removed.
@@ -185,6 +255,12 @@ impl CustomFactors {
         }
         if let Some(devices) = &change.devices {
             after.devices.clone_from(devices);
+        }
+        if let Some(passkeys) = &change.passkeys {
+            after.passkeys.clone_from(passkeys);
+        }
+        if let Some(registration) = &change.passkey_registration {
+            after.passkey_registration.clone_from(registration);
         }
         if let Some(recovery) = &change.recovery {
             after.recovery.clone_from(recovery);

@@ -33,10 +33,12 @@ pub use recovery_code::{InvalidRecoveryCode, RecoveryCode, RecoveryHash};
 pub use service::{CustomFactorService, NewRecoveryCodes};
 pub use totp::{SealedSeed, TotpCheck, TotpSeed, TotpStep};
 
-use crate::kernel::CustomFactor;
+use crate::{factors::enrolment::FriendlyDeviceName, kernel::CustomFactor};
 
 /// Maximum number of named authenticators per user, including unfinished ones.
 pub const MOST_AUTHENTICATORS: usize = 5;
+/// Maximum number of passkeys per user.
+pub const MOST_PASSKEYS: usize = 10;
 /// Maximum number of trusted devices per user.
 pub const MOST_DEVICES: usize = 10;
 /// Number of recovery codes made at a time.
@@ -65,6 +67,10 @@ pub struct CustomFactors {
     pub recovery_only: bool,
     /// All devices, including expired ones, which [`CustomFactors::trusted`] leaves out.
     pub devices: BTreeMap<FactorId, TrustedDevice>,
+    /// All passkeys of the user.
+    pub passkeys: BTreeMap<FactorId, passkey::Passkey>,
+    /// The registration that waits for the browser's answer. A later one replaces it.
+    pub passkey_registration: Option<PasskeyRegistration>,
     pub last_proof: Option<LastProof>,
     /// The time since which a pool factor is known to be on. A sign-in counts the factor only if it was known
     /// before.
@@ -76,6 +82,15 @@ pub struct CustomFactors {
     /// When the pool's own authenticator was replaced by a new one that is not confirmed yet. The pool still
     /// lists it as on (cognito.md §4.4).
     pub pool_totp_stopped_at: Option<Timestamp>,
+}
+
+/// A registration of a passkey that has begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasskeyRegistration {
+    pub name: FriendlyDeviceName,
+    /// The state of the ceremony, used once.
+    pub state: Vec<u8>,
+    pub begun_at: Timestamp,
 }
 
 /// The last completed sign-in with custom factors.
@@ -115,7 +130,10 @@ impl MessageCodes {
         let setting = match factor {
             CustomFactor::EmailCode => self.email,
             CustomFactor::SmsCode => self.sms,
-            CustomFactor::Totp | CustomFactor::RecoveryCode | CustomFactor::TrustedDevice => return true,
+            CustomFactor::Totp
+            | CustomFactor::RecoveryCode
+            | CustomFactor::TrustedDevice
+            | CustomFactor::Passkey => return true,
         };
         match setting {
             MessageCodeSetting::On => true,
@@ -131,10 +149,10 @@ impl CustomFactors {
         self.had_factor || self.has_custom() || self.pool_factor_since.is_some()
     }
 
-    /// Returns whether the user has an authenticator or a trusted device. Recovery codes do not count here:
+    /// Returns whether the user has an authenticator, a passkey or a trusted device. Recovery codes do not count here:
     /// they remain after a completed recovery, when the user sets up factors again.
     fn has_custom(&self) -> bool {
-        self.confirmed().next().is_some() || !self.devices.is_empty()
+        self.confirmed().next().is_some() || !self.passkeys.is_empty() || !self.devices.is_empty()
     }
 
     /// Returns whether the user is covered: has factors for a custom client, or has signed in there.

@@ -106,9 +106,11 @@ impl AssertionCeremony {
                 let answer = DiscoverableAuthentication::<HANDLE_LENGTH>::from_json_relaxed(answer)
                     .map_err(|fault| refused(&fault))?;
                 let mut held = held(find(answer.raw_id().as_ref())?, &handle)?;
-                let state = DiscoverableAuthenticationServerState::decode(state)
+                let state =
+                    DiscoverableAuthenticationServerState::decode(state).map_err(|fault| refused(&fault))?;
+                state
+                    .verify(&relying_party.id, &answer, &mut held, &options)
                     .map_err(|fault| refused(&fault))?;
-                state.verify(&relying_party.id, &answer, &mut held, &options).map_err(|fault| refused(&fault))?;
                 Ok(asserted(&held))
             }
             Some((&IDENTIFIED, state)) => {
@@ -117,7 +119,9 @@ impl AssertionCeremony {
                 let mut held = held(find(answer.raw_id().as_ref())?, &handle)?;
                 let state = NonDiscoverableAuthenticationServerState::decode(state)
                     .map_err(|fault| refused(&fault))?;
-                state.verify(&relying_party.id, &answer, &mut held, &options).map_err(|fault| refused(&fault))?;
+                state
+                    .verify(&relying_party.id, &answer, &mut held, &options)
+                    .map_err(|fault| refused(&fault))?;
                 Ok(asserted(&held))
             }
             _ => Err(refused(&"the state is not one of ours")),

@@ -7,8 +7,6 @@ mod assertion;
 mod registration;
 mod relying_party;
 #[cfg(test)]
-mod software_authenticator;
-#[cfg(test)]
 mod tests;
 
 use jiff::Timestamp;

@@ -2,21 +2,17 @@ use serde_json::Value;
 use webauthn_rp::{
     bin::{Decode as _, Encode as _},
     request::{
-        PublicKeyCredentialDescriptor,
+        PublicKeyCredentialDescriptor, UserVerificationRequirement,
         register::{
             AuthenticatorSelectionCriteria, CoseAlgorithmIdentifier, CoseAlgorithmIdentifiers, CredProtect,
             PublicKeyCredentialCreationOptions, PublicKeyCredentialUserEntity, RegistrationServerState,
             RegistrationVerificationOptions, ResidentKeyRequirement, Username,
         },
-        UserVerificationRequirement,
     },
     response::{AuthTransports, CredentialId, register::Registration},
 };
 
-use super::{
-    HANDLE_LENGTH, PasskeyCredential, PasskeyRefused, RelyingParty, handle,
-    state_bytes,
-};
+use super::{HANDLE_LENGTH, PasskeyCredential, PasskeyRefused, RelyingParty, handle, state_bytes};
 use crate::kernel::{PortError, UserId};
 
 /// A registration that waits for the browser's answer.
@@ -69,7 +65,8 @@ impl RegistrationCeremony {
     ) -> Result<PasskeyCredential, PasskeyRefused> {
         let refused = |fault: &dyn std::fmt::Display| PasskeyRefused::because(fault);
         let answer = Registration::from_json_relaxed(answer).map_err(|fault| refused(&fault))?;
-        let state = RegistrationServerState::<HANDLE_LENGTH>::decode(state).map_err(|fault| refused(&fault))?;
+        let state =
+            RegistrationServerState::<HANDLE_LENGTH>::decode(state).map_err(|fault| refused(&fault))?;
         let options = RegistrationVerificationOptions::<'_, '_, _, String> {
             allowed_origins: &relying_party.origins,
             error_on_unsolicited_extensions: false,

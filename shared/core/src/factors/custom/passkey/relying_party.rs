@@ -12,7 +12,9 @@ pub struct RelyingParty {
 pub enum InvalidRelyingParty {
     #[error("{0:?} is not a domain in lower-case ASCII")]
     Id(String),
-    #[error("{0:?} is not like \"https://login.example.com\", with the relying party ID as its domain or a domain below it")]
+    #[error(
+        "{0:?} is not like \"https://login.example.com\", with the relying party ID as its domain or a domain below it"
+    )]
     Origin(String),
     #[error("an origin is missing")]
     NoOrigin,
@@ -28,7 +30,8 @@ impl RelyingParty {
                 && !label.ends_with('-')
                 && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
         };
-        let is_number = id.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_number =
+            id.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
         let has_dot = id.contains('.') || id == "localhost";
         if !has_dot || is_number || !id.split('.').all(is_label) {
             return Err(invalid());
@@ -50,7 +53,8 @@ fn belongs(origin: &str, id: &str) -> bool {
     let is_local = host == "localhost" || host.ends_with(".localhost");
     let port = url.port_u16();
     let default = if scheme == "https" { 443 } else { 80 };
-    let written = port.map_or_else(|| format!("{scheme}://{host}"), |port| format!("{scheme}://{host}:{port}"));
+    let written =
+        port.map_or_else(|| format!("{scheme}://{host}"), |port| format!("{scheme}://{host}:{port}"));
     let is_below = host.strip_suffix(id).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     // A browser sends an origin without a path, a user and the default port, in lower case.
     is_below

@@ -1,10 +1,8 @@
 use data_encoding::BASE64URL_NOPAD as B64;
+use mfa_testkit::{Said, SoftwareAuthenticator};
 use serde_json::Value;
 
-use super::{
-    AssertionCeremony, PasskeyCredential, RegistrationCeremony, RelyingParty,
-    software_authenticator::{Said, SoftwareAuthenticator},
-};
+use super::{AssertionCeremony, PasskeyCredential, RegistrationCeremony, RelyingParty};
 use crate::kernel::UserId;
 
 fn relying_party() -> RelyingParty {
@@ -135,7 +133,10 @@ fn wrong_assertions_are_refused() {
         // A passkey that was registered after this challenge, or by another user.
         let sam = Said { handle: handle_of("sam"), ..right.clone() };
         refuse("another user's passkey", signs_in(&ceremony, &kept, &other.assert(&sam)));
-        refuse("the other user's passkey in our list", signs_in(&ceremony, &[sams.clone()], &other.assert(&sam)));
+        refuse(
+            "the other user's passkey in our list",
+            signs_in(&ceremony, &[sams.clone()], &other.assert(&sam)),
+        );
         if is_by_name {
             let unnamed = Said { handle: None, ..right.clone() };
             refuse("no handle", signs_in(&ceremony, &kept, &device.assert(&unnamed)));
@@ -208,4 +209,20 @@ fn wrong_attestations_are_refused() {
         refuse("truncated state", finish("alex", &begun.state[..length], &text));
     }
     println!("{refusals} attestations refused");
+}
+
+/// Passkeys that a provider synchronizes have no counter.
+#[test]
+fn a_passkey_without_a_counter_signs_in_again() {
+    let device = SoftwareAuthenticator::new(1);
+    let begun = RegistrationCeremony::begin(&relying_party(), &user("alex"), "alex", []).unwrap();
+    let said = Said { counter: 0, ..Said::to(&begun.options, "webauthn.create", None) };
+    let answer = device.register(&said).to_string();
+    let kept = RegistrationCeremony::finish(&relying_party(), &user("alex"), &begun.state, answer.as_bytes());
+    let kept = [kept.unwrap()];
+    for _ in 0..2 {
+        let ceremony = AssertionCeremony::begin(&relying_party(), &kept).unwrap();
+        let said = Said { counter: 0, ..Said::to(&ceremony.options, "webauthn.get", None) };
+        assert!(signs_in(&ceremony, &kept, &device.assert(&said)));
+    }
 }
