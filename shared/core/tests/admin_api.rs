@@ -206,7 +206,7 @@ async fn a_user_is_found_with_everything_that_proves() {
             "sub": "sub-sam", "username": "sam", "status": "CONFIRMED", "enabled": true, "groups": [],
             "email": "s***@e***", "phoneNumber": "+*******0143",
             "factors": { "enabled": ["TOTP"], "preferred": "TOTP" },
-            "authenticators": [], "recoveryCodesLeft": 0, "trustedDevices": [],
+            "authenticators": [], "passkeys": [], "recoveryCodesLeft": 0, "trustedDevices": [],
         })
     );
     assert_eq!(api.refusal("POST", "find", body_for("none", "find")).await, "user-not-found");

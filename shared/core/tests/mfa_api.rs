@@ -41,7 +41,8 @@ use mfa_core::{
     kernel::{EmailAddress, HashKey, PoolFactor, PortError, UserId},
 };
 use mfa_testkit::{
-    InMemoryMessageQueue, InMemorySeeds, InMemoryTable, InMemoryUserPool, ManualClock, SeededEntropy,
+    InMemoryMessageQueue, InMemorySeeds, InMemoryTable, InMemoryUserPool, ManualClock, Said, SeededEntropy,
+    SoftwareAuthenticator,
 };
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -70,7 +71,8 @@ fn api_with(factors: &[PoolFactor], table: Arc<InMemoryTable>, store: Arc<dyn Cu
     let pool = Arc::new(InMemoryUserPool::new(UserId::parse(SUB).unwrap()).with_factors(factors));
     let clock = Arc::new(ManualClock::at(SIGNED_IN_AT + SignedDuration::from_mins(1)));
     let queue = Arc::new(InMemoryMessageQueue::default());
-    let policy = Policy::default();
+    let passkeys = "[passkeys]\nrelying_party_id = 'example.com'\norigins = ['https://login.example.com']";
+    let policy = Policy::read(Some(passkeys)).unwrap();
     let entropy = Arc::new(SeededEntropy::new(1));
     let access = FactorChangeGuard::new(
         pool.clone(),
@@ -200,7 +202,8 @@ async fn read(response: Response<Body>) -> (u16, Value) {
 async fn the_overview_says_what_is_on() {
     let (status, body) = api(&[PoolFactor::Totp, PoolFactor::Sms]).call("GET", "/mfa", None).await;
     assert_eq!(status, 200);
-    let custom = json!({ "authenticators": [], "recoveryCodes": { "left": 0 }, "trustedDevices": [] });
+    let custom =
+        json!({ "authenticators": [], "recoveryCodes": { "left": 0 }, "passkeys": [], "trustedDevices": [] });
     let with_own = |mut native: Value| {
         native.as_object_mut().unwrap().extend(custom.as_object().unwrap().clone());
         native
@@ -580,10 +583,11 @@ async fn a_body_of_more_than_16_kib_is_too_large() {
 const AUTHENTICATOR: &str = "/mfa/authenticators/0123456789abcdef0123456789abcdef";
 const VERIFY_AUTHENTICATOR: &str = "/mfa/authenticators/0123456789abcdef0123456789abcdef/verify";
 const DEVICE: &str = "/mfa/trusted-devices/0123456789abcdef0123456789abcdef";
+const PASSKEY: &str = "/mfa/passkeys/0123456789abcdef0123456789abcdef";
 /// The key of RFC 7517, A.1.
 const DEVICE_BODY: &str = r#"{"name":"Laptop","publicKey":{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","ext":true}}"#;
 
-const ROUTES: [(&str, &str, Option<&str>); 16] = [
+const ROUTES: [(&str, &str, Option<&str>); 21] = [
     ("GET", "/mfa/authenticators", None),
     ("POST", "/mfa/authenticators", Some("{\"name\":\"Phone\"}")),
     ("POST", VERIFY_AUTHENTICATOR, Some("{\"code\":\"492039\"}")),
@@ -591,6 +595,11 @@ const ROUTES: [(&str, &str, Option<&str>); 16] = [
     ("DELETE", AUTHENTICATOR, None),
     ("GET", "/mfa/recovery-codes", None),
     ("POST", "/mfa/recovery-codes", None),
+    ("GET", "/mfa/passkeys", None),
+    ("POST", "/mfa/passkeys", Some("{\"name\":\"Laptop\"}")),
+    ("POST", "/mfa/passkeys/verify", Some("{\"credential\":{}}")),
+    ("PATCH", PASSKEY, Some("{\"name\":\"Laptop\"}")),
+    ("DELETE", PASSKEY, None),
     ("GET", "/mfa/trusted-devices", None),
     ("POST", "/mfa/trusted-devices", Some(DEVICE_BODY)),
     ("PATCH", DEVICE, Some("{\"name\":\"Desktop\"}")),
@@ -669,6 +678,7 @@ async fn internal_errors_stay_hidden_and_every_change_is_audited() {
         ("POST", "/mfa/authenticators", json!({ "name": "Phone" })),
         ("POST", "/mfa/recovery-codes", json!({})),
         ("POST", "/mfa/trusted-devices", serde_json::from_str(DEVICE_BODY).unwrap()),
+        ("POST", "/mfa/passkeys", json!({ "name": "Laptop" })),
     ] {
         let (status, problem) = api.call(method, path, Some(body)).await;
         assert_eq!((status, problem["code"].as_str()), (503, Some("temporarily-unavailable")));
@@ -919,6 +929,10 @@ fn changes() -> Vec<(&'static str, &'static str, Value)> {
         ("DELETE", path(&format!("authenticators/{id}")), Value::Null),
         ("POST", "/mfa/recovery-codes", json!({})),
         ("POST", "/mfa/trusted-devices", serde_json::from_str(DEVICE_BODY).unwrap()),
+        ("POST", path("passkeys"), json!({ "name": "Laptop" })),
+        ("POST", path("passkeys/verify"), json!({ "credential": {} })),
+        ("PATCH", path(&format!("passkeys/{id}")), json!({ "name": "Laptop" })),
+        ("DELETE", path(&format!("passkeys/{id}")), Value::Null),
         ("PATCH", path(&format!("trusted-devices/{id}")), json!({ "name": "Laptop" })),
         ("DELETE", path(&format!("trusted-devices/{id}")), Value::Null),
         ("POST", "/mfa/email", json!({ "email": "new@example.com" })),
@@ -1011,7 +1025,7 @@ async fn a_first_factor_is_set_up_by_its_rules() {
     assert_eq!(call("/mfa/authenticators", &natively).await, (403, "enrolment-closed".into()));
     assert_eq!(call("/mfa/totp", &natively).await.0, 200);
     for claims in [&password, &natively] {
-        for path in ["/mfa/recovery-codes", "/mfa/trusted-devices", "/mfa/message-codes"] {
+        for path in ["/mfa/recovery-codes", "/mfa/trusted-devices", "/mfa/message-codes", "/mfa/passkeys"] {
             assert_eq!(call(path, claims).await, (401, "second-factor-required".into()), "{path}");
         }
     }
@@ -1376,7 +1390,12 @@ fn operations() -> Vec<(String, String, Option<Value>)> {
 fn body_of(path: &str) -> Value {
     match path {
         "/mfa/trusted-devices" => serde_json::from_str(DEVICE_BODY).unwrap(),
-        "/mfa/authenticators" | "/mfa/authenticators/{id}" | "/mfa/trusted-devices/{id}" => {
+        "/mfa/passkeys/verify" => json!({ "credential": {} }),
+        "/mfa/authenticators"
+        | "/mfa/authenticators/{id}"
+        | "/mfa/passkeys"
+        | "/mfa/passkeys/{id}"
+        | "/mfa/trusted-devices/{id}" => {
             json!({ "name": "Phone" })
         }
         "/mfa/email" => json!({ "email": "new@example.com" }),
@@ -1472,4 +1491,48 @@ async fn calls_of_cognito_by_route() {
     println!("{}", table.join("\n"));
     assert_eq!(enrolment, 3, "updates of an enrolment: secret, code, preference");
     insta::assert_snapshot!(table.join("\n"));
+}
+
+#[tokio::test]
+async fn a_passkey_is_registered_named_and_removed() {
+    let api = api(&[]);
+    let device = SoftwareAuthenticator::new(1);
+    let said = |options: &Value| Said::to(options, "webauthn.create", None);
+    let verify = async |said: &Said| {
+        let body = json!({ "credential": device.register(said) });
+        api.call("POST", "/mfa/passkeys/verify", Some(body)).await
+    };
+    let start = async || {
+        let (status, body) = api.call("POST", "/mfa/passkeys", Some(json!({ "name": "Laptop" }))).await;
+        assert_eq!(status, 201);
+        body["publicKey"].clone()
+    };
+    let unasked = Said::to(&json!({ "challenge": "AAAAAAAAAAAAAAAAAAAAAA" }), "webauthn.create", None);
+    assert_eq!(verify(&unasked).await.0, 404, "no registration has begun");
+    let options = start().await;
+    assert_eq!(options["user"]["name"], "alex@example.com");
+    let unverified = Said { flags: 1, ..said(&options) };
+    let (status, problem) = verify(&unverified).await;
+    assert_eq!((status, problem["code"].as_str()), (422, Some("passkey-not-valid")));
+    let earlier = said(&options);
+    let options = start().await;
+    assert_eq!(verify(&earlier).await.0, 422, "another registration has begun");
+    let (status, added) = verify(&said(&options)).await;
+    assert_eq!(status, 201, "{added}");
+    assert_eq!(verify(&said(&options)).await.0, 404, "a registration is used once");
+    let (_, listed) = api.call("GET", "/mfa/passkeys", None).await;
+    assert_eq!(listed["passkeys"][0]["id"], added["id"]);
+
+    let options = start().await;
+    assert_eq!(options["excludeCredentials"].as_array().unwrap().len(), 1);
+    assert_eq!(verify(&said(&options)).await.0, 422, "the same authenticator");
+
+    let path = format!("/mfa/passkeys/{}", added["id"].as_str().unwrap());
+    assert_eq!(api.call("PATCH", &path, Some(json!({ "name": "Desk" }))).await.0, 204);
+    assert_eq!(api.call("GET", "/mfa", None).await.1["passkeys"][0]["name"], "Desk");
+    assert_eq!(api.call("DELETE", &path, None).await.0, 204);
+    assert_eq!(api.call("DELETE", &path, None).await.0, 404);
+    assert_eq!(api.call("GET", "/mfa/passkeys", None).await.1["passkeys"], json!([]));
+    let notices: Vec<_> = api.notices().into_iter().map(|(notice, _)| notice).collect();
+    assert_eq!(notices, [Notice::FactorsChanged; 2], "added and removed");
 }

@@ -1,3 +1,5 @@
+mod passkeys;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use zeroize::Zeroizing;
@@ -5,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{
     Authenticator, Change, ChangeOutcome, CustomFactorStore, CustomFactors, DEVICE_TRUST, DeviceKey,
     FactorId, MessageCodeSetting, MessageCodes, RECOVERY_CODES, RecoveryCode, Seeds, TotpCheck, TotpSeed,
-    TrustedDevice,
+    TrustedDevice, passkey::RelyingParty,
 };
 use crate::{
     assurance::ChangeKind,
@@ -30,6 +32,7 @@ pub struct CustomFactorService {
     seeds: Arc<dyn Seeds>,
     hash_key: HashKey,
     issuer: String,
+    relying_party: Option<RelyingParty>,
 }
 
 /// New recovery codes, for the one response that shows them.
@@ -69,7 +72,14 @@ impl CustomFactorService {
         hash_key: HashKey,
         policy: &Policy,
     ) -> Self {
-        Self { access, store, seeds, hash_key, issuer: policy.totp.issuer.clone() }
+        Self {
+            access,
+            store,
+            seeds,
+            hash_key,
+            issuer: policy.totp.issuer.clone(),
+            relying_party: policy.passkeys.relying_party(),
+        }
     }
 
     /// Returns all factors that are set up, without unfinished and expired ones.

@@ -7,6 +7,7 @@ mod message_codes;
 #[cfg(test)]
 mod openapi;
 mod overview;
+mod passkeys;
 mod preference;
 mod recovery_codes;
 mod remembered_devices;
@@ -88,6 +89,9 @@ pub fn mfa_api(services: MfaServices) -> Router {
         .route("/mfa/authenticators/{id}", patch(authenticators::rename).delete(authenticators::remove))
         .route("/mfa/authenticators/{id}/verify", post(authenticators::verify))
         .route("/mfa/recovery-codes", get(recovery_codes::left).post(recovery_codes::replace))
+        .route("/mfa/passkeys", get(passkeys::list).post(passkeys::start))
+        .route("/mfa/passkeys/verify", post(passkeys::verify))
+        .route("/mfa/passkeys/{id}", patch(passkeys::rename).delete(passkeys::remove))
         .route("/mfa/trusted-devices", get(trusted_devices::list).post(trusted_devices::register))
         .route("/mfa/trusted-devices/{id}", patch(trusted_devices::rename).delete(trusted_devices::remove))
         .route("/mfa/email", post(addresses::change_email))

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, OpenApi};
 
 use super::{
-    activity, addresses, authenticators, message_codes, overview, preference, recovery_codes,
+    activity, addresses, authenticators, message_codes, overview, passkeys, preference, recovery_codes,
     remembered_devices, totp, trusted_devices,
 };
 use crate::{http::Problem, kernel::Refusal};
@@ -59,6 +59,11 @@ pub(super) struct IdPath {
         message_codes::get,
         message_codes::put,
         overview::get,
+        passkeys::list,
+        passkeys::start,
+        passkeys::verify,
+        passkeys::rename,
+        passkeys::remove,
         preference::get,
         preference::put,
         recovery_codes::left,

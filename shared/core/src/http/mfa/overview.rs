@@ -5,7 +5,8 @@ use futures::future::try_join;
 use serde::Serialize;
 
 use super::{
-    Answer, authenticators::AuthenticatorView, recovery_codes::RecoveryCodesView, trusted_devices::DeviceView,
+    Answer, authenticators::AuthenticatorView, passkeys::PasskeyView, recovery_codes::RecoveryCodesView,
+    trusted_devices::DeviceView,
 };
 use crate::{
     factors::{PoolFactorService, SignedIn, custom::CustomFactorService},
@@ -22,6 +23,7 @@ pub(super) struct Overview {
     totp: TotpState,
     authenticators: Vec<AuthenticatorView>,
     recovery_codes: RecoveryCodesView,
+    passkeys: Vec<PasskeyView>,
     trusted_devices: Vec<DeviceView>,
 }
 
@@ -54,6 +56,7 @@ pub(super) async fn get(
         enabled: state.enabled.into_iter().collect(),
         authenticators: AuthenticatorView::all(&custom),
         recovery_codes: RecoveryCodesView::of(&custom),
+        passkeys: PasskeyView::all(&custom),
         trusted_devices: DeviceView::all(&custom),
     }))
 }
