@@ -14,11 +14,11 @@ use mfa_core::{
     factors::{
         custom::{
             CustomFactorStore as _, CustomFactors, FactorId, PasskeyRegistration,
-            passkey::{RegistrationCeremony, RelyingParty},
+            passkey::RegistrationCeremony,
         },
         enrolment::FriendlyDeviceName,
     },
-    kernel::{Clock as _, UserId},
+    kernel::{Clock as _, RelyingParty, UserId},
 };
 use mfa_testkit::{CUSTOM, CustomAuthStage, CustomSignIn, InMemoryTable, Said, SoftwareAuthenticator};
 use serde_json::Value;

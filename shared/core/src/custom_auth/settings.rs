@@ -5,8 +5,7 @@ use crate::{
         Environment,
         policy::{CustomAuthPolicy, FirstStep},
     },
-    factors::custom::passkey::RelyingParty,
-    kernel::CustomFactor,
+    kernel::{CustomFactor, RelyingParty},
 };
 
 /// The settings of custom challenges that a function needs.

@@ -149,6 +149,8 @@ async fn passkeys(port: &dyn CustomFactorStore) {
     port.note_pool_factor(&lee, PoolFactorNote::TurnedOff).await.expect("works");
     assert!(kept().await.had_factor, "the passkey remains");
 
+    let reset = kept().await.changed(&Change::reset());
+    assert_eq!((reset.passkeys, reset.passkey_registration), ([].into(), None), "an administrator's reset");
     let seen = kept().await;
     let remove = seen.remove_passkey(&id).expect("it is there");
     assert_eq!(port.change(&lee, seen.revision, &remove).await.expect("works"), ChangeOutcome::Done);

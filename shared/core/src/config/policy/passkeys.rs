@@ -1,6 +1,6 @@
 use serde::Deserialize;
 
-use crate::factors::custom::passkey::RelyingParty;
+use crate::kernel::RelyingParty;
 
 /// Whose passkeys are accepted. Without a domain, passkeys are off.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

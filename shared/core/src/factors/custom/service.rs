@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{
     Authenticator, Change, ChangeOutcome, CustomFactorStore, CustomFactors, DEVICE_TRUST, DeviceKey,
     FactorId, MessageCodeSetting, MessageCodes, RECOVERY_CODES, RecoveryCode, Seeds, TotpCheck, TotpSeed,
-    TrustedDevice, passkey::RelyingParty,
+    TrustedDevice,
 };
 use crate::{
     assurance::ChangeKind,
@@ -18,7 +18,7 @@ use crate::{
         FactorChangeGuard, FactorFault, Profile, SignedIn,
         enrolment::{FriendlyDeviceName, TotpEnrolment},
     },
-    kernel::{HashKey, OneTimeCode, Refusal},
+    kernel::{HashKey, OneTimeCode, Refusal, RelyingParty},
 };
 
 /// Attempts before a change fails. Only a deliberate race lets other changes come first this often in a row.

@@ -117,7 +117,7 @@ impl CaseService {
         }
     }
 
-    /// Removes named authenticators and trusted devices. The lost phone most likely held the authenticators
+    /// Removes named authenticators, passkeys and trusted devices. The lost phone most likely held the authenticators
     /// too.
     ///
     /// A pool factor that was not lost still counts at native clients. So the note that it was on stays, and with

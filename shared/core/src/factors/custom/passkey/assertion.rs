@@ -18,11 +18,11 @@ use webauthn_rp::{
 };
 
 use super::{
-    HANDLE_LENGTH, PasskeyCredential, PasskeyRefused, RelyingParty, handle,
+    HANDLE_LENGTH, PasskeyCredential, PasskeyRefused, handle,
     registration::{broken, descriptor},
     state_bytes,
 };
-use crate::kernel::{PortError, UserId};
+use crate::kernel::{PortError, RelyingParty, UserId};
 
 type Key = CompressedPubKey<[u8; 32], [u8; 32], [u8; 48], Vec<u8>>;
 

@@ -5,7 +5,6 @@
 
 mod assertion;
 mod registration;
-mod relying_party;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +18,6 @@ use webauthn_rp::{
 
 pub use assertion::{AssertedPasskey, AssertionCeremony};
 pub use registration::RegistrationCeremony;
-pub use relying_party::{InvalidRelyingParty, RelyingParty};
 
 use crate::{factors::enrolment::FriendlyDeviceName, kernel::UserId};
 

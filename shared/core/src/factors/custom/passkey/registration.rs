@@ -12,8 +12,8 @@ use webauthn_rp::{
     response::{AuthTransports, CredentialId, register::Registration},
 };
 
-use super::{HANDLE_LENGTH, PasskeyCredential, PasskeyRefused, RelyingParty, handle, state_bytes};
-use crate::kernel::{PortError, UserId};
+use super::{HANDLE_LENGTH, PasskeyCredential, PasskeyRefused, handle, state_bytes};
+use crate::kernel::{PortError, RelyingParty, UserId};
 
 /// A registration that waits for the browser's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,8 @@ use data_encoding::BASE64URL_NOPAD as B64;
 use mfa_testkit::{Said, SoftwareAuthenticator};
 use serde_json::Value;
 
-use super::{AssertionCeremony, PasskeyCredential, RegistrationCeremony, RelyingParty};
-use crate::kernel::UserId;
+use super::{AssertionCeremony, PasskeyCredential, RegistrationCeremony};
+use crate::kernel::{RelyingParty, UserId};
 
 fn relying_party() -> RelyingParty {
     RelyingParty::new("example.com", &["https://login.example.com".to_owned()]).unwrap()

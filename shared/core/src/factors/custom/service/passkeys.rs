@@ -7,13 +7,10 @@ use crate::{
     delivery::Notice,
     factors::{
         FactorFault, SignedIn,
-        custom::{
-            CustomFactors, FactorId, PasskeyRegistration,
-            passkey::{RegistrationCeremony, RelyingParty},
-        },
+        custom::{CustomFactors, FactorId, PasskeyRegistration, passkey::RegistrationCeremony},
         enrolment::FriendlyDeviceName,
     },
-    kernel::Refusal,
+    kernel::{Refusal, RelyingParty},
 };
 
 impl CustomFactorService {

@@ -3,9 +3,9 @@ use webauthn_rp::request::{AsciiDomain, RpId};
 /// The domain that passkeys belong to, and the origins that may use them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelyingParty {
-    pub(super) id: RpId,
+    pub(crate) id: RpId,
     /// Each is compared byte by byte.
-    pub(super) origins: Vec<String>,
+    pub(crate) origins: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
