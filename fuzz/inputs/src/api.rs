@@ -19,7 +19,7 @@ use mfa_core::{
     admin::{AdminPorts, AdminService},
     api_limits::{IdempotentRequests, RateLimiter},
     assurance::{Evidence, PasswordRecovery, RecordedSignIn, SignInRecords as _},
-    config::{self, Policy},
+    config::{self, Policy, policy::CustomAuthPolicy},
     custom_auth::{AppClients, CustomAuthSettings},
     delivery::toll_fraud::NumberRules,
     factors::{
@@ -77,6 +77,11 @@ struct Stage {
     code: String,
 }
 
+/// Passkeys are off here.
+fn custom_clients(policy: CustomAuthPolicy, clients: AppClients) -> CustomAuthSettings {
+    CustomAuthSettings { policy, clients, recovery: PasswordRecovery::default(), relying_party: None }
+}
+
 fn stage() -> Stage {
     let user = UserId::parse(USER).expect("a user");
     let policy = &*POLICY;
@@ -98,12 +103,7 @@ fn stage() -> Stage {
     }
     let custom_auth = policy.custom_auth.clone();
     let clients = AppClients::parse(&format!("custom={CLIENT}"), &custom_auth).expect("clients");
-    let clients = CustomAuthSettings {
-        policy: custom_auth,
-        clients,
-        recovery: PasswordRecovery::default(),
-        relying_party: None,
-    };
+    let clients = custom_clients(custom_auth, clients);
     let guard = FactorChangePorts {
         custom: table.clone(),
         records: table.clone(),

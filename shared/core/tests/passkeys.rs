@@ -79,9 +79,12 @@ async fn a_passkey_signs_in_beside_the_password_and_by_name() {
         let (table, stage) = stage(rule);
         let (alex, device) = (user("alex"), SoftwareAuthenticator::new(1));
         let handle = register(&table, &alex, &device, stage.clock.now()).await;
-        let new = || match is_named {
-            true => CustomSignIn::without_password("alex", Some(&alex)),
-            false => CustomSignIn::with_password("alex", &alex),
+        let new = || {
+            if is_named {
+                CustomSignIn::without_password("alex", Some(&alex))
+            } else {
+                CustomSignIn::with_password("alex", &alex)
+            }
         };
         let mut sign_in = asked(&stage, new()).await;
         let right = answer(&sign_in, &device, &handle, 2);

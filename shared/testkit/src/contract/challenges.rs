@@ -485,8 +485,8 @@ async fn passkey_proofs(port: &dyn Challenges, factors: &dyn CustomFactorStore) 
     let compared = first(&alex, 1, compare(None));
     taken(port, &compared).await;
     let earlier = kept().await;
-    let stale = proves(&compared, [0; 7], [2; 7]);
-    assert_eq!(port.prove(&stale).await.expect("works"), ProofOutcome::Refused, "another state was seen");
+    let unseen = proves(&compared, [0; 7], [2; 7]);
+    assert_eq!(port.prove(&unseen).await.expect("works"), ProofOutcome::Refused, "another state was seen");
     assert_eq!(state(&kept().await), Some([1; 7]), "nothing is written");
     let right = proves(&compared, [1; 7], [2; 7]);
     let racing = join_all((0..RACING).map(|_| port.prove(&right))).await;

@@ -115,9 +115,12 @@ fn wrong_assertions_are_refused() {
         refusals += 1;
     };
     for is_by_name in [true, false] {
-        let begin = || match is_by_name {
-            true => AssertionCeremony::begin_by_name(&relying_party()).unwrap(),
-            false => AssertionCeremony::begin(&relying_party(), &kept).unwrap(),
+        let begin = || {
+            if is_by_name {
+                AssertionCeremony::begin_by_name(&relying_party()).unwrap()
+            } else {
+                AssertionCeremony::begin(&relying_party(), &kept).unwrap()
+            }
         };
         let ceremony = begin();
         let right = Said { counter: 2, ..Said::to(&ceremony.options, "webauthn.get", handle_of("alex")) };
