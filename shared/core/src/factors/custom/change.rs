@@ -174,6 +174,7 @@ impl CustomFactors {
             passkeys: Some(passkeys),
             passkey_registration: Some(None),
             had_factor: Some(true),
+            forgives: [CustomFactor::Passkey].into(),
             ..Change::of_factors()
         })
     }
