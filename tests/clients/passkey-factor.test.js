@@ -7,7 +7,7 @@ import { confirmSignIn, fetchAuthSession, signIn as amplifySignIn, signOut } fro
 
 import { startCloud, temporaryFolder } from './harness/cloud.js';
 import { templateWith } from './harness/policy.js';
-import { PASSWORD as password, createUser, provenUser, signIn } from './harness/user.js';
+import { PASSWORD as password, createUser, enrolledUser, provenUser, signIn, signInProven } from './harness/user.js';
 import { ORIGIN, newPasskeys } from './journeys/harness/passkey.js';
 
 const folder = temporaryFolder();
@@ -50,18 +50,19 @@ async function done(token, method, path, body) {
 /** Returns a user with a registered passkey. */
 async function withPasskey() {
   const { username, tokens } = await provenUser(cloud);
-  const { device, id } = await register(tokens.AccessToken);
-  return { username, device, id, token: tokens.AccessToken };
+  return { username, token: tokens.AccessToken, ...(await register(tokens.AccessToken)) };
 }
 
 async function register(token, device = newPasskeys(), name = 'Laptop') {
   const { publicKey } = await done(token, 'POST', '/mfa/passkeys', { name });
-  const { id } = await done(token, 'POST', '/mfa/passkeys/verify', { credential: device.createJSON(ORIGIN, publicKey) });
-  return { device, id };
+  const credential = device.createJSON(ORIGIN, publicKey);
+  const { id } = await done(token, 'POST', '/mfa/passkeys/verify', { credential });
+  return { device, id, credentialId: credential.id };
 }
 
 /** Enters the password and chooses the passkey. Returns what the challenge shows. */
 async function asked(username) {
+  await signOut();
   const { nextStep } = await amplifySignIn({ username, password, options: { authFlowType: 'CUSTOM_WITH_SRP' } });
   assert.equal(nextStep.signInStep, 'CONFIRM_SIGN_IN_WITH_CUSTOM_CHALLENGE');
   const { nonce, factors } = nextStep.additionalInfo;
@@ -109,7 +110,12 @@ test('an attacker with the password and a stolen answer gets no tokens', async (
     ['a page of another origin', (now) => answerOf(owner.device, now, 'http://localhost:3001')],
     [
       'the passkey of another user',
-      (now) => JSON.stringify(other.device.getJSON(ORIGIN, { ...JSON.parse(now.publicKey), allowCredentials: [] })),
+      (now) => {
+        const allowCredentials = [{ type: 'public-key', id: other.credentialId }];
+        const credential = other.device.getJSON(ORIGIN, { ...JSON.parse(now.publicKey), allowCredentials });
+        assert.equal(credential.id, other.credentialId);
+        return JSON.stringify(credential);
+      },
     ],
   ];
   let now = shown;
@@ -130,9 +136,11 @@ test('a token without a second factor registers no passkey', async () => {
   const before = await call(AccessToken, 'POST', '/mfa/passkeys', { name: 'Thief' });
   assert.deepEqual([before.status, before.body.code], [401, 'second-factor-required']);
 
-  const owner = await provenUser(cloud);
-  const { AccessToken: stolen } = await signIn(cloud, owner.username);
-  const { publicKey } = await done(owner.tokens.AccessToken, 'POST', '/mfa/passkeys', { name: 'Laptop' });
+  // The sign-in that set up the authenticator proved one factor.
+  const { username: owner, app, tokens } = await enrolledUser(cloud);
+  const { AccessToken: stolen } = tokens;
+  const { AccessToken: proven } = await signInProven(cloud, owner, app.next());
+  const { publicKey } = await done(proven, 'POST', '/mfa/passkeys', { name: 'Laptop' });
   const credential = newPasskeys().createJSON(ORIGIN, publicKey);
   for (const [method, path, body] of [
     ['POST', '/mfa/passkeys', { name: 'Thief' }],
@@ -141,8 +149,8 @@ test('a token without a second factor registers no passkey', async () => {
     const answer = await call(stolen, method, path, body);
     assert.deepEqual([answer.status, answer.body.code], [401, 'second-factor-required'], `${method} ${path}`);
   }
-  await done(owner.tokens.AccessToken, 'POST', '/mfa/passkeys/verify', { credential });
-  const again = await call(owner.tokens.AccessToken, 'POST', '/mfa/passkeys/verify', { credential });
+  await done(proven, 'POST', '/mfa/passkeys/verify', { credential });
+  const again = await call(proven, 'POST', '/mfa/passkeys/verify', { credential });
   assert.equal(again.status, 404, 'a registration is used up');
 });
 
@@ -155,6 +163,7 @@ test('a removed passkey signs in no more, and the name can change before', async
   await done(token, 'DELETE', `/mfa/passkeys/${id}`);
   const isSignedIn = await answered(answer, shown.nonce).then((now) => now.done, () => false);
   assert.equal(isSignedIn, false);
+  await signOut();
   const { nextStep } = await amplifySignIn({ username, password, options: { authFlowType: 'CUSTOM_WITH_SRP' } });
   assert.equal(nextStep.additionalInfo.factors, 'totp');
 });
