@@ -86,7 +86,7 @@ async fn the_mfa_api_answers_a_user_who_has_just_signed_in() {
     assert_eq!(answer["statusCode"], 200, "{answer}");
     insta::assert_snapshot!(
         answer["body"].as_str().unwrap(),
-        @r#"{"enabled":[],"preferred":null,"totp":{"enabled":false,"replacing":false},"authenticators":[],"recoveryCodes":{"left":0},"trustedDevices":[]}"#
+        @r#"{"enabled":[],"preferred":null,"totp":{"enabled":false,"replacing":false},"authenticators":[],"recoveryCodes":{"left":0},"passkeys":[],"trustedDevices":[]}"#
     );
 }
 

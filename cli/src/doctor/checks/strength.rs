@@ -128,7 +128,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         why: "with a stolen access token, a person registers a passkey and signs in with it alone, as if with two factors",
         fix: "set WebAuthnConfiguration.FactorConfiguration to SINGLE_FACTOR, or remove ALLOW_USER_AUTH",
-        reference: "docs/app-developers/passkeys.md, What you can do today",
+        reference: "docs/app-developers/passkeys.md, Cognito's own passkeys",
         find: |facts| {
             let factors = facts.mfa("/WebAuthnConfiguration/FactorConfiguration").and_then(Value::as_str);
             if factors != Some("MULTI_FACTOR_WITH_USER_VERIFICATION") {
