@@ -19,9 +19,9 @@ fn registered(device: &SoftwareAuthenticator, name: &str) -> PasskeyCredential {
     RegistrationCeremony::finish(&relying_party(), &user(name), &begun.state, answer.as_bytes()).unwrap()
 }
 
-fn handle_of(name: &str) -> Option<String> {
+fn handle_of(name: &str) -> String {
     let begun = RegistrationCeremony::begin(&relying_party(), &user(name), name, []).unwrap();
-    Some(begun.options["user"]["id"].as_str().unwrap().to_owned())
+    begun.options["user"]["id"].as_str().unwrap().to_owned()
 }
 
 fn signs_in(ceremony: &AssertionCeremony, passkeys: &[PasskeyCredential], answer: &Value) -> bool {
@@ -60,7 +60,8 @@ fn a_passkey_signs_in_with_and_without_a_name() {
         AssertionCeremony::begin(&relying_party(), &kept).unwrap(),
         AssertionCeremony::begin_by_name(&relying_party()).unwrap(),
     ] {
-        let said = Said { counter: 2, ..Said::to(&ceremony.options, "webauthn.get", handle_of("alex")) };
+        let said =
+            Said { counter: 2, ..Said::to(&ceremony.options, "webauthn.get", Some(handle_of("alex"))) };
         let answer = device.assert(&said).to_string();
         let asserted = AssertionCeremony::finish(
             &relying_party(),
@@ -98,7 +99,7 @@ fn wrong_answers(right: &Said) -> Vec<(&'static str, Said)> {
         ("cloned counter", Said { counter: 1, ..said() }),
         ("counter gone back", Said { counter: 0, ..said() }),
         ("wrong signature", Said { breaks_signature: true, ..said() }),
-        ("another user's handle", Said { handle: handle_of("sam"), ..said() }),
+        ("another user's handle", Said { handle: Some(handle_of("sam")), ..said() }),
         ("a handle of the wrong length", Said { handle: Some(B64.encode(b"alex")), ..said() }),
     ]
 }
@@ -123,7 +124,8 @@ fn wrong_assertions_are_refused() {
             }
         };
         let ceremony = begin();
-        let right = Said { counter: 2, ..Said::to(&ceremony.options, "webauthn.get", handle_of("alex")) };
+        let right =
+            Said { counter: 2, ..Said::to(&ceremony.options, "webauthn.get", Some(handle_of("alex"))) };
         assert!(signs_in(&ceremony, &kept, &device.assert(&right)), "the case before all others");
         for (what, said) in wrong_answers(&right) {
             refuse(what, signs_in(&ceremony, &kept, &device.assert(&said)));
@@ -134,11 +136,11 @@ fn wrong_assertions_are_refused() {
         refuse("no passkey", signs_in(&ceremony, &[], &assertion));
         refuse("another key with the same id", signs_in(&ceremony, &kept, &twin.assert(&right)));
         // A passkey that was registered after this challenge, or by another user.
-        let sam = Said { handle: handle_of("sam"), ..right.clone() };
+        let sam = Said { handle: Some(handle_of("sam")), ..right.clone() };
         refuse("another user's passkey", signs_in(&ceremony, &kept, &other.assert(&sam)));
         refuse(
             "the other user's passkey in our list",
-            signs_in(&ceremony, &[sams.clone()], &other.assert(&sam)),
+            signs_in(&ceremony, std::slice::from_ref(&sams), &other.assert(&sam)),
         );
         if is_by_name {
             let unnamed = Said { handle: None, ..right.clone() };
