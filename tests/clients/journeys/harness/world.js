@@ -257,6 +257,7 @@ export class World {
         authenticators: entries('authenticators').filter(([, { M }]) => M.confirmed.BOOL).map(([id]) => id).sort(),
         recoveryCodes: (stored.recovery?.SS ?? []).toSorted(),
         devices: entries('devices').map(([id]) => id).sort(),
+        passkeys: entries('passkeys').map(([id]) => id).sort(),
       },
       pool: {
         enabled: (user.UserMFASettingList ?? []).toSorted(),
@@ -372,6 +373,9 @@ export class World {
       ...own.authenticators.map((id) => ['DELETE', `/mfa/authenticators/${id}`]),
       ...own.devices.map((id) => ['DELETE', `/mfa/trusted-devices/${id}`]),
       ['POST', '/mfa/trusted-devices', { name: 'Mine', publicKey }],
+      ...own.passkeys.map((id) => ['DELETE', `/mfa/passkeys/${id}`]),
+      ['POST', '/mfa/passkeys', { name: 'Mine' }],
+      ['POST', '/mfa/passkeys/verify', { credential: {} }],
       ['POST', '/mfa/totp', { replace: true }],
       ['PUT', '/mfa/preference', { totp: 'DISABLED', sms: 'DISABLED', email: 'DISABLED' }],
       ['POST', '/mfa/email', { email: newAddress() }],
