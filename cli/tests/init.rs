@@ -1,6 +1,6 @@
 //! `cognito-mfa init` without a terminal, on a copy of this repository's configuration.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where its own steps do")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where its own steps do")]
 
 use std::fs;
 use std::path::Path;
@@ -112,7 +112,7 @@ fn deploy_reads_what_init_writes() {
 fn an_invalid_answer_is_refused_before_a_file_changes() {
     for (flag, value, reason) in [
         ("--email-from", "no-reply@example.com", "no-reply@example.com is only an example"),
-        ("--email-from", "nobody", "--email-from"),
+        ("--email-from", "no address", "no address: is not an e-mail address"),
         ("--user-pool", "mine", "mine: write new, or an id such as eu-west-1_aBcD12345"),
         ("--sign-in-with", "fax", "fax: write one of email, phone, username"),
         ("--password-recovery", "email", "--password-recovery belongs to an existing pool"),
@@ -153,6 +153,39 @@ fn an_absent_answer_is_named_by_its_flag() {
         .output()
         .unwrap();
     assert!(stderr(&output).contains("has no template.yaml: run this command in a checkout"));
+}
+
+/// Returns a parameter of `prod` as `deploy` reads it.
+fn parameter(infra: &Infra, name: &str) -> Option<String> {
+    let file: toml::Table = toml::from_str(&infra.read("samconfig.toml")).unwrap();
+    let overrides = file["prod"]["deploy"]["parameters"]["parameter_overrides"].as_array().unwrap().clone();
+    let entries: Vec<_> =
+        overrides.iter().map(|entry| entry.as_str().unwrap().split_once('=').unwrap()).collect();
+    assert!(entries.iter().filter(|(found, _)| *found == name).count() < 2, "{entries:?}");
+    entries.iter().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned())
+}
+
+#[test]
+fn another_pool_leaves_nothing_of_the_one_before() {
+    let infra = Infra::copied();
+    let clients = |clients: &str| {
+        let flags =
+            ["--user-pool", "eu-west-1_aBcD12345", "--app-clients", clients, "--email-from", "a@b.example"];
+        let output = infra.init(&[&flags[..], &["--countries", "all"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    };
+    clients("web=1a,phone=2b");
+    let written = infra.read("samconfig.toml");
+    infra.write("samconfig.toml", &written.replace("AppClientIds=1a,2b", "AppClientIds=1a,2b,9z"));
+    clients("web=1a,desk=3c");
+    assert_eq!(parameter(&infra, "AppClientIds").as_deref(), Some("1a,3c,9z"), "2b is listed no more");
+
+    let output = infra.init(&["--user-pool", "new"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    for name in ["UserPoolId", "AppClients", "AppClientIds"] {
+        assert_eq!(parameter(&infra, name).as_deref(), Some(""), "{name}");
+    }
+    assert_eq!(parameter(&infra, "FunctionPrefix").as_deref(), Some("cognito-mfa-"));
 }
 
 #[test]

@@ -80,17 +80,23 @@ impl Answers {
 
     /// Returns the template's parameters that the answers set.
     ///
-    /// `EmailFrom` has the form that the roles compare. `AppClientIds` follows from `AppClients`.
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+    /// `EmailFrom` has the form that the roles compare. A new pool empties the parameters of the pool that was
+    /// `configured` before: a deployment keeps the value of an absent parameter.
+    pub(super) fn parameters(&self, configured: &Configuration) -> Vec<(&'static str, String)> {
         let mut all = vec![("EmailFrom", self.sender.clone()), ("AllowedOrigins", self.origins.join(","))];
         match &self.pool {
-            Pool::New { sign_in_with } => all.push(("SignInWith", sign_in_with.clone())),
+            Pool::New { sign_in_with } => {
+                all.push(("SignInWith", sign_in_with.clone()));
+                if configured.get("UserPoolId").is_some_and(|id| !id.is_empty()) {
+                    let of_pool = ["UserPoolId", "AppClients", "AppClientIds"];
+                    all.extend(of_pool.map(|name| (name, String::new())));
+                }
+            }
             Pool::Existing { id, app_clients, password_recovery } => {
-                let ids = app_clients.split(',').filter_map(|client| Some(client.split_once('=')?.1));
                 all.extend([
                     ("UserPoolId", id.clone()),
                     ("AppClients", app_clients.clone()),
-                    ("AppClientIds", ids.collect::<Vec<_>>().join(",")),
+                    ("AppClientIds", client_ids(app_clients, configured)),
                     ("PasswordRecovery", password_recovery.clone()),
                 ]);
             }
@@ -226,6 +232,22 @@ impl Given {
             origins: origins(&pages)?,
         })
     }
+}
+
+/// Returns the ids of `app_clients`, then the configured ids that the operator added beside the configured
+/// `AppClients`. The id of a client that is no longer listed goes.
+fn client_ids(app_clients: &str, configured: &Configuration) -> String {
+    let ids_in = |clients: &str| -> Vec<String> {
+        clients.split(',').filter_map(|client| Some(client.split_once('=')?.1.to_owned())).collect()
+    };
+    let value = |name: &str| configured.get(name).unwrap_or_default();
+    let (mut ids, listed_before) = (ids_in(app_clients), ids_in(&value("AppClients")));
+    for id in value("AppClientIds").split(',').filter(|id| !id.is_empty()) {
+        if !listed_before.iter().any(|listed| listed == id) && !ids.iter().any(|listed| listed == id) {
+            ids.push(id.to_owned());
+        }
+    }
+    ids.join(",")
 }
 
 /// Returns an error if an answer is invalid.

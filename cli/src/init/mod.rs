@@ -52,7 +52,7 @@ impl Init {
             self.given.complete(&present)?
         };
 
-        let parameters = answers.parameters();
+        let parameters = answers.parameters(&configuration);
         for (name, value) in &parameters {
             configuration.set(name, value)?;
             output.line(format_args!("samconfig.toml [{}]  {name}={value}", self.env));
