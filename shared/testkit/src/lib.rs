@@ -19,6 +19,7 @@ mod sealed_codes;
 mod seeds_in_memory;
 #[cfg(feature = "tests")]
 mod served_table;
+#[cfg(feature = "tests")]
 mod software_authenticator;
 mod sources;
 
@@ -33,5 +34,6 @@ pub use sealed_codes::{SampleDataKeys, SealedSample, foreign_samples, sealed_sam
 pub use seeds_in_memory::InMemorySeeds;
 #[cfg(feature = "tests")]
 pub use served_table::{Deployed, ServedTable, Spent, TABLE};
+#[cfg(feature = "tests")]
 pub use software_authenticator::{Said, SoftwareAuthenticator};
 pub use sources::{ManualClock, SeededEntropy, TokioClock, next_delivery};
