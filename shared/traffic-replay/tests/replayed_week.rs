@@ -113,6 +113,6 @@ async fn rotating_users() {
 #[tokio::test]
 async fn everything_rotates() {
     let figures = replay(Some(&EVERYTHING_ROTATES)).await;
-    assert!(figures.fraud_paid < 5_000, "two days' allowances of codes that nobody enters");
+    assert!(figures.fraud_paid < 5_000, "more than the budgets of two days for codes that are not entered");
     hold_second_factors(&figures);
 }

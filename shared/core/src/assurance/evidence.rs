@@ -14,7 +14,7 @@ pub const SECOND_FACTOR_LEVEL: u8 = 2;
 pub struct Evidence {
     /// Number of independent proofs.
     pub level: u8,
-    /// The time at which codes that the user entered reached [`SECOND_FACTOR_LEVEL`], without any device.
+    /// The time at which proofs that the user took part in reached [`SECOND_FACTOR_LEVEL`], without any device.
     pub second_factor_at: Option<Timestamp>,
 }
 

@@ -82,12 +82,12 @@ impl Requirement {
     }
 
     fn is_met(&self, proven: &Proven) -> bool {
-        let codes: BTreeSet<_> =
+        let by_user: BTreeSet<_> =
             proven.native.union(&proven.custom).filter(|factor| factor.needs_user()).collect();
-        let counted = codes.iter().filter(|factor| self.kinds.contains(factor)).count();
+        let counted = by_user.iter().filter(|factor| self.kinds.contains(factor)).count();
         // A trusted device identifies a browser. Alone, it says nothing about the user.
         let has_device = proven.custom.contains(&CustomFactor::TrustedDevice);
-        let is_alone = codes.is_empty() && !proven.password;
+        let is_alone = by_user.is_empty() && !proven.password;
         counted + usize::from(self.trusted_device && has_device && !is_alone) >= self.factors
     }
 }

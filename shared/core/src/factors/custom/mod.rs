@@ -1,10 +1,10 @@
-//! Custom factors: named authenticators, recovery codes and trusted devices. Cognito has one authenticator
-//! per user, no recovery codes, and devices for SRP only.
+//! Custom factors: named authenticators, passkeys, recovery codes and trusted devices. Cognito has one
+//! authenticator per user, no recovery codes, devices for SRP only, and no passkeys in custom challenges.
 //!
 //! One item per user, [`CustomFactors`], holds them all, so one read gives a sign-in all it needs. Each
 //! change through the MFA API is one conditional write on the item's `revision`. Of two changes at a time,
 //! the second must read again. What a sign-in uses up (a TOTP step, a recovery code) is written independently
-//! of `revision`.
+//! of `revision`. Only the new counter of a passkey raises `revision`, because a change writes all passkeys.
 //!
 //! `factor_epoch` goes up whenever the factors that can prove something change. The change also removes every
 //! trusted device. A sign-in that began before cannot be finished with the earlier factors.
@@ -149,8 +149,8 @@ impl CustomFactors {
         self.had_factor || self.has_custom() || self.pool_factor_since.is_some()
     }
 
-    /// Returns whether the user has an authenticator, a passkey or a trusted device. Recovery codes do not count here:
-    /// they remain after a completed recovery, when the user sets up factors again.
+    /// Returns whether the user has an authenticator, a passkey or a trusted device. Recovery codes do not count
+    /// here: they remain after a completed recovery, when the user sets up factors again.
     fn has_custom(&self) -> bool {
         self.confirmed().next().is_some() || !self.passkeys.is_empty() || !self.devices.is_empty()
     }

@@ -117,8 +117,8 @@ impl CaseService {
         }
     }
 
-    /// Removes named authenticators, passkeys and trusted devices. The lost phone most likely held the authenticators
-    /// too.
+    /// Removes named authenticators, passkeys and trusted devices. The lost phone most likely held the
+    /// authenticators and passkeys too.
     ///
     /// A pool factor that was not lost still counts at native clients. So the note that it was on stays, and with
     /// it the need to prove this factor before a new first authenticator.

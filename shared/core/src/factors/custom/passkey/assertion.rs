@@ -124,7 +124,7 @@ impl AssertionCeremony {
                     .map_err(|fault| refused(&fault))?;
                 Ok(asserted(&held))
             }
-            _ => Err(refused(&"the state is not one of ours")),
+            _ => Err(refused(&"the first byte of the state is unknown")),
         }
     }
 }

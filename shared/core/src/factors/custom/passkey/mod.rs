@@ -53,7 +53,8 @@ pub struct PasskeyCredential {
 pub struct PasskeyRefused;
 
 impl PasskeyRefused {
-    /// The operator can see the reason at the level `debug`. The caller learns only that it is refused.
+    /// Logs the reason at the level `debug`, which deployed builds leave out: a fault can repeat a part of the
+    /// answer. The caller learns only that the answer is refused.
     fn because(fault: &dyn std::fmt::Display) -> Self {
         tracing::debug!(%fault, "passkey refused");
         Self
